@@ -1,0 +1,51 @@
+# `make demo` and `make test` set everything up by themselves: own virtual environment, pinned versions.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+export PIP_DISABLE_PIP_VERSION_CHECK := 1
+
+.PHONY: demo test check bench docs lock clean
+
+demo: $(VENV)/run.done
+	$(BIN)/cuecircuit demo demo
+
+test: $(VENV)/dev.done
+	$(BIN)/python -m pytest -n auto tests
+
+check: $(VENV)/dev.done
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/pyright
+	$(BIN)/lint-imports
+
+bench: $(VENV)/dev.done
+	$(BIN)/python -m benchmarks
+
+docs: $(VENV)/dev.done
+	$(BIN)/python docs/build.py
+
+# Writes the lock anew from pyproject.toml; the only step that chooses versions.
+lock: $(VENV)/python.done
+	$(BIN)/pip install --quiet uv
+	$(BIN)/uv pip compile -q --universal --generate-hashes --no-header --python-version 3.11 pyproject.toml -o locks/run.txt
+	$(BIN)/uv pip compile -q --universal --generate-hashes --no-header --python-version 3.11 --group dev -c locks/run.txt pyproject.toml -o locks/dev.txt
+
+$(VENV)/python.done:
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { \
+	  echo "cuecircuit needs Python 3.11 or newer; '$(PYTHON)' is $$($(PYTHON) --version 2>&1)."; \
+	  echo "Name another one: make PYTHON=python3.12 demo"; exit 1; }
+	$(PYTHON) -m venv $(VENV)
+	touch $@
+
+$(VENV)/run.done: $(VENV)/python.done locks/run.txt pyproject.toml
+	$(BIN)/pip install --quiet --require-hashes -r locks/run.txt
+	$(BIN)/pip install --quiet --no-deps --editable .
+	touch $@
+
+$(VENV)/dev.done: $(VENV)/python.done locks/dev.txt pyproject.toml
+	$(BIN)/pip install --quiet --require-hashes -r locks/dev.txt
+	$(BIN)/pip install --quiet --no-deps --no-build-isolation --editable .
+	touch $@ $(VENV)/run.done
+
+clean:
+	rm -rf $(VENV) demo site

@@ -1,0 +1,1 @@
+"""From one operant session to numbers, from sessions to the behavioral tests."""

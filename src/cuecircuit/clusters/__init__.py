@@ -1,0 +1,1 @@
+"""Neighbours, smoothness, null fields and clusters on plain arrays."""

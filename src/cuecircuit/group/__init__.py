@@ -1,0 +1,1 @@
+"""Every effect of the design, voxel by voxel, corrected."""

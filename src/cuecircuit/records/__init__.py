@@ -1,0 +1,1 @@
+"""What was measured, in SI units, wherever it came from."""

@@ -1,0 +1,1 @@
+"""Atlas regions: one number per region, subject and cell; named clusters; brain-behavior correlation."""

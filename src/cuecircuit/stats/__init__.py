@@ -1,0 +1,1 @@
+"""Statistics on plain arrays, many responses at once."""

@@ -1,0 +1,1 @@
+"""What was planned: the study file as frozen models, cross-checked."""
