@@ -1,0 +1,44 @@
+"""Nothing half-written: a file or folder takes its name only when it is whole."""
+
+import shutil
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from cuecircuit.errors import DataError
+
+
+@contextmanager
+def replacing(path: Path, *, folder: bool = False) -> Iterator[Path]:
+    """Yield a temporary path beside `path`; rename it to `path` on success, remove it on any failure.
+
+    Args:
+        path: the name to take in the end; what stood there before is replaced, never merged.
+        folder: make the temporary path a folder.
+
+    Raises:
+        DataError: the place cannot be written.
+    """
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        scratch = Path(tempfile.mkdtemp(prefix=f".{path.name}-", dir=path.parent))
+    except OSError as error:
+        raise DataError(f"{path}: cannot be written ({error.strerror}); choose a folder you may write to") from error
+    try:
+        # the name is kept, because libraries read the format from the ending
+        new = scratch / path.name
+        if folder:
+            new.mkdir()
+        yield new
+        if path.is_dir():
+            path.rename(scratch / "before")
+        new.replace(path)
+    except OSError as error:
+        if error.errno is None or isinstance(error, FileNotFoundError):
+            raise
+        raise DataError(
+            f"{path}: writing failed ({error.strerror}); free some space or choose another folder"
+        ) from error
+    finally:
+        shutil.rmtree(scratch, ignore_errors=True)

@@ -1,0 +1,146 @@
+"""NIfTI (and Analyze) files to arrays on a grid, and back. `file.nii.gz#k` is volume k, from 0, of a 4-D file."""
+
+import gzip
+import zlib
+from pathlib import Path
+from typing import Any
+
+import nibabel as nib
+import numpy as np
+from nibabel.filebasedimages import ImageFileError
+from nibabel.nifti1 import Nifti1Image
+from nibabel.spatialimages import HeaderDataError
+
+from cuecircuit.arrays import Array, Bool, Float
+from cuecircuit.errors import DataError
+from cuecircuit.io.atomic import replacing
+from cuecircuit.records.atlas import Atlas
+from cuecircuit.records.grid import Grid
+from cuecircuit.records.scan import Series
+
+_BROKEN = (ImageFileError, HeaderDataError, EOFError, OSError, zlib.error, gzip.BadGzipFile, ValueError)
+
+
+def _open(path: Path) -> Any:
+    if not path.is_file():
+        raise DataError(f"{path}: no such file")
+    try:
+        return nib.load(path)
+    except _BROKEN as error:
+        raise DataError(f"{path}: not a readable NIfTI file ({error}); copy it again from its source") from error
+
+
+def _data(image: Any, path: Path, dtype: Any, volume: int | None = None) -> Any:
+    try:
+        proxy = image.dataobj if volume is None else image.dataobj[..., volume]
+        return np.asarray(proxy, dtype=dtype)
+    except IndexError as error:
+        raise DataError(f"{path}#{volume}: the file has {image.shape[3]} volumes, counted from 0") from error
+    except _BROKEN as error:
+        raise DataError(
+            f"{path}: the data end early or are damaged ({error}); copy it again from its source"
+        ) from error
+
+
+def _grid(image: Any) -> Grid:
+    return Grid(shape=tuple(int(edge) for edge in image.shape[:3]), affine=np.asarray(image.affine, dtype=float))  # pyright: ignore
+
+
+def read_grid(path: Path) -> tuple[Grid, int, float]:
+    """Read only the header: grid, number of volumes, and the time step it states in seconds (0 where none)."""
+    image = _open(path)
+    volumes = int(image.shape[3]) if image.ndim > 3 else 1
+    return _grid(image), volumes, _tr_s(image)
+
+
+def _tr_s(image: Any) -> float:
+    if image.ndim < 4 or not isinstance(image, Nifti1Image):
+        return 0.0
+    unit = {"msec": 1e-3, "usec": 1e-6}.get(image.header.get_xyzt_units()[1], 1.0)
+    return float(image.header.get_zooms()[3]) * unit
+
+
+def read_volume(path: Path) -> tuple[Float[Array, "x y z"], Grid]:
+    """Read one volume as float32; NaN stays NaN.
+
+    Raises:
+        DataError: missing, damaged, or 4-D without `#k`.
+    """
+    name, mark, index = str(path).rpartition("#")
+    if mark and index.isdigit():
+        image, volume = _open(Path(name)), int(index)
+        if image.ndim != 4:
+            raise DataError(f"{path}: #{volume} asks for a volume of a 4-D file, found {image.ndim} dimensions")
+        return _data(image, Path(name), np.float32, volume), _grid(image)
+    image = _open(path)
+    data = _data(image, path, np.float32)
+    if data.ndim == 4 and data.shape[3] == 1:
+        data = data[..., 0]
+    if data.ndim != 3:
+        raise DataError(f"{path}: expected one volume, found {data.shape}; name one with {path.name}#0")
+    return data, _grid(image)
+
+
+def read_mask(path: Path) -> tuple[Bool[Array, "x y z"], Grid]:
+    """Read a mask: every voxel that is neither 0 nor NaN.
+
+    Raises:
+        DataError: missing, damaged, 4-D, or empty.
+    """
+    data, grid = read_volume(path)
+    mask = np.nan_to_num(data) != 0
+    if not mask.any():
+        raise DataError(f"{path}: the mask is empty; no voxel differs from 0")
+    return mask, grid
+
+
+def read_series(path: Path) -> Series:
+    """Read a 4-D scan as float32.
+
+    Raises:
+        DataError: missing, damaged, not 4-D, no time step in the header, or values that are not finite.
+    """
+    image = _open(path)
+    if image.ndim != 4 or image.shape[3] < 2:
+        raise DataError(f"{path}: expected a 4-D scan, found shape {image.shape}")
+    data = _data(image, path, np.float32)
+    bad = ~np.isfinite(data)
+    if bad.any():
+        volumes = np.flatnonzero(bad.any(axis=(0, 1, 2)))
+        raise DataError(
+            f"{path}: {int(bad.sum())} values are NaN or infinite (first in volume {volumes[0]}, from 0); "
+            "reconstruct the scan again or mask these voxels"
+        )
+    return Series(data=data, grid=_grid(image), tr_s=_tr_s(image))
+
+
+def read_atlas(path: Path, names: dict[int, str]) -> Atlas:
+    """Read a label volume; `names` gives each label's region.
+
+    Raises:
+        DataError: labels that are not whole numbers, or a label without a name (or the reverse).
+    """
+    data, grid = read_volume(path)
+    labels = np.rint(data).astype(np.int32)
+    if np.abs(data - labels).max() > 1e-3:
+        raise DataError(f"{path}: an atlas holds whole-number labels; was it resampled with interpolation?")
+    present = set(np.unique(labels).tolist()) - {0}
+    faults = [f"{path}: label {label} has no name in the label table" for label in sorted(present - set(names))]
+    faults += [f"{path}: region {names[label]} (label {label}) has no voxel" for label in sorted(set(names) - present)]
+    if faults:
+        raise DataError(faults)
+    return Atlas(labels=labels, names=names, grid=grid)
+
+
+def write_volume(path: Path, data: Any, grid: Grid, *, tr_s: float | None = None) -> None:
+    """Write a volume, or a series with its time step, on `grid`; the same data give the same bytes.
+
+    Raises:
+        DataError: the place cannot be written.
+    """
+    image = Nifti1Image(data, grid.affine)
+    image.header.set_xyzt_units("mm", "sec")
+    if tr_s is not None:
+        image.header.set_zooms((*image.header.get_zooms()[:3], tr_s))
+    with replacing(path) as new:
+        image.to_filename(new)

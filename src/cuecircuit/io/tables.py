@@ -1,0 +1,84 @@
+"""Tables: TSV with a JSON sidecar that describes every column (BIDS: `n/a` where there is no value)."""
+
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from cuecircuit.errors import DataError
+from cuecircuit.io.atomic import replacing
+
+ColumnNote = str | Mapping[str, Any]
+
+
+def read_table(path: Path, *, text: tuple[str, ...] = (), separator: str = "\t") -> pd.DataFrame:
+    """Read a TSV; the columns named in `text` stay text ("01" is a subject, not a number).
+
+    Raises:
+        DataError: no such file, no header, ragged rows, a column name that stands twice, or not UTF-8.
+    """
+    try:
+        header = path.read_text(encoding="utf-8-sig").split("\n", 1)[0].rstrip("\r").split(separator)
+        twice = sorted({name for name in header if header.count(name) > 1})
+        if twice:
+            raise DataError(f"{path}: line 1: column {', '.join(twice)} stands twice; give every column its own name")
+        return pd.read_csv(
+            path,
+            sep=separator,
+            na_values=["n/a"],
+            keep_default_na=False,
+            dtype=dict.fromkeys(text, "str"),
+            encoding="utf-8-sig",
+        )
+    except FileNotFoundError as error:
+        raise DataError(f"{path}: no such file") from error
+    except pd.errors.EmptyDataError as error:
+        raise DataError(f"{path}: the table is empty; expected a header line and one row per observation") from error
+    except (pd.errors.ParserError, UnicodeDecodeError, OSError) as error:
+        raise DataError(f"{path}: cannot be read as a tab-separated table ({error})") from error
+
+
+def write_table(path: Path, frame: pd.DataFrame, columns: Mapping[str, ColumnNote]) -> None:
+    """Write `frame` as TSV and its column notes as JSON beside it.
+
+    Args:
+        columns: for each column either its description or a BIDS column object (Description, Units, Levels, Source).
+
+    Raises:
+        DataError: the place cannot be written.
+    """
+    unexplained = set(map(str, frame.columns)) - set(columns)
+    assert not unexplained, f"{path.name}: columns without a description: {sorted(unexplained)}"
+    notes = {
+        str(name): {"Description": columns[name]} if isinstance(columns[name], str) else dict(columns[name])  # pyright: ignore
+        for name in frame.columns
+    }
+    with replacing(path) as new:
+        # ten digits: far below any measurement error, and stable against the last bit of a sum
+        frame.to_csv(new, sep="\t", index=False, na_rep="n/a", float_format="%.10g", lineterminator="\n")
+    write_json(path.with_suffix(".json"), notes)
+
+
+def write_json(path: Path, content: Mapping[str, Any]) -> None:
+    """Write `content` as indented JSON."""
+    with replacing(path) as new:
+        new.write_text(json.dumps(content, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
+
+
+def read_json(path: Path) -> dict[str, Any]:
+    """Read a JSON object.
+
+    Raises:
+        DataError: no such file, or not a JSON object.
+    """
+    try:
+        content = json.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError as error:
+        raise DataError(f"{path}: no such file") from error
+    except (json.JSONDecodeError, UnicodeDecodeError, OSError) as error:
+        raise DataError(f"{path}: cannot be read as JSON ({error})") from error
+    if not isinstance(content, dict):
+        raise DataError(f"{path}: expected a JSON object, found {type(content).__name__}")
+    return content

@@ -1,0 +1,97 @@
+"""What a study file says in one place against what it says in another."""
+
+from collections import Counter
+from collections.abc import Iterable, Iterator
+
+from cuecircuit.study.settings import resolved
+from cuecircuit.study.study import Study
+
+Contradiction = tuple[tuple[str, ...], str]
+
+
+def contradictions(study: Study) -> Iterator[Contradiction]:
+    """Yield each contradiction with the path of the setting to look at."""
+    yield from _names_stand_once(study)
+    yield from _phases_exist(study)
+    yield from _blocks_fit(study)
+    yield from _design_is_known(study)
+    yield from _assumptions_point_somewhere(study)
+
+
+def _one_of(found: str, known: Iterable[str], what: str) -> str:
+    return f"'{found}' is no {what} of this study; expected one of: {', '.join(known)}"
+
+
+def _names_stand_once(study: Study) -> Iterator[Contradiction]:
+    lists = {
+        ("subjects", "groups"): study.subjects.groups,
+        ("cues", "levels"): study.cues.levels,
+        ("phases",): [phase.name for phase in study.phases],
+    }
+    for path, names in lists.items():
+        for name, times in Counter(names).items():
+            if times > 1:
+                yield path, f"'{name}' stands {times} times; every name once"
+
+
+def _phases_exist(study: Study) -> Iterator[Contradiction]:
+    names = [phase.name for phase in study.phases]
+    for key in ("escalation", "conditioning"):
+        found = getattr(study.behavior, key)
+        if found not in names:
+            yield ("behavior", key), _one_of(found, names, "phase")
+    for phase in study.phases:
+        for group in phase.access_h:
+            if group not in study.subjects.groups:
+                yield ("phases",), f"phase {phase.name}: access_h: {_one_of(group, study.subjects.groups, 'group')}"
+    if study.behavior.conditioning in names:
+        treatments = [treatment.name for treatment in study.phase(study.behavior.conditioning).treatments]
+        if not treatments:
+            yield ("behavior", "conditioning"), f"phase {study.behavior.conditioning} has no treatments to compare"
+        elif study.correlations.treatment not in treatments:
+            yield ("correlations", "treatment"), _one_of(study.correlations.treatment, treatments, "treatment")
+
+
+def _blocks_fit(study: Study) -> Iterator[Contradiction]:
+    scan, response = study.acquisition, study.response
+    used = Counter(number for numbers in response.blocks.values() for number in numbers)
+    for number, times in sorted(used.items()):
+        if not 1 <= number <= scan.blocks:
+            yield ("response", "blocks"), f"block {number} does not exist; a scan has blocks 1 to {scan.blocks}"
+        if times > 1:
+            yield ("response", "blocks"), f"block {number} stands in {times} levels; each block in one"
+    length = scan.tr_s * scan.volumes
+    if scan.blocks * scan.block_s > length:
+        yield (
+            ("acquisition", "block_s"),
+            f"{scan.blocks} blocks of {scan.block_s:g} s do not fit a scan of {length:g} s "
+            f"({scan.volumes} volumes of {scan.tr_s:g} s)",
+        )
+    for key in ("baseline_s", "window_s"):
+        start, stop = getattr(response, key)
+        if stop - start < scan.tr_s:
+            yield ("response", key), f"[{start:g}, {stop:g}] is shorter than one volume ({scan.tr_s:g} s)"
+
+
+def _design_is_known(study: Study) -> Iterator[Contradiction]:
+    model = study.group
+    between, within = (study.subjects.group,), (study.cues.factor, study.response.block_factor)
+    for factor in model.between:
+        if factor not in between:
+            yield ("group", "between"), _one_of(factor, between, "between-subject factor")
+    for factor in model.within:
+        if factor not in within:
+            yield ("group", "within"), _one_of(factor, within, "within-subject factor")
+    factors = (*model.between, *model.within)
+    for factor in model.effect.split(":"):
+        if factor not in factors:
+            yield ("group", "effect"), _one_of(factor, factors, "factor of the group model")
+    if study.correlations.cue not in study.cues.levels:
+        yield ("correlations", "cue"), _one_of(study.correlations.cue, study.cues.levels, "cue")
+
+
+def _assumptions_point_somewhere(study: Study) -> Iterator[Contradiction]:
+    known = {setting.path for setting in resolved(study, {})}
+    for path in study.assumed:
+        if path not in known:
+            yield ("assumed", path), "no such setting; write the dotted path of a value, such as acquisition.tr_s"

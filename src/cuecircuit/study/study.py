@@ -1,0 +1,203 @@
+"""The study file: subjects, drug, phases, cues, scans, responses, design, correction, regions, correlations.
+
+It reads in the order of a Methods section. Paths are relative to the study file. Times are seconds unless a
+name says otherwise. Defaults follow Carmack et al. 2019 (J Clin Invest 129:2480) where the article states a value.
+"""
+
+from typing import Annotated, Literal
+
+from pydantic import AfterValidator, Field, model_validator
+
+from cuecircuit.study.settings import Section, default
+
+
+def _inside(path: str) -> str:
+    if path.startswith(("/", "~")) or ".." in path.split("/"):
+        raise ValueError(f"'{path}' leaves the folder of the study; give a path below it")
+    return path
+
+
+RelativePath = Annotated[str, AfterValidator(_inside)]
+Name = Annotated[str, Field(pattern=r"^[A-Za-z][A-Za-z0-9_]*$")]
+Label = Annotated[str, Field(min_length=1)]
+
+
+class About(Section):
+    """What the study is, for the page and the data-set record."""
+
+    title: str
+    authors: tuple[str, ...] = ()
+    reference: str = Field(default="", description="the article the design follows")
+
+
+class Subjects(Section):
+    """Who took part, and who is left out and why."""
+
+    participants: RelativePath = default("participants.tsv", "convention", "BIDS")
+    group: Name = default("group", "convention", "column of participants.tsv that names the group")
+    groups: tuple[Label, ...] = Field(min_length=1, description="levels, the reference group first")
+    species: str = "Rattus norvegicus"
+    exclude: dict[str, str] = default({}, "convention", "nobody is left out unless the study says who and why")
+
+
+class Drug(Section):
+    """What was self-administered."""
+
+    name: str = default("heroin", "paper", "Carmack 2019")
+    dose_mg_kg: float = default(0.06, "paper", "60 µg/kg per infusion", gt=0)
+    route: str = default("i.v.", "paper", "Carmack 2019")
+
+
+class Treatment(Section):
+    """One injection given before a pairing, and the log entries it is found by."""
+
+    name: Label
+    experiment: Label = Field(description="the MED-PC header field Experiment of these sessions")
+    drug: str
+    dose_mg_kg: float = Field(ge=0)
+
+
+class Phase(Section):
+    """A run of sessions under one rule."""
+
+    name: Name
+    experiment: Label | None = Field(default=None, description="the MED-PC header field Experiment of these sessions")
+    treatments: tuple[Treatment, ...] = ()
+    sessions: int = Field(gt=0, description="sessions per subject (and per treatment, where there are treatments)")
+    access_h: dict[str, float] = Field(default={}, description="hours of access by group")
+    window_min: tuple[float, float] | None = Field(default=None, description="count infusions in this part only")
+
+    @model_validator(mode="after")
+    def _found_by_one_rule(self) -> "Phase":
+        if (self.experiment is None) == (not self.treatments):
+            raise ValueError(f"phase {self.name}: give either `experiment` or `treatments`")
+        if self.window_min is not None and not 0 <= self.window_min[0] < self.window_min[1]:
+            raise ValueError(f"phase {self.name}: window_min {list(self.window_min)} must rise from 0 or later")
+        return self
+
+
+class Behavior(Section):
+    """Operant logs and the tests made of them."""
+
+    logs: RelativePath = default("sourcedata/medpc/*.txt", "convention", "MED-PC files")
+    programs: RelativePath | None = default(None, "convention", "folder of own MED-PC program declarations")
+    escalation: Name = default("escalation", "convention", "phase of the access × session test")
+    count: Literal["session", "first_hour"] = default(
+        "session", "assumed", "the article does not say whether Fig. 1A counts the whole session or its first hour"
+    )
+    conditioning: Name = default("conditioning", "convention", "phase of the treatment × access test")
+    posthoc_error: Literal["pooled", "contrast"] = default(
+        "pooled", "assumed", "Prism pools the error term; the article does not say which was used"
+    )
+
+
+class Cues(Section):
+    """The cue presented in the scanner: what it means, and which stimulus carried that meaning."""
+
+    factor: Name = default("cue", "convention", "name of the factor in tables and maps")
+    levels: tuple[Label, ...] = Field(min_length=2, description="trial_type values of the events, reference first")
+    stimulus: Name | None = Field(default=None, description="column of the events with the physical stimulus")
+    stimuli: tuple[Label, ...] = ()
+
+
+class Acquisition(Section):
+    """Scans as they must be found in the BIDS data set."""
+
+    dataset: RelativePath = default(".", "convention", "the study file lies in the BIDS data set")
+    task: Label
+    tr_s: float = Field(gt=0, description="repetition time")
+    volumes: int = Field(gt=1, description="volumes per scan")
+    blocks: int = default(4, "paper", "4 cue blocks per scan", gt=0)
+    block_s: float = Field(gt=0, description="length of a cue block")
+
+
+class Space(Section):
+    """The space all scans lie in, with its mask, tissues, anatomy and atlas."""
+
+    mask: RelativePath
+    white_matter: RelativePath
+    ventricles: RelativePath
+    anatomy: RelativePath = Field(description="background of the figures")
+    atlas: RelativePath
+    labels: RelativePath = Field(description="TSV: index, name")
+    reference_point: str = default("bregma", "convention", "origin of the mm coordinates in rats")
+
+
+class Nuisance(Section):
+    """What is removed from each voxel's series by one multiple regression."""
+
+    white_matter: bool = default(True, "paper", "mean white-matter signal")
+    ventricles: bool = default(True, "paper", "mean ventricle signal")
+    motion: Literal[0, 6, 12, 24] = default(0, "paper", "the article names no motion regressors")
+    drift_period_s: float | None = default(
+        None, "assumed", "no drift model is named; local baselines remove slow drift"
+    )
+    smoothing_fwhm_mm: float = default(0.8, "assumed", "not printed; 0.6 to 1 mm is usual for rats", ge=0)
+
+
+class Response(Section):
+    """How a block becomes a number: percent change from a baseline window."""
+
+    baseline_s: tuple[float, float] = default((-20.0, 0.0), "assumed", "window before each cue; not printed")
+    window_s: tuple[float, float] = default((4.0, 30.0), "assumed", "window after cue onset; rat BOLD peaks at 2-3 s")
+    block_factor: Name = default("block", "convention", "name of the factor of block halves")
+    blocks: dict[str, tuple[int, ...]] = default({"early": (1, 2), "late": (3, 4)}, "paper", "blocks 1-2 against 3-4")
+
+    @model_validator(mode="after")
+    def _windows_rise(self) -> "Response":
+        for name, (start, stop) in (("baseline_s", self.baseline_s), ("window_s", self.window_s)):
+            if start >= stop:
+                raise ValueError(f"{name} [{start:g}, {stop:g}] is empty; give [start, stop] with start < stop")
+        return self
+
+
+class Group(Section):
+    """The group model of every voxel."""
+
+    between: tuple[Name, ...] = default(("group",), "paper", "access, between subjects")
+    within: tuple[Name, ...] = default(("cue", "block"), "paper", "cue and block half, within subjects")
+    covariates: tuple[Name, ...] = default(("respiration",), "paper", "mean respiration rate during the block")
+    effect: str = default("group:cue", "paper", "the access × cue map is the article's Fig. 1C")
+
+
+class Correction(Section):
+    """Cluster threshold by simulated null fields."""
+
+    voxel_p: float = default(0.01, "paper", "voxel p < 0.01", gt=0, lt=0.5)
+    alpha: float = default(0.01, "paper", "corrected p < 0.01", gt=0, lt=1)
+    connectivity: Literal[6, 18, 26] = default(6, "assumed", "faces touching (AFNI NN1); not printed")
+    iterations: int = default(10_000, "convention", "AFNI 3dClustSim's default", ge=100)
+    smoothness: Literal["acf", "fwhm"] = default("acf", "assumed", "mixed autocorrelation model; not printed")
+
+
+class Correlations(Section):
+    """Region responses to one cue against one behavioral number per subject."""
+
+    cue: Label = Field(description="level of the cue factor")
+    treatment: Label = Field(description="treatment whose mean infusions in the conditioning phase are the measure")
+    q: float = default(0.05, "paper", "FDR q = 0.05", gt=0, lt=1)
+    permutations: int = default(10_000, "convention", "null of the within-group correlation", ge=100)
+
+
+class Study(Section):
+    """A whole study; `assumed` marks values of the file that nobody printed, with the reason for each."""
+
+    about: About
+    subjects: Subjects
+    drug: Drug = Drug()
+    phases: tuple[Phase, ...] = Field(min_length=1)
+    behavior: Behavior = Behavior()
+    cues: Cues
+    acquisition: Acquisition
+    space: Space
+    nuisance: Nuisance = Nuisance()
+    response: Response = Response()
+    group: Group = Group()
+    correction: Correction = Correction()
+    correlations: Correlations
+    seed: int = default(0, "convention", "of simulated null fields and permutations", ge=0)
+    assumed: dict[str, str] = default({}, "convention", "dotted path of a value in this file to why it is assumed")
+
+    def phase(self, name: str) -> Phase:
+        """Find a phase by its name; the study's own checks have made sure that it exists."""
+        return next(phase for phase in self.phases if phase.name == name)
