@@ -13,7 +13,8 @@ class OperantSession:
 
     `events` holds the times of each kind of event ("active", "inactive", "infusion", ...);
     `counts` what the program itself counted of it; `duration_s` the length the program declares
-    (None where it does not: end minus start is not the session length).
+    (None where it does not: end minus start is not the session length); `timeout_s` how long after
+    an infusion presses have no consequence (None where the program does not say).
     """
 
     subject: str
@@ -28,3 +29,23 @@ class OperantSession:
     counts: Mapping[str, int]
     file: str
     line: int
+    timeout_s: float | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OperantFault:
+    """Something wrong in a log that can still be used: where it stands, what it is, what was done about it."""
+
+    file: str
+    line: int
+    subject: str
+    what: str
+    done: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class OperantLog:
+    """The sessions of one or more files, and what was wrong in them."""
+
+    sessions: tuple[OperantSession, ...]
+    faults: tuple[OperantFault, ...]

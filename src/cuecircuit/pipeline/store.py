@@ -1,0 +1,157 @@
+"""What is up to date: each stage's result is keyed by the content of its inputs, its settings and the code.
+
+`OUT/.cuecircuit/<stage>.json` keeps the parts of the key, so that a stage that runs again can say why, and the
+hash of every file it wrote, so that a lost or edited output is noticed.
+"""
+
+import fcntl
+import hashlib
+import json
+import shutil
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import cuecircuit
+from cuecircuit.errors import DataError
+from cuecircuit.io.atomic import replacing
+from cuecircuit.io.tables import read_json, write_json
+
+
+def file_hash(path: Path) -> str:
+    """Give the SHA-256 of a file's content.
+
+    Raises:
+        DataError: the file cannot be read.
+    """
+    try:
+        with path.open("rb") as file:
+            return hashlib.file_digest(file, "sha256").hexdigest()
+    except OSError as error:
+        raise DataError(f"{path}: cannot be read ({error.strerror})") from error
+
+
+@cache
+def code_hash() -> str:
+    """Give one hash over the package's own files: a change of code makes results stale."""
+    root = Path(cuecircuit.__file__).parent
+    files = sorted(path for path in root.rglob("*") if path.suffix in {".py", ".yaml", ".j2", ".css"})
+    whole = hashlib.sha256()
+    for path in files:
+        whole.update(f"{path.relative_to(root)} {file_hash(path)}\n".encode())
+    return whole.hexdigest()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Stage:
+    """One step: what it depends on, the folder or file under OUT it makes, and how.
+
+    `make` writes into the path it is given, which takes its place under OUT when whole.
+    """
+
+    name: str
+    target: str
+    settings: Mapping[str, Any]
+    inputs: tuple[Path, ...]
+    make: Callable[[Path], None]
+    folder: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class Store:
+    """The output folder and what is known of it."""
+
+    root: Path
+
+    def __post_init__(self) -> None:
+        """Make the folder, with the place of its records.
+
+        Raises:
+            DataError: it cannot be written.
+        """
+        try:
+            self._records.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise DataError(f"{self.root}: cannot be written ({error.strerror}); choose another folder") from error
+
+    @property
+    def _records(self) -> Path:
+        return self.root / ".cuecircuit"
+
+    @contextmanager
+    def alone(self) -> Iterator[None]:
+        """Keep other runs out of this folder while this one works.
+
+        Raises:
+            DataError: another run is at work here.
+        """
+        with (self._records / "lock").open("w") as lock:
+            try:
+                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                raise DataError(
+                    f"{self.root}: another run is writing here; wait for it, or choose another folder"
+                ) from None
+            yield
+
+    def why_stale(self, stage: Stage) -> str | None:
+        """Say why `stage` must run, or None where what is there is up to date."""
+        record_path = self._records / f"{stage.name}.json"
+        if not record_path.exists():
+            return "not done yet"
+        record, now = read_json(record_path), self._key(stage)
+        if record["code"] != now["code"]:
+            return "the code changed"
+        for part, noun in (("settings", "setting"), ("inputs", "input")):
+            old, new = record[part], now[part]
+            changed = sorted(name for name in {*old, *new} if old.get(name) != new.get(name))
+            if changed:
+                more = f" and {len(changed) - 1} more" if len(changed) > 1 else ""
+                return f"{noun} {changed[0]}{more} changed"
+        for name, known in record["outputs"].items():
+            path = self.root / name
+            if not path.is_file():
+                return f"output {name} is gone"
+            if file_hash(path) != known:
+                return f"output {name} was edited"
+        return None
+
+    def run(self, stage: Stage) -> None:
+        """Make the stage's result and record it; an interrupted run leaves the stage undone, never half done."""
+        record = self._records / f"{stage.name}.json"
+        record.unlink(missing_ok=True)
+        key = self._key(stage)
+        target = self.root / stage.target
+        with replacing(target, folder=stage.folder) as new:
+            stage.make(new)
+        outputs = sorted(path for path in target.rglob("*") if path.is_file()) if stage.folder else [target]
+        write_json(record, {**key, "outputs": {str(path.relative_to(self.root)): file_hash(path) for path in outputs}})
+
+    def drop(self, stale: Iterable[str]) -> None:
+        """Remove results of a study that no longer has them, such as an excluded subject's folder."""
+        for name in stale:
+            record = self._records / f"{name}.json"
+            for output in read_json(record)["outputs"]:
+                (self.root / output).unlink(missing_ok=True)
+            record.unlink()
+            shutil.rmtree(self.root / name, ignore_errors=True)
+
+    def done(self) -> tuple[str, ...]:
+        """Name the stages with a record."""
+        return tuple(sorted(path.stem for path in self._records.glob("*.json")))
+
+    def _key(self, stage: Stage) -> dict[str, Any]:
+        settings = json.loads(json.dumps({name: _plain(value) for name, value in stage.settings.items()}))
+        inputs = {_name(path, self.root): file_hash(path) for path in sorted(set(stage.inputs))}
+        return {"code": code_hash(), "settings": settings, "inputs": inputs}
+
+
+def _name(path: Path, root: Path) -> str:
+    return str(path.relative_to(root)) if path.is_relative_to(root) else str(path)
+
+
+def _plain(value: Any) -> Any:
+    return value.model_dump(mode="json") if hasattr(value, "model_dump") else value
