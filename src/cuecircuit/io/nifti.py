@@ -18,7 +18,7 @@ from cuecircuit.records.atlas import Atlas
 from cuecircuit.records.grid import Grid
 from cuecircuit.records.scan import Series
 
-_BROKEN = (ImageFileError, HeaderDataError, EOFError, OSError, zlib.error, gzip.BadGzipFile, ValueError)
+BROKEN = (ImageFileError, HeaderDataError, EOFError, OSError, zlib.error, gzip.BadGzipFile, ValueError)
 
 
 def _open(path: Path) -> Any:
@@ -26,7 +26,7 @@ def _open(path: Path) -> Any:
         raise DataError(f"{path}: no such file")
     try:
         return nib.load(path)
-    except _BROKEN as error:
+    except BROKEN as error:
         raise DataError(f"{path}: not a readable NIfTI file ({error}); copy it again from its source") from error
 
 
@@ -36,7 +36,7 @@ def _data(image: Any, path: Path, dtype: Any, volume: int | None = None) -> Any:
         return np.asarray(proxy, dtype=dtype)
     except IndexError as error:
         raise DataError(f"{path}#{volume}: the file has {image.shape[3]} volumes, counted from 0") from error
-    except _BROKEN as error:
+    except BROKEN as error:
         raise DataError(
             f"{path}: the data end early or are damaged ({error}); copy it again from its source"
         ) from error

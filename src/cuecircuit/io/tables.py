@@ -1,7 +1,9 @@
 """Tables: TSV with a JSON sidecar that describes every column (BIDS: `n/a` where there is no value)."""
 
+import csv
 import json
-from collections.abc import Mapping
+from collections import Counter
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -20,10 +22,8 @@ def read_table(path: Path, *, text: tuple[str, ...] = (), separator: str = "\t")
         DataError: no such file, no header, ragged rows, a column name that stands twice, or not UTF-8.
     """
     try:
-        header = path.read_text(encoding="utf-8-sig").split("\n", 1)[0].rstrip("\r").split(separator)
-        twice = sorted({name for name in header if header.count(name) > 1})
-        if twice:
-            raise DataError(f"{path}: line 1: column {', '.join(twice)} stands twice; give every column its own name")
+        with path.open(encoding="utf-8-sig", newline="") as file:
+            _check_shape(path, csv.reader(file, delimiter=separator, strict=True))
         return pd.read_csv(
             path,
             sep=separator,
@@ -36,8 +36,20 @@ def read_table(path: Path, *, text: tuple[str, ...] = (), separator: str = "\t")
         raise DataError(f"{path}: no such file") from error
     except pd.errors.EmptyDataError as error:
         raise DataError(f"{path}: the table is empty; expected a header line and one row per observation") from error
-    except (pd.errors.ParserError, UnicodeDecodeError, OSError) as error:
-        raise DataError(f"{path}: cannot be read as a tab-separated table ({error})") from error
+    except (csv.Error, pd.errors.ParserError, UnicodeDecodeError, OSError) as error:
+        raise DataError(f"{path}: cannot be read as a table ({error})") from error
+
+
+def _check_shape(path: Path, rows: Iterator[list[str]]) -> None:
+    header = next(rows, [])
+    faults = [f"{path}:1: column '{name}' stands twice" for name, times in Counter(header).items() if times > 1]
+    faults += [
+        f"{path}:{line}: {len(row)} cells under a header of {len(header)}; is a separator missing or too many?"
+        for line, row in enumerate(rows, 2)
+        if row and len(row) != len(header)
+    ]
+    if faults:
+        raise DataError(faults)
 
 
 def write_table(path: Path, frame: pd.DataFrame, columns: Mapping[str, ColumnNote]) -> None:

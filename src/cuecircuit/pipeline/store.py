@@ -15,6 +15,8 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
+from pydantic import BaseModel
+
 import cuecircuit
 from cuecircuit.errors import DataError
 from cuecircuit.io.atomic import replacing
@@ -132,19 +134,19 @@ class Store:
 
     def drop(self, stale: Iterable[str]) -> None:
         """Remove results of a study that no longer has them, such as an excluded subject's folder."""
-        for name in stale:
+        for name in list(stale):
             record = self._records / f"{name}.json"
             for output in read_json(record)["outputs"]:
                 (self.root / output).unlink(missing_ok=True)
             record.unlink()
             shutil.rmtree(self.root / name, ignore_errors=True)
 
-    def done(self) -> tuple[str, ...]:
-        """Name the stages with a record."""
-        return tuple(sorted(path.stem for path in self._records.glob("*.json")))
+    def records(self) -> dict[str, dict[str, Any]]:
+        """Give the record of every stage done, by its name."""
+        return {path.stem: read_json(path) for path in sorted(self._records.glob("*.json"))}
 
     def _key(self, stage: Stage) -> dict[str, Any]:
-        settings = json.loads(json.dumps({name: _plain(value) for name, value in stage.settings.items()}))
+        settings = dict(_flat(json.loads(json.dumps(stage.settings, default=_plain))))
         inputs = {_name(path, self.root): file_hash(path) for path in sorted(set(stage.inputs))}
         return {"code": code_hash(), "settings": settings, "inputs": inputs}
 
@@ -153,5 +155,13 @@ def _name(path: Path, root: Path) -> str:
     return str(path.relative_to(root)) if path.is_relative_to(root) else str(path)
 
 
-def _plain(value: Any) -> Any:
-    return value.model_dump(mode="json") if hasattr(value, "model_dump") else value
+def _plain(section: BaseModel) -> Any:
+    return section.model_dump(mode="json")
+
+
+def _flat(settings: Any, path: str = "") -> Iterator[tuple[str, Any]]:
+    if not isinstance(settings, dict):
+        yield path, settings
+        return
+    for name, value in settings.items():
+        yield from _flat(value, f"{path}.{name}" if path else name)

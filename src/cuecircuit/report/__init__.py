@@ -1,1 +1,1 @@
-"""Sections to one offline page."""
+"""Records and figures to one offline page: sections in the order of a paper, text written from the settings."""

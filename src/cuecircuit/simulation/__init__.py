@@ -1,1 +1,1 @@
-"""Whole studies with known answers."""
+"""Whole studies with known answers: rats, operant sessions, scans, breathing, and the rival hypotheses."""

@@ -10,12 +10,15 @@ from scipy import special
 
 from cuecircuit.arrays import Array, Float
 
+# one number for all statistics, or one for each; may be fractional
+DegreesOfFreedom = int | float | np.integer | Float[Array, "*#shape"]
+
 # below this SciPy's tail loses digits to gradual underflow (smallest normal double 2.2e-308)
 _SMALL = 1e-290
 
 
-def log_sf_f(f: Float[Array, "*shape"], df1: object, df2: object) -> Float[Array, "*shape"]:
-    """Natural log of P(F > f); `df1`, `df2` broadcast with `f` and may be fractional; NaN stays NaN."""
+def log_sf_f(f: Float[Array, "*shape"], df1: DegreesOfFreedom, df2: DegreesOfFreedom) -> Float[Array, "*shape"]:
+    """Natural log of P(F > f); NaN stays NaN."""
     f, df1, df2 = np.broadcast_arrays(np.asarray(f, np.float64), np.asarray(df1, float), np.asarray(df2, float))
     p = np.asarray(special.fdtrc(df1, df2, f))
     with np.errstate(divide="ignore"):
@@ -27,7 +30,7 @@ def log_sf_f(f: Float[Array, "*shape"], df1: object, df2: object) -> Float[Array
     return log_p
 
 
-def log_p_t(t: Float[Array, "*shape"], df: object) -> Float[Array, "*shape"]:
+def log_p_t(t: Float[Array, "*shape"], df: DegreesOfFreedom) -> Float[Array, "*shape"]:
     """Natural log of the two-sided p of t."""
     return log_sf_f(np.square(t), 1.0, df)
 
@@ -37,21 +40,17 @@ def z_from_log_p(log_p: Float[Array, "*shape"]) -> Float[Array, "*shape"]:
     return -special.ndtri_exp(log_p)
 
 
-def z_from_t(t: Float[Array, "*shape"], df: object) -> Float[Array, "*shape"]:
+def z_from_t(t: Float[Array, "*shape"], df: DegreesOfFreedom) -> Float[Array, "*shape"]:
     """The standard normal deviate with the tail of t, sign kept."""
     return np.copysign(z_from_log_p(log_p_t(t, df) - np.log(2.0)), t)
 
 
-def _log_betainc(
-    a: Float[Array, "case"], b: Float[Array, "case"], x: Float[Array, "case"]
-) -> Float[Array, "case"]:
+def _log_betainc(a: Float[Array, "case"], b: Float[Array, "case"], x: Float[Array, "case"]) -> Float[Array, "case"]:
     front = a * np.log(x) + b * np.log1p(-x) - special.betaln(a, b)
     return front - np.log(_beta_fraction(a, b, x))
 
 
-def _beta_fraction(
-    a: Float[Array, "case"], b: Float[Array, "case"], x: Float[Array, "case"]
-) -> Float[Array, "case"]:
+def _beta_fraction(a: Float[Array, "case"], b: Float[Array, "case"], x: Float[Array, "case"]) -> Float[Array, "case"]:
     # I_x(a,b) = x^a (1-x)^b / B(a,b) * 1/(a K): K by Lentz's method; returned is a K
     c = np.ones_like(x)
     d = 1.0 / (1.0 - (a + b) * x / (a + 1.0))

@@ -170,6 +170,15 @@ class Correction(Section):
     smoothness: Literal["acf", "fwhm"] = default("acf", "assumed", "mixed autocorrelation model; not printed")
 
 
+class Regions(Section):
+    """What a region's number is the mean of."""
+
+    extent: Literal["cluster", "region"] = default(
+        "cluster", "paper", "the significant cluster of group.effect, cut by the atlas; `region` takes whole regions"
+    )
+    shown: tuple[str, ...] = default((), "convention", "regions drawn in figure 2; the two smallest q where none is named")
+
+
 class Correlations(Section):
     """Region responses to one cue against one behavioral number per subject."""
 
@@ -194,6 +203,7 @@ class Study(Section):
     response: Response = Response()
     group: Group = Group()
     correction: Correction = Correction()
+    regions: Regions = Regions()
     correlations: Correlations
     seed: int = default(0, "convention", "of simulated null fields and permutations", ge=0)
     assumed: dict[str, str] = default({}, "convention", "dotted path of a value in this file to why it is assumed")

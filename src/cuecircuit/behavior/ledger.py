@@ -1,0 +1,87 @@
+"""Which logged sessions count: interim saves, remnants and overlaps are found, settled and told."""
+
+from collections import defaultdict
+from collections.abc import Sequence
+from datetime import datetime, timedelta
+
+from cuecircuit.records.operant import OperantFault, OperantLog, OperantSession
+
+_NOBODY = ("", "0")
+
+
+def settle(log: OperantLog) -> OperantLog:
+    """Keep one session of each run; add a fault for whatever was found.
+
+    Left out are remnants (end before start) and all but the latest save of one run (same subject, box, program and
+    start). Kept, and told: sessions without a subject, and one subject in two sessions at once.
+    """
+    faults = list(log.faults)
+    kept: list[OperantSession] = []
+    for session in log.sessions:
+        if session.end is not None and session.end < session.start:
+            what = f"remnant: ends {session.end:%Y-%m-%d %H:%M:%S}, before it starts {session.start:%Y-%m-%d %H:%M:%S}"
+            faults.append(_fault(session, what, "left out"))
+        else:
+            kept.append(session)
+    kept = _latest_saves(kept, faults)
+    for session in kept:
+        if session.subject in _NOBODY:
+            faults.append(_fault(session, f"no subject ({session.subject!r})", "kept; name the animal in the file"))
+    faults += _overlaps(kept)
+    return OperantLog(sessions=tuple(kept), faults=tuple(faults))
+
+
+def _latest_saves(sessions: Sequence[OperantSession], faults: list[OperantFault]) -> list[OperantSession]:
+    """One save of each run, in the order given; adds to `faults`."""
+    runs: dict[tuple[object, ...], list[OperantSession]] = defaultdict(list)
+    for session in sessions:
+        runs[session.subject, session.box, session.program, session.start].append(session)
+    kept: set[int] = set()
+    for saves in runs.values():
+        # the later of two equal saves stands further down
+        last = max(enumerate(saves), key=lambda save: (_end(save[1]), _n_events(save[1]), save[0]))[1]
+        kept.add(id(last))
+        for save in saves:
+            if save is not last:
+                what = f"saved {len(saves)} times: this save ends {_when(save.end)} with {_n_events(save)} events"
+                done = f"left out; kept the latest ({last.file} line {last.line}, {_n_events(last)} events)"
+                faults.append(_fault(save, what, done))
+    return [session for session in sessions if id(session) in kept]
+
+
+def _overlaps(sessions: Sequence[OperantSession]) -> list[OperantFault]:
+    """A fault for each session that begins while its subject is still in another."""
+    faults: list[OperantFault] = []
+    by_subject: dict[str, list[OperantSession]] = defaultdict(list)
+    for session in sessions:
+        if session.subject not in _NOBODY:
+            by_subject[session.subject].append(session)
+    for mine in by_subject.values():
+        mine.sort(key=lambda session: session.start)
+        for n, later in enumerate(mine):
+            for earlier in mine[:n]:
+                until = _end(earlier)
+                if later.start < until:
+                    what = (
+                        f"in box {later.box} from {_when(later.start)} while in box {earlier.box} until {_when(until)}"
+                    )
+                    done = f"kept both; the other is {earlier.file} line {earlier.line}"
+                    faults.append(_fault(later, what, done))
+    return faults
+
+
+def _end(session: OperantSession) -> datetime:
+    """When a session ends, as far as it says."""
+    return session.end or session.start + timedelta(seconds=session.duration_s or 0.0)
+
+
+def _n_events(session: OperantSession) -> int:
+    return sum(times.size for times in session.events.values())
+
+
+def _when(moment: datetime | None) -> str:
+    return "at an unknown time" if moment is None else f"{moment:%Y-%m-%d %H:%M:%S}"
+
+
+def _fault(session: OperantSession, what: str, done: str) -> OperantFault:
+    return OperantFault(file=session.file, line=session.line, subject=session.subject, what=what, done=done)

@@ -1,0 +1,74 @@
+"""Coronal planes through a volume on any grid: the affine says where mm are, whatever the order of the voxel axes.
+
+Planes are arrays [plane, z, x] in mm steps: row 0 is the lowest z, column 0 the lowest x (left, in RAS+).
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+from scipy import ndimage
+
+from cuecircuit.arrays import Array, Bool, Float
+from cuecircuit.records.grid import Grid
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Planes:
+    """Where the pixels of some coronal planes lie, mm."""
+
+    x: Float[Array, "x"]
+    y: Float[Array, "plane"]
+    z: Float[Array, "z"]
+
+    @property
+    def extent(self) -> tuple[float, float, float, float]:
+        """Outer edges of the pixels: left, right, bottom, top."""
+        dx, dz = (self.x[1] - self.x[0]) / 2, (self.z[1] - self.z[0]) / 2
+        return float(self.x[0] - dx), float(self.x[-1] + dx), float(self.z[0] - dz), float(self.z[-1] + dz)
+
+
+def coronal_step_mm(grid: Grid) -> float:
+    """Distance along y from one voxel to the next, of the voxel axis closest to y."""
+    return float(np.abs(grid.affine[1, :3]).max())
+
+
+def centers_mm(mask: Bool[Array, "x y z"], grid: Grid) -> Float[Array, "n 3"]:
+    """Centers of the voxels in `mask`, mm."""
+    return grid.mm(np.argwhere(mask).astype(float))
+
+
+def choose_slices(mask: Bool[Array, "x y z"], grid: Grid, *, most: int) -> Float[Array, "plane"]:
+    """Give the y of slices through `mask`, evenly spread where there are more than `most`, anterior first."""
+    y = centers_mm(mask, grid)[:, 1]
+    step = coronal_step_mm(grid)
+    slices = y.min() + step * np.unique(np.rint((y - y.min()) / step))
+    if len(slices) > most:
+        slices = slices[np.unique(np.rint(np.linspace(0, len(slices) - 1, most)).astype(int))]
+    return slices[::-1]
+
+
+def frame(mask: Bool[Array, "x y z"], grid: Grid, y: Float[Array, "plane"], *, pixels_across: int) -> Planes:
+    """Frame the coronal extent of `mask`, one voxel around it, in square pixels, so many from left to right."""
+    centers = centers_mm(mask, grid)
+    margin = np.abs(grid.affine[:3, :3]).max(axis=1)
+    low, high = centers.min(axis=0) - margin, centers.max(axis=0) + margin
+    pixel_mm = (high[0] - low[0]) / pixels_across
+    rows = round((high[2] - low[2]) / pixel_mm)
+    # pixel centers; the first and last pixel end at the frame
+    x = low[0] + pixel_mm * (np.arange(pixels_across) + 0.5)
+    return Planes(x=x, y=y, z=low[2] + pixel_mm * (np.arange(rows) + 0.5))
+
+
+def cut(volume: Float[Array, "i j k"], grid: Grid, planes: Planes, *, order: int) -> Float[Array, "plane z x"]:
+    """Sample a volume on the planes by a spline of `order` (0 nearest, 1 linear, 3 cubic).
+
+    Cubic splines swing past sharp edges, so values are held within those of the volume; outside the volume is 0.
+    """
+    y, z, x = np.meshgrid(planes.y, planes.z, planes.x, indexing="ij")
+    inverse = np.linalg.inv(grid.affine)
+    voxels = inverse[:3, :3] @ np.stack([x.ravel(), y.ravel(), z.ravel()]) + inverse[:3, 3:]
+    # a plane of voxel centers must stay one after two changes of units, or it would mix with its neighbor
+    voxels = np.where(np.abs(voxels - np.rint(voxels)) < 1e-6, np.rint(voxels), voxels)
+    filled = np.nan_to_num(volume.astype(float), posinf=0.0, neginf=0.0)
+    sampled = ndimage.map_coordinates(filled, voxels, order=order, mode="constant")
+    return np.clip(sampled, filled.min(), filled.max()).reshape(x.shape)

@@ -1,0 +1,101 @@
+"""Fig. 2C and 2F: a region's response against behavior, by group, with the least-squares line and its 95 % band.
+
+The band is that of the mean: ŷ ± t(.975, n − 2) · s · √(1/n + (x − x̄)²/Sxx) (Draper & Smith 1998, eq. 3.1.4).
+Pooling groups that differ on both axes makes a correlation by itself, so the within-group r stands beside the pooled.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from textwrap import fill
+
+import numpy as np
+from matplotlib.figure import Figure
+from scipy import stats as distributions
+
+from cuecircuit.arrays import Array, Float
+from cuecircuit.figures.numbers import fraction, p_equals
+from cuecircuit.figures.style import INK, PANEL_HEIGHT_MM, PANEL_MM, color_of, marker_of, sheet, style
+
+# a label of this many letters is as wide as the panel
+_LABEL_LETTERS = 34
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CorrelationNote:
+    """The numbers written into the panel, as the correlations table has them."""
+
+    n: int
+    r: float
+    p: float
+    q: float
+    r_within: float
+    p_within: float
+
+
+def scatter_figure(
+    behavior: Float[Array, "subject"],
+    response: Float[Array, "subject"],
+    groups: Sequence[str],
+    levels: Sequence[str],
+    *,
+    note: CorrelationNote,
+    title: str = "",
+    behavior_label: str = "Infusions",
+    response_label: str = "BOLD change (%)",
+    width_mm: float = PANEL_MM,
+) -> Figure:
+    """Draw one dot per animal, the fit over all animals, and both correlations.
+
+    Args:
+        behavior: the measure on the x axis; NaN where missing.
+        response: mean response of the region, percent; NaN where missing.
+        groups: the group of each subject.
+        levels: the groups in order, reference first.
+        note: the correlations of this region, from the records.
+        title: the region.
+        behavior_label: label of the x axis, with its unit.
+        response_label: label of the y axis, with its unit.
+        width_mm: width of the figure.
+    """
+    with style():
+        figure = sheet(width_mm, PANEL_HEIGHT_MM)
+        axes = figure.subplots()
+        present = np.isfinite(behavior) & np.isfinite(response)
+        x, y = behavior[present], response[present]
+        if len(x) > 2 and np.ptp(x) > 0:
+            at = np.linspace(x.min(), x.max(), 100)
+            line, half = fit_band(x, y, at)
+            axes.fill_between(at, line - half, line + half, color="#999999", alpha=0.25, lw=0, zorder=1)
+            axes.plot(at, line, color=INK, lw=1.0, zorder=2, gid="fit")
+        for level in levels:
+            here = present & (np.asarray(groups) == level)
+            axes.plot(
+                behavior[here], response[here], ls="", marker=marker_of(level, levels), ms=4,
+                mfc=color_of(level, levels), mec="white", mew=0.5, alpha=0.9, zorder=3, label=level,
+            )  # fmt: skip
+        axes.set(xlabel=fill(behavior_label, _LABEL_LETTERS), ylabel=response_label)
+        axes.set_title(title, pad=4)
+        axes.margins(0.08)
+        figure.legend(
+            *axes.get_legend_handles_labels(), loc="outside lower center", ncols=len(levels), title=_said(note),
+            title_fontsize=6, handletextpad=0.1, columnspacing=1.2, borderaxespad=0.1,
+        )  # fmt: skip
+    return figure
+
+
+def fit_band(
+    x: Float[Array, "subject"], y: Float[Array, "subject"], at: Float[Array, "point"]
+) -> tuple[Float[Array, "point"], Float[Array, "point"]]:
+    """Least-squares line at `at`, and the half-width of the 95 % band of the mean around it."""
+    n, centered = len(x), x - x.mean()
+    sxx = float(centered @ centered)
+    slope = float(centered @ y) / sxx
+    residual = y - y.mean() - slope * centered
+    s = np.sqrt(float(residual @ residual) / (n - 2))
+    half = distributions.t.ppf(0.975, n - 2) * s * np.sqrt(1 / n + (at - x.mean()) ** 2 / sxx)
+    return y.mean() + slope * (at - x.mean()), half
+
+
+def _said(note: CorrelationNote) -> str:
+    pooled = f"pooled r = {fraction(note.r)}, {p_equals(note.p)}, {p_equals(note.q, 'q')} (n = {note.n})"
+    return f"{pooled}\nwithin groups r = {fraction(note.r_within)}, {p_equals(note.p_within)}"

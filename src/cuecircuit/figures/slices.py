@@ -1,0 +1,137 @@
+"""Fig. 1C: a statistical map, where its clusters are significant, over coronal anatomical slices with mm under each.
+
+The map is upsampled for display only (cubic spline); which pixels are painted is decided by the significant voxels
+alone, brought to the same pixels. Left is drawn on the left and said so.
+"""
+
+from collections.abc import Sequence
+from math import ceil
+
+import matplotlib
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.cm import ScalarMappable
+from matplotlib.colors import Colormap, LinearSegmentedColormap, Normalize
+from matplotlib.figure import Figure
+from scipy import ndimage
+
+from cuecircuit.arrays import Array, Bool, Float
+from cuecircuit.figures.numbers import number
+from cuecircuit.figures.planes import Planes, choose_slices, coronal_step_mm, cut, frame
+from cuecircuit.figures.style import DOUBLE_MM, sheet, style
+from cuecircuit.records.grid import Grid
+
+# a sixth of a column at 300 dpi; more would not be seen
+_PIXELS_ACROSS = 320
+# part of its cell that a slice fills
+_FILLED = 0.94
+_BAR_MM, _CAPTION_MM, _FOOT_MM = 15.0, 5.0, 3.5
+
+
+def slices_figure(
+    statistic: Float[Array, "x y z"],
+    significant: Bool[Array, "x y z"],
+    brain: Bool[Array, "x y z"],
+    grid: Grid,
+    *,
+    anatomy: Float[Array, "i j k"],
+    anatomy_grid: Grid,
+    label: str,
+    reference: str = "bregma",
+    positions_mm: Sequence[float] = (),
+    most: int = 12,
+    columns: int = 6,
+    width_mm: float = DOUBLE_MM,
+) -> Figure:
+    """Draw the map over slices; over those that hold significant voxels unless `positions_mm` names others.
+
+    Args:
+        statistic: F, t or z of each voxel; two colors where significant voxels have both signs.
+        significant: voxels of clusters that survive the correction.
+        brain: voxels that were tested; the slices are cut out along its edge.
+        grid: of the three volumes above, any order and direction of axes.
+        anatomy: background, any unit.
+        anatomy_grid: of the background; may differ from `grid`.
+        label: of the color bar, such as "F(1, 18)".
+        reference: origin of the mm coordinates.
+        positions_mm: y of the slices to draw.
+        most: draw at most so many slices, evenly spread.
+        columns: slices in a row.
+        width_mm: width of the figure.
+    """
+    found = bool(significant.any())
+    chosen = choose_slices(significant if found else brain, grid, most=most)
+    y = np.asarray(positions_mm, float) if positions_mm else chosen
+    planes = frame(brain, grid, y, pixels_across=_PIXELS_ACROSS)
+    # the edge of the brain is rounded for the eye; it decides nothing
+    inside = cut(ndimage.gaussian_filter(brain.astype(float), 0.7), grid, planes, order=3) >= 0.5
+    lit = inside & (cut(significant.astype(float), grid, planes, order=3) >= 0.5)
+    background = np.ma.masked_where(~inside, cut(anatomy, anatomy_grid, planes, order=1))
+    painted = np.ma.masked_where(~lit, cut(statistic, grid, planes, order=3))
+    with style():
+        figure, panels, bar = _panels(planes, columns=min(columns, len(y)), width_mm=width_mm)
+        grays = Normalize(*np.percentile(background.compressed(), [0.5, 99.5])) if inside.any() else None
+        colors, scale = _scale(statistic[significant])
+        for index, axes in enumerate(panels):
+            axes.imshow(background[index], cmap="gray", norm=grays, extent=planes.extent, origin="lower")
+            axes.imshow(
+                painted[index], cmap=colors, norm=scale, extent=planes.extent, origin="lower", gid=f"map-{y[index]:g}"
+            )
+            _label(axes, y[index], step=coronal_step_mm(grid), sides=index == 0)
+        figure.supxlabel(
+            f"mm from {reference}" + ("" if found else "; no cluster survives the correction"),
+            x=(1 - _BAR_MM / width_mm) / 2,
+            y=0.0,
+        )
+        if found:
+            drawn = figure.colorbar(ScalarMappable(scale, colors), cax=bar)
+            bar.set_title(label, pad=4)
+            drawn.outline.set_linewidth(0.4)  # pyright: ignore
+        else:
+            bar.remove()
+    return figure
+
+
+def _panels(planes: Planes, *, columns: int, width_mm: float) -> tuple[Figure, list[Axes], Axes]:
+    # placed by hand: the layout engine cannot keep slices of equal scale, labels and bar together
+    left, right, bottom, top = planes.extent
+    rows = ceil(len(planes.y) / columns)
+    wide = (width_mm - _BAR_MM) / columns
+    tall = wide * (top - bottom) / (right - left)
+    height = rows * (tall + _CAPTION_MM) + _FOOT_MM
+    figure = sheet(width_mm, height)
+    figure.set_layout_engine("none")
+    axes = []
+    for index in range(len(planes.y)):
+        row, column = divmod(index, columns)
+        floor = _FOOT_MM + (rows - row - 1) * (tall + _CAPTION_MM) + _CAPTION_MM
+        place = (column * wide / width_mm, floor / height, wide * _FILLED / width_mm, tall * _FILLED / height)
+        axes.append(figure.add_axes(place, frameon=False, xticks=[], yticks=[]))
+    bar_tall = min(0.6, 30.0 / height)
+    bar = figure.add_axes(((width_mm - _BAR_MM + 2) / width_mm, 0.5 - bar_tall / 2, 2.2 / width_mm, bar_tall))
+    return figure, axes, bar
+
+
+def _label(axes: Axes, y: float, *, step: float, sides: bool) -> None:
+    digits = 0 if abs(step - round(step)) < 1e-3 and abs(y - round(y)) < 1e-3 else 2 if step < 1 else 1
+    sign = "+" if round(y, digits) > 0 else ""
+    axes.set_xlabel(f"{sign}{number(y, digits)}", labelpad=2)
+    if sides:
+        for place, side, align in ((0.03, "L", "left"), (0.97, "R", "right")):
+            axes.text(place, 0.98, side, transform=axes.transAxes, ha=align, va="top", fontweight="bold")
+
+
+def _scale(values: Float[Array, "voxel"]) -> tuple[Colormap, Normalize]:
+    warm = matplotlib.colormaps["inferno"](np.linspace(0.45, 0.97, 128))
+    if not len(values) or values.min() >= 0 or values.max() <= 0:
+        low, high = (float(values.min()), float(values.max())) if len(values) else (0.0, 1.0)
+        one = _cold() if high <= 0 and len(values) else warm
+        return LinearSegmentedColormap.from_list("one-signed", one), Normalize(low, high if high > low else low + 1)
+    reach = float(np.abs(values).max())
+    return LinearSegmentedColormap.from_list("two-signed", np.vstack([_cold(), warm])), Normalize(-reach, reach)
+
+
+def _cold() -> Float[Array, "color 4"]:
+    # ends in ice blue, where the warm colors end in yellow: the signs differ at both ends
+    blues = LinearSegmentedColormap.from_list("cold", ["#d8f6ff", "#45b4ee", "#17479e"])
+    return np.asarray(blues(np.linspace(0, 1, 128)))

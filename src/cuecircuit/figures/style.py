@@ -1,0 +1,84 @@
+"""One look for all figures: sizes in millimetres, colors safe for the color-blind, type that can be read in print.
+
+Colors are those of Okabe & Ito (2008, "Color Universal Design"). Column widths are the 86 and 178 mm that most
+two-column journals share. Nothing here outlasts its `with`: matplotlib's own settings come back afterwards.
+"""
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from typing import Any
+
+import matplotlib
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
+SINGLE_MM, DOUBLE_MM = 86.0, 178.0
+# three panels of Fig. 2 side by side in a double column
+PANEL_MM, PANEL_HEIGHT_MM = 59.0, 62.0
+MM_PER_INCH = 25.4
+INK, FAINT = "#222222", "#8a8a8a"
+BLUE, VERMILLION, GREEN, PURPLE, ORANGE, SKY = "#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9"
+_GROUP_COLORS = (BLUE, VERMILLION, GREEN, PURPLE, ORANGE, SKY)
+_GROUP_MARKERS = ("o", "s", "^", "D", "v", "P")
+
+# DejaVu Sans comes with matplotlib, so that the same text has the same width everywhere; Verdana has its widths
+_LOOK: dict[Any, Any] = {
+    "font.family": "sans-serif",
+    "font.sans-serif": ["DejaVu Sans", "Verdana", "Arial", "Helvetica", "sans-serif"],
+    "font.size": 6.5,
+    "axes.labelsize": 7,
+    "axes.titlesize": 7,
+    "xtick.labelsize": 6.5,
+    "ytick.labelsize": 6.5,
+    "legend.fontsize": 6.5,
+    "axes.linewidth": 0.6,
+    "xtick.major.width": 0.6,
+    "ytick.major.width": 0.6,
+    "xtick.major.size": 2.5,
+    "ytick.major.size": 2.5,
+    "axes.spines.top": False,
+    "axes.spines.right": False,
+    "axes.edgecolor": INK,
+    "axes.labelcolor": INK,
+    "text.color": INK,
+    "xtick.color": INK,
+    "ytick.color": INK,
+    "axes.unicode_minus": True,
+    "legend.frameon": False,
+    "svg.fonttype": "none",
+    "svg.hashsalt": "cuecircuit",
+}
+
+
+@contextmanager
+def style() -> Iterator[None]:
+    """Lend matplotlib the look of these figures, whatever the user's own settings are, and give those back."""
+    with matplotlib.rc_context():
+        matplotlib.rcdefaults()
+        matplotlib.rcParams.update(_LOOK)
+        yield
+
+
+def sheet(width_mm: float, height_mm: float) -> Figure:
+    """Make an empty white figure of this size whose parts make room for one another."""
+    figure = Figure(figsize=(width_mm / MM_PER_INCH, height_mm / MM_PER_INCH), layout="constrained", facecolor="white")
+    margin = 1.0 / MM_PER_INCH
+    figure.get_layout_engine().set(w_pad=margin, h_pad=margin, wspace=0.0, hspace=0.0)  # pyright: ignore
+    return figure
+
+
+def color_of(group: str, levels: Sequence[str]) -> str:
+    """Give a group's color; groups beyond the sixth share colors and differ by marker."""
+    return _GROUP_COLORS[levels.index(group) % len(_GROUP_COLORS)]
+
+
+def marker_of(group: str, levels: Sequence[str]) -> str:
+    """Give a group's marker, so that nobody has to tell groups by color alone."""
+    return _GROUP_MARKERS[levels.index(group) % len(_GROUP_MARKERS)]
+
+
+def rule_below(axes: Axes, text: str) -> None:
+    """Write a small gray line under the x label, such as what the stars mean."""
+    figure = axes.get_figure()
+    assert isinstance(figure, Figure)
+    figure.supxlabel(text, fontsize=5.5, color="#555555")

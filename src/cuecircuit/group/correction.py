@@ -1,0 +1,125 @@
+"""Which clusters of an F map are larger than noise makes them: one simulated null for all terms of the design.
+
+The smoothness of the model's residuals gives the noise its autocorrelation; fields of such noise give the null
+distribution of the largest cluster (`clusters.clustsim`). An F map with one numerator degree of freedom is a
+two-sided test of t: its clusters are compared with two-sided clusters of a Gaussian field at the same voxel p. With
+more numerator degrees of freedom they are compared with one-sided ones, which is an approximation.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+from scipy import stats
+
+from cuecircuit.arrays import Array, Bool, Float
+from cuecircuit.clusters.autocorrelation import gaussian_autocorrelation
+from cuecircuit.clusters.clustsim import ClusterNull, cluster_p, simulate_cluster_sizes, size_thresholds
+from cuecircuit.clusters.labeling import Clusters, label_clusters
+from cuecircuit.clusters.neighbors import ClusterRule, Connectivity
+from cuecircuit.clusters.smoothness import Smoothness, estimate_smoothness
+from cuecircuit.records.grid import Grid
+from cuecircuit.stats.strata import TermTest
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CorrectionSettings:
+    """Cluster-forming voxel p, corrected α, neighbors, and how the null is simulated."""
+
+    voxel_p: float
+    alpha: float
+    connectivity: Connectivity = 6
+    iterations: int = 10_000
+    acf: bool = True
+    seed: int = 0
+    n_jobs: int = 1
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class ClusterNulls:
+    """Smoothness of the residuals and the null distributions: one- and two-sided."""
+
+    settings: CorrectionSettings
+    smoothness: Smoothness
+    one_sided: ClusterNull
+    two_sided: ClusterNull
+
+    def of(self, term: TermTest) -> ClusterNull:
+        """Give the null distribution that a term's F map is compared with."""
+        return self.two_sided if term.df1 == 1 else self.one_sided
+
+    def size_threshold(self, term: TermTest) -> tuple[float, float]:
+        """Give the cluster size (voxels) at α, and its Monte Carlo standard error."""
+        table = size_thresholds(self.of(term), (self.settings.alpha,))
+        return float(table.sizes[0, 0]), float(table.standard_errors[0, 0])
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class CorrectedTerm:
+    """The clusters of one term, the corrected p of each, and the map of it (1 outside clusters, NaN where not fitted)."""
+
+    clusters: Clusters
+    p: Float[Array, "cluster"]
+    p_map: Float[Array, "x y z"]
+    significant: Bool[Array, "x y z"]
+    alpha: float
+    size_threshold: float
+    size_threshold_se: float
+
+
+def simulate_nulls(
+    residuals: Float[Array, "observation voxel"],
+    mask: Bool[Array, "x y z"],
+    grid: Grid,
+    settings: CorrectionSettings,
+    *,
+    progress: Callable[[int], None] | None = None,
+) -> ClusterNulls:
+    """Estimate the smoothness of residuals and simulate the largest cluster of such noise.
+
+    Raises:
+        DataError: the residuals carry no smoothness, or the settings cannot be resolved by that many fields.
+    """
+    smoothness = estimate_smoothness(residuals, mask, grid.voxel_mm)
+    one, two = (ClusterRule(connectivity=settings.connectivity, sided=sided) for sided in ("1", "2"))
+    acf = smoothness.acf if settings.acf else gaussian_autocorrelation(smoothness.fwhm_classic_mm)
+    nulls = simulate_cluster_sizes(
+        mask,
+        grid.voxel_mm,
+        acf,
+        rules=(one, two),
+        pthr=(settings.voxel_p,),
+        iterations=settings.iterations,
+        seed=settings.seed,
+        n_jobs=settings.n_jobs,
+        progress=progress,
+    )
+    return ClusterNulls(settings=settings, smoothness=smoothness, one_sided=nulls[0], two_sided=nulls[1])
+
+
+def correct(term: TermTest, mask: Bool[Array, "x y z"], nulls: ClusterNulls) -> CorrectedTerm:
+    """Find the clusters of a term's F map at the cluster-forming p and compare their sizes with the null."""
+    settings = nulls.settings
+    threshold = float(stats.f.isf(settings.voxel_p, term.df1, term.df2))
+    rule = ClusterRule(connectivity=settings.connectivity, sided="1")
+    clusters = label_clusters(on_grid(term.f, mask), mask, threshold, rule=rule)
+    p = cluster_p(nulls.of(term), settings.voxel_p, clusters.sizes)
+    p_map = np.ones(mask.shape)
+    p_map[mask] = np.where(np.isfinite(term.f), np.append(1.0, p)[clusters.labels[mask]], np.nan)
+    size, error = nulls.size_threshold(term)
+    return CorrectedTerm(
+        clusters=clusters,
+        p=p,
+        p_map=p_map,
+        significant=mask & (p_map <= settings.alpha),
+        alpha=settings.alpha,
+        size_threshold=size,
+        size_threshold_se=error,
+    )
+
+
+def on_grid(values: Float[Array, "voxel"], mask: Bool[Array, "x y z"]) -> Float[Array, "x y z"]:
+    """Lay the voxels of a mask (C order) back on the grid, NaN outside."""
+    whole = np.full(mask.shape, np.nan)
+    whole[mask] = values
+    return whole

@@ -1,0 +1,217 @@
+"""A long table (one row per subject and cell) to subjects × conditions; whoever lacks a cell is named and left out.
+
+Levels and subjects stand in order of first appearance. Conditions are all combinations of the levels within subjects,
+the last factor changing fastest. Line numbers in messages count the header as line 1.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+
+from cuecircuit.arrays import Array, Float, Int
+from cuecircuit.errors import DataError
+from cuecircuit.stats.coding import conditions
+from cuecircuit.stats.strata_design import MixedDesign
+
+# words for no value that spreadsheets and R write where BIDS has n/a
+_NO_VALUE = ("", "n/a", "NA", "N/A", "NaN", "nan")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Exclusion:
+    """A subject left out, and why."""
+
+    subject: str
+    reason: str
+
+    def __str__(self) -> str:
+        """One line for the user."""
+        return f"{self.subject}: left out, {self.reason}"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class CellTable:
+    """The design of the subjects that are complete, and the row of the table (from 0) that holds each cell."""
+
+    design: MixedDesign
+    rows: Int[Array, "subject condition"]
+    excluded: tuple[Exclusion, ...]
+
+
+def complete_cells(
+    table: pd.DataFrame,
+    *,
+    subject: str,
+    between: Sequence[str] = (),
+    within: Sequence[str] = (),
+    covariates: Sequence[str] = (),
+    measured: Sequence[str] = (),
+    crossed: Sequence[str] = (),
+) -> CellTable:
+    """Lay a long table out as subjects × conditions.
+
+    Args:
+        table: one row per subject and cell.
+        subject: column that names the subject.
+        between: columns of factors between subjects.
+        within: columns of factors within subjects.
+        covariates: columns of numbers, per subject or per cell.
+        measured: further columns of numbers that must be there for a cell to count.
+        crossed: covariates between subjects whose slope may differ between conditions.
+
+    Raises:
+        DataError: columns that are not there, labels missing, text where numbers belong, a subject in two groups,
+            several rows for one cell, or no subject with every cell. All faults of a kind are listed.
+    """
+    _check_columns(table, [subject, *between, *within, *covariates, *measured])
+    labels = {name: _labels(table, name) for name in (subject, *between, *within)}
+    numbers = {name: numeric(table, name) for name in (*covariates, *measured)}
+    _check_groups(labels[subject], {name: labels[name] for name in between})
+    levels = {name: tuple(dict.fromkeys(labels[name])) for name in within}
+    cells = conditions(levels)
+    ids = tuple(dict.fromkeys(labels[subject]))
+    at = _rows(labels, subject, within, ids, cells)
+    excluded = _exclusions(ids, cells, at, numbers)
+    out = {each.subject for each in excluded}
+    kept = [place for place, name in enumerate(ids) if name not in out]
+    if not kept:
+        raise DataError(
+            f"no subject has every cell ({len(cells)} cells of {' × '.join(within) or 'one measurement'}); "
+            f"for example {excluded[0]}"
+        )
+    rows = at[kept]
+    design = MixedDesign(
+        subjects=[ids[place] for place in kept],
+        between={name: [labels[name][row] for row in rows[:, 0]] for name in between},
+        within=levels,
+        covariates={name: numbers[name][rows] for name in covariates},
+        crossed=crossed,
+        unit=subject,
+    )
+    return CellTable(design=design, rows=rows, excluded=excluded)
+
+
+def averaged(
+    table: pd.DataFrame, *, subject: str, between: Sequence[str], within: Sequence[str], values: Sequence[str]
+) -> pd.DataFrame:
+    """Average the rows of each subject and cell; values that are missing do not count.
+
+    Raises:
+        DataError: as `complete_cells`, for columns, labels and numbers.
+    """
+    _check_columns(table, [subject, *between, *within, *values])
+    keys = [subject, *between, *within]
+    labels = pd.DataFrame({name: _labels(table, name) for name in keys})
+    numbers = pd.DataFrame({name: numeric(table, name) for name in values})
+    means = pd.concat([labels, numbers], axis=1).groupby(keys, sort=False)[list(values)].mean()
+    return pd.DataFrame(means).reset_index()
+
+
+def numeric(table: pd.DataFrame, name: str) -> Float[Array, "row"]:
+    """The numbers of a column; NaN where there is no value.
+
+    Raises:
+        DataError: text that is neither a number nor a word for no value, with its lines.
+    """
+    text = _column(table, name).map(lambda value: "" if pd.isna(value) else str(value).strip())
+    numbers = np.asarray(pd.to_numeric(text, errors="coerce"), np.float64)
+    wrong = np.flatnonzero(np.isnan(numbers) & ~text.isin(_NO_VALUE).to_numpy())
+    if wrong.size:
+        raise DataError(
+            f"line {row + 2}: column '{name}' has '{text.iloc[row]}', expected a number or n/a" for row in wrong[:10]
+        )
+    return numbers
+
+
+def _column(table: pd.DataFrame, name: str) -> pd.Series:
+    column = table[name]
+    if not isinstance(column, pd.Series):
+        raise DataError(f"column '{name}' stands more than once in the table; rename one")
+    return column
+
+
+def _check_columns(table: pd.DataFrame, wanted: Sequence[str]) -> None:
+    faults = [
+        f"column '{name}' is not in the table; it has {', '.join(map(str, table.columns))}"
+        for name in dict.fromkeys(wanted)
+        if name not in table.columns
+    ]
+    faults += [f"column '{name}' is given two roles" for name in dict.fromkeys(wanted) if wanted.count(name) > 1]
+    if faults or table.empty:
+        raise DataError(faults or "the table has no rows")
+
+
+def _labels(table: pd.DataFrame, name: str) -> list[str]:
+    column = _column(table, name)
+    missing = np.flatnonzero(column.isna() | (column.astype(str).str.strip() == ""))
+    if missing.size:
+        lines = ", ".join(str(row + 2) for row in missing[:10])
+        raise DataError(f"column '{name}' has no label in {missing.size} rows (line {lines}); name the level")
+    if pd.api.types.is_float_dtype(column) and (column % 1 == 0).all():
+        column = column.astype(int)
+    return [str(value).strip() for value in column]
+
+
+def _check_groups(ids: Sequence[str], between: dict[str, list[str]]) -> None:
+    faults = []
+    for name, labels in between.items():
+        seen: dict[str, dict[str, None]] = {}
+        for subject, label in zip(ids, labels, strict=True):
+            seen.setdefault(subject, {})[label] = None
+        faults += [
+            f"{subject}: is in {' and '.join(found)} of '{name}', expected one; is it a factor within subjects?"
+            for subject, found in seen.items()
+            if len(found) > 1
+        ]
+    if faults:
+        raise DataError(faults)
+
+
+def _rows(
+    labels: dict[str, list[str]],
+    subject: str,
+    within: Sequence[str],
+    ids: tuple[str, ...],
+    cells: tuple[tuple[str, ...], ...],
+) -> Int[Array, "subject condition"]:
+    """Row of each subject's cell; -1 where there is none."""
+    places = {name: place for place, name in enumerate(ids)}
+    columns = {cell: place for place, cell in enumerate(cells)}
+    at = np.full((len(ids), len(cells)), -1)
+    repeated: dict[str, int] = {}
+    found_cells = zip(*(labels[name] for name in within), strict=True) if within else [()] * len(labels[subject])
+    for row, (name, cell) in enumerate(zip(labels[subject], found_cells, strict=True)):
+        place = places[name], columns[cell]
+        if at[place] >= 0:
+            where = " ".join((name, *cell))
+            repeated[where] = repeated.get(where, 1) + 1
+        at[place] = row
+    if repeated:
+        raise DataError(
+            f"{where}: found {times} rows, expected one per subject and cell; ask for their average or name the "
+            "factor that tells them apart"
+            for where, times in repeated.items()
+        )
+    return at
+
+
+def _exclusions(
+    ids: tuple[str, ...],
+    cells: tuple[tuple[str, ...], ...],
+    at: Int[Array, "subject condition"],
+    numbers: dict[str, Float[Array, "row"]],
+) -> tuple[Exclusion, ...]:
+    excluded = []
+    for name, rows in zip(ids, at, strict=True):
+        reasons = [f"no row for {' '.join(cell)}" for cell, row in zip(cells, rows, strict=True) if row < 0]
+        reasons += [
+            " ".join((f"no {column}", *(("in", *cell) if cell else ())))
+            for column, values in numbers.items()
+            for cell, row in zip(cells, rows, strict=True)
+            if row >= 0 and not np.isfinite(values[row])
+        ]
+        if reasons:
+            excluded.append(Exclusion(subject=name, reason=", ".join(reasons)))
+    return tuple(excluded)

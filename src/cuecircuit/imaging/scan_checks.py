@@ -1,0 +1,104 @@
+"""What a scan says about itself against what the study says of all scans: grid, time step, length, blocks."""
+
+from collections.abc import Iterator, Sequence
+
+import numpy as np
+
+from cuecircuit.records.grid import Grid
+from cuecircuit.records.scan import Block
+from cuecircuit.study.study import Acquisition, Cues
+
+# Headers hold float32 and sidecars a few decimals: half a millisecond is rounding, more is another TR.
+_SAME_TR_S = 5e-4
+# Event files are written with clocks: a block may be that much shorter or longer than planned.
+_SAME_DURATION_S = 0.1
+
+
+def scan_faults(
+    scan: str,
+    *,
+    grid: Grid,
+    volumes: int,
+    tr_header_s: float,
+    tr_sidecar_s: float | None,
+    blocks: Sequence[Block] | None,
+    acquisition: Acquisition,
+    cues: Cues,
+    space_grid: Grid,
+) -> tuple[str, ...]:
+    """List everything in which a scan differs from the study.
+
+    Args:
+        scan: what the messages call the scan.
+        grid: of the scan.
+        volumes: length of the scan.
+        tr_header_s: time step in the header; 0 where it has none.
+        tr_sidecar_s: RepetitionTime of the sidecar, if any.
+        blocks: from the events file; None where it could not be read.
+        acquisition: what the study expects.
+        cues: what the study expects.
+        space_grid: grid of the study's mask.
+    """
+    faults = [*_grid_faults(grid, space_grid), *_time_faults(volumes, tr_header_s, tr_sidecar_s, acquisition)]
+    if blocks is not None:
+        faults += _block_faults(blocks, volumes, acquisition, cues)
+    return tuple(f"{scan}: {fault}" for fault in faults)
+
+
+def _grid_faults(grid: Grid, space: Grid) -> Iterator[str]:
+    if grid.same_as(space):
+        return
+    ratio = grid.voxel_mm / space.voxel_mm
+    for factor, size in ((10.0, "ten times larger"), (0.1, "ten times smaller")):
+        if np.allclose(ratio, factor, rtol=0.05):
+            yield (
+                f"the header's voxels are {size} than the mask's ({grid} against {space}); "
+                "one of the two headers is scaled for human software: divide or multiply it back"
+            )
+            return
+    if np.linalg.det(grid.affine[:3, :3]) * np.linalg.det(space.affine[:3, :3]) < 0:
+        yield (
+            "left and right are swapped between scan and mask (one affine mirrors the other: "
+            f"x axis {_direction(grid)} in the scan, {_direction(space)} in the mask); find out which header is wrong"
+        )
+        return
+    shift = grid.affine[:3, 3] - space.affine[:3, 3]
+    yield (
+        f"the scan lies on another grid than the mask: {grid} against {space}, origins apart by "
+        f"({', '.join(f'{edge:g}' for edge in np.round(shift, 3))}) mm; resample the scan to the mask's grid"
+    )
+
+
+def _direction(grid: Grid) -> str:
+    axis = int(np.argmax(np.abs(grid.affine[0, :3])))
+    return f"{'+' if grid.affine[0, axis] > 0 else '-'}{'ijk'[axis]}"
+
+
+def _time_faults(
+    volumes: int, tr_header_s: float, tr_sidecar_s: float | None, acquisition: Acquisition
+) -> Iterator[str]:
+    if tr_header_s > 0 and tr_sidecar_s is not None and abs(tr_header_s - tr_sidecar_s) > _SAME_TR_S:
+        yield f"TR is {tr_header_s:g} s in the header and {tr_sidecar_s:g} s in the sidecar; one of them is wrong"
+    for found, where in ((tr_header_s or None, "header"), (tr_sidecar_s, "sidecar")):
+        if found is not None and abs(found - acquisition.tr_s) > _SAME_TR_S:
+            yield f"TR is {found:g} s in the {where} and {acquisition.tr_s:g} s in the study (acquisition.tr_s)"
+    if tr_header_s <= 0 and tr_sidecar_s is None:
+        yield "neither header nor sidecar states TR; add RepetitionTime to the sidecar"
+    if volumes != acquisition.volumes:
+        yield f"{volumes} volumes, the study expects {acquisition.volumes} (acquisition.volumes)"
+
+
+def _block_faults(blocks: Sequence[Block], volumes: int, acquisition: Acquisition, cues: Cues) -> Iterator[str]:
+    scan_s = volumes * acquisition.tr_s
+    if len(blocks) != acquisition.blocks:
+        yield f"{len(blocks)} cue blocks, the study expects {acquisition.blocks} (acquisition.blocks)"
+    for number, block in enumerate(blocks, start=1):
+        who = f"block {number} (onset {block.onset_s:g} s)"
+        if block.onset_s < 0 or block.onset_s >= scan_s:
+            yield f"{who} begins outside the scan, which lasts from 0 to {scan_s:g} s"
+        elif block.onset_s + block.duration_s > scan_s + _SAME_DURATION_S:
+            yield f"{who} ends at {block.onset_s + block.duration_s:g} s, after the scan ({scan_s:g} s)"
+        if abs(block.duration_s - acquisition.block_s) > _SAME_DURATION_S:
+            yield f"{who} lasts {block.duration_s:g} s, the study expects {acquisition.block_s:g} (acquisition.block_s)"
+        if block.cue not in cues.levels:
+            yield f"{who}: trial_type '{block.cue}' is no cue of the study ({', '.join(cues.levels)})"

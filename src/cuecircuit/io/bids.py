@@ -1,0 +1,254 @@
+"""BIDS data sets: which scans a task has, and the files that belong to each. Vocabulary: BIDS entities and suffixes."""
+
+import logging
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from cuecircuit.arrays import Array, Float64
+from cuecircuit.errors import DataError
+from cuecircuit.io.tables import read_json, read_table
+
+_MOTION = ("trans_x", "trans_y", "trans_z", "rot_x", "rot_y", "rot_z")
+_ENTITIES = ("sub", "ses", "task", "acq", "ce", "rec", "dir", "run", "echo", "part")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ScanFiles:
+    """A functional scan and the files beside it; None where there is no such file.
+
+    `subject` and `session` stand without their prefix; `tr_s` is RepetitionTime of the sidecars.
+    """
+
+    subject: str
+    session: str | None
+    run: int | None
+    bold: Path
+    events: Path | None
+    physio: Path | None
+    confounds: Path | None
+    tr_s: float | None
+
+    @property
+    def name(self) -> str:
+        """What messages call the scan."""
+        parts = {"ses": self.session, "run": self.run}
+        return " ".join(
+            [f"sub-{self.subject}", *(f"{key}-{value}" for key, value in parts.items() if value is not None)]
+        )
+
+
+def find_scans(root: Path, *, task: str) -> tuple[ScanFiles, ...]:
+    """Find the scans of a task, in order of subject, session and run.
+
+    Confounds are looked for in the data sets under `derivatives/` as well.
+
+    Raises:
+        DataError: no such folder, no scan of the task, two scans with the same entities, or sidecars that cannot
+            be read.
+    """
+    if not root.is_dir():
+        raise DataError(f"{root}: no such folder; the study's data set must lie there")
+    files = _index(root)
+    scans = [file for file in files if file["suffix"] == "bold" and str(file["ext"]).startswith(".nii")]
+    of_task = [scan for scan in scans if scan["task"] == task]
+    if not of_task:
+        found = ", ".join(sorted({str(scan["task"]) for scan in scans})) or "none"
+        raise DataError(f"{root}: no scans of task '{task}'; tasks found: {found}")
+    twice = [key for key, times in Counter(_key(scan) for scan in of_task).items() if times > 1]
+    if twice:
+        raise DataError([f"{root}: several scans are called {'_'.join(map(str, key))}; keep one" for key in twice])
+    tables = [*files, *_derivatives(root)]
+    return tuple(_scan_files(scan, tables, root) for scan in sorted(of_task, key=_order))
+
+
+def _index(root: Path) -> list[dict[str, Any]]:
+    import bids2table
+
+    with _quiet("bids2table"):
+        table = bids2table.index_dataset(root)
+    return [file | {"path": root / file["path"]} for file in table.to_pylist()]
+
+
+@contextmanager
+def _quiet(name: str) -> Iterator[None]:
+    """Keep a library from writing to stderr about file names that are not ours to judge."""
+    logger = logging.getLogger(name)
+    before, logger.disabled = logger.disabled, True
+    try:
+        yield
+    finally:
+        logger.disabled = before
+
+
+def _derivatives(root: Path) -> list[dict[str, Any]]:
+    folders = sorted(path for path in (root / "derivatives").glob("*") if any(path.glob("sub-*")))
+    return [file for folder in folders for file in _index(folder) if file["desc"] == "confounds"]
+
+
+def _key(file: Mapping[str, Any]) -> tuple[str, ...]:
+    return tuple(f"{name}-{file[name]}" for name in _ENTITIES if file[name] is not None)
+
+
+def _order(file: Mapping[str, Any]) -> tuple[str, str, int]:
+    return file["sub"], file["ses"] or "", file["run"] or 0
+
+
+def _scan_files(scan: Mapping[str, Any], tables: Sequence[Mapping[str, Any]], root: Path) -> ScanFiles:
+    tr_s = sidecar(scan["path"], root).get("RepetitionTime")
+    events = _inherited(scan["path"], root, suffix="events", ending=".tsv")
+    return ScanFiles(
+        subject=scan["sub"],
+        session=scan["ses"],
+        run=scan["run"],
+        bold=scan["path"],
+        events=events[-1] if events else None,
+        physio=_beside(scan, "physio", tables),
+        confounds=_beside(scan, "timeseries", tables),
+        tr_s=float(tr_s) if isinstance(tr_s, int | float) else None,
+    )
+
+
+def _beside(scan: Mapping[str, Any], suffix: str, tables: Sequence[Mapping[str, Any]]) -> Path | None:
+    """Find the table of that suffix that speaks of the scan; entities that tell images apart (echo) it may lack."""
+    found = [
+        table
+        for table in tables
+        if table["suffix"] == suffix
+        and str(table["ext"]).startswith(".tsv")
+        and all(table[name] == scan[name] for name in ("sub", "ses", "task", "run"))
+        and all(table[name] in (None, scan[name]) for name in _ENTITIES)
+    ]
+    if len(found) > 1:
+        # several recordings of one scan: the one that says it holds respiration
+        found = [table for table in found if str(table["recording"]).lower().startswith("resp")] or found
+    if len(found) > 1:
+        names = ", ".join(str(table["path"]) for table in found)
+        raise DataError(f"{scan['path']}: {len(found)} {suffix} files belong to it ({names}); keep one")
+    return found[0]["path"] if found else None
+
+
+def sidecar(path: Path, root: Path) -> dict[str, Any]:
+    """Join the JSON sidecars of a file by BIDS inheritance; those nearer to the file win.
+
+    Args:
+        path: the file; it need not exist.
+        root: where the data set begins; no sidecar is looked for above it.
+
+    Raises:
+        DataError: a sidecar is not a JSON object.
+    """
+    notes: dict[str, Any] = {}
+    for file in _inherited(path, root):
+        notes |= read_json(file)
+    return notes
+
+
+def _inherited(path: Path, root: Path, *, suffix: str | None = None, ending: str = ".json") -> list[Path]:
+    """List the files that speak of `path` by BIDS inheritance: same suffix (or the one given), no entity that it lacks.
+
+    From the root down to the file's own folder, and within a folder those of few entities first.
+    """
+    entities = _named(path)
+    if suffix:
+        entities["suffix"] = suffix
+    folders = [folder for folder in (path.parent, *path.parent.parents) if folder == root or root in folder.parents]
+    found = []
+    for folder in reversed(folders):
+        above = {file: _named(file) for file in folder.glob(f"*{entities.get('suffix', '')}{ending}")}
+        speaking = [file for file, its in above.items() if its.items() <= entities.items()]
+        found += sorted(speaking, key=lambda file: len(above[file]))
+    return found
+
+
+def _named(path: Path) -> dict[str, str]:
+    from bids2table import parse_bids_entities
+
+    return {name: value for name, value in parse_bids_entities(path).items() if name not in ("datatype", "ext")}
+
+
+def read_participants(path: Path, *, group: str, levels: Sequence[str]) -> pd.DataFrame:
+    """Read `participants.tsv`: `subject` (without "sub-") first, then every other column, the group as text.
+
+    Raises:
+        DataError: no such file, no participant_id or group column, ids that are empty or stand twice, groups that
+            are not among `levels`, or a level that nobody belongs to.
+    """
+    table = read_table(path, text=("participant_id", group))
+    absent = [name for name in ("participant_id", group) if name not in table]
+    if absent:
+        found = ", ".join(map(str, table.columns))
+        raise DataError([f"{path}:1: column {name} is missing; found: {found}" for name in absent])
+    subjects = table["participant_id"].fillna("").str.removeprefix("sub-")
+    faults = []
+    for line, (subject, level) in enumerate(zip(subjects, table[group], strict=True), start=2):
+        if not subject:
+            faults.append(f"{path}:{line}: participant_id is empty")
+        elif list(subjects[: line - 2]).count(subject):
+            faults.append(f"{path}:{line}: subject {subject} stands twice; one row per subject")
+        if pd.isna(level):
+            faults.append(f"{path}:{line}: subject {subject} has no {group}; expected one of: {', '.join(levels)}")
+        elif level not in levels:
+            faults.append(f"{path}:{line}: {group} '{level}' of subject {subject} is none of: {', '.join(levels)}")
+    faults += [f"{path}: nobody belongs to {group} '{level}'" for level in levels if level not in set(table[group])]
+    if faults:
+        raise DataError(faults)
+    table = table.drop(columns="participant_id")
+    table.insert(0, "subject", subjects)
+    return table
+
+
+def scan_set_faults(
+    scans: Sequence[ScanFiles],
+    subjects: Iterable[str],
+    *,
+    exclude: Iterable[str] = (),
+    physio: bool = False,
+    confounds: bool = False,
+) -> tuple[str, ...]:
+    """List subjects and scans that do not meet, and files that scans lack.
+
+    Args:
+        scans: what was found.
+        subjects: ids of the participants table, without "sub-".
+        exclude: subjects left out on purpose, whether they have scans or not.
+        physio: every scan must have a physiological recording.
+        confounds: every scan must have a confounds table.
+    """
+    left_out = set(exclude)
+    expected, found = set(subjects) - left_out, {scan.subject for scan in scans} - left_out
+    faults = [f"sub-{one}: in the participants table, but has no scan" for one in sorted(expected - found)]
+    faults += [f"sub-{one}: has scans, but is not in the participants table" for one in sorted(found - expected)]
+    for scan in scans:
+        if scan.subject in left_out:
+            continue
+        needed = {"events": True, "physio": physio, "confounds": confounds}
+        faults += [
+            f"{scan.name}: no {kind} file belongs to {scan.bold}"
+            for kind, wanted in needed.items()
+            if wanted and getattr(scan, kind) is None
+        ]
+    return tuple(faults)
+
+
+def read_motion(path: Path) -> Float64[Array, "volume 6"]:
+    """Read the six motion parameters (mm, rad; x y z) of a confounds table.
+
+    Raises:
+        DataError: no such file, a column that is missing, or values that are no numbers.
+    """
+    table = read_table(path)
+    absent = [name for name in _MOTION if name not in table]
+    if absent:
+        raise DataError(f"{path}:1: columns {', '.join(absent)} are missing; a confounds table has them in mm and rad")
+    values = table[list(_MOTION)].apply(pd.to_numeric, errors="coerce").to_numpy(dtype=np.float64)
+    bad = np.flatnonzero(~np.isfinite(values).all(axis=1))
+    if len(bad):
+        raise DataError(f"{path}:{bad[0] + 2}: motion parameters are empty or no numbers")
+    return values

@@ -1,0 +1,32 @@
+"""BIDS derivatives: names of statistical maps, and the description of the folder."""
+
+import re
+from pathlib import Path
+
+import cuecircuit
+from cuecircuit.io.tables import write_json
+
+BIDS_VERSION = "1.10.0"
+
+
+def bids_label(text: str) -> str:
+    """Make a BIDS label (letters and digits) of a name: `group:cue` becomes `groupXcue`."""
+    return re.sub(r"[^A-Za-z0-9]", "", text.replace(":", "X"))
+
+
+def map_name(contrast: str, statistic: str, *, prefix: str = "") -> str:
+    """Name a statistical map: `<prefix>contrast-<contrast>_stat-<statistic>_statmap.nii.gz`."""
+    return f"{prefix}contrast-{bids_label(contrast)}_stat-{statistic}_statmap.nii.gz"
+
+
+def write_description(folder: Path, name: str) -> None:
+    """Write `dataset_description.json` of a derivative."""
+    write_json(
+        folder / "dataset_description.json",
+        {
+            "Name": name,
+            "BIDSVersion": BIDS_VERSION,
+            "DatasetType": "derivative",
+            "GeneratedBy": [{"Name": "cuecircuit", "Version": cuecircuit.__version__}],
+        },
+    )

@@ -1,0 +1,44 @@
+"""MED-PC data files: a path in, operant sessions out."""
+
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+
+from cuecircuit.errors import DataError
+from cuecircuit.io.medpc_decode import decode_session
+from cuecircuit.io.medpc_program import Program, load_programs
+from cuecircuit.io.medpc_text import parse_sessions
+from cuecircuit.records.operant import OperantFault, OperantLog, OperantSession
+
+
+def read_medpc(path: Path, *, programs: Sequence[Program] | None = None) -> OperantLog:
+    """Read every session of one MED-PC file.
+
+    Args:
+        path: the file.
+        programs: what programs mean, the first that fits; None takes the declarations shipped.
+
+    Raises:
+        DataError: no such file, or faults of `parse_sessions` or `decode_session`, with file and line.
+    """
+    declared = load_programs() if programs is None else programs
+    try:
+        parsed = parse_sessions(path.read_bytes())
+    except OSError as error:
+        raise DataError(f"{path}: cannot be read ({error.strerror}); give the path of a MED-PC data file") from error
+    except DataError as error:
+        raise DataError(f"{path}: {fault}" for fault in error.faults) from error
+    sessions: list[OperantSession] = []
+    faults: list[OperantFault] = list(parsed.faults)
+    errors: list[str] = []
+    for raw in parsed.sessions:
+        try:
+            decoded = decode_session(raw, declared)
+        except DataError as error:
+            errors += [f"{path}: {fault}" for fault in error.faults]
+        else:
+            sessions.append(replace(decoded.session, file=str(path)))
+            faults += decoded.faults
+    if errors:
+        raise DataError(errors)
+    return OperantLog(sessions=tuple(sessions), faults=tuple(replace(fault, file=str(path)) for fault in faults))

@@ -1,0 +1,332 @@
+"""MED-PC text to sessions of text: header fields and lettered values, nothing decoded.
+
+A file holds one or more sessions; a session is a header (`Start Date:` ... `MSN:`, or the condensed
+`BOX: ... SUBJECT: ...` and `START: ... END: ...`), then letters. A letter with a value is a scalar; a letter alone
+opens an array, whose rows are `index: value value ...` with 1-8 columns. What follows a backslash is a comment. Values
+stay text, because trailing zeros can carry an event code; the row index must equal the number of values before it.
+"""
+
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from itertools import accumulate
+from typing import Literal
+
+from cuecircuit.errors import DataError
+from cuecircuit.records.operant import OperantFault
+
+_FIELDS = {
+    name.lower(): name
+    for name in (
+        "Start Date",
+        "End Date",
+        "Subject",
+        "Experiment",
+        "Group",
+        "Box",
+        "Start Time",
+        "End Time",
+        "MSN",
+    )
+}
+_TIMES = r"START:\s*(?P<sd>\S+)\s+(?P<st>\S+)\s+END:\s*(?P<ed>\S+)\s+(?P<et>\S+)\s*"
+_CONDENSED = re.compile(
+    r"\s*BOX:(?P<box>.*?)SUBJECT:(?P<subject>.*?)EXPERIMENT:(?P<experiment>.*?)GROUP:(?P<group>.*?)MSN:(?P<msn>.*?)"
+    rf"(?:{_TIMES})?$"
+)
+_CONDENSED_TIMES = re.compile(rf"\s*{_TIMES}$")
+_CONDENSED_FIELDS = {
+    "box": "Box",
+    "subject": "Subject",
+    "experiment": "Experiment",
+    "group": "Group",
+    "msn": "MSN",
+    "sd": "Start Date",
+    "st": "Start Time",
+    "ed": "End Date",
+    "et": "End Time",
+}
+# nine digits: an index, not a number too long to be one
+_ROW = re.compile(r"\s*([0-9]{1,9}):(.*)")
+_LETTER = re.compile(r"\s*([A-Z]):\s*([-+]?[0-9]+(?:[.,][0-9]*)?(?:[eE][-+]?[0-9]{1,3})?)?\s*(?:\\(.*))?$")
+# form feed and the DOS end-of-file mark part the runs of concatenated files and mean nothing
+_BLANK = str.maketrans({"\f": " ", "\x1a": " "})
+_EXPECTED = "expected a MED-PC data file: 'Start Date:' ... 'MSN:', then lettered values"
+_AGAIN = "copy it again from the MED-PC computer"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RawLetter:
+    """The values of one letter; `text` is them all, parted by blanks; `columns` how many stand in a full row."""
+
+    text: str
+    size: int
+    line: int
+    columns: int
+    is_array: bool
+
+    def values(self) -> tuple[str, ...]:
+        """The values as written."""
+        return tuple(self.text.split())
+
+    def line_of(self, index: int) -> int:
+        """The line on which value `index` stands."""
+        return self.line + 1 + index // max(self.columns, 1) if self.is_array else self.line
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class RawSession:
+    """One session: `header` by field name ("Start Date", "Subject", ...), `line` where it begins."""
+
+    header: Mapping[str, str]
+    letters: Mapping[str, RawLetter]
+    comments: tuple[str, ...]
+    line: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class ParsedLog:
+    """The sessions of a text, undecoded, and what in it was out of order (`file` of the faults is empty)."""
+
+    sessions: tuple[RawSession, ...]
+    faults: tuple[OperantFault, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Mark:
+    """A line that is not a row: header fields, a letter, a comment, or text of no known kind."""
+
+    line: int
+    kind: Literal["header", "letter", "comment", "text"]
+    text: str = ""
+    letter: str = ""
+    fields: Mapping[str, str] = field(default_factory=dict)
+    comment: str = ""
+
+
+_Row = tuple[int, str]
+_Block = tuple[_Mark, list[_Row]]
+
+
+def parse_sessions(content: bytes | str) -> ParsedLog:
+    """Split a MED-PC text into sessions without decoding a value.
+
+    Raises:
+        DataError: empty, binary, without a session, with a row out of place, or cut off; names the line.
+    """
+    lines = _lines(content)
+    # a `File:` line says where MED-PC wrote: it parts sessions and tells nothing of them
+    lines = ["" if line.startswith("File:") else line for line in lines]
+    marks = [_mark(number, line) for number, line in enumerate(lines, 1) if line.strip() and not _ROW.match(line)]
+    before, groups = _grouped(marks)
+    if not groups:
+        raise DataError(f"line 1: no session found; {_EXPECTED}; check that this is the right file")
+    faults = [
+        _fault(mark.line, "", f"before the first session: {(mark.text or mark.comment)[:80]!r}", "kept only here")
+        for mark in before
+    ]
+    sessions: list[RawSession] = []
+    ends = [group[0].line for group in groups[1:]] + [len(lines) + 1]
+    for group, end in zip(groups, ends, strict=True):
+        session, found = _session(group, lines, end)
+        sessions.append(session)
+        faults += found
+    _check_end(sessions[-1], lines)
+    return ParsedLog(sessions=tuple(sessions), faults=tuple(faults))
+
+
+def _lines(content: bytes | str) -> list[str]:
+    """The lines as an editor counts them (by line feeds, or by carriage returns where there is no line feed)."""
+    text = content if isinstance(content, str) else _decoded(content)
+    if not text.strip("\x00\x1a\ufeff \t\r\n\f"):
+        raise DataError(f"line 1: the file is empty; {_EXPECTED}; {_AGAIN}")
+    zero = text.find("\x00")
+    if zero >= 0:
+        line = text.count("\n", 0, zero) + 1
+        raise DataError(f"line {line}: a zero byte: this is not text; {_EXPECTED}; check that this is the right file")
+    text = text.lstrip("\ufeff").translate(_BLANK)
+    return [line.rstrip("\r") for line in text.split("\n")] if "\n" in text else text.split("\r")
+
+
+def _decoded(content: bytes) -> str:
+    if content.startswith((b"\xff\xfe", b"\xfe\xff")):
+        return content.decode("utf-16", errors="replace")
+    try:
+        return content.decode("utf-8")
+    except UnicodeDecodeError:
+        # every byte is a letter here: only header text can hold one, and a wrong accent there harms no number
+        return content.decode("latin-1")
+
+
+def _mark(number: int, line: str) -> _Mark:
+    """Say what a line is that is not a row."""
+    if found := _LETTER.match(line):
+        # no value: an array
+        comment = (found[3] or "").strip()
+        return _Mark(line=number, kind="letter", letter=found[1], text=found[2] or "", comment=comment)
+    if line.lstrip().startswith("\\"):
+        return _Mark(line=number, kind="comment", comment=line.strip().lstrip("\\").strip())
+    if found := _CONDENSED.match(line) or _CONDENSED_TIMES.match(line):
+        fields = {
+            _CONDENSED_FIELDS[key]: value.strip() for key, value in found.groupdict().items() if value is not None
+        }
+        return _Mark(line=number, kind="header", fields=fields, text=line.strip())
+    head, _, value = line.partition(":")
+    if name := _FIELDS.get(head.strip().lower()):
+        return _Mark(line=number, kind="header", fields={name: value.strip()}, text=line.strip())
+    return _Mark(line=number, kind="text", text=line.strip())
+
+
+def _grouped(marks: Sequence[_Mark]) -> tuple[list[_Mark], list[list[_Mark]]]:
+    """The marks before the first session, and those of each session."""
+    before: list[_Mark] = []
+    groups: list[list[_Mark]] = []
+    seen, in_data = set[str](), False
+    for mark in marks:
+        begins = mark.kind == "header" and ("Start Date" in mark.fields or len(mark.fields) > 1)
+        if begins and (not groups or in_data or seen & mark.fields.keys()):
+            groups.append([mark])
+            seen, in_data = set(mark.fields), False
+        elif not groups:
+            before.append(mark)
+        elif in_data and mark.kind == "header":
+            # a remark such as "Subject: was ill" under the data
+            groups[-1].append(_Mark(line=mark.line, kind="text", text=mark.text))
+        else:
+            groups[-1].append(mark)
+            seen |= mark.fields.keys()
+            in_data = in_data or mark.kind == "letter"
+    return before, groups
+
+
+def _session(marks: Sequence[_Mark], lines: Sequence[str], end: int) -> tuple[RawSession, list[OperantFault]]:
+    """Build the session that `marks` outline; it stops before line `end`."""
+    stops = [mark.line for mark in marks[1:]] + [end]
+    blocks = [
+        (mark, [(n, text) for n, text in enumerate(lines[mark.line : stop - 1], mark.line + 1) if text.strip()])
+        for mark, stop in zip(marks, stops, strict=True)
+    ]
+    start = next((k for k, mark in enumerate(marks) if mark.kind == "letter"), len(marks))
+    header, words, faults = _header(blocks[:start])
+    letters, more_words, more_faults = _letters(blocks[start:], header.get("Subject", ""))
+    if not letters:
+        faults.append(_fault(marks[0].line, header.get("Subject", ""), "a header without data", "kept without data"))
+    session = RawSession(header=header, letters=letters, comments=(*words, *more_words), line=marks[0].line)
+    return session, faults + more_faults
+
+
+def _header(blocks: Sequence[_Block]) -> tuple[dict[str, str], list[str], list[OperantFault]]:
+    """The header fields, the comments among them, and what was out of order."""
+    header: dict[str, str] = {}
+    words: list[str] = []
+    faults: list[OperantFault] = []
+    for mark, rows in blocks:
+        subject = header.get("Subject", "")
+        for name in mark.fields.keys() & header.keys():
+            faults.append(_fault(mark.line, subject, f"header field {name!r} stands twice", "kept the later one"))
+        header |= mark.fields
+        found, extra = _words(mark, rows, subject)
+        words += found
+        faults += extra
+    return header, words, faults
+
+
+def _letters(blocks: Sequence[_Block], subject: str) -> tuple[dict[str, RawLetter], list[str], list[OperantFault]]:
+    """The lettered values, the comments among them, and what was out of order."""
+    pieces: list[_Block] = []
+    words: list[str] = []
+    faults: list[OperantFault] = []
+    for mark, rows in blocks:
+        if mark.kind == "letter" and not mark.text:
+            pieces.append((mark, rows))
+            words += [mark.comment] if mark.comment else []
+            continue
+        if mark.kind == "letter":
+            pieces.append((mark, []))
+        # rows after a comment inside an array are still the array's
+        goes_on = bool(pieces) and not pieces[-1][0].text and mark.kind != "letter"
+        if goes_on:
+            pieces[-1][1].extend(rows)
+        found, extra = _words(mark, [] if goes_on else rows, subject)
+        words += found
+        faults += extra
+    letters: dict[str, RawLetter] = {}
+    for mark, rows in pieces:
+        if mark.letter in letters:
+            faults.append(_fault(mark.line, subject, f"letter {mark.letter} stands twice", "kept the later one"))
+        letter, comments = _letter(mark, rows, subject)
+        letters[mark.letter] = letter
+        words += comments
+        if letter.size == 0:
+            faults.append(_fault(mark.line, subject, f"array {mark.letter} has no values", "kept as empty"))
+    return letters, words, faults
+
+
+def _words(mark: _Mark, rows: Sequence[_Row], subject: str) -> tuple[list[str], list[OperantFault]]:
+    """What a line and the rows after it say that is neither header nor value."""
+    words = [mark.comment] if mark.comment else []
+    faults: list[OperantFault] = []
+    if mark.kind == "text":
+        words.append(mark.text)
+        what = f"text that is neither header nor data: {mark.text[:80]!r}"
+        faults.append(_fault(mark.line, subject, what, "kept as a comment"))
+    if rows:
+        words += [text.strip() for _, text in rows]
+        what = f"{len(rows)} rows of values that belong to no array"
+        faults.append(_fault(rows[0][0], subject, what, "kept as comments"))
+    return words, faults
+
+
+def _letter(mark: _Mark, rows: Sequence[_Row], subject: str) -> tuple[RawLetter, list[str]]:
+    """One scalar or array, and the comments on its rows."""
+    if mark.text:
+        return RawLetter(text=mark.text, size=1, line=mark.line, columns=1, is_array=False), []
+    parts = [text.partition(":") for _, text in rows]
+    values = [rest for _, _, rest in parts]
+    comments: list[str] = []
+    if any("\\" in rest for rest in values):
+        cuts = [rest.partition("\\") for rest in values]
+        values = [rest for rest, _, _ in cuts]
+        comments = [text.strip() for _, _, text in cuts if text.strip()]
+    sizes = [len(rest.split()) for rest in values]
+    positions = accumulate(sizes, initial=0)
+    for (number, _), (index, _, _), position in zip(rows, parts, positions, strict=False):
+        if int(index) != position:
+            raise DataError(
+                f"line {number}: array {mark.letter} of subject {subject!r} has row index {int(index)} where "
+                f"{position} was expected: a row is lost, doubled or cut; {_AGAIN}"
+            )
+    letter = RawLetter(
+        text=" ".join(values), size=sum(sizes), line=mark.line, columns=sizes[0] if sizes else 0, is_array=True
+    )
+    return letter, comments
+
+
+def _check_end(last: RawSession, lines: Sequence[str]) -> None:
+    """Refuse a text that stops inside its last session."""
+    what = ""
+    final = list(last.letters.values())[-1:]
+    if "MSN" not in last.header:
+        what = "the file ends inside the header of a session (no 'MSN:')"
+    elif not final:
+        what = "the file ends after a header; lettered values were expected"
+    elif final[0].size == 0:
+        what = f"the file ends after 'array {list(last.letters)[-1]}:'; its rows were expected"
+    elif _is_cut(lines):
+        what = f"the last line ends inside a value ({lines[-1].strip()[-20:]!r})"
+    if what:
+        raise DataError(f"line {len(lines)}: {what}: the file is cut off; {_AGAIN}")
+
+
+def _is_cut(lines: Sequence[str]) -> bool:
+    """Whether the last line, which no line end follows, is a row shorter than its number of fixed-width values."""
+    row, before = _ROW.match(lines[-1]), _ROW.match(lines[-2]) if len(lines) > 1 else None
+    if row is None or before is None:
+        return False
+    full, last = before[2].rstrip(), row[2].rstrip()
+    width, odd = divmod(len(full), max(len(full.split()), 1))
+    return not last.strip() or (not odd and len(last) < width * len(last.split()))
+
+
+def _fault(line: int, subject: str, what: str, done: str) -> OperantFault:
+    return OperantFault(file="", line=line, subject=subject, what=what, done=done)

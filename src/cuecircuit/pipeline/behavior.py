@@ -1,0 +1,201 @@
+"""Operant logs to the behavioral tests: sessions, escalation, conditioning."""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import replace
+from functools import partial
+from pathlib import Path
+
+import pandas as pd
+
+from cuecircuit.behavior.conditioning import ConditioningTest, conditioning_test
+from cuecircuit.behavior.escalation import EscalationTest, escalation_test
+from cuecircuit.behavior.measures import sessions_table
+from cuecircuit.behavior.phases import PhasedSessions, PhaseRule, assign_phases
+from cuecircuit.errors import DataError
+from cuecircuit.io.tables import ColumnNote, write_table
+from cuecircuit.pipeline.firstlevel import subjects_of
+from cuecircuit.pipeline.job import Job, StudyFiles
+from cuecircuit.pipeline.progress import say
+from cuecircuit.pipeline.sessions import SESSION_COLUMNS, load_sessions, write_faults
+from cuecircuit.pipeline.store import Stage
+from cuecircuit.records.operant import OperantFault
+from cuecircuit.study.study import Study
+
+ANOVA_COLUMNS: Mapping[str, ColumnNote] = {
+    "term": "effect",
+    "df1": "numerator degrees of freedom, sphericity assumed",
+    "df2": "denominator degrees of freedom, sphericity assumed",
+    "F": "test statistic",
+    "p": "sphericity assumed",
+    "eps_gg": "Greenhouse-Geisser epsilon",
+    "p_gg": "with Greenhouse-Geisser epsilon",
+    "eps_hf": "Huynh-Feldt epsilon (may exceed 1; p_hf uses at most 1)",
+    "p_hf": "with Huynh-Feldt epsilon",
+    "pes": "partial eta squared",
+    "ges": "generalized eta squared",
+}
+POSTHOC_COLUMNS: Mapping[str, ColumnNote] = {
+    "group": "group",
+    "session": "session compared with session 1",
+    "mean": {"Description": "mean of the session", "Units": "infusions"},
+    "difference": {"Description": "from session 1", "Units": "infusions"},
+    "se": "standard error of the difference",
+    "t": "test statistic",
+    "df": "degrees of freedom",
+    "p": "two-sided",
+    "p_adjusted": "Bonferroni over the sessions of the group",
+}
+MEANS_COLUMNS: Mapping[str, ColumnNote] = {
+    "subject": "participant label",
+    "group": "group",
+    "treatment": "treatment of the pairing",
+    "infusions": "mean infusions over the pairings of the treatment",
+}
+
+
+def log_files(files: StudyFiles) -> tuple[Path, ...]:
+    """Find the operant logs.
+
+    Raises:
+        DataError: no file fits the pattern of behavior.logs.
+    """
+    pattern = files.study.behavior.logs
+    found = tuple(sorted(files.file.parent.glob(pattern)))
+    if not found:
+        raise DataError(f"behavior.logs: no file fits {files.path(pattern)}")
+    return found
+
+
+def phased_sessions(files: StudyFiles) -> PhasedSessions:
+    """Read all sessions and give each its phase; subjects that the study excludes are left out.
+
+    Raises:
+        DataError: damaged logs, an unknown program, a subject who is in the logs or among the participants only.
+    """
+    study = files.study
+    log = load_sessions(log_files(files), programs=_programs(files))
+    sessions = [session for session in log.sessions if session.subject not in study.subjects.exclude]
+    group_of = subjects_of(files).set_index("subject")[study.subjects.group]
+    _check_subjects(files, {session.subject for session in sessions}, list(group_of.index))
+    table = sessions_table(sessions, dose_mg_kg=study.drug.dose_mg_kg, windows=_windows(study))
+    regrouped = tuple(_other_groups(table, group_of))
+    table["group"] = table["subject"].map(group_of)
+    phased = assign_phases(table, _rules(study), participants=list(group_of.index))
+    # names relative to the study: results do not depend on where it lies
+    faults = [replace(fault, file=_relative(fault.file, files)) for fault in (*log.faults, *regrouped, *phased.faults)]
+    named = phased.table.assign(file=[_relative(file, files) for file in phased.table["file"]])
+    return PhasedSessions(table=named, faults=tuple(faults))
+
+
+def behavior_stage(job: Job) -> Stage:
+    """Make the stage of the behavioral tests."""
+    study = job.study
+    names = ("subjects", "drug", "phases", "behavior")
+    inputs = [*log_files(job.files), job.path(study.subjects.participants)]
+    if programs := _programs(job.files):
+        inputs += sorted(programs.glob("*.yaml"))
+    settings = {name: getattr(study, name) for name in names if name != "phases"}
+    settings["phases"] = {phase.name: phase for phase in study.phases}
+    return Stage(name="behavior", target="behavior", settings=settings, inputs=tuple(inputs), make=partial(_make, job))
+
+
+def _make(job: Job, folder: Path) -> None:
+    study = job.study
+    phased = phased_sessions(job.files)
+    windows = {
+        f"infusions_{name}": {"Description": f"infusions in the window of phase {name}"} for name in _windows(study)
+    }
+    phase_notes = {"phase": "phase of the study", "treatment": "treatment of the session", "session": "number, from 1"}
+    write_table(folder / "sessions.tsv", phased.table, {**SESSION_COLUMNS, **phase_notes, **windows})
+    write_faults(folder / "faults.tsv", phased.faults)
+    _report_faults(phased.faults)
+    escalation = _escalation(study, phased.table)
+    write_table(folder / "escalation_anova.tsv", escalation.anova, ANOVA_COLUMNS)
+    write_table(folder / "escalation_posthoc.tsv", escalation.posthoc, POSTHOC_COLUMNS)
+    conditioning = _conditioning(study, phased.table)
+    write_table(folder / "conditioning_anova.tsv", conditioning.anova, ANOVA_COLUMNS)
+    if conditioning.pairings is not None:
+        write_table(folder / "pairings_anova.tsv", conditioning.pairings, ANOVA_COLUMNS)
+    write_table(folder / "conditioning.tsv", conditioning.means.rename(columns={"value": "infusions"}), MEANS_COLUMNS)
+    for line in (*escalation.left_out, *conditioning.left_out):
+        say(f"behavior: {line}")
+
+
+def _escalation(study: Study, table: pd.DataFrame) -> EscalationTest:
+    phase = study.phase(study.behavior.escalation)
+    dv = "infusions" if study.behavior.count == "session" else "first_hour_infusions"
+    return escalation_test(table, phase=phase.name, sessions=phase.sessions, dv=dv, error=study.behavior.posthoc_error)
+
+
+def _conditioning(study: Study, table: pd.DataFrame) -> ConditioningTest:
+    phase = study.phase(study.behavior.conditioning)
+    return conditioning_test(
+        table,
+        phase=phase.name,
+        treatments=[treatment.name for treatment in phase.treatments],
+        sessions=phase.sessions,
+        dv="infusions" if phase.window_min is None else f"infusions_{phase.name}",
+    )
+
+
+def _programs(files: StudyFiles) -> Path | None:
+    programs = files.study.behavior.programs
+    return None if programs is None else files.path(programs)
+
+
+def _windows(study: Study) -> dict[str, tuple[float, float]]:
+    return {
+        phase.name: (60 * phase.window_min[0], 60 * phase.window_min[1])
+        for phase in study.phases
+        if phase.window_min is not None
+    }
+
+
+def _rules(study: Study) -> list[PhaseRule]:
+    return [rule for phase in study.phases for rule in _phase_rules(study, phase.name)]
+
+
+def _phase_rules(study: Study, name: str) -> Iterator[PhaseRule]:
+    phase = study.phase(name)
+    if phase.experiment is not None:
+        yield PhaseRule(phase=name, experiment=phase.experiment, sessions=phase.sessions)
+    for treatment in phase.treatments:
+        yield PhaseRule(phase=name, treatment=treatment.name, experiment=treatment.experiment, sessions=phase.sessions)
+
+
+def _check_subjects(files: StudyFiles, logged: set[str], subjects: list[str]) -> None:
+    participants = files.path(files.study.subjects.participants)
+    faults = [
+        f"subject '{subject}' has operant sessions but does not stand in {participants}; add or exclude the subject"
+        for subject in sorted(logged - set(subjects))
+    ]
+    faults += [
+        f"subject '{subject}' stands in {participants} but has no operant session; add the logs or exclude the subject"
+        for subject in subjects
+        if subject not in logged
+    ]
+    if faults:
+        raise DataError(faults)
+
+
+def _other_groups(table: pd.DataFrame, group_of: "pd.Series[str]") -> Iterator[OperantFault]:
+    for row in table.itertuples():
+        planned = group_of[row.subject]
+        if row.group not in ("", planned):
+            yield OperantFault(
+                file=str(row.file),
+                line=int(row.line),
+                subject=str(row.subject),
+                what=f"Group is '{row.group}' in the log and '{planned}' in the table of participants",
+                done="took the table of participants",
+            )
+
+
+def _relative(file: str, files: StudyFiles) -> str:
+    path, folder = Path(file), files.file.parent
+    return str(path.relative_to(folder)) if path.is_relative_to(folder) else file
+
+
+def _report_faults(faults: tuple[OperantFault, ...]) -> None:
+    if faults:
+        say(f"behavior: {len(faults)} faults in the logs, listed in behavior/faults.tsv")

@@ -1,0 +1,249 @@
+"""Scans of one subject to one map per cell: % BOLD of each cue in each block half, with the respiration of the cell."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import partial
+from itertools import product
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from cuecircuit.arrays import Array, Float
+from cuecircuit.errors import CuecircuitError, DataError
+from cuecircuit.imaging.quality import scan_quality
+from cuecircuit.imaging.respiration import block_rates, find_breaths, plausible_rates
+from cuecircuit.imaging.responses import BlockResponses, block_responses
+from cuecircuit.io.bids import ScanFiles, find_scans, read_motion, read_participants
+from cuecircuit.io.derivatives import map_name
+from cuecircuit.io.events import read_blocks
+from cuecircuit.io.nifti import read_mask, read_series, write_volume
+from cuecircuit.io.physio import read_respiration
+from cuecircuit.io.tables import read_table, write_table
+from cuecircuit.pipeline.job import Job, StudyFiles
+from cuecircuit.pipeline.progress import say, steps
+from cuecircuit.pipeline.store import Stage
+from cuecircuit.records.scan import Block, Series
+from cuecircuit.study.study import Study
+
+CELL_COLUMNS = {
+    "subject": "participant label",
+    "respiration": {"Description": "mean respiration rate over the cell's blocks", "Units": "breaths/min"},
+    "map": "map of the cell, relative to the output folder",
+}
+BLOCK_COLUMNS = {
+    "run": "scan",
+    "cue": "meaning of the cue",
+    "number": "position of the block among those of its cue in the scan, from 1",
+    "level": "level of the block factor this block is averaged into; n/a where none",
+    "onset": {"Description": "cue onset from the first volume", "Units": "s"},
+    "duration": {"Units": "s"},
+    "respiration": {"Description": "mean respiration rate during the block", "Units": "breaths/min"},
+    "respiration_valid": "share of the block in which breaths could be told apart",
+}
+QUALITY_COLUMNS = {
+    "run": "scan",
+    "tsnr": "temporal signal-to-noise ratio, median over the mask",
+    "dvars": {"Description": "root mean square change from volume to volume, median", "Units": "%"},
+    "framewise_displacement": {"Description": "mean over volumes; n/a where motion was not estimated", "Units": "mm"},
+    "nuisance_df": "degrees of freedom left after nuisance regression",
+    "nuisance_dropped": "nuisance regressors left out because they are constant or a combination of others",
+    "unusable_voxels": "voxels of the mask without a positive baseline",
+}
+
+
+def subjects_of(files: StudyFiles) -> pd.DataFrame:
+    """Read the participants who enter the analysis: column `subject` and those of participants.tsv.
+
+    Raises:
+        DataError: the table is at fault, or the study excludes somebody who is not in it.
+    """
+    wanted = files.study.subjects
+    path = files.path(wanted.participants)
+    everyone = read_participants(path, group=wanted.group, levels=wanted.groups)
+    unknown = sorted(set(wanted.exclude) - set(everyone["subject"]))
+    if unknown:
+        raise DataError(f"{path}: no participant {', '.join(unknown)}, whom subjects.exclude of the study names")
+    return everyone[~everyone["subject"].isin(wanted.exclude)].reset_index(drop=True)
+
+
+def scans_of(files: StudyFiles) -> tuple[ScanFiles, ...]:
+    """Find all scans of the study's task."""
+    scan = files.study.acquisition
+    return find_scans(files.path(scan.dataset), task=scan.task)
+
+
+def run_first_level(job: Job) -> None:
+    """Do every subject that is missing or stale; one subject's failure does not stop the others.
+
+    Raises:
+        DataError: what was wrong with each subject that failed, after all others are done.
+    """
+    from joblib import Parallel, delayed
+
+    scans = scans_of(job.files)
+    stages = [_stage(job, subject, scans) for subject in subjects_of(job.files)["subject"]]
+    stale = [stage for stage in stages if job.store.why_stale(stage)]
+    if not stale:
+        say(f"first level: {len(stages)} subjects up to date")
+        return
+    say(f"first level: {len(stale)} of {len(stages)} subjects to do ({job.store.why_stale(stale[0])})")
+    faults: list[str] = []
+    work = Parallel(n_jobs=job.n_jobs, return_as="generator")(delayed(_attempt)(job, stage) for stage in stale)
+    with steps("first level", len(stale)) as advance:
+        for failed in work:
+            faults += failed
+            advance(1)
+    if faults:
+        raise DataError(faults)
+
+
+def cells_table(job: Job) -> pd.DataFrame:
+    """Give one row per subject and cell, joined with the subject's group: what the group model is fitted to."""
+    wanted = job.study.subjects
+    subjects = subjects_of(job.files)[["subject", wanted.group]]
+    # the reference group first, so that signs do not depend on the order of the participants
+    subjects = subjects.sort_values(wanted.group, key=lambda names: names.map(wanted.groups.index), kind="stable")
+    rows = [
+        read_table(job.out / f"sub-{subject}" / "func" / f"{_stem(job.study, subject)}_cells.tsv", text=("subject",))
+        for subject in subjects["subject"]
+    ]
+    return subjects.merge(pd.concat(rows, ignore_index=True), on="subject")
+
+
+def _attempt(job: Job, stage: Stage) -> tuple[str, ...]:
+    try:
+        job.store.run(stage)
+    except CuecircuitError as error:
+        return error.faults
+    return ()
+
+
+def _stage(job: Job, subject: str, scans: tuple[ScanFiles, ...]) -> Stage:
+    own = tuple(scan for scan in scans if scan.subject == subject)
+    study, space = job.study, job.study.space
+    files = [path for scan in own for path in (scan.bold, scan.events, scan.physio, scan.confounds) if path]
+    files += [job.path(path) for path in (space.mask, space.white_matter, space.ventricles)]
+    settings = {
+        name: getattr(study, name) for name in ("acquisition", "cues", "nuisance", "response", "group", "space")
+    }
+    return Stage(
+        name=f"sub-{subject}",
+        target=f"sub-{subject}",
+        settings=settings,
+        inputs=tuple(files),
+        make=partial(_make, job, subject, own),
+    )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class _ScanResult:
+    responses: BlockResponses
+    blocks: tuple[Block, ...]
+    breaths_per_min: Float[Array, "block"]
+    breaths_valid: Float[Array, "block"]
+    quality: dict[str, object]
+
+
+def _make(job: Job, subject: str, scans: tuple[ScanFiles, ...], folder: Path) -> None:
+    results = [_one_scan(job, scan) for scan in scans]
+    study, stem = job.study, _stem(job.study, subject)
+    mask, grid = read_mask(job.path(study.space.mask))
+    blocks = pd.DataFrame(
+        row for scan, result in zip(scans, results, strict=True) for row in _rows(study, scan, result)
+    )
+    percent = np.concatenate([result.responses.percent for result in results])
+    cells = []
+    for cue, level in product(study.cues.levels, study.response.blocks):
+        chosen = (blocks["cue"] == cue) & (blocks["level"] == level)
+        if not chosen.any():
+            raise DataError(f"sub-{subject}: no block of cue {cue} in level {level}; the cell would be empty")
+        name = f"func/{map_name(f'{cue}:{level}', 'effect', prefix=f'{stem}_')}"
+        volume = np.zeros(grid.shape, np.float32)
+        volume[mask] = percent[chosen.to_numpy()].mean(axis=0)
+        write_volume(folder / name, volume, grid)
+        cell = {study.cues.factor: cue, study.response.block_factor: level}
+        rate = float(blocks.loc[chosen, "respiration"].mean())
+        cells.append({"subject": subject, **cell, "respiration": rate, "map": f"sub-{subject}/{name}"})
+    notes = {study.cues.factor: "meaning of the cue", study.response.block_factor: "blocks averaged", **CELL_COLUMNS}
+    write_table(folder / "func" / f"{stem}_cells.tsv", pd.DataFrame(cells), notes)
+    write_table(folder / "func" / f"{stem}_blocks.tsv", blocks, BLOCK_COLUMNS)
+    quality = pd.DataFrame([result.quality for result in results])
+    write_table(folder / "func" / f"{stem}_quality.tsv", quality, QUALITY_COLUMNS)
+
+
+def _one_scan(job: Job, scan: ScanFiles) -> _ScanResult:
+    study = job.study
+    mask, _ = read_mask(job.path(study.space.mask))
+    tissues = [read_mask(job.path(path))[0] for path in (study.space.white_matter, study.space.ventricles)]
+    series = read_series(scan.bold)
+    if scan.events is None:
+        raise DataError(f"{scan.bold}: no events file; the cue blocks are unknown")
+    found = read_blocks(scan.events, scan_s=series.tr_s * series.data.shape[3])
+    blocks = tuple(sorted(found, key=lambda block: block.onset_s))
+    motion = read_motion(scan.confounds) if scan.confounds else None
+    responses = block_responses(
+        series,
+        blocks,
+        mask=mask,
+        white_matter=tissues[0],
+        ventricles=tissues[1],
+        motion=motion,
+        nuisance=study.nuisance,
+        response=study.response,
+    )
+    rates = _respiration(job, scan, blocks)
+    return _ScanResult(
+        responses=responses,
+        blocks=blocks,
+        breaths_per_min=rates[0],
+        breaths_valid=rates[1],
+        quality=_quality(scan, series, mask, motion, responses),
+    )
+
+
+def _respiration(
+    job: Job, scan: ScanFiles, blocks: tuple[Block, ...]
+) -> tuple[Float[Array, "block"], Float[Array, "block"]]:
+    if scan.physio is None:
+        missing = np.full(len(blocks), np.nan)
+        return missing, np.zeros(len(blocks))
+    trace = read_respiration(scan.physio, job.path(job.study.acquisition.dataset))
+    rates = block_rates(find_breaths(trace, plausible_rates(job.study.subjects.species)), blocks)
+    return rates.per_min, rates.valid_share
+
+
+def _quality(
+    scan: ScanFiles, series: Series, mask: Array, motion: Array | None, responses: BlockResponses
+) -> dict[str, object]:
+    found = scan_quality(series.data[mask].T, motion=motion, head_radius_mm=5.0)
+    return {
+        "run": scan.run,
+        "tsnr": found.tsnr_median,
+        "dvars": float(np.median(found.dvars_percent)),
+        "framewise_displacement": np.nan if found.framewise_mm is None else float(found.framewise_mm.mean()),
+        "nuisance_df": responses.residual_df,
+        "nuisance_dropped": ", ".join(responses.dropped) or "none",
+        "unusable_voxels": responses.n_unusable,
+    }
+
+
+def _rows(study: Study, scan: ScanFiles, result: _ScanResult) -> Iterator[dict[str, object]]:
+    seen: dict[str, int] = {}
+    level_of = {number: level for level, numbers in study.response.blocks.items() for number in numbers}
+    for index, block in enumerate(result.blocks):
+        number = seen[block.cue] = seen.get(block.cue, 0) + 1
+        yield {
+            "run": scan.run,
+            "cue": block.cue,
+            "number": number,
+            "level": level_of.get(number),
+            "onset": block.onset_s,
+            "duration": block.duration_s,
+            "respiration": result.breaths_per_min[index],
+            "respiration_valid": result.breaths_valid[index],
+        }
+
+
+def _stem(study: Study, subject: str) -> str:
+    return f"sub-{subject}_task-{study.acquisition.task}"

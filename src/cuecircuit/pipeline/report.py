@@ -1,0 +1,214 @@
+"""The page: tables, figures and settings of a run to one offline file; all it needs lies in the output folder."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from functools import cached_property, partial
+from pathlib import Path
+
+import pandas as pd
+
+from cuecircuit.errors import DataError
+from cuecircuit.figures.scatter import CorrelationNote
+from cuecircuit.io.tables import read_json, read_table
+from cuecircuit.pipeline.figures import FIGURES, ShownRegion, shown_regions
+from cuecircuit.pipeline.job import Job, read_study
+from cuecircuit.pipeline.provenance import software
+from cuecircuit.pipeline.store import Stage, Store
+from cuecircuit.report import captions, sections
+from cuecircuit.report.content import FigureItem, ReportContent, TableItem
+from cuecircuit.report.methods import RunFacts
+from cuecircuit.report.page import render
+from cuecircuit.study.study import Study
+
+TABLES = (
+    "behavior/escalation_anova",
+    "behavior/escalation_posthoc",
+    "behavior/conditioning_anova",
+    "behavior/faults",
+    "group/maps",
+    "group/terms",
+    "group/clusters",
+    "group/smoothness",
+    "regions/table1",
+    "regions/correlations",
+    "regions/cluster_regions",
+)
+
+
+def report_stage(job: Job) -> Stage:
+    """Make the stage that writes the page."""
+    out = job.out
+    inputs = [out / f"{name}.tsv" for name in TABLES]
+    inputs += [out / "figures" / f"{name}.{kind}" for name in FIGURES for kind in ("svg", "png", "tsv")]
+    inputs += [out / "group" / "settings.json", *_quality_files(out)]
+    return Stage(
+        name="report",
+        target="report.html",
+        settings={"study": job.study, "software": software()},
+        inputs=tuple(inputs),
+        make=partial(_make, job),
+        folder=False,
+    )
+
+
+def rewrite_report(out: Path) -> Path:
+    """Write OUT/report.html again from what is in OUT.
+
+    Raises:
+        DataError: OUT is not the folder of a run, or a stage before the report is missing.
+    """
+    if not (out / "study.yaml").is_file():
+        raise DataError(f"{out}: no study.yaml; expected the output folder of `cuecircuit run`")
+    job = Job(files=read_study(out / "study.yaml"), store=Store(out))
+    with job.store.alone():
+        job.store.run(report_stage(job))
+    return out / "report.html"
+
+
+def _make(job: Job, new: Path) -> None:
+    new.write_text(render(_Page(study=job.study, out=job.out, job=job).content()), encoding="utf-8")
+
+
+def _quality_files(out: Path) -> list[Path]:
+    return sorted(out.glob("sub-*/func/*_quality.tsv"))
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Page:
+    """Reads what the sections show."""
+
+    study: Study
+    out: Path
+    job: Job
+
+    def content(self) -> ReportContent:
+        study, effect = self.study, self.study.group.effect
+        survived = int(self.table("group/terms").set_index("term").loc[effect, "significant_voxels"])  # pyright: ignore
+        return ReportContent(
+            title=study.about.title,
+            subtitle=study.about.reference,
+            sections=(
+                sections.study_section(study, self.facts.subjects),
+                sections.behavior_section(
+                    self.figure("fig1a", captions.escalation_caption(study, self.facts.subjects), "1A"),
+                    self.figure("fig1b", captions.conditioning_caption(study, self.facts.subjects), "1B"),
+                    escalation_anova=self.table("behavior/escalation_anova"),
+                    escalation_posthoc=self.table("behavior/escalation_posthoc"),
+                    conditioning_anova=self.table("behavior/conditioning_anova"),
+                ),
+                sections.quality_section(*self.quality()),
+                sections.group_section(
+                    study,
+                    self.facts,
+                    self.figure("fig1c", captions.map_caption(study, self.facts, survived=survived), "1C"),
+                    self.table("group/terms"),
+                ),
+                sections.clusters_section(study, self.facts, self.clusters()),
+                sections.regions_section(study, self.table1()),
+                sections.correlations_section(study, self.panels(), self.table("regions/correlations")),
+                sections.methods_section(study, self.facts),
+                sections.settings_section(study),
+                sections.provenance_section(self.inputs(), software(), study.seed),
+            ),
+        )
+
+    def table(self, name: str) -> pd.DataFrame:
+        return read_table(self.out / f"{name}.tsv", text=("subject", "term", "region", "group", "prefix"))
+
+    @cached_property
+    def facts(self) -> RunFacts:
+        study, settings = self.study, read_json(self.out / "group" / "settings.json")
+        term = self.table("group/terms").set_index("term").loc[study.group.effect]
+        smoothness = self.table("group/smoothness").iloc[0]
+        maps = self.table("group/maps").drop_duplicates("subject")[study.subjects.group].value_counts()
+        acf = (float(smoothness["a"]), float(smoothness["b_mm"]), float(smoothness["c_mm"]))
+        use_acf = study.correction.smoothness == "acf"
+        return RunFacts(
+            subjects={group: int(maps.get(group, 0)) for group in study.subjects.groups},
+            voxels=int(settings["voxels"]),
+            voxel_mm=tuple(settings["voxel_mm"]),
+            df=(float(term["df1"]), float(term["df2"])),
+            acf=acf if use_acf else None,
+            fwhm_mm=float(smoothness["fwhm_mm" if use_acf else "fwhm_classic_mm"]),
+            cluster_voxels=float(term["cluster_size"]),
+            clusters=int(term["significant_clusters"]),
+            versions=software(),
+        )
+
+    def figure(self, name: str, caption: str, number: str) -> FigureItem:
+        stem = self.out / "figures" / name
+        return FigureItem(
+            id=name,
+            title=f"Figure {number}",
+            caption=caption,
+            alt=str(getattr(caption, "striptags", lambda: caption)()),
+            svg=stem.with_suffix(".svg").read_bytes(),
+            png=stem.with_suffix(".png").read_bytes(),
+            tsv=stem.with_suffix(".tsv").read_text(encoding="utf-8"),
+        )
+
+    def quality(self) -> tuple[TableItem, ...]:
+        files = _quality_files(self.out)
+        parts = [read_table(path, text=("nuisance_dropped",)) for path in files]
+        scans = pd.concat(
+            [part.assign(subject=path.name.split("_")[0]) for path, part in zip(files, parts, strict=True)]
+        )
+        group = self.study.subjects.group
+        maps = self.table("group/maps")
+        covariates = [name for name in self.study.group.covariates if name in maps]
+        cells = maps.groupby([group, self.study.cues.factor], sort=False)[covariates].agg(["mean", "std"]).reset_index()
+        cells.columns = [" ".join(filter(None, column)) for column in cells.columns]
+        faults = self.table("behavior/faults")
+        return (
+            TableItem(id="covariates", title="Covariates by group and cue", frame=cells),
+            TableItem(id="scans", title="Scans", frame=scans[["subject", *parts[0].columns]], folded=True),
+            TableItem(id="faults", title="Faults found in the operant logs", frame=faults, folded=len(faults) > 10),
+        )
+
+    def clusters(self) -> pd.DataFrame:
+        table = self.table("group/clusters")
+        kept = table[table["p_fwe"] <= self.study.correction.alpha].drop(columns="prefix")
+        named = self.table("regions/cluster_regions")
+        text = {
+            key: ", ".join(f"{row.region} {row.voxels}" for row in part.itertuples())
+            for key, part in named.groupby(["term", "cluster"])
+        }
+        keys = zip(kept["term"], kept["cluster"], strict=True)
+        return kept.assign(regions=[text.get(key, "") for key in keys])
+
+    def table1(self) -> sections.RegionMeans:
+        table = self.table("regions/table1")
+        cells = [name.removesuffix("_mean") for name in table if name.endswith("_mean")]
+        return sections.RegionMeans(
+            regions=tuple(table["region"]),
+            cells=tuple(cell.replace("_", " ") for cell in cells),
+            means=table[[f"{cell}_mean" for cell in cells]].to_numpy(float),
+            sems=table[[f"{cell}_sem" for cell in cells]].to_numpy(float),
+            voxels=table["voxels"].to_numpy(int),
+        )
+
+    def panels(self) -> list[tuple[FigureItem, FigureItem, FigureItem]]:
+        return [self.panel(*shown) for shown in zip(("abc", "def"), shown_regions(self.job), strict=False)]
+
+    def panel(self, letters: str, region: ShownRegion) -> tuple[FigureItem, FigureItem, FigureItem]:
+        study = self.study
+        suffix = "" if region.extent == study.regions.extent else f"_{region.extent}"
+        found = self.table(f"regions/correlations{suffix}").set_index("region").loc[region.name]
+        numbers = {name: float(found[name]) for name in ("r", "p", "q", "r_within", "p_within")}
+        note = CorrelationNote(n=int(found["n"]), **numbers)
+        in_cluster = self.table("regions/table1").set_index("region").loc[region.name, "voxels"]
+        text: Mapping[str, Callable[[], str]] = {
+            letters[0]: lambda: captions.region_caption(study, region.name, int(in_cluster)),  # pyright: ignore
+            letters[1]: lambda: captions.cells_caption(study, region.name, self.facts.subjects),
+            letters[2]: lambda: captions.scatter_caption(study, region.name, note),
+        }
+        first, second, third = (
+            self.figure(f"fig2{letter}", caption(), f"2{letter.upper()}") for letter, caption in text.items()
+        )
+        return first, second, third
+
+    def inputs(self) -> pd.DataFrame:
+        records = self.job.store.records().values()
+        outputs = {name for record in records for name in record["outputs"]}
+        found = {name: digest for record in records for name, digest in record["inputs"].items() if name not in outputs}
+        return pd.DataFrame(sorted(found.items()), columns=["file", "sha256"])

@@ -1,0 +1,75 @@
+"""A whole study, stage by stage; only what is missing or stale is done."""
+
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+from cuecircuit.io.atomic import replacing
+from cuecircuit.io.derivatives import write_description
+from cuecircuit.pipeline.behavior import behavior_stage
+from cuecircuit.pipeline.check import check_files
+from cuecircuit.pipeline.figures import figures_stage
+from cuecircuit.pipeline.firstlevel import run_first_level, subjects_of
+from cuecircuit.pipeline.group import group_stage
+from cuecircuit.pipeline.job import Job, read_study
+from cuecircuit.pipeline.progress import say
+from cuecircuit.pipeline.provenance import write_crate
+from cuecircuit.pipeline.regions import regions_stage
+from cuecircuit.pipeline.report import report_stage
+from cuecircuit.pipeline.store import Stage, Store
+
+
+def run_study(study: Path, out: Path, *, stages: Sequence[str] = (), n_jobs: int = 1) -> Path:
+    """Run a study into `out` and give the path of its last result.
+
+    Args:
+        study: the study file.
+        out: output folder, a BIDS derivative.
+        stages: names of `STAGES`; all where none is named. A stage finds the results of those before it in `out`.
+        n_jobs: processes at work.
+
+    Raises:
+        StudyError: every fault of the study and its files, before anything is computed.
+        DataError: a file is damaged, or `out` cannot be written.
+        DesignError: the design cannot carry its tests.
+    """
+    files = read_study(study)
+    say("check")
+    check_files(files)
+    job = Job(files=files, store=Store(out), n_jobs=n_jobs)
+    with job.store.alone():
+        write_description(out, files.study.about.title)
+        with replacing(out / "study.yaml") as new:
+            new.write_bytes(study.read_bytes())
+        for name, stage in STAGES.items():
+            if not stages or name in stages:
+                stage(job)
+        write_crate(job)
+    page = out / "report.html"
+    return page if page.exists() else out
+
+
+def _one(make_stage: Callable[[Job], Stage]) -> Callable[[Job], None]:
+    def run(job: Job) -> None:
+        stage = make_stage(job)
+        why = job.store.why_stale(stage)
+        say(f"{stage.name}: {why or 'up to date'}")
+        if why:
+            job.store.run(stage)
+
+    return run
+
+
+def _first_level(job: Job) -> None:
+    subjects = {f"sub-{subject}" for subject in subjects_of(job.files)["subject"]}
+    job.store.drop(name for name in job.store.records() if name.startswith("sub-") and name not in subjects)
+    run_first_level(job)
+
+
+STAGES: dict[str, Callable[[Job], None]] = {
+    "behavior": _one(behavior_stage),
+    "firstlevel": _first_level,
+    "group": _one(group_stage),
+    "regions": _one(regions_stage),
+    "figures": _one(figures_stage),
+    "report": _one(report_stage),
+}

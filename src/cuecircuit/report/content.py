@@ -1,0 +1,89 @@
+"""What a page is made of: sections of paragraphs, facts, tables and figures."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import ClassVar
+
+import pandas as pd
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Paragraph:
+    """Running text; plain text is escaped, `markupsafe.Markup` is kept."""
+
+    kind: ClassVar[str] = "paragraph"
+    text: str
+    heading: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Facts:
+    """A few labelled values that a reader wants first."""
+
+    kind: ClassVar[str] = "facts"
+    values: Mapping[str, str]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FigureItem:
+    """A figure with its caption, a text for those who do not see it, and the table it was drawn from (TSV).
+
+    `id` is the file's stem (fig1a) and the anchor on the page. `wide`: give it the whole width.
+    """
+
+    kind: ClassVar[str] = "figure"
+    id: str
+    title: str
+    caption: str
+    alt: str
+    svg: bytes
+    png: bytes
+    tsv: str
+    wide: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FigureRow:
+    """Figures that belong side by side, where the screen is wide enough."""
+
+    kind: ClassVar[str] = "row"
+    figures: tuple[FigureItem, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class TableItem:
+    """A table; `frame` is what is downloaded, `display` what is shown where the two differ.
+
+    Numbers are printed by column name (`tables.printed`); `headings` overrides the printed column names.
+    """
+
+    kind: ClassVar[str] = "table"
+    id: str
+    title: str
+    frame: pd.DataFrame
+    notes: tuple[str, ...] = ()
+    headings: Mapping[str, str] = field(default_factory=dict)
+    display: pd.DataFrame | None = None
+    folded: bool = False
+
+
+Item = Paragraph | Facts | FigureItem | FigureRow | TableItem
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Section:
+    """A part of the page with its own entry in the navigation."""
+
+    id: str
+    title: str
+    items: tuple[Item, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class ReportContent:
+    """The whole page."""
+
+    title: str
+    subtitle: str
+    sections: tuple[Section, ...]
+    made_by: str = "cuecircuit"

@@ -1,0 +1,246 @@
+"""The Methods text, written from the resolved study and from what the run found: it cannot drift from either."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from markupsafe import Markup
+
+from cuecircuit.figures.numbers import number, short, threshold
+from cuecircuit.report.content import Paragraph
+from cuecircuit.report.marks import Marks, counted, dose_text, effect_text, listed, marks_of
+from cuecircuit.study.study import Phase, Study
+
+_NEIGHBORS = {6: "faces", 18: "faces or edges", 26: "faces, edges or corners"}
+REFERENCES = (
+    "Benjamini Y, Hochberg Y (1995). Controlling the false discovery rate. J R Stat Soc B 57:289–300.",
+    "Cox RW, Chen G, Glen DR, Reynolds RC, Taylor PA (2017). FMRI clustering in AFNI: false-positive rates redux. "
+    "Brain Connect 7:152–171.",
+    "Greenhouse SW, Geisser S (1959). On methods in the analysis of profile data. Psychometrika 24:95–112.",
+    "Huynh H, Feldt LS (1976). Estimation of the Box correction for degrees of freedom. J Educ Stat 1:69–82.",
+)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RunFacts:
+    """What the run found and the text needs.
+
+    `subjects`: animals or people in the group map, by group. `df`: of the study's effect. `acf`: a, b (mm), c (mm) of
+    the mixed model, None where a Gaussian was used. `cluster_voxels`: smallest cluster kept. `versions`: by program.
+    """
+
+    subjects: Mapping[str, int]
+    voxels: int
+    voxel_mm: tuple[float, float, float]
+    df: tuple[float, float]
+    acf: tuple[float, float, float] | None
+    fwhm_mm: float
+    cluster_voxels: float
+    clusters: int
+    versions: Mapping[str, str]
+
+
+def methods(study: Study, facts: RunFacts) -> tuple[Paragraph, ...]:
+    """Write the Methods section, one paragraph a heading."""
+    marks = marks_of(study)
+    parts = {
+        "Subjects and drug": _subjects(study, marks, facts),
+        "Behavior": _behavior(study, marks),
+        "Scans": _scans(study, marks),
+        "Responses to the cues": _responses(study, marks),
+        "Group map": _group(study, marks, facts),
+        "Correction": _correction(study, marks, facts),
+        "Regions and behavior": _correlations(study, marks),
+        "Software": _software(study, facts),
+        "References": Markup("<br>").join(map(Markup.escape, REFERENCES)),
+    }
+    return tuple(Paragraph(heading=heading, text=text) for heading, text in parts.items())
+
+
+def _subjects(study: Study, marks: Marks, facts: RunFacts) -> Markup:
+    groups = listed(f"{n} {group}" for group, n in facts.subjects.items())
+    text = Markup("{} ({}: {}) were analyzed. ").format(
+        counted(sum(facts.subjects.values()), "subject"), study.subjects.species, groups
+    )
+    if study.subjects.exclude:
+        left_out = listed(f"{subject} ({why})" for subject, why in study.subjects.exclude.items())
+        text += Markup("Left out: {}. ").format(left_out)
+    drug = study.drug
+    return (
+        text
+        + Markup("{} was self-administered {} at {} per infusion. ").format(
+            marks.said("drug.name", drug.name.capitalize()),
+            marks.said("drug.route", drug.route),
+            marks.said("drug.dose_mg_kg", dose_text(drug.dose_mg_kg)),
+        )
+        + Markup(" ").join(_phase(phase, marks) for phase in study.phases)
+    )
+
+
+def _phase(phase: Phase, marks: Marks) -> Markup:
+    at = f"phases.{phase.name}"
+    text = Markup("{}: {}").format(
+        phase.name.replace("_", " ").capitalize(), marks.said(f"{at}.sessions", counted(phase.sessions, "session"))
+    )
+    if phase.treatments:
+        text += Markup(" of each of {}").format(
+            listed(
+                marks.said(f"{at}.treatments.{t.name}.dose_mg_kg", _treatment(t.name, t.drug, t.dose_mg_kg))
+                for t in phase.treatments
+            )
+        )
+    if phase.access_h:
+        hours = ", ".join(f"{group} {short(h)} h" for group, h in phase.access_h.items())
+        text += Markup(", {}").format(marks.said(f"{at}.access_h", hours))
+    if phase.window_min:
+        window = f"{short(phase.window_min[0])} to {short(phase.window_min[1])}"
+        text += Markup(", infusions counted in minutes {}").format(marks.said(f"{at}.window_min", window))
+    return text + "."
+
+
+def _treatment(name: str, drug: str, dose_mg_kg: float) -> str:
+    said = name.replace("_", " ")
+    return f"{said} ({'' if drug == name else drug + ', '}{dose_text(dose_mg_kg)})" if dose_mg_kg else said
+
+
+def _behavior(study: Study, marks: Marks) -> Markup:
+    counted_in = {"session": "the whole session", "first_hour": "the first hour of each session"}
+    error = {"pooled": "the pooled error term", "contrast": "the error of each contrast"}
+    return Markup(
+        "Infusions in {} over the sessions of {} were tested by a mixed analysis of variance ({} between, session "
+        "within subjects); p is given uncorrected and after Greenhouse–Geisser (1959) and Huynh–Feldt (1976). Within "
+        "each group every session was compared with the first, with {}, Bonferroni-adjusted. Infusions of the {} "
+        "phase, averaged over the sessions of each treatment, were tested for treatment (within) and {} (between)."
+    ).format(
+        marks.said("behavior.count", counted_in[study.behavior.count]),
+        study.behavior.escalation,
+        study.subjects.group,
+        marks.said("behavior.posthoc_error", error[study.behavior.posthoc_error]),
+        study.behavior.conditioning,
+        study.subjects.group,
+    )
+
+
+def _scans(study: Study, marks: Marks) -> Markup:
+    scan, cues = study.acquisition, study.cues
+    text = Markup(
+        "Each subject was scanned while the cues ({}) were presented in {} blocks of {} per scan ({} volumes, TR {})."
+    ).format(
+        listed(cues.levels),
+        marks.said("acquisition.blocks", short(scan.blocks)),
+        marks.said("acquisition.block_s", f"{short(scan.block_s)} s"),
+        marks.said("acquisition.volumes", short(scan.volumes)),
+        marks.said("acquisition.tr_s", f"{short(scan.tr_s)} s"),
+    )
+    if cues.stimulus and cues.stimuli:
+        text += Markup(" Which {} ({}) carried which meaning is taken from the events.").format(
+            cues.stimulus, listed(cues.stimuli)
+        )
+    return text
+
+
+def _responses(study: Study, marks: Marks) -> Markup:
+    nuisance, response = study.nuisance, study.response
+    removed: list[str] = []
+    if nuisance.white_matter:
+        removed.append(marks.said("nuisance.white_matter", "the mean white-matter signal"))
+    if nuisance.ventricles:
+        removed.append(marks.said("nuisance.ventricles", "the mean ventricle signal"))
+    if nuisance.motion:
+        removed.append(marks.said("nuisance.motion", f"{nuisance.motion} motion terms"))
+    drift = nuisance.drift_period_s
+    cleaned = Markup("{} removed from each voxel's series by one multiple regression").format(
+        Markup("{} were").format(listed(removed)) if len(removed) > 1 else Markup("{} was").format(listed(removed))
+    )
+    halves = listed(f"{name} (blocks {', '.join(map(str, blocks))})" for name, blocks in response.blocks.items())
+    sentences = (
+        cleaned if removed else Markup("No nuisance signal was removed"),
+        *(() if nuisance.motion else (Markup("Motion terms: {}").format(marks.said("nuisance.motion", "none")),)),
+        Markup("Drift: {}").format(
+            marks.said(
+                "nuisance.drift_period_s",
+                "none modeled" if drift is None else f"periods above {short(drift)} s removed",
+            )
+        ),
+        Markup("Smoothing: {} FWHM").format(
+            marks.said("nuisance.smoothing_fwhm_mm", f"{short(nuisance.smoothing_fwhm_mm)} mm")
+        ),
+        Markup(
+            "The response to a block is the percent change of the mean signal from {} after cue onset against the "
+            "mean from {}"
+        ).format(
+            marks.said("response.window_s", _window(response.window_s)),
+            marks.said("response.baseline_s", _window(response.baseline_s)),
+        ),
+        Markup("Blocks were averaged into {}").format(marks.said("response.blocks", halves)),
+    )
+    first = sentences[0]
+    return Markup(". ").join((Markup(str(first)[:1].upper() + str(first)[1:]), *sentences[1:])) + "."
+
+
+def _window(window: tuple[float, float]) -> str:
+    return f"{short(window[0])} to {short(window[1])} s"
+
+
+def _group(study: Study, marks: Marks, facts: RunFacts) -> Markup:
+    group = study.group
+    text = Markup(
+        "The responses of {} of {} mm were tested voxel by voxel by a mixed-design analysis of {} in exact error "
+        "strata, with {} between and {} within subjects"
+    ).format(
+        counted(facts.voxels, "voxel"),
+        " × ".join(short(round(edge, 3)) for edge in facts.voxel_mm),
+        "covariance" if group.covariates else "variance",
+        marks.said("group.between", listed(group.between) or "nothing"),
+        marks.said("group.within", listed(group.within) or "nothing"),
+    )
+    if group.covariates:
+        text += Markup("; {} entered as a covariate in every stratum in which it varies").format(
+            marks.said("group.covariates", listed(group.covariates))
+        )
+    return text + Markup(". The effect of interest is {}, F({}, {}).").format(
+        marks.said("group.effect", effect_text(group.effect)), short(facts.df[0]), short(facts.df[1])
+    )
+
+
+def _correction(study: Study, marks: Marks, facts: RunFacts) -> Markup:
+    correction = study.correction
+    if facts.acf is None:
+        field = Markup("a Gaussian autocorrelation of FWHM {} mm").format(number(facts.fwhm_mm))
+    else:
+        a, b, c = (number(value) for value in facts.acf)
+        field = Markup(
+            "the mixed autocorrelation model of Cox et al. (2017), a = {}, b = {} mm, c = {} mm (FWHM {} mm)"
+        ).format(a, b, c, number(facts.fwhm_mm))
+    return Markup(
+        "Smoothness was estimated from the residuals by {}. In {} null fields of this smoothness, clusters of voxels "
+        "with p &lt; {} that touch by {} reached {} in fewer than {} of the fields; clusters at least as large are "
+        "reported (corrected p &lt; {})."
+    ).format(
+        marks.said("correction.smoothness", field),
+        marks.said("correction.iterations", short(correction.iterations)),
+        marks.said("correction.voxel_p", threshold(correction.voxel_p)),
+        marks.said("correction.connectivity", _NEIGHBORS[correction.connectivity]),
+        f"{short(facts.cluster_voxels)} voxels",
+        marks.said("correction.alpha", f"{short(100 * correction.alpha)} %"),
+        threshold(correction.alpha),
+    )
+
+
+def _correlations(study: Study, marks: Marks) -> Markup:
+    correlations = study.correlations
+    return Markup(
+        "The mean response of each region to the {} cue was correlated (Pearson) with the mean infusions of the {} "
+        "sessions over all subjects, and within groups (group means removed), the latter with a null of {} "
+        "permutations within groups; pooled p-values were controlled over regions at a false discovery rate of "
+        "q = {} (Benjamini &amp; Hochberg 1995)."
+    ).format(
+        marks.said("correlations.cue", correlations.cue),
+        marks.said("correlations.treatment", correlations.treatment),
+        marks.said("correlations.permutations", short(correlations.permutations)),
+        marks.said("correlations.q", threshold(correlations.q)),
+    )
+
+
+def _software(study: Study, facts: RunFacts) -> Markup:
+    programs = listed(f"{program} {version}" for program, version in facts.versions.items())
+    return Markup("{}; seed {}.").format(programs, str(study.seed))

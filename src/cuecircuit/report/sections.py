@@ -1,0 +1,228 @@
+"""The sections of the page in the order of the paper, from the study, the run's records and the figures."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+from markupsafe import Markup
+
+from cuecircuit.arrays import Array, Float, Int
+from cuecircuit.figures.numbers import number, short, threshold
+from cuecircuit.report.captions import threshold_statement
+from cuecircuit.report.content import Facts, FigureItem, FigureRow, Item, Paragraph, Section, TableItem
+from cuecircuit.report.marks import dose_text, effect_text, marks_of, settings_table
+from cuecircuit.report.methods import RunFacts, methods
+from cuecircuit.study.study import Study
+
+_PHASE_WORDS = {"sessions": "sessions", "access_h": "access", "window_min": "counted minutes"}
+_STRATA = "Every effect is tested in its own error stratum."
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class RegionMeans:
+    """Table 1: mean response (percent) and its SEM in each region and cell, and the voxels averaged."""
+
+    regions: tuple[str, ...]
+    cells: tuple[str, ...]
+    means: Float[Array, "region cell"]
+    sems: Float[Array, "region cell"]
+    voxels: Int[Array, "region"]
+
+
+def study_section(study: Study, subjects: Mapping[str, int]) -> Section:
+    """Say who took part and what they went through; `subjects` counts those analyzed, by group."""
+    about = study.about
+    facts = {
+        "Subjects": f"{sum(subjects.values())} ({', '.join(f'{n} {group}' for group, n in subjects.items())})",
+        "Species": study.subjects.species,
+        "Drug": f"{study.drug.name}, {dose_text(study.drug.dose_mg_kg)} {study.drug.route}",
+        "Cues": ", ".join(study.cues.levels),
+        "Effect of interest": effect_text(study.group.effect),
+    }
+    items: list[Item] = [Facts(values=facts)]
+    if about.reference:
+        items.append(Paragraph(text=f"The design follows {about.reference}."))
+    assumed = len(marks_of(study).assumed)
+    if assumed:
+        items.append(
+            Paragraph(
+                text=Markup(
+                    "No source states {} of the settings. They carry the mark "
+                    '<span class="assumed-mark">assumed</span> wherever they are used, and '
+                    '<a href="#settings">the settings</a> say why each was chosen.'
+                ).format(assumed)
+            )
+        )
+    items.append(TableItem(id="phases", title="Phases", frame=_phases(study)))
+    if study.subjects.exclude:
+        left_out = pd.DataFrame(study.subjects.exclude.items(), columns=["subject", "reason"])
+        items.append(TableItem(id="excluded", title="Left out", frame=left_out))
+    return Section(id="study", title="Study and animals", items=tuple(items))
+
+
+def behavior_section(
+    escalation: FigureItem,
+    conditioning: FigureItem,
+    *,
+    escalation_anova: pd.DataFrame,
+    escalation_posthoc: pd.DataFrame,
+    conditioning_anova: pd.DataFrame,
+) -> Section:
+    """Fig. 1A and 1B with their tests."""
+    return Section(
+        id="behavior",
+        title="Behavior",
+        items=(
+            escalation,
+            TableItem(
+                id="escalation-anova",
+                title="Escalation: analysis of variance",
+                frame=escalation_anova,
+                notes=(_STRATA,),
+            ),
+            TableItem(
+                id="escalation-posthoc", title="Escalation: each session against the first", frame=escalation_posthoc
+            ),
+            conditioning,
+            TableItem(
+                id="conditioning-anova",
+                title="Conditioning: analysis of variance",
+                frame=conditioning_anova,
+                notes=(_STRATA,),
+            ),
+        ),
+    )
+
+
+def quality_section(*tables: TableItem) -> Section:
+    """Temporal SNR, respiration, degrees of freedom spent on nuisance signals: whatever tables the run kept."""
+    return Section(id="quality", title="Quality of the scans", items=tables)
+
+
+def group_section(study: Study, facts: RunFacts, figure: FigureItem, terms: pd.DataFrame) -> Section:
+    """Fig. 1C and the effects that were tested in every voxel."""
+    tested = TableItem(
+        id="terms", title="Effects tested in every voxel", frame=terms, notes=(threshold_statement(study, facts),)
+    )
+    return Section(id="group", title="Group map", items=(figure, tested))
+
+
+def clusters_section(study: Study, facts: RunFacts, clusters: pd.DataFrame) -> Section:
+    """The clusters that survive."""
+    notes = (threshold_statement(study, facts), f"Coordinates are mm from {study.space.reference_point}.")
+    return Section(
+        id="clusters",
+        title="Clusters",
+        items=(TableItem(id="cluster-table", title="Clusters that survive", frame=clusters, notes=notes),),
+    )
+
+
+def regions_section(study: Study, table: RegionMeans) -> Section:
+    """Table 1."""
+    note = (
+        f"Mean ± SEM over subjects of the percent BOLD change of the voxels of each region that lie in the "
+        f"{effect_text(study.group.effect)} cluster."
+    )
+    item = TableItem(
+        id="table1",
+        title="Table 1. Responses of the regions (% BOLD change)",
+        frame=region_frame(table),
+        display=_region_display(table),
+        notes=(note,),
+    )
+    return Section(id="regions", title="Regions", items=(item,))
+
+
+def region_frame(table: RegionMeans) -> pd.DataFrame:
+    """Table 1 as numbers: region, voxels, and for each cell `<cell>_mean` and `<cell>_sem`."""
+    columns: dict[str, object] = {"region": list(table.regions), "voxels": table.voxels}
+    for index, cell in enumerate(table.cells):
+        columns[f"{cell}_mean"], columns[f"{cell}_sem"] = table.means[:, index], table.sems[:, index]
+    return pd.DataFrame(columns)
+
+
+def correlations_section(
+    study: Study, panels: Sequence[tuple[FigureItem, FigureItem, FigureItem]], correlations: pd.DataFrame
+) -> Section:
+    """Fig. 2: for each region its place, its animals and its scatter; then every region's correlation."""
+    notes = (
+        "r is pooled over groups; q controls the false discovery rate over regions "
+        f"(threshold {threshold(study.correlations.q)}).",
+        "Regions were chosen by the interaction and the groups differ on both axes, so a pooled r above zero is "
+        "expected even where there is no relation within groups; the within-group r is free of this.",
+    )
+    table = TableItem(
+        id="correlation-table", title="Response against infusions, every region", frame=correlations, notes=notes
+    )
+    rows = tuple(FigureRow(figures=row) for row in panels)
+    return Section(id="correlations", title="Brain and behavior", items=(*rows, table))
+
+
+def settings_section(study: Study) -> Section:
+    """Every setting with its source."""
+    text = Markup(
+        'Source of each value: <span class="source paper">paper</span> printed in the article, '
+        '<span class="source convention">convention</span> usual in the field, '
+        '<span class="source study-file">study file</span> written by the user, '
+        '<span class="source assumed">assumed</span> stated by nobody.'
+    )
+    table = TableItem(id="settings-table", title="Every setting", frame=settings_table(study))
+    return Section(id="settings", title="Settings", items=(Paragraph(text=text), table))
+
+
+def methods_section(study: Study, facts: RunFacts) -> Section:
+    """The Methods text, and the values in it that nobody stated."""
+    settings = settings_table(study)
+    assumed = settings[settings["source"] == "assumed"]
+    table = TableItem(
+        id="assumed",
+        title="Assumed values",
+        frame=assumed,
+        notes=("No source states these values; somebody had to choose. Change them in the study file.",),
+    )
+    return Section(id="methods", title="Methods", items=(*methods(study, facts), *((table,) if len(assumed) else ())))
+
+
+def provenance_section(inputs: pd.DataFrame, versions: Mapping[str, str], seed: int) -> Section:
+    """Where everything came from: files, programs, seed."""
+    programs = pd.DataFrame(versions.items(), columns=["program", "version"])
+    return Section(
+        id="provenance",
+        title="Provenance",
+        items=(
+            Facts(values={"Seed": str(seed), "Input files": short(len(inputs))}),
+            TableItem(id="versions", title="Programs", frame=programs),
+            TableItem(id="inputs", title="Input files", frame=inputs, folded=len(inputs) > 30),
+        ),
+    )
+
+
+def _phases(study: Study) -> pd.DataFrame:
+    marks = marks_of(study).settings
+    rows = []
+    for phase in study.phases:
+        settings = (marks[f"phases.{phase.name}.{name}"] for name in _PHASE_WORDS)
+        rows.append(
+            {
+                "phase": phase.name.replace("_", " "),
+                "treatments": ", ".join(t.name.replace("_", " ") for t in phase.treatments) or "–",
+                "sessions": phase.sessions,
+                "access": ", ".join(f"{group} {short(hours)} h" for group, hours in phase.access_h.items()) or "–",
+                "counted_min": "–".join(map(short, phase.window_min)) if phase.window_min else "all",
+                "assumed": ", ".join(_PHASE_WORDS[s.path.rsplit(".", 1)[1]] for s in settings if s.source == "assumed")
+                or "–",
+            }
+        )
+    return pd.DataFrame(rows)
+
+
+def _region_display(table: RegionMeans) -> pd.DataFrame:
+    cells = {
+        cell: [
+            f"{number(mean, 2)} ± {number(sem, 2)}"
+            for mean, sem in zip(table.means[:, index], table.sems[:, index], strict=True)
+        ]
+        for index, cell in enumerate(table.cells)
+    }
+    return pd.DataFrame({"region": list(table.regions), **cells, "voxels": np.asarray(table.voxels)})

@@ -1,0 +1,115 @@
+"""A DataFrame to printed cells: each column by what its name says it holds.
+
+p and q as p-values, r and ε without their zero, statistics with two decimals, counts whole, mm as finely as they are.
+"""
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from numbers import Real
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from cuecircuit.figures.numbers import MISSING, fraction, number, p_value
+
+_SYMBOLS = {
+    "term": "Effect", "df1": "df₁", "df2": "df₂", "eps_gg": "ε (GG)", "p_gg": "p (GG)", "eps_hf": "ε (HF)",
+    "p_hf": "p (HF)", "pes": "partial η²", "ges": "generalized η²", "p_fwe": "p (FWE)", "p_adj": "p (adjusted)",
+    "F": "F", "t": "t", "z": "z", "p": "p", "q": "q", "r": "r", "n": "n", "tsnr": "tSNR", "sem": "SEM",
+    "sha256": "SHA-256",
+}  # fmt: skip
+_UNITS = {"mm": "mm", "mm3": "mm³", "s": "s", "hz": "Hz", "min": "min", "h": "h", "percent": "%", "bytes": "bytes"}
+_PROBABILITIES = ("p", "q")
+_FRACTIONS = ("r", "pes", "ges", "eps_gg", "eps_hf", "dice")
+_STATISTICS = ("F", "t", "z", "peak", "statistic", "mean_statistic")
+_EFFECTS = ("term", "effect", "stratum")
+_FRACTION_STARTS = ("r_", "ci_", "pes_", "ges_")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Cell:
+    """One printed cell; `kind` is text, number, source or missing."""
+
+    text: str
+    kind: str
+
+
+def heading(column: str) -> str:
+    """Print a column name: its symbol, or its words with the unit in brackets."""
+    if column in _SYMBOLS:
+        return _SYMBOLS[column]
+    words = column.split("_")
+    unit = _UNITS.get(words[-1]) if len(words) > 1 else None
+    said = " ".join(words[:-1] if unit else words)
+    said = said if said[:1].isupper() or len(words[0]) == 1 or words[0] in ("df", "ci") else said.capitalize()
+    return f"{said} ({unit})" if unit else said
+
+
+def printed_column(column: str, values: Sequence[Any]) -> tuple[Cell, ...]:
+    """Print the values of one column, all with the same number of decimals."""
+    numbers = [float(value) for value in values if _is_number(value)]
+    digits = _digits(column, numbers)
+    return tuple(_printed_value(column, value, digits) for value in values)
+
+
+def _is_number(value: Any) -> bool:
+    return isinstance(value, Real) and not isinstance(value, bool | np.bool_) and math.isfinite(value)
+
+
+def _digits(column: str, numbers: Sequence[float]) -> int:
+    if column in _STATISTICS or not numbers:
+        return 2
+    if all(x.is_integer() for x in numbers):
+        return 0
+    if column.endswith("_mm") or column.startswith("df"):
+        return next((digits for digits in (1, 2) if all(abs(x - round(x, digits)) < 1e-6 for x in numbers)), 2)
+    # three digits of the largest that tell something
+    return min(3, max(0, 2 - math.floor(math.log10(max(map(abs, numbers))))))
+
+
+def _printed_value(column: str, value: Any, digits: int) -> Cell:
+    if _is_number(value):
+        return Cell(text=_printed_number(column, float(value), digits), kind="number")
+    if value is None or value is pd.NA or isinstance(value, float):
+        return Cell(text=number(value) if isinstance(value, float) else MISSING, kind="missing")
+    if isinstance(value, bool | np.bool_):
+        return Cell(text="yes" if value else "no", kind="text")
+    text = str(value).replace(":", " × ") if column in _EFFECTS else str(value)
+    return Cell(text=text, kind="source" if column == "source" else "text")
+
+
+def _printed_number(column: str, x: float, digits: int) -> str:
+    if column in _PROBABILITIES or column.startswith(("p_", "q_")):
+        return p_value(x)
+    if column in _FRACTIONS or column.startswith(_FRACTION_STARTS):
+        return fraction(x)
+    return number(x, digits)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Printed:
+    """Headings and rows, ready for the page; `numeric` tells for each column whether it is set flush right."""
+
+    headings: tuple[str, ...]
+    rows: tuple[tuple[Cell, ...], ...]
+    numeric: tuple[bool, ...]
+
+
+def printed(frame: pd.DataFrame, headings: Mapping[str, str]) -> Printed:
+    """Print a table; `headings` overrides the headings of some columns."""
+    names = [str(column) for column in frame.columns]
+    columns = [printed_column(name, frame.iloc[:, index].tolist()) for index, name in enumerate(names)]
+    numeric = [{cell.kind for cell in column} - {"missing"} == {"number"} for column in columns]
+    return Printed(
+        headings=tuple(headings.get(name) or heading(name) for name in names),
+        rows=tuple(zip(*columns, strict=True)),
+        # the first column names the row: it stays flush left
+        numeric=(False, *numeric[1:]),
+    )
+
+
+def tsv(frame: pd.DataFrame) -> str:
+    """The table as tab-separated text with ten digits, `n/a` where there is no value."""
+    return frame.to_csv(sep="\t", index=False, na_rep="n/a", float_format="%.10g", lineterminator="\n")

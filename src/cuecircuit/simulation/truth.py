@@ -1,0 +1,176 @@
+"""What was planted, beside the data: for checking an analysis, never for use in one."""
+
+from dataclasses import asdict
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from cuecircuit.arrays import Array, Float
+from cuecircuit.io.tables import write_json, write_table
+from cuecircuit.simulation import atlas_places as places
+from cuecircuit.simulation import bold, breathing
+from cuecircuit.simulation.experiment import Experiment
+from cuecircuit.simulation.intake import pairing_means
+from cuecircuit.simulation.planted import HYPOTHESES, TABLE_1, Spread
+
+_PERCENT = "% BOLD at the plateau of a block"
+
+
+def write_truth(folder: Path, experiment: Experiment, block_rates: Float[Array, "subject cue=2 block"]) -> None:
+    """Write the tables of planted numbers.
+
+    Args:
+        folder: where to.
+        experiment: what was simulated.
+        block_rates: true mean breathing rate of every block, breaths per minute.
+
+    Raises:
+        DataError: the place cannot be written.
+    """
+    _write_places(folder, experiment)
+    _write_cells(folder, experiment)
+    _write_responses(folder, experiment)
+    _write_slopes(folder, experiment)
+    _write_breathing(folder, experiment, block_rates)
+    _write_intake(folder, experiment)
+    write_json(
+        folder / "settings.json",
+        {
+            "hypothesis": experiment.hypothesis,
+            "meaning": HYPOTHESES[experiment.hypothesis],
+            "scale": experiment.scale,
+            "seed": experiment.seed,
+            "spread_between_rats": {**asdict(Spread()), "source": "assumed"},
+            "noise": {"fwhm_mm": bold.NOISE_FWHM_MM, "ar1": bold.NOISE_AR, "source": "assumed"},
+            "breathing": {
+                "gray_percent_per_breath": breathing.GRAY_PERCENT_PER_BREATH,
+                "white_matter_part": breathing.WHITE_PART,
+                "white_matter_lag_s": breathing.WHITE_LAG_S,
+                "source": "assumed",
+            },
+        },
+    )
+
+
+def _write_places(folder: Path, experiment: Experiment) -> None:
+    labels = experiment.brain.atlas.labels
+    rows = [
+        (number, region, *part.center, *part.half_axes, int((labels == number).sum()), "assumed")
+        for number, (region, parts) in enumerate(places.REGIONS.items(), 1)
+        for part in parts
+    ]
+    axes = {"x": "right", "y": "anterior", "z": "up"}
+    notes = {
+        "label": "Label in the atlas",
+        "region": "Name in Table 1; a region made of two solids has two rows",
+        **{
+            f"{axis}_mm": {"Description": f"Center of the right solid, {way} of bregma", "Units": "mm"}
+            for axis, way in axes.items()
+        },
+        **{f"half_{axis}_mm": {"Description": f"Half axis along {axis}", "Units": "mm"} for axis in axes},
+        "voxels": "Voxels of the whole region, both hemispheres",
+        "source": "assumed: from general knowledge of Paxinos & Watson's atlas, not measured in it",
+    }
+    write_table(folder / "regions.tsv", pd.DataFrame(rows, columns=list(notes)), notes)
+
+
+def _write_cells(folder: Path, experiment: Experiment) -> None:
+    study = experiment.study
+    source = "paper" if experiment.hypothesis == "withdrawal" else "hypothesis"
+    rows = [
+        (region, group, cue, experiment.responses.cells[number, level, order], source)
+        for number, region in enumerate(TABLE_1)
+        for level, group in enumerate(study.subjects.groups)
+        for order, cue in enumerate(study.cues.levels)
+    ]
+    notes = {
+        "region": "Name in Table 1",
+        "group": "Access to the drug",
+        "cue": "Cue of the scan",
+        "percent": {"Description": f"Planted mean, {_PERCENT}", "Units": "%"},
+        "source": "paper: Table 1 of Carmack et al. 2019; hypothesis: nothing is planted under it",
+    }
+    write_table(folder / "cells.tsv", pd.DataFrame(rows, columns=list(notes)), notes)
+
+
+def _write_responses(folder: Path, experiment: Experiment) -> None:
+    rows = [
+        (rat.participant, rat.group, cue, rat.run_of(order), region, percent)
+        for rat, planted in zip(experiment.rats, experiment.responses.subjects, strict=True)
+        for order, cue in enumerate(experiment.study.cues.levels)
+        for region, percent in zip(TABLE_1, planted[:, order], strict=True)
+    ]
+    notes = {
+        "participant_id": "Name of the rat",
+        "group": "Access to the drug",
+        "cue": "Cue of the scan",
+        "run": "Run that shows the cue",
+        "region": "Name in Table 1",
+        "percent": {"Description": f"Planted in this rat, {_PERCENT}", "Units": "%"},
+    }
+    write_table(folder / "responses.tsv", pd.DataFrame(rows, columns=list(notes)), notes)
+
+
+def _write_slopes(folder: Path, experiment: Experiment) -> None:
+    slopes = experiment.responses.slopes
+    rows = [
+        (region, slope, Spread().slope_r if slope else 0.0, "assumed")
+        for region, slope in zip(TABLE_1, slopes.tolist(), strict=True)
+    ]
+    notes = {
+        "region": "Name in Table 1",
+        "slope": {
+            "Description": "Change of the response for one SD (within group) of mean infusions in naloxone pairings",
+            "Units": "%",
+        },
+        "within_group_r": "Expected correlation of response and infusions within a group, without measurement noise",
+        "source": "assumed; the article names the two regions and prints no r",
+    }
+    write_table(folder / "slopes.tsv", pd.DataFrame(rows, columns=list(notes)), notes)
+
+
+def _write_breathing(folder: Path, experiment: Experiment, rates: Float[Array, "subject cue=2 block"]) -> None:
+    changes = breathing.rate_changes(experiment.hypothesis)
+    rows = [
+        (rat.participant, rat.group, cue, rat.run_of(order), block, rate, changes[rat.level, order])
+        for rat, own in zip(experiment.rats, rates, strict=True)
+        for order, cue in enumerate(experiment.study.cues.levels)
+        for block, rate in enumerate(own[order], 1)
+    ]
+    notes = {
+        "participant_id": "Name of the rat",
+        "group": "Access to the drug",
+        "cue": "Cue of the scan",
+        "run": "Run that shows the cue",
+        "block": "Number of the block in the scan, from 1",
+        "rate": {"Description": "True mean breathing rate during the block", "Units": "1/min"},
+        "planted_change": {"Description": "Mean change by the cue in this group (assumed)", "Units": "1/min"},
+    }
+    write_table(folder / "breathing.tsv", pd.DataFrame(rows, columns=list(notes)), notes)
+
+
+def _write_intake(folder: Path, experiment: Experiment) -> None:
+    study = experiment.study
+    phase = study.phase(study.behavior.conditioning)
+    means = {item.name: pairing_means(list(experiment.counts), phase.name, item.name) for item in phase.treatments}
+    rows = [
+        (rat.participant, rat.group, treatment, values[subject])
+        for subject, rat in enumerate(experiment.rats)
+        for treatment, values in means.items()
+    ]
+    notes = {
+        "participant_id": "Name of the rat",
+        "group": "Access to the drug",
+        "treatment": "Injection before the pairing",
+        "infusions": {"Description": "Mean infusions in the half hour of the pairings", "Units": "count"},
+    }
+    write_table(folder / "pairings.tsv", pd.DataFrame(rows, columns=list(notes)), notes)
+    model = {
+        key: list(value) if isinstance(value, tuple) else value for key, value in asdict(experiment.intake).items()
+    }
+    totals = {
+        f"{item.phase.name} {item.treatment}".strip(): np.round(item.counts.sum(axis=2).mean(axis=0), 2).tolist()
+        for item in experiment.counts
+    }
+    write_json(folder / "intake.json", {"parameters": model, "source": "assumed", "mean_counts_by_session": totals})

@@ -1,0 +1,153 @@
+"""Find statistics in running text, with the rounding they were printed with.
+
+Read are F, t, r, χ² and z, with degrees of freedom in brackets (APA: "F(9, 171) = 4.25, p = .002"), as subscripts or
+bare (journals: "F9,171 = 4.25; P = 0.002"), or named ("t = 2.4, df = 19, P < 0.05"; "r = 0.62, n = 21"). The p may
+stand after the statistic, or before all of them ("P < 0.001, F(1,19) = 35.5"); "n.s." is p > .05.
+"""
+
+import re
+from dataclasses import dataclass
+from typing import Literal
+
+Kind = Literal["F", "t", "r", "chi2", "z"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Number:
+    """A printed number: what it says, its relation (=, <, >), and half a unit of its last digit."""
+
+    value: float
+    relation: Literal["=", "<", ">"]
+    half_unit: float
+
+    @property
+    def range(self) -> tuple[float, float]:
+        """The values that would be printed so; open ends are infinite."""
+        if self.relation == "<":
+            return -float("inf"), self.value
+        if self.relation == ">":
+            return self.value, float("inf")
+        return self.value - self.half_unit, self.value + self.half_unit
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PrintedTest:
+    """One test as printed; `df` is empty where the text gives none, `n` the sample size if it stands there."""
+
+    text: str
+    kind: Kind
+    df: tuple[float, ...]
+    n: int | None
+    statistic: Number
+    p: Number | None
+
+
+_DF = r"\d+(?:\.\d+)?"
+_NUMBER = r"[-+]?(?:\d+(?:\.\d+)?|\.\d+)(?:[eE][-+]?\d+)?"
+_RELATION = r"(?:<=|>=|=|<|>)"
+_STATISTIC = rf"\s*(?P<relation>{_RELATION})\s*(?P<value>{_NUMBER})"
+_N = r"(?:[nN]\s*=\s*(?P<n>\d+))"
+_OPEN, _CLOSE = r"\s*_?[(\[{]?\s*(?:df\s*=\s*)?", r"\s*[)\]}]?"
+_TWO, _ONE = rf"(?P<df1>{_DF})\s*[,;/]\s*(?P<df2>{_DF})", rf"(?P<df1>{_DF})"
+_AFTER = r"\s*[,;]?\s*\(?\s*(?:d\.?f\.?)\s*=?\s*"
+
+# per kind: degrees of freedom before the value, then named after it, then none
+_PATTERNS: tuple[tuple[Kind, str], ...] = (
+    ("F", rf"F{_OPEN}{_TWO}{_CLOSE}{_STATISTIC}"),
+    ("F", rf"F{_STATISTIC}{_AFTER}{_TWO}"),
+    ("F", rf"F{_STATISTIC}"),
+    ("t", rf"t{_OPEN}{_ONE}{_CLOSE}{_STATISTIC}"),
+    ("t", rf"t{_STATISTIC}{_AFTER}{_ONE}"),
+    ("t", rf"t{_STATISTIC}"),
+    ("r", rf"[rR]{_OPEN}{_ONE}{_CLOSE}{_STATISTIC}"),
+    ("r", rf"[rR]{_STATISTIC}{_AFTER}{_ONE}"),
+    ("r", rf"[rR]{_STATISTIC}(?:\s*[,;]?\s*\(?\s*{_N})?"),
+    ("chi2", rf"χ{_OPEN}{_ONE}\s*(?:[,;]\s*{_N})?{_CLOSE}{_STATISTIC}"),
+    ("chi2", rf"χ{_STATISTIC}{_AFTER}{_ONE}"),
+    ("chi2", rf"χ{_STATISTIC}"),
+    ("z", rf"[zZ]{_STATISTIC}"),
+)
+_TESTS: tuple[tuple[Kind, re.Pattern[str]], ...] = tuple(
+    (kind, re.compile(rf"(?<![A-Za-z0-9χ]){pattern}")) for kind, pattern in _PATTERNS
+)
+_P = re.compile(
+    rf"(?<![A-Za-z])[pP]\s*(?:-?\s*values?)?\s*(?P<relation>{_RELATION})\s*(?P<value>{_NUMBER})"
+    r"|(?<![A-Za-z.])(?P<ns>n\.\s?s\.|n\.?s\.?(?![A-Za-z]))"
+)
+
+_SAME = str.maketrans("₀₁₂₃₄₅₆₇₈₉−–‒\u00a0\u2009\u202f\u2002\u200a", "0123456789---     ")
+_SPELLINGS = (
+    (r"(?:χ|Χ|𝜒|\bchi)\s*(?:²|\^2|-?\s*squared?|2(?=\s*[_(\[{=<>,0-9]))|\bX(?:²|2)(?=\s*[_(\[{=<>])", "χ"),
+    (r"≤|⩽|≦", "<="),
+    (r"≥|⩾|≧", ">="),
+    (r"(?<=\d)\s*[×x*]\s*10\s*\^?\s*\{?\s*(-?\d+)\}?", r"e\1"),
+    (r"(?<=\d)·(?=\d)", "."),
+)
+# a p further away than this belongs to something else
+_REACH = 80
+
+
+def printed_tests(text: str) -> tuple[PrintedTest, ...]:
+    """Find every test in `text`, in order."""
+    text = _plain(text)
+    found = _matches(text)
+    ps = list(_P.finditer(text))
+    p_first = bool(found and ps) and _leads(text, ps, found[0][1])
+    tests = []
+    for place, (kind, match) in enumerate(found):
+        if p_first:
+            before = [p for p in ps if p.end() <= match.start() and _leads(text, [p], match)]
+            p = before[-1] if before else None
+        else:
+            end = found[place + 1][1].start() if place + 1 < len(found) else len(text)
+            after = [p for p in ps if match.end() <= p.start() < min(end, match.end() + _REACH)]
+            p = after[0] if after else None
+        tests.append(_test(text, kind, match, p))
+    return tuple(tests)
+
+
+def _plain(text: str) -> str:
+    text = text.translate(_SAME)
+    for spelling, plain in _SPELLINGS:
+        text = re.sub(spelling, plain, text)
+    return text
+
+
+def _matches(text: str) -> list[tuple[Kind, re.Match[str]]]:
+    taken: list[tuple[Kind, re.Match[str]]] = []
+    for kind, pattern in _TESTS:
+        for match in pattern.finditer(text):
+            if all(match.end() <= other.start() or other.end() <= match.start() for _, other in taken):
+                taken.append((kind, match))
+    return sorted(taken, key=lambda each: each[1].start())
+
+
+def _leads(text: str, ps: list[re.Match[str]], match: re.Match[str]) -> bool:
+    return any(re.fullmatch(r"[\s,;:(\[]*", text[p.end() : match.start()]) for p in ps if p.end() <= match.start())
+
+
+def _test(text: str, kind: Kind, match: re.Match[str], p: re.Match[str] | None) -> PrintedTest:
+    parts = match.groupdict()
+    df = tuple(float(parts[name]) for name in ("df1", "df2") if parts.get(name))
+    ends = [match.span(), p.span()] if p else [match.span()]
+    return PrintedTest(
+        text=text[min(start for start, _ in ends) : max(end for _, end in ends)],
+        kind=kind,
+        df=df,
+        n=int(parts["n"]) if parts.get("n") else None,
+        statistic=_number(parts["relation"], parts["value"]),
+        p=_p_value(p) if p else None,
+    )
+
+
+def _p_value(match: re.Match[str]) -> Number:
+    if match["ns"]:
+        return Number(value=0.05, relation=">", half_unit=0.0)
+    return _number(match["relation"], match["value"])
+
+
+def _number(relation: str, text: str) -> Number:
+    mantissa, _, exponent = text.lower().partition("e")
+    decimals = len(mantissa.partition(".")[2]) - int(exponent or 0)
+    kinds: dict[str, Literal["=", "<", ">"]] = {"<": "<", "<=": "<", ">": ">", ">=": ">"}
+    return Number(value=float(text), relation=kinds.get(relation, "="), half_unit=0.5 * 10.0**-decimals)

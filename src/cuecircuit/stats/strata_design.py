@@ -1,0 +1,310 @@
+"""The design of an error-strata AN(C)OVA: for each stratum the scores, the coded columns and the tests' directions.
+
+A subject measured in c conditions gives c orthonormal scores H'y; the scores of each within effect are one error
+stratum (the mean over conditions is the stratum between subjects). In a stratum with r scores and n subjects the
+n·r scores are regressed on [between terms ⊗ r scores, covariates' own scores]: each covariate has one slope per
+stratum, taken from its part there, and the tests of the stratum are adjusted for it. A covariate between subjects
+has a part only in the stratum between subjects, unless it is named in `crossed`: then its slope may differ from
+condition to condition (its products with the within effects join the model, as in afex and 3dMVM).
+
+Type III: each term's sum of squares is the squared length of the scores along the term's columns after removal of
+all other columns of the stratum. Columns are scaled so that coefficients of one-column terms are those of
+sum-to-zero coding in the units of the response.
+
+Sources: Winer, Brown and Michels (1991), chs. 7 and 10; R's aov(Error()) and lm() on contrast scores.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from cuecircuit.arrays import Array, Float, Int
+from cuecircuit.errors import DesignError
+from cuecircuit.stats.coding import (
+    BetweenTerm,
+    WithinEffect,
+    between_terms,
+    conditions,
+    factor,
+    term_name,
+    within_effects,
+)
+
+# a column with less than this share of its length left after the others is aliased (the tolerance of R's lm)
+ALIAS_TOLERANCE = 1e-7
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class MixedDesign:
+    """Who was measured in which conditions.
+
+    `subjects` names the rows; `between` gives each subject's level per factor; `within` the levels per factor, the
+    conditions being all their combinations with the last factor changing fastest; `covariates` a number per subject
+    or per subject and condition; `crossed` the covariates between subjects whose slope may differ between
+    conditions; `unit` the word for the unit of error strata.
+    """
+
+    subjects: Sequence[str]
+    between: Mapping[str, Sequence[str]] = field(default_factory=dict)
+    within: Mapping[str, Sequence[str]] = field(default_factory=dict)
+    covariates: Mapping[str, Float[Array, "subject"] | Float[Array, "subject condition"]] = field(default_factory=dict)
+    crossed: Sequence[str] = ()
+    unit: str = "subject"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class StratumTerm:
+    """One test of a stratum.
+
+    `columns` are the term's columns of the stratum's design; `basis` spans them after removal of all other
+    columns; `per_length` turns the length along the one basis column into the coefficient (None for more columns).
+    `covariate` names the covariate of a slope; `factors` are then those the slope differs by (none where the
+    stratum has one common slope).
+    """
+
+    name: str
+    factors: tuple[str, ...]
+    covariate: str | None
+    columns: Int[Array, "term_column"]
+    basis: Float[Array, "row term_column"]
+    per_length: float | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Stratum:
+    """One error stratum; rows of `design` and `basis` run over subjects, and within a subject over scores.
+
+    `within` names the factors of the effect (none: the stratum between subjects); `basis` is an orthonormal basis
+    of the columns of `design`; `df` what is left for error.
+    """
+
+    name: str
+    within: tuple[str, ...]
+    scores: Float[Array, "condition score"]
+    design: Float[Array, "row column"]
+    labels: tuple[str, ...]
+    terms: tuple[StratumTerm, ...]
+    basis: Float[Array, "row column"]
+    df: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class StrataModel:
+    """The strata of a design, ready for any number of responses."""
+
+    design: MixedDesign
+    strata: tuple[Stratum, ...]
+    n_subjects: int
+    n_conditions: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class _Part:
+    """Columns of one term in one stratum before they are checked against each other."""
+
+    name: str
+    factors: tuple[str, ...]
+    covariate: str | None
+    columns: Float[Array, "row column"]
+    labels: tuple[str, ...]
+
+
+def strata_model(design: MixedDesign) -> StrataModel:
+    """Prepare every stratum of a design.
+
+    Raises:
+        DesignError: factors of one level, labels that do not match the subjects, covariates that are constant, not
+            finite, or a combination of the groups, combinations of levels without a subject, no degrees of freedom
+            for error. All faults are listed.
+    """
+    covariates = _checked_covariates(design)
+    between = between_terms([factor(name, labels) for name, labels in design.between.items()], len(design.subjects))
+    faults: list[str] = []
+    strata = []
+    for effect in within_effects(design.within):
+        parts = _stratum_parts(between, effect, covariates, design)
+        stratum_faults = _alias_faults(parts, design)
+        faults += stratum_faults
+        if not stratum_faults:
+            stratum, error_fault = _stratum(parts, effect, covariates, design)
+            faults += error_fault
+            strata.append(stratum)
+    if faults:
+        raise DesignError(dict.fromkeys(faults))
+    n_conditions = len(conditions(design.within))
+    return StrataModel(design=design, strata=tuple(strata), n_subjects=len(design.subjects), n_conditions=n_conditions)
+
+
+def _checked_covariates(design: MixedDesign) -> dict[str, Float[Array, "subject condition"]]:
+    n, cells = len(design.subjects), conditions(design.within)
+    faults = [
+        f"factor '{name}': found {len(labels)} labels, expected one for each of {n} subjects"
+        for name, labels in design.between.items()
+        if len(labels) != n
+    ]
+    names = [*design.between, *design.within, *design.covariates]
+    faults += [f"'{name}' is named twice in the design" for name in dict.fromkeys(names) if names.count(name) > 1]
+    faults += [
+        f"within factor '{name}': found the levels {list(levels)}, expected two or more different ones"
+        for name, levels in design.within.items()
+        if len(set(levels)) < max(2, len(levels))
+    ]
+    found = {}
+    for name, values in design.covariates.items():
+        values = np.asarray(values, np.float64)
+        if values.shape not in ((n,), (n, len(cells))):
+            faults.append(f"covariate '{name}': found shape {values.shape}, expected ({n},) or ({n}, {len(cells)})")
+            continue
+        found[name] = np.broadcast_to(values[:, None], (n, len(cells))) if values.ndim == 1 else values
+        faults += _covariate_faults(name, found[name], design)
+    if faults:
+        raise DesignError(faults)
+    return found
+
+
+def _covariate_faults(name: str, values: Float[Array, "subject condition"], design: MixedDesign) -> list[str]:
+    bad = np.argwhere(~np.isfinite(values))
+    if bad.size:
+        subject, cell = bad[0]
+        where = " ".join(conditions(design.within)[cell])
+        found = f"{values[subject, cell]} for {design.unit} {design.subjects[subject]} {where}".rstrip()
+        return [f"covariate '{name}': found {found} ({len(bad)} such), expected a number; fill in or exclude"]
+    # an average of equal numbers may be off by rounding, 1e-16 of its size
+    if np.ptp(values) <= 1e-14 * np.abs(values).max():
+        return [f"covariate '{name}': found {values.flat[0]:g} everywhere, expected it to vary; leave it out"]
+    if name in design.crossed and np.any(values != values[:, :1]):
+        return [f"covariate '{name}': varies within {design.unit}s, so it cannot be crossed with the conditions"]
+    return []
+
+
+def _stratum_parts(
+    between: Sequence[BetweenTerm],
+    effect: WithinEffect,
+    covariates: Mapping[str, Float[Array, "subject condition"]],
+    design: MixedDesign,
+) -> list[_Part]:
+    n_cells, r = effect.scores.shape
+    parts = []
+    for term in between:
+        names = (*term.factors, *effect.factors)
+        # sqrt(cells): a coefficient of one column is then that of sum-to-zero coding
+        columns = np.sqrt(n_cells) * np.kron(term.columns, np.eye(r))
+        labels = tuple(
+            ":".join((*([label] if term.factors else []), *effect.factors)) or "(Intercept)"
+            for label in term.labels
+            for _ in range(r)
+        )
+        parts.append(_Part(name=term_name(names), factors=names, covariate=None, columns=columns, labels=labels))
+    for name, values in covariates.items():
+        centered = values - values.mean()
+        if name in design.crossed:
+            columns = np.sqrt(n_cells) * np.kron(centered[:, :1], np.eye(r))
+            label = term_name((name, *effect.factors))
+            parts.append(
+                _Part(name=label, factors=effect.factors, covariate=name, columns=columns, labels=(label,) * r)
+            )
+            continue
+        column = (centered @ effect.scores).reshape(-1, 1)
+        varies = column - column.mean() if not effect.factors else column
+        if np.linalg.norm(varies) > ALIAS_TOLERANCE * np.linalg.norm(centered):
+            parts.append(_Part(name=name, factors=(), covariate=name, columns=column, labels=(name,)))
+    return parts
+
+
+def _alias_faults(parts: Sequence[_Part], design: MixedDesign) -> list[str]:
+    columns = np.hstack([part.columns for part in parts])
+    n_rows, n_columns = columns.shape
+    if n_rows < n_columns:
+        return [_no_error_fault(parts, n_rows, n_columns, design)]
+    left = np.abs(np.diag(np.linalg.qr(columns, mode="r")))
+    aliased = left < ALIAS_TOLERANCE * np.linalg.norm(columns, axis=0)
+    owners = [(part, label) for part in parts for label in part.labels]
+    return [
+        _alias_fault(part, label, design)
+        for (part, label), is_aliased in zip(owners, aliased, strict=True)
+        if is_aliased
+    ]
+
+
+def _alias_fault(part: _Part, label: str, design: MixedDesign) -> str:
+    if part.covariate is not None:
+        groups = " × ".join(design.between) or "the grand mean"
+        return (
+            f"covariate '{part.covariate}': a group in disguise, for it is a combination of {groups} and the other "
+            f"columns ({design.unit}s of a group do not differ in it); leave out the covariate or the factor"
+        )
+    return (
+        f"column {label} is aliased: it is a combination of the other columns, because a combination of the levels "
+        f"of {' × '.join(design.between)} has no {design.unit} or two factors say the same; merge levels or "
+        "leave out a factor"
+    )
+
+
+def _no_error_fault(parts: Sequence[_Part], n_rows: int, n_columns: int, design: MixedDesign) -> str:
+    groups = " × ".join(design.between) or "one group"
+    return (
+        f"stratum of {parts[0].name}: found {n_rows} scores for {n_columns} columns, so no degrees of freedom are "
+        f"left for error ({len(design.subjects)} {design.unit}s, {groups}); expected more than one {design.unit} "
+        "per group: add some or leave out a factor or covariate"
+    )
+
+
+def _stratum(
+    parts: Sequence[_Part],
+    effect: WithinEffect,
+    covariates: Mapping[str, Float[Array, "subject condition"]],
+    design: MixedDesign,
+) -> tuple[Stratum, list[str]]:
+    columns = np.hstack([part.columns for part in parts])
+    n_rows, n_columns = columns.shape
+    faults = [_no_error_fault(parts, n_rows, n_columns, design)] if n_rows == n_columns else []
+    ends = np.cumsum([part.columns.shape[1] for part in parts])
+    terms = []
+    for part, end in zip(parts, ends, strict=True):
+        own = np.arange(end - part.columns.shape[1], end)
+        others = np.delete(columns, own, axis=1)
+        if part.name == "(Intercept)":
+            others = _uncentered(parts, covariates)
+        basis, triangle = np.linalg.qr(part.columns - _projection(others, part.columns))
+        terms.append(
+            StratumTerm(
+                name=part.name,
+                factors=part.factors,
+                covariate=part.covariate,
+                columns=own,
+                # QR leaves the sign open: point along the column
+                basis=basis * np.where(np.diag(triangle) < 0, -1.0, 1.0),
+                per_length=float(1 / abs(triangle[0, 0])) if len(own) == 1 else None,
+            )
+        )
+    stratum = Stratum(
+        name=":".join((design.unit, *effect.factors)),
+        within=effect.factors,
+        scores=effect.scores,
+        design=columns,
+        labels=tuple(label for part in parts for label in part.labels),
+        terms=tuple(terms),
+        basis=np.linalg.qr(columns)[0],
+        df=n_rows - n_columns,
+    )
+    return stratum, faults
+
+
+def _uncentered(
+    parts: Sequence[_Part], covariates: Mapping[str, Float[Array, "subject condition"]]
+) -> Float[Array, "row column"]:
+    # the grand mean is tested where every covariate is 0, as R tests it; no other test knows the shift
+    shifted = [
+        part.columns + np.sqrt(covariates[part.covariate].shape[1]) * covariates[part.covariate].mean()
+        if part.covariate is not None
+        else part.columns
+        for part in parts
+        if part.name != "(Intercept)"
+    ]
+    return np.hstack([np.empty((len(parts[0].columns), 0)), *shifted])
+
+
+def _projection(onto: Float[Array, "row known"], columns: Float[Array, "row column"]) -> Float[Array, "row column"]:
+    basis = np.linalg.qr(onto)[0]
+    return basis @ (basis.T @ columns)

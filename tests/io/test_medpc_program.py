@@ -1,0 +1,72 @@
+"""Declarations are checked when they are read, key by key."""
+
+from pathlib import Path
+
+import pytest
+
+from cuecircuit.errors import DataError
+from cuecircuit.io.medpc_program import find_program, load_programs, parse_program
+
+GOOD = """msn: ["MY *"]
+title: mine
+source: me
+letters:
+  G: {kind: scalar, name: n}
+  Y: {kind: timestamps, event: active, unit_s: 1, count: G}
+"""
+
+
+def test_a_pattern_finds_its_programs_and_own_declarations_come_first(tmp_path: Path):
+    (tmp_path / "mine.yaml").write_text(GOOD.replace("MY *", "CUECIRCUIT *"))
+
+    own = find_program("CUECIRCUIT LgA FR1", load_programs(tmp_path))
+    shipped = find_program("CUECIRCUIT LgA FR1", load_programs())
+
+    assert own is not None
+    assert own.title == "mine"
+    assert shipped is not None
+    assert shipped.session_length == "K"
+    assert find_program("NOBODY", load_programs()) is None
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "fault"),
+    [
+        ("count: G}", "}", "give either count or end_marker"),
+        ("count: G}", "count: G, end_marker: 0}", "give either count or end_marker"),
+        ("count: G}", "count: H}", "count of Y: letter H is not declared as kind: scalar"),
+        ("unit_s: 1", "unit_s: 0", "letters.Y.timestamps.unit_s: Input should be greater than 0"),
+        ("event: active", "name: active", "letters.Y.timestamps.event: Field required"),
+        ("kind: timestamps", "kind: times", "letters.Y.times.codes: Field required"),
+        ("kind: scalar", "kind: guess", "letters.G"),
+        ("source: me", "source: me\nunknown: GH", "unknown: G has a meaning above"),
+        ("source: me", "source: me\nsession_length: G", "session_length: letter G needs unit_s"),
+        ("title: mine", "title: mine\ncolor: red", "color: Extra inputs"),
+        ("title: mine", "title: [", "not valid YAML"),
+        ("title: mine", "\ttitle: mine", "not valid YAML"),
+    ],
+)
+def test_a_declaration_at_fault_is_refused_by_name_and_key(old: str, new: str, fault: str):
+    with pytest.raises(DataError) as caught:
+        parse_program(GOOD.replace(old, new), name="mine.yaml")
+
+    assert any(line.startswith("mine.yaml: ") and fault in line for line in caught.value.faults)
+
+
+def test_codes_must_be_declared_beside_their_times():
+    text = GOOD.replace("kind: timestamps, event: active", "kind: times, codes: E")
+
+    with pytest.raises(DataError, match="codes of Y: letter E is not declared as kind: codes"):
+        parse_program(text, name="mine.yaml")
+
+
+def test_a_folder_without_declarations_is_refused(tmp_path: Path):
+    with pytest.raises(DataError, match="no program declarations here"):
+        load_programs(tmp_path)
+
+
+def test_a_declaration_that_is_no_text_is_refused(tmp_path: Path):
+    (tmp_path / "mine.yaml").write_bytes(b"\xff\xfe\xff")
+
+    with pytest.raises(DataError, match=r"mine\.yaml: cannot be read"):
+        load_programs(tmp_path)

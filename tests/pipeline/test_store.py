@@ -1,0 +1,77 @@
+import pytest
+
+from cuecircuit.errors import DataError
+from cuecircuit.pipeline.store import Stage, Store
+
+
+@pytest.fixture
+def source(tmp_path):
+    path = tmp_path / "input.txt"
+    path.write_text("data")
+    return path
+
+
+def a_stage(source, settings=None, text="result"):
+    return Stage(
+        name="group",
+        target="group",
+        settings=settings or {"correction": {"alpha": 0.05, "voxel_p": 0.01}},
+        inputs=(source,),
+        make=lambda new: (new / "map.tsv").write_text(text) and None,
+    )
+
+
+def test_what_was_done_is_up_to_date(tmp_path, source):
+    store = Store(tmp_path / "out")
+    assert store.why_stale(a_stage(source)) == "not done yet"
+    store.run(a_stage(source))
+    assert store.why_stale(a_stage(source)) is None
+    assert Store(tmp_path / "out").why_stale(a_stage(source)) is None
+
+
+def test_a_change_is_named(tmp_path, source):
+    store = Store(tmp_path / "out")
+    store.run(a_stage(source))
+    changed = a_stage(source, {"correction": {"alpha": 0.01, "voxel_p": 0.01}})
+    assert store.why_stale(changed) == "setting correction.alpha changed"
+    source.write_text("other data")
+    assert "input.txt changed" in (store.why_stale(a_stage(source)) or "")
+
+
+def test_a_lost_or_edited_output_is_noticed(tmp_path, source):
+    store = Store(tmp_path / "out")
+    store.run(a_stage(source))
+    output = tmp_path / "out" / "group" / "map.tsv"
+    output.write_text("edited")
+    assert store.why_stale(a_stage(source)) == "output group/map.tsv was edited"
+    output.unlink()
+    assert store.why_stale(a_stage(source)) == "output group/map.tsv is gone"
+
+
+def test_a_stage_that_fails_keeps_the_old_result_but_is_undone(tmp_path, source):
+    store = Store(tmp_path / "out")
+    store.run(a_stage(source))
+
+    def fail(new):
+        (new / "half").write_text("half")
+        raise DataError("scan 3 is damaged")
+
+    broken = Stage(name="group", target="group", settings={}, inputs=(source,), make=fail)
+    with pytest.raises(DataError, match="scan 3"):
+        store.run(broken)
+    assert [path.name for path in (tmp_path / "out" / "group").iterdir()] == ["map.tsv"]
+    assert store.why_stale(a_stage(source)) == "not done yet"
+
+
+def test_two_runs_never_share_a_folder(tmp_path):
+    first, second = Store(tmp_path / "out"), Store(tmp_path / "out")
+    with first.alone(), pytest.raises(DataError, match="another run"), second.alone():
+        pass
+    with second.alone():
+        pass
+
+
+def test_a_folder_that_cannot_be_made_is_named(tmp_path):
+    (tmp_path / "file").write_text("")
+    with pytest.raises(DataError, match="cannot be written"):
+        Store(tmp_path / "file" / "out")
