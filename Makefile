@@ -22,7 +22,8 @@ bench: $(VENV)/dev.done
 	$(BIN)/python -m benchmarks
 
 docs: $(VENV)/dev.done
-	$(BIN)/python docs/build.py
+	$(BIN)/sphinx-build -W --keep-going -q -b html docs site
+	@echo "docs: site/index.html"
 
 # Writes the lock anew from pyproject.toml; the only step that chooses versions.
 lock: $(VENV)/python.done

@@ -2,9 +2,9 @@
 
 For each spread between rats and each measurement noise of a region's mean: simulated experiments whose 19 regional
 responses to the naloxone cue are correlated with mean infusions in the naloxone pairings, both groups pooled,
-Benjamini-Hochberg q = 0.05. Prints a TSV: `both` the share of experiments that find the two, `no_other` that find nothing
-else, `exactly` both at once, `others` the mean number of further regions, `within_r` the mean correlation within a group
-in the two regions. The first row of each noise is the spread that is used.
+Benjamini-Hochberg q = 0.05. Prints a TSV: `both` is the share of experiments that find the two, `no_other` that find
+nothing else, `exactly` both at once, `others` the mean number of further regions, `within_r` the mean correlation
+within a group in the two regions. The first row of each noise is the spread that is used.
 
     python validation/planted_correlations.py [EXPERIMENTS]
 """
@@ -33,7 +33,7 @@ def counts(spread: Spread, noise: float, behavior: list[np.ndarray], group: np.n
         rng = np.random.default_rng([1, seed])
         planted = plant_responses("withdrawal", group, infusions, rng, spread=spread)
         measured = planted.subjects[:, :, 1] + noise * rng.standard_normal((len(group), len(TABLE_1)))
-        p = [stats.pearsonr(region, infusions).pvalue for region in measured.T]
+        p = [stats.pearsonr(region, infusions)[1] for region in measured.T]
         found = stats.false_discovery_control(p) <= 0.05
         others = found.sum() - found[PLANTED].sum()
         within = [

@@ -80,7 +80,7 @@ def test_a_planted_response_is_found_behind_noise_and_nuisance():
     # the true response averaged over the window from 4 s to 30 s: it overshoots and then stays at its plateau
     inside = window_members(BLOCKS[:1], (4.0, 30.0), tr_s=TR_S, n_volumes=N_VOLUMES)[0]
     expected = 2.0 * boxcar_response()[inside].mean()
-    # noise of a block: 2 % · sqrt(1/13 + 1/10) = 0.84 %; of the mean of 4 blocks × 280 voxels 0.025 %; four of them
+    # noise of a block: 2 % · sqrt(1/13 + 1/10) = 0.84 %; of the mean of 4 blocks × 300 voxels 0.025 %; four of them
     assert found.percent[:, gray].mean() == pytest.approx(expected, abs=0.10)
     assert found.cues == ("naloxone",) * 4
     assert found.residual_df == N_VOLUMES - 1 - 2

@@ -101,7 +101,9 @@ def test_a_file_at_fault_is_named_with_its_line(real_data: Path, tmp_path: Path)
 
 def test_no_cut_of_the_oxycodone_file_goes_unnoticed(real_data: Path, tmp_path: Path):
     content = (real_data / "operant/georgelab_oxycodone_lga/SF1_MedPC_example_txt").read_bytes()
-    starts = {content.find(f"Start Date: 11/02/23\r\nEnd Date: 11/03/23\r\nSubject: M{n}".encode()) for n in range(2170, 2181)}
+    starts = {
+        content.find(f"Start Date: 11/02/23\r\nEnd Date: 11/03/23\r\nSubject: M{n}".encode()) for n in range(2170, 2181)
+    }
     rng = np.random.default_rng(5)
     path = tmp_path / "cut"
     for at in rng.integers(1, len(content) - 2, 60):

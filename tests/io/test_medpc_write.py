@@ -3,7 +3,7 @@
 from datetime import datetime, timedelta
 
 import numpy as np
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from cuecircuit.io.medpc_text import parse_sessions
@@ -34,6 +34,7 @@ def medpc_sessions(draw: st.DrawFn) -> MedpcSession:
     )
 
 
+@settings(deadline=None)
 @given(st.lists(medpc_sessions(), min_size=1, max_size=4), st.integers(1, 8))
 def test_what_is_written_is_read_back(sessions: list[MedpcSession], columns: int):
     log = parse_sessions(write_medpc(sessions, file="C:\\x", columns=columns).encode("ascii"))

@@ -60,7 +60,9 @@ def assign_phases(
     Raises:
         DesignError: a session fits two rules.
     """
-    rows: Sequence[_Row] = table.to_dict("records")
+    rows: Sequence[_Row] = [
+        {**row, "subject": "" if pd.isna(row["subject"]) else str(row["subject"])} for row in table.to_dict("records")
+    ]
     found = [_rule_of(row, rules) for row in rows]
     numbers: list[int | None] = [None] * len(rows)
     series: dict[tuple[object, PhaseRule], list[int]] = defaultdict(list)
@@ -74,7 +76,7 @@ def assign_phases(
         treatment=pd.array([(rule.treatment or None) if rule else None for rule in found], dtype="object"),
         session=pd.array(numbers, dtype="Int64"),
     )
-    known = [str(row["subject"]) for row in rows if row["subject"]] if participants is None else list(participants)
+    known = [row["subject"] for row in rows if row["subject"]] if participants is None else list(participants)
     faults = _strays(rows, found, set(known))
     for rule in rules:
         for subject in dict.fromkeys(known):
@@ -96,8 +98,8 @@ def _strays(rows: Sequence[_Row], found: Sequence[PhaseRule | None], known: set[
     """Sessions of no phase, and of subjects that the study does not know."""
     faults: list[OperantFault] = []
     for row, rule in zip(rows, found, strict=True):
-        if (row["subject"] or "") not in known:
-            faults.append(_fault(row, f"subject {row['subject'] or ''!r} is not among the participants", _UNUSED))
+        if row["subject"] not in known:
+            faults.append(_fault(row, f"subject {row['subject']!r} is not among the participants", _UNUSED))
         elif rule is None:
             what = f"experiment {row['experiment']!r} (program {row['msn']!r}) belongs to no phase"
             faults.append(_fault(row, what, _UNUSED))
@@ -121,6 +123,4 @@ def _wrong_number(subject: str, rule: PhaseRule, rows: Sequence[_Row]) -> list[O
 
 
 def _fault(row: _Row, what: str, done: str) -> OperantFault:
-    return OperantFault(
-        file=str(row["file"]), line=int(row["line"]), subject=str(row["subject"] or ""), what=what, done=done
-    )
+    return OperantFault(file=str(row["file"]), line=int(row["line"]), subject=row["subject"], what=what, done=done)

@@ -54,7 +54,7 @@ class Autocorrelation:
         # each part is below the level beyond its own radius, so their larger radius brackets the root
         near = self.b_mm * sqrt(-2 * log(level)) if self.a != 0 else 0.0
         tail = -self.c_mm * log(level) if self.a != 1 else 0.0
-        return float(brentq(lambda r: float(self.at(np.array(r))) - level, 0, max(near, tail) * (1 + 1e-9)))
+        return float(brentq(lambda r: float(self.at(np.array([r]))[0]) - level, 0, max(near, tail) * (1 + 1e-9)))
 
     @property
     def fwhm_mm(self) -> float:

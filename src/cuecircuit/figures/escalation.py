@@ -6,7 +6,7 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from cuecircuit.arrays import Array, Float
+from cuecircuit.arrays import Array, Float, Int
 from cuecircuit.figures.means import mean_sem
 from cuecircuit.figures.numbers import STAR_RULE, stars
 from cuecircuit.figures.style import SINGLE_MM, color_of, marker_of, rule_below, sheet, style
@@ -53,7 +53,7 @@ def escalation_figure(
 
 
 def _draw_group(
-    axes: Axes, sessions: Float[Array, "session"], rows: Float[Array, "s session"], level: str, levels: Sequence[str]
+    axes: Axes, sessions: Int[Array, "session"], rows: Float[Array, "s session"], level: str, levels: Sequence[str]
 ) -> None:
     color, cell = color_of(level, levels), mean_sem(rows)
     for animal in rows:
@@ -77,7 +77,7 @@ def _draw_group(
 
 
 def _draw_stars(
-    axes: Axes, sessions: Float[Array, "session"], p: Float[Array, "group session"], levels: Sequence[str]
+    axes: Axes, sessions: Int[Array, "session"], p: Float[Array, "group session"], levels: Sequence[str]
 ) -> None:
     # rows above the frame: no star can then be taken for another group's or hide a point
     starred = [level for row, level in enumerate(levels) if any(map(stars, p[row]))]

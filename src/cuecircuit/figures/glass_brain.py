@@ -27,8 +27,10 @@ _GLASS = np.array(to_rgb("#4f6475"))
 _LAMP = np.array([0.35, 0.65, 0.68]) / np.linalg.norm([0.35, 0.65, 0.68])
 # the picture is drawn with twice the pixels that 300 dpi print needs, and halved
 _PIXELS = 1400
-# triangles are about this part of the brain's length, so that facets are not seen
-_FINENESS = 1 / 130
+# triangles are about this part of the brain's length: facets are not seen, the glass being less solid needs fewer
+_GLASS_FINENESS, _SOLID_FINENESS = 1 / 96, 1 / 130
+# voxels around a mask, so that smoothing ends within the box
+_PADDING = 4
 _AXIS_NAMES = ("R", "A", "S")
 
 
@@ -65,9 +67,10 @@ def glass_brain_figure(
         width_mm: width of the figure.
         height_mm: height of the figure.
     """
-    step = _FINENESS * float(np.max(np.ptp(grid.mm(np.argwhere(brain).astype(float)), axis=0)))
+    length = float(np.max(np.ptp(grid.mm(np.argwhere(brain).astype(float)), axis=0)))
     whole = np.asarray(ndimage.binary_fill_holes(brain))
-    glass, solid = surface(whole, grid, step_mm=step), surface(region, grid, step_mm=step)
+    glass = surface(whole, grid, step_mm=length * _GLASS_FINENESS)
+    solid = surface(region, grid, step_mm=length * _SOLID_FINENESS)
     view = viewer(azimuth, elevation)
     with style():
         figure = sheet(width_mm, height_mm)
@@ -90,14 +93,15 @@ def surface(mask: Bool[Array, "x y z"], grid: Grid, *, step_mm: float) -> Surfac
         grid: of the mask.
         step_mm: size of the triangles, about; voxels are interpolated where they are larger.
     """
-    padding = 4
-    smooth = np.asarray(ndimage.gaussian_filter(np.pad(mask.astype(float), padding), 0.8))
+    corner = np.argwhere(mask).min(axis=0) - _PADDING
+    box = mask[ndimage.find_objects(mask.astype(int))[0]].astype(float)
+    smooth = np.asarray(ndimage.gaussian_filter(np.pad(box, _PADDING), 0.8))
     shape = np.maximum(np.rint((np.array(smooth.shape) - 1) * grid.voxel_mm / step_mm).astype(int) + 1, smooth.shape)
     fine = np.asarray(ndimage.zoom(smooth, shape / np.array(smooth.shape), order=3))
     # a region of few voxels must not vanish by smoothing
     points, triangles, slopes, _ = marching_cubes(fine, min(0.5, float(fine.max()) / 2))
     scale = (np.array(smooth.shape) - 1) / (np.array(fine.shape) - 1)
-    mm = grid.mm(points.astype(float) * scale - padding)
+    mm = grid.mm(points.astype(float) * scale + corner)
     # normals turn by the inverse transpose of what moves the points
     normals = (slopes.astype(float) @ np.linalg.inv(grid.affine[:3, :3] * scale))[triangles].mean(axis=1)
     length = np.linalg.norm(normals, axis=1, keepdims=True)
@@ -131,10 +135,10 @@ def _composed(
 ) -> Float[Array, "row column 3"]:
     edge_on = 1.0 - np.abs(glass.normals @ view.T)[:, 1]
     density = np.column_stack([0.05 + 0.5 * edge_on**2.2] * 3)
-    near = (glass.normals @ view.T)[:, 1] > 0
+    near, faced = (glass.normals @ view.T)[:, 1] > 0, (solid.normals @ view.T)[:, 1] > 0
     layers = (
         (_drawn(glass.corners[~near], density[~near], view, extent), None),
-        (_drawn(solid.corners, _lit(solid.normals @ view.T, color), view, extent), "solid"),
+        (_drawn(solid.corners[faced], _lit((solid.normals @ view.T)[faced], color), view, extent), "solid"),
         (_drawn(glass.corners[near], density[near], view, extent), None),
     )
     picture = np.ones_like(layers[0][0][..., :3])
@@ -165,7 +169,7 @@ def _drawn(
     )
     canvas = FigureCanvasAgg(figure)
     canvas.draw()
-    return np.asarray(canvas.buffer_rgba()).astype(float) / 255
+    return np.asarray(canvas.buffer_rgba()).astype(np.float32) / np.float32(255)
 
 
 def _lit(normals: Float[Array, "triangle 3"], color: str) -> Float[Array, "triangle 3"]:

@@ -1,6 +1,7 @@
 """How numbers are printed, in figures, tables and text alike (APA style: no zero before the point of a p or an r)."""
 
 import math
+from typing import SupportsFloat
 
 MINUS = "\N{MINUS SIGN}"
 MISSING = "–"
@@ -8,8 +9,9 @@ _STARS = ((0.001, "***"), (0.01, "**"), (0.05, "*"))
 STAR_RULE = "* p < .05, ** p < .01, *** p < .001"
 
 
-def number(value: float, digits: int = 2) -> str:
+def number(value: SupportsFloat, digits: int = 2) -> str:
     """Print with a fixed number of decimals and a true minus sign; a dash where there is no value."""
+    value = float(value)
     if math.isnan(value):
         return MISSING
     if math.isinf(value):
@@ -19,9 +21,10 @@ def number(value: float, digits: int = 2) -> str:
     return zero if text == MINUS + zero else text
 
 
-def short(value: float) -> str:
+def short(value: SupportsFloat) -> str:
     """Print with as few digits as tell it: 0.06, 12, 2.5, 10 000."""
-    if math.isnan(value) or math.isinf(value):
+    value = float(value)
+    if not math.isfinite(value):
         return number(value)
     rounded = float(f"{value:.4g}") if abs(value) < 1e4 else round(value)
     text = f"{rounded:,.10f}".rstrip("0").rstrip(".")

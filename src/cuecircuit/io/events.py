@@ -6,7 +6,6 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from cuecircuit.arrays import Array, Bool
 from cuecircuit.errors import DataError
 from cuecircuit.io.tables import read_table
 from cuecircuit.records.scan import Block
@@ -26,32 +25,26 @@ def read_events(path: Path, *, scan_s: float | None = None) -> pd.DataFrame:
             durations below 0, no event at all, or an onset past the end of the scan.
     """
     table = read_table(path, text=_NEEDED)
-    absent = [name for name in _NEEDED if name not in table]
-    if absent:
-        found = ", ".join(map(str, table.columns))
-        faults = [f"{path}:1: column {name} is missing; found: {found}" for name in absent]
-    else:
-        faults = [f"{path}: no events; expected one row per event"] if table.empty else []
-    numbers: dict[str, Float64[Array, event]] = {}
-    for name in ("onset", "duration"):
-        if name in table:
-            cells = table[name].tolist()
-            numbers[name] = np.array([_seconds(cell) for cell in cells])
-            faults += [
-                f"{path}:{line}: {name} {_no_number(cells[line - 2])}" for line in _lines(np.isnan(numbers[name]))
-            ]
-    if "trial_type" in table:
-        empty = table["trial_type"].isna().to_numpy()
-        faults += [f"{path}:{line}: trial_type is empty; name the event" for line in _lines(empty)]
-    if "duration" in numbers:
-        faults += [f"{path}:{line}: duration is below 0" for line in _lines(numbers["duration"] < 0)]
-    if "onset" in numbers and scan_s is not None:
-        faults += [
-            f"{path}:{line}: onset {numbers['onset'][line - 2]:g} s lies past the end of the scan ({scan_s:g} s)"
-            for line in _lines(numbers["onset"] >= scan_s)
-        ]
+    columns = {name: table[name].tolist() for name in _NEEDED if name in table}
+    found = ", ".join(map(str, table.columns))
+    faults = [(1, f"column {name} is missing; found: {found}") for name in _NEEDED if name not in columns]
+    if table.empty:
+        faults.append((1, "no events; expected one row per event"))
+    numbers = {name: [_seconds(cell) for cell in columns[name]] for name in ("onset", "duration") if name in columns}
+    for name, values in numbers.items():
+        cells = enumerate(zip(values, columns[name], strict=True), start=2)  # line 1 is the header
+        faults += [(line, f"{name} {_no_number(cell)}") for line, (value, cell) in cells if np.isnan(value)]
+    for line, value in enumerate(numbers.get("duration", ()), start=2):
+        if value < 0:
+            faults.append((line, f"duration {value:g} s is below 0"))
+    for line, value in enumerate(numbers.get("onset", ()), start=2):
+        if scan_s is not None and value >= scan_s:
+            faults.append((line, f"onset {value:g} s lies past the end of the scan ({scan_s:g} s)"))
+    for line, cell in enumerate(columns.get("trial_type", ()), start=2):
+        if not isinstance(cell, str):
+            faults.append((line, "trial_type is empty; name the event"))
     if faults:
-        raise DataError(faults)
+        raise DataError(f"{path}:{line}: {fault}" for line, fault in sorted(faults))
     return table.assign(**numbers)
 
 
@@ -66,10 +59,6 @@ def read_blocks(path: Path, *, scan_s: float | None = None) -> tuple[Block, ...]
         Block(onset_s=float(onset), duration_s=float(duration), cue=str(cue))
         for onset, duration, cue in zip(events["onset"], events["duration"], events["trial_type"], strict=True)
     )
-
-
-def _lines(where: Bool[Array, "event"]) -> list[int]:
-    return [int(row) + 2 for row in np.flatnonzero(where)]  # line 1 is the header
 
 
 def _seconds(cell: Any) -> float:

@@ -222,7 +222,7 @@ def _header(blocks: Sequence[_Block]) -> tuple[dict[str, str], list[str], list[O
     faults: list[OperantFault] = []
     for mark, rows in blocks:
         subject = header.get("Subject", "")
-        for name in mark.fields.keys() & header.keys():
+        for name in sorted(mark.fields.keys() & header.keys()):
             faults.append(_fault(mark.line, subject, f"header field {name!r} stands twice", "kept the later one"))
         header |= mark.fields
         found, extra = _words(mark, rows, subject)

@@ -18,7 +18,7 @@ class MedpcSession:
     msn: str
     start: datetime
     end: datetime
-    scalars: Mapping[str, float]
+    scalars: Mapping[str, float | int]
     arrays: Mapping[str, Float[Array, "value"]]
     comment: str = field(default="")
 

@@ -1,11 +1,11 @@
 """A design and a seed to a whole simulated study on disk."""
 
-from collections.abc import Callable
 from importlib.resources import files
 from pathlib import Path
 
 from cuecircuit.errors import DataError, StudyError
 from cuecircuit.io.atomic import replacing
+from cuecircuit.pipeline.progress import steps
 from cuecircuit.simulation.dataset import write_dataset
 from cuecircuit.simulation.experiment import plan_experiment
 from cuecircuit.study.file import parse_study
@@ -28,7 +28,6 @@ def simulate(
     hypothesis: str = "withdrawal",
     scale: str = "paper",
     n_jobs: int = 1,
-    progress: Callable[[int], None] | None = None,
 ) -> Path:
     """Simulate a study and return its study file.
 
@@ -39,7 +38,6 @@ def simulate(
         hypothesis: which of the rival explanations is true.
         scale: `paper` for the article's grid, `tiny` for a coarse one.
         n_jobs: scans drawn at a time.
-        progress: called with the number of scans just written, of two for each rat.
 
     Raises:
         StudyError: unknown design, hypothesis or scale.
@@ -55,6 +53,7 @@ def simulate(
     experiment = plan_experiment(
         parse_study(known[design], f"{design}{_ENDING}"), hypothesis=hypothesis, scale=scale, seed=seed
     )
-    with replacing(out, folder=True) as new:
-        write_dataset(new, experiment, known[design], n_jobs=n_jobs, progress=progress)
+    n_scans = len(experiment.rats) * len(experiment.study.cues.levels)
+    with replacing(out, folder=True) as new, steps(f"simulate {design}", n_scans) as advance:
+        write_dataset(new, experiment, known[design], n_jobs=n_jobs, progress=advance)
     return out / "study.yaml"

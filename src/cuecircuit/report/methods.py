@@ -31,10 +31,10 @@ class RunFacts:
     subjects: Mapping[str, int]
     voxels: int
     voxel_mm: tuple[float, float, float]
-    df: tuple[float, float]
+    df: tuple[float | int, float | int]
     acf: tuple[float, float, float] | None
     fwhm_mm: float
-    cluster_voxels: float
+    cluster_voxels: float | int
     clusters: int
     versions: Mapping[str, str]
 

@@ -8,7 +8,7 @@ import pandas as pd
 from markupsafe import Markup
 
 from cuecircuit.arrays import Array, Float, Int
-from cuecircuit.figures.numbers import number, short, threshold
+from cuecircuit.figures.numbers import MISSING, number, short, threshold
 from cuecircuit.report.captions import threshold_statement
 from cuecircuit.report.content import Facts, FigureItem, FigureRow, Item, Paragraph, Section, TableItem
 from cuecircuit.report.marks import dose_text, effect_text, marks_of, settings_table
@@ -174,7 +174,7 @@ def settings_section(study: Study) -> Section:
 def methods_section(study: Study, facts: RunFacts) -> Section:
     """The Methods text, and the values in it that nobody stated."""
     settings = settings_table(study)
-    assumed = settings[settings["source"] == "assumed"]
+    assumed = pd.DataFrame(settings[settings["source"] == "assumed"])
     table = TableItem(
         id="assumed",
         title="Assumed values",
@@ -220,7 +220,7 @@ def _phases(study: Study) -> pd.DataFrame:
 def _region_display(table: RegionMeans) -> pd.DataFrame:
     cells = {
         cell: [
-            f"{number(mean, 2)} ± {number(sem, 2)}"
+            f"{number(mean)} ± {number(sem)}" if np.isfinite(mean) else MISSING
             for mean, sem in zip(table.means[:, index], table.sems[:, index], strict=True)
         ]
         for index, cell in enumerate(table.cells)

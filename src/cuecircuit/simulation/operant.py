@@ -1,7 +1,7 @@
 """Counts to lever presses: what each session's log holds, day by day.
 
 FR1 with a time-out: a press of the active lever gives an infusion unless the last one is less than 20 s away; presses
-in the time-out are logged and do nothing. Times are seconds from the start of the session, to 10 ms.
+in the time-out are logged and do nothing. Times are seconds from the start of the session, in whole ticks of 10 ms.
 """
 
 from collections.abc import Sequence
@@ -16,7 +16,7 @@ from cuecircuit.simulation.intake import PARTS_MIN, IntakeModel, PhaseCounts
 from cuecircuit.simulation.rats import Rat
 
 TIMEOUT_S = 20.0
-_TICK_S = 0.01
+_TICKS_PER_S = 100
 # any Monday morning
 _START = datetime(2026, 1, 5, 9, 0)
 
@@ -25,8 +25,8 @@ _START = datetime(2026, 1, 5, 9, 0)
 class Presses:
     """Times of one session."""
 
-    active: Float[Array, "press"]
-    inactive: Float[Array, "press"]
+    active: Float[Array, "active"]
+    inactive: Float[Array, "inactive"]
     infusion: Float[Array, "infusion"]
 
 
@@ -53,30 +53,27 @@ def draw_presses(
         model: rates of the presses that do nothing.
         rng: source of the times.
     """
-    edges = [min(60 * start, length_s) for start in PARTS_MIN] + [length_s]
-    gap = TIMEOUT_S if rewarded else 0.0
-    parts = [
-        _spaced(int(count), start, stop, gap, rng)
-        for count, start, stop in zip(counts, edges[:-1], edges[1:], strict=True)
-    ]
-    taken = _ticks(np.concatenate(parts))
-    inactive = rng.uniform(0, length_s, rng.poisson(model.inactive_per_hour * length_s / 3600))
-    if not rewarded:
-        return Presses(active=taken, inactive=_ticks(inactive), infusion=np.empty(0))
-    useless = np.repeat(taken, rng.poisson(model.timeout_presses, len(taken)))
-    useless = useless + rng.uniform(0.5, TIMEOUT_S - 1, len(useless))
-    return Presses(active=_ticks(np.concatenate([taken, useless])), inactive=_ticks(inactive), infusion=taken)
+    edges_s = [min(60 * start, length_s) for start in PARTS_MIN] + [length_s]
+    gap_s = TIMEOUT_S if rewarded else 0.0
+    parts = zip(counts, edges_s[:-1], edges_s[1:], strict=True)
+    taken = np.concatenate([_spaced(int(count), start, stop, gap_s, rng) for count, start, stop in parts])
+    inactive = _spaced(rng.poisson(model.inactive_per_hour * length_s / 3600), 0.0, length_s, 0.0, rng)
+    useless = np.repeat(taken, rng.poisson(model.timeout_presses, len(taken)) if rewarded else 0)
+    useless += rng.integers(_TICKS_PER_S, round((TIMEOUT_S - 1) * _TICKS_PER_S), len(useless))
+    return Presses(
+        active=np.sort(np.concatenate([taken, useless])) / _TICKS_PER_S,
+        inactive=inactive / _TICKS_PER_S,
+        infusion=(taken if rewarded else taken[:0]) / _TICKS_PER_S,
+    )
 
 
-def _spaced(count: int, start: float, stop: float, gap: float, rng: np.random.Generator) -> Float[Array, "event"]:
-    """Draw times at random, no two (nor the last and the end) closer than `gap`."""
+def _spaced(count: int, start_s: float, stop_s: float, gap_s: float, rng: np.random.Generator) -> Int[Array, "event"]:
+    """Draw times (ticks) at random, no two, nor the last and the end, closer than the gap."""
+    start, stop, gap = (round(edge * _TICKS_PER_S) for edge in (start_s, stop_s, gap_s))
     free = stop - start - gap * count
-    assert free >= 0, f"{count} events {gap:g} s apart do not fit {stop - start:g} s"
-    return start + np.sort(rng.uniform(0, free, count)) + gap * np.arange(count)
-
-
-def _ticks(times: Float[Array, "event"]) -> Float[Array, "event"]:
-    return np.floor(np.sort(times) / _TICK_S).astype(float) * _TICK_S
+    assert free >= 0, f"{count} events {gap_s:g} s apart do not fit {stop_s - start_s:g} s"
+    # half-open, so that nothing falls on the end of the session
+    return start + np.sort(rng.integers(0, max(free, 1), count)) + gap * np.arange(count)
 
 
 def lay_out_days(

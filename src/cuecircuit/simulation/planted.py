@@ -116,7 +116,7 @@ def plant_responses(
     check_hypothesis(hypothesis)
     cells = cell_amplitudes(hypothesis)
     z = np.empty(len(group))
-    for level in (0, 1):
+    for level in np.unique(group):
         mine = behavior[group == level]
         z[group == level] = (mine - mine.mean()) / max(mine.std(ddof=1), 1e-9)
     slopes = np.zeros(len(TABLE_1))

@@ -222,8 +222,7 @@ def _crossing(test: PrintedTest, p: float) -> str | None:
     """Say where the printed and the computed p fall on different sides of .05, or the printed p hides the side."""
     assert test.p is not None
     claimed = test.p.value <= _ALPHA and test.p.relation != ">"
-    if claimed and p > _ALPHA:
-        return f"p = {p:.4f} is not below .05"
-    if not claimed and p <= _ALPHA:
-        return f"p = {p:.4g} is below .05"
-    return None
+    if claimed == (p <= _ALPHA):
+        return None
+    found = f"p = {p:.4f}" if p >= 0.001 else f"p = {p:.2g}"
+    return f"{found} is {'not ' if claimed else ''}below .05"

@@ -17,7 +17,7 @@ from cuecircuit.arrays import Array, Float
 from cuecircuit.errors import DesignError
 
 
-def dunnett_p(q: float, correlation: Float[Array, "test test"], df: float) -> float:
+def dunnett_p(q: float, correlation: Float[Array, "test test"], df: int | float) -> float:
     """Probability that the largest |t| of the family exceeds `q`.
 
     Raises:
@@ -46,15 +46,14 @@ def _loadings(correlation: Float[Array, "test test"]) -> Float[Array, "test"]:
     if m == 1:
         return np.zeros(1)
     if m == 2:
-        shared = np.sqrt(abs(correlation[0, 1]))
-        loading = np.array([shared, np.sign(correlation[0, 1]) * shared])
+        loading = np.full(2, np.sqrt(abs(correlation[0, 1])))
     else:
         # λ_i² = ρ_ij ρ_ik / ρ_jk with the two tests that follow i
-        j, k = np.roll(np.arange(m), -1), np.roll(np.arange(m), -2)
         i = np.arange(m)
-        with np.errstate(divide="ignore", invalid="ignore"):
-            loading = np.sqrt(correlation[i, j] * correlation[i, k] / correlation[j, k])
-        loading = loading * np.where(correlation[0] < 0, -1.0, 1.0)
+        j, k = (i + 1) % m, (i + 2) % m
+        product, shared = correlation[i, j] * correlation[i, k], correlation[j, k]
+        loading = np.sqrt(np.abs(np.divide(product, shared, out=np.zeros(m), where=shared != 0)))
+    loading = loading * np.where(correlation[0] < 0, -1.0, 1.0)
     implied = np.outer(loading, loading)
     np.fill_diagonal(implied, 1.0)
     # weights are ratios of small integers: 1e-8 is far above rounding, far below any real difference

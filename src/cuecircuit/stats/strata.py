@@ -16,7 +16,7 @@ import numpy as np
 from cuecircuit.arrays import Array, Bool, Float
 from cuecircuit.errors import DesignError
 from cuecircuit.stats.distributions import log_sf_f, z_from_log_p, z_from_t
-from cuecircuit.stats.sphericity import Sphericity, cross_products, sphericity
+from cuecircuit.stats.sphericity import Sphericity, sphericity
 from cuecircuit.stats.strata_design import MixedDesign, StrataModel, Stratum, StratumTerm, strata_model
 
 
@@ -127,7 +127,7 @@ class _StratumSums:
     along: Float[Array, "term response"]
     ss: Float[Array, "term response"]
     error: Float[Array, "response"]
-    products: Float[Array, "score score response"] | None
+    sphere: Sphericity | None
 
 
 def strata_anova(
@@ -160,13 +160,16 @@ def strata_anova(
     for start in range(0, y.shape[2], block):
         part = slice(start, start + block)
         values, finite[part] = _finite_block(y[:, :, part])
+        # rounding leaves about ‖y‖ × machine epsilon of a response without error variance
+        rounding = np.einsum("ncb,ncb->b", values, values) * (y.shape[0] * y.shape[1] * np.finfo(float).eps) ** 2
         unexplained = np.zeros_like(values) if left is not None else None
         for each in sums:
-            error_free[part] |= _fit_stratum(values, each, part, unexplained)
+            _fit_stratum(values, rounding, each, part, unexplained)
+            error_free[part] |= np.isnan(each.error[part])
         if left is not None and unexplained is not None:
             left[:, :, part] = unexplained
     _blank(sums, left, ~finite)
-    spheres = {each.stratum.name: _sphere(each) for each in sums if each.products is not None}
+    spheres = {each.stratum.name: each.sphere for each in sums if each.sphere is not None}
     return StrataAnova(
         model=model,
         terms=_in_factorial_order([test for each in sums for test in _tests(each, spheres)], model),
@@ -179,13 +182,21 @@ def strata_anova(
 
 def _empty_sums(stratum: Stratum, n_responses: int, epsilons: bool) -> _StratumSums:
     n_terms, r = len(stratum.terms), stratum.scores.shape[1]
-    wanted = epsilons and stratum.within and r > 1
+    # a common slope leaves the scores in the space that the groups leave them: it does not count here
+    slopes = sum(len(term.columns) for term in stratum.terms if term.covariate and not term.factors)
+    sphere = Sphericity(
+        n_scores=r,
+        df=(stratum.df + slopes) / r,
+        eps_gg=np.empty(n_responses),
+        eps_hf=np.empty(n_responses),
+        mauchly_w=np.empty(n_responses),
+    )
     return _StratumSums(
         stratum=stratum,
         along=np.empty((n_terms, n_responses)),
         ss=np.empty((n_terms, n_responses)),
         error=np.empty(n_responses),
-        products=np.empty((r, r, n_responses)) if wanted else None,
+        sphere=sphere if epsilons and stratum.within and r > 1 else None,
     )
 
 
@@ -200,11 +211,12 @@ def _finite_block(
 
 def _fit_stratum(
     values: Float[Array, "subject condition block"],
+    rounding: Float[Array, "block"],
     sums: _StratumSums,
     part: slice,
     unexplained: Float[Array, "subject condition block"] | None,
-) -> Bool[Array, "block"]:
-    """Fill in the sums of a block; tell which responses have no variance left for error."""
+) -> None:
+    """Fill in the sums of a block; NaN for the error of responses that have no variance left for it."""
     stratum = sums.stratum
     n, _, size = values.shape
     scores = np.matmul(stratum.scores.T, values).reshape(-1, size)
@@ -212,18 +224,18 @@ def _fit_stratum(
         lengths = term.basis.T @ scores
         sums.along[row, part] = lengths[0]
         sums.ss[row, part] = np.einsum("kb,kb->b", lengths, lengths)
-    # rounding leaves about ‖y‖ × machine epsilon of a response without error variance
-    whole = np.einsum("ncb,ncb->b", values, values)
     scores -= stratum.basis @ (stratum.basis.T @ scores)
     error = np.einsum("kb,kb->b", scores, scores)
-    error_free = error <= whole * (values.shape[0] * values.shape[1] * np.finfo(float).eps) ** 2
+    error_free = error <= rounding
     sums.error[part] = np.where(error_free, np.nan, error)
     by_subject = scores.reshape(n, -1, size)
-    if sums.products is not None:
-        sums.products[:, :, part] = cross_products(by_subject)
+    if sums.sphere is not None:
+        sphere = sphericity(by_subject, sums.sphere.df)
+        sums.sphere.eps_gg[part] = np.where(error_free, np.nan, sphere.eps_gg)
+        sums.sphere.eps_hf[part] = np.where(error_free, np.nan, sphere.eps_hf)
+        sums.sphere.mauchly_w[part] = np.where(error_free, np.nan, sphere.mauchly_w)
     if unexplained is not None:
         unexplained += np.matmul(stratum.scores, by_subject)
-    return error_free
 
 
 def _blank(
@@ -231,16 +243,10 @@ def _blank(
 ) -> None:
     for each in sums:
         each.along[:, bad] = each.ss[:, bad] = each.error[bad] = np.nan
-        if each.products is not None:
-            each.products[:, :, bad] = np.nan
+        if each.sphere is not None:
+            each.sphere.eps_gg[bad] = each.sphere.eps_hf[bad] = each.sphere.mauchly_w[bad] = np.nan
     if left is not None:
         left[:, :, bad] = np.nan
-
-
-def _sphere(sums: _StratumSums) -> Sphericity:
-    assert sums.products is not None
-    sums.products[:, :, np.isnan(sums.error)] = np.nan
-    return sphericity(sums.products, sums.stratum.df / sums.stratum.scores.shape[1])
 
 
 def _tests(sums: _StratumSums, spheres: Mapping[str, Sphericity]) -> list[TermTest]:

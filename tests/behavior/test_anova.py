@@ -1,0 +1,109 @@
+"""A long table becomes the ANOVA of its columns."""
+
+import numpy as np
+import pandas as pd
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from scipy import stats
+
+from cuecircuit.behavior.anova import mixed_anova
+from cuecircuit.errors import DesignError
+
+COLUMNS = ["term", "df1", "df2", "F", "p", "eps_gg", "p_gg", "eps_hf", "p_hf", "pes", "ges"]
+
+
+def table(seed: int = 1, *, n: int = 9, levels: int = 3) -> pd.DataFrame:
+    rng = np.random.default_rng(seed)
+    rows = [
+        {"subject": f"S{who:02d}", "group": "ab"[who % 2], "session": k + 1, "y": rng.normal(), "age": 0.1 * who * who}
+        for who in range(n)
+        for k in range(levels)
+    ]
+    return pd.DataFrame(rows)
+
+
+def row(result: pd.DataFrame, term: str) -> pd.Series:
+    return result.set_index("term").loc[term]
+
+
+def test_one_row_per_term_with_the_columns_of_the_interface():
+    result = mixed_anova(table(), dv="y", between=["group"], within=["session"]).table
+
+    assert result.columns.tolist() == COLUMNS
+    assert result["term"].tolist() == ["group", "session", "group:session"]
+    assert result[["df1", "df2"]].to_numpy().tolist() == [[1, 7], [2, 14], [2, 14]]
+
+
+def test_two_groups_and_one_cell_are_the_t_test():
+    frame = table(levels=1)
+
+    found = row(mixed_anova(frame, dv="y", between=["group"]).table, "group")
+
+    t = stats.ttest_ind(*(frame[frame["group"] == g]["y"] for g in "ab"))
+    # two ways to the same number: rounding only
+    np.testing.assert_allclose([found["F"], found["p"]], [t.statistic**2, t.pvalue], rtol=1e-10)
+
+
+def test_two_cells_without_groups_are_the_paired_t_test():
+    frame = table(levels=2)
+
+    found = row(mixed_anova(frame, dv="y", within=["session"]).table, "session")
+
+    t = stats.ttest_rel(*(frame[frame["session"] == k]["y"] for k in (1, 2)))
+    np.testing.assert_allclose(
+        [found["F"], found["p"], found["p_gg"]], [t.statistic**2, t.pvalue, t.pvalue], rtol=1e-10
+    )
+
+
+def test_a_covariate_of_the_subjects_is_the_slope_of_a_regression():
+    frame = table(levels=1)
+
+    found = row(mixed_anova(frame, dv="y", covariates=["age"]).table, "age")
+
+    np.testing.assert_allclose(found["p"], stats.linregress(frame["age"], frame["y"]).pvalue, rtol=1e-9)
+
+
+def test_a_covariate_within_subjects_is_tested_in_each_stratum():
+    frame = table().assign(breath=np.random.default_rng(3).normal(size=27))
+
+    terms = mixed_anova(frame, dv="y", between=["group"], within=["session"], covariates=["breath"]).table["term"]
+
+    assert terms.tolist()[3:] == ["breath [subject]", "breath [subject:session]"]
+
+
+@settings(deadline=None)  # the time of an example is not what is tested
+@given(st.permutations(range(27)), st.floats(0.1, 1e3), st.floats(-1e3, 1e3))
+def test_order_of_rows_unit_and_origin_do_not_matter(order: list[int], unit: float, origin: float):
+    frame = table()
+    changed = frame.iloc[order].assign(y=lambda t: t["y"] * unit + origin)
+
+    first, second = (mixed_anova(t, dv="y", between=["group"], within=["session"]).table for t in (frame, changed))
+
+    # an origin 10^3 times the spread costs a part of the digits
+    np.testing.assert_allclose(first["F"], second["F"], rtol=1e-6)
+    np.testing.assert_allclose(first["ges"], second["ges"], rtol=1e-6)
+
+
+@pytest.mark.parametrize(
+    ("change", "fault"),
+    [
+        (lambda t: t.drop(columns="y"), "column 'y' is not in the table; it has subject, group, session, age"),
+        (lambda t: t.iloc[1:], "subject S00: 0 rows for session=1, expected 1"),
+        (lambda t: pd.concat([t, t.iloc[:1]]), "subject S00: 2 rows for session=1, expected 1"),
+        (lambda t: t.assign(y=t["y"].where(t.index > 0)), "column 'y': 1 of 27 rows have no value"),
+        (lambda t: t.assign(y="x"), r"column 'y' holds text \('x'\); expected numbers"),
+        (lambda t: t.assign(group=["c", *t["group"][1:]]), "subject S00: group is c and a"),
+        (lambda t: t.iloc[:0], "the table has no rows"),
+    ],
+)
+def test_a_table_that_holds_no_such_design_is_refused_by_name(change: object, fault: str):
+    with pytest.raises(DesignError, match=fault):
+        mixed_anova(change(table()), dv="y", between=["group"], within=["session"])  # pyright: ignore
+
+
+def test_all_missing_cells_are_named_at_once():
+    with pytest.raises(DesignError) as caught:
+        mixed_anova(table().iloc[[*range(1, 5), *range(6, 27)]], dv="y", within=["session"])
+
+    assert len(caught.value.faults) == 2

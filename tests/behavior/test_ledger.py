@@ -1,0 +1,87 @@
+"""Each kind of doubtful session is found, settled by rule, and told."""
+
+from datetime import datetime, timedelta
+
+import numpy as np
+
+from cuecircuit.behavior.ledger import settle
+from cuecircuit.records.operant import OperantFault, OperantLog, OperantSession
+
+NINE = datetime(2024, 1, 31, 9)
+
+
+def session(
+    subject: str = "R1", *, start: datetime = NINE, hours: float | None = 1.0, **fields: object
+) -> OperantSession:
+    times = np.asarray(fields.pop("infusions", []), dtype=float)
+    known = {"box": "1", "program": "P", "file": "a.txt", "line": 4, "duration_s": None}
+    return OperantSession(
+        subject=subject,
+        experiment="",
+        group="",
+        start=start,
+        end=None if hours is None else start + timedelta(hours=hours),
+        events={"infusion": times},
+        counts={},
+        **(known | fields),  # pyright: ignore[reportArgumentType]
+    )
+
+
+def settled(*sessions: OperantSession) -> OperantLog:
+    return settle(OperantLog(sessions=sessions, faults=()))
+
+
+def test_of_an_interim_and_a_final_save_the_final_one_is_kept():
+    interim, final = session(hours=0.5, infusions=[1], line=4), session(hours=1, infusions=[1, 2], line=40)
+
+    for order in [(interim, final), (final, interim)]:
+        log = settled(*order)
+        assert log.sessions == (final,)
+        assert [(fault.line, fault.what) for fault in log.faults] == [
+            (4, "saved 2 times: this save ends 2024-01-31 09:30:00 with 1 events")
+        ]
+        assert log.faults[0].done == "left out; kept the latest (a.txt line 40, 2 events)"
+
+
+def test_of_two_equal_saves_the_later_in_the_file_is_kept():
+    log = settled(session(line=4), session(line=40), session("R2", line=80))
+
+    assert [kept.line for kept in log.sessions] == [40, 80]
+
+
+def test_a_session_that_ends_before_it_starts_is_a_remnant_and_left_out():
+    log = settled(session(hours=-1))
+
+    assert log.sessions == ()
+    assert (log.faults[0].what[:8], log.faults[0].done) == ("remnant:", "left out")
+
+
+def test_sessions_without_a_subject_are_kept_and_told_and_are_not_one_animal():
+    log = settled(session("", box="1"), session("", box="2"), session("0", box="3"))
+
+    assert len(log.sessions) == 3
+    assert [fault.what for fault in log.faults] == ["no subject ('')", "no subject ('')", "no subject ('0')"]
+
+
+def test_one_subject_in_two_boxes_at_once_is_told_and_kept():
+    log = settled(session(box="1"), session(box="2", start=NINE + timedelta(minutes=30), line=99))
+
+    assert len(log.sessions) == 2
+    assert [(fault.line, fault.what) for fault in log.faults] == [
+        (99, "in box 2 from 2024-01-31 09:30:00 while in box 1 until 2024-01-31 10:00:00")
+    ]
+
+
+def test_without_an_end_the_declared_length_tells_of_overlaps():
+    later = session(box="2", start=NINE + timedelta(minutes=30))
+
+    assert len(settled(session(hours=None, duration_s=3600.0), later).faults) == 1
+    assert len(settled(session(hours=None, duration_s=600.0), later).faults) == 0
+
+
+def test_sessions_one_after_the_other_are_no_fault_and_faults_of_reading_stay():
+    earlier = OperantFault(file="a.txt", line=1, subject="", what="w", done="d")
+    log = OperantLog(sessions=(session(), session(start=NINE + timedelta(hours=1))), faults=(earlier,))
+
+    assert settle(log).sessions == log.sessions
+    assert settle(log).faults == (earlier,)

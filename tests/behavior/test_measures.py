@@ -1,0 +1,148 @@
+"""Sessions become numbers, and what a program does not record stays empty."""
+
+from datetime import datetime
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from cuecircuit.behavior.measures import count_between, events_table, measure_session, sessions_table
+from cuecircuit.io.medpc import read_medpc
+from cuecircuit.records.operant import OperantSession
+
+TIMES = st.lists(st.integers(0, 50_000), max_size=40, unique=True).map(lambda ms: np.sort(np.array(ms, dtype=float)))
+
+
+def session(
+    events: dict[str, list[float]],
+    *,
+    counts: dict[str, int] | None = None,
+    duration_s: float | None = 43_200.0,
+    timeout_s: float | None = 20.0,
+    start: datetime = datetime(2024, 1, 31, 9),
+) -> OperantSession:
+    return OperantSession(
+        subject="R1",
+        experiment="E",
+        group="LgA",
+        box="1",
+        program="P",
+        start=start,
+        end=None,
+        duration_s=duration_s,
+        events={name: np.array(times, dtype=float) for name, times in events.items()},
+        counts=counts or {},
+        file="a.txt",
+        line=4,
+        timeout_s=timeout_s,
+    )
+
+
+def test_the_measures_of_a_session_worked_out_by_hand():
+    measures = measure_session(
+        session({"active": [10, 11, 29.9, 30, 3600, 5000], "inactive": [7], "infusion": [10, 30, 3600, 5000]}),
+        dose_mg_kg=0.06,
+    )
+
+    assert (measures.active, measures.inactive, measures.infusions) == (6, 1, 4)
+    # 11 and 29.9 s fall in the 20 s after the infusion at 10 s; 30 s earns the next
+    assert measures.timeout_presses == 2
+    # 3600 s is the first moment of the second hour
+    assert measures.first_hour_infusions == 2
+    assert measures.latency_s == 10
+    assert measures.mean_interval_s == pytest.approx((5000 - 10) / 3)
+    assert measures.intake_mg_kg == pytest.approx(0.24)
+
+
+def test_a_session_without_infusions_has_no_latency_and_no_interval():
+    measures = measure_session(session({"active": [5], "inactive": [], "infusion": []}), dose_mg_kg=0.06)
+
+    assert (measures.infusions, measures.first_hour_infusions, measures.intake_mg_kg) == (0, 0, 0)
+    assert measures.latency_s is None
+    assert measures.mean_interval_s is None
+
+
+def test_a_program_without_drug_has_no_drug_measures():
+    measures = measure_session(session({"poke": [1, 2]}, timeout_s=None), dose_mg_kg=0.06)
+
+    assert set(vars_of(measures)) == {None}
+
+
+def vars_of(measures: object) -> list[object]:
+    return [getattr(measures, name) for name in measures.__dataclass_fields__]  # pyright: ignore
+
+
+def test_where_an_array_was_full_the_program_s_count_holds():
+    measures = measure_session(session({"infusion": [1, 2]}, counts={"infusion": 5}))
+
+    assert measures.infusions == 5
+    assert measure_session(session({"infusion": [1, 2]}, counts={"infusion": 1})).infusions == 2
+
+
+@settings(deadline=None)
+@given(TIMES, st.lists(st.integers(0, 50_000).map(float), min_size=3, max_size=3).map(sorted))
+def test_windows_side_by_side_add_up(times: np.ndarray, edges: list[float]):
+    a, b, c = edges
+
+    first, second, whole = (count_between(times, start_s=x, stop_s=y) for x, y in ((a, b), (b, c), (a, c)))
+
+    assert first + second == whole
+
+
+@settings(deadline=None)
+@given(TIMES)
+def test_under_a_fixed_ratio_of_one_every_press_is_an_infusion_or_in_the_time_out(presses: np.ndarray):
+    infusions: list[float] = []
+    for press in presses:
+        if not infusions or press >= infusions[-1] + 20:
+            infusions.append(press)
+
+    measures = measure_session(session({"active": presses.tolist(), "infusion": infusions}))
+
+    assert measures.timeout_presses == presses.size - len(infusions)
+
+
+def test_in_real_sessions_presses_without_infusion_lie_in_the_time_out(real_data: Path):
+    log = read_medpc(real_data / "operant/georgelab_oxycodone_lga/SF1_MedPC_example_txt")
+
+    for session in log.sessions:
+        measures, infusions = measure_session(session), session.events["infusion"]
+        assert measures.active is not None
+        assert measures.timeout_presses is not None
+        # the file has whole seconds: a press just before the end of the 20 s can read as 20
+        on_the_edge = np.isin(session.events["active"], infusions + 20) & ~np.isin(session.events["active"], infusions)
+        assert measures.timeout_presses + on_the_edge.sum() == measures.active - infusions.size
+
+
+def test_a_window_that_the_session_did_not_reach_is_empty_not_zero():
+    short, long = session({"infusion": [1900]}, duration_s=1800.0), session({"infusion": [1900]}, duration_s=3600.0)
+
+    table = sessions_table([short, long], windows={"pairing": (1800.0, 3600.0)})
+
+    assert table["infusions_pairing"].tolist() == [pd.NA, 1]
+
+
+def test_the_table_is_in_order_of_start_and_counts_may_be_missing():
+    late = session({"infusion": [1.0]}, start=datetime(2024, 2, 1))
+    early = session({"poke": [1.0, 2.0]})
+
+    table = sessions_table([late, early])
+
+    assert table["start"].tolist() == ["2024-01-31T09:00:00", "2024-02-01T00:00:00"]
+    assert table["infusions"].tolist() == [pd.NA, 1]
+    assert table["events"].tolist() == [2, 1]
+
+
+def test_the_tables_of_no_session_have_their_columns():
+    assert sessions_table([]).columns.tolist() == sessions_table([session({})]).columns.tolist()
+    assert events_table([]).columns.tolist() == ["subject", "start", "event", "time_s", "file"]
+
+
+def test_every_event_stands_in_the_table_in_order_of_time():
+    table = events_table([session({"active": [1, 5], "inactive": [], "infusion": [1, 3]})])
+
+    assert table["event"].tolist() == ["active", "infusion", "infusion", "active"]
+    assert table["time_s"].tolist() == [1, 1, 3, 5]

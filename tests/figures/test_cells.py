@@ -1,0 +1,47 @@
+import numpy as np
+from hypothesis import given
+from hypothesis import strategies as st
+
+from cuecircuit.figures.cells import cells_figure, swarm
+
+RESPONSES = np.array([[1.0, -1.0], [1.0, -2.0], [0.0, 2.0], [np.nan, 3.0]])
+FIGURE = cells_figure(
+    RESPONSES, ["ShA", "ShA", "LgA", "LgA"], ["ShA", "LgA"], cues=["saline", "naloxone"], title="Amygdala"
+)
+
+
+def test_every_value_present_is_one_dot_of_its_cell() -> None:
+    dots = {str(line.get_gid()): line.get_ydata() for line in FIGURE.axes[0].lines if line.get_gid()}
+
+    assert {cell: list(map(float, values)) for cell, values in dots.items()} == {  # pyright: ignore
+        "cell-ShA-saline": [1, 1],
+        "cell-ShA-naloxone": [-1, -2],
+        "cell-LgA-saline": [0],
+        "cell-LgA-naloxone": [2, 3],
+    }
+
+
+def test_axis_names_the_unit_and_panel_names_the_region() -> None:
+    axes = FIGURE.axes[0]
+
+    assert axes.get_ylabel() == "BOLD change (%)"
+    assert axes.get_title() == "Amygdala"
+    assert [label.get_text() for label in axes.get_xticklabels()] == ["saline", "naloxone"] * 2
+
+
+def test_equal_values_stand_side_by_side() -> None:
+    line = next(line for line in FIGURE.axes[0].lines if line.get_gid() == "cell-ShA-saline")
+    places = np.asarray(line.get_xdata(), dtype=float)
+
+    assert places[0] != places[1]
+
+
+@given(st.lists(st.floats(-5, 5), max_size=30))
+def test_dots_of_a_swarm_never_cover_one_another_and_stay_in_their_column(values: list[float]) -> None:
+    heights = np.array(values)
+    offsets = swarm(heights, near=0.3)
+
+    close = np.abs(heights[:, None] - heights) < 0.3
+    same = np.abs(offsets[:, None] - offsets) < 1e-9
+    assert not np.any(np.triu(close & same, 1))
+    assert np.all(np.abs(offsets) <= 0.3 + 1e-12)

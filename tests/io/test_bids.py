@@ -1,0 +1,274 @@
+import json
+import shutil
+
+import numpy as np
+import pytest
+
+from cuecircuit.errors import DataError
+from cuecircuit.io.bids import find_scans, read_motion, read_participants, scan_set_faults, sidecar
+
+
+def touch(root, *names):
+    for name in names:
+        path = root / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.touch()
+
+
+def note(root, name, **content):
+    path = root / name
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(json.dumps(content))
+
+
+@pytest.fixture
+def dataset(tmp_path):
+    root = tmp_path / "data"
+    for subject in ("LgA01", "ShA01"):
+        for run in (1, 2):
+            stem = f"sub-{subject}/func/sub-{subject}_task-odor_run-{run}"
+            recording = f"{stem}_recording-respiratory_physio"
+            touch(root, f"{stem}_bold.nii.gz", f"{stem}_events.tsv", f"{recording}.tsv.gz")
+            note(root, f"{recording}.json", StartTime=0)
+            touch(root, f"derivatives/confounds/{stem}_desc-confounds_timeseries.tsv")
+    touch(root, "sub-ShA01/func/sub-ShA01_task-rest_bold.nii.gz", "sub-ShA01/anat/sub-ShA01_T2w.nii.gz")
+    note(root, "dataset_description.json", Name="odors", BIDSVersion="1.9.0")
+    note(root, "task-odor_bold.json", RepetitionTime=2.0)
+    return root
+
+
+def test_scans_come_in_order_with_all_that_belongs_to_them(dataset):
+    scans = find_scans(dataset, task="odor")
+
+    assert [scan.name for scan in scans] == ["sub-LgA01 run-1", "sub-LgA01 run-2", "sub-ShA01 run-1", "sub-ShA01 run-2"]
+    last = scans[-1]
+    folder, stem = dataset / "sub-ShA01" / "func", "sub-ShA01_task-odor_run-2"
+    assert last.bold == folder / f"{stem}_bold.nii.gz"
+    assert last.events == folder / f"{stem}_events.tsv"
+    assert last.physio == folder / f"{stem}_recording-respiratory_physio.tsv.gz"
+    confounds = dataset / "derivatives" / "confounds" / "sub-ShA01" / "func"
+    assert last.confounds == confounds / f"{stem}_desc-confounds_timeseries.tsv"
+    assert (last.subject, last.session, last.run, last.tr_s) == ("ShA01", None, 2, 2.0)
+
+
+def test_looking_for_scans_says_nothing(dataset, capfd):
+    touch(dataset, "sub-ShA01/func/sub-ShA01_task-odor_run-x_bold.json", "sub-ShA01/func/notes of the day.txt")
+
+    find_scans(dataset, task="odor")
+
+    assert capfd.readouterr() == ("", "")
+
+
+def test_files_that_are_not_there_are_none(dataset):
+    for path in dataset.rglob("sub-LgA01_task-odor_run-1_[erd]*"):
+        path.unlink()
+    (dataset / "task-odor_bold.json").unlink()
+
+    scan = find_scans(dataset, task="odor")[0]
+
+    assert (scan.events, scan.physio, scan.confounds, scan.tr_s) == (None, None, None, None)
+
+
+def test_events_of_all_scans_may_stand_above_them(dataset):
+    for path in dataset.rglob("*_events.tsv"):
+        path.unlink()
+    touch(dataset, "task-odor_events.tsv", "task-other_events.tsv", "sub-ShA01/sub-ShA01_task-odor_run-2_events.tsv")
+
+    events = [scan.events for scan in find_scans(dataset, task="odor")]
+
+    common = dataset / "task-odor_events.tsv"
+    assert events == [common] * 3 + [dataset / "sub-ShA01" / "sub-ShA01_task-odor_run-2_events.tsv"]
+
+
+def test_of_several_recordings_the_respiratory_one_is_taken(dataset):
+    stem = "sub-ShA01/func/sub-ShA01_task-odor_run-1"
+    touch(dataset, f"{stem}_recording-cardiac_physio.tsv.gz", f"{stem}_recording-eyetrack_physio.tsv.gz")
+
+    scan = find_scans(dataset, task="odor")[2]
+
+    assert scan.physio is not None
+    assert scan.physio.name == "sub-ShA01_task-odor_run-1_recording-respiratory_physio.tsv.gz"
+
+
+def test_two_confounds_of_one_scan_are_a_fault(dataset):
+    name = "sub-ShA01/func/sub-ShA01_task-odor_run-1_desc-confounds_timeseries.tsv"
+    touch(dataset, f"derivatives/fmriprep/{name}")
+
+    with pytest.raises(DataError, match=r"run-1_bold.nii.gz: 2 timeseries files belong to it .*; keep one"):
+        find_scans(dataset, task="odor")
+
+
+def test_sessions_keep_their_files_apart(tmp_path):
+    for session in ("1", "2"):
+        stem = f"sub-01/ses-{session}/func/sub-01_ses-{session}_task-odor"
+        touch(tmp_path, f"{stem}_bold.nii.gz", f"{stem}_events.tsv", f"{stem}_physio.tsv.gz")
+
+    scans = find_scans(tmp_path, task="odor")
+
+    assert [scan.name for scan in scans] == ["sub-01 ses-1", "sub-01 ses-2"]
+    for scan in scans:
+        assert scan.events is not None
+        assert scan.physio is not None
+        assert f"ses-{scan.session}" in scan.events.name
+        assert f"ses-{scan.session}" in scan.physio.name
+
+
+def test_a_task_without_scans_is_named_with_the_tasks_there_are(dataset):
+    with pytest.raises(DataError, match=r"data: no scans of task 'smell'; tasks found: odor, rest"):
+        find_scans(dataset, task="smell")
+
+
+def test_a_missing_folder_and_an_empty_one_are_named(tmp_path):
+    with pytest.raises(DataError, match=r"nowhere: no such folder"):
+        find_scans(tmp_path / "nowhere", task="odor")
+    with pytest.raises(DataError, match=r"no scans of task 'odor'; tasks found: none"):
+        find_scans(tmp_path, task="odor")
+
+
+def test_two_scans_with_the_same_name_are_a_fault(dataset):
+    touch(dataset, "sub-ShA01/func/sub-ShA01_task-odor_run-1_bold.nii")
+
+    with pytest.raises(DataError, match=r"several scans are called sub-ShA01_task-odor_run-1; keep one"):
+        find_scans(dataset, task="odor")
+
+
+def test_nearer_and_more_special_sidecars_win(dataset):
+    note(dataset, "bold.json", A=1, B=1, C=1, D=1)
+    note(dataset, "task-odor_bold.json", B=2, C=2, D=2)
+    note(dataset, "task-odor_run-1_bold.json", C=3, D=3)
+    note(dataset, "sub-ShA01/sub-ShA01_bold.json", D=4)
+    note(dataset, "task-rest_bold.json", A=9)
+    note(dataset, "task-odor_events.json", A=9)
+
+    bold = dataset / "sub-ShA01" / "func" / "sub-ShA01_task-odor_run-1_bold.nii.gz"
+
+    assert sidecar(bold, dataset) == {"A": 1, "B": 2, "C": 3, "D": 4}
+    assert sidecar(bold.with_name("sub-ShA01_task-odor_run-2_bold.nii.gz"), dataset)["C"] == 2
+
+
+def test_sidecars_above_the_data_set_do_not_count(dataset):
+    note(dataset.parent, "task-odor_bold.json", RepetitionTime=9.0)
+
+    bold = dataset / "sub-ShA01" / "func" / "sub-ShA01_task-odor_run-1_bold.nii.gz"
+
+    assert sidecar(bold, dataset) == {"RepetitionTime": 2.0}
+
+
+def test_a_sidecar_that_is_no_json_is_named(dataset):
+    (dataset / "task-odor_bold.json").write_text('{"RepetitionTime": 2,')
+
+    with pytest.raises(DataError, match=r"task-odor_bold.json: cannot be read as JSON"):
+        find_scans(dataset, task="odor")
+
+
+def participants(folder, text):
+    path = folder / "participants.tsv"
+    path.write_text(text)
+    return path
+
+
+def test_participants_lose_their_prefix_and_keep_their_columns(tmp_path):
+    path = participants(tmp_path, "species\tparticipant_id\tgroup\tage\nR\tsub-01\tShA\t7\nR\t02\tLgA\t8\n")
+
+    table = read_participants(path, group="group", levels=("ShA", "LgA"))
+
+    assert table.columns.tolist() == ["subject", "species", "group", "age"]
+    assert table["subject"].tolist() == ["01", "02"]
+    assert table["age"].tolist() == [7, 8]
+
+
+def test_every_fault_of_the_participants_has_its_line(tmp_path):
+    path = participants(tmp_path, "participant_id\tgroup\nsub-01\tShA\nsub-01\tLga\nn/a\tShA\nsub-04\tn/a\n")
+
+    with pytest.raises(DataError) as caught:
+        read_participants(path, group="group", levels=("ShA", "LgA"))
+
+    assert caught.value.faults == (
+        f"{path}:3: subject 01 stands twice; one row per subject",
+        f"{path}:3: group 'Lga' of subject 01 is none of: ShA, LgA",
+        f"{path}:4: participant_id is empty",
+        f"{path}:5: subject 04 has no group; expected one of: ShA, LgA",
+        f"{path}: nobody belongs to group 'LgA'",
+    )
+
+
+def test_missing_columns_of_the_participants_are_named(tmp_path):
+    path = participants(tmp_path, "id\tsex\n01\tm\n")
+
+    with pytest.raises(DataError) as caught:
+        read_participants(path, group="group", levels=("ShA",))
+
+    assert caught.value.faults == (
+        f"{path}:1: column participant_id is missing; found: id, sex",
+        f"{path}:1: column group is missing; found: id, sex",
+    )
+
+
+def test_subjects_and_scans_on_one_side_only_are_named(dataset):
+    scans = find_scans(dataset, task="odor")
+
+    assert scan_set_faults(scans, ["LgA01", "ShA01"], physio=True, confounds=True) == ()
+    assert scan_set_faults(scans, ["LgA01", "LgA02"]) == (
+        "sub-LgA02: in the participants table, but has no scan",
+        "sub-ShA01: has scans, but is not in the participants table",
+    )
+
+
+def test_excluded_subjects_are_nobodys_fault(dataset):
+    scans = find_scans(dataset, task="odor")
+
+    assert scan_set_faults(scans, ["LgA01", "LgA02"], exclude=["LgA02", "ShA01"]) == ()
+
+
+def test_files_that_scans_lack_are_named_where_they_are_needed(dataset):
+    for path in dataset.rglob("sub-LgA01_task-odor_run-1_[erd]*"):
+        path.unlink()
+    scans = find_scans(dataset, task="odor")
+    bold = scans[0].bold
+
+    assert scan_set_faults(scans, ["LgA01", "ShA01"]) == (f"sub-LgA01 run-1: no events file belongs to {bold}",)
+    assert scan_set_faults(scans, ["LgA01", "ShA01"], physio=True, confounds=True) == (
+        f"sub-LgA01 run-1: no events file belongs to {bold}",
+        f"sub-LgA01 run-1: no physio file belongs to {bold}",
+        f"sub-LgA01 run-1: no confounds file belongs to {bold}",
+    )
+
+
+def test_real_rats_whose_ids_are_written_in_two_ways_are_named(real_data, tmp_path):
+    root = tmp_path / "ds005534"
+    shutil.copytree(real_data / "rat" / "bids_ds005534", root)
+    for path in list(root.rglob("*_bold.json")):
+        path.with_suffix(".nii.gz").touch()  # the images are not part of the excerpt
+
+    scans = find_scans(root, task="sensorystim")
+    subjects = read_participants(root / "participants.tsv", group="Rat_strain", levels=real_strains(root))["subject"]
+
+    assert [scan.subject for scan in scans] == ["0200100", "0200101", "0200103"]
+    assert "sub-200100: in the participants table, but has no scan" in scan_set_faults(scans, subjects)
+    assert "sub-0200100: has scans, but is not in the participants table" in scan_set_faults(scans, subjects)
+    assert all(scan.tr_s == 2.0 for scan in scans)
+
+
+def real_strains(root):
+    header, *rows = (root / "participants.tsv").read_text().splitlines()
+    column = header.split("\t").index("Rat_strain")
+    return tuple(dict.fromkeys(row.split("\t")[column] for row in rows if row))
+
+
+def test_motion_is_read_in_the_order_of_its_names(tmp_path):
+    path = tmp_path / "confounds.tsv"
+    path.write_text(
+        "rot_z\trot_y\trot_x\ttrans_z\ttrans_y\ttrans_x\tother\n6\t5\t4\t3\t2\t1\tn/a\n0\t0\t0\t0\t0\t0\t1\n"
+    )
+
+    np.testing.assert_array_equal(read_motion(path), [[1, 2, 3, 4, 5, 6], [0] * 6])
+
+
+def test_motion_with_gaps_or_without_columns_is_named(tmp_path):
+    path = tmp_path / "confounds.tsv"
+    path.write_text("trans_x\ttrans_y\ttrans_z\trot_x\trot_y\trot_z\n0\t0\t0\t0\t0\t0\n0\tn/a\t0\t0\t0\t0\n")
+    with pytest.raises(DataError, match=r"confounds.tsv:3: motion parameters are empty or no numbers"):
+        read_motion(path)
+    path.write_text("trans_x\ttrans_y\ttrans_z\n0\t0\t0\n")
+    with pytest.raises(DataError, match=r"confounds.tsv:1: columns rot_x, rot_y, rot_z are missing"):
+        read_motion(path)

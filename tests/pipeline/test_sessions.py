@@ -1,0 +1,146 @@
+"""Files in, three tables out: whole, described, and with every fault told."""
+
+import json
+from datetime import datetime, timedelta
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from cuecircuit.errors import DataError
+from cuecircuit.io.medpc_write import MedpcSession, write_medpc
+from cuecircuit.pipeline.sessions import load_sessions, write_sessions
+
+NAMES = ("sessions", "events", "faults")
+
+
+def medpc_file(path: Path, *sessions: MedpcSession) -> Path:
+    path.write_bytes(write_medpc(sessions).encode())
+    return path
+
+
+def medpc(subject: str = "LgA01", *, active: int | None = None, minutes: int = 60) -> MedpcSession:
+    presses = np.array([5.25, 30.5, 31.0, 90.0])
+    start = datetime(2024, 1, 31, 9)
+    return MedpcSession(
+        subject=subject,
+        experiment="ESCALATION",
+        group="LgA",
+        box="1",
+        msn="CUECIRCUIT LgA FR1",
+        start=start,
+        end=start + timedelta(minutes=minutes),
+        scalars={"A": presses.size if active is None else active, "I": 0, "R": 3, "K": 3600},
+        arrays={"X": presses, "Y": np.empty(0), "Z": presses[[0, 1, 3]]},
+    )
+
+
+def test_the_oxycodone_file_becomes_twelve_sessions_and_all_their_events(real_data: Path, tmp_path: Path):
+    summary = write_sessions([real_data / "operant/georgelab_oxycodone_lga/SF1_MedPC_example_txt"], tmp_path / "out")
+
+    sessions, events, faults = (pd.read_csv(tmp_path / f"out/{name}.tsv", sep="\t") for name in NAMES)
+    first = sessions.set_index("subject").loc["M2169"]
+    assert (first["active"], first["inactive"], first["infusions"]) == (59, 0, 44)
+    assert len(sessions) == sessions["subject"].nunique() == summary.n_subjects == 12
+    assert len(events) == summary.n_events == sessions[["active", "inactive", "infusions"]].to_numpy().sum()
+    assert len(faults) == 0
+
+
+def test_each_table_has_a_sidecar_that_describes_every_column(tmp_path: Path):
+    write_sessions([medpc_file(tmp_path / "a.txt", medpc())], tmp_path / "out")
+
+    for name in NAMES:
+        columns = pd.read_csv(tmp_path / f"out/{name}.tsv", sep="\t").columns.tolist()
+        notes = json.loads((tmp_path / f"out/{name}.json").read_text())
+        assert list(notes) == columns
+        assert all(note["Description"] and note["Source"] for note in notes.values())
+    assert sorted(path.name for path in (tmp_path / "out").iterdir()) == sorted(
+        f"{name}.{kind}" for name in NAMES for kind in ("tsv", "json")
+    )
+
+
+def test_a_simulated_session_comes_back_with_its_times(tmp_path: Path):
+    log = load_sessions([medpc_file(tmp_path / "a.txt", medpc())])
+
+    (session,) = log.sessions
+    assert log.faults == ()
+    assert (session.subject, session.experiment, session.group, session.duration_s) == (
+        "LgA01",
+        "ESCALATION",
+        "LgA",
+        3600,
+    )
+    assert session.events["infusion"].tolist() == [5.25, 30.5, 90.0]
+
+
+def test_faults_of_all_files_are_told_and_the_same_file_is_read_once(tmp_path: Path):
+    one = medpc_file(tmp_path / "a.txt", medpc(active=3))
+    two = medpc_file(tmp_path / "b.txt", medpc(minutes=90), medpc("0", minutes=-5))
+
+    summary = write_sessions([one, two, one], tmp_path / "out")
+
+    faults = pd.read_csv(tmp_path / "out/faults.tsv", sep="\t", dtype={"subject": "str"})
+    assert (summary.n_files, summary.n_sessions) == (2, 1)
+    assert faults[["file", "subject"]].to_numpy().tolist() == [
+        [str(one), "LgA01"],
+        [str(two), "0"],
+        [str(one), "LgA01"],
+    ]
+    assert [what.split(":")[0].split(",")[0] for what in faults["what"]] == [
+        "A counts 3 events",
+        "remnant",
+        "saved 2 times",
+    ]
+    assert faults["done"].tolist()[2] == f"left out; kept the latest ({two} line 4, 7 events)"
+
+
+def test_strict_refuses_faults_after_the_tables_are_written(tmp_path: Path):
+    path = medpc_file(tmp_path / "a.txt", medpc(active=3))
+
+    with pytest.raises(DataError, match=r"a\.txt: line \d+: subject 'LgA01': A counts 3 events"):
+        write_sessions([path], tmp_path / "out", strict=True)
+
+    assert len(pd.read_csv(tmp_path / "out/faults.tsv", sep="\t")) == 1
+
+
+def test_files_at_fault_are_all_named_and_nothing_is_written(tmp_path: Path):
+    empty = tmp_path / "empty.txt"
+    empty.write_bytes(b"")
+    other = medpc_file(tmp_path / "other.txt", medpc())
+    other.write_bytes(other.read_bytes().replace(b"CUECIRCUIT", b"SOMETHING"))
+
+    with pytest.raises(DataError) as caught:
+        write_sessions([empty, medpc_file(tmp_path / "a.txt", medpc()), other, tmp_path / "none.txt"], tmp_path / "out")
+
+    found = [fault.split(": ")[0].rsplit("/")[-1] for fault in caught.value.faults]
+    assert found == ["empty.txt", "other.txt", "none.txt"]
+    assert "scalars A I K R; arrays X(4) Y(1) Z(3)" in caught.value.faults[1]
+    assert not (tmp_path / "out").exists()
+
+
+def test_a_folder_of_declarations_makes_an_unknown_program_known(tmp_path: Path):
+    path = medpc_file(tmp_path / "a.txt", medpc())
+    path.write_bytes(path.read_bytes().replace(b"CUECIRCUIT", b"SOMETHING"))
+    programs = tmp_path / "programs"
+    programs.mkdir()
+    (programs / "own.yaml").write_text(
+        'msn: ["SOMETHING *"]\ntitle: t\nsource: s\nunknown: IKRYZ\n'
+        "letters:\n  A: {kind: scalar, name: n}\n  X: {kind: timestamps, event: lick, unit_s: 1, count: A}\n"
+    )
+
+    summary = write_sessions([path], tmp_path / "out", programs=programs)
+
+    assert summary.n_events == 4
+
+
+def test_a_place_that_cannot_be_written_is_one_clear_fault(tmp_path: Path):
+    (tmp_path / "out").write_text("a file stands here")
+
+    with pytest.raises(DataError, match="cannot be written"):
+        write_sessions([medpc_file(tmp_path / "a.txt", medpc())], tmp_path / "out")
+
+
+def test_no_file_at_all_is_a_fault(tmp_path: Path):
+    with pytest.raises(DataError, match="no operant file given"):
+        write_sessions([], tmp_path / "out")

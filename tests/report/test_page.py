@@ -1,0 +1,206 @@
+import base64
+import re
+from html.parser import HTMLParser
+from itertools import pairwise
+
+import numpy as np
+import pandas as pd
+import pytest
+from markupsafe import Markup
+
+from cuecircuit.report.content import Facts, FigureItem, FigureRow, Paragraph, ReportContent, Section, TableItem
+from cuecircuit.report.page import data_uri, render
+
+EVIL = "<script>alert(1)</script>"
+SVG = b'<svg xmlns="http://www.w3.org/2000/svg" width="10" height="10"/>'
+
+
+class Page(HTMLParser):
+    """Elements with their attributes, and the text outside of styles."""
+
+    def __init__(self, html: str) -> None:
+        super().__init__()
+        self.elements: list[tuple[str, dict[str, str]]] = []
+        self.text: list[str] = []
+        self.feed(html)
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.elements.append((tag, {name: value or "" for name, value in attrs}))
+
+    def handle_data(self, data: str) -> None:
+        self.text.append(data)
+
+    def all(self, tag: str) -> list[dict[str, str]]:
+        return [attributes for name, attributes in self.elements if name == tag]
+
+
+def figure(name: str, **options: bool) -> FigureItem:
+    return FigureItem(
+        id=name, title=f"Figure {name}", caption=f"What {name} shows {EVIL}", alt=f"Picture of {name}", svg=SVG,
+        png=b"\x89PNG", tsv="a\tb\n1\t2\n", **options,
+    )  # fmt: skip
+
+
+def table(frame: pd.DataFrame, **options: bool) -> TableItem:
+    return TableItem(id="t1", title=f"Animals {EVIL}", frame=frame, notes=(f"Note {EVIL}",), **options)
+
+
+CONTENT = ReportContent(
+    title=f"Study {EVIL}",
+    subtitle="21 rats",
+    sections=(
+        Section(
+            id="one",
+            title="First",
+            items=(
+                Facts(values={"Subjects": f"21 {EVIL}"}),
+                Paragraph(heading="Why", text=f"Because 1 < 2 {EVIL}"),
+                Paragraph(text=Markup('Kept <em id="kept">as it is</em>')),
+                figure("fig1a", wide=True),
+            ),
+        ),
+        Section(
+            id="two",
+            title="Second & last",
+            items=(
+                FigureRow(figures=(figure("fig2a"), figure("fig2b"))),
+                table(pd.DataFrame({"subject": [EVIL, "01"], "p": [0.0001, np.nan], "source": ["assumed", "paper"]})),
+            ),
+        ),
+    ),
+)
+HTML = render(CONTENT)
+PAGE = Page(HTML)
+
+
+def decoded(uri: str) -> bytes:
+    return base64.b64decode(uri.split(",", 1)[1])
+
+
+def test_what_subjects_and_files_are_called_stays_text() -> None:
+    assert not PAGE.all("script")
+    # title, h1, facts, paragraph, three captions, table's heading, caption, note, cell and file
+    assert "".join(PAGE.text).count(EVIL) == 12
+    assert PAGE.all("em") == [{"id": "kept"}]
+
+
+def test_nothing_is_fetched_from_anywhere() -> None:
+    fetching = ("src", "srcset", "data", "poster", "action", "xlink:href")
+    addresses = [element[name] for _, element in PAGE.elements for name in fetching if name in element]
+    addresses += [element["href"] for element in PAGE.all("link")]
+
+    assert addresses
+    assert all(address.startswith("data:") for address in addresses)
+    assert not re.search(r"url\(|@import|https?:", HTML)
+    policy = next(e["content"] for e in PAGE.all("meta") if e.get("http-equiv") == "Content-Security-Policy")
+    assert "default-src 'none'" in policy
+
+
+def test_every_figure_is_shown_described_and_captioned() -> None:
+    images = PAGE.all("img")
+
+    assert [image["alt"] for image in images] == ["Picture of fig1a", "Picture of fig2a", "Picture of fig2b"]
+    assert all(decoded(image["src"]) == SVG for image in images)
+    assert len(PAGE.all("figcaption")) == 3
+
+
+def test_every_figure_offers_its_data_its_vector_and_its_picture() -> None:
+    offered = {link["download"]: decoded(link["href"]) for link in PAGE.all("a") if "download" in link}
+
+    for name in ("fig1a", "fig2a", "fig2b"):
+        assert offered[f"{name}.tsv"] == b"a\tb\n1\t2\n"
+        assert offered[f"{name}.svg"] == SVG
+        assert offered[f"{name}.png"] == b"\x89PNG"
+    assert offered["t1.tsv"].decode() == f"subject\tp\tsource\n{EVIL}\t0.0001\tassumed\n01\tn/a\tpaper\n"
+
+
+def test_navigation_leads_to_every_section_and_every_anchor_exists() -> None:
+    ids = [element["id"] for _, element in PAGE.elements if "id" in element]
+    anchors = [link["href"][1:] for link in PAGE.all("a") if link["href"].startswith("#")]
+
+    assert anchors == ["content", "one", "two"]
+    assert set(anchors) <= set(ids)
+    assert len(ids) == len(set(ids))
+
+
+def test_what_scrolls_sideways_can_be_reached_by_keyboard_and_has_a_name() -> None:
+    scrolling = [
+        e for _, e in PAGE.elements if e.get("class") == "scroll" or (e.get("class") == "card" and "role" in e)
+    ]
+
+    assert len(scrolling) == 2
+    assert all(e["tabindex"] == "0" and e["role"] == "region" and e["aria-label"] for e in scrolling)
+
+
+def test_table_cells_have_headers_for_rows_and_columns_and_assumed_has_its_badge() -> None:
+    headers = [header.get("scope") for header in PAGE.all("th")]
+
+    assert headers == ["col"] * 3 + ["row"] * 2
+    assert [span["class"] for span in PAGE.all("span") if span.get("class", "").startswith("source")] == [
+        "source assumed",
+        "source paper",
+    ]
+
+
+def test_headings_do_not_skip_a_level() -> None:
+    levels = [int(tag[1]) for tag, _ in PAGE.elements if re.fullmatch(r"h[1-6]", tag)]
+
+    assert levels[0] == 1
+    assert levels.count(1) == 1
+    assert all(after - before <= 1 for before, after in pairwise(levels))
+
+
+def test_an_empty_table_says_so() -> None:
+    empty = pd.DataFrame({"cluster": [], "voxels": []})
+    section = Section(id="s", title="S", items=(table(empty),))
+    html = render(ReportContent(title="T", subtitle="", sections=(section,)))
+
+    assert "No rows." in html
+    assert 'colspan="2"' in html
+
+
+def test_a_folded_table_is_still_on_the_page() -> None:
+    section = Section(id="s", title="S", items=(table(pd.DataFrame({"file": ["a.nii.gz"]}), folded=True),))
+    page = Page(render(ReportContent(title="T", subtitle="", sections=(section,))))
+
+    assert page.all("details")
+    assert "a.nii.gz" in page.text
+
+
+def test_the_same_content_gives_the_same_page() -> None:
+    assert render(CONTENT) == HTML
+
+
+@pytest.mark.parametrize("content", ["µ", b"\x00\xff"])
+def test_data_addresses_carry_the_bytes(content: str | bytes) -> None:
+    raw = content.encode() if isinstance(content, str) else content
+    assert decoded(data_uri(content, "text/plain")) == raw
+
+
+@pytest.mark.parametrize("theme", [0, 1], ids=["light", "dark"])
+@pytest.mark.parametrize(
+    ("front", "back"),
+    [
+        ("ink", "paper"),
+        ("soft", "paper"),
+        ("link", "paper"),
+        ("warn-ink", "warn"),
+        ("calm-ink", "calm"),
+        ("ink", "tint"),
+    ],
+)
+def test_text_stands_out_in_both_themes_as_wcag_asks(theme: int, front: str, back: str) -> None:
+    roots = re.findall(r":root \{([^}]*)\}", HTML)
+    colors = dict(re.findall(r"--([\w-]+): (#[0-9a-f]{6});", roots[theme]))
+
+    lighter, darker = sorted((luminance(colors[front]), luminance(colors[back])), reverse=True)
+    # WCAG 2.2, 1.4.3 (AA)
+    assert (lighter + 0.05) / (darker + 0.05) >= 4.5
+
+
+def luminance(color: str) -> float:
+    linear = [
+        c / 12.92 if c <= 0.04045 else ((c + 0.055) / 1.055) ** 2.4
+        for c in (int(color[k : k + 2], 16) / 255 for k in (1, 3, 5))
+    ]
+    return 0.2126 * linear[0] + 0.7152 * linear[1] + 0.0722 * linear[2]

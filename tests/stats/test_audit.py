@@ -1,0 +1,116 @@
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from scipy import stats
+
+from cuecircuit.stats.audit import audit
+
+
+def one(text, **more):
+    (found,) = audit(text, **more)
+    return found
+
+
+def test_the_escalation_test_needs_a_sphericity_correction():
+    found = one("two-way mixed ANOVA access x session F(9,171) = 4.25, P = 0.002", n=21, groups=2)
+    assert found.p == pytest.approx(5.5e-5, rel=0.01)
+    assert found.agrees is False
+    assert found.epsilon == pytest.approx(0.524, abs=5e-4)
+    assert found.epsilon_range == pytest.approx((0.495, 0.561), abs=5e-4)
+    assert (found.effect, round(found.effect_size or 0, 3)) == ("partial_eta2", 0.183)
+    assert found.fits_n is True
+    assert found.verdict == "agrees only with a sphericity correction, epsilon 0.495 to 0.561"
+
+
+def test_the_access_test_is_rounded_down_to_significance():
+    found = one("F(1,19) = 4.215, P = 0.05")
+    assert found.p == pytest.approx(0.0541, abs=5e-5)
+    assert found.agrees is True
+    assert found.epsilon_range is None
+    assert found.effect_size == pytest.approx(0.182, abs=5e-4)
+    assert found.verdict == "agrees; p = 0.0541 is not below .05"
+
+
+def test_the_treatment_test_is_consistent():
+    found = one("F(1,19) = 35.5, P < 0.0001", n=21, groups=2)
+    assert found.p == pytest.approx(9.8e-6, rel=0.01)
+    assert found.effect_size == pytest.approx(0.651, abs=5e-4)
+    assert (found.verdict, found.fits_n) == ("agrees", True)
+
+
+def test_df_imply_the_number_of_animals():
+    assert 19 in one("F(9,171)=4.25, P=0.002").error_df_per_score
+    found = one("F(9,171)=4.25, P=5.5e-5", n=20, groups=2)
+    assert found.fits_n is False
+    assert "degrees of freedom do not fit" in found.verdict
+    assert one("r(19) = .45, p = .04", n=21, groups=2).fits_n is True
+
+
+def test_epsilon_gives_the_printed_p_back():
+    found = one("F(4,80) = 3.10, p = .034")
+    assert found.epsilon is not None
+    assert stats.f.sf(3.10, 4 * found.epsilon, 80 * found.epsilon) == pytest.approx(0.034, rel=1e-8)
+
+
+def test_no_epsilon_is_offered_where_none_can_help():
+    # smaller than the uncorrected p, and larger than the most severe correction gives
+    assert one("F(4,80) = 3.10, p = .001").verdict == "disagrees"
+    assert one("F(4,80) = 3.10, p = .2").verdict.startswith("disagrees")
+    # one numerator df has no sphericity
+    assert one("F(1,80) = 9.0, p = .02").verdict == "disagrees"
+
+
+def test_tails_are_told_apart():
+    assert one("t(19) = 2.10, p = .049").tail == "two-tailed"
+    assert one("t(19) = 2.10, p = .025").verdict == "agrees only if one-tailed"
+    assert one("z = 1.70, p = .045").tail == "one-tailed"
+    assert one("t(19) = 2.10, p = .099").verdict == "agrees only if doubled; p = 0.0493 is below .05"
+
+
+def test_a_printed_p_on_the_wrong_side_of_05_is_said():
+    assert one("t(19) = 1.50, p < .05").verdict == "disagrees; p = 0.1500 is not below .05"
+    assert one("F(1, 40) = 8.0, n.s.").verdict == "disagrees; p = 0.0073 is below .05"
+    assert one("F(2, 30) < 1, n.s.").verdict == "agrees"
+
+
+def test_what_cannot_be_recomputed_is_said():
+    assert one("r = .72, P < .001").verdict == "cannot be checked: no degrees of freedom"
+    assert one("F(0, 12) = 3, p = .1").verdict == "cannot be checked: no degrees of freedom"
+    assert one("t(12) = 3.1").verdict == "no p printed"
+    assert audit("nothing to see") == ()
+
+
+@given(
+    st.sampled_from(["F", "t", "r", "χ²", "z"]),
+    st.integers(1, 20),
+    st.integers(3, 200),
+    st.floats(0.01, 6),
+)
+def test_correctly_rounded_tests_agree(kind, df1, df2, size):
+    text, p = {
+        "F": (f"F({df1},{df2}) = {size:.2f}", stats.f.sf(size, df1, df2)),
+        "t": (f"t({df2}) = {size:.2f}", 2 * stats.t.sf(size, df2)),
+        "r": (f"r({df2}) = {size / 10:.2f}", stats.beta.sf((size / 10) ** 2, 0.5, df2 / 2)),
+        "χ²": (f"χ²({df1}) = {size:.2f}", stats.chi2.sf(size, df1)),
+        "z": (f"z = {size:.2f}", 2 * stats.norm.sf(size)),
+    }[kind]
+    found = one(f"{text}, p = {p:.3f}")
+    assert found.agrees is True
+    assert found.tail == "two-tailed"
+    assert found.p is not None
+    assert found.p_range is not None
+    assert found.p_range[0] <= found.p <= found.p_range[1]
+
+
+@given(st.integers(2, 12), st.integers(5, 30), st.floats(2, 9), st.floats(0.05, 0.95))
+def test_a_corrected_p_is_reconciled_by_its_epsilon(k, n, f, where):
+    epsilon = 1 / k + where * (1 - 1 / k)
+    p = stats.f.sf(f, k * epsilon, k * n * epsilon)
+    found = one(f"F({k},{k * n}) = {f:.6f}, p = {p:.6g}" if p > 1e-4 else f"F({k},{k * n}) = {f:.6f}, p = {p:.5e}")
+    if found.agrees:
+        return
+    assert found.epsilon_range is not None
+    low, high = found.epsilon_range
+    assert low - 1e-3 <= epsilon <= high + 1e-3
+    assert np.isclose(found.effect_size or 0, f / (f + n), atol=1e-5)
