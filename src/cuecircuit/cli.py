@@ -154,20 +154,23 @@ def anova(
     between: Columns = "",
     within: Columns = "",
     covariate: Columns = "",
+    average: Annotated[bool, typer.Option("--average", help="Average several rows of one cell.")] = False,
 ) -> None:
     """Mixed-design AN(C)OVA of a long table, every effect in its own error stratum; TSV on stdout."""
     from cuecircuit.pipeline.anova import anova_table
 
-    _print_table(
-        anova_table(
-            table,
-            dv=dv,
-            subject=subject,
-            between=_names(between),
-            within=_names(within),
-            covariates=_names(covariate),
-        )
+    tests = anova_table(
+        table,
+        dv=dv,
+        subject=subject,
+        between=_names(between),
+        within=_names(within),
+        covariates=_names(covariate),
+        average=average,
     )
+    for line in tests.attrs["excluded"]:
+        print("cuecircuit:", line, file=sys.stderr)
+    _print_table(tests)
 
 
 @app.command()

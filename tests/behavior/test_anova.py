@@ -64,6 +64,15 @@ def test_a_covariate_of_the_subjects_is_the_slope_of_a_regression():
     np.testing.assert_allclose(found["p"], stats.linregress(frame["age"], frame["y"]).pvalue, rtol=1e-9)
 
 
+def test_covariates_count_as_observed_in_the_generalized_effect_size():
+    anova = mixed_anova(table(), dv="y", between=["group"], within=["session"], covariates=["age"])
+
+    session = anova.result.term("session")
+    found = row(anova.table, "session")["ges"]
+    assert found == anova.result.generalized_eta2(session, observed=["age"])[0]
+    assert found < anova.result.generalized_eta2(session)[0]
+
+
 def test_a_covariate_within_subjects_is_tested_in_each_stratum():
     frame = table().assign(breath=np.random.default_rng(3).normal(size=27))
 

@@ -43,6 +43,12 @@ def test_of_an_interim_and_a_final_save_the_final_one_is_kept():
         assert log.faults[0].done == "left out; kept the latest (a.txt line 40, 2 events)"
 
 
+def test_the_later_save_is_kept_even_with_fewer_events():
+    interim, final = session(hours=0.5, infusions=[1, 2]), session(hours=1, infusions=[1])
+
+    assert settled(final, interim).sessions == (final,)
+
+
 def test_of_two_equal_saves_the_later_in_the_file_is_kept():
     log = settled(session(line=4), session(line=40), session("R2", line=80))
 

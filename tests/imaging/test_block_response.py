@@ -25,10 +25,10 @@ def test_windows_are_half_open_and_count_volumes_by_their_beginning():
     np.testing.assert_array_equal(np.flatnonzero(members[1]), [16, 17, 18, 19, 20])  # 32 s to 40 s
 
 
-def test_onsets_that_a_clock_has_rounded_take_the_volumes_meant():
-    tr_s = 0.1  # 0.1 has no exact binary form: 3 × 0.1 > 0.3
-
-    members = window_members(blocks_at(0.3), (0.0, 0.3), tr_s=tr_s, n_volumes=10)
+@pytest.mark.parametrize(("tr_s", "onset_s"), [(0.1, 0.3), (0.7, 2.1)])
+def test_onsets_that_a_clock_has_rounded_take_the_volumes_meant(tr_s, onset_s):
+    # in binary 3 × 0.1 lies above 0.3, and 3 × 0.7 below 2.1
+    members = window_members(blocks_at(onset_s), (0.0, 3 * tr_s), tr_s=tr_s, n_volumes=10)
 
     np.testing.assert_array_equal(np.flatnonzero(members[0]), [3, 4, 5])
 

@@ -20,6 +20,13 @@ def test_tsnr_is_mean_over_noise():
     assert quality.framewise_mm is None
 
 
+def test_the_numbers_of_three_volumes_are_those_of_a_pocket_calculator():
+    quality = scan_quality(np.array([[1.0, 4], [2, 4], [3, 7]]))
+
+    np.testing.assert_allclose(quality.tsnr, [2, 5 / np.sqrt(3)])
+    np.testing.assert_allclose(quality.dvars_percent, 100 * np.sqrt([1 / 2, 10 / 2]) / 3.5)
+
+
 def test_voxels_that_never_change_have_no_tsnr_and_do_not_spoil_the_median():
     data = np.random.default_rng(1).uniform(90, 110, (50, 4))
     data[:, 2] = 0

@@ -72,6 +72,44 @@ def test_a_rat_at_90_keeps_its_rate_through_gaps_spikes_and_a_belt_that_comes_of
     assert rates.valid_share[2] < 0.1
 
 
+@pytest.mark.parametrize("per_min", [60, 70])
+def test_the_second_hump_of_a_breath_is_no_breath(per_min):
+    time_s = np.arange(0, 420, 1 / HZ)
+    angle = 2 * np.pi * per_min / 60 * time_s
+    noise = 0.1 * np.random.default_rng(6).standard_normal(len(time_s))
+
+    rates = block_rates(
+        find_breaths(trace(np.sin(angle) + 0.6 * np.cos(2 * angle) + noise), RAT_PER_MIN), [block(0, 420)]
+    )
+
+    assert rates.per_min[0] == pytest.approx(per_min, abs=1)
+
+
+@pytest.mark.parametrize("rail", [0.0, 8.0])
+def test_a_sensor_at_its_rail_has_no_breaths(rail):
+    time_s = np.arange(0, 420, 1 / HZ)
+    values = np.sin(2 * np.pi * 1.5 * time_s) + 0.1 * np.random.default_rng(7).standard_normal(len(time_s))
+    values[5000:6000] = rail
+
+    rates = block_rates(find_breaths(trace(values), RAT_PER_MIN), [block(100, 20), block(95, 30)])
+
+    assert rates.valid_share[0] == 0
+    assert rates.per_min[1] == pytest.approx(90, abs=0.3)
+
+
+def test_a_breath_that_was_not_recorded_does_not_count():
+    time_s = np.arange(0, 120, 1 / HZ)
+    values = np.sin(2 * np.pi * 1.5 * time_s)
+    gap = (time_s > 59.9) & (time_s < 60.3)  # bridged, and its peaks would pass for regular ones
+    values[gap] = np.nan
+
+    breathing = find_breaths(trace(values), RAT_PER_MIN)
+
+    over = (breathing.peak_s[:-1] < 60.3) & (breathing.peak_s[1:] > 59.9)
+    assert breathing.valid[~over].all()
+    assert not breathing.valid[over].all()
+
+
 def test_noise_alone_in_a_gap_of_breathing_is_not_breathing():
     values, _ = rat_breathing(90, 3, noise=0.0)
     drift, _ = rat_breathing(90, 3, noise=0.0)

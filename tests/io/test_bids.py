@@ -51,12 +51,13 @@ def test_scans_come_in_order_with_all_that_belongs_to_them(dataset):
     assert (last.subject, last.session, last.run, last.tr_s) == ("ShA01", None, 2, 2.0)
 
 
-def test_looking_for_scans_says_nothing(dataset, capfd):
-    touch(dataset, "sub-ShA01/func/sub-ShA01_task-odor_run-x_bold.json", "sub-ShA01/func/notes of the day.txt")
+def test_looking_for_scans_says_nothing(dataset, capfd, caplog):
+    touch(dataset, "sub-ShA01/func/sub-ShA01_task-rest_run-x_bold.nii.gz", "sub-ShA01/func/notes of the day.txt")
 
     find_scans(dataset, task="odor")
 
     assert capfd.readouterr() == ("", "")
+    assert caplog.records == []
 
 
 def test_files_that_are_not_there_are_none(dataset):
@@ -147,7 +148,7 @@ def test_nearer_and_more_special_sidecars_win(dataset):
 
 
 def test_sidecars_above_the_data_set_do_not_count(dataset):
-    note(dataset.parent, "task-odor_bold.json", RepetitionTime=9.0)
+    note(dataset.parent, "task-odor_bold.json", EchoTime=9.0)
 
     bold = dataset / "sub-ShA01" / "func" / "sub-ShA01_task-odor_run-1_bold.nii.gz"
 

@@ -202,6 +202,9 @@ def test_times_with_codes_beside_them_keep_the_first_event_at_zero():
     ).session.events
 
     assert {name: times.tolist() for name, times in events.items()} == {"start": [0.0], "code_16": [6.61, 6.67]}
+    decoded = decode("G: 1\n" + array("D", 0, 0, 0) + "\n" + array("E", 1, 16, 0), program(letters))
+    assert decoded.session.events["code_16"].tolist() == [0.0]
+    assert decoded.faults[0].what == "G counts 1 events, array D holds values up to element 1"
     with pytest.raises(DataError, match="2 codes in array E for 3 times in array D"):
         decode("G: 3\n" + array("D", 0, 661, 667) + "\n" + array("E", 1, 16), program(letters))
     with pytest.raises(DataError, match=r"code '1\.5' in array E; expected a whole number"):

@@ -186,6 +186,7 @@ def test_values_keep_their_trailing_zeros():
         (HEADER.encode(), 13, "after a header"),
         ((HEADER + "A:\n").encode(), 14, "its rows were expected"),
         (TEXT.replace("     3:", "     4:").encode(), 16, "row index 4 where 3"),
+        (TEXT.replace("C:  ", "     3:        4.000\nC:  ").encode(), 17, "row index 3 where 4"),
         (TEXT.replace("     0:        1.000        2.000        3.000\n", "").encode(), 15, "row index 3 where 0"),
         (
             (HEADER + "B:\n     0:        1.000        2.000\n     2:        3.000        4.0").encode(),

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from math import log, sqrt
 
 import numpy as np
-from scipy.optimize import brentq
+from scipy.optimize import root_scalar
 
 from cuecircuit.arrays import Array, Float
 from cuecircuit.errors import DataError
@@ -45,16 +45,20 @@ class Autocorrelation:
 
     def at(self, r_mm: Float[Array, "*shape"]) -> Float[Array, "*shape"]:
         """Give the correlation at distances r."""
-        near = self.a * np.exp(-0.5 * (r_mm / self.b_mm) ** 2) if self.a != 0 else 0.0
-        tail = (1 - self.a) * np.exp(-r_mm / self.c_mm) if self.a != 1 else 0.0
-        return near + tail
+        correlation = np.zeros_like(r_mm)
+        if self.a != 0:
+            correlation += self.a * np.exp(-0.5 * (r_mm / self.b_mm) ** 2)
+        if self.a != 1:
+            correlation += (1 - self.a) * np.exp(-r_mm / self.c_mm)
+        return correlation
 
     def radius_mm(self, level: float) -> float:
         """Give the distance at which the correlation falls to `level` (between 0 and 1), mm."""
-        # each part is below the level beyond its own radius, so their larger radius brackets the root
+        # beyond its own radius each part is below its share of the level, so the larger radius brackets the root
         near = self.b_mm * sqrt(-2 * log(level)) if self.a != 0 else 0.0
         tail = -self.c_mm * log(level) if self.a != 1 else 0.0
-        return float(brentq(lambda r: float(self.at(np.array([r]))[0]) - level, 0, max(near, tail) * (1 + 1e-9)))
+        bracket = (0.0, max(near, tail) * (1 + 1e-9))
+        return root_scalar(lambda r: self.at(np.array([r]))[0] - level, bracket=bracket, xtol=1e-12).root
 
     @property
     def fwhm_mm(self) -> float:
@@ -69,8 +73,6 @@ def gaussian_autocorrelation(fwhm_mm: float) -> Autocorrelation:
         DataError: the FWHM is not positive.
     """
     if not 0 < fwhm_mm < np.inf:
-        raise DataError(
-            f"FWHM = {fwhm_mm:g} mm: expected a positive width; estimate it with `cuecircuit smoothness`"
-        )
+        raise DataError(f"FWHM = {fwhm_mm:g} mm: expected a positive width; estimate it with `cuecircuit smoothness`")
     b_mm = sqrt(2) * fwhm_mm / FWHM_PER_SD
     return Autocorrelation(a=1.0, b_mm=b_mm, c_mm=b_mm)

@@ -86,7 +86,9 @@ def _check(statistic: Float[Array, "x y z"], mask: Bool[Array, "x y z"], thresho
     bounding_box(mask)
     faults = []
     if infinite := int(np.count_nonzero(np.isinf(statistic[mask]))):
-        faults.append(f"the statistic is infinite in {infinite} voxels of the mask: expected numbers, NaN if not fitted")
+        faults.append(
+            f"the statistic is infinite in {infinite} voxels of the mask: expected numbers, NaN if not fitted"
+        )
     if not np.isfinite(threshold) or threshold <= 0:
         faults.append(f"cluster-forming threshold {threshold:g}: expected a positive value of the statistic")
     elif threshold <= _LOOKS_LIKE_P:
@@ -98,14 +100,13 @@ def _check(statistic: Float[Array, "x y z"], mask: Bool[Array, "x y z"], thresho
         raise DataError(faults)
 
 
-def _labels(
-    statistic: Float[Array, "x y z"], above: Bool[Array, "x y z"], rule: ClusterRule
-) -> Int[Array, "x y z"]:
+def _labels(statistic: Float[Array, "x y z"], above: Bool[Array, "x y z"], rule: ClusterRule) -> Int[Array, "x y z"]:
     neighbors = structure(rule.connectivity)
     parts = [above & (statistic > 0), above & (statistic < 0)] if rule.sided == "bi" else [above]
     labels = np.zeros(above.shape, dtype=np.int32)
     for part in parts:
-        found, _ = ndimage.label(part, structure=neighbors)
+        found = np.zeros(above.shape, dtype=np.int32)
+        ndimage.label(part, structure=neighbors, output=found)
         labels[part] = found[part] + labels.max()
     sizes = np.bincount(labels.ravel())[1:]
     _, first = np.unique(labels[labels > 0], return_index=True)

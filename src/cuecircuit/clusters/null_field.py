@@ -1,23 +1,27 @@
 """Gaussian noise of unit variance with a given autocorrelation, on a mask's own grid.
 
-Drawn in Fourier space on a periodic box: complex white noise × √max(FFT(ACF), 0), then one complex transform, whose real
-and imaginary parts are two independent fields (Dietrich & Newsam 1997, SIAM J Sci Comput 18:1088). The box is the mask's
-bounding box and a margin as wide as the radius where the ACF is `MARGIN_ACF`, so that no two voxels of the mask see one
-another around the box with more correlation than that. Each axis is transformed only where the next one needs it. The
-variance is 1 by construction: the weights' mean square is 1.
+Drawn in Fourier space on a periodic box: complex white noise × √max(FFT(ACF), 0), then one complex transform, whose
+real and imaginary parts are two independent fields (Dietrich & Newsam 1997, SIAM J Sci Comput 18:1088). The box is the
+mask's bounding box and a margin as wide as the radius where the ACF is `MARGIN_ACF`: what two voxels of the mask see of
+one another around the box is less than that. Each axis is transformed only where the next one needs it. The variance is
+1 by construction: the weights' squares sum to 1. No field is rescaled afterwards, so large-scale waves keep the
+variance they have in data.
 
 The white noise is Box–Muller on 24-bit uniforms (standard normal up to 5.8 SD; every voxel sums many of them).
 """
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from jaxtyping import Complex64
-from scipy import fft
+from scipy import fft as scipy_fft
 
 from cuecircuit.arrays import Array, Bool, Float, Float32
 from cuecircuit.clusters.autocorrelation import Autocorrelation
 from cuecircuit.clusters.neighbors import bounding_box
+
+fft: Any = scipy_fft  # its dispatcher hides what the functions return from type checkers
 
 MARGIN_ACF = 0.001
 
@@ -42,23 +46,21 @@ def null_field(mask: Bool[Array, "x y z"], voxel_mm: Float[Array, "3"], acf: Aut
     # distance around the periodic box
     steps = (np.minimum(np.arange(n), n - np.arange(n)) * edge for n, edge in zip(size, voxel_mm, strict=True))
     x, y, z = np.ix_(*steps)
-    spectrum = np.maximum(fft.fftn(acf.at(np.sqrt(x**2 + y**2 + z**2))).real, 0)
-    weights = np.sqrt(spectrum / spectrum.mean()) / np.sqrt(spectrum.size)
-    return NullField(weights=weights.astype(np.float32), inside=inside.copy())
+    power = np.maximum(fft.fftn(acf.at(np.sqrt(x**2 + y**2 + z**2))).real, 0)
+    return NullField(weights=np.sqrt(power / power.sum()).astype(np.float32), inside=inside.copy())
 
 
-def draw_pair(field: NullField, rng: np.random.Generator) -> Complex64[Array, "voxel"]:
-    """Draw two independent fields, one the real and one the imaginary part, in the mask's voxels (C order)."""
+def draw_pair(field: NullField, rng: np.random.Generator) -> tuple[Float32[Array, "voxel"], Float32[Array, "voxel"]]:
+    """Draw two independent fields in the mask's voxels (C order)."""
     nx, ny, nz = field.inside.shape
     noise = fft.fft(_white_noise(field.weights, rng), axis=0, overwrite_x=True)[:nx]
     noise = fft.fft(noise, axis=1)[:, :ny]
-    return fft.fft(noise, axis=2)[:, :, :nz][field.inside]
+    noise = fft.fft(noise, axis=2)[:, :, :nz][field.inside]
+    return noise.real, noise.imag
 
 
-def _white_noise(
-    weights: Float32[Array, "x y z"], rng: np.random.Generator
-) -> Complex64[Array, "x y z"]:
-    """Draw complex normal numbers whose real and imaginary parts have the standard deviation `weights`."""
+def _white_noise(weights: Float32[Array, "x y z"], rng: np.random.Generator) -> Complex64[Array, "x y z"]:
+    """Draw complex normal numbers whose real and imaginary parts have the standard deviations `weights`."""
     length = rng.random(weights.shape, dtype=np.float32)
     np.subtract(1, length, out=length)  # in (0, 1], so that the logarithm is finite
     np.log(length, out=length)

@@ -11,15 +11,18 @@ FWHM = Δ·√(8 ln 2)·√(−1 / 4 ln(1 − var(diff) / 2 var)); geometric mea
 """
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
-from scipy import fft
+from scipy import fft as scipy_fft
 from scipy.optimize import least_squares
 
 from cuecircuit.arrays import Array, Bool, Float
 from cuecircuit.clusters.autocorrelation import FWHM_PER_SD, Autocorrelation
 from cuecircuit.clusters.neighbors import bounding_box
 from cuecircuit.errors import DataError
+
+fft: Any = scipy_fft  # its dispatcher hides what the functions return from type checkers
 
 _FEWEST_PAIRS = 9  # fewer pairs of voxels give no correlation (3dFWHMx)
 
@@ -92,7 +95,9 @@ def estimate_smoothness(
 
 def _detrended(volumes: Float[Array, "observation voxel"], order: int) -> Float[Array, "observation voxel"]:
     if not 0 <= order < len(volumes) - 1:
-        raise DataError(f"detrend order {order} with {len(volumes)} volumes: expected 0 or more and far fewer than volumes")
+        raise DataError(
+            f"detrend order {order} with {len(volumes)} volumes: expected 0 or more and far fewer than volumes"
+        )
     basis, _ = np.linalg.qr(np.polynomial.legendre.legvander(np.linspace(-1, 1, len(volumes)), order))
     return volumes - basis @ (basis.T @ volumes)
 
@@ -182,7 +187,7 @@ def _fit(radii: Float[Array, "radius"], correlations: Float[Array, "radius"]) ->
             "fitted; check that these are residuals (means and drifts removed)"
         )
     depth = -np.log(np.clip(correlations[below[0]], 0.05, 0.5))
-    start_b, start_c = radii[below[0]] / np.sqrt(2 * depth), radii[below[0]] / depth
+    start_b, start_c = float(radii[below[0]] / np.sqrt(2 * depth)), float(radii[below[0]] / depth)
     fits = [
         least_squares(
             lambda p: p[0] * np.exp(-0.5 * (radii / p[1]) ** 2) + (1 - p[0]) * np.exp(-radii / p[2]) - correlations,

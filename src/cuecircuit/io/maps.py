@@ -40,7 +40,7 @@ def read_maps(names: Sequence[str], folder: Path, mask: Bool[Array, "x y z"], gr
             faults += error.faults
     faults += [
         f"{names[row]}: infinite values in {int(np.isinf(y[row]).sum())} voxels; write NaN where nothing was fitted"
-        for row in np.flatnonzero(np.isinf(y).any(axis=1))
+        for row in map(int, np.flatnonzero(np.isinf(y).any(axis=1)))
         if not faults
     ]
     if faults:

@@ -31,11 +31,11 @@ def _open(path: Path) -> Any:
 
 
 def _data(image: Any, path: Path, dtype: Any, volume: int | None = None) -> Any:
+    if volume is not None and volume >= image.shape[3]:
+        raise DataError(f"{path}#{volume}: the file has {image.shape[3]} volumes, counted from 0")
     try:
         proxy = image.dataobj if volume is None else image.dataobj[..., volume]
         return np.asarray(proxy, dtype=dtype)
-    except IndexError as error:
-        raise DataError(f"{path}#{volume}: the file has {image.shape[3]} volumes, counted from 0") from error
     except BROKEN as error:
         raise DataError(
             f"{path}: the data end early or are damaged ({error}); copy it again from its source"
@@ -54,7 +54,7 @@ def read_grid(path: Path) -> tuple[Grid, int, float]:
 
 
 def _tr_s(image: Any) -> float:
-    if image.ndim < 4 or not isinstance(image, Nifti1Image):
+    if image.ndim < 4 or "xyzt_units" not in image.header:  # Analyze states no unit of time
         return 0.0
     unit = {"msec": 1e-3, "usec": 1e-6}.get(image.header.get_xyzt_units()[1], 1.0)
     return float(image.header.get_zooms()[3]) * unit

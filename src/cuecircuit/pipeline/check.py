@@ -94,7 +94,7 @@ def _check_subjects(files: StudyFiles, scans: tuple[ScanFiles, ...]) -> None:
 
 def _check_scan(files: StudyFiles, scan: ScanFiles, grids: list[Grid]) -> None:
     grid, volumes, tr_header_s = read_grid(scan.bold)
-    blocks = read_blocks(scan.events, scan_s=tr_header_s * volumes or None) if scan.events else ()
+    blocks = read_blocks(scan.events, scan_s=tr_header_s * volumes or None) if scan.events else None
     faults = scan_faults(
         str(scan.bold),
         grid=grid,

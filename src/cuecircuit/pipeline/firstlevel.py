@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from functools import partial
 from itertools import product
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -89,7 +90,7 @@ def run_first_level(job: Job) -> None:
         return
     say(f"first level: {len(stale)} of {len(stages)} subjects to do ({job.store.why_stale(stale[0])})")
     faults: list[str] = []
-    work = Parallel(n_jobs=job.n_jobs, return_as="generator")(delayed(_attempt)(job, stage) for stage in stale)
+    work: Any = Parallel(n_jobs=job.n_jobs, return_as="generator")(delayed(_attempt)(job, stage) for stage in stale)
     with steps("first level", len(stale)) as advance:
         for failed in work:
             faults += failed
@@ -146,7 +147,7 @@ class _ScanResult:
 
 
 def _make(job: Job, subject: str, scans: tuple[ScanFiles, ...], folder: Path) -> None:
-    results = [_one_scan(job, scan) for scan in scans]
+    results = [_named_scan(job, scan) for scan in scans]
     study, stem = job.study, _stem(job.study, subject)
     mask, grid = read_mask(job.path(study.space.mask))
     blocks = pd.DataFrame(
@@ -170,6 +171,15 @@ def _make(job: Job, subject: str, scans: tuple[ScanFiles, ...], folder: Path) ->
     write_table(folder / "func" / f"{stem}_blocks.tsv", blocks, BLOCK_COLUMNS)
     quality = pd.DataFrame([result.quality for result in results])
     write_table(folder / "func" / f"{stem}_quality.tsv", quality, QUALITY_COLUMNS)
+
+
+def _named_scan(job: Job, scan: ScanFiles) -> _ScanResult:
+    try:
+        return _one_scan(job, scan)
+    except CuecircuitError as error:
+        # the mathematics names the block or the trace; the scan is known here
+        named = (fault if str(scan.bold.parent) in fault else f"{scan.bold}: {fault}" for fault in error.faults)
+        raise DataError(named) from error
 
 
 def _one_scan(job: Job, scan: ScanFiles) -> _ScanResult:

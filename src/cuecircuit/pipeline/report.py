@@ -145,6 +145,7 @@ class _Page:
             svg=stem.with_suffix(".svg").read_bytes(),
             png=stem.with_suffix(".png").read_bytes(),
             tsv=stem.with_suffix(".tsv").read_text(encoding="utf-8"),
+            wide=name == "fig1c",
         )
 
     def quality(self) -> tuple[TableItem, ...]:
