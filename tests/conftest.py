@@ -4,6 +4,7 @@ import pkgutil
 from pathlib import Path
 
 import pytest
+from hypothesis import settings
 from jaxtyping import install_import_hook
 
 import cuecircuit
@@ -16,6 +17,10 @@ def _checked_modules() -> list[str]:
     names = (module.name for module in pkgutil.walk_packages(cuecircuit.__path__, "cuecircuit."))
     return [name for name in names if not name.endswith("_kernel") and name.count(".") == 2]
 
+
+# how long one example takes depends on who else is at work
+settings.register_profile("steady", deadline=None)
+settings.load_profile("steady")
 
 install_import_hook(_checked_modules(), "beartype.beartype")
 

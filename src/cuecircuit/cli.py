@@ -7,7 +7,7 @@ Nothing heavy is imported before a command runs, so that `--help` answers at onc
 import sys
 from enum import StrEnum
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
@@ -66,11 +66,21 @@ class Sided(StrEnum):
     bi = "bi"
 
 
+class Neighbors(StrEnum):
+    """Neighbors of a voxel: those that share a face, also an edge, also a corner."""
+
+    faces = "6"
+    edges = "18"
+    corners = "26"
+
+
+CONNECTIVITY: dict[str, Literal[6, 18, 26]] = {"6": 6, "18": 18, "26": 26}
+
 Jobs = Annotated[int, typer.Option("--n-jobs", min=1, help="Processes at work; results do not depend on it.")]
 Seed = Annotated[int, typer.Option(min=0, help="The same seed gives the same bytes.")]
 Mask = Annotated[Path, typer.Option(help="NIfTI mask: every voxel that is not 0.")]
 Columns = Annotated[str, typer.Option(metavar="C,..", help="Columns of the table, parted by commas.")]
-Connectivity = Annotated[int, typer.Option(help="Neighbours of a voxel: 6 faces, 18 and edges, 26 and corners.")]
+Connectivity = Annotated[Neighbors, typer.Option(help="Neighbours of a voxel: 6 faces, 18 and edges, 26 and corners.")]
 
 
 @app.callback()
@@ -143,7 +153,13 @@ def sessions(
     """Read operant (MED-PC) files: one row per session, one row per event, and a ledger of faults."""
     from cuecircuit.pipeline.sessions import write_sessions
 
-    print(write_sessions(files, out, programs=programs, strict=strict))
+    done = write_sessions(files, out, programs=programs, strict=strict)
+    for fault in done.faults:
+        print(f"cuecircuit: {fault.file}:{fault.line}: {fault.subject}: {fault.what} ({fault.done})", file=sys.stderr)
+    print(
+        f"{out}: {done.n_sessions} sessions of {done.n_subjects} subjects with {done.n_events} events "
+        f"from {done.n_files} files; {len(done.faults)} faults"
+    )
 
 
 @app.command()
@@ -168,9 +184,9 @@ def anova(
         covariates=_names(covariate),
         average=average,
     )
-    for line in tests.attrs["excluded"]:
+    for line in tests.excluded:
         print("cuecircuit:", line, file=sys.stderr)
-    _print_table(tests)
+    _print_table(tests.table)
 
 
 @app.command()
@@ -185,18 +201,24 @@ def group(
     inference: Annotated[str | None, typer.Option(help="simulation: cluster threshold from null fields.")] = None,
     cluster_p: Annotated[float, typer.Option(help="Voxel p that forms clusters.")] = 0.01,
     alpha: Annotated[float, typer.Option(help="Corrected p of a cluster.")] = 0.05,
-    connectivity: Connectivity = 6,
+    connectivity: Connectivity = Neighbors.faces,
     iterations: Annotated[int, typer.Option(help="Simulated null fields.")] = 10_000,
     seed: Seed = 0,
     n_jobs: Jobs = 2,
 ) -> None:
     """Test every effect of a mixed design in every voxel; MAPS has one row per subject and cell, column `map`."""
-    from cuecircuit.pipeline.group import GroupCorrection, group_command
+    from cuecircuit.group.correction import CorrectionSettings
+    from cuecircuit.pipeline.group import group_command
 
     if inference not in (None, "simulation"):
         raise typer.BadParameter(f"'{inference}' is not offered; expected simulation", param_hint="--inference")
-    correction = GroupCorrection(
-        voxel_p=cluster_p, alpha=alpha, connectivity=connectivity, iterations=iterations, seed=seed, n_jobs=n_jobs
+    correction = CorrectionSettings(
+        voxel_p=cluster_p,
+        alpha=alpha,
+        connectivity=CONNECTIVITY[connectivity.value],
+        iterations=iterations,
+        seed=seed,
+        n_jobs=n_jobs,
     )
     group_command(
         maps,
@@ -227,7 +249,7 @@ def clustsim(
     iterations: Annotated[int, typer.Option(help="Simulated null fields.")] = 10_000,
     pthr: Annotated[list[float] | None, typer.Option(help="Voxel p (repeat).")] = None,
     athr: Annotated[list[float] | None, typer.Option(help="Corrected p (repeat).")] = None,
-    connectivity: Connectivity = 6,
+    connectivity: Connectivity = Neighbors.faces,
     sided: Sided = Sided.two,
     seed: Seed = 0,
     n_jobs: Jobs = 2,
@@ -245,7 +267,7 @@ def clustsim(
             iterations=iterations,
             pthr=tuple(pthr or (0.01, 0.005, 0.001)),
             athr=tuple(athr or (0.1, 0.05, 0.01)),
-            connectivity=connectivity,
+            connectivity=CONNECTIVITY[connectivity.value],
             sided=sided.value,
             seed=seed,
             n_jobs=n_jobs,

@@ -99,10 +99,10 @@ def test_a_subject_that_lacks_a_pairing_is_left_out_by_name():
 
     test = run(frame)
 
-    assert test.left_out == ("subject S05 has no infusions_pairing for conditioning saline 2; left out",)
+    assert test.left_out == ("S05: left out, no infusions_pairing in saline 2",)
     assert test.anova["df2"].tolist() == [18, 18, 18]
 
 
-def test_without_any_complete_subject_every_gap_is_named():
-    with pytest.raises(DesignError, match="subject S00 has no infusions_pairing for conditioning saline 5"):
+def test_a_pairing_that_nobody_has_is_named():
+    with pytest.raises(DesignError, match="phase 'conditioning saline': nobody has session 5 of the 5 planned"):
         run(table(7), sessions=5)

@@ -56,7 +56,7 @@ def test_the_oxycodone_cohort_gives_the_numbers_of_another_program(real_data: Pa
     assert rows["p_gg"]["sex:session"] == pytest.approx(0.035, abs=5e-4)
     assert len(test.left_out) == 7
     # there the session means weigh every rat alike (F = 8.339); here each sex alike (type III, as in afex and Prism)
-    left_out = [line.split()[1] for line in test.left_out]
+    left_out = [line.split(":")[0] for line in test.left_out]
     cells = rats[~rats["subject"].isin(left_out) & (rats["session"] <= 14)].pivot(
         index="subject", columns="session", values="infusions"
     )
@@ -144,8 +144,8 @@ def test_subjects_that_lack_a_session_or_a_value_are_left_out_by_name():
     test = escalation_test(frame, phase="esc", sessions=5)
 
     assert test.left_out == (
-        "subject S00 has no infusions for esc 3; left out",
-        "subject S20 has no infusions for esc 5; left out",
+        "S00: left out, no row for 3",
+        "S20: left out, no infusions in 5",
     )
     assert test.anova["df2"].tolist() == [17, 68, 68]
 
@@ -159,7 +159,7 @@ def test_sessions_after_the_planned_ones_enter_no_test():
 
 
 def test_a_phase_without_sessions_is_refused():
-    with pytest.raises(DesignError, match="no session of other 1 with a value of infusions"):
+    with pytest.raises(DesignError, match="phase 'other': nobody has session 1, 2, 3, 4, 5 of the 5 planned"):
         escalation_test(counts(9, groups=GROUPS), phase="other", sessions=5)
 
 

@@ -1,26 +1,30 @@
 """A long table to a mixed ANOVA: the design is read from its columns, the statistics are those of `stats.strata`."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
 
-from cuecircuit.arrays import Array, Float, Int
-from cuecircuit.errors import DesignError
-from cuecircuit.stats.coding import conditions
+from cuecircuit.arrays import Array, Float
+from cuecircuit.records.cells import Exclusion, complete_cells, numeric
 from cuecircuit.stats.strata import StrataAnova, TermTest, strata_anova
 from cuecircuit.stats.strata_design import MixedDesign
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class TableAnova:
-    """`table` has one row per term; `result` is what it was printed from; `cells` is subject × condition."""
+    """`table` has one row per test; `result` is what it was printed from; `cells` the measure, subject × condition.
+
+    Columns of `table`: term df1 df2 F p eps_gg p_gg eps_hf p_hf pes ges stratum. A covariate within subjects has a row
+    in each stratum; it counts as observed in the generalized η².
+    """
 
     table: pd.DataFrame
     result: StrataAnova
+    design: MixedDesign
     cells: Float[Array, "subject condition"]
-    subjects: tuple[str, ...]
+    excluded: tuple[Exclusion, ...]
 
 
 def mixed_anova(
@@ -35,119 +39,44 @@ def mixed_anova(
     """Test every term of the design that the columns of a long table make.
 
     Args:
-        table: one row per subject and cell.
+        table: one row per subject and cell; subjects who lack a cell are left out and named in the result.
         dv: column of the measure.
         subject: column of the subject.
-        between: columns of factors that are constant within a subject.
-        within: columns of factors that every subject has all levels of.
-        covariates: columns of numbers, constant within a subject or not.
-
-    Returns:
-        a table with the columns term df1 df2 F p eps_gg p_gg eps_hf p_hf pes ges (ges: covariates count as observed).
+        between: columns of factors between subjects.
+        within: columns of factors within subjects.
+        covariates: columns of numbers, per subject or per cell.
 
     Raises:
-        DesignError: a missing column, value or cell, a cell that stands twice, a between factor that varies within a
-            subject, or a fault of `strata_model`.
+        DataError: the table is at fault (see `records.cells`).
+        DesignError: the design cannot carry the tests (see `stats.strata_design`).
     """
-    columns = _columns(table, [dv, subject, *between, *within, *covariates], numbers=[dv, *covariates])
-    subjects = tuple(dict.fromkeys(columns[subject]))
-    levels = {name: tuple(dict.fromkeys(columns[name])) for name in within}
-    at = _rows_of_cells(columns, subject=subject, levels=levels)
-    values = {name: np.array(columns[name], dtype=np.float64)[at] for name in (dv, *covariates)}
-    design = MixedDesign(
-        subjects=subjects,
-        between={name: _level_of_each(columns, name, subject=subject) for name in between},
-        within=levels,
-        covariates={name: _without_repeats(values[name]) for name in covariates},
+    cells = complete_cells(
+        table, subject=subject, between=between, within=within, covariates=covariates, measured=(dv,)
     )
-    result = strata_anova(values[dv][:, :, None], design)
-    tests = [term for term in result.terms if term.name != "(Intercept)"]
-    names = [term.name for term in tests]
-    rows = [_row(term, result, covariates, unique=names.count(term.name) == 1) for term in tests]
-    return TableAnova(table=pd.DataFrame(rows), result=result, cells=values[dv], subjects=subjects)
+    values = numeric(table, dv)[cells.rows]
+    result = strata_anova(values[:, :, None], cells.design)
+    rows = [_row(test, result, covariates) for test in result.terms if test.name != "(Intercept)"]
+    return TableAnova(
+        table=pd.DataFrame(rows), result=result, design=cells.design, cells=values, excluded=cells.excluded
+    )
 
 
-def _row(term: TermTest, result: StrataAnova, covariates: Sequence[str], *, unique: bool) -> dict[str, object]:
+def _row(test: TermTest, result: StrataAnova, covariates: Sequence[str]) -> dict[str, object]:
     return {
-        "term": term.name if unique else f"{term.name} [{term.stratum}]",
-        "df1": term.df1,
-        "df2": term.df2,
-        "F": float(term.f[0]),
-        "p": float(term.p[0]),
-        "eps_gg": _first(term.eps_gg),
-        "p_gg": _first(None if term.log_p_gg is None else np.exp(term.log_p_gg)),
-        "eps_hf": _first(term.eps_hf),
-        "p_hf": _first(None if term.log_p_hf is None else np.exp(term.log_p_hf)),
-        "pes": float(term.partial_eta2[0]),
-        "ges": float(result.generalized_eta2(term, observed=tuple(covariates))[0]),
+        "term": test.name,
+        "df1": test.df1,
+        "df2": test.df2,
+        "F": test.f[0],
+        "p": test.p[0],
+        "eps_gg": _only(test.eps_gg),
+        "p_gg": np.exp(_only(test.log_p_gg)),
+        "eps_hf": _only(test.eps_hf),
+        "p_hf": np.exp(_only(test.log_p_hf)),
+        "pes": test.partial_eta2[0],
+        "ges": result.generalized_eta2(test, observed=covariates)[0],
+        "stratum": test.stratum,
     }
 
 
-def _first(values: Float[Array, "response"] | None) -> float:
+def _only(values: Float[Array, "1"] | None) -> float:
     return np.nan if values is None else float(values[0])
-
-
-def _columns(table: pd.DataFrame, names: Sequence[str], *, numbers: Sequence[str]) -> dict[str, list[str]]:
-    """The columns as text; refuse what is missing, empty, or no number where one is needed."""
-    faults = [
-        f"column {name!r} is not in the table; it has {', '.join(map(str, table.columns))}"
-        for name in names
-        if name not in table.columns
-    ]
-    if table.empty:
-        faults.append("the table has no rows")
-    if faults:
-        raise DesignError(faults)
-    for name in names:
-        empty = int(np.sum(pd.isna(table[name].to_numpy())))
-        if empty:
-            faults.append(f"column {name!r}: {empty} of {len(table)} rows have no value; complete or leave them out")
-        elif name in numbers and not pd.api.types.is_numeric_dtype(table[name].dtype):
-            faults.append(f"column {name!r} holds text ({table[name].iloc[0]!r}); expected numbers")
-    if faults:
-        raise DesignError(faults)
-    # text of a float64 is exact: it is read back as the same number
-    return {name: [str(value) for value in table[name].tolist()] for name in names}
-
-
-def _rows_of_cells(
-    columns: Mapping[str, Sequence[str]], *, subject: str, levels: Mapping[str, tuple[str, ...]]
-) -> Int[Array, "subject condition"]:
-    """The row of the table that holds each subject's cell."""
-    rows: dict[tuple[str, ...], list[int]] = {}
-    for k, key in enumerate(zip(*(columns[name] for name in (subject, *levels)), strict=True)):
-        rows.setdefault(key, []).append(k)
-    subjects, cells = dict.fromkeys(columns[subject]), conditions(levels)
-    faults: list[str] = []
-    for who in subjects:
-        for cell in cells:
-            found = len(rows.get((who, *cell), []))
-            if found != 1:
-                where = " ".join(f"{name}={level}" for name, level in zip(levels, cell, strict=True))
-                faults.append(
-                    f"subject {who}: {found} rows{' for ' + where if where else ''}, expected 1; "
-                    "average repetitions, and leave out subjects with a missing cell"
-                )
-    if faults:
-        raise DesignError(faults)
-    return np.array([[rows[(who, *cell)][0] for cell in cells] for who in subjects])
-
-
-def _level_of_each(columns: Mapping[str, Sequence[str]], name: str, *, subject: str) -> tuple[str, ...]:
-    """The level of a between factor for each subject."""
-    levels: dict[str, list[str]] = {}
-    for who, level in dict.fromkeys(zip(columns[subject], columns[name], strict=True)):
-        levels.setdefault(who, []).append(level)
-    faults = [
-        f"subject {who}: {name} is {' and '.join(found)}; a factor between subjects has one level for each"
-        for who, found in levels.items()
-        if len(found) > 1
-    ]
-    if faults:
-        raise DesignError(faults)
-    return tuple(found[0] for found in levels.values())
-
-
-def _without_repeats(values: Float[Array, "subject condition"]) -> Float[Array, "subject *condition"]:
-    """A covariate that is constant within every subject, once per subject."""
-    return values[:, 0] if bool((values == values[:, :1]).all()) else values

@@ -3,10 +3,12 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+import numpy as np
 import pandas as pd
 
-from cuecircuit.behavior.anova import mixed_anova
-from cuecircuit.behavior.escalation import complete_cells
+from cuecircuit.behavior.anova import TableAnova, mixed_anova
+from cuecircuit.behavior.escalation import planned_sessions
+from cuecircuit.stats.posthoc import groups_of
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -42,24 +44,34 @@ def conditioning_test(
         between: column of the group.
 
     Raises:
-        DesignError: no subject has every pairing, or a fault of `mixed_anova`.
+        DesignError: a pairing that nobody has, or a fault of `mixed_anova`.
     """
-    cells = [(phase, treatment, k) for treatment in treatments for k in range(1, sessions + 1)]
-    complete, left_out = complete_cells(table, ["phase", "treatment", "session"], cells, dv=dv)
-    rank = {cell: k for k, cell in enumerate(cells)}
-    order = [rank[cell] for cell in zip(complete["phase"], complete["treatment"], complete["session"], strict=True)]
-    # conditions are in order of first appearance: the reference treatment and the first pairing
-    complete = complete.assign(order=order).sort_values("order", kind="stable")
-    values: dict[tuple[str, str, str], list[float]] = {}
-    for row in complete.to_dict("records"):
-        values.setdefault((str(row["subject"]), str(row[between]), str(row["treatment"])), []).append(float(row[dv]))
-    means = pd.DataFrame(
-        [(*key, sum(found) / len(found)) for key, found in values.items()],
-        columns=["subject", "group", "treatment", "value"],
-    )
+    chosen = table[(table["phase"] == phase) & table["treatment"].isin(treatments) & (table["session"] <= sessions)]
+    for treatment in treatments:
+        planned_sessions(chosen[chosen["treatment"] == treatment], phase=f"{phase} {treatment}", sessions=sessions)
+    order = chosen["treatment"].map({treatment: rank for rank, treatment in enumerate(treatments)})
+    pairings = chosen.assign(order=order, pairing=chosen["session"]).sort_values(["order", "pairing"], kind="stable")
+    within = ["treatment", "pairing"] if sessions > 1 else ["treatment"]
+    each = mixed_anova(pairings, dv=dv, between=[between], within=within)
+    means = _means(each)
     anova = mixed_anova(means, dv="value", between=["group"], within=["treatment"])
-    each = complete.rename(columns={"session": "pairing", between: "group"})
-    pairings = mixed_anova(each, dv=dv, between=["group"], within=["treatment", "pairing"]) if sessions > 1 else None
     return ConditioningTest(
-        anova=anova.table, pairings=None if pairings is None else pairings.table, means=means, left_out=left_out
+        anova=anova.table,
+        pairings=each.table if sessions > 1 else None,
+        means=means,
+        left_out=tuple(map(str, each.excluded)),
+    )
+
+
+def _means(each: TableAnova) -> pd.DataFrame:
+    subjects, treatments = each.design.subjects, each.design.within["treatment"]
+    # the pairings of a treatment change fastest in the order of conditions
+    values = each.cells.reshape(len(subjects), len(treatments), -1).mean(axis=2)
+    return pd.DataFrame(
+        {
+            "subject": np.repeat(list(subjects), len(treatments)),
+            "group": np.repeat(list(groups_of(each.design)), len(treatments)),
+            "treatment": list(treatments) * len(subjects),
+            "value": values.ravel(),
+        }
     )

@@ -15,6 +15,7 @@ simulated here: threshold it at the p of F and compare with rule "1" only as an 
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from joblib import Parallel, delayed
@@ -116,8 +117,7 @@ def size_thresholds(null: ClusterNull, athr: Sequence[float] = ALPHA) -> SizeThr
         DataError: α is not between 0 and 1, or too small for this number of fields.
     """
     fields = null.maxima.shape[1]
-    if faults := [fault for alpha in athr if (fault := _alpha_fault(alpha, fields))]:
-        raise DataError(faults)
+    check_alpha(athr, fields)
     alpha = np.array(athr, dtype=np.float64)
     error = np.sqrt(alpha * (1 - alpha) / fields)
     sizes, above, below = (
@@ -133,6 +133,23 @@ def size_thresholds(null: ClusterNull, athr: Sequence[float] = ALPHA) -> SizeThr
         athr=tuple(athr),
         rule=null.rule,
     )
+
+
+def check_alpha(athr: Sequence[float], fields: int) -> None:
+    """Refuse an α that this number of fields cannot resolve.
+
+    Raises:
+        DataError: every such α, and how many fields it takes.
+    """
+    faults = [] if len(athr) else ["no α: expected at least one, such as 0.05"]
+    for alpha in athr:
+        if not 0 < alpha < 1:
+            faults.append(f"α = {alpha:g}: expected a probability between 0 and 1, such as 0.05")
+        elif alpha * fields < _FEWEST_ABOVE:
+            needed = int(np.ceil(round(_FEWEST_ABOVE / alpha, 6)))
+            faults.append(f"α = {alpha:g} cannot be told from {fields} fields: run {needed} or more, or raise α")
+    if faults:
+        raise DataError(faults)
 
 
 def cluster_p(null: ClusterNull, pthr: float, sizes: Int[Array, "cluster"]) -> Float[Array, "cluster"]:
@@ -151,7 +168,7 @@ def cluster_p(null: ClusterNull, pthr: float, sizes: Int[Array, "cluster"]) -> F
 def _in_parallel(field: NullField, sweeps: list[Sweep], iterations: int, seed: int, n_jobs: int) -> Iterator[Array]:
     pairs = (iterations + 1) // 2
     tasks = (range(first, min(first + _PAIRS_PER_TASK, pairs)) for first in range(0, pairs, _PAIRS_PER_TASK))
-    workers = Parallel(n_jobs=n_jobs, prefer="threads", return_as="generator")
+    workers: Any = Parallel(n_jobs=n_jobs, prefer="threads", return_as="generator")
     yield from workers(delayed(_largest)(field, sweeps, task, seed) for task in tasks)
 
 
@@ -188,12 +205,3 @@ def _check(pthr: Sequence[float], iterations: int) -> None:
             faults.append(f"voxel-wise p = {p:g}: expected a p above 0 and at most 0.5, such as 0.001")
     if faults:
         raise DataError(faults)
-
-
-def _alpha_fault(alpha: float, fields: int) -> str | None:
-    if not 0 < alpha < 1:
-        return f"α = {alpha:g}: expected a probability between 0 and 1, such as 0.05"
-    if alpha * fields < _FEWEST_ABOVE:
-        needed = int(np.ceil(round(_FEWEST_ABOVE / alpha, 6)))
-        return f"α = {alpha:g} cannot be told from {fields} fields: run {needed} iterations or more, or take a larger α"
-    return None

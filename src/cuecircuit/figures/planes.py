@@ -4,6 +4,7 @@ Planes are arrays [plane, z, x] in mm steps: row 0 is the lowest z, column 0 the
 """
 
 from dataclasses import dataclass
+from typing import Literal
 
 import numpy as np
 from scipy import ndimage
@@ -59,7 +60,9 @@ def frame(mask: Bool[Array, "x y z"], grid: Grid, y: Float[Array, "plane"], *, p
     return Planes(x=x, y=y, z=low[2] + pixel_mm * (np.arange(rows) + 0.5))
 
 
-def cut(volume: Float[Array, "i j k"], grid: Grid, planes: Planes, *, order: int) -> Float[Array, "plane z x"]:
+def cut(
+    volume: Float[Array, "i j k"], grid: Grid, planes: Planes, *, order: Literal[0, 1, 3]
+) -> Float[Array, "plane z x"]:
     """Sample a volume on the planes by a spline of `order` (0 nearest, 1 linear, 3 cubic).
 
     Cubic splines swing past sharp edges, so values are held within those of the volume; outside the volume is 0.

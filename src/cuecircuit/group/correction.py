@@ -56,7 +56,7 @@ class ClusterNulls:
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class CorrectedTerm:
-    """The clusters of one term, the corrected p of each, and the map of it (1 outside clusters, NaN where not fitted)."""
+    """The clusters of one term, the corrected p of each, and the map of it (1 outside, NaN not fitted)."""
 
     clusters: Clusters
     p: Float[Array, "cluster"]

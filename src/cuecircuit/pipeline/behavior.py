@@ -33,6 +33,7 @@ ANOVA_COLUMNS: Mapping[str, ColumnNote] = {
     "p_hf": "with Huynh-Feldt epsilon",
     "pes": "partial eta squared",
     "ges": "generalized eta squared",
+    "stratum": "error stratum of the test",
 }
 POSTHOC_COLUMNS: Mapping[str, ColumnNote] = {
     "group": "group",

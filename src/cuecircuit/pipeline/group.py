@@ -17,7 +17,6 @@ from cuecircuit.group.correction import (
     on_grid,
     simulate_nulls,
 )
-from cuecircuit.group.table import CellTable, complete_cells
 from cuecircuit.io.atomic import replacing
 from cuecircuit.io.derivatives import bids_label, map_name, write_description
 from cuecircuit.io.maps import read_maps
@@ -27,6 +26,7 @@ from cuecircuit.pipeline.firstlevel import cells_table
 from cuecircuit.pipeline.job import Job
 from cuecircuit.pipeline.progress import say, steps
 from cuecircuit.pipeline.store import Stage
+from cuecircuit.records.cells import CellTable, complete_cells
 from cuecircuit.records.grid import Grid
 from cuecircuit.stats.strata import StrataAnova, TermTest, strata_anova
 

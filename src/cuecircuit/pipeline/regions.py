@@ -9,7 +9,6 @@ import pandas as pd
 
 from cuecircuit.arrays import Array, Float
 from cuecircuit.errors import DataError
-from cuecircuit.group.table import complete_cells
 from cuecircuit.io.derivatives import map_name
 from cuecircuit.io.maps import read_maps
 from cuecircuit.io.nifti import read_atlas, read_mask, read_volume
@@ -18,6 +17,7 @@ from cuecircuit.pipeline.firstlevel import cells_table
 from cuecircuit.pipeline.job import Job, StudyFiles
 from cuecircuit.pipeline.store import Stage
 from cuecircuit.records.atlas import Atlas
+from cuecircuit.records.cells import complete_cells
 from cuecircuit.regions.brain_behavior import brain_behavior
 from cuecircuit.regions.means import RegionMeans, region_means
 from cuecircuit.regions.overlap import overlaps

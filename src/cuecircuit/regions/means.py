@@ -34,7 +34,7 @@ def region_means(
         regions: labels to average, in the order wanted.
         within: count only these voxels, such as those of a cluster.
     """
-    member = np.equal(labels[:, None], regions[None, :])
+    member = np.equal.outer(labels, regions)
     finite = np.isfinite(y).all(axis=(0, 1))
     chosen = member & finite[:, None] if within is None else member & (finite & within)[:, None]
     voxels = chosen.sum(axis=0)

@@ -165,13 +165,15 @@ def compare(
     else:
         covariance, df = _pooled_error(y, design, member, contrasts, error)
     se = np.sqrt(np.diag(covariance))
-    t = estimate / se
+    # a difference that is the same in every subject has no error of its own, and no test
+    t = np.divide(estimate, se, out=np.full_like(se, np.nan), where=se > 0)
     p = np.exp(log_p_t(t, df))
     adjusted, critical = np.empty_like(p), np.empty_like(p)
     families = np.array([each.family for each in contrasts])
     for family in dict.fromkeys(families):
         here = np.flatnonzero(families == family)
-        correlation = covariance[np.ix_(here, here)] / np.outer(se[here], se[here])
+        length = np.where(se[here] > 0, se[here], 1.0)
+        correlation = covariance[np.ix_(here, here)] / np.outer(length, length)
         adjusted[here], critical[here] = _adjusted(t[here], p[here], df[here], correlation, adjustment, confidence)
     return Comparisons(
         names=tuple(each.name for each in contrasts),
@@ -241,7 +243,7 @@ def _adjusted(
     """Adjusted p and the critical |t| of simultaneous intervals for one family."""
     m, alpha = len(t), 1 - confidence
     if method in ("none", "bonferroni", "holm"):
-        return adjust_p(p, method), stats.t.isf(alpha / 2 / (1 if method == "none" else m), df)
+        return adjust_p(p, method), np.asarray(stats.t.isf(alpha / 2 / (1 if method == "none" else m), df))
     if np.ptp(df) > 1e-6 * df[0]:
         raise DesignError(f"comparisons: {method} needs one df per family, found {df.min():g} to {df.max():g}")
     tail = (

@@ -3,7 +3,7 @@ import pandas as pd
 import pytest
 
 from cuecircuit.errors import DataError
-from cuecircuit.group.table import averaged, complete_cells, numeric
+from cuecircuit.records.cells import averaged, complete_cells, numeric
 
 
 def table(**columns) -> pd.DataFrame:
