@@ -10,7 +10,7 @@ demo: $(VENV)/run.done
 	$(BIN)/cuecircuit demo demo
 
 test: $(VENV)/dev.done
-	$(BIN)/python -m pytest -n auto tests
+	$(BIN)/python -m pytest -n auto --dist loadgroup tests
 
 check: $(VENV)/dev.done
 	$(BIN)/ruff check .

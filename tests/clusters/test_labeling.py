@@ -107,7 +107,7 @@ def test_more_neighbors_only_join_clusters(statistic, sided, threshold):
         assert np.unique(more[few == label]).size == 1
 
 
-@given(statistic=maps, connectivity=st.sampled_from([6, 18, 26]), threshold=st.floats(0.1, 3))
+@given(statistic=maps, connectivity=st.sampled_from([6, 18, 26]), threshold=st.floats(0.5, 3))
 def test_an_f_of_one_degree_of_freedom_has_the_two_sided_clusters_of_t(statistic, connectivity, threshold):
     mask = np.ones(statistic.shape, bool)
     rule = ClusterRule(connectivity=connectivity, sided="2")

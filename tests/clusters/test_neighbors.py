@@ -4,7 +4,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
-from cuecircuit.clusters.neighbors import ClusterRule, bounding_box, neighbor_table, offsets
+from cuecircuit.clusters.neighbors import ClusterRule, bounding_box, cluster_rule, neighbor_table, offsets
 from cuecircuit.errors import DataError
 
 masks = arrays(bool, st.tuples(*[st.integers(1, 5)] * 3), elements=st.booleans()).filter(np.any)
@@ -44,6 +44,10 @@ def test_an_empty_mask_is_refused():
 
 def test_a_rule_names_everything_that_is_wrong_with_it():
     with pytest.raises(DataError) as caught:
-        ClusterRule(connectivity=8, sided="3")  # pyright: ignore[reportArgumentType]
+        cluster_rule(8, "3")
 
     assert len(caught.value.faults) == 2
+
+
+def test_a_rule_is_what_was_typed():
+    assert cluster_rule(18, "bi") == ClusterRule(connectivity=18, sided="bi")

@@ -27,27 +27,32 @@ class ClusterRule:
     value, a cluster may mix signs; "bi" its absolute value, a cluster has one sign. A test of F with one numerator
     degree of freedom is the two-sided test of t = ±√F: its clusters follow rule "2" of t (an F map does not show
     signs), which is rule "1" of F at the same voxel p.
-
-    Raises:
-        DataError: another connectivity or side.
     """
 
     connectivity: Connectivity = 6
     sided: Sided = "1"
 
-    def __post_init__(self) -> None:
-        """Refuse what is not a rule."""
-        faults = []
-        if self.connectivity not in get_args(Connectivity):
-            faults.append(f"connectivity {self.connectivity!r}: expected 6, 18 or 26 neighbors")
-        if self.sided not in get_args(Sided):
-            faults.append(f"sided {self.sided!r}: expected '1', '2' or 'bi'")
-        if faults:
-            raise DataError(faults)
-
     def strength(self, statistic: Float[Array, "*shape"]) -> Float[Array, "*shape"]:
         """Give what is compared with the threshold: the statistic or its absolute value."""
         return statistic if self.sided == "1" else np.abs(statistic)
+
+
+def cluster_rule(connectivity: int, sided: str) -> ClusterRule:
+    """Make a rule of what a user typed.
+
+    Raises:
+        DataError: another connectivity or side.
+    """
+    connectivities = {choice: choice for choice in get_args(Connectivity)}
+    sides = {choice: choice for choice in get_args(Sided)}
+    faults = []
+    if connectivity not in connectivities:
+        faults.append(f"connectivity {connectivity!r}: expected 6, 18 or 26 neighbors")
+    if sided not in sides:
+        faults.append(f"sided {sided!r}: expected '1', '2' or 'bi'")
+    if faults:
+        raise DataError(faults)
+    return ClusterRule(connectivity=connectivities[connectivity], sided=sides[sided])
 
 
 def structure(connectivity: Connectivity) -> Bool[Array, "3 3 3"]:

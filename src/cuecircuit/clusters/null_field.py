@@ -3,9 +3,9 @@
 Drawn in Fourier space on a periodic box: complex white noise × √max(FFT(ACF), 0), then one complex transform, whose
 real and imaginary parts are two independent fields (Dietrich & Newsam 1997, SIAM J Sci Comput 18:1088). The box is the
 mask's bounding box and a margin as wide as the radius where the ACF is `MARGIN_ACF`: what two voxels of the mask see of
-one another around the box is less than that. Each axis is transformed only where the next one needs it. The variance is
-1 by construction: the weights' squares sum to 1. No field is rescaled afterwards, so large-scale waves keep the
-variance they have in data.
+one another around the box is less than that. It is at least two margins wide, so that the ACF dies away within it. Each
+axis is transformed only where the next one needs it. The variance is 1 by construction: the weights' squares sum to 1.
+No field is rescaled afterwards, so large-scale waves keep the variance they have in data.
 
 The white noise is Box–Muller on 24-bit uniforms (standard normal up to 5.8 SD; every voxel sums many of them).
 """
@@ -42,7 +42,7 @@ def null_field(mask: Bool[Array, "x y z"], voxel_mm: Float[Array, "3"], acf: Aut
     """
     inside = mask[bounding_box(mask)]
     margin = np.ceil(acf.radius_mm(MARGIN_ACF) / voxel_mm).astype(int)
-    size = [fft.next_fast_len(int(n - 1 + m)) for n, m in zip(inside.shape, margin, strict=True)]
+    size = [fft.next_fast_len(int(max(n - 1, m) + m)) for n, m in zip(inside.shape, margin, strict=True)]
     # distance around the periodic box
     steps = (np.minimum(np.arange(n), n - np.arange(n)) * edge for n, edge in zip(size, voxel_mm, strict=True))
     x, y, z = np.ix_(*steps)

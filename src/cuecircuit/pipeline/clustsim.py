@@ -7,7 +7,7 @@ import pandas as pd
 
 from cuecircuit.clusters.autocorrelation import Autocorrelation, gaussian_autocorrelation
 from cuecircuit.clusters.clustsim import ALPHA, VOXEL_P, check_alpha, simulate_cluster_sizes, size_thresholds
-from cuecircuit.clusters.neighbors import ClusterRule, Connectivity, Sided
+from cuecircuit.clusters.neighbors import cluster_rule
 from cuecircuit.errors import DataError
 from cuecircuit.io.nifti import read_mask
 from cuecircuit.pipeline.progress import steps
@@ -21,8 +21,8 @@ def clustsim_table(
     iterations: int = 10_000,
     pthr: Sequence[float] = VOXEL_P,
     athr: Sequence[float] = ALPHA,
-    connectivity: Connectivity = 6,
-    sided: Sided = "1",
+    connectivity: int = 6,
+    sided: str = "1",
     seed: int = 0,
     n_jobs: int = 1,
 ) -> pd.DataFrame:
@@ -38,7 +38,7 @@ def clustsim_table(
     if (acf is None) == (fwhm_mm is None):
         raise DataError("smoothness: expected either the three ACF numbers or one FWHM; see `cuecircuit smoothness`")
     noise = Autocorrelation(a=acf[0], b_mm=acf[1], c_mm=acf[2]) if acf else gaussian_autocorrelation(fwhm_mm or 0.0)
-    rule = ClusterRule(connectivity=connectivity, sided=sided)
+    rule = cluster_rule(connectivity, sided)
     check_alpha(athr, iterations)
     mask, grid = read_mask(mask_path)
     with steps("null fields", iterations) as advance:

@@ -24,6 +24,7 @@ from cuecircuit.io.tables import read_table, write_table
 from cuecircuit.pipeline.job import Job, StudyFiles
 from cuecircuit.pipeline.progress import say, steps
 from cuecircuit.pipeline.store import Stage
+from cuecircuit.pipeline.threads import one_blas_thread
 from cuecircuit.records.scan import Block, Series
 from cuecircuit.study.study import Study
 
@@ -31,6 +32,7 @@ CELL_COLUMNS = {
     "subject": "participant label",
     "respiration": {"Description": "mean respiration rate over the cell's blocks", "Units": "breaths/min"},
     "map": "map of the cell, relative to the output folder",
+    "map_unsmoothed": "the same without smoothing, for region means",
 }
 BLOCK_COLUMNS = {
     "run": "scan",
@@ -114,7 +116,8 @@ def cells_table(job: Job) -> pd.DataFrame:
 
 def _attempt(job: Job, stage: Stage) -> tuple[str, ...]:
     try:
-        job.store.run(stage)
+        with one_blas_thread():  # a worker process starts with its own number of threads
+            job.store.run(stage)
     except CuecircuitError as error:
         return error.faults
     return ()
@@ -139,7 +142,8 @@ def _stage(job: Job, subject: str, scans: tuple[ScanFiles, ...]) -> Stage:
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class _ScanResult:
-    responses: BlockResponses
+    smoothed: BlockResponses
+    unsmoothed: BlockResponses
     blocks: tuple[Block, ...]
     breaths_per_min: Float[Array, "block"]
     breaths_valid: Float[Array, "block"]
@@ -153,19 +157,25 @@ def _make(job: Job, subject: str, scans: tuple[ScanFiles, ...], folder: Path) ->
     blocks = pd.DataFrame(
         row for scan, result in zip(scans, results, strict=True) for row in _rows(study, scan, result)
     )
-    percent = np.concatenate([result.responses.percent for result in results])
+    percent = {
+        "map": np.concatenate([result.smoothed.percent for result in results]),
+        "map_unsmoothed": np.concatenate([result.unsmoothed.percent for result in results]),
+    }
     cells = []
     for cue, level in product(study.cues.levels, study.response.blocks):
         chosen = (blocks["cue"] == cue) & (blocks["level"] == level)
         if not chosen.any():
             raise DataError(f"sub-{subject}: no block of cue {cue} in level {level}; the cell would be empty")
-        name = f"func/{map_name(f'{cue}:{level}', 'effect', prefix=f'{stem}_')}"
-        volume = np.zeros(grid.shape, np.float32)
-        volume[mask] = percent[chosen.to_numpy()].mean(axis=0)
-        write_volume(folder / name, volume, grid)
-        cell = {study.cues.factor: cue, study.response.block_factor: level}
         rate = float(blocks.loc[chosen, "respiration"].mean())
-        cells.append({"subject": subject, **cell, "respiration": rate, "map": f"sub-{subject}/{name}"})
+        cell = {"subject": subject, study.cues.factor: cue, study.response.block_factor: level, "respiration": rate}
+        for kind, values in percent.items():
+            prefix = f"{stem}_desc-unsmoothed_" if kind == "map_unsmoothed" else f"{stem}_"
+            name = f"func/{map_name(f'{cue}:{level}', 'effect', prefix=prefix)}"
+            volume = np.zeros(grid.shape, np.float32)
+            volume[mask] = values[chosen.to_numpy()].mean(axis=0)
+            write_volume(folder / name, volume, grid)
+            cell[kind] = f"sub-{subject}/{name}"
+        cells.append(cell)
     notes = {study.cues.factor: "meaning of the cue", study.response.block_factor: "blocks averaged", **CELL_COLUMNS}
     write_table(folder / "func" / f"{stem}_cells.tsv", pd.DataFrame(cells), notes)
     write_table(folder / "func" / f"{stem}_blocks.tsv", blocks, BLOCK_COLUMNS)
@@ -192,23 +202,26 @@ def _one_scan(job: Job, scan: ScanFiles) -> _ScanResult:
     found = read_blocks(scan.events, scan_s=series.tr_s * series.data.shape[3])
     blocks = tuple(sorted(found, key=lambda block: block.onset_s))
     motion = read_motion(scan.confounds) if scan.confounds else None
-    responses = block_responses(
+    respond = partial(
+        block_responses,
         series,
         blocks,
         mask=mask,
         white_matter=tissues[0],
         ventricles=tissues[1],
         motion=motion,
-        nuisance=study.nuisance,
         response=study.response,
     )
+    smoothed = respond(nuisance=study.nuisance)
+    unsmoothed = respond(nuisance=study.nuisance.model_copy(update={"smoothing_fwhm_mm": 0.0}))
     rates = _respiration(job, scan, blocks)
     return _ScanResult(
-        responses=responses,
+        smoothed=smoothed,
+        unsmoothed=unsmoothed,
         blocks=blocks,
         breaths_per_min=rates[0],
         breaths_valid=rates[1],
-        quality=_quality(scan, series, mask, motion, responses),
+        quality=_quality(scan, series, mask, motion, smoothed),
     )
 
 

@@ -26,6 +26,7 @@ from cuecircuit.pipeline.firstlevel import cells_table
 from cuecircuit.pipeline.job import Job
 from cuecircuit.pipeline.progress import say, steps
 from cuecircuit.pipeline.store import Stage
+from cuecircuit.pipeline.threads import one_blas_thread
 from cuecircuit.records.cells import CellTable, complete_cells
 from cuecircuit.records.grid import Grid
 from cuecircuit.stats.strata import StrataAnova, TermTest, strata_anova
@@ -86,7 +87,7 @@ def group_command(
     """
     frame = read_table(table, text=(subject, "map"))
     design = {"subject": subject, "between": between, "within": within, "covariates": covariates}
-    with replacing(out, folder=True) as new:
+    with replacing(out, folder=True) as new, one_blas_thread():
         write_group(new, frame, table.parent, mask, design=design, correction=correction)
         write_description(new, "Mixed-design tests of maps")
 

@@ -78,7 +78,7 @@ def regions_stage(job: Job) -> Stage:
         job.out / "group" / map_name(study.group.effect, "pfwe"),
         job.out / "group" / "clusters.tsv",
         job.out / "behavior" / "conditioning.tsv",
-        *(job.out / name for name in cells["map"]),
+        *(job.out / name for name in cells[_map_column(study)]),
         *space,
     ]
     settings = {
@@ -92,6 +92,10 @@ def regions_stage(job: Job) -> Stage:
     )
 
 
+def _map_column(study: Study) -> str:
+    return "map" if study.regions.smoothed else "map_unsmoothed"
+
+
 def _make(job: Job, cells: pd.DataFrame, folder: Path) -> None:
     study = job.study
     atlas, (mask, grid) = read_space_atlas(job.files), read_mask(job.path(study.space.mask))
@@ -101,7 +105,7 @@ def _make(job: Job, cells: pd.DataFrame, folder: Path) -> None:
         between=(study.subjects.group,),
         within=(study.cues.factor, study.response.block_factor),
     )
-    names = cells["map"].to_numpy()[layout.rows]
+    names = cells[_map_column(study)].to_numpy()[layout.rows]
     y = read_maps([str(name) for name in names.ravel()], job.out, mask, grid).reshape(*names.shape, -1)
     # mean over block levels, which change fastest in the order of conditions
     by_cue = y.reshape(len(y), len(study.cues.levels), -1, y.shape[2]).mean(axis=2)

@@ -16,6 +16,7 @@ from cuecircuit.pipeline.provenance import write_crate
 from cuecircuit.pipeline.regions import regions_stage
 from cuecircuit.pipeline.report import report_stage
 from cuecircuit.pipeline.store import Stage, Store
+from cuecircuit.pipeline.threads import one_blas_thread
 
 
 def run_study(study: Path, out: Path, *, stages: Sequence[str] = (), n_jobs: int = 1) -> Path:
@@ -36,7 +37,7 @@ def run_study(study: Path, out: Path, *, stages: Sequence[str] = (), n_jobs: int
     say("check")
     check_files(files)
     job = Job(files=files, store=Store(out), n_jobs=n_jobs)
-    with job.store.alone():
+    with job.store.alone(), one_blas_thread():
         write_description(out, files.study.about.title)
         with replacing(out / "study.yaml") as new:
             new.write_bytes(study.read_bytes())

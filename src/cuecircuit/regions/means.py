@@ -34,11 +34,11 @@ def region_means(
         regions: labels to average, in the order wanted.
         within: count only these voxels, such as those of a cluster.
     """
-    member = np.equal.outer(labels, regions)
-    finite = np.isfinite(y).all(axis=(0, 1))
+    member = labels[:, None] == regions[None, :]
+    finite: Array = np.isfinite(y).all(axis=(0, 1))
     chosen = member & finite[:, None] if within is None else member & (finite & within)[:, None]
     voxels = chosen.sum(axis=0)
-    used = chosen.any(axis=1)
+    used = np.flatnonzero(chosen.any(axis=1))
     with np.errstate(invalid="ignore"):  # 0 voxels: 0/0 is the NaN that says so
         values = y[..., used].astype(np.float64) @ chosen[used].astype(np.float64) / voxels
     return RegionMeans(values=values, voxels=voxels, of=member.sum(axis=0))

@@ -176,6 +176,9 @@ class Regions(Section):
     extent: Literal["cluster", "region"] = default(
         "cluster", "paper", "the significant cluster of group.effect, cut by the atlas; `region` takes whole regions"
     )
+    smoothed: bool = default(
+        False, "assumed", "not printed; unsmoothed responses are not diluted by what lies beside a region"
+    )
     shown: tuple[str, ...] = default(
         (), "convention", "regions drawn in figure 2; the two smallest q where none is named"
     )

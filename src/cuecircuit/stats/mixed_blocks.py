@@ -1,0 +1,180 @@
+"""One rotation of the observations for all responses, after which their covariance is (block) diagonal.
+
+The covariance of the observations is σ²W(ψ), W = I + Σ_m ψ_m G_m, with one block per subject. Subjects whose random
+effects have the same Z'Z share one pattern: with Z = Q R, Q orthonormal, W of such a subject is I + R Ψ R' in the
+coordinates Q and the identity off them. Where the G_m of a pattern commute (terms of one column, complete cells),
+their common eigenvectors are the error strata: W is diagonal there, λ_k = 1 + Σ_m ψ_m d_mk. Else the pattern has one
+full block. Either way W⁻¹ = Σ_e w_e(ψ) B_e, e running over strata, over entries of full blocks, and last the rest
+(w = 1): responses need only c_e = X'B_e y and s_e = y'B_e y, designs A_e = X'B_e X, whatever the number of subjects.
+
+ψ are relative variances and covariances of each term, lower triangle column by column, for columns of Z scaled to
+unit root mean square (slopes of any unit then start alike).
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from scipy import sparse
+
+from cuecircuit.arrays import Array, Float, Int
+from cuecircuit.stats.mixed_design import MixedColumns, RandomTerm
+
+# relative size below which a number is rounding
+_ROUNDING = 1e-9
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class MixedBlocks:
+    """The rotation and the blocks of W in the rotated coordinates, called scores.
+
+    Scores stand block by block, in a block first all subjects' first coordinate, then the second, and so on; the rest
+    comes last. `sizes` are the blocks' coordinates, `counts` how many subjects (or strata's scores) share a block;
+    `generators` the G_m of the blocks below one another, row by row, from `starts` on. `columns` are the number of
+    columns of each random term, `scale` what their columns were divided by.
+    """
+
+    rotation: sparse.csr_array
+    x: Float[Array, "score column"]
+    sizes: Int[Array, "block"]
+    counts: Int[Array, "block"]
+    starts: Int[Array, "block"]
+    generators: Float[Array, "entry parameter"]
+    columns: Int[Array, "term"]
+    scale: tuple[Float[Array, "_"], ...]
+
+    @property
+    def n_elements(self) -> int:
+        """Number of matrices B_e, the rest included."""
+        return int((self.sizes * (self.sizes + 1) // 2).sum()) + 1
+
+    @property
+    def kernel(self) -> tuple[Array, Array, Array, Array]:
+        """What the loops want to know."""
+        return self.sizes, self.counts, self.starts, self.generators
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class _Block:
+    """One block: the rows of the rotation of all who share it (coordinate by coordinate) and its generators."""
+
+    rows: tuple[sparse.csr_array, ...]
+    generators: Float[Array, "coordinate coordinate parameter"]
+
+
+def mixed_blocks(design: MixedColumns, x: Float[Array, "observation column"]) -> MixedBlocks:
+    """Find the rotation of a design; `x` are the fixed columns in any basis."""
+    scale = tuple(np.sqrt(np.mean(term.z**2, axis=0)) for term in design.random)
+    scaled = [term.z / size for term, size in zip(design.random, scale, strict=True)]
+    patterns: dict[tuple, list[tuple[Array, Array]]] = {}
+    for subject in range(design.subjects.max() + 1):
+        rows = np.flatnonzero(design.subjects == subject)
+        z, key = _subject_z(rows, design.random, scaled)
+        patterns.setdefault(key, []).append((rows, z))
+    columns = np.array([z.shape[1] for z in scaled])
+    blocks: list[_Block] = []
+    rest = []
+    for key, members in patterns.items():
+        found, others = _pattern_blocks(members, key[0], columns, len(x))
+        blocks += found
+        rest += others
+    rotation = sparse.csr_array(sparse.vstack([*(rows for block in blocks for rows in block.rows), *rest]))
+    sizes = np.array([len(block.rows) for block in blocks], np.int64)
+    return MixedBlocks(
+        rotation=rotation,
+        x=rotation @ x,
+        sizes=sizes,
+        counts=np.array([block.rows[0].shape[0] for block in blocks], np.int64),
+        starts=np.cumsum([0, *sizes[:-1] ** 2]),
+        generators=np.concatenate([block.generators.reshape(len(block.rows) ** 2, -1) for block in blocks]),
+        columns=columns,
+        scale=scale,
+    )
+
+
+def _subject_z(
+    rows: Int[Array, "own"], random: Sequence[RandomTerm], scaled: Sequence[Float[Array, "observation column"]]
+) -> tuple[Float[Array, "own effect"], tuple]:
+    """Random columns of one subject, term by term and level by level, and what makes subjects alike."""
+    parts, n_levels = [], []
+    for term, z in zip(random, scaled, strict=True):
+        levels = np.unique(term.levels[rows])
+        n_levels.append(len(levels))
+        parts += [z[rows] * (term.levels[rows] == level)[:, None] for level in levels]
+    own = np.hstack(parts)
+    # rounding to 1e-9 joins subjects whose slopes differ by nothing but rounding
+    alike = np.round(own.T @ own, 9) + 0.0
+    return own, (tuple(n_levels), alike.tobytes())
+
+
+def _pattern_blocks(
+    members: list[tuple[Int[Array, "own"], Float[Array, "own effect"]]],
+    n_levels: tuple[int, ...],
+    columns: Int[Array, "term"],
+    n: int,
+) -> tuple[list[_Block], list[sparse.csr_array]]:
+    _, lengths, turned = np.linalg.svd(members[0][1], full_matrices=False)
+    rank = int((lengths > _ROUNDING * max(lengths.max(initial=0.0), 1.0)).sum())
+    lengths, turned = lengths[:rank], turned[:rank]
+    factor = lengths[:, None] * turned
+    generators = _generators(factor, n_levels, columns)
+    strata = _common_strata(generators)
+    bases, rest = [], []
+    for rows, z in members:
+        basis = z @ turned.T / lengths
+        complete = np.linalg.qr(basis, mode="complete")[0]
+        bases.append((rows, basis))
+        rest.append(_placed(complete[:, rank:].T, rows, n))
+    if strata is None:
+        coordinates = [[_placed(basis.T[a : a + 1], rows, n) for rows, basis in bases] for a in range(rank)]
+        stacked = tuple(sparse.csr_array(sparse.vstack(each)) for each in coordinates)
+        return [_Block(rows=stacked, generators=generators)], rest
+    blocks = []
+    for vectors, shares in strata:
+        own = sparse.vstack([_placed(vectors.T @ basis.T, rows, n) for rows, basis in bases])
+        blocks.append(_Block(rows=(sparse.csr_array(own),), generators=shares.reshape(1, 1, -1)))
+    return blocks, rest
+
+
+def _placed(weights: Float[Array, "score own"], rows: Int[Array, "own"], n: int) -> sparse.csr_array:
+    row, column = np.indices(weights.shape)
+    return sparse.csr_array((weights.ravel(), (row.ravel(), rows[column.ravel()])), shape=(len(weights), n))
+
+
+def _generators(
+    factor: Float[Array, "coordinate effect"], n_levels: tuple[int, ...], columns: Int[Array, "term"]
+) -> Float[Array, "coordinate coordinate parameter"]:
+    found, at = [], 0
+    for levels, k in zip(n_levels, columns, strict=True):
+        own = factor[:, at : at + levels * k].reshape(len(factor), levels, k)
+        at += levels * k
+        for b in range(k):
+            for a in range(b, k):
+                product = own[:, :, a] @ own[:, :, b].T
+                found.append(product if a == b else product + product.T)
+    return np.stack(found, axis=2)
+
+
+def _common_strata(
+    generators: Float[Array, "coordinate coordinate parameter"],
+) -> list[tuple[Float[Array, "coordinate score"], Float[Array, "parameter"]]] | None:
+    """Common eigenvectors of all G_m, joined where all eigenvalues agree; None where there are none."""
+    matrices = np.moveaxis(generators, 2, 0)
+    size = max(np.abs(matrices).max(initial=0.0), 1.0)
+    for one in matrices:
+        for other in matrices:
+            if np.abs(one @ other - other @ one).max(initial=0.0) > _ROUNDING * size**2:
+                return None
+    # a generic sum has an eigenvalue apart for every set of eigenvalues
+    weights = np.sqrt(np.arange(len(matrices)) + 2.0)
+    _, vectors = np.linalg.eigh(np.tensordot(weights, matrices, axes=1))
+    shares = np.einsum("ak,mab,bk->km", vectors, matrices, vectors)
+    # generic weights may still meet by chance: then the vectors are not yet eigenvectors of each
+    if np.abs(matrices @ vectors - vectors * shares.T[:, None, :]).max(initial=0.0) > 1e-6 * size:
+        return None
+    kinds = np.round(shares / size, 8) + 0.0
+    return [
+        (vectors[:, same], shares[same].mean(axis=0))
+        for kind in np.unique(kinds, axis=0)
+        for same in [np.all(kinds == kind, axis=1)]
+    ]

@@ -1,0 +1,268 @@
+"""The columns of a mixed model: coded fixed effects, random effects by grouping, and what is wrong with them.
+
+Fixed terms are coded sum to zero (levels in order of first appearance), a factor inside a term by indicators where
+the term without it is not in the model (R's rule). All groupings must be nested in one factor, the subject: every
+level of a grouping belongs to one subject, so that subjects are independent and the covariance has one block each.
+
+Sources: Bates, Mächler, Bolker and Walker (2015), section 2; Chambers and Hastie (1992), section 2.4, on coding.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from cuecircuit.arrays import Array, Float, Int
+from cuecircuit.errors import DesignError
+from cuecircuit.stats.coding import Factor, factor, sum_to_zero
+from cuecircuit.stats.mixed_formula import MixedFormula, RandomBar, Term, parse_formula, term_label
+from cuecircuit.stats.strata_design import ALIAS_TOLERANCE
+
+# a column of the table: text makes a factor, numbers a covariate
+Column = Sequence[str] | Sequence[float] | Float[Array, "observation"] | Int[Array, "observation"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class FixedTerm:
+    """A term of the fixed part and its columns in X; the variables are factors and covariates as in the formula."""
+
+    name: str
+    variables: Term
+    columns: Int[Array, "term_column"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class RandomTerm:
+    """Coefficients that vary together between the levels of a grouping.
+
+    `labels` name the columns of `z` (1 for the intercept), `levels` give each observation's level of the grouping.
+    """
+
+    label: str
+    grouping: tuple[str, ...]
+    labels: tuple[str, ...]
+    z: Float[Array, "observation column"]
+    levels: Int[Array, "observation"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class MixedColumns:
+    """The coded table: X with its terms, random terms, factors, covariates, the subject of each row.
+
+    `covariates` are as in the table, `centers` what was taken off them (0 where not centered).
+    """
+
+    formula: MixedFormula
+    x: Float[Array, "observation column"]
+    labels: tuple[str, ...]
+    terms: tuple[FixedTerm, ...]
+    random: tuple[RandomTerm, ...]
+    factors: Mapping[str, Factor]
+    covariates: Mapping[str, Float[Array, "observation"]]
+    centers: Mapping[str, float]
+    subject: str
+    subjects: Int[Array, "observation"]
+
+
+def mixed_columns(formula: str, columns: Mapping[str, Column], *, factors: Sequence[str] = ()) -> MixedColumns:
+    """Code the columns of a table as the formula says.
+
+    Args:
+        formula: text as in `mixed_formula`.
+        columns: the table's columns, one entry per observation.
+        factors: columns of numbers that name levels; groupings always do.
+
+    Raises:
+        DesignError: columns that are not there, of unequal length, or not finite; factors of one level; aliased
+            columns; groupings that are crossed. All faults of a kind are listed.
+    """
+    parsed = parse_formula(formula)
+    _check(parsed, columns)
+    numbers = {name for name in parsed.columns if name not in factors and _is_numeric(columns[name])}
+    used = {variable.column for variable in parsed.variables}
+    coded = {name: factor(name, _labels(columns[name])) for name in parsed.columns if name in used - numbers}
+    covariates = {name: np.asarray(columns[name], np.float64) for name in parsed.columns if name in used & numbers}
+    _check_values(parsed, coded, covariates)
+    n = len(columns[parsed.columns[0]])
+    centered = {variable.column for variable in parsed.variables if variable.centered}
+    centers = {name: float(values.mean()) * (name in centered) for name, values in covariates.items()}
+    shifted = {name: values - centers[name] for name, values in covariates.items()}
+    table = _Table(factors=coded, covariates=shifted, n=n)
+    blocks = [_coded(term, parsed.fixed, table) for term in parsed.fixed]
+    x = np.hstack([block for block, _ in blocks])
+    labels = tuple(label for _, names in blocks for label in names)
+    ends = np.cumsum([block.shape[1] for block, _ in blocks])
+    terms = tuple(
+        FixedTerm(name=term_label(term), variables=term, columns=np.arange(end - block.shape[1], end))
+        for term, (block, _), end in zip(parsed.fixed, blocks, ends, strict=True)
+    )
+    _check_aliases(x, labels, terms)
+    groupings = {bar.grouping: _levels([_labels(columns[name]) for name in bar.grouping]) for bar in parsed.random}
+    subject = _subject(groupings)
+    return MixedColumns(
+        formula=parsed,
+        x=x,
+        labels=labels,
+        terms=terms,
+        random=tuple(term for bar in parsed.random for term in _random_terms(bar, groupings[bar.grouping], table)),
+        factors=coded,
+        covariates=covariates,
+        centers=centers,
+        subject=":".join(subject),
+        subjects=groupings[subject],
+    )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class _Table:
+    """Levels and covariates of rows, the covariates as they enter (centered or not)."""
+
+    factors: Mapping[str, Factor]
+    covariates: Mapping[str, Float[Array, "observation"]]
+    n: int
+
+
+def design_rows(
+    design: MixedColumns, levels: Mapping[str, Int[Array, "row"]], covariates: Mapping[str, Float[Array, "row"]]
+) -> Float[Array, "row column"]:
+    """Code further rows as the design is coded: levels by their position, covariates in the table's units."""
+    factors = {
+        name: Factor(name=name, levels=item.levels, codes=levels[name])
+        for name, item in design.factors.items()
+        if name in levels
+    }
+    values = {name: covariates[name] - center for name, center in design.centers.items() if name in covariates}
+    n = len(next(iter((*levels.values(), *covariates.values())), np.zeros(1)))
+    table = _Table(factors=factors, covariates=values, n=n)
+    return np.hstack([_coded(term, design.formula.fixed, table)[0] for term in design.formula.fixed])
+
+
+def _check(parsed: MixedFormula, columns: Mapping[str, Column]) -> None:
+    faults = [
+        f"formula '{parsed.text}': found no column '{name}', expected one of {', '.join(columns)}"
+        for name in parsed.columns
+        if name not in columns
+    ]
+    if faults:
+        raise DesignError(faults)
+    lengths = {name: len(columns[name]) for name in parsed.columns}
+    if len(set(lengths.values())) > 1:
+        raise DesignError(f"columns: found lengths {lengths}, expected one entry per observation in each")
+
+
+def _is_numeric(values: Column) -> bool:
+    return np.asarray(values).dtype.kind in "iuf"
+
+
+def _labels(values: Column) -> list[str]:
+    labels = [str(value).strip() for value in np.asarray(values).tolist()]
+    return [label.removesuffix(".0") for label in labels] if _is_numeric(values) else labels
+
+
+def _check_values(
+    parsed: MixedFormula, coded: Mapping[str, Factor], covariates: Mapping[str, Float[Array, "observation"]]
+) -> None:
+    faults = []
+    for name, values in covariates.items():
+        bad = np.flatnonzero(~np.isfinite(values))
+        if bad.size:
+            faults.append(
+                f"covariate '{name}': found {values[bad[0]]} in row {bad[0] + 1} ({bad.size} such), expected a number; "
+                "fill in or leave the rows out"
+            )
+        elif np.ptp(values) <= 1e-14 * np.abs(values).max():
+            faults.append(f"covariate '{name}': found {values[0]:g} everywhere, expected it to vary; leave it out")
+    faults += [
+        f"formula '{parsed.text}': found {variable.label}, but '{variable.column}' is a factor; leave out center()"
+        for variable in parsed.variables
+        if variable.centered and variable.column in coded
+    ]
+    used = [variable.column for variable in parsed.variables]
+    faults += [
+        f"formula '{parsed.text}': found '{name}' both centered and not; use one"
+        for name in dict.fromkeys(used)
+        if used.count(name) > 1
+    ]
+    if faults:
+        raise DesignError(faults)
+
+
+def _coded(term: Term, among: Sequence[Term], table: _Table) -> tuple[Float[Array, "row column"], list[str]]:
+    """Columns of a term; `among` are the terms of the same part, which decide on the coding."""
+    columns, labels = np.ones((table.n, 1)), [""]
+    for variable in term:
+        if variable.column not in table.factors:
+            part = table.covariates[variable.column][:, None]
+            names = [variable.label]
+        else:
+            item = table.factors[variable.column]
+            margin = frozenset(term) - {variable}
+            contrasts = any(frozenset(other) == margin for other in among)
+            part = (sum_to_zero(len(item.levels)) if contrasts else np.eye(len(item.levels)))[item.codes]
+            names = [f"{item.name}[{level}]" for level in item.levels[: part.shape[1]]]
+        columns = (columns[:, :, None] * part[:, None, :]).reshape(table.n, -1)
+        labels = [f"{before}:{name}" if before else name for before in labels for name in names]
+    return columns, [label or "(Intercept)" for label in labels]
+
+
+def _check_aliases(x: Float[Array, "row column"], labels: Sequence[str], terms: Sequence[FixedTerm]) -> None:
+    n, p = x.shape
+    if n <= p:
+        raise DesignError(f"fixed part: found {p} columns for {n} observations, expected fewer; leave out terms")
+    left = np.abs(np.diag(np.linalg.qr(x, mode="r")))
+    aliased = np.flatnonzero(left < ALIAS_TOLERANCE * np.linalg.norm(x, axis=0))
+    owners = {column: term.name for term in terms for column in term.columns}
+    if aliased.size:
+        raise DesignError(
+            f"column {labels[column]} of term {owners[column]} is aliased: it is a combination of the columns before "
+            "it, because a combination of levels was never observed or two columns say the same; leave out the term "
+            "or merge levels"
+            for column in aliased
+        )
+
+
+def _levels(labels: Sequence[Sequence[str]]) -> Int[Array, "observation"]:
+    position: dict[tuple[str, ...], int] = {}
+    return np.array([position.setdefault(level, len(position)) for level in zip(*labels, strict=True)])
+
+
+def _subject(groupings: Mapping[tuple[str, ...], Int[Array, "observation"]]) -> tuple[str, ...]:
+    """The grouping that all others are nested in."""
+    coarsest = min(groupings, key=lambda name: groupings[name].max())
+    faults = []
+    for name, levels in groupings.items():
+        n_pairs = len(set(zip(levels.tolist(), groupings[coarsest].tolist(), strict=True)))
+        if n_pairs > levels.max() + 1:
+            faults.append(
+                f"random part: a level of {':'.join(name)} belongs to several levels of {':'.join(coarsest)}; "
+                f"expected it to be nested: write (… | {':'.join(dict.fromkeys((*coarsest, *name)))})"
+            )
+    if groupings[coarsest].max() < 1:
+        faults.append(f"random part: found one level of {':'.join(coarsest)}, expected several")
+    if faults:
+        raise DesignError(faults)
+    return coarsest
+
+
+def _random_terms(bar: RandomBar, levels: Int[Array, "observation"], table: _Table) -> list[RandomTerm]:
+    blocks = [_coded(term, bar.terms, table) for term in bar.terms]
+    if not bar.correlated:
+        wide = [names for block, names in blocks if block.shape[1] > 1 or names[0].find("[") > 0]
+        if wide:
+            raise DesignError(f"{bar.label}: '||' is for covariates, found the factor column {wide[0][0]}; write '|'")
+        return [_random_term(bar, levels, *block) for block in blocks]
+    return [_random_term(bar, levels, np.hstack([block for block, _ in blocks]), sum((n for _, n in blocks), []))]
+
+
+def _random_term(
+    bar: RandomBar, levels: Int[Array, "observation"], z: Float[Array, "observation column"], labels: list[str]
+) -> RandomTerm:
+    names = tuple(label.replace("(Intercept)", "1") for label in labels)
+    own = names if names[0] == "1" else ("0", *names)
+    return RandomTerm(
+        label=f"({' + '.join(own)} | {':'.join(bar.grouping)})",
+        grouping=bar.grouping,
+        labels=names,
+        z=z,
+        levels=levels,
+    )

@@ -1,0 +1,149 @@
+"""What a block of responses brings to the mixed model: c_e = X'B_e y and s_e = y'B_e y, and A_e = X'B_e X.
+
+Responses enter less their least-squares fit and divided by their residual's root mean square, which REML does not
+mind; so neither an offset nor the unit of the measure costs digits.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import numpy as np
+
+from cuecircuit.arrays import Array, Bool, Float
+from cuecircuit.stats.mixed_blocks import MixedBlocks
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class ResponseSums:
+    """Sums of a block of responses; `forms` has one row for all where they share the design.
+
+    `ols` are least-squares coefficients of the shared columns, `size` the residual's root mean square; `scores` the
+    rotated, scaled residuals. `usable` are finite responses with something left to explain.
+    """
+
+    c: Float[Array, "block element column"]
+    s: Float[Array, "block element"]
+    forms: Float[Array, "design element pair"]
+    ols: Float[Array, "column block"]
+    size: Float[Array, "block"]
+    scores: Float[Array, "score block"]
+    finite: Bool[Array, "block"]
+    usable: Bool[Array, "block"]
+
+
+def response_sums(
+    y: Float[Array, "observation block"],
+    x: Float[Array, "observation column"],
+    blocks: MixedBlocks,
+    extra: Float[Array, "observation block"] | None = None,
+) -> ResponseSums:
+    """Sum up a block of responses.
+
+    Args:
+        y: the measure, any unit.
+        x: orthonormal fixed columns that all responses share.
+        blocks: made from the same columns.
+        extra: one more column, for each response its own.
+    """
+    values = y.astype(np.float64)
+    finite = np.isfinite(values).all(axis=0)
+    if extra is not None:
+        finite &= np.isfinite(extra).all(axis=0)
+    values[:, ~finite] = 0.0
+    square = np.einsum("nb,nb->b", values, values)
+    ols = x.T @ values
+    values -= x @ ols
+    left = np.einsum("nb,nb->b", values, values)
+    # rounding leaves about ‖y‖ × N × machine epsilon of a response without error variance
+    usable = finite & (left > square * (len(x) * np.finfo(float).eps) ** 2)
+    size = np.where(usable, np.sqrt(left / len(x)), 1.0)
+    values /= size
+    scores = blocks.rotation @ values
+    if extra is None:
+        c, s = _cross(blocks, scores)
+        forms = shared_forms(blocks)[None]
+    else:
+        own = blocks.rotation @ np.where(finite, extra, 0.0)
+        c, s = _cross(blocks, scores, own)
+        forms = _own_forms(blocks, own)
+    return ResponseSums(
+        c=c, s=s, forms=forms, ols=ols, size=size, scores=scores, finite=finite, usable=usable
+    )
+
+
+def elements(blocks: MixedBlocks) -> Iterator[tuple[slice, slice]]:
+    """For every B_e the scores it pairs, in the order of the loops: entries (a, b), b ≤ a, of each block, the rest."""
+    at = 0
+    for r, count in zip(blocks.sizes, blocks.counts, strict=True):
+        parts = [slice(at + a * count, at + (a + 1) * count) for a in range(r)]
+        yield from ((parts[a], parts[b]) for a in range(r) for b in range(a + 1))
+        at += r * count
+    yield slice(at, None), slice(at, None)
+
+
+def shared_forms(blocks: MixedBlocks) -> Float[Array, "element pair"]:
+    """A_e of the columns that all responses share, lower triangles row by row."""
+    lower = np.tril_indices(blocks.x.shape[1])
+    return np.array([_form(blocks.x[one], blocks.x[other], one == other)[lower] for one, other in elements(blocks)])
+
+
+def _form(one: Float[Array, "score column"], other: Float[Array, "score column"], same: bool) -> Array:
+    product = one.T @ other
+    return product if same else product + product.T
+
+
+def _cross(
+    blocks: MixedBlocks, scores: Float[Array, "score block"], own: Float[Array, "score block"] | None = None
+) -> tuple[Float[Array, "block element column"], Float[Array, "block element"]]:
+    size, p = scores.shape[1], blocks.x.shape[1]
+    c = np.empty((size, blocks.n_elements, p + (own is not None)))
+    s = np.empty((size, blocks.n_elements))
+    for e, (one, other) in enumerate(elements(blocks)):
+        same = one == other
+        s[:, e] = np.einsum("kb,kb->b", scores[one], scores[other]) * (1 if same else 2)
+        c[:, e, :p] = scores[other].T @ blocks.x[one]
+        if not same:
+            c[:, e, :p] += scores[one].T @ blocks.x[other]
+        if own is not None:
+            c[:, e, p] = np.einsum("kb,kb->b", own[one], scores[other])
+            if not same:
+                c[:, e, p] += np.einsum("kb,kb->b", own[other], scores[one])
+    return c, s
+
+
+def _own_forms(blocks: MixedBlocks, own: Float[Array, "score block"]) -> Float[Array, "block element pair"]:
+    shared, p = shared_forms(blocks), blocks.x.shape[1]
+    forms = np.empty((own.shape[1], len(shared), (p + 1) * (p + 2) // 2))
+    forms[:, :, : shared.shape[1]] = shared
+    for e, (one, other) in enumerate(elements(blocks)):
+        forms[:, e, shared.shape[1] : -1] = own[other].T @ blocks.x[one]
+        forms[:, e, -1] = np.einsum("kb,kb->b", own[one], own[other])
+        if one != other:
+            forms[:, e, shared.shape[1] : -1] += own[one].T @ blocks.x[other]
+            forms[:, e, -1] *= 2
+    return forms
+
+
+def conditional_residuals(
+    sums: ResponseSums,
+    blocks: MixedBlocks,
+    shift: Float[Array, "column block"],
+    psi: Float[Array, "parameter block"],
+) -> Float[Array, "observation block"]:
+    """What fixed and random effects leave of the responses, W⁻¹(y − Xβ̂), in their unit.
+
+    Args:
+        sums: of the block.
+        blocks: of the design.
+        shift: GLS less least-squares coefficients of the shared columns, for scaled responses.
+        psi: relative variances and covariances.
+    """
+    left = sums.scores - blocks.x @ shift
+    at = 0
+    for r, count, start in zip(blocks.sizes, blocks.counts, blocks.starts, strict=True):
+        own = left[at : at + r * count].reshape(r, count, -1)
+        generators = blocks.generators[start : start + r * r].reshape(r, r, -1)
+        inner = np.eye(r)[:, :, None] + generators @ psi
+        own[:] = np.moveaxis(np.linalg.solve(np.moveaxis(inner, 2, 0), np.moveaxis(own, 2, 0)), 0, 2)
+        at += r * count
+    return (blocks.rotation.T @ left) * sums.size
