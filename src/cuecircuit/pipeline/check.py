@@ -13,6 +13,7 @@ from cuecircuit.pipeline.firstlevel import scans_of, subjects_of
 from cuecircuit.pipeline.job import StudyFiles, read_study
 from cuecircuit.pipeline.regions import read_space_atlas
 from cuecircuit.records.grid import Grid
+from cuecircuit.records.scan import Block
 
 
 def check_study(path: Path) -> None:
@@ -46,8 +47,14 @@ def study_faults(files: StudyFiles) -> Iterator[str]:
     yield from _attempt(lambda: scans.extend(scans_of(files)))
     if scans:
         yield from _attempt(lambda: _check_subjects(files, tuple(scans)))
-        for scan in scans:
-            yield from _attempt(lambda scan=scan: _check_scan(files, scan, grids))
+    said: dict[str, list[Path]] = {}
+    for scan in scans:
+        for fault in _scan_faults(files, scan, grids):
+            said.setdefault(fault.removeprefix(f"{scan.bold}: "), []).append(scan.bold)
+    for fault, where in said.items():
+        # what is wrong with every scan is most likely wrong in the study file: said once
+        others = f" and {len(where) - 1} other scans" if len(where) > 1 else ""
+        yield f"{where[0]}{others}: {fault}"
 
 
 def _attempt(look: Callable[[], object]) -> Iterator[str]:
@@ -92,19 +99,21 @@ def _check_subjects(files: StudyFiles, scans: tuple[ScanFiles, ...]) -> None:
         raise StudyError(faults)
 
 
-def _check_scan(files: StudyFiles, scan: ScanFiles, grids: list[Grid]) -> None:
-    grid, volumes, tr_header_s = read_grid(scan.bold)
-    blocks = read_blocks(scan.events, scan_s=tr_header_s * volumes or None) if scan.events else None
-    faults = scan_faults(
-        str(scan.bold),
-        grid=grid,
-        volumes=volumes,
-        tr_header_s=tr_header_s,
-        tr_sidecar_s=scan.tr_s,
-        blocks=blocks,
-        acquisition=files.study.acquisition,
-        cues=files.study.cues,
-        space_grid=grids[0] if grids else grid,
-    )
-    if faults:
-        raise StudyError(faults)
+def _scan_faults(files: StudyFiles, scan: ScanFiles, grids: list[Grid]) -> Iterator[str]:
+    blocks: list[Block] = []
+    unread = list(_attempt(lambda: blocks.extend(read_blocks(scan.events)))) if scan.events else ["no events"]
+    yield from unread if scan.events else ()  # a missing file is named with the subjects
+    header: list[tuple[Grid, int, float]] = []
+    yield from _attempt(lambda: header.append(read_grid(scan.bold)))
+    for grid, volumes, tr_header_s in header:
+        yield from scan_faults(
+            str(scan.bold),
+            grid=grid,
+            volumes=volumes,
+            tr_header_s=tr_header_s,
+            tr_sidecar_s=scan.tr_s,
+            blocks=None if unread else blocks,
+            acquisition=files.study.acquisition,
+            cues=files.study.cues,
+            space_grid=grids[0] if grids else grid,
+        )
