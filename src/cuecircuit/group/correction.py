@@ -14,7 +14,7 @@ from scipy import stats
 
 from cuecircuit.arrays import Array, Bool, Float
 from cuecircuit.clusters.autocorrelation import gaussian_autocorrelation
-from cuecircuit.clusters.clustsim import ClusterNull, cluster_p, simulate_cluster_sizes, size_thresholds
+from cuecircuit.clusters.clustsim import ClusterNull, check_alpha, cluster_p, simulate_cluster_sizes, size_thresholds
 from cuecircuit.clusters.labeling import Clusters, label_clusters
 from cuecircuit.clusters.neighbors import ClusterRule, Connectivity
 from cuecircuit.clusters.smoothness import Smoothness, estimate_smoothness
@@ -80,6 +80,7 @@ def simulate_nulls(
     Raises:
         DataError: the residuals carry no smoothness, or the settings cannot be resolved by that many fields.
     """
+    check_alpha((settings.alpha,), settings.iterations)
     smoothness = estimate_smoothness(residuals, mask, grid.voxel_mm)
     one, two = (ClusterRule(connectivity=settings.connectivity, sided=sided) for sided in ("1", "2"))
     acf = smoothness.acf if settings.acf else gaussian_autocorrelation(smoothness.fwhm_classic_mm)

@@ -22,7 +22,7 @@ def clustsim_table(
     pthr: Sequence[float] = VOXEL_P,
     athr: Sequence[float] = ALPHA,
     connectivity: int = 6,
-    sided: str = "1",
+    sided: str = "2",
     seed: int = 0,
     n_jobs: int = 1,
 ) -> pd.DataFrame:

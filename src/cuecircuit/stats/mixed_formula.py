@@ -145,9 +145,7 @@ def _terms(part: str, text: str) -> tuple[Term, ...]:
         plain = re.sub(r"\x1b\[[\d;]*m|[⧛⧚]", "", str(error)).split("\n")[0]
         raise DesignError(f"formula '{text}': {plain}") from error
     simple = SimpleFormula(parsed)
-    terms = [
-        tuple(_variable(factor.expr, text) for factor in term.factors if factor.expr != "1") for term in simple
-    ]
+    terms = [tuple(_variable(factor.expr, text) for factor in term.factors if factor.expr != "1") for term in simple]
     if not terms:
         raise DesignError(f"formula '{text}': found no term in '{part}', expected at least the intercept 1")
     return tuple(terms)

@@ -20,18 +20,18 @@ import numpy as np
 from numba import njit
 
 # sums may be reordered; NaN and infinity keep their meaning
-_FAST = frozenset({"reassoc", "contract", "nsz"})
+_FAST = {"reassoc", "contract", "nsz"}
 
 CONVERGED, NOT_CONVERGED, NO_ERROR_VARIANCE = 0, 1, 2
 # what −2 log L may still fall by when iteration ends, and where rounding hides whether a step lowers it
 _DECREMENT, _ROUNDING = 1e-16, 1e-7
-_MAX_STEPS = 100
+_MAX_STEPS = 200
 # curvature that counts as none: rank-deficient Cholesky factors may turn without changing f
 _FLAT = 1e-8
 
 
-@njit(cache=True, nogil=True)
-def spd_inverse(matrix, inverse):
+@njit(cache=True, nogil=True, error_model="numpy", no_cpython_wrapper=True, no_cfunc_wrapper=True)
+def _spd_inverse(matrix, inverse):
     """Inverse and log determinant of a positive definite matrix (its lower triangle is overwritten); NaN if it is not.
 
     A pivot that loses all but 1e-14 of its diagonal counts as zero.
@@ -69,8 +69,8 @@ def spd_inverse(matrix, inverse):
     return log_det
 
 
-@njit(cache=True, nogil=True)
-def weigh(psi, blocks, w, dw, d2w, dl, d2l):
+@njit(cache=True, nogil=True, error_model="numpy", no_cpython_wrapper=True, no_cfunc_wrapper=True)
+def _weigh(psi, blocks, w, dw, d2w, dl, d2l):
     """Fill the weights w_e and the log determinant's derivatives, with first and second derivatives; give log|W|."""
     sizes, counts, starts, generators = blocks
     m = psi.size
@@ -110,7 +110,7 @@ def weigh(psi, blocks, w, dw, d2w, dl, d2l):
     return log_det
 
 
-@njit(cache=True, nogil=True)
+@njit(cache=True, nogil=True, error_model="numpy", no_cpython_wrapper=True, no_cfunc_wrapper=True)
 def _block_inverse(psi, generators, at, inverse):
     r = inverse.shape[0]
     matrix = np.empty((r, r))
@@ -120,10 +120,10 @@ def _block_inverse(psi, generators, at, inverse):
             for i in range(psi.size):
                 total += psi[i] * generators[at + a * r + b, i]
             matrix[a, b] = total
-    return spd_inverse(matrix, inverse)
+    return _spd_inverse(matrix, inverse)
 
 
-@njit(cache=True, nogil=True)
+@njit(cache=True, nogil=True, error_model="numpy", no_cpython_wrapper=True, no_cfunc_wrapper=True)
 def _block_weights(inverse, generators, count, e, w, dw, d2w, dl, d2l):
     r, m = inverse.shape[0], generators.shape[1]
     # left_i = S⁻¹G_i, twice_i = S⁻¹G_iS⁻¹
@@ -156,8 +156,8 @@ def _block_weights(inverse, generators, count, e, w, dw, d2w, dl, d2l):
     return e
 
 
-@njit(cache=True, nogil=True, fastmath=_FAST)
-def weighted_sum(weights, forms, full):
+@njit(cache=True, nogil=True, error_model="numpy", fastmath=_FAST, no_cpython_wrapper=True, no_cfunc_wrapper=True)
+def _weighted_sum(weights, forms, full):
     """Sum of weights times packed forms, as a full symmetric matrix."""
     p = full.shape[0]
     packed = np.zeros(forms.shape[1])
@@ -174,7 +174,7 @@ def weighted_sum(weights, forms, full):
             k += 1
 
 
-@njit(cache=True, nogil=True, fastmath=_FAST)
+@njit(cache=True, nogil=True, error_model="numpy", fastmath=_FAST, no_cpython_wrapper=True, no_cfunc_wrapper=True)
 def _traces(inverse, beta, forms, c, s, trace, quadratic):
     """For every e: tr(P⁻¹A_e) and (y−Xβ)'B_e(y−Xβ)."""
     p = beta.size
@@ -197,22 +197,21 @@ def _traces(inverse, beta, forms, c, s, trace, quadratic):
         quadratic[e] = s[e] - 2.0 * cross + form
 
 
-@njit(cache=True, nogil=True, fastmath=_FAST)
-def _criterion(psi, blocks, forms, c, s, n_left, beta, inverse, gradient, hessian, expected, curvature):
+@njit(cache=True, nogil=True, error_model="numpy", fastmath=_FAST, no_cpython_wrapper=True, no_cfunc_wrapper=True)
+def _criterion(psi, blocks, forms, c, s, n_left, beta, inverse, gradient, hessian, expected):
     """Profiled −2 log L with gradient, Hessian and expected information in ψ; NaN where W or P is not definite.
 
-    Fills β̂ and P⁻¹ as well; `curvature` gets second derivatives of log|W| + log|P| + r²/σ² at σ² fixed, its last
-    row those with log σ. Gives (f, σ²).
+    Fills β̂ and P⁻¹ as well. Gives (f, σ²).
     """
     m, p, n_e = psi.size, beta.size, s.size
     w, dw, d2w = np.empty(n_e), np.empty((m, n_e)), np.empty((m, m, n_e))
     dl, d2l = np.empty(m), np.empty((m, m))
-    log_det = weigh(psi, blocks, w, dw, d2w, dl, d2l)
+    log_det = _weigh(psi, blocks, w, dw, d2w, dl, d2l)
     if np.isnan(log_det):
         return np.nan, np.nan
     form = np.empty((p, p))
-    weighted_sum(w, forms, form)
-    log_det_p = spd_inverse(form, inverse)
+    _weighted_sum(w, forms, form)
+    log_det_p = _spd_inverse(form, inverse)
     if np.isnan(log_det_p):
         return np.nan, np.nan
     right = np.zeros(p)
@@ -234,7 +233,7 @@ def _criterion(psi, blocks, forms, c, s, n_left, beta, inverse, gradient, hessia
     # slope: P⁻¹P_j; pull: Σ w_e,j X'B_e(y−Xβ̂); reach: P⁻¹ of it
     slope, pull, reach = np.empty((m, p, p)), np.zeros((m, p)), np.zeros((m, p))
     for j in range(m):
-        weighted_sum(dw[j], forms, form)
+        _weighted_sum(dw[j], forms, form)
         for i in range(p):
             for e in range(n_e):
                 pull[j, i] += dw[j, e] * c[e, i]
@@ -264,21 +263,12 @@ def _criterion(psi, blocks, forms, c, s, n_left, beta, inverse, gradient, hessia
                 d2r -= 2.0 * pull[i, k] * reach[j, k]
                 for l in range(p):
                     d2 -= slope[i, k, l] * slope[j, l, k]
-            curvature[i, j] = curvature[j, i] = d2 + d2r / sigma2
             hessian[i, j] = hessian[j, i] = d2 + d2r / sigma2 - dr[i] * dr[j] / (sigma2 * sigma2 * n_left)
             expected[i, j] = expected[j, i] = -d2 - dl[i] * dl[j] / n_left
-        curvature[m, i] = curvature[i, m] = -2.0 * dr[i] / sigma2
-    curvature[m, m] = 4.0 * n_left
     return log_det + log_det_p + n_left * (np.log(2.0 * np.pi * sigma2) + 1.0), sigma2
 
 
-@njit(cache=True, nogil=True)
-def response_forms(forms, v):
-    """The packed A_e of a response, where all may share one design."""
-    return forms[v if forms.shape[0] > 1 else 0]
-
-
-@njit(cache=True, nogil=True)
+@njit(cache=True, nogil=True, error_model="numpy", no_cpython_wrapper=True, no_cfunc_wrapper=True)
 def _to_psi(phi, columns, psi, jacobian):
     """Relative variances and covariances of parameters φ, with ∂ψ/∂φ; terms of k columns take k(k+1)/2 places."""
     jacobian[:] = 0.0
@@ -300,13 +290,13 @@ def _to_psi(phi, columns, psi, jacobian):
         at += k * (k + 1) // 2
 
 
-@njit(cache=True, nogil=True)
+@njit(cache=True, nogil=True, error_model="numpy", no_cpython_wrapper=True, no_cfunc_wrapper=True)
 def _place(a, b, k):
     """Place of entry (a, b), a ≥ b, in the lower triangle of k columns, column by column (lme4's order)."""
     return b * k - b * (b - 1) // 2 + a - b
 
 
-@njit(cache=True, nogil=True)
+@njit(cache=True, nogil=True, error_model="numpy", no_cpython_wrapper=True, no_cfunc_wrapper=True)
 def _pull_back(matrix, jacobian, out):
     n = jacobian.shape[0]
     for i in range(n):
@@ -320,7 +310,7 @@ def _pull_back(matrix, jacobian, out):
             out[j, i] = total
 
 
-@njit(cache=True, nogil=True)
+@njit(cache=True, nogil=True, error_model="numpy", no_cpython_wrapper=True, no_cfunc_wrapper=True)
 def _add_bend(gradient, columns, out):
     """Add Σ_m ∂f/∂ψ_m ∂²ψ_m/∂φ∂φ for the terms in Cholesky form."""
     at = 0
@@ -334,7 +324,7 @@ def _add_bend(gradient, columns, out):
         at += k * (k + 1) // 2
 
 
-@njit(cache=True, nogil=True)
+@njit(cache=True, nogil=True, error_model="numpy", no_cpython_wrapper=True, no_cfunc_wrapper=True)
 def _direction(gradient, matrix, free, step):
     """Newton's step among the free parameters; what it would lower f by, twice, or NaN if not positive definite."""
     n = 0
@@ -348,7 +338,7 @@ def _direction(gradient, matrix, free, step):
     for i in range(n):
         for j in range(n):
             part[i, j] = matrix[index[i], index[j]]
-    if np.isnan(spd_inverse(part, inverse)):
+    if np.isnan(_spd_inverse(part, inverse)):
         return np.nan
     decrement = 0.0
     for i in range(n):
@@ -358,69 +348,71 @@ def _direction(gradient, matrix, free, step):
     return decrement
 
 
-@njit(cache=True, nogil=True)
-def _minimize(phi, psi, columns, bounded, blocks, forms, c, s, n_left, beta, inverse, curvature):
+@njit(cache=True, nogil=True, error_model="numpy", no_cpython_wrapper=True, no_cfunc_wrapper=True)
+def _step(gradient, matrix, hessian, expected, jacobian, free, step):
+    """Newton's step, or where f is not convex that of the expected information; (decrement, whether convex).
+
+    At a minimum whose Cholesky factor has not full rank, f is flat in some directions: convex all the same.
+    """
+    decrement = _direction(gradient, matrix, free, step)
+    if decrement == decrement:
+        return decrement, True
+    for i in range(gradient.size):
+        matrix[i, i] += _FLAT * (1.0 + abs(matrix[i, i]))
+    decrement = _direction(gradient, matrix, free, step)
+    if decrement <= _DECREMENT:
+        return decrement, True
+    _pull_back(expected, jacobian, matrix)
+    for i in range(gradient.size):
+        # a Cholesky entry at 0 has no information of first order
+        matrix[i, i] += _FLAT * (1.0 + matrix[i, i])
+    return _direction(gradient, matrix, free, step), False
+
+
+@njit(cache=True, nogil=True, error_model="numpy", no_cpython_wrapper=True, no_cfunc_wrapper=True)
+def _minimize(phi, psi, columns, bounded, blocks, forms, c, s, n_left, beta, inverse):
     """Newton's method with bounds from φ on; gives (status, f, σ²). Expected information where f is not convex."""
     m = phi.size
     slope, hessian, expected = np.empty(m), np.empty((m, m)), np.empty((m, m))
     gradient, matrix, step, trial = np.empty(m), np.empty((m, m)), np.empty(m), np.empty(m)
     jacobian, free = np.empty((m, m)), np.empty(m, np.bool_)
-    _to_psi(phi, columns, psi, jacobian)
-    f, sigma2 = _criterion(psi, blocks, forms, c, s, n_left, beta, inverse, slope, hessian, expected, curvature)
-    if np.isnan(f):
-        return NO_ERROR_VARIANCE, f, sigma2
+    trial[:] = phi
+    f, sigma2, length, gain, decrement, convex = np.inf, np.nan, 1.0, 0.0, 0.0, False
     for _ in range(_MAX_STEPS):
-        for i in range(m):
-            gradient[i] = 0.0
-            for j in range(m):
-                gradient[i] += jacobian[j, i] * slope[j]
-            free[i] = not (bounded[i] and phi[i] <= 0.0 and gradient[i] >= 0.0)
-        _pull_back(hessian, jacobian, matrix)
-        _add_bend(slope, columns, matrix)
-        decrement = _direction(gradient, matrix, free, step)
-        if decrement <= _DECREMENT:
-            return CONVERGED, f, sigma2
-        convex = not np.isnan(decrement)
-        if not convex:
-            for i in range(m):
-                matrix[i, i] += _FLAT * (1.0 + abs(matrix[i, i]))
-            flat = _direction(gradient, matrix, free, step)
-            _pull_back(expected, jacobian, matrix)
-            for i in range(m):
-                # a Cholesky entry at 0 has no information of first order
-                matrix[i, i] += _FLAT * (1.0 + matrix[i, i])
-            decrement = _direction(gradient, matrix, free, step)
-            if np.isnan(decrement):
-                return NOT_CONVERGED, f, sigma2
-            if flat <= _DECREMENT:
-                return CONVERGED, f, sigma2
-        length = 1.0
-        while True:
-            gain = 0.0
-            for i in range(m):
-                trial[i] = phi[i] + length * step[i]
-                if bounded[i]:
-                    trial[i] = max(trial[i], 0.0)
-                gain += gradient[i] * (trial[i] - phi[i])
-            _to_psi(trial, columns, psi, jacobian)
-            f_new, sigma2_new = _criterion(
-                psi, blocks, forms, c, s, n_left, beta, inverse, slope, hessian, expected, curvature
-            )
-            if f_new <= f + 1e-4 * gain or (convex and decrement < _ROUNDING and f_new <= f + _ROUNDING):
-                break
+        _to_psi(trial, columns, psi, jacobian)
+        f_new, sigma2_new = _criterion(psi, blocks, forms, c, s, n_left, beta, inverse, slope, hessian, expected)
+        lower = f_new <= f + 1e-4 * gain or (convex and decrement < _ROUNDING and f_new <= f + _ROUNDING)
+        if not lower:
+            if f == np.inf:
+                return NO_ERROR_VARIANCE, f_new, sigma2_new
             length *= 0.5
             if length < 1e-10:
-                _to_psi(phi, columns, psi, jacobian)
-                _criterion(psi, blocks, forms, c, s, n_left, beta, inverse, slope, hessian, expected, curvature)
                 return NOT_CONVERGED, f, sigma2
-        phi[:] = trial
-        f, sigma2 = f_new, sigma2_new
+        else:
+            phi[:] = trial
+            f, sigma2, length = f_new, sigma2_new, 1.0
+            for i in range(m):
+                gradient[i] = 0.0
+                for j in range(m):
+                    gradient[i] += jacobian[j, i] * slope[j]
+                free[i] = not (bounded[i] and phi[i] <= 0.0 and gradient[i] >= 0.0)
+            _pull_back(hessian, jacobian, matrix)
+            _add_bend(slope, columns, matrix)
+            decrement, convex = _step(gradient, matrix, hessian, expected, jacobian, free, step)
+            if decrement <= _DECREMENT:
+                return CONVERGED if convex else NOT_CONVERGED, f, sigma2
+        gain = 0.0
+        for i in range(m):
+            trial[i] = phi[i] + length * step[i]
+            if bounded[i]:
+                trial[i] = max(trial[i], 0.0)
+            gain += gradient[i] * (trial[i] - phi[i])
     return NOT_CONVERGED, f, sigma2
 
 
-@njit(cache=True, nogil=True)
-def fit_responses(start, columns, blocks, forms, c, s, n_left, psi, beta, sigma2, covariance, criterion, status):
-    """Fit every response; fills the arrays from `psi` on, the last axis of each running over responses.
+@njit(cache=True, nogil=True, error_model="numpy")
+def fit_responses(start, columns, blocks, forms, c, s, n_left, phi, psi, beta, sigma2, criterion, status):
+    """Fit every response; fills the arrays from `phi` on, first axis responses.
 
     Args:
         start: φ to begin with.
@@ -430,7 +422,6 @@ def fit_responses(start, columns, blocks, forms, c, s, n_left, psi, beta, sigma2
         c: response × e × column.
         s: response × e.
         n_left: N − p.
-        covariance: of (ψ, log σ), asymptotic, for Satterthwaite's degrees of freedom.
     """
     m, p = start.size, c.shape[2]
     bounded = np.zeros(m, np.bool_)
@@ -439,54 +430,10 @@ def fit_responses(start, columns, blocks, forms, c, s, n_left, psi, beta, sigma2
         if k == 1:
             bounded[at] = True
         at += k * (k + 1) // 2
-    phi, own_psi, own_beta = np.empty(m), np.empty(m), np.empty(p)
-    inverse, curvature = np.empty((p, p)), np.empty((m + 1, m + 1))
-    slope, unused = np.empty(m), np.empty((m, m))
+    inverse = np.empty((p, p))
     for v in range(s.shape[0]):
-        phi[:] = start
-        form = response_forms(forms, v)
+        phi[v] = start
+        form = forms[v if forms.shape[0] > 1 else 0]
         status[v], criterion[v], sigma2[v] = _minimize(
-            phi, own_psi, columns, bounded, blocks, form, c[v], s[v], n_left, own_beta, inverse, curvature
+            phi[v], psi[v], columns, bounded, blocks, form, c[v], s[v], n_left, beta[v], inverse
         )
-        psi[:, v] = own_psi
-        beta[:, v] = own_beta
-        if status[v] != NO_ERROR_VARIANCE:
-            _criterion(
-                own_psi, blocks, form, c[v], s[v], n_left, own_beta, inverse, slope, unused, unused, curvature
-            )
-            covariance[:, :, v] = _parameter_covariance(phi, own_psi, columns, slope, curvature)
-
-
-@njit(cache=True, nogil=True)
-def _parameter_covariance(phi, psi, columns, slope, curvature):
-    """Twice the inverse Hessian of −2 log L in (θ, log σ), θ the Cholesky factor also where a term has one column.
-
-    At a variance of 0 nothing moves with θ, so the term drops out, as in lmerTest; directions without curvature are
-    left out as there.
-    """
-    m = phi.size
-    theta, jacobian = phi.copy(), np.zeros((m + 1, m + 1))
-    _to_psi(phi, columns, psi, jacobian[:m, :m])
-    at = 0
-    for k in columns:
-        if k == 1:
-            theta[at] = np.sqrt(phi[at])
-            jacobian[at, at] = 2.0 * theta[at]
-        at += k * (k + 1) // 2
-    jacobian[m, m] = 1.0
-    hessian = np.empty((m + 1, m + 1))
-    _pull_back(curvature, jacobian, hessian)
-    _add_bend(slope, columns, hessian)
-    at = 0
-    for k in columns:
-        if k == 1:
-            hessian[at, at] += 2.0 * slope[at]
-        at += k * (k + 1) // 2
-    values, vectors = np.linalg.eigh(hessian)
-    half = np.zeros((m + 1, m + 1))
-    for k in range(m + 1):
-        if values[k] > 1e-8:
-            for i in range(m + 1):
-                for j in range(m + 1):
-                    half[i, k] += jacobian[i, j] * vectors[j, k] * np.sqrt(2.0 / values[k])
-    return half @ half.T

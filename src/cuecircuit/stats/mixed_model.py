@@ -1,30 +1,28 @@
-"""Linear mixed models of many responses at once, fitted by REML: y = Xβ + Zb + e, as lme4 and lmerTest do it.
+"""The design of a linear mixed model y = Xβ + Zb + e, prepared once for any number of responses.
 
-The design is prepared once (`mixed_model`); then each response is reduced to the sums of `mixed_sums` and only its
-variance parameters are iterated (`mixed_kernel`). Variances at 0 are kept there (a singular fit) and counted.
+b has mean 0 and covariance σ²Ψ(ψ) in each level of a grouping, e is independent with variance σ². X is turned to an
+orthonormal basis, the observations to scores with (block) diagonal covariance (`mixed_blocks`). Random terms that the
+data could not tell apart, from each other, the residual or the fixed part, are found by the expected information of
+their variances.
 
-Tests are of type III in sum-to-zero coding: a term's columns against 0, with Satterthwaite's or Kenward and Roger's
-denominator degrees of freedom, or none (Wald: df infinite).
-
-Sources: Bates, Mächler, Bolker and Walker (2015), J Stat Softw 67(1); Kuznetsova, Brockhoff and Christensen (2017),
-J Stat Softw 82(13); Kenward and Roger (1997), Biometrics 53:983; Halekoh and Højsgaard (2014), J Stat Softw 59(9).
+Source: Bates, Mächler, Bolker and Walker (2015), J Stat Softw 67(1).
 """
 
 from collections.abc import Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from typing import Literal
 
 import numpy as np
 
-from cuecircuit.arrays import Array, Bool, Float
+from cuecircuit.arrays import Array, Float
 from cuecircuit.errors import DesignError
 from cuecircuit.stats.mixed_blocks import MixedBlocks, mixed_blocks
-from cuecircuit.stats.mixed_components import VarianceComponent, check_information, components, is_singular, starting_point
 from cuecircuit.stats.mixed_design import Column, MixedColumns, mixed_columns
-from cuecircuit.stats.mixed_kernel import CONVERGED, NO_ERROR_VARIANCE, fit_responses
-from cuecircuit.stats.mixed_sums import conditional_residuals, response_sums
-from cuecircuit.stats.mixed_tests import DegreesOfFreedomRule, Hypothesis, MixedTest, tested
+from cuecircuit.stats.mixed_kernel import expected_information
+from cuecircuit.stats.mixed_sums import shared_forms
+from cuecircuit.stats.mixed_tests import Hypothesis
+
+# information of a variance parameter, per observation and relative to the others', that is none but rounding
+_NO_INFORMATION = 1e-9
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -32,18 +30,24 @@ class MixedModel:
     """A mixed model ready for any number of responses.
 
     `basis` are orthonormal columns with the span of the design's X, `to_coded` turns their coefficients into those of
-    the coding.
+    the coding, `forms` are the sums of squares of the basis in every element of the covariance (see `mixed_sums`).
     """
 
     design: MixedColumns
     basis: Float[Array, "observation column"]
     to_coded: Float[Array, "column column"]
     blocks: MixedBlocks
+    forms: Float[Array, "element pair"]
 
     @property
     def n_observations(self) -> int:
         """Rows of the table."""
         return len(self.basis)
+
+    @property
+    def n_subjects(self) -> int:
+        """Independent units."""
+        return int(self.design.subjects.max()) + 1
 
     @property
     def hypotheses(self) -> tuple[Hypothesis, ...]:
@@ -53,3 +57,60 @@ class MixedModel:
             Hypothesis(name=term.name, variables=tuple(each.column for each in term.variables), rows=one[term.columns])
             for term in self.design.terms
         )
+
+
+def mixed_model(formula: str, columns: Mapping[str, Column], *, factors: Sequence[str] = ()) -> MixedModel:
+    """Prepare a mixed model.
+
+    Args:
+        formula: lme4's notation, for example "group*cue + resp + (1 | subject) + (1 | subject:cue)".
+        columns: the table, one entry per observation in each; text makes a factor, numbers a covariate.
+        factors: columns of numbers that name levels all the same.
+
+    Raises:
+        DesignError: the formula cannot be read, the columns do not carry it, or random terms cannot be told apart.
+    """
+    design = mixed_columns(formula, columns, factors=factors)
+    # columns of unit length first: covariates of any unit then weigh alike in the rounding
+    length = np.linalg.norm(design.x, axis=0)
+    basis, triangle = np.linalg.qr(design.x / length)
+    blocks = mixed_blocks(design, basis)
+    forms = shared_forms(blocks)
+    _check_information(design, blocks, forms)
+    return MixedModel(
+        design=design,
+        basis=basis,
+        to_coded=np.linalg.inv(triangle) / length[:, None],
+        blocks=blocks,
+        forms=forms,
+    )
+
+
+def starting_point(blocks: MixedBlocks) -> Float[Array, "parameter"]:
+    """Relative variances 1, no covariances: the Cholesky factor is the identity."""
+    return np.concatenate(
+        [[float(a == b) for b in range(k) for a in range(b, k)] for k in blocks.columns]
+    )
+
+
+def _check_information(design: MixedColumns, blocks: MixedBlocks, forms: Float[Array, "element pair"]) -> None:
+    n_left = len(design.x) - design.x.shape[1]
+    information = expected_information(starting_point(blocks), blocks.columns, blocks.kernel, forms, n_left)
+    names = [
+        term.label for term, k in zip(design.random, blocks.columns, strict=True) for _ in range(k * (k + 1) // 2)
+    ]
+    own = np.diag(information)
+    none = own < _NO_INFORMATION * len(design.x)
+    faults = [
+        f"random term {name}: cannot be told from the residual or the fixed part (is there one observation per level, "
+        "or do fixed terms take up all differences between its levels?); leave it out"
+        for name in dict.fromkeys(np.array(names)[none])
+    ]
+    if not faults:
+        size = np.sqrt(own)
+        values, vectors = np.linalg.eigh(information / np.outer(size, size))
+        if values[0] < _NO_INFORMATION:
+            mixed = dict.fromkeys(np.array(names)[np.abs(vectors[:, 0]) > 0.1])
+            faults = [f"random terms {', '.join(mixed)}: cannot be told apart in this design; leave one out"]
+    if faults:
+        raise DesignError(faults)

@@ -66,9 +66,7 @@ def response_sums(
         own = blocks.rotation @ np.where(finite, extra, 0.0)
         c, s = _cross(blocks, scores, own)
         forms = _own_forms(blocks, own)
-    return ResponseSums(
-        c=c, s=s, forms=forms, ols=ols, size=size, scores=scores, finite=finite, usable=usable
-    )
+    return ResponseSums(c=c, s=s, forms=forms, ols=ols, size=size, scores=scores, finite=finite, usable=usable)
 
 
 def elements(blocks: MixedBlocks) -> Iterator[tuple[slice, slice]]:

@@ -1,0 +1,301 @@
+"""Linear mixed models of many responses at once, fitted by REML, with type III tests of every fixed term.
+
+Each response is reduced to the sums of `mixed_sums`; only its variance parameters are iterated (`mixed_kernel`).
+Variances at 0 stay there, as in lme4: such fits are singular, valid and counted. Where iteration did not converge,
+or nothing is left for error, all statistics are NaN and counted.
+
+Tests are of a term's columns against 0 in sum-to-zero coding (type III), with Satterthwaite's or Kenward and Roger's
+denominator degrees of freedom, or none.
+
+Sources: Bates, Mächler, Bolker and Walker (2015), J Stat Softw 67(1); Kuznetsova, Brockhoff and Christensen (2017),
+J Stat Softw 82(13); Halekoh and Højsgaard (2014), J Stat Softw 59(9).
+"""
+
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+
+import numpy as np
+
+from cuecircuit.arrays import Array, Bool, Float, Int
+from cuecircuit.errors import DesignError
+from cuecircuit.stats.mixed_kernel import CONVERGED, NO_ERROR_VARIANCE, fit_responses
+from cuecircuit.stats.mixed_model import MixedModel, starting_point
+from cuecircuit.stats.mixed_sums import ResponseSums, conditional_residuals, response_sums
+from cuecircuit.stats.mixed_tests import DegreesOfFreedomRule, Estimates, Hypothesis, MixedTest, tested
+
+# lme4's isSingular: an entry of the diagonal of the relative Cholesky factor below this counts as 0
+_SINGULAR = 1e-4
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class VarianceComponent:
+    """A variance (one label) or covariance (two) of a random term, or the residual variance, in squared units of y."""
+
+    term: str
+    labels: tuple[str, ...]
+    value: Float[Array, "response"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class MixedFit:
+    """Fits of every response; the last axis runs over responses, NaN where there is no fit.
+
+    `coefficients` are in the model's coding, `criterion` is −2 log of the restricted likelihood. `residuals`, in the
+    type of y, are what fixed and random effects leave. `n_not_finite` responses held a NaN or an infinity,
+    `n_no_error` had no variance left for error, `n_not_converged` did not converge: all NaN. `n_singular` have a
+    variance of 0 (or random effects perfectly correlated); they are valid fits.
+    """
+
+    model: MixedModel
+    df: DegreesOfFreedomRule
+    terms: tuple[MixedTest, ...]
+    coefficients: Float[Array, "column response"]
+    components: tuple[VarianceComponent, ...]
+    criterion: Float[Array, "response"]
+    singular: Bool[Array, "response"]
+    converged: Bool[Array, "response"]
+    residuals: Float[Array, "observation response"] | None
+    estimates: Estimates
+    n_not_finite: int
+    n_no_error: int
+
+    @property
+    def n_singular(self) -> int:
+        """Fits at the boundary."""
+        return int(self.singular.sum())
+
+    @property
+    def n_not_converged(self) -> int:
+        """Responses whose iteration ended before a minimum."""
+        return self.converged.size - int(self.converged.sum()) - self.n_not_finite - self.n_no_error
+
+    @property
+    def log_likelihood(self) -> Float[Array, "response"]:
+        """Restricted log likelihood."""
+        return -self.criterion / 2
+
+    def term(self, name: str) -> MixedTest:
+        """Find a test by its name.
+
+        Raises:
+            DesignError: there is no such term.
+        """
+        found = [term for term in self.terms if term.name == name]
+        if not found:
+            raise DesignError(f"term '{name}': expected one of {', '.join(term.name for term in self.terms)}")
+        return found[0]
+
+    def component(self, term: str) -> VarianceComponent:
+        """Find the (first) variance of a random term by its label, or "residual".
+
+        Raises:
+            DesignError: there is no such term.
+        """
+        found = [each for each in self.components if each.term == term]
+        if not found:
+            known = ", ".join(dict.fromkeys(each.term for each in self.components))
+            raise DesignError(f"variance component '{term}': expected one of {known}")
+        return found[0]
+
+
+def fit_mixed(
+    y: Float[Array, "observation response"],
+    model: MixedModel,
+    *,
+    df: DegreesOfFreedomRule = "satterthwaite",
+    residuals: bool = False,
+    block: int = 512,
+    n_jobs: int = 1,
+) -> MixedFit:
+    """Fit a mixed model to every response and test its terms.
+
+    Args:
+        y: the measure, any unit, float32 or float64; rows as in the table of the model.
+        model: from `mixed_model`.
+        df: rule for the denominator's degrees of freedom.
+        residuals: give back what the model leaves of y.
+        block: responses worked on at a time; the work space is about 8 bytes × block × (3 rows + elements × columns).
+        n_jobs: threads; results do not depend on it.
+
+    Raises:
+        DesignError: y has other rows than the model.
+    """
+    if len(y) != model.n_observations:
+        raise DesignError(f"y: found {len(y)} rows, expected {model.n_observations} as in the model's table")
+    out = _empty(model, y, residuals)
+    parts = [slice(start, min(start + block, y.shape[1])) for start in range(0, y.shape[1], block)]
+    if n_jobs == 1:
+        for part in parts:
+            _fit_block(y, model, out, part)
+    else:
+        with ThreadPoolExecutor(n_jobs) as pool:
+            list(pool.map(lambda part: _fit_block(y, model, out, part), parts))
+    tests = _test_parts(model, out.estimates, model.hypotheses, df, parts, n_jobs)
+    fitted = out.status == CONVERGED
+    components = _components(model, out.estimates)
+    return MixedFit(
+        model=model,
+        df=df,
+        terms=tests,
+        coefficients=model.to_coded @ out.estimates.beta,
+        components=components,
+        criterion=out.criterion,
+        singular=fitted & _singular(model, out.estimates.psi),
+        converged=fitted,
+        residuals=out.residuals,
+        estimates=out.estimates,
+        n_not_finite=int((out.status == _NOT_FINITE).sum()),
+        n_no_error=int((out.status == NO_ERROR_VARIANCE).sum()),
+    )
+
+
+def test_hypotheses(
+    fit: MixedFit, hypotheses: Sequence[Hypothesis], *, df: DegreesOfFreedomRule | None = None, n_jobs: int = 1
+) -> tuple[MixedTest, ...]:
+    """Test further hypotheses (contrasts, see `contrasts`) of a fit.
+
+    Args:
+        fit: of any number of responses.
+        hypotheses: in the coding of the model.
+        df: another rule than the fit's.
+        n_jobs: threads.
+
+    Raises:
+        DesignError: the hypotheses do not belong to the model.
+    """
+    n = fit.converged.size
+    parts = [slice(start, min(start + 4096, n)) for start in range(0, n, 4096)]
+    return _test_parts(fit.model, fit.estimates, hypotheses, df or fit.df, parts, n_jobs)
+
+
+# beside the states that the loops give
+_NOT_FINITE = 3
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class _Out:
+    """What the blocks fill in."""
+
+    estimates: Estimates
+    criterion: Float[Array, "response"]
+    status: Int[Array, "response"]
+    residuals: Float[Array, "observation response"] | None
+
+
+def _empty(model: MixedModel, y: Float[Array, "observation response"], residuals: bool) -> _Out:
+    n = y.shape[1]
+    return _Out(
+        estimates=_empty_estimates(model, n),
+        criterion=np.empty(n),
+        status=np.empty(n, np.int64),
+        residuals=np.empty_like(y) if residuals else None,
+    )
+
+
+def _empty_estimates(model: MixedModel, n: int) -> Estimates:
+    m, p = model.blocks.generators.shape[1], model.basis.shape[1]
+    return Estimates(
+        psi=np.zeros((m, n)), sigma2=np.zeros(n), beta=np.zeros((p, n)), covariance=np.zeros((m + 1, m + 1, n))
+    )
+
+
+def _fit_block(y: Float[Array, "observation response"], model: MixedModel, out: _Out, part: slice) -> None:
+    sums = response_sums(y[:, part], model.basis, model.blocks)
+    n_left = model.n_observations - model.basis.shape[1]
+    own = _empty_estimates(model, len(sums.s))
+    criterion, status = np.empty(len(sums.s)), np.empty(len(sums.s), np.int64)
+    fit_responses(
+        starting_point(model.blocks),
+        model.blocks.columns,
+        model.blocks.kernel,
+        sums.forms,
+        sums.c,
+        sums.s,
+        n_left,
+        own.psi,
+        own.beta,
+        own.sigma2,
+        own.covariance,
+        criterion,
+        status,
+    )
+    status[~sums.usable] = NO_ERROR_VARIANCE
+    status[~sums.finite] = _NOT_FINITE
+    good = status == CONVERGED
+    if out.residuals is not None:
+        left = conditional_residuals(sums, model.blocks, own.beta, own.psi)
+        out.residuals[:, part] = np.where(good, left, np.nan)
+    # to the units of y and the coding of X
+    criterion += 2 * n_left * np.log(sums.size) - 2 * np.linalg.slogdet(model.to_coded)[1]
+    out.status[part] = status
+    out.criterion[part] = np.where(good, criterion, np.nan)
+    out.estimates.psi[:, part] = np.where(good, own.psi, np.nan)
+    out.estimates.beta[:, part] = np.where(good, own.beta * sums.size + sums.ols, np.nan)
+    out.estimates.sigma2[part] = np.where(good, own.sigma2 * sums.size**2, np.nan)
+    out.estimates.covariance[..., part] = np.where(good, own.covariance, np.nan)
+
+
+def _test_parts(
+    model: MixedModel,
+    estimates: Estimates,
+    hypotheses: Sequence[Hypothesis],
+    df: DegreesOfFreedomRule,
+    parts: Sequence[slice],
+    n_jobs: int,
+) -> tuple[MixedTest, ...]:
+    def test(part: slice) -> tuple[MixedTest, ...]:
+        return tested(hypotheses, estimates.part(part), model.to_coded, model.blocks, model.forms[None], df=df)
+
+    if n_jobs == 1:
+        done = [test(part) for part in parts]
+    else:
+        with ThreadPoolExecutor(n_jobs) as pool:
+            done = list(pool.map(test, parts))
+    return tuple(_joined([each[h] for each in done]) for h in range(len(hypotheses)))
+
+
+def _joined(tests: Sequence[MixedTest]) -> MixedTest:
+    first = tests[0]
+    return MixedTest(
+        name=first.name,
+        variables=first.variables,
+        df1=first.df1,
+        df2=np.concatenate([test.df2 for test in tests]),
+        f=np.concatenate([test.f for test in tests]),
+        estimate=_concatenated([test.estimate for test in tests]),
+        se=_concatenated([test.se for test in tests]),
+    )
+
+
+def _concatenated(parts: Sequence[Float[Array, "_"] | None]) -> Float[Array, "response"] | None:
+    known = [part for part in parts if part is not None]
+    return np.concatenate(known) if known else None
+
+
+def _components(model: MixedModel, estimates: Estimates) -> tuple[VarianceComponent, ...]:
+    found, row = [], 0
+    for term, scale in zip(model.design.random, model.blocks.scale, strict=True):
+        for b in range(len(scale)):
+            for a in range(b, len(scale)):
+                value = estimates.psi[row] * estimates.sigma2 / (scale[a] * scale[b])
+                labels = (term.labels[a],) if a == b else (term.labels[b], term.labels[a])
+                found.append(VarianceComponent(term=term.label, labels=labels, value=value))
+                row += 1
+    return (*found, VarianceComponent(term="residual", labels=("1",), value=estimates.sigma2))
+
+
+def _singular(model: MixedModel, psi: Float[Array, "parameter response"]) -> Bool[Array, "response"]:
+    """Whether an entry of the diagonal of some term's relative Cholesky factor is 0."""
+    singular, at = np.zeros(psi.shape[1], bool), 0
+    for scale in model.blocks.scale:
+        k = len(scale)
+        factor = np.zeros((k, k, psi.shape[1]))
+        for b in range(k):
+            for a in range(b, k):
+                left = psi[at] / (scale[a] * scale[b]) - np.einsum("cv,cv->v", factor[a, :b], factor[b, :b])
+                pivot = np.sqrt(np.maximum(left, 0.0)) if a == b else factor[b, b]
+                factor[a, b] = pivot if a == b else np.divide(left, pivot, out=np.zeros_like(left), where=pivot > 0)
+                at += 1
+            singular |= factor[b, b] < _SINGULAR
+    return singular

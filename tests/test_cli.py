@@ -1,0 +1,188 @@
+"""The command line as others call it: names of options, columns on stdout, exit status, one line per fault."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+import nibabel as nib
+import numpy as np
+import pandas as pd
+import pytest
+
+from cuecircuit import cli
+
+
+def run(monkeypatch, capsys, *words: object) -> tuple[int, str, str]:
+    monkeypatch.setattr(sys, "argv", ["cuecircuit", *map(str, words)])
+    try:
+        cli.main()
+        status = 0
+    except SystemExit as stop:
+        status = int(stop.code or 0)
+    said = capsys.readouterr()
+    return status, said.out, said.err
+
+
+@pytest.fixture
+def call(monkeypatch, capsys):
+    return lambda *words: run(monkeypatch, capsys, *words)
+
+
+def rows(tsv: str) -> list[list[str]]:
+    return [line.split("\t") for line in tsv.splitlines()]
+
+
+def test_help_imports_nothing_heavy():
+    heavy = ["numpy", "pandas", "nibabel", "matplotlib", "pydantic"]
+    code = f"import sys, cuecircuit.cli; print([name for name in {heavy} if name in sys.modules])"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "[]"
+
+
+def test_anova_prints_the_columns_of_the_interface(call, tmp_path):
+    table = tmp_path / "t.tsv"
+    cells = [(s, g, c, hash((s, c)) % 7) for s, g in zip("abcdef", "xxxyyy", strict=True) for c in ("p", "q")]
+    table.write_text("rat\taccess\tcue\ty\n" + "".join("\t".join(map(str, cell)) + "\n" for cell in cells))
+    status, out, _ = call("anova", table, "--dv", "y", "--subject", "rat", "--between", "access", "--within", "cue")
+    assert status == 0
+    printed = rows(out)
+    assert printed[0][:11] == ["term", "df1", "df2", "F", "p", "eps_gg", "p_gg", "eps_hf", "p_hf", "pes", "ges"]
+    assert [row[0] for row in printed[1:]] == ["access", "cue", "access:cue"]
+
+
+def test_anova_names_who_was_left_out_on_stderr(call, tmp_path):
+    table = tmp_path / "t.tsv"
+    table.write_text("rat\tcue\ty\na\tp\t1\na\tq\t2\nb\tp\t3\nb\tq\t5\nc\tp\t1\nc\tq\t4\nd\tp\t1\n")
+    status, out, err = call("anova", table, "--dv", "y", "--subject", "rat", "--within", "cue")
+    assert status == 0
+    assert err.strip() == "cuecircuit: d: left out, no row for q"
+    assert rows(out)[1][:3] == ["cue", "1", "2"]
+
+
+def test_audit_gives_the_epsilon_that_the_printed_p_needs(call):
+    status, out, _ = call("audit", "F(9,171)=4.25, P=0.002")
+    assert status == 0
+    assert len(rows(out)) == 2
+    assert "0.52" in out
+
+
+def test_a_fault_of_the_data_is_one_line_and_status_1(call, tmp_path):
+    status, out, err = call("anova", tmp_path / "none.tsv", "--dv", "y", "--subject", "rat")
+    assert (status, out) == (1, "")
+    assert err.splitlines() == [f"cuecircuit: {tmp_path / 'none.tsv'}: no such file"]
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ("anova", "t.tsv"),
+        ("simulate", "nobody2020", "out"),
+        ("clustsim", "--mask", "m.nii.gz"),
+        ("clustsim", "--mask", "m.nii.gz", "--fwhm", "1", "--connectivity", "7"),
+        ("group", "m.tsv", "out", "--mask", "m.nii.gz", "--subject", "s", "--inference", "magic"),
+        ("nonsense",),
+    ],
+)
+def test_a_fault_of_the_command_line_is_status_2(call, words):
+    status, _, err = call(*words)
+    assert status == 2
+    assert err
+
+
+def test_verbose_shows_the_traceback(monkeypatch, tmp_path):
+    monkeypatch.setattr(sys, "argv", ["cuecircuit", "check", str(tmp_path / "none.yaml"), "--verbose"])
+    with pytest.raises(Exception, match="no such file"):
+        cli.main()
+
+
+@pytest.fixture
+def mask(tmp_path) -> Path:
+    inside = np.zeros((16, 16, 10), np.uint8)
+    inside[2:14, 2:14, 2:8] = 1
+    path = tmp_path / "mask.nii.gz"
+    nib.Nifti1Image(inside, np.eye(4)).to_filename(path)
+    return path
+
+
+def test_clustsim_prints_one_row_per_p_and_alpha(call, mask):
+    words = ("--pthr", ".01", "--pthr", ".001", "--athr", ".05", "--athr", ".1")
+    status, out, _ = call("clustsim", "--mask", mask, "--acf", "0.5", "1", "2", "--iterations", "400", *words)
+    assert status == 0
+    table = rows(out)
+    assert table[0] == ["connectivity", "sided", "pthr", "athr", "cluster_size", "se"]
+    assert len(table) == 5
+    assert {row[0] for row in table[1:]} == {"6"}
+
+
+def test_smoothness_prints_acf_and_classic_fwhm(call, mask, tmp_path):
+    noise = np.random.default_rng(0).normal(size=(16, 16, 10, 12)).astype(np.float32)
+    nib.Nifti1Image(noise, np.eye(4)).to_filename(tmp_path / "r.nii.gz")
+    status, out, _ = call("smoothness", tmp_path / "r.nii.gz", "--mask", mask)
+    assert status == 0
+    assert rows(out)[0][:4] == ["a", "b_mm", "c_mm", "fwhm_mm"]
+
+
+@pytest.fixture
+def maps(tmp_path) -> Path:
+    rng = np.random.default_rng(1)
+    table = [
+        {"rat": f"r{s}", "access": "ShA" if s < 5 else "LgA", "cue": cue, "map": f"{cue}.nii.gz#{s}"}
+        for s in range(10)
+        for cue in ("sal", "nal")
+    ]
+    for cue in ("sal", "nal"):
+        data = rng.normal(size=(16, 16, 10, 10)).astype(np.float32)
+        if cue == "nal":
+            data[5:11, 5:11, 3:7, 5:] += 6  # 6.7 standard errors of the interaction: nearly every voxel passes
+        nib.Nifti1Image(data, np.eye(4)).to_filename(tmp_path / f"{cue}.nii.gz")
+    pd.DataFrame(table).to_csv(tmp_path / "maps.tsv", sep="\t", index=False)
+    return tmp_path / "maps.tsv"
+
+
+def test_group_finds_what_was_planted_and_writes_what_the_interface_names(call, maps, mask, tmp_path):
+    out = tmp_path / "out"
+    words = ("--mask", mask, "--subject", "rat", "--between", "access", "--within", "cue")
+    status, _, err = call(
+        "group", maps, out, *words, "--inference", "simulation", "--cluster-p", ".01", "--alpha", ".05"
+    )
+    assert status == 0, err
+    for name in ("terms.tsv", "clusters.tsv", "settings.json", "residuals.nii.gz", "dataset_description.json"):
+        assert (out / name).is_file()
+    for kind in ("F", "p", "z", "pfwe"):
+        assert (out / f"contrast-accessXcue_stat-{kind}_statmap.nii.gz").is_file()
+    pfwe = nib.load(out / "contrast-accessXcue_stat-pfwe_statmap.nii.gz").get_fdata()
+    planted = np.zeros(pfwe.shape, bool)
+    planted[5:11, 5:11, 3:7] = True
+    found = pfwe <= 0.05
+    assert 2 * (found & planted).sum() / (found.sum() + planted.sum()) > 0.9
+    terms = pd.read_csv(out / "terms.tsv", sep="\t").set_index("term")
+    assert terms.loc["access:cue", ["df1", "df2"]].tolist() == [1, 8]
+
+
+def test_group_names_every_map_at_fault_and_leaves_nothing_behind(call, maps, mask, tmp_path):
+    nib.Nifti1Image(np.zeros((8, 8, 8, 10), np.float32), np.eye(4)).to_filename(tmp_path / "sal.nii.gz")
+    (tmp_path / "nal.nii.gz").write_bytes((tmp_path / "nal.nii.gz").read_bytes()[:5000])
+    words = ("--mask", mask, "--subject", "rat", "--between", "access", "--within", "cue")
+    status, _, err = call("group", maps, tmp_path / "out", *words)
+    assert status == 1
+    assert len(err.splitlines()) == 2
+    assert "sal.nii.gz" in err
+    assert "nal.nii.gz" in err
+    assert not (tmp_path / "out").exists()
+
+
+def test_group_refuses_an_alpha_that_the_fields_cannot_resolve(call, maps, mask, tmp_path):
+    words = ("--mask", mask, "--subject", "rat", "--within", "cue", "--inference", "simulation")
+    status, _, err = call("group", maps, tmp_path / "out", *words, "--alpha", ".001", "--iterations", "1000")
+    assert status == 1
+    assert "run 10000 or more" in err
+
+
+def test_sessions_writes_its_tables_and_counts(call, real_data, tmp_path):
+    log = real_data / "operant/georgelab_oxycodone_lga/SF1_MedPC_example_txt"
+    status, out, _ = call("sessions", log, "--out", tmp_path / "out")
+    assert status == 0
+    assert "12 sessions of 12 subjects" in out
+    table = pd.read_csv(tmp_path / "out" / "sessions.tsv", sep="\t").set_index("subject")
+    assert table.loc["M2169", ["active", "inactive", "infusions"]].tolist() == [59, 0, 44]
+    assert {path.name for path in (tmp_path / "out").iterdir()} >= {"sessions.tsv", "events.tsv", "faults.tsv"}
