@@ -2,9 +2,10 @@ import numpy as np
 import pytest
 from scipy import ndimage
 
-from cuecircuit.group.correction import CorrectionSettings, correct, on_grid, simulate_nulls
+from cuecircuit.group.correction import CorrectionSettings, correct, on_grid, simulate_nulls, stratum_residuals
 from cuecircuit.records.grid import Grid
-from cuecircuit.stats.strata import MixedDesign, strata_anova
+from cuecircuit.stats.strata import strata_anova
+from cuecircuit.stats.strata_design import MixedDesign, strata_model
 
 SHAPE = (14, 14, 10)
 GRID = Grid(shape=SHAPE, affine=np.diag([1.0, 1.0, 1.0, 1.0]))
@@ -75,3 +76,27 @@ def test_voxels_return_to_their_places():
     volume = on_grid(np.arange(mask.sum(), dtype=float), mask)
     assert (volume[mask] == np.arange(mask.sum())).all()
     assert np.isnan(volume[~mask]).all()
+
+
+def test_the_residuals_of_a_stratum_are_the_scores_of_its_own_cells():
+    y = smooth_noise(5)[..., MASK]
+    model = strata_model(DESIGN)
+    anova = strata_anova(y, model, residuals=True)
+    parts = stratum_residuals(anova.residuals, model)
+    assert list(parts) == ["subject", "subject:cue"]
+    sums = (anova.residuals**2).sum(axis=(0, 1))
+    # orthonormal scores keep the sum of squares
+    np.testing.assert_allclose(sum((part**2).sum(axis=0) for part in parts.values()), sums, rtol=1e-10)
+    difference = anova.residuals[:, 0] - anova.residuals[:, 1]
+    np.testing.assert_allclose(np.abs(parts["subject:cue"]), np.abs(difference) / np.sqrt(2), atol=1e-12)
+
+
+def test_noise_that_is_smoother_between_subjects_gets_a_higher_threshold_there():
+    rng = np.random.default_rng(6)
+    rough = rng.normal(size=(16, 2, *SHAPE))
+    smooth = ndimage.gaussian_filter(rng.normal(size=(16, 1, *SHAPE)), (0, 0, 1.5, 1.5, 1.5)) * 20
+    y = (rough + smooth)[..., MASK]
+    model = strata_model(DESIGN)
+    parts = stratum_residuals(strata_anova(y, model, residuals=True).residuals, model)
+    nulls = {name: simulate_nulls(part, MASK, GRID, SETTINGS) for name, part in parts.items()}
+    assert nulls["subject"].smoothness.acf.fwhm_mm > 1.5 * nulls["subject:cue"].smoothness.acf.fwhm_mm

@@ -1,9 +1,11 @@
-"""Which clusters of an F map are larger than noise makes them: one simulated null for all terms of the design.
+"""Which clusters of an F map are larger than noise makes them: one simulated null for each error stratum.
 
-The smoothness of the model's residuals gives the noise its autocorrelation; fields of such noise give the null
-distribution of the largest cluster (`clusters.clustsim`). An F map with one numerator degree of freedom is a
-two-sided test of t: its clusters are compared with two-sided clusters of a Gaussian field at the same voxel p. With
-more numerator degrees of freedom they are compared with one-sided ones, which is an approximation.
+Every error stratum has noise of its own: that of subjects' means carries stable differences between brains, that of
+their contrasts does not. The smoothness of a stratum's residuals gives its noise an autocorrelation; fields of such
+noise give the null distribution of the largest cluster (`clusters.clustsim`) for the terms of that stratum.
+An F map with one numerator degree of freedom is a two-sided test of t: its clusters are compared with two-sided
+clusters of a Gaussian field at the same voxel p. With more numerator degrees of freedom they are compared with
+one-sided ones, which is an approximation.
 """
 
 from collections.abc import Callable
@@ -20,6 +22,7 @@ from cuecircuit.clusters.neighbors import ClusterRule, Connectivity
 from cuecircuit.clusters.smoothness import Smoothness, estimate_smoothness
 from cuecircuit.records.grid import Grid
 from cuecircuit.stats.strata import TermTest
+from cuecircuit.stats.strata_design import StrataModel
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -37,7 +40,7 @@ class CorrectionSettings:
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class ClusterNulls:
-    """Smoothness of the residuals and the null distributions: one- and two-sided."""
+    """Smoothness of a stratum's residuals and the null distributions: one- and two-sided."""
 
     settings: CorrectionSettings
     smoothness: Smoothness
@@ -96,6 +99,18 @@ def simulate_nulls(
         progress=progress,
     )
     return ClusterNulls(settings=settings, smoothness=smoothness, one_sided=nulls[0], two_sided=nulls[1])
+
+
+def stratum_residuals(
+    residuals: Float[Array, "subject condition voxel"], model: StrataModel
+) -> dict[str, Float[Array, "score voxel"]]:
+    """Split what the model leaves into the residual scores of each error stratum, by its name."""
+    return {
+        stratum.name: np.einsum("scv,ck->skv", residuals, stratum.scores.astype(residuals.dtype)).reshape(
+            -1, residuals.shape[2]
+        )
+        for stratum in model.strata
+    }
 
 
 def correct(term: TermTest, mask: Bool[Array, "x y z"], nulls: ClusterNulls) -> CorrectedTerm:

@@ -101,8 +101,12 @@ def _check_subjects(files: StudyFiles, scans: tuple[ScanFiles, ...]) -> None:
 
 def _scan_faults(files: StudyFiles, scan: ScanFiles, grids: list[Grid]) -> Iterator[str]:
     blocks: list[Block] = []
-    unread = list(_attempt(lambda: blocks.extend(read_blocks(scan.events)))) if scan.events else ["no events"]
-    yield from unread if scan.events else ()  # a missing file is named with the subjects
+    readable = False
+    if scan.events is not None:  # a missing file is named with the subjects
+        events = scan.events
+        unread = tuple(_attempt(lambda: blocks.extend(read_blocks(events))))
+        readable = not unread
+        yield from unread
     header: list[tuple[Grid, int, float]] = []
     yield from _attempt(lambda: header.append(read_grid(scan.bold)))
     for grid, volumes, tr_header_s in header:
@@ -112,7 +116,7 @@ def _scan_faults(files: StudyFiles, scan: ScanFiles, grids: list[Grid]) -> Itera
             volumes=volumes,
             tr_header_s=tr_header_s,
             tr_sidecar_s=scan.tr_s,
-            blocks=None if unread else blocks,
+            blocks=blocks if readable else None,
             acquisition=files.study.acquisition,
             cues=files.study.cues,
             space_grid=grids[0] if grids else grid,

@@ -16,6 +16,7 @@ from cuecircuit.group.correction import (
     correct,
     on_grid,
     simulate_nulls,
+    stratum_residuals,
 )
 from cuecircuit.io.atomic import replacing
 from cuecircuit.io.derivatives import bids_label, map_name, write_description
@@ -30,6 +31,7 @@ from cuecircuit.pipeline.threads import one_blas_thread
 from cuecircuit.records.cells import CellTable, complete_cells
 from cuecircuit.records.grid import Grid
 from cuecircuit.stats.strata import StrataAnova, TermTest, strata_anova
+from cuecircuit.stats.strata_design import strata_model
 
 TERM_COLUMNS = {
     "term": "effect; a covariate within subjects is tested once in each stratum",
@@ -60,6 +62,7 @@ CLUSTER_COLUMNS = {
     "center_z": {"Units": "mm"},
 }
 SMOOTHNESS_COLUMNS = {
+    "stratum": "error stratum whose residuals these are",
     "a": "share of the Gaussian part of the autocorrelation a·exp(−r²/2b²) + (1−a)·exp(−r/c)",
     "b_mm": {"Units": "mm"},
     "c_mm": {"Units": "mm"},
@@ -146,11 +149,12 @@ def write_group(
     mask, grid = read_mask(mask_path)
     names = frame["map"].to_numpy()[cells.rows]
     y = read_maps([str(name) for name in names.ravel()], maps_folder, mask, grid).reshape(*names.shape, -1)
-    result = strata_anova(y, cells.design, residuals=True)
-    assert result.residuals is not None
-    residuals = result.residuals.reshape(-1, result.residuals.shape[2])
-    nulls = _simulate(residuals, mask, grid, correction) if correction else None
-    corrected = {_prefix(term): correct(term, mask, nulls) for term in result.terms} if nulls else {}
+    model = strata_model(cells.design)
+    result = strata_anova(y, model, residuals=True)
+    residuals = result.residuals
+    assert residuals is not None
+    nulls = _simulate(stratum_residuals(residuals, model), mask, grid, correction) if correction else {}
+    corrected = {_prefix(term): correct(term, mask, nulls[term.stratum]) for term in result.terms if nulls}
     for term in result.terms:
         _write_maps(folder, term, corrected.get(_prefix(term)), mask, grid)
     _write_residuals(folder, residuals, mask, grid)
@@ -159,9 +163,14 @@ def write_group(
     _write_settings(folder, cells, result, design, correction, mask, grid)
 
 
-def _simulate(residuals: Any, mask: Any, grid: Grid, correction: CorrectionSettings) -> ClusterNulls:
-    with steps("null fields", correction.iterations) as advance:
-        return simulate_nulls(residuals, mask, grid, correction, progress=advance)
+def _simulate(
+    residuals: Mapping[str, Any], mask: Any, grid: Grid, correction: CorrectionSettings
+) -> dict[str, ClusterNulls]:
+    with steps("null fields", correction.iterations * len(residuals)) as advance:
+        return {
+            stratum: simulate_nulls(scores, mask, grid, correction, progress=advance)
+            for stratum, scores in residuals.items()
+        }
 
 
 def _prefix(term: TermTest) -> str:
@@ -190,8 +199,8 @@ def _write_maps(folder: Path, term: TermTest, corrected: CorrectedTerm | None, m
 
 
 def _write_residuals(folder: Path, residuals: Any, mask: Any, grid: Grid) -> None:
-    series = np.zeros((*grid.shape, len(residuals)), np.float32)
-    series[mask] = residuals.T
+    series = np.zeros((*grid.shape, residuals.shape[0] * residuals.shape[1]), np.float32)
+    series[mask] = residuals.reshape(-1, residuals.shape[2]).T
     write_volume(folder / "residuals.nii.gz", series, grid)
 
 
@@ -206,24 +215,29 @@ def _write_tables(
     folder: Path,
     result: StrataAnova,
     corrected: Mapping[str, CorrectedTerm],
-    nulls: ClusterNulls | None,
+    nulls: Mapping[str, ClusterNulls],
     grid: Grid,
 ) -> None:
     terms = pd.DataFrame([_term_row(term, corrected.get(_prefix(term))) for term in result.terms])
     write_table(folder / "terms.tsv", terms, TERM_COLUMNS)
-    if nulls is None:
+    if not nulls:
         return
     clusters = [row for term in result.terms for row in _cluster_rows(term, corrected[_prefix(term)], grid)]
     write_table(folder / "clusters.tsv", pd.DataFrame(clusters, columns=list(CLUSTER_COLUMNS)), CLUSTER_COLUMNS)
-    acf = nulls.smoothness.acf
-    smoothness = {
+    smoothness = pd.DataFrame([_smoothness_row(stratum, null) for stratum, null in nulls.items()])
+    write_table(folder / "smoothness.tsv", smoothness, SMOOTHNESS_COLUMNS)
+
+
+def _smoothness_row(stratum: str, null: ClusterNulls) -> dict[str, Any]:
+    acf = null.smoothness.acf
+    return {
+        "stratum": stratum,
         "a": acf.a,
         "b_mm": acf.b_mm,
         "c_mm": acf.c_mm,
         "fwhm_mm": acf.fwhm_mm,
-        "fwhm_classic_mm": nulls.smoothness.fwhm_classic_mm,
+        "fwhm_classic_mm": null.smoothness.fwhm_classic_mm,
     }
-    write_table(folder / "smoothness.tsv", pd.DataFrame([smoothness]), SMOOTHNESS_COLUMNS)
 
 
 def _term_row(term: TermTest, corrected: CorrectedTerm | None) -> dict[str, Any]:

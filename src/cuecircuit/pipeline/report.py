@@ -119,7 +119,7 @@ class _Page:
     def facts(self) -> RunFacts:
         study, settings = self.study, read_json(self.out / "group" / "settings.json")
         term = self.table("group/terms").set_index("term").loc[study.group.effect]
-        smoothness = self.table("group/smoothness").iloc[0]
+        smoothness = self.table("group/smoothness").set_index("stratum").loc[term["stratum"]]
         maps = self.table("group/maps").drop_duplicates("subject")[study.subjects.group].value_counts()
         acf = (float(smoothness["a"]), float(smoothness["b_mm"]), float(smoothness["c_mm"]))
         use_acf = study.correction.smoothness == "acf"

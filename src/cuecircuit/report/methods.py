@@ -212,8 +212,8 @@ def _correction(study: Study, marks: Marks, facts: RunFacts) -> Markup:
             "the mixed autocorrelation model of Cox et al. (2017), a = {}, b = {} mm, c = {} mm (FWHM {} mm)"
         ).format(a, b, c, number(facts.fwhm_mm))
     return Markup(
-        "Smoothness was estimated from the residuals by {}. In {} null fields of this smoothness, clusters of voxels "
-        "with p &lt; {} that touch by {} reached {} in fewer than {} of the fields; clusters at least as large are "
+        "Smoothness was estimated from the residuals of the effect's error stratum by {}. In {} null fields of this "
+        "smoothness, clusters of voxels with p &lt; {} that touch by {} reached {} in fewer than {} of the fields; clusters at least as large are "
         "reported (corrected p &lt; {})."
     ).format(
         marks.said("correction.smoothness", field),
