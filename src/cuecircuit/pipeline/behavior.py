@@ -81,6 +81,9 @@ def phased_sessions(files: StudyFiles) -> PhasedSessions:
     table = sessions_table(sessions, dose_mg_kg=study.drug.dose_mg_kg, windows=_windows(study))
     regrouped = tuple(_other_groups(table, group_of))
     table["group"] = table["subject"].map(group_of)
+    # the reference group first, in every table and figure
+    rank = table["group"].map(study.subjects.groups.index)
+    table = table.assign(rank=rank).sort_values(["rank", "subject", "start"], kind="stable").drop(columns="rank")
     phased = assign_phases(table, _rules(study), participants=list(group_of.index))
     # names relative to the study: results do not depend on where it lies
     faults = [replace(fault, file=_relative(fault.file, files)) for fault in (*log.faults, *regrouped, *phased.faults)]

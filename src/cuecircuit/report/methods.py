@@ -227,13 +227,16 @@ def _correction(study: Study, marks: Marks, facts: RunFacts) -> Markup:
 
 
 def _correlations(study: Study, marks: Marks) -> Markup:
-    correlations = study.correlations
+    correlations, regions = study.correlations, study.regions
+    extent = {"cluster": "the part of the region in the significant cluster", "region": "the whole region"}
     return Markup(
-        "The mean response of each region to the {} cue was correlated (Pearson) with the mean infusions of the {} "
+        "A region's response is the mean over {} of {} responses. The mean response of each region to the {} cue was correlated (Pearson) with the mean infusions of the {} "
         "sessions over all subjects, and within groups (group means removed), the latter with a null of {} "
         "permutations within groups; pooled p-values were controlled over regions at a false discovery rate of "
         "q = {} (Benjamini &amp; Hochberg 1995)."
     ).format(
+        marks.said("regions.extent", extent[regions.extent]),
+        marks.said("regions.smoothed", "smoothed" if regions.smoothed else "unsmoothed"),
         marks.said("correlations.cue", correlations.cue),
         marks.said("correlations.treatment", correlations.treatment),
         marks.said("correlations.permutations", short(correlations.permutations)),
