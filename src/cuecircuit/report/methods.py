@@ -213,8 +213,8 @@ def _correction(study: Study, marks: Marks, facts: RunFacts) -> Markup:
         ).format(a, b, c, number(facts.fwhm_mm))
     return Markup(
         "Smoothness was estimated from the residuals of the effect's error stratum by {}. In {} null fields of this "
-        "smoothness, clusters of voxels with p &lt; {} that touch by {} reached {} in fewer than {} of the fields; clusters at least as large are "
-        "reported (corrected p &lt; {})."
+        "smoothness, clusters of voxels with p &lt; {} that touch by {} reached {} in fewer than {} of the fields; "
+        "clusters at least as large are reported (corrected p &lt; {})."
     ).format(
         marks.said("correction.smoothness", field),
         marks.said("correction.iterations", short(correction.iterations)),
@@ -230,7 +230,8 @@ def _correlations(study: Study, marks: Marks) -> Markup:
     correlations, regions = study.correlations, study.regions
     extent = {"cluster": "the part of the region in the significant cluster", "region": "the whole region"}
     return Markup(
-        "A region's response is the mean over {} of {} responses. The mean response of each region to the {} cue was correlated (Pearson) with the mean infusions of the {} "
+        "A region's response is the mean over {} of {} responses. The mean response of each region to the {} cue was "
+        "correlated (Pearson) with the mean infusions of the {} "
         "sessions over all subjects, and within groups (group means removed), the latter with a null of {} "
         "permutations within groups; pooled p-values were controlled over regions at a false discovery rate of "
         "q = {} (Benjamini &amp; Hochberg 1995)."

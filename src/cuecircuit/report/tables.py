@@ -16,8 +16,8 @@ from cuecircuit.figures.numbers import MISSING, fraction, number, p_value
 
 _SYMBOLS = {
     "term": "Effect", "df1": "df₁", "df2": "df₂", "eps_gg": "ε (GG)", "p_gg": "p (GG)", "eps_hf": "ε (HF)",
-    "p_hf": "p (HF)", "se": "SE", "pes": "partial η²", "ges": "generalized η²", "p_fwe": "p (FWE)", "p_adj": "p (adjusted)",
-    "F": "F", "t": "t", "z": "z", "p": "p", "q": "q", "r": "r", "n": "n", "tsnr": "tSNR", "sem": "SEM",
+    "p_hf": "p (HF)", "pes": "partial η²", "ges": "generalized η²", "p_fwe": "p (FWE)", "p_adj": "p (adjusted)",
+    "F": "F", "t": "t", "z": "z", "p": "p", "q": "q", "r": "r", "n": "n", "tsnr": "tSNR", "sem": "SEM", "se": "SE",
     "sha256": "SHA-256",
 }  # fmt: skip
 _UNITS = {"mm": "mm", "mm3": "mm³", "s": "s", "hz": "Hz", "min": "min", "h": "h", "percent": "%", "bytes": "bytes"}
