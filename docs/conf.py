@@ -12,3 +12,12 @@ html_title = f"cuecircuit {release}"
 autodoc_typehints = "none"
 autodoc_member_order = "bysource"
 myst_enable_extensions = ["dollarmath"]
+
+
+def setup(app: object) -> None:
+    """Keep |r| of the docstrings an absolute value: in reStructuredText it would be a substitution."""
+    app.connect("autodoc-process-docstring", _escape_bars)
+
+
+def _escape_bars(app: object, what: str, name: str, item: object, options: object, lines: list[str]) -> None:
+    lines[:] = [line.replace("|", "\\|") for line in lines]

@@ -1,0 +1,50 @@
+"""Simulated cluster thresholds: fields per second, against drawing and labeling them with NumPy and SciPy alone."""
+
+import time
+
+import numpy as np
+from scipy import fft, ndimage
+
+from cuecircuit.clusters.autocorrelation import Autocorrelation
+from cuecircuit.clusters.clustsim import simulate_cluster_sizes
+from cuecircuit.clusters.neighbors import structure
+
+SHAPE, VOXEL_MM, ACF = (40, 30, 24), np.array([0.4, 0.4, 1.0]), Autocorrelation(a=0.5, b_mm=0.6, c_mm=1.6)
+PTHR_Z = (2.326, 2.576, 3.090)
+
+
+def mask() -> np.ndarray:
+    x, y, z = np.ogrid[-1:1:40j, -1:1:30j, -1:1:24j]
+    return x**2 + y**2 + z**2 <= 1
+
+
+def plain(inside: np.ndarray, fields: int) -> None:
+    """One real field at a time on a box twice the mask, one labeling per threshold: the way it is usually written."""
+    size = [2 * n for n in inside.shape]
+    steps = (np.minimum(np.arange(n), n - np.arange(n)) * edge for n, edge in zip(size, VOXEL_MM, strict=True))
+    x, y, z = np.ix_(*steps)
+    weights = np.sqrt(np.maximum(fft.rfftn(ACF.at(np.sqrt(x**2 + y**2 + z**2))).real, 0))
+    rng = np.random.default_rng(0)
+    for _ in range(fields):
+        noise = fft.irfftn(fft.rfftn(rng.standard_normal(size)) * weights, size)
+        field = noise[tuple(slice(n) for n in inside.shape)]
+        for threshold in PTHR_Z:
+            labels, _ = ndimage.label(inside & (field > threshold), structure(6))
+            np.bincount(labels.ravel())
+
+
+def main() -> None:
+    inside = mask()
+    simulate_cluster_sizes(inside, VOXEL_MM, ACF, iterations=16)  # compiles
+    start = time.perf_counter()
+    simulate_cluster_sizes(inside, VOXEL_MM, ACF, iterations=2000)
+    ours = (time.perf_counter() - start) / 2000
+    start = time.perf_counter()
+    plain(inside, 50)
+    usual = (time.perf_counter() - start) / 50
+    print(f"null field with 3 p in {inside.sum()} voxels, one thread: {1000 * ours:.2f} ms, "
+          f"NumPy and SciPy alone {1000 * usual:.2f} ms: {usual / ours:.0f} x")  # fmt: skip
+
+
+if __name__ == "__main__":
+    main()
