@@ -51,6 +51,11 @@ def with_nan(image: nib.Nifti1Image) -> nib.Nifti1Image:
     return nib.Nifti1Image(data, image.affine, image.header)
 
 
+def add_column(path: Path, name: str, value: Callable[[str], str]) -> None:
+    header, *rows = path.read_text().splitlines()
+    path.write_text("\n".join([f"{header}\t{name}", *(f"{row}\t{value(row)}" for row in rows)]) + "\n")
+
+
 def drop_line(path: Path, start: str) -> None:
     path.write_text("".join(line for line in path.read_text().splitlines(True) if not line.startswith(start)))
 
@@ -67,7 +72,7 @@ BROKEN: dict[str, tuple[Callable[[Path], object], str]] = {
         "'ShA99' stands in",
     ),
     "a group is unknown": (lambda s: edit(s / "participants.tsv", "\tShA\t", "\tShB\t"), "ShB"),
-    "the TR differs": (lambda s: edit(s / "study.yaml", "tr_s: 2.0", "tr_s: 1.5"), "1.5"),
+    "the TR differs": (lambda s: edit(s / "study.yaml", "tr_s: 2.0", "tr_s: 1.5"), "study.yaml:61: "),
     "the header's TR differs": (lambda s: rewrite(s / BOLD, lambda image: header_tr(image, 1.0)), "sidecar"),
     "volumes are missing": (
         lambda s: rewrite(s / BOLD, lambda image: image.slicer[..., :200]),
@@ -107,6 +112,32 @@ BROKEN: dict[str, tuple[Callable[[Path], object], str]] = {
     "the excluded subject does not exist": (
         lambda s: edit(s / "study.yaml", "subjects:\n", "subjects:\n  exclude: {ShA77: typo}\n"),
         "no participant ShA77",
+    ),
+    "a rat smelled one cue in both scans": (
+        lambda s: (s / EVENTS.replace("run-1", "run-2")).write_text((s / EVENTS).read_text()),
+        "sub-ShA02: cell ",
+    ),
+    "a respiratory trace is damaged": (
+        lambda s: next((s / "sub-LgA01/func").glob("*run-2*physio.tsv.gz")).write_bytes(gzip.compress(b"0.1\nno\n")),
+        "not a table of numbers",
+    ),
+    "a covariate does not exist": (
+        lambda s: edit(s / "study.yaml", "covariates: [respiration]", "covariates: [breathing]"),
+        "group.covariates: 'breathing' is neither respiration nor a column",
+    ),
+    "a covariate is a group in disguise": (
+        lambda s: (
+            edit(s / "study.yaml", "covariates: [respiration]", "covariates: [arm]"),
+            add_column(s / "participants.tsv", "arm", lambda row: "1" if "ShA" in row else "2"),
+        ),
+        "covariate 'arm': a group in disguise",
+    ),
+    "a covariate is constant": (
+        lambda s: (
+            edit(s / "study.yaml", "covariates: [respiration]", "covariates: [room]"),
+            add_column(s / "participants.tsv", "room", lambda row: "4"),
+        ),
+        "covariate 'room': found 4 everywhere",
     ),
     "a physio file is missing": (
         lambda s: next((s / "sub-ShA02/func").glob("*run-1*physio.tsv.gz")).unlink(),
@@ -149,15 +180,13 @@ def test_damage_inside_a_scan_is_named_when_it_is_read(study: Path, tmp_path: Pa
     from cuecircuit.pipeline.run import run_study
 
     cut_off(study / BOLD)
-    trace = next((study / "sub-LgA01/func").glob("*run-2*physio.tsv.gz"))
-    trace.write_bytes(gzip.compress(b"0.1\nbroken\n", mtime=0))
     rewrite(study / BOLD.replace("ShA02", "LgA02"), with_nan)
     with pytest.raises(DataError) as error:
         run_study(study / "study.yaml", tmp_path / "out", stages=("firstlevel",))
     said = "\n".join(error.value.faults)
     assert "ShA02" in said
     assert "damaged" in said
-    assert "LgA01" in said
+    assert "LgA02" in said
     assert "NaN" in said
     # the other subjects are done and will not be done again
     assert (tmp_path / "out" / "sub-ShA01").is_dir()

@@ -13,7 +13,7 @@ from cuecircuit.behavior.measures import sessions_table
 from cuecircuit.behavior.phases import PhasedSessions, PhaseRule, assign_phases
 from cuecircuit.errors import DataError
 from cuecircuit.io.tables import ColumnNote, write_table
-from cuecircuit.pipeline.firstlevel import subjects_of
+from cuecircuit.pipeline.cells import subjects_of
 from cuecircuit.pipeline.job import Job, StudyFiles
 from cuecircuit.pipeline.progress import say
 from cuecircuit.pipeline.sessions import SESSION_COLUMNS, load_sessions, write_faults

@@ -1,7 +1,9 @@
 """Every fault of a study and its files at once, before anything is computed."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
+
+import pandas as pd
 
 from cuecircuit.errors import CuecircuitError, StudyError
 from cuecircuit.imaging.scan_checks import scan_faults
@@ -9,11 +11,14 @@ from cuecircuit.io.bids import ScanFiles, scan_set_faults
 from cuecircuit.io.events import read_blocks
 from cuecircuit.io.nifti import read_grid
 from cuecircuit.pipeline.behavior import phased_sessions
-from cuecircuit.pipeline.firstlevel import scans_of, subjects_of
+from cuecircuit.pipeline.cells import block_table, cells_of, scans_of, subjects_of, with_subjects
 from cuecircuit.pipeline.job import StudyFiles, read_study
 from cuecircuit.pipeline.regions import read_space_atlas
+from cuecircuit.records.cells import complete_cells
 from cuecircuit.records.grid import Grid
 from cuecircuit.records.scan import Block
+from cuecircuit.stats.strata_design import strata_model
+from cuecircuit.study.file import KeyPath, lines_of
 
 
 def check_study(path: Path) -> None:
@@ -34,7 +39,14 @@ def check_files(files: StudyFiles) -> None:
     """
     faults = tuple(dict.fromkeys(study_faults(files)))
     if faults:
-        raise StudyError(faults)
+        lines = lines_of(files.file.read_text(encoding="utf-8-sig"))
+        raise StudyError(_with_line(fault, files.file.name, lines) for fault in faults)
+
+
+def _with_line(fault: str, name: str, lines: Mapping[KeyPath, int]) -> str:
+    """Put the line of the setting that a fault names, such as (acquisition.tr_s), before the fault."""
+    named = [path for path in lines if len(path) == 2 and f"{path[0]}.{path[1]}" in fault]
+    return f"{name}:{lines[named[0]]}: {fault}" if named else fault
 
 
 def study_faults(files: StudyFiles) -> Iterator[str]:
@@ -51,10 +63,37 @@ def study_faults(files: StudyFiles) -> Iterator[str]:
     for scan in scans:
         for fault in _scan_faults(files, scan, grids):
             said.setdefault(fault.removeprefix(f"{scan.bold}: "), []).append(scan.bold)
+    if not said:
+        yield from _design_faults(files, tuple(scans))
     for fault, where in said.items():
         # what is wrong with every scan is most likely wrong in the study file: said once
         others = f" and {len(where) - 1} other scans" if len(where) > 1 else ""
         yield f"{where[0]}{others}: {fault}"
+
+
+def _design_faults(files: StudyFiles, scans: tuple[ScanFiles, ...]) -> Iterator[str]:
+    """Make the design that the group model will have, without its maps."""
+    study, cells = files.study, []
+    faults: list[str] = []
+    for subject in dict.fromkeys(scan.subject for scan in scans if scan.subject not in study.subjects.exclude):
+        try:
+            blocks = pd.concat([block_table(files, scan) for scan in scans if scan.subject == subject])
+            cells.append(cells_of(study, subject, blocks))
+        except CuecircuitError as error:
+            faults += (fault if subject in fault else f"sub-{subject}: {fault}" for fault in error.faults)
+    yield from faults
+    if faults or not cells:
+        return
+    model = study.group
+    try:
+        table = with_subjects(files, pd.concat(cells, ignore_index=True))
+        found = complete_cells(
+            table, subject="subject", between=model.between, within=model.within, covariates=model.covariates
+        )
+        strata_model(found.design)
+        yield from (f"{missing}; exclude the subject (subjects.exclude) or the covariate" for missing in found.excluded)
+    except CuecircuitError as error:
+        yield from (fault if "group.covariates" in fault else f"group.covariates: {fault}" for fault in error.faults)
 
 
 def _attempt(look: Callable[[], object]) -> Iterator[str]:

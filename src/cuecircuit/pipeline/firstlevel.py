@@ -1,31 +1,35 @@
 """Scans of one subject to one map per cell: % BOLD of each cue in each block half, with the respiration of the cell."""
 
-from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import partial
-from itertools import product
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
-from cuecircuit.arrays import Array, Float
+from cuecircuit.arrays import Array
 from cuecircuit.errors import CuecircuitError, DataError
 from cuecircuit.imaging.quality import scan_quality
-from cuecircuit.imaging.respiration import block_rates, find_breaths, plausible_rates
 from cuecircuit.imaging.responses import BlockResponses, block_responses
-from cuecircuit.io.bids import ScanFiles, find_scans, read_motion, read_participants
+from cuecircuit.io.bids import ScanFiles, read_motion
 from cuecircuit.io.derivatives import map_name
-from cuecircuit.io.events import read_blocks
 from cuecircuit.io.nifti import read_mask, read_series, write_volume
-from cuecircuit.io.physio import read_respiration
 from cuecircuit.io.tables import read_table, write_table
-from cuecircuit.pipeline.job import Job, StudyFiles
+from cuecircuit.pipeline.cells import (
+    block_table,
+    blocks_of,
+    cell_members,
+    cells_of,
+    scans_of,
+    subjects_of,
+    with_subjects,
+)
+from cuecircuit.pipeline.job import Job
 from cuecircuit.pipeline.progress import say, steps
 from cuecircuit.pipeline.store import Stage
 from cuecircuit.pipeline.threads import one_blas_thread
-from cuecircuit.records.scan import Block, Series
+from cuecircuit.records.scan import Series
 from cuecircuit.study.study import Study
 
 CELL_COLUMNS = {
@@ -55,27 +59,6 @@ QUALITY_COLUMNS = {
 }
 
 
-def subjects_of(files: StudyFiles) -> pd.DataFrame:
-    """Read the participants who enter the analysis: column `subject` and those of participants.tsv.
-
-    Raises:
-        DataError: the table is at fault, or the study excludes somebody who is not in it.
-    """
-    wanted = files.study.subjects
-    path = files.path(wanted.participants)
-    everyone = read_participants(path, group=wanted.group, levels=wanted.groups)
-    unknown = sorted(set(wanted.exclude) - set(everyone["subject"]))
-    if unknown:
-        raise DataError(f"{path}: no participant {', '.join(unknown)}, whom subjects.exclude of the study names")
-    return everyone[~everyone["subject"].isin(wanted.exclude)].reset_index(drop=True)
-
-
-def scans_of(files: StudyFiles) -> tuple[ScanFiles, ...]:
-    """Find all scans of the study's task."""
-    scan = files.study.acquisition
-    return find_scans(files.path(scan.dataset), task=scan.task)
-
-
 def run_first_level(job: Job) -> None:
     """Do every subject that is missing or stale; one subject's failure does not stop the others.
 
@@ -103,15 +86,11 @@ def run_first_level(job: Job) -> None:
 
 def cells_table(job: Job) -> pd.DataFrame:
     """Give one row per subject and cell, joined with the subject's group: what the group model is fitted to."""
-    wanted = job.study.subjects
-    subjects = subjects_of(job.files)[["subject", wanted.group]]
-    # the reference group first, so that signs do not depend on the order of the participants
-    subjects = subjects.sort_values(wanted.group, key=lambda names: names.map(wanted.groups.index), kind="stable")
     rows = [
         read_table(job.out / f"sub-{subject}" / "func" / f"{_stem(job.study, subject)}_cells.tsv", text=("subject",))
-        for subject in subjects["subject"]
+        for subject in subjects_of(job.files)["subject"]
     ]
-    return subjects.merge(pd.concat(rows, ignore_index=True), on="subject")
+    return with_subjects(job.files, pd.concat(rows, ignore_index=True))
 
 
 def _attempt(job: Job, stage: Stage) -> tuple[str, ...]:
@@ -144,9 +123,7 @@ def _stage(job: Job, subject: str, scans: tuple[ScanFiles, ...]) -> Stage:
 class _ScanResult:
     smoothed: BlockResponses
     unsmoothed: BlockResponses
-    blocks: tuple[Block, ...]
-    breaths_per_min: Float[Array, "block"]
-    breaths_valid: Float[Array, "block"]
+    blocks: pd.DataFrame
     quality: dict[str, object]
 
 
@@ -154,30 +131,23 @@ def _make(job: Job, subject: str, scans: tuple[ScanFiles, ...], folder: Path) ->
     results = [_named_scan(job, scan) for scan in scans]
     study, stem = job.study, _stem(job.study, subject)
     mask, grid = read_mask(job.path(study.space.mask))
-    blocks = pd.DataFrame(
-        row for scan, result in zip(scans, results, strict=True) for row in _rows(study, scan, result)
-    )
+    blocks = pd.concat([result.blocks for result in results], ignore_index=True)
     percent = {
         "map": np.concatenate([result.smoothed.percent for result in results]),
         "map_unsmoothed": np.concatenate([result.unsmoothed.percent for result in results]),
     }
-    cells = []
-    for cue, level in product(study.cues.levels, study.response.blocks):
-        chosen = (blocks["cue"] == cue) & (blocks["level"] == level)
-        if not chosen.any():
-            raise DataError(f"sub-{subject}: no block of cue {cue} in level {level}; the cell would be empty")
-        rate = float(blocks.loc[chosen, "respiration"].mean())
-        cell = {"subject": subject, study.cues.factor: cue, study.response.block_factor: level, "respiration": rate}
-        for kind, values in percent.items():
-            prefix = f"{stem}_desc-unsmoothed_" if kind == "map_unsmoothed" else f"{stem}_"
-            name = f"func/{map_name(f'{cue}:{level}', 'effect', prefix=prefix)}"
+    cells = cells_of(study, subject, blocks)
+    for kind, values in percent.items():
+        prefix = f"{stem}_desc-unsmoothed_" if kind == "map_unsmoothed" else f"{stem}_"
+        names = []
+        for (cue, level), chosen in cell_members(study, blocks).items():
+            names.append(f"func/{map_name(f'{cue}:{level}', 'effect', prefix=prefix)}")
             volume = np.zeros(grid.shape, np.float32)
             volume[mask] = values[chosen.to_numpy()].mean(axis=0)
-            write_volume(folder / name, volume, grid)
-            cell[kind] = f"sub-{subject}/{name}"
-        cells.append(cell)
+            write_volume(folder / names[-1], volume, grid)
+        cells[kind] = [f"sub-{subject}/{name}" for name in names]
     notes = {study.cues.factor: "meaning of the cue", study.response.block_factor: "blocks averaged", **CELL_COLUMNS}
-    write_table(folder / "func" / f"{stem}_cells.tsv", pd.DataFrame(cells), notes)
+    write_table(folder / "func" / f"{stem}_cells.tsv", cells, notes)
     write_table(folder / "func" / f"{stem}_blocks.tsv", blocks, BLOCK_COLUMNS)
     quality = pd.DataFrame([result.quality for result in results])
     write_table(folder / "func" / f"{stem}_quality.tsv", quality, QUALITY_COLUMNS)
@@ -197,10 +167,7 @@ def _one_scan(job: Job, scan: ScanFiles) -> _ScanResult:
     mask, _ = read_mask(job.path(study.space.mask))
     tissues = [read_mask(job.path(path))[0] for path in (study.space.white_matter, study.space.ventricles)]
     series = read_series(scan.bold)
-    if scan.events is None:
-        raise DataError(f"{scan.bold}: no events file; the cue blocks are unknown")
-    found = read_blocks(scan.events, scan_s=series.tr_s * series.data.shape[3])
-    blocks = tuple(sorted(found, key=lambda block: block.onset_s))
+    blocks = blocks_of(scan)
     motion = read_motion(scan.confounds) if scan.confounds else None
     respond = partial(
         block_responses,
@@ -214,26 +181,12 @@ def _one_scan(job: Job, scan: ScanFiles) -> _ScanResult:
     )
     smoothed = respond(nuisance=study.nuisance)
     unsmoothed = respond(nuisance=study.nuisance.model_copy(update={"smoothing_fwhm_mm": 0.0}))
-    rates = _respiration(job, scan, blocks)
     return _ScanResult(
         smoothed=smoothed,
         unsmoothed=unsmoothed,
-        blocks=blocks,
-        breaths_per_min=rates[0],
-        breaths_valid=rates[1],
+        blocks=block_table(job.files, scan),
         quality=_quality(scan, series, mask, motion, smoothed),
     )
-
-
-def _respiration(
-    job: Job, scan: ScanFiles, blocks: tuple[Block, ...]
-) -> tuple[Float[Array, "block"], Float[Array, "block"]]:
-    if scan.physio is None:
-        missing = np.full(len(blocks), np.nan)
-        return missing, np.zeros(len(blocks))
-    trace = read_respiration(scan.physio, job.path(job.study.acquisition.dataset))
-    rates = block_rates(find_breaths(trace, plausible_rates(job.study.subjects.species)), blocks)
-    return rates.per_min, rates.valid_share
 
 
 def _quality(
@@ -249,23 +202,6 @@ def _quality(
         "nuisance_dropped": ", ".join(responses.dropped) or "none",
         "unusable_voxels": responses.n_unusable,
     }
-
-
-def _rows(study: Study, scan: ScanFiles, result: _ScanResult) -> Iterator[dict[str, object]]:
-    seen: dict[str, int] = {}
-    level_of = {number: level for level, numbers in study.response.blocks.items() for number in numbers}
-    for index, block in enumerate(result.blocks):
-        number = seen[block.cue] = seen.get(block.cue, 0) + 1
-        yield {
-            "run": scan.run,
-            "cue": block.cue,
-            "number": number,
-            "level": level_of.get(number),
-            "onset": block.onset_s,
-            "duration": block.duration_s,
-            "respiration": result.breaths_per_min[index],
-            "respiration_valid": result.breaths_valid[index],
-        }
 
 
 def _stem(study: Study, subject: str) -> str:

@@ -6,9 +6,10 @@ from pathlib import Path
 from cuecircuit.io.atomic import replacing
 from cuecircuit.io.derivatives import write_description
 from cuecircuit.pipeline.behavior import behavior_stage
+from cuecircuit.pipeline.cells import subjects_of
 from cuecircuit.pipeline.check import check_files
 from cuecircuit.pipeline.figures import figures_stage
-from cuecircuit.pipeline.firstlevel import run_first_level, subjects_of
+from cuecircuit.pipeline.firstlevel import run_first_level
 from cuecircuit.pipeline.group import group_stage
 from cuecircuit.pipeline.job import Job, read_study
 from cuecircuit.pipeline.progress import say

@@ -60,6 +60,10 @@ def _blocks_fit(study: Study) -> Iterator[Contradiction]:
             yield ("response", "blocks"), f"block {number} does not exist; a scan has blocks 1 to {scan.blocks}"
         if times > 1:
             yield ("response", "blocks"), f"block {number} stands in {times} levels; each block in one"
+    sizes = {level: len(numbers) for level, numbers in response.blocks.items()}
+    if len(set(sizes.values())) > 1:
+        found = ", ".join(f"{level} {size}" for level, size in sizes.items())
+        yield ("response", "blocks"), f"levels average unequal numbers of blocks ({found}); give each as many"
     length = scan.tr_s * scan.volumes
     if scan.blocks * scan.block_s > length:
         yield (

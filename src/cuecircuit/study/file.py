@@ -10,7 +10,7 @@ from cuecircuit.errors import StudyError
 from cuecircuit.study.crosscheck import contradictions
 from cuecircuit.study.study import Study
 
-Path = tuple[str | int, ...]
+KeyPath = tuple[str | int, ...]
 
 
 def parse_study(text: str, name: str = "study.yaml") -> Study:
@@ -36,19 +36,19 @@ def parse_study(text: str, name: str = "study.yaml") -> Study:
     return study
 
 
-def lines_of(text: str) -> Mapping[Path, int]:
+def lines_of(text: str) -> Mapping[KeyPath, int]:
     """Give the line of every key of a study file that `parse_study` accepts."""
     return _parse(text, "")[1]
 
 
-def line_of(lines: Mapping[Path, int], path: Path) -> int:
+def line_of(lines: Mapping[KeyPath, int], path: KeyPath) -> int:
     """Give the line of `path`, or of the nearest key above it."""
     while path and path not in lines:
         path = path[:-1]
     return lines.get(path, 1)
 
 
-def _parse(text: str, name: str) -> tuple[Any, dict[Path, int], list[str]]:
+def _parse(text: str, name: str) -> tuple[Any, dict[KeyPath, int], list[str]]:
     try:
         root = yaml.compose(text, Loader=yaml.SafeLoader)
         if not isinstance(root, yaml.MappingNode):
@@ -63,7 +63,7 @@ def _parse(text: str, name: str) -> tuple[Any, dict[Path, int], list[str]]:
         raise StudyError(f"{name}:{line}: {problem}") from None
     except (yaml.YAMLError, ValueError, RecursionError) as error:
         raise StudyError(f"{name}:1: not readable as YAML ({error})") from None
-    lines: dict[Path, int] = {}
+    lines: dict[KeyPath, int] = {}
     faults = []
     for path, line in nodes:
         if path in lines:
@@ -73,7 +73,7 @@ def _parse(text: str, name: str) -> tuple[Any, dict[Path, int], list[str]]:
     return data, lines, faults
 
 
-def _walk(node: yaml.Node, path: Path) -> Iterator[tuple[Path, int]]:
+def _walk(node: yaml.Node, path: KeyPath) -> Iterator[tuple[KeyPath, int]]:
     if isinstance(node, yaml.MappingNode):
         for key, value in node.value:
             here = (*path, key.value)
@@ -86,7 +86,7 @@ def _walk(node: yaml.Node, path: Path) -> Iterator[tuple[Path, int]]:
             yield from _walk(value, here)
 
 
-def _said(fault: Any, lines: Mapping[Path, int], name: str) -> str:
+def _said(fault: Any, lines: Mapping[KeyPath, int], name: str) -> str:
     path = tuple(part for part in fault["loc"])
     where = f"{name}:{line_of(lines, path)}: {'.'.join(map(str, path)) or 'the file'}"
     match fault["type"]:

@@ -1,0 +1,151 @@
+"""The design as the files have it: subjects, scans, cue blocks with their respiration, and the cells they make."""
+
+from itertools import product
+
+import numpy as np
+import pandas as pd
+
+from cuecircuit.arrays import Array, Float
+from cuecircuit.errors import CuecircuitError, DataError
+from cuecircuit.imaging.respiration import block_rates, find_breaths, plausible_rates
+from cuecircuit.io.bids import ScanFiles, find_scans, read_participants
+from cuecircuit.io.events import read_blocks
+from cuecircuit.io.physio import read_respiration
+from cuecircuit.pipeline.job import StudyFiles
+from cuecircuit.records.scan import Block
+from cuecircuit.study.study import Study
+
+RESPIRATION = "respiration"
+
+
+def subjects_of(files: StudyFiles) -> pd.DataFrame:
+    """Read the participants who enter the analysis: column `subject` and those of participants.tsv.
+
+    Raises:
+        DataError: the table is at fault, or the study excludes somebody who is not in it.
+    """
+    wanted = files.study.subjects
+    path = files.path(wanted.participants)
+    everyone = read_participants(path, group=wanted.group, levels=wanted.groups)
+    unknown = sorted(set(wanted.exclude) - set(everyone["subject"]))
+    if unknown:
+        raise DataError(f"{path}: no participant {', '.join(unknown)}, whom subjects.exclude of the study names")
+    return everyone[~everyone["subject"].isin(wanted.exclude)].reset_index(drop=True)
+
+
+def scans_of(files: StudyFiles) -> tuple[ScanFiles, ...]:
+    """Find all scans of the study's task."""
+    scan = files.study.acquisition
+    return find_scans(files.path(scan.dataset), task=scan.task)
+
+
+def blocks_of(scan: ScanFiles) -> tuple[Block, ...]:
+    """Read the cue blocks of a scan in order of time.
+
+    Raises:
+        DataError: there is no events file, or it is at fault.
+    """
+    if scan.events is None:
+        raise DataError(f"{scan.bold}: no events file; the cue blocks are unknown")
+    return tuple(sorted(read_blocks(scan.events), key=lambda block: block.onset_s))
+
+
+def block_table(files: StudyFiles, scan: ScanFiles) -> pd.DataFrame:
+    """Give one row per cue block: run, cue, number (of its cue in the scan), level, onset, duration, respiration.
+
+    Raises:
+        DataError: events or the respiratory trace are at fault.
+    """
+    study, blocks = files.study, blocks_of(scan)
+    level_of = {number: level for level, numbers in study.response.blocks.items() for number in numbers}
+    table = pd.DataFrame({"cue": [block.cue for block in blocks]})
+    number = table.groupby("cue").cumcount() + 1
+    per_min, valid = _respiration(files, scan, blocks)
+    return table.assign(
+        run=scan.run,
+        number=number,
+        level=number.map(level_of),
+        onset=[block.onset_s for block in blocks],
+        duration=[block.duration_s for block in blocks],
+        respiration=per_min,
+        respiration_valid=valid,
+    )[["run", "cue", "number", "level", "onset", "duration", "respiration", "respiration_valid"]]
+
+
+def cell_members(study: Study, blocks: pd.DataFrame) -> dict[tuple[str, str], "pd.Series"]:
+    """Give the blocks that each cell (cue, level) averages.
+
+    Raises:
+        DataError: a cell without blocks, or cells with unequal numbers of blocks.
+    """
+    members = {
+        (cue, level): (blocks["cue"] == cue) & (blocks["level"] == level)
+        for cue, level in product(study.cues.levels, study.response.blocks)
+    }
+    numbers = {cell: int(chosen.sum()) for cell, chosen in members.items()}
+    expected = max(numbers.values())
+    faults = [
+        f"cell {cue} {level} has {found} blocks, others have {expected}; an unbalanced cell cannot be averaged alike"
+        for (cue, level), found in numbers.items()
+        if found < max(expected, 1)
+    ]
+    if faults:
+        raise DataError(faults)
+    return members
+
+
+def cells_of(study: Study, subject: str, blocks: pd.DataFrame) -> pd.DataFrame:
+    """Give one row per cell of a subject with its mean respiration.
+
+    Raises:
+        DataError: cells without blocks, or with unequal numbers of them.
+    """
+    members = cell_members(study, blocks)
+    return pd.DataFrame(
+        {
+            "subject": subject,
+            study.cues.factor: [cue for cue, _ in members],
+            study.response.block_factor: [level for _, level in members],
+            RESPIRATION: [blocks.loc[chosen, RESPIRATION].mean() for chosen in members.values()],
+        }
+    )
+
+
+def with_subjects(files: StudyFiles, cells: pd.DataFrame) -> pd.DataFrame:
+    """Join cells with their subject's group and the covariates of participants.tsv, the reference group first.
+
+    Raises:
+        DataError: a covariate of the study is neither respiration nor a column of participants.tsv.
+    """
+    study = files.study
+    subjects = subjects_of(files)
+    known = [RESPIRATION, *subjects.columns]
+    faults = [
+        f"group.covariates: '{name}' is neither {RESPIRATION} nor a column of {study.subjects.participants}; "
+        f"expected one of: {', '.join(known)}"
+        for name in study.group.covariates
+        if name not in known
+    ]
+    if faults:
+        raise DataError(faults)
+    own = [name for name in study.group.covariates if name != RESPIRATION]
+    columns = list(dict.fromkeys(["subject", study.subjects.group, *own]))
+    # signs do not depend on the order of the participants
+    ranked = subjects.sort_values(
+        study.subjects.group, key=lambda names: names.map(study.subjects.groups.index), kind="stable"
+    )
+    return ranked[columns].merge(cells, on="subject")
+
+
+def _respiration(
+    files: StudyFiles, scan: ScanFiles, blocks: tuple[Block, ...]
+) -> tuple[Float[Array, "block"], Float[Array, "block"]]:
+    if scan.physio is None:
+        return np.full(len(blocks), np.nan), np.zeros(len(blocks))
+    try:
+        trace = read_respiration(scan.physio, files.path(files.study.acquisition.dataset))
+        rates = block_rates(find_breaths(trace, plausible_rates(files.study.subjects.species)), blocks)
+    except CuecircuitError as error:
+        named = (fault if str(scan.physio) in fault else f"{scan.physio}: {fault}" for fault in error.faults)
+        raise DataError(named) from error
+    return rates.per_min, rates.valid_share
