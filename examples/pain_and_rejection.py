@@ -13,7 +13,7 @@ import nibabel as nib
 import numpy as np
 import pandas as pd
 
-from cuecircuit.pipeline.group import group_command
+from cuecircuit.pipeline.group import StrataDesign, group_command
 
 CELLS = {
     "heat": ("somatic", "high"),
@@ -54,7 +54,10 @@ def main(folder: Path, out: Path) -> None:
     images = read_cells(folder)
     mask = write_inputs(folder, out, images)
     print(f"voxels non-zero in all 236 maps: {mask.sum()}")
-    group_command(out / "maps.tsv", out / "results", out / "mask.nii.gz", subject="subject", within=("kind", "level"))
+    design = StrataDesign(subject="subject", within=("kind", "level"))
+    group_command(
+        out / "maps.tsv", out / "results", out / "mask.nii.gz", design=design, subject="subject", correction=None
+    )
     heat, warmth, rejection, friend = (image.get_fdata()[mask].T for image in images.values())
     contrasts = {
         "kind": heat + warmth - rejection - friend,

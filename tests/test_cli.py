@@ -80,6 +80,8 @@ def test_a_fault_of_the_data_is_one_line_and_status_1(call, tmp_path):
         ("clustsim", "--mask", "m.nii.gz"),
         ("clustsim", "--mask", "m.nii.gz", "--fwhm", "1", "--connectivity", "7"),
         ("group", "m.tsv", "out", "--mask", "m.nii.gz", "--subject", "s", "--inference", "magic"),
+        ("group", "m.tsv", "out", "--mask", "m.nii.gz", "--subject", "s"),
+        ("group", "m.tsv", "out", "--mask", "m.nii.gz", "--subject", "s", "--formula", "a", "--within", "b"),
         ("nonsense",),
     ],
 )
@@ -157,6 +159,36 @@ def test_group_finds_what_was_planted_and_writes_what_the_interface_names(call, 
     assert 2 * (found & planted).sum() / (found.sum() + planted.sum()) > 0.9
     terms = pd.read_csv(out / "terms.tsv", sep="\t").set_index("term")
     assert terms.loc["access:cue", ["df1", "df2"]].tolist() == [1, 8]
+
+
+# a single voxel of 10 rats seldom stands out against the largest of a thousand; a cluster does
+@pytest.mark.parametrize(("statistic", "share"), [("size", 0.8), ("mass", 0.8), ("tfce", 0.8), ("voxel", 0.05)])
+def test_group_finds_what_was_planted_by_permutation(call, maps, mask, tmp_path, statistic, share):
+    words = ("--mask", mask, "--subject", "rat", "--between", "access", "--within", "cue", "--n-permutations", 300)
+    status, _, err = call(
+        "group", maps, tmp_path / "out", *words, "--inference", "permutation", "--statistic", statistic
+    )
+    assert status == 0, err
+    pfwe = nib.load(tmp_path / "out" / "contrast-accessXcue_stat-pfwe_statmap.nii.gz").get_fdata()
+    # 10 rats in groups of 5 have 252 arrangements, two of which give the same |t|: all are taken, p is never 0
+    assert pfwe.min() == pytest.approx(2 / 252)
+    assert (pfwe[5:11, 5:11, 3:7] <= 0.05).mean() > share
+    outside = pfwe.copy()
+    outside[4:12, 4:12, 2:8] = 1
+    assert (outside <= 0.05).sum() == 0
+
+
+def test_group_fits_a_mixed_model_with_a_missing_map(call, maps, mask, tmp_path):
+    table = pd.read_csv(maps, sep="\t").iloc[:-1]
+    table.to_csv(maps, sep="\t", index=False)
+    words = ("--mask", mask, "--subject", "rat", "--formula", "access*cue + (1|rat)")
+    status, _, err = call("group", maps, tmp_path / "out", *words, "--inference", "simulation", "--iterations", 1000)
+    assert status == 0, err
+    terms = pd.read_csv(tmp_path / "out" / "terms.tsv", sep="\t").set_index("term")
+    assert terms.loc["access:cue", "df2"] == pytest.approx(7, abs=2)  # 10 rats, one of them in one cell
+    pfwe = nib.load(tmp_path / "out" / "contrast-accessXcue_stat-pfwe_statmap.nii.gz").get_fdata()
+    assert (pfwe[5:11, 5:11, 3:7] <= 0.05).mean() > 0.7
+    assert (tmp_path / "out" / "contrast-accessXcue_stat-df2_statmap.nii.gz").is_file()
 
 
 def test_group_names_every_map_at_fault_and_leaves_nothing_behind(call, maps, mask, tmp_path):

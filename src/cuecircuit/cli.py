@@ -66,6 +66,36 @@ class Sided(StrEnum):
     bi = "bi"
 
 
+class TestSides(StrEnum):
+    """One-sided or two-sided tests of terms with one column."""
+
+    one = "1"
+    two = "2"
+
+
+class Inference(StrEnum):
+    """How the number of voxels is corrected for."""
+
+    simulation = "simulation"
+    permutation = "permutation"
+
+
+class Statistic(StrEnum):
+    """Maximum over the map that permutation keeps."""
+
+    size = "size"
+    mass = "mass"
+    tfce = "tfce"
+    voxel = "voxel"
+
+
+class DegreesOfFreedom(StrEnum):
+    """Rules for the denominators of a mixed model."""
+
+    fast = "satterthwaite"
+    small = "kenward-roger"
+
+
 class Neighbors(StrEnum):
     """Neighbors of a voxel: those that share a face, also an edge, also a corner."""
 
@@ -198,38 +228,54 @@ def group(
     between: Columns = "",
     within: Columns = "",
     covariate: Columns = "",
-    inference: Annotated[str | None, typer.Option(help="simulation: cluster threshold from null fields.")] = None,
+    formula: Annotated[
+        str, typer.Option(help='Mixed model instead: "group*cue + center(resp) + (1|subject) + (1|subject:cue)".')
+    ] = "",
+    df: Annotated[DegreesOfFreedom, typer.Option(help="Denominators of the mixed model.")] = DegreesOfFreedom.fast,
+    inference: Annotated[Inference | None, typer.Option(help="How maps are corrected; not at all if left out.")] = None,
+    statistic: Annotated[Statistic, typer.Option(help="Maximum that permutation corrects by.")] = Statistic.size,
+    n_permutations: Annotated[int, typer.Option(min=1, help="Random arrangements.")] = 10_000,
     cluster_p: Annotated[float, typer.Option(help="Voxel p that forms clusters.")] = 0.01,
-    alpha: Annotated[float, typer.Option(help="Corrected p of a cluster.")] = 0.05,
+    alpha: Annotated[float, typer.Option(help="Corrected p of a cluster or voxel.")] = 0.05,
     connectivity: Connectivity = Neighbors.faces,
+    sided: Annotated[TestSides, typer.Option(help="1: only positive t of terms with one column.")] = TestSides.two,
     iterations: Annotated[int, typer.Option(help="Simulated null fields.")] = 10_000,
     seed: Seed = 0,
     n_jobs: Jobs = 2,
 ) -> None:
     """Test every effect of a mixed design in every voxel; MAPS has one row per subject and cell, column `map`."""
     from cuecircuit.group.correction import CorrectionSettings
-    from cuecircuit.pipeline.group import group_command
+    from cuecircuit.group.permutation import PermutationSettings
+    from cuecircuit.pipeline.group import MixedDesignText, Permutation, StrataDesign, group_command
 
-    if inference not in (None, "simulation"):
-        raise typer.BadParameter(f"'{inference}' is not offered; expected simulation", param_hint="--inference")
-    correction = CorrectionSettings(
-        voxel_p=cluster_p,
-        alpha=alpha,
-        connectivity=CONNECTIVITY[connectivity.value],
-        iterations=iterations,
-        seed=seed,
-        n_jobs=n_jobs,
-    )
-    group_command(
-        maps,
-        out,
-        mask,
-        subject=subject,
-        between=_names(between),
-        within=_names(within),
-        covariates=_names(covariate),
-        correction=correction if inference else None,
-    )
+    if bool(formula) == bool(between or within or covariate):
+        raise typer.BadParameter("give either --formula, or --between, --within, --covariate", param_hint="--formula")
+    rule = CONNECTIVITY[connectivity.value]
+    if inference is Inference.permutation:
+        if sided is TestSides.one:
+            raise typer.BadParameter("permutation is two-sided; --sided 1 goes with simulation", param_hint="--sided")
+        settings = PermutationSettings(
+            voxel_p=cluster_p, alpha=alpha, n_permutations=n_permutations, connectivity=rule, seed=seed, n_jobs=n_jobs
+        )
+        correction = Permutation(statistic=statistic.value, settings=settings)
+    elif inference is Inference.simulation:
+        correction = CorrectionSettings(
+            voxel_p=cluster_p,
+            alpha=alpha,
+            connectivity=rule,
+            sided="1" if sided is TestSides.one else "2",
+            iterations=iterations,
+            seed=seed,
+            n_jobs=n_jobs,
+        )
+    else:
+        correction = None
+    if formula:
+        design = MixedDesignText(formula=formula, df=df.value, n_jobs=n_jobs)
+    else:
+        columns = {"between": _names(between), "within": _names(within), "covariates": _names(covariate)}
+        design = StrataDesign(subject=subject, **columns)
+    group_command(maps, out, mask, design=design, subject=subject, correction=correction)
     print(out)
 
 

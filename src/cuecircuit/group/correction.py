@@ -10,6 +10,7 @@ one-sided ones, which is an approximation.
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Literal
 
 import numpy as np
 from scipy import stats
@@ -21,8 +22,11 @@ from cuecircuit.clusters.labeling import Clusters, label_clusters
 from cuecircuit.clusters.neighbors import ClusterRule, Connectivity
 from cuecircuit.clusters.smoothness import Smoothness, estimate_smoothness
 from cuecircuit.records.grid import Grid
+from cuecircuit.stats.mixed_inference import MixedTest
 from cuecircuit.stats.strata import TermTest
 from cuecircuit.stats.strata_design import StrataModel
+
+Tested = TermTest | MixedTest
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -32,6 +36,7 @@ class CorrectionSettings:
     voxel_p: float
     alpha: float
     connectivity: Connectivity = 6
+    sided: Literal["1", "2"] = "2"
     iterations: int = 10_000
     acf: bool = True
     seed: int = 0
@@ -47,11 +52,11 @@ class ClusterNulls:
     one_sided: ClusterNull
     two_sided: ClusterNull
 
-    def of(self, term: TermTest) -> ClusterNull:
-        """Give the null distribution that a term's F map is compared with."""
-        return self.two_sided if term.df1 == 1 else self.one_sided
+    def of(self, term: Tested) -> ClusterNull:
+        """Give the null distribution that a term's map is compared with."""
+        return self.two_sided if term.df1 == 1 and self.settings.sided == "2" else self.one_sided
 
-    def size_threshold(self, term: TermTest) -> tuple[float, float]:
+    def size_threshold(self, term: Tested) -> tuple[float, float]:
         """Give the cluster size (voxels) at α, and its Monte Carlo standard error."""
         table = size_thresholds(self.of(term), (self.settings.alpha,))
         return float(table.sizes[0, 0]), float(table.standard_errors[0, 0])
@@ -113,12 +118,12 @@ def stratum_residuals(
     }
 
 
-def correct(term: TermTest, mask: Bool[Array, "x y z"], nulls: ClusterNulls) -> CorrectedTerm:
-    """Find the clusters of a term's F map at the cluster-forming p and compare their sizes with the null."""
+def correct(term: Tested, mask: Bool[Array, "x y z"], nulls: ClusterNulls) -> CorrectedTerm:
+    """Find the clusters of a term's map at the cluster-forming p and compare their sizes with the null."""
     settings = nulls.settings
-    threshold = float(stats.f.isf(settings.voxel_p, term.df1, term.df2))
+    statistic, threshold = _at_one_threshold(term, settings)
     rule = ClusterRule(connectivity=settings.connectivity, sided="1")
-    clusters = label_clusters(on_grid(term.f, mask), mask, threshold, rule=rule)
+    clusters = label_clusters(on_grid(statistic, mask), mask, threshold, rule=rule)
     p = cluster_p(nulls.of(term), settings.voxel_p, clusters.sizes)
     p_map = np.ones(mask.shape)
     p_map[mask] = np.where(np.isfinite(term.f), np.append(1.0, p)[clusters.labels[mask]], np.nan)
@@ -132,6 +137,23 @@ def correct(term: TermTest, mask: Bool[Array, "x y z"], nulls: ClusterNulls) -> 
         size_threshold=size,
         size_threshold_se=error,
     )
+
+
+def _at_one_threshold(term: Tested, settings: CorrectionSettings) -> tuple[Float[Array, "voxel"], float]:
+    """The map to threshold (F, or t where one-sided) and its threshold at the cluster-forming p.
+
+    Where the degrees of freedom differ between voxels (mixed models) so does the threshold: the map is scaled to the
+    threshold of the median voxel.
+    """
+    if settings.sided == "1" and term.t is not None:
+        values, critical = term.t, stats.t.isf(settings.voxel_p, term.df2)
+    else:
+        wald = np.isinf(term.df2)
+        by_f = stats.f.isf(settings.voxel_p, term.df1, np.where(wald, 1.0, term.df2))
+        values = term.f
+        critical = np.where(wald, stats.chi2.isf(settings.voxel_p, term.df1) / term.df1, by_f)
+    threshold = float(np.nanmedian(critical))
+    return values * (threshold / critical), threshold
 
 
 def on_grid(values: Float[Array, "voxel"], mask: Bool[Array, "x y z"]) -> Float[Array, "x y z"]:

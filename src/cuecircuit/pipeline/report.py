@@ -125,7 +125,7 @@ class _Page:
         use_acf = study.correction.smoothness == "acf"
         return RunFacts(
             subjects={group: int(maps.get(group, 0)) for group in study.subjects.groups},
-            voxels=int(settings["voxels"]),
+            voxels=int(settings["mask_voxels"]),
             voxel_mm=tuple(settings["voxel_mm"]),
             df=(float(term["df1"]), float(term["df2"])),
             acf=acf if use_acf else None,

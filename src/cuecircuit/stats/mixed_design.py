@@ -15,19 +15,23 @@ import numpy as np
 from cuecircuit.arrays import Array, Float, Int
 from cuecircuit.errors import DesignError
 from cuecircuit.stats.coding import Factor, factor, sum_to_zero
-from cuecircuit.stats.mixed_formula import MixedFormula, RandomBar, Term, parse_formula, term_label
+from cuecircuit.stats.mixed_formula import MixedFormula, RandomBar, Term, Variable, parse_formula, term_label
 from cuecircuit.stats.strata_design import ALIAS_TOLERANCE
 
 # a column of the table: text makes a factor, numbers a covariate
-Column = Sequence[str] | Sequence[float] | Float[Array, "observation"] | Int[Array, "observation"]
+Column = Sequence[object] | Array
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class FixedTerm:
-    """A term of the fixed part and its columns in X; the variables are factors and covariates as in the formula."""
+    """A term of the fixed part and its columns in X; the variables are factors and covariates as in the formula.
+
+    `contrasts` tells for each variable whether it is coded sum to zero (a factor otherwise by indicators).
+    """
 
     name: str
     variables: Term
+    contrasts: tuple[bool, ...]
     columns: Int[Array, "term_column"]
 
 
@@ -93,7 +97,12 @@ def mixed_columns(formula: str, columns: Mapping[str, Column], *, factors: Seque
     labels = tuple(label for _, names in blocks for label in names)
     ends = np.cumsum([block.shape[1] for block, _ in blocks])
     terms = tuple(
-        FixedTerm(name=term_label(term), variables=term, columns=np.arange(end - block.shape[1], end))
+        FixedTerm(
+            name=term_label(term),
+            variables=term,
+            contrasts=tuple(_in_contrasts(variable, term, parsed.fixed) for variable in term),
+            columns=np.arange(end - block.shape[1], end),
+        )
         for term, (block, _), end in zip(parsed.fixed, blocks, ends, strict=True)
     )
     _check_aliases(x, labels, terms)
@@ -196,13 +205,18 @@ def _coded(term: Term, among: Sequence[Term], table: _Table) -> tuple[Float[Arra
             names = [variable.label]
         else:
             item = table.factors[variable.column]
-            margin = frozenset(term) - {variable}
-            contrasts = any(frozenset(other) == margin for other in among)
-            part = (sum_to_zero(len(item.levels)) if contrasts else np.eye(len(item.levels)))[item.codes]
+            n = len(item.levels)
+            part = (sum_to_zero(n) if _in_contrasts(variable, term, among) else np.eye(n))[item.codes]
             names = [f"{item.name}[{level}]" for level in item.levels[: part.shape[1]]]
         columns = (columns[:, :, None] * part[:, None, :]).reshape(table.n, -1)
         labels = [f"{before}:{name}" if before else name for before in labels for name in names]
     return columns, [label or "(Intercept)" for label in labels]
+
+
+def _in_contrasts(variable: Variable, term: Term, among: Sequence[Term]) -> bool:
+    """Whether the term without the variable is in the model as well."""
+    margin = frozenset(term) - {variable}
+    return any(frozenset(other) == margin for other in among)
 
 
 def _check_aliases(x: Float[Array, "row column"], labels: Sequence[str], terms: Sequence[FixedTerm]) -> None:
@@ -211,13 +225,13 @@ def _check_aliases(x: Float[Array, "row column"], labels: Sequence[str], terms: 
         raise DesignError(f"fixed part: found {p} columns for {n} observations, expected fewer; leave out terms")
     left = np.abs(np.diag(np.linalg.qr(x, mode="r")))
     aliased = np.flatnonzero(left < ALIAS_TOLERANCE * np.linalg.norm(x, axis=0))
-    owners = {column: term.name for term in terms for column in term.columns}
+    owners = {column: term.name for term in terms for column in term.columns.tolist()}
     if aliased.size:
         raise DesignError(
             f"column {labels[column]} of term {owners[column]} is aliased: it is a combination of the columns before "
             "it, because a combination of levels was never observed or two columns say the same; leave out the term "
             "or merge levels"
-            for column in aliased
+            for column in aliased.tolist()
         )
 
 
@@ -234,8 +248,8 @@ def _subject(groupings: Mapping[tuple[str, ...], Int[Array, "observation"]]) -> 
         n_pairs = len(set(zip(levels.tolist(), groupings[coarsest].tolist(), strict=True)))
         if n_pairs > levels.max() + 1:
             faults.append(
-                f"random part: a level of {':'.join(name)} belongs to several levels of {':'.join(coarsest)}; "
-                f"expected it to be nested: write (… | {':'.join(dict.fromkeys((*coarsest, *name)))})"
+                f"random part: {':'.join(name)} and {':'.join(coarsest)} are crossed, expected every grouping nested in "
+                f"one, such as (… | {':'.join(dict.fromkeys((*name, *coarsest)))})"
             )
     if groupings[coarsest].max() < 1:
         faults.append(f"random part: found one level of {':'.join(coarsest)}, expected several")
@@ -251,7 +265,9 @@ def _random_terms(bar: RandomBar, levels: Int[Array, "observation"], table: _Tab
         if wide:
             raise DesignError(f"{bar.label}: '||' is for covariates, found the factor column {wide[0][0]}; write '|'")
         return [_random_term(bar, levels, *block) for block in blocks]
-    return [_random_term(bar, levels, np.hstack([block for block, _ in blocks]), sum((n for _, n in blocks), []))]
+    return [
+        _random_term(bar, levels, np.hstack([block for block, _ in blocks]), [n for _, names in blocks for n in names])
+    ]
 
 
 def _random_term(

@@ -13,16 +13,18 @@ J Stat Softw 82(13); Halekoh and Højsgaard (2014), J Stat Softw 59(9).
 
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 
 import numpy as np
 
 from cuecircuit.arrays import Array, Bool, Float, Int
 from cuecircuit.errors import DesignError
+from cuecircuit.stats.mixed_df import parameter_covariance, relative_factor
+from cuecircuit.stats.mixed_inference import DegreesOfFreedomRule, Estimates, Hypothesis, MixedTest, tested
 from cuecircuit.stats.mixed_kernel import CONVERGED, NO_ERROR_VARIANCE, fit_responses
+from cuecircuit.stats.mixed_likelihood import likelihood
 from cuecircuit.stats.mixed_model import MixedModel, starting_point
-from cuecircuit.stats.mixed_sums import ResponseSums, conditional_residuals, response_sums
-from cuecircuit.stats.mixed_tests import DegreesOfFreedomRule, Estimates, Hypothesis, MixedTest, tested
+from cuecircuit.stats.mixed_sums import conditional_residuals, response_sums
 
 # lme4's isSingular: an entry of the diagonal of the relative Cholesky factor below this counts as 0
 _SINGULAR = 1e-4
@@ -138,7 +140,7 @@ def fit_mixed(
         model=model,
         df=df,
         terms=tests,
-        coefficients=model.to_coded @ out.estimates.beta,
+        coefficients=model.to_coded @ out.estimates.beta.T,
         components=components,
         criterion=out.criterion,
         singular=fitted & _singular(model, out.estimates.psi),
@@ -150,7 +152,7 @@ def fit_mixed(
     )
 
 
-def test_hypotheses(
+def hypothesis_tests(
     fit: MixedFit, hypotheses: Sequence[Hypothesis], *, df: DegreesOfFreedomRule | None = None, n_jobs: int = 1
 ) -> tuple[MixedTest, ...]:
     """Test further hypotheses (contrasts, see `contrasts`) of a fit.
@@ -196,44 +198,48 @@ def _empty(model: MixedModel, y: Float[Array, "observation response"], residuals
 def _empty_estimates(model: MixedModel, n: int) -> Estimates:
     m, p = model.blocks.generators.shape[1], model.basis.shape[1]
     return Estimates(
-        psi=np.zeros((m, n)), sigma2=np.zeros(n), beta=np.zeros((p, n)), covariance=np.zeros((m + 1, m + 1, n))
+        psi=np.zeros((n, m)), sigma2=np.zeros(n), beta=np.zeros((n, p)), covariance=np.zeros((n, m + 1, m + 1))
     )
 
 
 def _fit_block(y: Float[Array, "observation response"], model: MixedModel, out: _Out, part: slice) -> None:
-    sums = response_sums(y[:, part], model.basis, model.blocks)
-    n_left = model.n_observations - model.basis.shape[1]
+    blocks = model.blocks
+    sums = response_sums(y[:, part], model.basis, blocks)
     own = _empty_estimates(model, len(sums.s))
-    criterion, status = np.empty(len(sums.s)), np.empty(len(sums.s), np.int64)
+    minimum, status, phi = np.empty(len(sums.s)), np.empty(len(sums.s), np.int64), np.empty_like(own.psi)
     fit_responses(
-        starting_point(model.blocks),
-        model.blocks.columns,
-        model.blocks.kernel,
+        starting_point(blocks),
+        blocks.columns,
+        blocks.kernel,
         sums.forms,
         sums.c,
         sums.s,
-        n_left,
+        model.n_left,
+        phi,
         own.psi,
         own.beta,
         own.sigma2,
-        own.covariance,
-        criterion,
+        minimum,
         status,
     )
     status[~sums.usable] = NO_ERROR_VARIANCE
     status[~sums.finite] = _NOT_FINITE
     good = status == CONVERGED
+    at = likelihood(own.psi[good], blocks, sums.forms, sums.c[good], sums.s[good])
+    theta = relative_factor(own.psi[good], blocks.columns)
+    own.covariance[good] = parameter_covariance(theta, blocks.columns, at)
     if out.residuals is not None:
-        left = conditional_residuals(sums, model.blocks, own.beta, own.psi)
+        left = conditional_residuals(sums, blocks, own.beta.T, own.psi)
         out.residuals[:, part] = np.where(good, left, np.nan)
-    # to the units of y and the coding of X
-    criterion += 2 * n_left * np.log(sums.size) - 2 * np.linalg.slogdet(model.to_coded)[1]
     out.status[part] = status
-    out.criterion[part] = np.where(good, criterion, np.nan)
-    out.estimates.psi[:, part] = np.where(good, own.psi, np.nan)
-    out.estimates.beta[:, part] = np.where(good, own.beta * sums.size + sums.ols, np.nan)
-    out.estimates.sigma2[part] = np.where(good, own.sigma2 * sums.size**2, np.nan)
-    out.estimates.covariance[..., part] = np.where(good, own.covariance, np.nan)
+    # to the units of y and the coding of X
+    out.criterion[part] = minimum + 2 * model.n_left * np.log(sums.size) - 2 * np.linalg.slogdet(model.to_coded)[1]
+    out.estimates.beta[part] = own.beta * sums.size[:, None] + sums.ols.T
+    out.estimates.sigma2[part] = own.sigma2 * sums.size**2
+    out.estimates.psi[part] = own.psi
+    out.estimates.covariance[part] = own.covariance
+    for values in (out.criterion, *(getattr(out.estimates, each.name) for each in fields(Estimates))):
+        values[part][~good] = np.nan
 
 
 def _test_parts(
@@ -245,7 +251,13 @@ def _test_parts(
     n_jobs: int,
 ) -> tuple[MixedTest, ...]:
     def test(part: slice) -> tuple[MixedTest, ...]:
-        return tested(hypotheses, estimates.part(part), model.to_coded, model.blocks, model.forms[None], df=df)
+        own = Estimates(
+            psi=estimates.psi[part],
+            sigma2=estimates.sigma2[part],
+            beta=estimates.beta[part],
+            covariance=estimates.covariance[part],
+        )
+        return tested(hypotheses, own, model.to_coded, model.blocks, model.forms[None], df=df)
 
     if n_jobs == 1:
         done = [test(part) for part in parts]
@@ -278,24 +290,19 @@ def _components(model: MixedModel, estimates: Estimates) -> tuple[VarianceCompon
     for term, scale in zip(model.design.random, model.blocks.scale, strict=True):
         for b in range(len(scale)):
             for a in range(b, len(scale)):
-                value = estimates.psi[row] * estimates.sigma2 / (scale[a] * scale[b])
+                value = estimates.psi[:, row] * estimates.sigma2 / (scale[a] * scale[b])
                 labels = (term.labels[a],) if a == b else (term.labels[b], term.labels[a])
                 found.append(VarianceComponent(term=term.label, labels=labels, value=value))
                 row += 1
     return (*found, VarianceComponent(term="residual", labels=("1",), value=estimates.sigma2))
 
 
-def _singular(model: MixedModel, psi: Float[Array, "parameter response"]) -> Bool[Array, "response"]:
+def _singular(model: MixedModel, psi: Float[Array, "response parameter"]) -> Bool[Array, "response"]:
     """Whether an entry of the diagonal of some term's relative Cholesky factor is 0."""
-    singular, at = np.zeros(psi.shape[1], bool), 0
+    theta, at = relative_factor(psi, model.blocks.columns), 0
+    singular = np.zeros(len(psi), bool)
     for scale in model.blocks.scale:
-        k = len(scale)
-        factor = np.zeros((k, k, psi.shape[1]))
-        for b in range(k):
-            for a in range(b, k):
-                left = psi[at] / (scale[a] * scale[b]) - np.einsum("cv,cv->v", factor[a, :b], factor[b, :b])
-                pivot = np.sqrt(np.maximum(left, 0.0)) if a == b else factor[b, b]
-                factor[a, b] = pivot if a == b else np.divide(left, pivot, out=np.zeros_like(left), where=pivot > 0)
-                at += 1
-            singular |= factor[b, b] < _SINGULAR
+        for b, size in enumerate(scale):
+            singular |= theta[:, at] < _SINGULAR * size
+            at += len(scale) - b
     return singular

@@ -9,6 +9,7 @@ uncorrelated. `(… | a/b)` is short for `(… | a) + (… | a:b)`. A response (
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import cast
 
 from cuecircuit.errors import DesignError
 
@@ -135,17 +136,15 @@ def _names(part: str, inner: str, text: str) -> tuple[str, ...]:
 
 def _terms(part: str, text: str) -> tuple[Term, ...]:
     # 0.8 s to import: only when a formula is read
-    from formulaic import SimpleFormula
+    from formulaic import Formula, SimpleFormula
     from formulaic.errors import FormulaicError
-    from formulaic.parser import DefaultFormulaParser
 
     try:
-        parsed = DefaultFormulaParser().get_terms(part)
+        parsed = cast(SimpleFormula, Formula.from_spec(part))
     except FormulaicError as error:
         plain = re.sub(r"\x1b\[[\d;]*m|[⧛⧚]", "", str(error)).split("\n")[0]
         raise DesignError(f"formula '{text}': {plain}") from error
-    simple = SimpleFormula(parsed)
-    terms = [tuple(_variable(factor.expr, text) for factor in term.factors if factor.expr != "1") for term in simple]
+    terms = [tuple(_variable(factor.expr, text) for factor in term.factors if factor.expr != "1") for term in parsed]
     if not terms:
         raise DesignError(f"formula '{text}': found no term in '{part}', expected at least the intercept 1")
     return tuple(terms)

@@ -1,26 +1,19 @@
-"""The loops of the mixed model: REML criterion and derivatives, Newton's method per response, degrees of freedom.
+"""Newton's method for the variance parameters of every response, as compiled loops over responses.
 
-Vocabulary as in `mixed_blocks`: the covariance of a response is σ²W(ψ), linear in the relative variances and
-covariances ψ, and W⁻¹ = Σ_e w_e(ψ) B_e with fixed symmetric matrices B_e. A response enters by c_e = X'B_e y and
-s_e = y'B_e y only, the design by A_e = X'B_e X (lower triangles, row by row). With P = Σ w_e A_e, b = Σ w_e c_e and
-r² = Σ w_e s_e − b'P⁻¹b the profiled criterion −2 log L is
+Parameters φ that are iterated: ψ ≥ 0 itself for terms of one column, entries of the Cholesky factor (free in sign,
+columns reordered where that is better) for terms of several correlated columns. Numba's cache on disk does not see
+changes of `mixed_criterion_kernel`: who changes that file touches this one.
 
-    f(ψ) = log|W| + log|P| + (N−p) (log(2π r²/(N−p)) + 1).
-
-Derivatives: log|P|_j = tr(P⁻¹P_j); r²_j = Σ w_e,j q_e with q_e = (y−Xβ̂)'B_e(y−Xβ̂); second ones likewise. The
-derivatives of log|W| + log|P| of second order, with their sign turned, are the expected information of REML.
-
-Parameters φ that are iterated: ψ ≥ 0 itself for terms of one column, entries of the Cholesky factor (free in sign)
-for terms of several correlated columns.
-
-Sources: Bates, Mächler, Bolker and Walker (2015), sections 3-4; Kenward and Roger (1997); Fai and Cornelius (1996).
+Source: Bates, Mächler, Bolker and Walker (2015), sections 3 and 4; Nocedal and Wright (2006), section 3.4.
 """
 
 import numpy as np
 from numba import njit
 
-# sums may be reordered; NaN and infinity keep their meaning
-_FAST = {"reassoc", "contract", "nsz"}
+from cuecircuit.stats.mixed_criterion_kernel import criterion, spd_inverse
+
+# called from other loops only: no way in from Python
+_INNER = {"cache": True, "nogil": True, "error_model": "numpy", "no_cpython_wrapper": True, "no_cfunc_wrapper": True}
 
 CONVERGED, NOT_CONVERGED, NO_ERROR_VARIANCE = 0, 1, 2
 # what −2 log L may still fall by when iteration ends, and where rounding hides whether a step lowers it
@@ -28,251 +21,15 @@ _DECREMENT, _ROUNDING = 1e-16, 1e-7
 _MAX_STEPS = 200
 # curvature that counts as none: rank-deficient Cholesky factors may turn without changing f
 _FLAT = 1e-8
+# what a safe step may lower f by at least to be taken before Newton's is turned
+_NEAR = 1e-3
 
 
-@njit(cache=True, nogil=True, error_model="numpy", no_cpython_wrapper=True, no_cfunc_wrapper=True)
-def _spd_inverse(matrix, inverse):
-    """Inverse and log determinant of a positive definite matrix (its lower triangle is overwritten); NaN if it is not.
-
-    A pivot that loses all but 1e-14 of its diagonal counts as zero.
-    """
-    n = matrix.shape[0]
-    log_det = 0.0
-    for i in range(n):
-        diagonal = matrix[i, i]
-        for j in range(i + 1):
-            total = matrix[i, j]
-            for k in range(j):
-                total -= matrix[i, k] * matrix[j, k]
-            if i == j:
-                if not total > 1e-14 * diagonal:
-                    return np.nan
-                log_det += np.log(total)
-                matrix[i, i] = np.sqrt(total)
-            else:
-                matrix[i, j] = total / matrix[j, j]
-    for j in range(n):
-        matrix[j, j] = 1.0 / matrix[j, j]
-        for i in range(j + 1, n):
-            total = 0.0
-            for k in range(j, i):
-                total -= matrix[i, k] * matrix[k, j]
-            # rows below j are still those of the factor
-            matrix[i, j] = total / matrix[i, i]
-    for i in range(n):
-        for j in range(i + 1):
-            total = 0.0
-            for k in range(i, n):
-                total += matrix[k, i] * matrix[k, j]
-            inverse[i, j] = total
-            inverse[j, i] = total
-    return log_det
-
-
-@njit(cache=True, nogil=True, error_model="numpy", no_cpython_wrapper=True, no_cfunc_wrapper=True)
-def _weigh(psi, blocks, w, dw, d2w, dl, d2l):
-    """Fill the weights w_e and the log determinant's derivatives, with first and second derivatives; give log|W|."""
-    sizes, counts, starts, generators = blocks
-    m = psi.size
-    log_det = 0.0
-    dl[:] = 0.0
-    d2l[:] = 0.0
-    w[-1] = 1.0
-    dw[:, -1] = 0.0
-    d2w[:, :, -1] = 0.0
-    e = 0
-    for block in range(sizes.size):
-        r, at = sizes[block], starts[block]
-        if r == 1:
-            value = 1.0
-            for i in range(m):
-                value += psi[i] * generators[at, i]
-            if not value > 0.0:
-                return np.nan
-            log_det += counts[block] * np.log(value)
-            w[e] = 1.0 / value
-            for i in range(m):
-                share = generators[at, i] / value
-                dw[i, e] = -share / value
-                dl[i] += counts[block] * share
-                for j in range(i + 1):
-                    both = share * generators[at, j] / value
-                    d2w[i, j, e] = 2.0 * both / value
-                    d2l[i, j] -= counts[block] * both
-            e += 1
-            continue
-        inverse = np.empty((r, r))
-        own = _block_inverse(psi, generators, at, inverse)
-        if np.isnan(own):
-            return np.nan
-        log_det += counts[block] * own
-        e = _block_weights(inverse, generators[at : at + r * r], counts[block], e, w, dw, d2w, dl, d2l)
-    return log_det
-
-
-@njit(cache=True, nogil=True, error_model="numpy", no_cpython_wrapper=True, no_cfunc_wrapper=True)
-def _block_inverse(psi, generators, at, inverse):
-    r = inverse.shape[0]
-    matrix = np.empty((r, r))
-    for a in range(r):
-        for b in range(r):
-            total = 1.0 if a == b else 0.0
-            for i in range(psi.size):
-                total += psi[i] * generators[at + a * r + b, i]
-            matrix[a, b] = total
-    return _spd_inverse(matrix, inverse)
-
-
-@njit(cache=True, nogil=True, error_model="numpy", no_cpython_wrapper=True, no_cfunc_wrapper=True)
-def _block_weights(inverse, generators, count, e, w, dw, d2w, dl, d2l):
-    r, m = inverse.shape[0], generators.shape[1]
-    # left_i = S⁻¹G_i, twice_i = S⁻¹G_iS⁻¹
-    left, twice = np.zeros((m, r, r)), np.zeros((m, r, r))
-    for i in range(m):
-        for a in range(r):
-            for c in range(r):
-                for b in range(r):
-                    left[i, a, b] += inverse[a, c] * generators[c * r + b, i]
-        for a in range(r):
-            for c in range(r):
-                for b in range(r):
-                    twice[i, a, b] += left[i, a, c] * inverse[c, b]
-            dl[i] += count * left[i, a, a]
-        for j in range(i + 1):
-            for a in range(r):
-                for c in range(r):
-                    d2l[i, j] -= count * left[i, a, c] * left[j, c, a]
-    for a in range(r):
-        for b in range(a + 1):
-            w[e] = inverse[a, b]
-            for i in range(m):
-                dw[i, e] = -twice[i, a, b]
-                for j in range(i + 1):
-                    total = 0.0
-                    for c in range(r):
-                        total += left[i, a, c] * twice[j, c, b] + left[j, a, c] * twice[i, c, b]
-                    d2w[i, j, e] = total
-            e += 1
-    return e
-
-
-@njit(cache=True, nogil=True, error_model="numpy", fastmath=_FAST, no_cpython_wrapper=True, no_cfunc_wrapper=True)
-def _weighted_sum(weights, forms, full):
-    """Sum of weights times packed forms, as a full symmetric matrix."""
-    p = full.shape[0]
-    packed = np.zeros(forms.shape[1])
-    for e in range(weights.size):
-        weight = weights[e]
-        if weight != 0.0:
-            for k in range(packed.size):
-                packed[k] += weight * forms[e, k]
-    k = 0
-    for i in range(p):
-        for j in range(i + 1):
-            full[i, j] = packed[k]
-            full[j, i] = packed[k]
-            k += 1
-
-
-@njit(cache=True, nogil=True, error_model="numpy", fastmath=_FAST, no_cpython_wrapper=True, no_cfunc_wrapper=True)
-def _traces(inverse, beta, forms, c, s, trace, quadratic):
-    """For every e: tr(P⁻¹A_e) and (y−Xβ)'B_e(y−Xβ)."""
-    p = beta.size
-    packed, products = np.empty(forms.shape[1]), np.empty(forms.shape[1])
-    k = 0
-    for i in range(p):
-        for j in range(i + 1):
-            twice = 1.0 if i == j else 2.0
-            packed[k] = twice * inverse[i, j]
-            products[k] = twice * beta[i] * beta[j]
-            k += 1
-    for e in range(s.size):
-        total, form, cross = 0.0, 0.0, 0.0
-        for k in range(packed.size):
-            total += packed[k] * forms[e, k]
-            form += products[k] * forms[e, k]
-        for i in range(p):
-            cross += beta[i] * c[e, i]
-        trace[e] = total
-        quadratic[e] = s[e] - 2.0 * cross + form
-
-
-@njit(cache=True, nogil=True, error_model="numpy", fastmath=_FAST, no_cpython_wrapper=True, no_cfunc_wrapper=True)
-def _criterion(psi, blocks, forms, c, s, n_left, beta, inverse, gradient, hessian, expected):
-    """Profiled −2 log L with gradient, Hessian and expected information in ψ; NaN where W or P is not definite.
-
-    Fills β̂ and P⁻¹ as well. Gives (f, σ²).
-    """
-    m, p, n_e = psi.size, beta.size, s.size
-    w, dw, d2w = np.empty(n_e), np.empty((m, n_e)), np.empty((m, m, n_e))
-    dl, d2l = np.empty(m), np.empty((m, m))
-    log_det = _weigh(psi, blocks, w, dw, d2w, dl, d2l)
-    if np.isnan(log_det):
-        return np.nan, np.nan
-    form = np.empty((p, p))
-    _weighted_sum(w, forms, form)
-    log_det_p = _spd_inverse(form, inverse)
-    if np.isnan(log_det_p):
-        return np.nan, np.nan
-    right = np.zeros(p)
-    for e in range(n_e):
-        for i in range(p):
-            right[i] += w[e] * c[e, i]
-    for i in range(p):
-        beta[i] = 0.0
-        for j in range(p):
-            beta[i] += inverse[i, j] * right[j]
-    trace, quadratic = np.empty(n_e), np.empty(n_e)
-    _traces(inverse, beta, forms, c, s, trace, quadratic)
-    r2 = 0.0
-    for e in range(n_e):
-        r2 += w[e] * quadratic[e]
-    if not r2 > 0.0:
-        return np.nan, np.nan
-    sigma2 = r2 / n_left
-    # slope: P⁻¹P_j; pull: Σ w_e,j X'B_e(y−Xβ̂); reach: P⁻¹ of it
-    slope, pull, reach = np.empty((m, p, p)), np.zeros((m, p)), np.zeros((m, p))
-    for j in range(m):
-        _weighted_sum(dw[j], forms, form)
-        for i in range(p):
-            for e in range(n_e):
-                pull[j, i] += dw[j, e] * c[e, i]
-            for k in range(p):
-                pull[j, i] -= form[i, k] * beta[k]
-        for i in range(p):
-            for l in range(p):
-                slope[j, i, l] = 0.0
-            for k in range(p):
-                weight = inverse[i, k]
-                reach[j, i] += weight * pull[j, k]
-                for l in range(p):
-                    slope[j, i, l] += weight * form[k, l]
-    dr = np.zeros(m)
-    for j in range(m):
-        for e in range(n_e):
-            dl[j] += dw[j, e] * trace[e]
-            dr[j] += dw[j, e] * quadratic[e]
-        gradient[j] = dl[j] + dr[j] / sigma2
-    for i in range(m):
-        for j in range(i + 1):
-            d2, d2r = d2l[i, j], 0.0
-            for e in range(n_e):
-                d2 += d2w[i, j, e] * trace[e]
-                d2r += d2w[i, j, e] * quadratic[e]
-            for k in range(p):
-                d2r -= 2.0 * pull[i, k] * reach[j, k]
-                for l in range(p):
-                    d2 -= slope[i, k, l] * slope[j, l, k]
-            hessian[i, j] = hessian[j, i] = d2 + d2r / sigma2 - dr[i] * dr[j] / (sigma2 * sigma2 * n_left)
-            expected[i, j] = expected[j, i] = -d2 - dl[i] * dl[j] / n_left
-    return log_det + log_det_p + n_left * (np.log(2.0 * np.pi * sigma2) + 1.0), sigma2
-
-
-@njit(cache=True, nogil=True, error_model="numpy", no_cpython_wrapper=True, no_cfunc_wrapper=True)
-def _to_psi(phi, columns, psi, jacobian):
+@njit(**_INNER)
+def _to_psi(phi, columns, order, psi, jacobian):
     """Relative variances and covariances of parameters φ, with ∂ψ/∂φ; terms of k columns take k(k+1)/2 places."""
     jacobian[:] = 0.0
-    at = 0
+    at, first = 0, 0
     for k in columns:
         if k == 1:
             psi[at] = phi[at]
@@ -280,7 +37,7 @@ def _to_psi(phi, columns, psi, jacobian):
         else:
             for b in range(k):
                 for a in range(b, k):
-                    row = at + _place(a, b, k)
+                    row = at + _place(order[first + a], order[first + b], k)
                     psi[row] = 0.0
                     for c in range(b + 1):
                         one, other = at + _place(a, c, k), at + _place(b, c, k)
@@ -288,15 +45,58 @@ def _to_psi(phi, columns, psi, jacobian):
                         jacobian[row, one] += phi[other]
                         jacobian[row, other] += phi[one]
         at += k * (k + 1) // 2
+        first += k
 
 
-@njit(cache=True, nogil=True, error_model="numpy", no_cpython_wrapper=True, no_cfunc_wrapper=True)
+@njit(**_INNER)
 def _place(a, b, k):
-    """Place of entry (a, b), a ≥ b, in the lower triangle of k columns, column by column (lme4's order)."""
-    return b * k - b * (b - 1) // 2 + a - b
+    """Place of entry (a, b) in the lower triangle of k columns, column by column (lme4's order)."""
+    low, high = min(a, b), max(a, b)
+    return low * k - low * (low - 1) // 2 + high - low
 
 
-@njit(cache=True, nogil=True, error_model="numpy", no_cpython_wrapper=True, no_cfunc_wrapper=True)
+@njit(**_INNER)
+def _reorder(psi, columns, order, phi):
+    """Factor anew, largest variance first, where the order of columns has become a bad one.
+
+    A Cholesky factor whose first variance vanishes before the others is a bad coordinate: small moves in it turn
+    the rest around.
+    """
+    at, first = 0, 0
+    for k in columns:
+        for step in range(k - 1):
+            # variances that the columns before `step` leave
+            best, largest, own = step, 0.0, 0.0
+            for a in range(step, k):
+                left = 0.0
+                for c in range(step, a + 1):
+                    left += phi[at + _place(a, c, k)] ** 2
+                if a == step:
+                    own = left
+                if left > largest:
+                    best, largest = a, left
+            if largest > 4.0 * own:
+                order[first + step], order[first + best] = order[first + best], order[first + step]
+                _factor(psi, k, order[first : first + k], phi, at)
+        at += k * (k + 1) // 2
+        first += k
+
+
+@njit(**_INNER)
+def _factor(psi, k, order, phi, at):
+    for b in range(k):
+        for a in range(b, k):
+            left = psi[at + _place(order[a], order[b], k)]
+            for c in range(b):
+                left -= phi[at + _place(a, c, k)] * phi[at + _place(b, c, k)]
+            if a == b:
+                phi[at + _place(a, b, k)] = np.sqrt(max(left, 0.0))
+            else:
+                pivot = phi[at + _place(b, b, k)]
+                phi[at + _place(a, b, k)] = left / pivot if pivot > 0.0 else 0.0
+
+
+@njit(**_INNER)
 def _pull_back(matrix, jacobian, out):
     n = jacobian.shape[0]
     for i in range(n):
@@ -310,21 +110,22 @@ def _pull_back(matrix, jacobian, out):
             out[j, i] = total
 
 
-@njit(cache=True, nogil=True, error_model="numpy", no_cpython_wrapper=True, no_cfunc_wrapper=True)
-def _add_bend(gradient, columns, out):
+@njit(**_INNER)
+def _add_bend(gradient, columns, order, out):
     """Add Σ_m ∂f/∂ψ_m ∂²ψ_m/∂φ∂φ for the terms in Cholesky form."""
-    at = 0
+    at, first = 0, 0
     for k in columns:
         if k > 1:
             for c in range(k):
                 for x in range(c, k):
                     for z in range(c, k):
-                        slope = gradient[at + _place(max(x, z), min(x, z), k)]
+                        slope = gradient[at + _place(order[first + x], order[first + z], k)]
                         out[at + _place(x, c, k), at + _place(z, c, k)] += 2.0 * slope if x == z else slope
         at += k * (k + 1) // 2
+        first += k
 
 
-@njit(cache=True, nogil=True, error_model="numpy", no_cpython_wrapper=True, no_cfunc_wrapper=True)
+@njit(**_INNER)
 def _direction(gradient, matrix, free, step):
     """Newton's step among the free parameters; what it would lower f by, twice, or NaN if not positive definite."""
     n = 0
@@ -338,7 +139,7 @@ def _direction(gradient, matrix, free, step):
     for i in range(n):
         for j in range(n):
             part[i, j] = matrix[index[i], index[j]]
-    if np.isnan(_spd_inverse(part, inverse)):
+    if np.isnan(spd_inverse(part, inverse)):
         return np.nan
     decrement = 0.0
     for i in range(n):
@@ -348,29 +149,85 @@ def _direction(gradient, matrix, free, step):
     return decrement
 
 
-@njit(cache=True, nogil=True, error_model="numpy", no_cpython_wrapper=True, no_cfunc_wrapper=True)
-def _step(gradient, matrix, hessian, expected, jacobian, free, step):
-    """Newton's step, or where f is not convex that of the expected information; (decrement, whether convex).
+@njit(**_INNER)
+def _step(gradient, matrix, slope, expected, columns, order, jacobian, free, step):
+    """Newton's step, or where f is not convex a safe one; gives (decrement, whether convex).
 
-    At a minimum whose Cholesky factor has not full rank, f is flat in some directions: convex all the same.
+    Far off the safe step has the expected information of ψ and more than the size of the Cholesky factor's own
+    curvature; near a saddle it turns Newton's step around in the directions of negative curvature. At a minimum whose
+    Cholesky factor has not full rank, f is flat in some directions: convex all the same.
     """
     decrement = _direction(gradient, matrix, free, step)
     if decrement == decrement:
         return decrement, True
-    for i in range(gradient.size):
-        matrix[i, i] += _FLAT * (1.0 + abs(matrix[i, i]))
-    decrement = _direction(gradient, matrix, free, step)
-    if decrement <= _DECREMENT:
-        return decrement, True
-    _pull_back(expected, jacobian, matrix)
-    for i in range(gradient.size):
+    m = gradient.size
+    bend, safe = np.zeros((m, m)), np.empty((m, m))
+    _pull_back(expected, jacobian, safe)
+    _add_bend(slope, columns, order, bend)
+    for i in range(m):
         # a Cholesky entry at 0 has no information of first order
-        matrix[i, i] += _FLAT * (1.0 + matrix[i, i])
-    return _direction(gradient, matrix, free, step), False
+        safe[i, i] += _FLAT * (1.0 + safe[i, i])
+        for j in range(m):
+            safe[i, i] += abs(bend[i, j])
+            if i != j and not (free[i] and free[j]):
+                matrix[i, j] = 0.0
+    decrement = _direction(gradient, safe, free, step)
+    if decrement > _NEAR:
+        return decrement, False
+    lowest = _turned_direction(gradient, matrix, free, step)
+    decrement = 0.0
+    for i in range(m):
+        decrement -= step[i] * gradient[i]
+    return decrement, lowest > -_FLAT
 
 
-@njit(cache=True, nogil=True, error_model="numpy", no_cpython_wrapper=True, no_cfunc_wrapper=True)
-def _minimize(phi, psi, columns, bounded, blocks, forms, c, s, n_left, beta, inverse):
+@njit(**_INNER)
+def _turned_direction(gradient, matrix, free, step):
+    """Newton's step with the curvatures' absolute values (Jacobi's rotations); gives the lowest relative curvature."""
+    m = gradient.size
+    vectors = np.eye(m)
+    for _ in range(30):
+        off = 0.0
+        for i in range(m):
+            for j in range(i):
+                if abs(matrix[i, j]) <= 1e-15 * (abs(matrix[i, i]) + abs(matrix[j, j])):
+                    continue
+                off = 1.0
+                ratio = (matrix[j, j] - matrix[i, i]) / (2.0 * matrix[i, j])
+                tangent = (1.0 if ratio >= 0.0 else -1.0) / (abs(ratio) + np.sqrt(ratio * ratio + 1.0))
+                cosine = 1.0 / np.sqrt(tangent * tangent + 1.0)
+                sine = tangent * cosine
+                for k in range(m):
+                    one, other = matrix[k, i], matrix[k, j]
+                    matrix[k, i], matrix[k, j] = cosine * one - sine * other, sine * one + cosine * other
+                    one, other = vectors[k, i], vectors[k, j]
+                    vectors[k, i], vectors[k, j] = cosine * one - sine * other, sine * one + cosine * other
+                for k in range(m):
+                    one, other = matrix[i, k], matrix[j, k]
+                    matrix[i, k], matrix[j, k] = cosine * one - sine * other, sine * one + cosine * other
+        if off == 0.0:
+            break
+    largest, lowest = 1.0, 0.0
+    for k in range(m):
+        largest = max(largest, abs(matrix[k, k]))
+    step[:] = 0.0
+    for k in range(m):
+        along, mine = 0.0, False
+        for i in range(m):
+            if free[i]:
+                along += vectors[i, k] * gradient[i]
+                mine = mine or abs(vectors[i, k]) > 0.5 / m
+        if not mine:
+            continue
+        lowest = min(lowest, matrix[k, k] / largest)
+        for i in range(m):
+            if free[i]:
+                step[i] -= vectors[i, k] * along / max(abs(matrix[k, k]), _FLAT * largest)
+    return lowest
+
+
+@njit(**_INNER)
+def _minimize(phi, psi, columns, order, bounded, blocks, forms, c, s, n_left, beta, inverse):
     """Newton's method with bounds from φ on; gives (status, f, σ²). Expected information where f is not convex."""
     m = phi.size
     slope, hessian, expected = np.empty(m), np.empty((m, m)), np.empty((m, m))
@@ -379,8 +236,8 @@ def _minimize(phi, psi, columns, bounded, blocks, forms, c, s, n_left, beta, inv
     trial[:] = phi
     f, sigma2, length, gain, decrement, convex = np.inf, np.nan, 1.0, 0.0, 0.0, False
     for _ in range(_MAX_STEPS):
-        _to_psi(trial, columns, psi, jacobian)
-        f_new, sigma2_new = _criterion(psi, blocks, forms, c, s, n_left, beta, inverse, slope, hessian, expected)
+        _to_psi(trial, columns, order, psi, jacobian)
+        f_new, sigma2_new = criterion(psi, blocks, forms, c, s, n_left, beta, inverse, slope, hessian, expected)
         lower = f_new <= f + 1e-4 * gain or (convex and decrement < _ROUNDING and f_new <= f + _ROUNDING)
         if not lower:
             if f == np.inf:
@@ -389,16 +246,18 @@ def _minimize(phi, psi, columns, bounded, blocks, forms, c, s, n_left, beta, inv
             if length < 1e-10:
                 return NOT_CONVERGED, f, sigma2
         else:
-            phi[:] = trial
             f, sigma2, length = f_new, sigma2_new, 1.0
+            phi[:] = trial
+            _reorder(psi, columns, order, phi)
+            _to_psi(phi, columns, order, trial, jacobian)
             for i in range(m):
                 gradient[i] = 0.0
                 for j in range(m):
                     gradient[i] += jacobian[j, i] * slope[j]
                 free[i] = not (bounded[i] and phi[i] <= 0.0 and gradient[i] >= 0.0)
             _pull_back(hessian, jacobian, matrix)
-            _add_bend(slope, columns, matrix)
-            decrement, convex = _step(gradient, matrix, hessian, expected, jacobian, free, step)
+            _add_bend(slope, columns, order, matrix)
+            decrement, convex = _step(gradient, matrix, slope, expected, columns, order, jacobian, free, step)
             if decrement <= _DECREMENT:
                 return CONVERGED if convex else NOT_CONVERGED, f, sigma2
         gain = 0.0
@@ -411,7 +270,7 @@ def _minimize(phi, psi, columns, bounded, blocks, forms, c, s, n_left, beta, inv
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
-def fit_responses(start, columns, blocks, forms, c, s, n_left, phi, psi, beta, sigma2, criterion, status):
+def fit_responses(start, columns, blocks, forms, c, s, n_left, phi, psi, beta, sigma2, minimum, status):
     """Fit every response; fills the arrays from `phi` on, first axis responses.
 
     Args:
@@ -430,10 +289,14 @@ def fit_responses(start, columns, blocks, forms, c, s, n_left, phi, psi, beta, s
         if k == 1:
             bounded[at] = True
         at += k * (k + 1) // 2
-    inverse = np.empty((p, p))
+    inverse, order = np.empty((p, p)), np.empty(columns.sum(), np.int64)
     for v in range(s.shape[0]):
         phi[v] = start
+        at = 0
+        for k in columns:
+            order[at : at + k] = np.arange(k)
+            at += k
         form = forms[v if forms.shape[0] > 1 else 0]
-        status[v], criterion[v], sigma2[v] = _minimize(
-            phi[v], psi[v], columns, bounded, blocks, form, c[v], s[v], n_left, beta[v], inverse
+        status[v], minimum[v], sigma2[v] = _minimize(
+            phi[v], psi[v], columns, order, bounded, blocks, form, c[v], s[v], n_left, beta[v], inverse
         )

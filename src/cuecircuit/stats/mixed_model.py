@@ -15,11 +15,12 @@ import numpy as np
 
 from cuecircuit.arrays import Array, Float
 from cuecircuit.errors import DesignError
+from cuecircuit.stats.coding import sum_to_zero
 from cuecircuit.stats.mixed_blocks import MixedBlocks, mixed_blocks
-from cuecircuit.stats.mixed_design import Column, MixedColumns, mixed_columns
-from cuecircuit.stats.mixed_kernel import expected_information
+from cuecircuit.stats.mixed_design import Column, FixedTerm, MixedColumns, mixed_columns
+from cuecircuit.stats.mixed_inference import Hypothesis
+from cuecircuit.stats.mixed_likelihood import likelihood
 from cuecircuit.stats.mixed_sums import shared_forms
-from cuecircuit.stats.mixed_tests import Hypothesis
 
 # information of a variance parameter, per observation and relative to the others', that is none but rounding
 _NO_INFORMATION = 1e-9
@@ -45,6 +46,11 @@ class MixedModel:
         return len(self.basis)
 
     @property
+    def n_left(self) -> int:
+        """Observations less fixed columns."""
+        return self.basis.shape[0] - self.basis.shape[1]
+
+    @property
     def n_subjects(self) -> int:
         """Independent units."""
         return int(self.design.subjects.max()) + 1
@@ -52,11 +58,7 @@ class MixedModel:
     @property
     def hypotheses(self) -> tuple[Hypothesis, ...]:
         """The type III hypotheses of the fixed terms."""
-        one = np.eye(len(self.design.labels))
-        return tuple(
-            Hypothesis(name=term.name, variables=tuple(each.column for each in term.variables), rows=one[term.columns])
-            for term in self.design.terms
-        )
+        return tuple(_hypothesis(term, self.design) for term in self.design.terms)
 
 
 def mixed_model(formula: str, columns: Mapping[str, Column], *, factors: Sequence[str] = ()) -> MixedModel:
@@ -88,17 +90,29 @@ def mixed_model(formula: str, columns: Mapping[str, Column], *, factors: Sequenc
 
 def starting_point(blocks: MixedBlocks) -> Float[Array, "parameter"]:
     """Relative variances 1, no covariances: the Cholesky factor is the identity."""
-    return np.concatenate(
-        [[float(a == b) for b in range(k) for a in range(b, k)] for k in blocks.columns]
-    )
+    return np.concatenate([[float(a == b) for b in range(k) for a in range(b, k)] for k in blocks.columns])
+
+
+def _hypothesis(term: FixedTerm, design: MixedColumns) -> Hypothesis:
+    rows = np.zeros((len(term.columns), len(design.labels)))
+    rows[:, term.columns] = np.eye(len(term.columns))
+    if len(term.columns) > 1:
+        # levels less the first, as lmerTest writes the rows: Satterthwaite's df depends a little on that
+        weights = np.ones((1, 1))
+        for variable, contrasts in zip(term.variables, term.contrasts, strict=True):
+            if variable.column in design.factors:
+                n = len(design.factors[variable.column].levels)
+                coded = sum_to_zero(n)
+                weights = np.kron(weights, coded[1:] - coded[0] if contrasts else np.eye(n))
+        rows[:, term.columns] = weights
+    return Hypothesis(name=term.name, variables=tuple(each.column for each in term.variables), rows=rows)
 
 
 def _check_information(design: MixedColumns, blocks: MixedBlocks, forms: Float[Array, "element pair"]) -> None:
-    n_left = len(design.x) - design.x.shape[1]
-    information = expected_information(starting_point(blocks), blocks.columns, blocks.kernel, forms, n_left)
-    names = [
-        term.label for term, k in zip(design.random, blocks.columns, strict=True) for _ in range(k * (k + 1) // 2)
-    ]
+    # no response matters to the expected information: one of length 1 will do
+    c, s = np.zeros((1, len(forms), design.x.shape[1])), np.ones((1, len(forms)))
+    information = likelihood(starting_point(blocks)[None], blocks, forms[None], c, s).expected[0]
+    names = [term.label for term, k in zip(design.random, blocks.columns, strict=True) for _ in range(k * (k + 1) // 2)]
     own = np.diag(information)
     none = own < _NO_INFORMATION * len(design.x)
     faults = [

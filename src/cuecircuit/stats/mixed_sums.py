@@ -46,7 +46,7 @@ def response_sums(
         extra: one more column, for each response its own.
     """
     values = y.astype(np.float64)
-    finite = np.isfinite(values).all(axis=0)
+    finite = np.asarray(np.isfinite(values).all(axis=0))
     if extra is not None:
         finite &= np.isfinite(extra).all(axis=0)
     values[:, ~finite] = 0.0
@@ -126,7 +126,7 @@ def conditional_residuals(
     sums: ResponseSums,
     blocks: MixedBlocks,
     shift: Float[Array, "column block"],
-    psi: Float[Array, "parameter block"],
+    psi: Float[Array, "block parameter"],
 ) -> Float[Array, "observation block"]:
     """What fixed and random effects leave of the responses, W⁻¹(y − Xβ̂), in their unit.
 
@@ -141,7 +141,7 @@ def conditional_residuals(
     for r, count, start in zip(blocks.sizes, blocks.counts, blocks.starts, strict=True):
         own = left[at : at + r * count].reshape(r, count, -1)
         generators = blocks.generators[start : start + r * r].reshape(r, r, -1)
-        inner = np.eye(r)[:, :, None] + generators @ psi
+        inner = np.eye(r)[:, :, None] + generators @ psi.T
         own[:] = np.moveaxis(np.linalg.solve(np.moveaxis(inner, 2, 0), np.moveaxis(own, 2, 0)), 0, 2)
         at += r * count
     return (blocks.rotation.T @ left) * sums.size

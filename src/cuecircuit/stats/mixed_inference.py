@@ -15,10 +15,14 @@ from cuecircuit.arrays import Array, Float
 from cuecircuit.errors import DesignError
 from cuecircuit.stats.distributions import log_sf_f, z_from_log_p
 from cuecircuit.stats.mixed_blocks import MixedBlocks
-from cuecircuit.stats.mixed_df_kernel import KENWARD_ROGER, SATTERTHWAITE, WALD, test_responses
+from cuecircuit.stats.mixed_df import (
+    kenward_roger_covariance,
+    kenward_roger_test,
+    satterthwaite_covariance,
+    satterthwaite_test,
+)
 
 DegreesOfFreedomRule = Literal["satterthwaite", "kenward-roger", "none"]
-_METHODS = {"satterthwaite": SATTERTHWAITE, "kenward-roger": KENWARD_ROGER, "none": WALD}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -32,25 +36,16 @@ class Hypothesis:
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Estimates:
-    """What fitting leaves of the responses, last axis of each; NaN where there is no fit.
+    """What fitting leaves of the responses; NaN where there is no fit.
 
     `psi` are relative variances and covariances (of scaled random columns), `beta` coefficients in the model's basis,
     `covariance` that of (ψ, log σ).
     """
 
-    psi: Float[Array, "parameter response"]
+    psi: Float[Array, "response parameter"]
     sigma2: Float[Array, "response"]
-    beta: Float[Array, "column response"]
-    covariance: Float[Array, "varied varied response"]
-
-    def part(self, of: slice) -> "Estimates":
-        """A copy for some of the responses; contiguous, so that the loops are compiled for one layout only."""
-        return Estimates(
-            psi=np.ascontiguousarray(self.psi[:, of]),
-            sigma2=np.ascontiguousarray(self.sigma2[of]),
-            beta=np.ascontiguousarray(self.beta[:, of]),
-            covariance=np.ascontiguousarray(self.covariance[:, :, of]),
-        )
+    beta: Float[Array, "response column"]
+    covariance: Float[Array, "response varied varied"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -95,8 +90,8 @@ class MixedTest:
         return np.copysign(z_from_log_p(self.log_p - np.log(2.0)), self.estimate)
 
 
-def stacked(hypotheses: Sequence[Hypothesis], n_columns: int) -> Float[Array, "row column"]:
-    """Rows of all hypotheses below one another.
+def check_hypotheses(hypotheses: Sequence[Hypothesis], n_columns: int) -> Float[Array, "row column"]:
+    """Rows of all hypotheses below one another, checked.
 
     Raises:
         DesignError: rows of another length than the model has columns, or that say the same.
@@ -131,36 +126,36 @@ def tested(
         forms: A_e of the design (see `mixed_sums`).
         df: the rule.
     """
-    rows = stacked(hypotheses, len(to_coded)) @ to_coded
-    starts = np.cumsum([0, *(len(each.rows) for each in hypotheses)])
-    n_responses = estimates.sigma2.size
-    f, df2 = np.empty((len(hypotheses), n_responses)), np.empty((len(hypotheses), n_responses))
-    se = np.empty((len(rows), n_responses))
-    n = blocks.rotation.shape[0]
-    test_responses(
-        _METHODS[df],
-        np.ascontiguousarray(rows),
-        starts,
-        blocks.kernel,
-        np.ascontiguousarray(forms),
-        n,
-        estimates.psi,
-        estimates.sigma2,
-        estimates.beta,
-        estimates.covariance,
-        f,
-        df2,
-        se,
-    )
-    return tuple(
-        MixedTest(
-            name=each.name,
-            variables=each.variables,
-            df1=len(each.rows),
-            df2=df2[h],
-            f=f[h],
-            estimate=rows[start] @ estimates.beta if len(each.rows) == 1 else None,
-            se=se[start] if len(each.rows) == 1 else None,
+    stacked = check_hypotheses(hypotheses, len(to_coded)) @ to_coded
+    starts = np.cumsum([len(each.rows) for each in hypotheses])[:-1]
+    fitted = np.isfinite(estimates.sigma2)
+    beta = estimates.beta[fitted]
+    own_forms = forms if len(forms) == 1 else forms[fitted]
+    if df == "kenward-roger":
+        covariance = kenward_roger_covariance(estimates.psi[fitted], blocks, own_forms)
+    else:
+        parameters = estimates.covariance[fitted]
+        covariance = satterthwaite_covariance(estimates.psi[fitted], parameters, blocks, own_forms)
+    tests = []
+    for each, rows in zip(hypotheses, np.split(stacked, starts), strict=True):
+        f, df2 = (kenward_roger_test if df == "kenward-roger" else satterthwaite_test)(rows, beta, covariance)
+        test = {"f": f / estimates.sigma2[fitted], "df2": np.full_like(df2, np.inf) if df == "none" else df2}
+        if len(rows) == 1:
+            test["estimate"] = beta @ rows[0]
+            test["se"] = np.sqrt(estimates.sigma2[fitted] * (covariance.adjusted @ rows[0] @ rows[0]))
+        spread = {name: np.full(len(fitted), np.nan) for name in ("f", "df2", "estimate", "se")}
+        for name, values in test.items():
+            spread[name][fitted] = values
+        one = len(rows) == 1
+        tests.append(
+            MixedTest(
+                name=each.name,
+                variables=each.variables,
+                df1=len(rows),
+                df2=spread["df2"],
+                f=spread["f"],
+                estimate=spread["estimate"] if one else None,
+                se=spread["se"] if one else None,
+            )
         )
-        for h, (each, start) in enumerate(zip(hypotheses, starts, strict=False))
-    )
+    return tuple(tests)

@@ -1,0 +1,160 @@
+"""Largest voxel, cluster size, cluster mass and threshold-free score of many maps, one union–find sweep per map.
+
+Voxels enter from the highest down and join their neighbors that are in (Tarjan 1975, J ACM 22:215; union by size).
+Each cluster keeps the best score of its voxels so far: when its extent changes at a level L of ∫h^H dh, every voxel in
+it has gained weight(extent)·(level of the last change − L), so the integral is exact and no tree is stored. Without the
+threshold-free score only voxels at or above the threshold enter, in any order.
+"""
+
+import numpy as np
+from numba import njit
+
+
+@njit(cache=True, nogil=True, error_model="numpy")
+def statistics_of_products(products, tested, scale, signed, floor, heights):
+    """Turn products with an arranged orthonormal basis into t (signed) or F, for residuals of unit length.
+
+    Args:
+        products: float, map × column × voxel; the tested columns first.
+        tested: number of tested columns.
+        scale: error over tested degrees of freedom.
+        signed: give t of the one tested column instead of F.
+        floor: smallest share of the length that counts as error; below is rounding.
+        heights: float32, map × voxel; filled in.
+    """
+    n_maps, n_columns, n_voxels = products.shape
+    for k in range(n_maps):
+        part = products[k]
+        for v in range(n_voxels):
+            explained = part[0, v] * part[0, v]
+            for j in range(1, tested):
+                explained += part[j, v] * part[j, v]
+            left = 1 - explained
+            for j in range(tested, n_columns):
+                left -= part[j, v] * part[j, v]
+            f = scale * explained / max(left, floor)
+            heights[k, v] = np.copysign(np.sqrt(f), part[0, v]) if signed else f
+
+
+@njit(cache=True, nogil=True)
+def _highest_first(height, order, spare, counts):
+    """Order the voxels that are not 0 by falling |height|: three passes of counting sort over the bits of the float."""
+    bits = height.view(np.uint32)
+    counts[:] = 0
+    n = 0
+    for v in range(height.size):
+        key = np.uint32(0x7FFFFFFF) - (bits[v] & np.uint32(0x7FFFFFFF))
+        if key != np.uint32(0x7FFFFFFF):
+            spare[n] = (np.uint64(key) << np.uint64(32)) | np.uint64(v)
+            n += 1
+            counts[0, key & np.uint32(2047)] += 1
+            counts[1, (key >> np.uint32(11)) & np.uint32(2047)] += 1
+            counts[2, key >> np.uint32(22)] += 1
+    source, target = spare, order
+    for digit in range(3):
+        place = 0
+        for k in range(2048):
+            place, counts[digit, k] = place + counts[digit, k], place
+        shift = np.uint64(32 + 11 * digit)
+        for k in range(n):
+            pair = source[k]
+            bucket = (pair >> shift) & np.uint64(2047)
+            target[counts[digit, bucket]] = pair
+            counts[digit, bucket] += 1
+        source, target = target, source
+    return n
+
+
+@njit(cache=True, nogil=True)
+def _above(height, threshold, order):
+    """List the voxels whose |height| is at or above the threshold, in any order."""
+    n = 0
+    for v in range(height.size):
+        if abs(height[v]) >= threshold:
+            order[n] = np.uint64(v)
+            n += 1
+    return n
+
+
+@njit(cache=True, nogil=True)
+def _highest(height):
+    """Give the largest |height|; floats without their sign are in the order of their bits, which compare faster."""
+    bits = height.view(np.uint32)
+    highest = np.empty(1, np.uint32)
+    highest[0] = 0
+    for v in range(height.size):
+        highest[0] = max(highest[0], bits[v] & np.uint32(0x7FFFFFFF))
+    return highest.view(np.float32)[0]
+
+
+@njit(cache=True, nogil=True)
+def map_maxima(heights, neighbors, threshold, one_sign, squared, height_power, extent_weight, with_score, maxima):
+    """Give the largest |height|, cluster size, cluster mass and threshold-free score of each map.
+
+    Args:
+        heights: float32, map × voxel; 0 where there is no statistic.
+        neighbors: int, voxel × neighbor; -1 for none.
+        threshold: float; clusters are of voxels with |height| at or above it, mass is what exceeds it.
+        one_sign: voxels of opposite sign do not join.
+        squared: the score is that of √height (heights are F).
+        height_power: H of the score.
+        extent_weight: float, extent^E of extents 0, 1, …, number of voxels.
+        with_score: whether the score is wanted; else 0.
+        maxima: float64, map × 4; filled in.
+    """
+    n_maps, n_voxels = heights.shape
+    n_neighbors = neighbors.shape[1]
+    # -1: not in; a root holds itself. What is known of a root's cluster: size, mass, best score, level of last change
+    top = np.full(n_voxels, -1, np.int32)
+    known = np.empty((n_voxels, 4), np.float64)
+    negative = np.empty(n_voxels, np.bool_)
+    order = np.empty(n_voxels, np.uint64)
+    spare = np.empty(n_voxels if with_score else 0, np.uint64)
+    counts = np.empty((3, 2048), np.int64)
+    power = height_power + 1
+    for k in range(n_maps):
+        height = heights[k]
+        for v in range(n_voxels):
+            negative[v] = height[v] < 0
+        n = _highest_first(height, order, spare, counts) if with_score else _above(height, threshold, order)
+        largest, heaviest, level = 0.0, 0.0, 0.0
+        for i in range(n):
+            voxel = np.int32(order[i] & np.uint64(0xFFFFFFFF))
+            value = np.float64(abs(height[voxel]))
+            if with_score:
+                depth = np.sqrt(value) if squared else value
+                level = depth * depth * depth / 3 if height_power == 2.0 else depth**power / power
+            root, size, mass, best = voxel, 1.0, value - threshold, 0.0
+            for j in range(n_neighbors):
+                other = neighbors[voxel, j]
+                if other < 0 or top[other] < 0 or (one_sign and negative[other] != negative[voxel]):
+                    continue
+                while top[other] != other:
+                    top[other] = top[top[other]]
+                    other = top[other]
+                if other == root:
+                    continue
+                if with_score:
+                    gained = extent_weight[int(known[other, 0])] * (known[other, 3] - level)
+                    best = max(best, known[other, 2] + gained)
+                if known[other, 0] >= size:
+                    if root != voxel:
+                        top[root] = other
+                    root = other
+                else:
+                    top[other] = root
+                size += known[other, 0]
+                mass += known[other, 1]
+            top[voxel] = root
+            known[root, 0], known[root, 1], known[root, 2], known[root, 3] = size, mass, best, level
+            if value >= threshold:
+                largest = max(largest, size)
+                heaviest = max(heaviest, mass)
+        score = 0.0
+        for i in range(n):
+            voxel = np.int32(order[i] & np.uint64(0xFFFFFFFF))
+            if with_score and top[voxel] == voxel:
+                score = max(score, known[voxel, 2] + extent_weight[int(known[voxel, 0])] * known[voxel, 3])
+            top[voxel] = -1
+        maxima[k, 0], maxima[k, 1] = _highest(height), largest
+        maxima[k, 2], maxima[k, 3] = heaviest, score

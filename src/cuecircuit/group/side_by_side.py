@@ -1,0 +1,73 @@
+"""Several corrections of one map beside one another: which voxels and clusters survive each.
+
+Simulated null fields and permutation by cluster size or mass decide about whole clusters; permutation by voxel or by
+TFCE and the false discovery rate (Benjamini and Hochberg 1995, of the parametric p) decide about voxels. All but the
+last hold the family-wise error: one false voxel anywhere in α of studies; the last lets through a share α of the voxels
+it names. A cluster survives a voxelwise method if any voxel of it does.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from cuecircuit.arrays import Array, Bool, Float64
+from cuecircuit.errors import DataError
+from cuecircuit.group.correction import CorrectedTerm, on_grid
+from cuecircuit.group.permutation import PermutedTerm
+from cuecircuit.stats.multiple_testing import adjust_p
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Correction:
+    """One method's verdict on a map: corrected p (1 outside, NaN not fitted) and what is at most `alpha`.
+
+    `clusters` runs over the clusters of the permuted term. `family_wise` is False for the false discovery rate.
+    """
+
+    method: str
+    alpha: float
+    family_wise: bool
+    p_map: Float64[Array, "x y z"]
+    voxels: Bool[Array, "x y z"]
+    clusters: Bool[Array, "cluster"]
+    p_clusters: Float64[Array, "cluster"]
+
+
+def side_by_side(
+    permuted: PermutedTerm, mask: Bool[Array, "x y z"], *, simulated: CorrectedTerm | None = None
+) -> tuple[Correction, ...]:
+    """Correct one term's map by every method at hand, at the α of the permutation.
+
+    Args:
+        permuted: the term under permutation; its clusters are the ones judged.
+        simulated: the same map under simulated null fields.
+
+    Raises:
+        DataError: the simulation formed its clusters at another threshold or by other neighbors.
+    """
+    p_maps = {f"permutation {name}": p_map for name, p_map in permuted.p_maps.items()}
+    if simulated is not None:
+        if not np.array_equal(simulated.clusters.labels > 0, permuted.clusters.labels > 0):
+            raise DataError(
+                f"term {permuted.test.name}: simulation and permutation formed different clusters "
+                f"({len(simulated.clusters.sizes)} and {len(permuted.clusters.sizes)}); give both the same voxel p"
+            )
+        p_maps = {"simulation size": simulated.p_map, **p_maps}
+    q_map = on_grid(adjust_p(permuted.test.p, "fdr"), mask)
+    p_maps["fdr"] = np.where(mask, q_map, 1.0)
+    return tuple(_correction(method, p_map, permuted) for method, p_map in p_maps.items())
+
+
+def _correction(method: str, p_map: Float64[Array, "x y z"], permuted: PermutedTerm) -> Correction:
+    labels, alpha = permuted.clusters.labels, permuted.settings.alpha
+    p_clusters = np.ones(len(permuted.clusters.sizes))
+    np.minimum.at(p_clusters, labels[labels > 0] - 1, p_map[labels > 0])
+    return Correction(
+        method=method,
+        alpha=alpha,
+        family_wise=method != "fdr",
+        p_map=p_map,
+        voxels=p_map <= alpha,
+        clusters=p_clusters <= alpha,
+        p_clusters=p_clusters,
+    )

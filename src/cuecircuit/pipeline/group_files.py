@@ -1,0 +1,176 @@
+"""The files of a group analysis, whichever model and correction made it: maps, terms, clusters, residuals."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from cuecircuit.arrays import Array, Bool, Float
+from cuecircuit.group.correction import ClusterNulls, CorrectedTerm, Tested, on_grid
+from cuecircuit.io.derivatives import bids_label, map_name
+from cuecircuit.io.nifti import write_volume
+from cuecircuit.io.tables import ColumnNote, write_table
+from cuecircuit.records.grid import Grid
+
+_PREFIX = "the term's files are contrast-<prefix>_stat-<statistic>_statmap.nii.gz"
+TERM_COLUMNS: Mapping[str, ColumnNote] = {
+    "term": "effect; a covariate within subjects is tested once in each stratum",
+    "prefix": _PREFIX,
+    "stratum": "error stratum of the test; n/a in a mixed model",
+    "df1": "numerator degrees of freedom",
+    "df2": "denominator degrees of freedom; the median over voxels where they differ (map stat-df2)",
+    "largest_f": "largest F in the mask",
+    "voxels_tested": "voxels with a finite F",
+    "cluster_size": {"Description": "size a cluster must reach at the corrected alpha", "Units": "voxels"},
+    "cluster_size_se": {"Description": "Monte Carlo standard error of cluster_size", "Units": "voxels"},
+    "significant_clusters": "clusters with corrected p at most alpha",
+    "significant_voxels": "voxels with corrected p at most alpha",
+}
+CLUSTER_COLUMNS: Mapping[str, ColumnNote] = {
+    "term": "effect",
+    "prefix": _PREFIX,
+    "cluster": "label, 1 is the largest of the term",
+    "voxels": "size",
+    "mm3": {"Units": "mm³"},
+    "p_fwe": "family-wise corrected p of the cluster (of its best voxel where voxels are corrected)",
+    "peak_f": "largest F in the cluster",
+    "peak_x": {"Description": "position of the peak, right", "Units": "mm"},
+    "peak_y": {"Description": "position of the peak, anterior", "Units": "mm"},
+    "peak_z": {"Description": "position of the peak, superior", "Units": "mm"},
+    "center_x": {"Description": "center of mass weighted by the statistic", "Units": "mm"},
+    "center_y": {"Units": "mm"},
+    "center_z": {"Units": "mm"},
+}
+SMOOTHNESS_COLUMNS: Mapping[str, ColumnNote] = {
+    "stratum": "error stratum whose residuals these are",
+    "a": "share of the Gaussian part of the autocorrelation a·exp(−r²/2b²) + (1−a)·exp(−r/c)",
+    "b_mm": {"Units": "mm"},
+    "c_mm": {"Units": "mm"},
+    "fwhm_mm": {"Description": "full width at half maximum of the autocorrelation", "Units": "mm"},
+    "fwhm_classic_mm": {"Description": "classic FWHM, geometric mean over axes", "Units": "mm"},
+}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Space:
+    """The voxels that were tested and the grid they lie on."""
+
+    mask: Bool[Array, "x y z"]
+    grid: Grid
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Effect:
+    """One test as it is written: `prefix` names its files, `more` are maps beside F, p, z and t."""
+
+    test: Tested
+    prefix: str
+    stratum: str | None
+    more: Mapping[str, Float[Array, "voxel"]]
+    corrected: CorrectedTerm | None
+
+
+def term_prefix(name: str, stratum: str | None, *, covariate: bool) -> str:
+    """Name the files of a term; a covariate that is tested in several strata is told apart by them."""
+    if name == "(Intercept)":
+        return "intercept"
+    if covariate and stratum is not None and ":" in stratum:
+        return bids_label(f"{name} In {stratum}")
+    return bids_label(name)
+
+
+def write_effects(folder: Path, effects: Sequence[Effect], space: Space) -> None:
+    """Write the maps of every effect, `terms.tsv`, and `clusters.tsv` where maps were corrected."""
+    for effect in effects:
+        _write_maps(folder, effect, space)
+    write_table(folder / "terms.tsv", pd.DataFrame([_term_row(effect) for effect in effects]), TERM_COLUMNS)
+    if any(effect.corrected for effect in effects):
+        rows = [row for effect in effects for row in _cluster_rows(effect, space)]
+        write_table(folder / "clusters.tsv", pd.DataFrame(rows, columns=list(CLUSTER_COLUMNS)), CLUSTER_COLUMNS)
+
+
+def write_residuals(folder: Path, residuals: Float[Array, "observation voxel"], space: Space) -> None:
+    """Write what the model leaves of each map."""
+    series = np.zeros((*space.grid.shape, len(residuals)), np.float32)
+    series[space.mask] = residuals.T
+    write_volume(folder / "residuals.nii.gz", series, space.grid)
+
+
+def write_smoothness(folder: Path, nulls: Mapping[str, ClusterNulls]) -> None:
+    """Write the smoothness of the noise of each stratum."""
+    rows = [
+        {
+            "stratum": stratum,
+            "a": null.smoothness.acf.a,
+            "b_mm": null.smoothness.acf.b_mm,
+            "c_mm": null.smoothness.acf.c_mm,
+            "fwhm_mm": null.smoothness.acf.fwhm_mm,
+            "fwhm_classic_mm": null.smoothness.fwhm_classic_mm,
+        }
+        for stratum, null in nulls.items()
+    ]
+    write_table(folder / "smoothness.tsv", pd.DataFrame(rows), SMOOTHNESS_COLUMNS)
+
+
+def _write_maps(folder: Path, effect: Effect, space: Space) -> None:
+    test = effect.test
+    maps = {"F": test.f, "p": test.p, "z": test.z, **effect.more}
+    if test.t is not None:
+        maps["t"] = test.t
+    for statistic, values in maps.items():
+        is_p = statistic in ("p", "pGG")
+        # p in double precision: in single, p below 1e-45 would be 0
+        volume = np.where(space.mask, on_grid(values, space.mask), 1.0 if is_p else 0.0)
+        write_volume(folder / map_name(effect.prefix, statistic), volume.astype("f8" if is_p else "f4"), space.grid)
+    if effect.corrected is not None:
+        labels = effect.corrected.clusters.labels.astype(np.int32)
+        p_map = effect.corrected.p_map.astype(np.float32)
+        write_volume(folder / map_name(effect.prefix, "pfwe"), p_map, space.grid)
+        write_volume(folder / map_name(effect.prefix, "cluster"), labels, space.grid)
+
+
+def _term_row(effect: Effect) -> dict[str, Any]:
+    test, corrected = effect.test, effect.corrected
+    finite = np.isfinite(test.f)
+    row = {
+        "term": test.name,
+        "prefix": effect.prefix,
+        "stratum": effect.stratum,
+        "df1": test.df1,
+        "df2": float(np.median(np.asarray(test.df2)[finite])) if np.ndim(test.df2) and finite.any() else test.df2,
+        "largest_f": test.f[finite].max() if finite.any() else np.nan,
+        "voxels_tested": int(finite.sum()),
+    }
+    if corrected is not None:
+        row |= {
+            "cluster_size": corrected.size_threshold,
+            "cluster_size_se": corrected.size_threshold_se,
+            "significant_clusters": int((corrected.p <= corrected.alpha).sum()),
+            "significant_voxels": int(corrected.significant.sum()),
+        }
+    return row
+
+
+def _cluster_rows(effect: Effect, space: Space) -> list[dict[str, Any]]:
+    if effect.corrected is None:
+        return []
+    found, f = effect.corrected.clusters, on_grid(effect.test.f, space.mask)
+    peaks = space.grid.mm(found.peak_voxels.astype(float))
+    centers = space.grid.mm(found.center_voxels)
+    return [
+        {
+            "term": effect.test.name,
+            "prefix": effect.prefix,
+            "cluster": index + 1,
+            "voxels": int(found.sizes[index]),
+            "mm3": float(found.sizes[index] * space.grid.voxel_mm3),
+            "p_fwe": effect.corrected.p[index],
+            "peak_f": f[tuple(found.peak_voxels[index])],
+            **{f"peak_{axis}": mm for axis, mm in zip("xyz", peaks[index], strict=True)},
+            **{f"center_{axis}": mm for axis, mm in zip("xyz", centers[index], strict=True)},
+        }
+        for index in range(len(found.sizes))
+    ]

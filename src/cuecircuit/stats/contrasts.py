@@ -1,0 +1,211 @@
+"""Contrasts as text over the levels of factors, checked against the design.
+
+"naloxone - saline" compares two levels, all other factors averaged with equal weights. Parts joined by ":" belong to
+different factors and multiply: "LgA: naloxone - saline" is the comparison inside one group (a simple effect),
+"LgA - ShA: naloxone - saline" the difference between groups of it. Coefficients are written "0.5*low + 0.5*high -
+saline". Levels may hold signs and spaces ("CS+ - CS-"); a level that two factors share is written "factor=level".
+For the mixed model a part may also be the name of a covariate: its slope ("LgA - ShA: resp").
+"""
+
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from itertools import product
+
+import numpy as np
+
+from cuecircuit.arrays import Array, Float
+from cuecircuit.errors import DesignError
+from cuecircuit.stats.coding import conditions
+from cuecircuit.stats.mixed_design import MixedColumns, design_rows
+from cuecircuit.stats.mixed_inference import Hypothesis
+from cuecircuit.stats.mixed_model import MixedModel
+from cuecircuit.stats.posthoc import Contrast, groups_of
+from cuecircuit.stats.strata_design import MixedDesign
+
+_COEFFICIENT = re.compile(r"(\d+(?:\.\d*)?|\.\d+)(?:\s*/\s*(\d+))?\s*\*\s*")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class ParsedContrast:
+    """Weights of the levels of each factor named, and covariates whose slope is meant."""
+
+    text: str
+    weights: Mapping[str, Float[Array, "level"]]
+    slopes: tuple[str, ...]
+
+
+def parse_contrast(text: str, levels: Mapping[str, Sequence[str]], covariates: Sequence[str] = ()) -> ParsedContrast:
+    """Read the text of a contrast.
+
+    Args:
+        text: see the module.
+        levels: of every factor that may be named.
+        covariates: whose slopes may be named.
+
+    Raises:
+        DesignError: levels that no factor has, that several have, or of several factors in one part; weights that
+            compare nothing.
+    """
+    weights: dict[str, Array] = {}
+    slopes = []
+    for part in _parts(text, levels, covariates):
+        owners = set.intersection(*(set(owned) for _, _, owned in part))
+        if len(owners) != 1:
+            found = ", ".join(f"{name} ({' or '.join(owned)})" for _, name, owned in part)
+            raise DesignError(
+                f"contrast '{text}': found {found}, expected levels of one factor between colons; write factor=level "
+                "where factors share a level"
+            )
+        owner = owners.pop()
+        if owner in weights or owner in slopes:
+            raise DesignError(f"contrast '{text}': '{owner}' stands in two parts, expected one")
+        if owner in covariates:
+            slopes.append(owner)
+            continue
+        weights[owner] = np.zeros(len(levels[owner]))
+        for weight, name, _ in part:
+            weights[owner][list(levels[owner]).index(name)] += weight
+    # weights are short decimals: 1e-9 is far above rounding
+    if not slopes and not any(abs(own.sum()) < 1e-9 and np.any(own) for own in weights.values()):
+        raise DesignError(f"contrast '{text}': found no comparison, expected weights of some factor that sum to 0")
+    return ParsedContrast(text=text, weights=weights, slopes=tuple(slopes))
+
+
+def _parts(
+    text: str, levels: Mapping[str, Sequence[str]], covariates: Sequence[str]
+) -> list[list[tuple[float, str, tuple[str, ...]]]]:
+    """(weight, level, factors that have it) of each part; longest names first, so that "CS+" is not "CS" and "+"."""
+    known: dict[str, tuple[str, tuple[str, ...]]] = {name: (name, (name,)) for name in covariates}
+    for factor, names in levels.items():
+        for name in names:
+            known[f"{factor}={name}"] = (name, (factor,))
+            known[name] = (name, (*known.get(name, (name, ()))[1], factor))
+    written = sorted(known, key=len, reverse=True)
+    parts: list[list[tuple[float, str, tuple[str, ...]]]] = [[]]
+    at, sign, open_ended = 0, 1.0, True
+    while True:
+        at += len(text[at:]) - len(text[at:].lstrip())
+        if not open_ended:
+            if at == len(text):
+                return parts
+            if text[at] not in "+-:":
+                raise DesignError(f"contrast '{text}': found '{text[at:]}', expected +, - or : there")
+            if text[at] == ":":
+                parts.append([])
+            sign, at, open_ended = (-1.0 if text[at] == "-" else 1.0), at + 1, True
+            continue
+        if text[at : at + 1] == "-" and not parts[-1] and sign > 0 and not _name_at(text, at, written):
+            sign, at = -1.0, at + 1
+            continue
+        coefficient = _COEFFICIENT.match(text, at)
+        if coefficient:
+            sign *= float(coefficient[1]) / float(coefficient[2] or 1)
+            at = coefficient.end()
+        name = _name_at(text, at, written)
+        if not name:
+            listed = "; ".join(f"{factor}: {', '.join(names)}" for factor, names in levels.items())
+            raise DesignError(f"contrast '{text}': found '{text[at:]}', expected a level there ({listed})")
+        parts[-1].append((sign, *known[name]))
+        at, open_ended = at + len(name), False
+
+
+def _name_at(text: str, at: int, written: Sequence[str]) -> str | None:
+    def fits(name: str) -> bool:
+        end = at + len(name)
+        return text.startswith(name, at) and not (re.match(r"\w", name[-1]) and re.match(r"\w", text[end : end + 1]))
+
+    return next((name for name in written if fits(name)), None)
+
+
+def fixed_levels(design: MixedColumns) -> dict[str, tuple[str, ...]]:
+    """Levels of the factors in the fixed part."""
+    used = dict.fromkeys(variable.column for term in design.formula.fixed for variable in term)
+    return {name: design.factors[name].levels for name in used if name in design.factors}
+
+
+def grid_row(
+    design: MixedColumns,
+    weights: Mapping[str, Float[Array, "level"]],
+    *,
+    at: Mapping[str, float] | None = None,
+    slopes: Sequence[str] = (),
+) -> Float[Array, "column"]:
+    """Coefficients' weights of a weighted mean of the predicted cells.
+
+    Args:
+        design: of the model.
+        weights: of the levels of some factors; the others are averaged with equal weights.
+        at: value of covariates, in the table's units; their mean over the rows otherwise.
+        slopes: covariates whose effect per unit is meant instead.
+    """
+    levels = fixed_levels(design)
+    each = [weights.get(name, np.full(len(names), 1 / len(names))) for name, names in levels.items()]
+    cells = np.array(list(product(*(range(len(names)) for names in levels.values()))), int).reshape(-1, len(levels))
+    weight = np.array([np.prod([own[code] for own, code in zip(each, cell, strict=True)]) for cell in cells])
+    codes = {name: cells[:, column] for column, name in enumerate(levels)}
+    middle = {name: float(values.mean()) for name, values in design.covariates.items()} | dict(at or {})
+
+    def row(shift: Mapping[str, float]) -> Float[Array, "column"]:
+        covariates = {name: np.full(len(cells), value + shift.get(name, 0.0)) for name, value in middle.items()}
+        return weight @ design_rows(design, codes, covariates)
+
+    # the model is linear in each covariate: a difference over one unit of each is the (mixed) slope
+    found = np.zeros(len(design.labels))
+    for signs in product((0, 1), repeat=len(slopes)):
+        found += (-1) ** (len(slopes) - sum(signs)) * row(dict(zip(slopes, map(float, signs), strict=True)))
+    return found
+
+
+def mixed_contrast(text: str, model: MixedModel) -> Hypothesis:
+    """A contrast of a mixed model, to be tested with `hypothesis_tests`.
+
+    Raises:
+        DesignError: the text cannot be read (see `parse_contrast`), or the model has no term that it concerns.
+    """
+    design = model.design
+    covariates = [name for name in design.covariates if _is_fixed(name, design)]
+    parsed = parse_contrast(text, fixed_levels(design), covariates)
+    row = grid_row(design, parsed.weights, slopes=parsed.slopes)
+    # rounding of weights of size 1
+    row[np.abs(row) < 1e-12 * max(np.abs(row).max(), 1.0)] = 0.0
+    if not row.any():
+        raise DesignError(f"contrast '{text}': the model has no term for it, so it is 0; add the interaction")
+    return Hypothesis(name=text, rows=row[None], variables=(*parsed.weights, *parsed.slopes))
+
+
+def _is_fixed(name: str, design: MixedColumns) -> bool:
+    return any(variable.column == name for term in design.formula.fixed for variable in term)
+
+
+def strata_contrast(text: str, design: MixedDesign, *, family: str = "all") -> Contrast:
+    """A contrast of a complete design, to be tested with `posthoc.compare`.
+
+    Groups that are combinations of several factors between subjects are averaged with equal weights.
+
+    Raises:
+        DesignError: the text cannot be read (see `parse_contrast`).
+    """
+    between = {name: tuple(dict.fromkeys(labels)) for name, labels in design.between.items()}
+    parsed = parse_contrast(text, {**between, **design.within})
+    groups = dict.fromkeys(zip(*design.between.values(), strict=True)) or {(): None}
+    assert len(groups) == len(set(groups_of(design)))
+    return Contrast(
+        name=text,
+        family=family,
+        group=_cell_weights(parsed, between, tuple(groups)),
+        condition=_cell_weights(parsed, design.within, conditions(design.within)),
+    )
+
+
+def _cell_weights(
+    parsed: ParsedContrast, levels: Mapping[str, Sequence[str]], cells: Sequence[tuple[str, ...]]
+) -> Float[Array, "cell"]:
+    each = [parsed.weights.get(name, np.full(len(names), 1 / len(names))) for name, names in levels.items()]
+    places = [list(names) for names in levels.values()]
+    return np.array(
+        [
+            np.prod([own[place.index(level)] for own, place, level in zip(each, places, cell, strict=True)])
+            for cell in cells
+        ]
+    )
