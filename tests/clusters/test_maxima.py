@@ -5,7 +5,7 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
 from cuecircuit.clusters.labeling import label_clusters
-from cuecircuit.clusters.maxima import MaximaRule, maxima_by_name, permuted_heights, permuted_maxima
+from cuecircuit.clusters.maxima import MaximaRule, maxima_by_name, permuted_heights, permuted_maxima, voxel_places
 from cuecircuit.clusters.maxima_kernel import map_maxima
 from cuecircuit.clusters.neighbors import ClusterRule, neighbor_table
 from cuecircuit.clusters.tfce import TfceSettings, tfce
@@ -20,8 +20,8 @@ def maxima_of(statistic, mask, connectivity, threshold, *, one_sign, squared, po
     values = np.ascontiguousarray(statistic[mask])[None]
     found = np.empty((1, 4))
     extents = np.arange(values.size + 1.0) ** powers[0]
-    table = neighbor_table(mask, connectivity)
-    map_maxima(values, table, threshold, one_sign, squared, powers[1], extents, with_score, found)
+    where = voxel_places(mask, connectivity)
+    map_maxima(values, where.places, where.steps, threshold, one_sign, squared, powers[1], extents, with_score, found)
     return found[0]
 
 
@@ -89,7 +89,7 @@ def test_voxels_without_residuals_count_nowhere():
     rule = MaximaRule(rule=ClusterRule(sided="2"), threshold=2.0, tested=1, df2=4, tfce=TfceSettings())
     bases = orthonormal(6, 2, 0).T[None].astype(np.float32)
 
-    found = permuted_maxima(residuals, bases, neighbor_table(np.ones((3, 3, 3), bool), 6), rule)
+    found = permuted_maxima(residuals, bases, voxel_places(np.ones((3, 3, 3), bool), 6), rule)
 
     np.testing.assert_array_equal(found, 0)
     assert maxima_by_name(found, ("mass", "voxel")).keys() == {"mass", "voxel"}
@@ -103,3 +103,12 @@ def test_a_voxel_without_error_is_high_but_finite():
 
     assert np.isfinite(height).all()
     assert height[0, 0] > 1000
+
+
+@given(mask=masks, connectivity=connectivities)
+def test_places_and_steps_lead_to_the_neighbors_of_the_table(mask, connectivity):
+    where, table = voxel_places(mask, connectivity), neighbor_table(mask, connectivity)
+    voxel_at = {place: voxel for voxel, place in enumerate(where.places.tolist())}
+    found = [[voxel_at.get(place + step, -1) for step in where.steps.tolist()] for place in where.places.tolist()]
+    np.testing.assert_array_equal(found, table)
+    assert min(where.places) + min(where.steps) >= 0

@@ -6,7 +6,7 @@ import pytest
 from scipy import ndimage, stats
 
 from cuecircuit.clusters.labeling import label_clusters
-from cuecircuit.clusters.maxima import permuted_heights
+from cuecircuit.clusters.maxima import permuted_heights, voxel_places
 from cuecircuit.clusters.maxima_kernel import map_maxima
 from cuecircuit.clusters.neighbors import ClusterRule, neighbor_table
 from cuecircuit.clusters.tfce import tfce
@@ -261,11 +261,11 @@ def test_p_of_one_sided_maxima_agree_with_palm(reference):
     )
     np.testing.assert_allclose(-heights[0], voxels("tfce/palm_t1000_vox_tstat.nii.gz"), rtol=1e-3, atol=1e-4)
     z = np.maximum(stats.norm.isf(stats.t.sf(-heights, 19)), 0).astype(np.float32)
-    maxima, table = np.empty((500, 4)), neighbor_table(mask, 6)
-    map_maxima(z, table, 3.0, False, False, 2.0, np.sqrt(np.arange(mask.sum() + 1.0)), True, maxima)
+    maxima, where = np.empty((500, 4)), voxel_places(mask, 6)
+    map_maxima(z, where.places, where.steps, 3.0, False, False, 2.0, np.sqrt(np.arange(mask.sum() + 1.0)), True, maxima)
 
     p_voxel = permutation_p(maxima[:, 0], z[0])
-    p_tfce = permutation_p(maxima[:, 3], tfce(z[0], table))
+    p_tfce = permutation_p(maxima[:, 3], tfce(z[0], neighbor_table(mask, 6)))
 
     # samples of 1000 and 500 permutations; 3.5 standard errors of their difference
     for ours, theirs in ((p_voxel, "vox"), (p_tfce, "tfce")):

@@ -145,6 +145,27 @@ def test_an_excluded_subject_leaves_every_table(tiny_study, tiny_results, tmp_pa
     assert terms.loc["group:cue", "df2"] == 17
 
 
+def test_another_design_of_the_same_files_runs_to_the_page(tiny_study, tmp_path):
+    text = tiny_study.read_text()
+    for old, new in (
+        ("early: [1, 2], late: [3, 4]", "all: [1, 2, 3, 4]"),
+        ("within: [cue, block]", "within: [cue]"),
+        ("covariates: [respiration]", "covariates: [weight_g]"),
+        ('effect: "group:cue"', "effect: cue"),
+        ("extent: cluster", "extent: region"),
+        ("  white_matter: true", "  white_matter: true\n  motion: 6"),
+    ):
+        assert old in text
+        text = text.replace(old, new)
+    study, out = tiny_study.with_name("other.yaml"), tmp_path / "out"
+    study.write_text(text)
+    assert run_study(study, out) == out / "report.html"
+    terms = table(out / "group" / "terms.tsv")
+    assert terms["term"].tolist() == ["(Intercept)", "group", "cue", "group:cue", "weight_g"]
+    assert terms["df2"].tolist() == [18, 18, 19, 19, 18]
+    assert table(out / "regions" / "table1.tsv")["voxels"].gt(0).all()
+
+
 def test_the_page_can_be_written_again_from_what_is_there(tiny_results, tmp_path):
     out = tmp_path / "moved"
     shutil.copytree(tiny_results, out)

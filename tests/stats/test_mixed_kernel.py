@@ -71,7 +71,7 @@ def fitted(y: np.ndarray, model: MixedModel):
     sigma2, minimum, status = np.empty(n), np.empty(n), np.empty(n, np.int64)
     start = starting_point(model.blocks)
     out = (phi, psi, beta, sigma2, minimum, status)
-    fit_responses(start, model.blocks.columns, model.blocks.kernel, sums.forms, sums.c, sums.s, model.n_left, *out)
+    fit_responses(start, model.blocks.columns, model.blocks.kernel, model.forms, sums.c, sums.s, model.n_left, *out)
     return sums, psi, beta, sigma2, minimum, status
 
 
@@ -80,7 +80,7 @@ def test_array_products_give_the_criterion_of_dense_algebra(formula):
     y, model = case(formula)
     psi = random_psi(model, y.shape[1])
     sums = response_sums(y, model.basis, model.blocks)
-    found = likelihood(psi, model.blocks, sums.forms, sums.c, sums.s)
+    found = likelihood(psi, model.blocks, model.forms, sums.c, sums.s)
     expected = [dense_criterion(y[:, v] / sums.size[v], model, psi[v]) for v in range(y.shape[1])]
     np.testing.assert_allclose(found.criterion, expected, rtol=1e-11)
 
@@ -92,7 +92,7 @@ def test_derivatives_are_those_of_differences(formula):
     sums = response_sums(y, model.basis, model.blocks)
 
     def at(values):
-        return likelihood(values, model.blocks, sums.forms, sums.c, sums.s)
+        return likelihood(values, model.blocks, model.forms, sums.c, sums.s)
 
     here = at(psi)
     for m in range(psi.shape[1]):
@@ -113,7 +113,7 @@ def test_expected_information_is_the_mean_of_the_observed_over_responses(formula
     n = 40_000
     y = root @ np.random.default_rng(2).normal(size=(len(y), n))
     sums = response_sums(y, model.basis, model.blocks)
-    found = likelihood(np.repeat(psi, n, axis=0), model.blocks, sums.forms, sums.c, sums.s)
+    found = likelihood(np.repeat(psi, n, axis=0), model.blocks, model.forms, sums.c, sums.s)
     spread = found.hessian.std(axis=0) / np.sqrt(n)
     # with σ² profiled out the mean is smaller by n/(n + 2), from E[r⁴] = n(n + 2) σ⁴; within 5 standard errors
     expected = model.n_left / (model.n_left + 2) * found.expected[0]
@@ -125,7 +125,7 @@ def test_the_loops_stop_where_the_array_products_are_stationary(formula):
     y, model = case(formula, n_responses=200)
     sums, psi, beta, sigma2, minimum, status = fitted(y, model)
     assert (status == CONVERGED).all()
-    at = likelihood(psi, model.blocks, sums.forms, sums.c, sums.s)
+    at = likelihood(psi, model.blocks, model.forms, sums.c, sums.s)
     np.testing.assert_allclose(minimum, at.criterion, rtol=1e-12)
     np.testing.assert_allclose(sigma2, at.sigma2, rtol=1e-10)
     np.testing.assert_allclose(beta, at.beta, atol=1e-10)
@@ -151,7 +151,7 @@ def test_no_start_finds_a_lower_minimum():
     )
     for v in range(60):
         c, s = np.repeat(sums.c[v : v + 1], len(grid), axis=0), np.repeat(sums.s[v : v + 1], len(grid), axis=0)
-        tried = likelihood(grid, model.blocks, sums.forms, c, s).criterion
+        tried = likelihood(grid, model.blocks, model.forms, c, s).criterion
         assert minimum[v] < tried.min() + 1e-9
 
 
@@ -181,7 +181,7 @@ def test_parameter_covariance_is_that_of_a_numerical_hessian_in_lmertests_coordi
             hessian[i, j] = parts / (4 * step**2)
     jacobian = np.diag(np.r_[2 * theta, 1.0])
     expected = jacobian @ (2 * np.linalg.inv(hessian)) @ jacobian
-    at = likelihood(psi, model.blocks, sums.forms, sums.c, sums.s)
+    at = likelihood(psi, model.blocks, model.forms, sums.c, sums.s)
     found = parameter_covariance(theta[None], model.blocks.columns, at)[0]
     # second differences at 1e-4 carry six digits
     np.testing.assert_allclose(found, expected, rtol=1e-4, atol=1e-7)
@@ -210,6 +210,6 @@ def test_the_adjusted_covariance_is_that_of_kenward_and_rogers_matrices(formula)
     )
     weight = 2 * np.linalg.inv(information)
     middle = sum(weight[i, j] * (q[i][j] - p[i] @ phi @ p[j]) for i in range(n) for j in range(n))
-    found = kenward_roger_covariance(psi, model.blocks, model.forms[None])
+    found = kenward_roger_covariance(psi, model.blocks, model.forms)
     np.testing.assert_allclose(found.adjusted[0], phi + 2 * phi @ middle @ phi, rtol=1e-8, atol=1e-12)
     np.testing.assert_allclose(found.parameters[0], weight, rtol=1e-7, atol=1e-10)

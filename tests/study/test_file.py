@@ -36,6 +36,8 @@ def test_the_shipped_study_has_no_fault():
         ("early: [1, 2]", "early: [1, 5]", "block 5 does not exist; a scan has blocks 1 to 4"),
         ("early: [1, 2]", "early: [1, 3]", "block 3 stands in 2 levels"),
         ("late: [3, 4]", "late: [3]", "levels average unequal numbers of blocks (early 2, late 1)"),
+        ("within: [cue, block]", "within: [cue]", "leaves out 'block', which has 2 levels (response.blocks)"),
+        ("early: [1, 2], late: [3, 4]", "all: [1, 2, 3, 4]", "names 'block', which has 1 level (response.blocks)"),
         ("block_s: 30", "block_s: 300", "4 blocks of 300 s do not fit a scan of 420 s"),
         ("groups: [ShA, LgA]", "groups: [ShA, ShA]", "'ShA' stands 2 times"),
         ("  escalation: escalation", "  escalation: escalate", "'escalate' is no phase of this study"),

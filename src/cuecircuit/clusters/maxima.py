@@ -18,9 +18,9 @@ from typing import Literal, get_args
 
 import numpy as np
 
-from cuecircuit.arrays import Array, Float, Float32, Float64, Int
+from cuecircuit.arrays import Array, Bool, Float, Float32, Float64, Int
 from cuecircuit.clusters.maxima_kernel import map_maxima, statistics_of_products
-from cuecircuit.clusters.neighbors import ClusterRule
+from cuecircuit.clusters.neighbors import ClusterRule, Connectivity, bounding_box, offsets
 from cuecircuit.clusters.tfce import TfceSettings
 
 MapStatistic = Literal["voxel", "size", "mass", "tfce"]
@@ -47,10 +47,33 @@ class MaximaRule:
     tfce: TfceSettings | None
 
 
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class VoxelPlaces:
+    """Where the voxels of a mask (C order) lie in a box with an empty margin, and the steps to their neighbors there.
+
+    It says what `neighbor_table` says, in less memory: the sweep visits voxels at random.
+    """
+
+    places: Int[Array, "voxel"]
+    steps: Int[Array, "neighbor"]
+
+
+def voxel_places(mask: Bool[Array, "x y z"], connectivity: Connectivity) -> VoxelPlaces:
+    """Place the voxels of a mask.
+
+    Raises:
+        DataError: the mask is empty.
+    """
+    inside = np.pad(mask[bounding_box(mask)], 1)
+    strides = np.array([inside.shape[1] * inside.shape[2], inside.shape[2], 1])
+    steps = offsets(connectivity) @ strides
+    return VoxelPlaces(places=np.flatnonzero(inside).astype(np.int32), steps=steps.astype(np.int32))
+
+
 def permuted_maxima(
     residuals: Float[Array, "row voxel"],
     bases: Float[Array, "map column row"],
-    neighbors: Int[Array, "voxel neighbor"],
+    where: VoxelPlaces,
     rule: MaximaRule,
 ) -> Float64[Array, "map 4"]:
     """Give the strongest voxel, largest cluster (voxels), heaviest cluster and highest score of each map.
@@ -58,7 +81,7 @@ def permuted_maxima(
     Args:
         residuals: of unit length in each voxel, or 0 where there is nothing to test.
         bases: one orthonormal basis per map, tested columns first, in the type of `residuals`.
-        neighbors: of `neighbor_table`.
+        where: of `voxel_places`.
     """
     heights = permuted_heights(residuals, bases, tested=rule.tested, df2=rule.df2)
     maxima = np.empty((len(bases), len(MAP_STATISTICS)))
@@ -67,7 +90,8 @@ def permuted_maxima(
     extents = np.arange(residuals.shape[1] + 1 if rule.tfce else 1, dtype=np.float64)
     map_maxima(
         heights,
-        neighbors,
+        where.places,
+        where.steps,
         rule.threshold,
         rule.rule.sided == "bi",
         rule.tested > 1,

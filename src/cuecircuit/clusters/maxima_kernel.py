@@ -9,6 +9,9 @@ threshold-free score only voxels at or above the threshold enter, in any order.
 import numpy as np
 from numba import njit
 
+_MAGNITUDE = np.uint32(0x7FFFFFFF)  # the bits of a float32 without its sign
+_SIGN = np.uint32(0x80000000)
+
 
 @njit(cache=True, nogil=True, error_model="numpy")
 def statistics_of_products(products, tested, scale, signed, floor, heights):
@@ -37,15 +40,16 @@ def statistics_of_products(products, tested, scale, signed, floor, heights):
 
 
 @njit(cache=True, nogil=True)
-def _highest_first(height, order, spare, counts):
-    """Order the voxels that are not 0 by falling |height|: three passes of counting sort over the bits of the float."""
+def _highest_first(height, places, order, spare, counts):
+    """List the voxels that are not 0 by falling |height|: three passes of counting sort over the bits of the float."""
     bits = height.view(np.uint32)
     counts[:] = 0
     n = 0
     for v in range(height.size):
-        key = np.uint32(0x7FFFFFFF) - (bits[v] & np.uint32(0x7FFFFFFF))
-        if key != np.uint32(0x7FFFFFFF):
-            spare[n] = (np.uint64(key) << np.uint64(32)) | np.uint64(v)
+        # the bits of |height| rise with it
+        key = _MAGNITUDE - (bits[v] & _MAGNITUDE)
+        if key != _MAGNITUDE:
+            spare[n] = _packed(key, bits[v], places[v])
             n += 1
             counts[0, key & np.uint32(2047)] += 1
             counts[1, (key >> np.uint32(11)) & np.uint32(2047)] += 1
@@ -57,43 +61,50 @@ def _highest_first(height, order, spare, counts):
             place, counts[digit, k] = place + counts[digit, k], place
         shift = np.uint64(32 + 11 * digit)
         for k in range(n):
-            pair = source[k]
-            bucket = (pair >> shift) & np.uint64(2047)
-            target[counts[digit, bucket]] = pair
+            bucket = (source[k] >> shift) & np.uint64(2047)
+            target[counts[digit, bucket]] = source[k]
             counts[digit, bucket] += 1
         source, target = target, source
     return n
 
 
 @njit(cache=True, nogil=True)
-def _above(height, threshold, order):
+def _above(height, places, threshold, order):
     """List the voxels whose |height| is at or above the threshold, in any order."""
+    bits = height.view(np.uint32)
     n = 0
     for v in range(height.size):
         if abs(height[v]) >= threshold:
-            order[n] = np.uint64(v)
+            order[n] = _packed(_MAGNITUDE - (bits[v] & _MAGNITUDE), bits[v], places[v])
             n += 1
     return n
 
 
+@njit(cache=True, nogil=True, inline="always")
+def _packed(key, bits, place):
+    """Keep height, sign and place in one number, sorted by height: the sweep then reads nothing at random but links."""
+    return (np.uint64(key) << np.uint64(32)) | np.uint64(bits & _SIGN) | np.uint64(place)
+
+
 @njit(cache=True, nogil=True)
 def _highest(height):
-    """Give the largest |height|; floats without their sign are in the order of their bits, which compare faster."""
+    """Give the largest |height|; as bits it compares faster."""
     bits = height.view(np.uint32)
     highest = np.empty(1, np.uint32)
     highest[0] = 0
     for v in range(height.size):
-        highest[0] = max(highest[0], bits[v] & np.uint32(0x7FFFFFFF))
+        highest[0] = max(highest[0], bits[v] & _MAGNITUDE)
     return highest.view(np.float32)[0]
 
 
 @njit(cache=True, nogil=True)
-def map_maxima(heights, neighbors, threshold, one_sign, squared, height_power, extent_weight, with_score, maxima):
+def map_maxima(heights, places, steps, threshold, one_sign, squared, height_power, extent_weight, with_score, maxima):
     """Give the largest |height|, cluster size, cluster mass and threshold-free score of each map.
 
     Args:
         heights: float32, map × voxel; 0 where there is no statistic.
-        neighbors: int, voxel × neighbor; -1 for none.
+        places: int, position of each voxel in a box with a margin of one voxel around the mask.
+        steps: int, from a position in the box to its neighbors'.
         threshold: float; clusters are of voxels with |height| at or above it, mass is what exceeds it.
         one_sign: voxels of opposite sign do not join.
         squared: the score is that of √height (heights are F).
@@ -103,35 +114,48 @@ def map_maxima(heights, neighbors, threshold, one_sign, squared, height_power, e
         maxima: float64, map × 4; filled in.
     """
     n_maps, n_voxels = heights.shape
-    n_neighbors = neighbors.shape[1]
-    # -1: not in; a root holds itself. What is known of a root's cluster: size, mass, best score, level of last change
-    top = np.full(n_voxels, -1, np.int32)
-    known = np.empty((n_voxels, 4), np.float64)
-    negative = np.empty(n_voxels, np.bool_)
+    n_places = places.max() + steps.max() + 1
+    # 0: not in; else (position of the next voxel towards the root, the root itself there) + 1, negative where one_sign
+    # keeps negative voxels apart
+    link = np.zeros(n_places, np.int32)
+    # of a root's cluster: size, mass, best score, level of the last change
+    known = np.empty((n_places, 4), np.float64)
+    inside = np.empty(steps.size, np.int32)
     order = np.empty(n_voxels, np.uint64)
     spare = np.empty(n_voxels if with_score else 0, np.uint64)
     counts = np.empty((3, 2048), np.int64)
+    bits = np.empty(1, np.uint32)
+    as_float = bits.view(np.float32)
     power = height_power + 1
     for k in range(n_maps):
         height = heights[k]
-        for v in range(n_voxels):
-            negative[v] = height[v] < 0
-        n = _highest_first(height, order, spare, counts) if with_score else _above(height, threshold, order)
+        if with_score:
+            n = _highest_first(height, places, order, spare, counts)
+        else:
+            n = _above(height, places, threshold, order)
         largest, heaviest, level = 0.0, 0.0, 0.0
         for i in range(n):
-            voxel = np.int32(order[i] & np.uint64(0xFFFFFFFF))
-            value = np.float64(abs(height[voxel]))
+            bits[0] = _MAGNITUDE - np.uint32(order[i] >> np.uint64(32))
+            value = np.float64(as_float[0])
+            voxel = np.int32(order[i] & np.uint64(_MAGNITUDE))
+            sign = np.int32(-1) if one_sign and order[i] & np.uint64(_SIGN) else np.int32(1)
             if with_score:
                 depth = np.sqrt(value) if squared else value
                 level = depth * depth * depth / 3 if height_power == 2.0 else depth**power / power
             root, size, mass, best = voxel, 1.0, value - threshold, 0.0
-            for j in range(n_neighbors):
-                other = neighbors[voxel, j]
-                if other < 0 or top[other] < 0 or (one_sign and negative[other] != negative[voxel]):
-                    continue
-                while top[other] != other:
-                    top[other] = top[top[other]]
-                    other = top[other]
+            # whether a neighbor is in is a coin toss: counted, not branched upon
+            n_inside = 0
+            for j in range(steps.size):
+                other = voxel + steps[j]
+                inside[n_inside] = other
+                n_inside += link[other] * sign > 0
+            for j in range(n_inside):
+                other = inside[j]
+                above = link[other] * sign - np.int32(1)
+                while above != other:
+                    link[other] = link[above]
+                    other = link[above] * sign - np.int32(1)
+                    above = link[other] * sign - np.int32(1)
                 if other == root:
                     continue
                 if with_score:
@@ -139,22 +163,22 @@ def map_maxima(heights, neighbors, threshold, one_sign, squared, height_power, e
                     best = max(best, known[other, 2] + gained)
                 if known[other, 0] >= size:
                     if root != voxel:
-                        top[root] = other
+                        link[root] = (other + np.int32(1)) * sign
                     root = other
                 else:
-                    top[other] = root
+                    link[other] = (root + np.int32(1)) * sign
                 size += known[other, 0]
                 mass += known[other, 1]
-            top[voxel] = root
+            link[voxel] = (root + np.int32(1)) * sign
             known[root, 0], known[root, 1], known[root, 2], known[root, 3] = size, mass, best, level
             if value >= threshold:
                 largest = max(largest, size)
                 heaviest = max(heaviest, mass)
         score = 0.0
         for i in range(n):
-            voxel = np.int32(order[i] & np.uint64(0xFFFFFFFF))
-            if with_score and top[voxel] == voxel:
+            voxel = np.int32(order[i] & np.uint64(_MAGNITUDE))
+            if with_score and abs(link[voxel]) == voxel + 1:
                 score = max(score, known[voxel, 2] + extent_weight[int(known[voxel, 0])] * known[voxel, 3])
-            top[voxel] = -1
+            link[voxel] = 0
         maxima[k, 0], maxima[k, 1] = _highest(height), largest
         maxima[k, 2], maxima[k, 3] = heaviest, score

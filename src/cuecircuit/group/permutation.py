@@ -19,9 +19,17 @@ from joblib import Parallel, delayed
 from scipy import stats
 from threadpoolctl import threadpool_limits
 
-from cuecircuit.arrays import Array, Bool, Float, Float64, Int
+from cuecircuit.arrays import Array, Bool, Float, Float64
 from cuecircuit.clusters.labeling import Clusters, label_clusters
-from cuecircuit.clusters.maxima import MAP_STATISTICS, MapStatistic, MaximaRule, maxima_by_name, permuted_maxima
+from cuecircuit.clusters.maxima import (
+    MAP_STATISTICS,
+    MapStatistic,
+    MaximaRule,
+    VoxelPlaces,
+    maxima_by_name,
+    permuted_maxima,
+    voxel_places,
+)
 from cuecircuit.clusters.neighbors import ClusterRule, Connectivity, neighbor_table
 from cuecircuit.clusters.tfce import TfceSettings, tfce
 from cuecircuit.errors import DataError
@@ -150,15 +158,15 @@ def permute_term(
         raise DataError(
             f"term {term}: none of {fitted.size} voxels can be tested (constant or not finite); check the maps"
         )
-    neighbors = neighbor_table(mask, settings.connectivity)
+    where = voxel_places(mask, settings.connectivity)
     rule = _maxima_rule(test, statistics, settings)
     residuals = unit_residuals(y, plan, testable=fitted)
     maxima: dict[MapStatistic, Array] = {}
-    for done in _permuted(residuals, plan, neighbors, rule, settings.n_jobs, progress):
+    for done in _permuted(residuals, plan, where, rule, settings.n_jobs, progress):
         maxima = maxima_by_name(done, statistics)
         if settings.stop_error is not None and not plan.enumerated and _is_hopeless(maxima, plan, settings):
             break
-    return _compared(test, mask, neighbors, rule, maxima, plan, settings)
+    return _compared(test, mask, rule, maxima, plan, settings)
 
 
 def _check(y: Array, mask: Bool[Array, "x y z"], statistics: Sequence[str]) -> None:
@@ -190,7 +198,7 @@ def _maxima_rule(test: TermTest, statistics: Sequence[MapStatistic], settings: P
 def _permuted(
     residuals: Float[Array, "row voxel"],
     plan: PermutationPlan,
-    neighbors: Int[Array, "voxel neighbor"],
+    where: VoxelPlaces,
     rule: MaximaRule,
     n_jobs: int,
     progress: Callable[[int], None] | None,
@@ -202,7 +210,7 @@ def _permuted(
     maxima = np.empty((n, len(MAP_STATISTICS)))
 
     def largest(part: slice) -> Float64[Array, "map 4"]:
-        return permuted_maxima(residuals, arranged_bases(plan, part).astype(residuals.dtype), neighbors, rule)
+        return permuted_maxima(residuals, arranged_bases(plan, part).astype(residuals.dtype), where, rule)
 
     workers: Any = Parallel(n_jobs=n_jobs, prefer="threads", return_as="generator")
     # batches are spread over cores; the products' sums must not depend on how many
@@ -230,7 +238,6 @@ def _is_hopeless(
 def _compared(
     test: TermTest,
     mask: Bool[Array, "x y z"],
-    neighbors: Int[Array, "voxel neighbor"],
     rule: MaximaRule,
     maxima: dict[MapStatistic, Float64[Array, "arrangement"]],
     plan: PermutationPlan,
@@ -238,6 +245,7 @@ def _compared(
 ) -> PermutedTerm:
     statistic = test.f if test.t is None else test.t
     height = np.sqrt(statistic) if test.t is None else statistic
+    neighbors = neighbor_table(mask, settings.connectivity)
     score = tfce(height, neighbors, sided=rule.rule.sided, settings=rule.tfce) if rule.tfce else None
     clusters = label_clusters(on_grid(statistic, mask), mask, rule.threshold, rule=rule.rule)
     measured: dict[MapStatistic, Array] = {"size": clusters.sizes, "mass": clusters.masses}

@@ -248,8 +248,8 @@ def _subject(groupings: Mapping[tuple[str, ...], Int[Array, "observation"]]) -> 
         n_pairs = len(set(zip(levels.tolist(), groupings[coarsest].tolist(), strict=True)))
         if n_pairs > levels.max() + 1:
             faults.append(
-                f"random part: {':'.join(name)} and {':'.join(coarsest)} are crossed, expected every grouping nested in "
-                f"one, such as (… | {':'.join(dict.fromkeys((*name, *coarsest)))})"
+                f"random part: {':'.join(name)} and {':'.join(coarsest)} are crossed, expected every grouping nested "
+                f"in one, such as (… | {':'.join(dict.fromkeys((*name, *coarsest)))})"
             )
     if groupings[coarsest].max() < 1:
         faults.append(f"random part: found one level of {':'.join(coarsest)}, expected several")

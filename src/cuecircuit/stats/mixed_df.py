@@ -95,7 +95,7 @@ def satterthwaite_covariance(
     psi: Float[Array, "response parameter"],
     parameters: Float[Array, "response varied varied"],
     blocks: MixedBlocks,
-    forms: Float[Array, "design element pair"],
+    forms: Float[Array, "element pair"],
 ) -> CoefficientCovariance:
     """What Satterthwaite's degrees of freedom need; the last slope is that by log σ."""
     weights = covariance_weights(psi, blocks)
@@ -108,7 +108,7 @@ def satterthwaite_covariance(
 
 
 def kenward_roger_covariance(
-    psi: Float[Array, "response parameter"], blocks: MixedBlocks, forms: Float[Array, "design element pair"]
+    psi: Float[Array, "response parameter"], blocks: MixedBlocks, forms: Float[Array, "element pair"]
 ) -> CoefficientCovariance:
     """Φ_A and W of Kenward and Roger at σ = 1."""
     m = psi.shape[1]

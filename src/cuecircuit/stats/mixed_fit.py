@@ -211,7 +211,7 @@ def _fit_block(y: Float[Array, "observation response"], model: MixedModel, out: 
         starting_point(blocks),
         blocks.columns,
         blocks.kernel,
-        sums.forms,
+        model.forms,
         sums.c,
         sums.s,
         model.n_left,
@@ -225,7 +225,7 @@ def _fit_block(y: Float[Array, "observation response"], model: MixedModel, out: 
     status[~sums.usable] = NO_ERROR_VARIANCE
     status[~sums.finite] = _NOT_FINITE
     good = status == CONVERGED
-    at = likelihood(own.psi[good], blocks, sums.forms, sums.c[good], sums.s[good])
+    at = likelihood(own.psi[good], blocks, model.forms, sums.c[good], sums.s[good])
     theta = relative_factor(own.psi[good], blocks.columns)
     own.covariance[good] = parameter_covariance(theta, blocks.columns, at)
     if out.residuals is not None:
@@ -257,7 +257,7 @@ def _test_parts(
             beta=estimates.beta[part],
             covariance=estimates.covariance[part],
         )
-        return tested(hypotheses, own, model.to_coded, model.blocks, model.forms[None], df=df)
+        return tested(hypotheses, own, model.to_coded, model.blocks, model.forms, df=df)
 
     if n_jobs == 1:
         done = [test(part) for part in parts]

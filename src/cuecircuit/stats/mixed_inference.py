@@ -112,7 +112,7 @@ def tested(
     estimates: Estimates,
     to_coded: Float[Array, "column column"],
     blocks: MixedBlocks,
-    forms: Float[Array, "design element pair"],
+    forms: Float[Array, "element pair"],
     *,
     df: DegreesOfFreedomRule,
 ) -> tuple[MixedTest, ...]:
@@ -130,12 +130,11 @@ def tested(
     starts = np.cumsum([len(each.rows) for each in hypotheses])[:-1]
     fitted = np.isfinite(estimates.sigma2)
     beta = estimates.beta[fitted]
-    own_forms = forms if len(forms) == 1 else forms[fitted]
     if df == "kenward-roger":
-        covariance = kenward_roger_covariance(estimates.psi[fitted], blocks, own_forms)
+        covariance = kenward_roger_covariance(estimates.psi[fitted], blocks, forms)
     else:
         parameters = estimates.covariance[fitted]
-        covariance = satterthwaite_covariance(estimates.psi[fitted], parameters, blocks, own_forms)
+        covariance = satterthwaite_covariance(estimates.psi[fitted], parameters, blocks, forms)
     tests = []
     for each, rows in zip(hypotheses, np.split(stacked, starts), strict=True):
         f, df2 = (kenward_roger_test if df == "kenward-roger" else satterthwaite_test)(rows, beta, covariance)

@@ -226,77 +226,66 @@ def _turned_direction(gradient, matrix, free, step):
     return lowest
 
 
-@njit(**_INNER)
-def _minimize(phi, psi, columns, order, bounded, blocks, forms, c, s, n_left, beta, inverse):
-    """Newton's method with bounds from φ on; gives (status, f, σ²). Expected information where f is not convex."""
-    m = phi.size
-    slope, hessian, expected = np.empty(m), np.empty((m, m)), np.empty((m, m))
-    gradient, matrix, step, trial = np.empty(m), np.empty((m, m)), np.empty(m), np.empty(m)
-    jacobian, free = np.empty((m, m)), np.empty(m, np.bool_)
-    trial[:] = phi
-    f, sigma2, length, gain, decrement, convex = np.inf, np.nan, 1.0, 0.0, 0.0, False
-    for _ in range(_MAX_STEPS):
-        _to_psi(trial, columns, order, psi, jacobian)
-        f_new, sigma2_new = criterion(psi, blocks, forms, c, s, n_left, beta, inverse, slope, hessian, expected)
-        lower = f_new <= f + 1e-4 * gain or (convex and decrement < _ROUNDING and f_new <= f + _ROUNDING)
-        if not lower:
-            if f == np.inf:
-                return NO_ERROR_VARIANCE, f_new, sigma2_new
-            length *= 0.5
-            if length < 1e-10:
-                return NOT_CONVERGED, f, sigma2
-        else:
-            f, sigma2, length = f_new, sigma2_new, 1.0
-            phi[:] = trial
-            _reorder(psi, columns, order, phi)
-            _to_psi(phi, columns, order, trial, jacobian)
-            for i in range(m):
-                gradient[i] = 0.0
-                for j in range(m):
-                    gradient[i] += jacobian[j, i] * slope[j]
-                free[i] = not (bounded[i] and phi[i] <= 0.0 and gradient[i] >= 0.0)
-            _pull_back(hessian, jacobian, matrix)
-            _add_bend(slope, columns, order, matrix)
-            decrement, convex = _step(gradient, matrix, slope, expected, columns, order, jacobian, free, step)
-            if decrement <= _DECREMENT:
-                return CONVERGED if convex else NOT_CONVERGED, f, sigma2
-        gain = 0.0
-        for i in range(m):
-            trial[i] = phi[i] + length * step[i]
-            if bounded[i]:
-                trial[i] = max(trial[i], 0.0)
-            gain += gradient[i] * (trial[i] - phi[i])
-    return NOT_CONVERGED, f, sigma2
-
-
 @njit(cache=True, nogil=True, error_model="numpy")
 def fit_responses(start, columns, blocks, forms, c, s, n_left, phi, psi, beta, sigma2, minimum, status):
-    """Fit every response; fills the arrays from `phi` on, first axis responses.
+    """Fit every response by Newton's method; fills the arrays from `phi` on, first axis responses.
 
     Args:
         start: φ to begin with.
         columns: number of columns of each random term.
         blocks: sizes, counts, starts, generators of `mixed_blocks`.
-        forms: A_e packed, (1 or response) × e × pair; one for all responses where they share their design.
+        forms: A_e packed, e × pair.
         c: response × e × column.
         s: response × e.
         n_left: N − p.
     """
     m, p = start.size, c.shape[2]
-    bounded = np.zeros(m, np.bool_)
+    bounded, free = np.zeros(m, np.bool_), np.empty(m, np.bool_)
     at = 0
     for k in columns:
-        if k == 1:
-            bounded[at] = True
+        bounded[at] = k == 1
         at += k * (k + 1) // 2
     inverse, order = np.empty((p, p)), np.empty(columns.sum(), np.int64)
+    slope, hessian, expected = np.empty(m), np.empty((m, m)), np.empty((m, m))
+    gradient, matrix, step, trial = np.empty(m), np.empty((m, m)), np.empty(m), np.empty(m)
+    jacobian = np.empty((m, m))
     for v in range(s.shape[0]):
-        phi[v] = start
         at = 0
         for k in columns:
-            order[at : at + k] = np.arange(k)
+            for a in range(k):
+                order[at + a] = a
             at += k
-        form = forms[v if forms.shape[0] > 1 else 0]
-        status[v], minimum[v], sigma2[v] = _minimize(
-            phi[v], psi[v], columns, order, bounded, blocks, form, c[v], s[v], n_left, beta[v], inverse
-        )
+        trial[:] = start
+        minimum[v], length, gain, decrement, convex = np.inf, 1.0, 0.0, 0.0, False
+        status[v] = NOT_CONVERGED
+        for _ in range(_MAX_STEPS):
+            _to_psi(trial, columns, order, psi[v], jacobian)
+            f, scale = criterion(psi[v], blocks, forms, c[v], s[v], n_left, beta[v], inverse, slope, hessian, expected)
+            near = convex and decrement < _ROUNDING and f <= minimum[v] + _ROUNDING
+            if f <= minimum[v] + 1e-4 * gain or near:
+                phi[v] = trial
+                minimum[v], sigma2[v], length = f, scale, 1.0
+                _reorder(psi[v], columns, order, phi[v])
+                _to_psi(phi[v], columns, order, psi[v], jacobian)
+                for i in range(m):
+                    gradient[i] = 0.0
+                    for j in range(m):
+                        gradient[i] += jacobian[j, i] * slope[j]
+                    free[i] = not (bounded[i] and phi[v, i] <= 0.0 and gradient[i] >= 0.0)
+                _pull_back(hessian, jacobian, matrix)
+                _add_bend(slope, columns, order, matrix)
+                decrement, convex = _step(gradient, matrix, slope, expected, columns, order, jacobian, free, step)
+                if decrement <= _DECREMENT:
+                    status[v] = CONVERGED if convex else NOT_CONVERGED
+                    break
+            else:
+                length *= 0.5
+                if minimum[v] == np.inf or length < 1e-10:
+                    status[v] = NO_ERROR_VARIANCE if minimum[v] == np.inf else NOT_CONVERGED
+                    break
+            gain = 0.0
+            for i in range(m):
+                trial[i] = phi[v, i] + length * step[i]
+                if bounded[i]:
+                    trial[i] = max(trial[i], 0.0)
+                gain += gradient[i] * (trial[i] - phi[v, i])

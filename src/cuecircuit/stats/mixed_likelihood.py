@@ -74,11 +74,10 @@ def covariance_weights(psi: Float[Array, "response parameter"], blocks: MixedBlo
 
 
 def weighted_forms(
-    weights: Float[Array, "response element"], forms: Float[Array, "design element pair"]
+    weights: Float[Array, "response element"], forms: Float[Array, "element pair"]
 ) -> Float[Array, "response column column"]:
     """Σ_e w_e A_e as full matrices."""
-    packed = weights @ forms[0] if len(forms) == 1 else np.einsum("ve,vek->vk", weights, forms)
-    return packed[:, _full_index(forms.shape[2])]
+    return (weights @ forms)[:, _full_index(forms.shape[1])]
 
 
 def _full_index(n_pairs: int) -> Int[Array, "column column"]:
@@ -92,7 +91,7 @@ def _full_index(n_pairs: int) -> Int[Array, "column column"]:
 def likelihood(
     psi: Float[Array, "response parameter"],
     blocks: MixedBlocks,
-    forms: Float[Array, "design element pair"],
+    forms: Float[Array, "element pair"],
     c: Float[Array, "response element column"],
     s: Float[Array, "response element"],
 ) -> Likelihood:
@@ -101,7 +100,7 @@ def likelihood(
     Args:
         psi: relative variances and covariances.
         blocks: of the design.
-        forms: A_e, one for all responses or one for each.
+        forms: A_e of the design.
         c: X'B_e y.
         s: y'B_e y.
     """
@@ -110,16 +109,11 @@ def likelihood(
     form = weighted_forms(weights.w, forms)
     inverse = np.linalg.inv(form)
     beta = np.einsum("vij,ve,vej->vi", inverse, weights.w, c, optimize=True)
-    full = forms[:, :, _full_index(forms.shape[2])]
-    design = np.zeros(len(psi), int) if len(forms) == 1 else np.arange(len(psi))
+    full = forms[:, _full_index(forms.shape[1])]
     # X'B_e(y − Xβ̂) and (y − Xβ̂)'B_e(y − Xβ̂)
-    pulls = c - (np.tensordot(beta, full[0], axes=(1, 2)) if len(forms) == 1 else np.einsum("veij,vj->vei", full, beta))
+    pulls = c - np.tensordot(beta, full, axes=(1, 2))
     quadratic = s - np.einsum("vi,vei->ve", beta, c + pulls)
-    traces = (
-        np.tensordot(inverse, full[0], axes=((1, 2), (1, 2)))
-        if len(forms) == 1
-        else np.einsum("vij,veij->ve", inverse, full[design])
-    )
+    traces = np.tensordot(inverse, full, axes=((1, 2), (1, 2)))
     sigma2 = np.einsum("ve,ve->v", weights.w, quadratic) / n_left
     slopes = np.stack([inverse @ weighted_forms(weights.dw[j], forms) for j in range(m)])
     pull = np.einsum("mve,vei->mvi", weights.dw, pulls)

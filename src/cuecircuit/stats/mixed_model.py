@@ -20,7 +20,7 @@ from cuecircuit.stats.mixed_blocks import MixedBlocks, mixed_blocks
 from cuecircuit.stats.mixed_design import Column, FixedTerm, MixedColumns, mixed_columns
 from cuecircuit.stats.mixed_inference import Hypothesis
 from cuecircuit.stats.mixed_likelihood import likelihood
-from cuecircuit.stats.mixed_sums import shared_forms
+from cuecircuit.stats.mixed_sums import design_forms
 
 # information of a variance parameter, per observation and relative to the others', that is none but rounding
 _NO_INFORMATION = 1e-9
@@ -77,7 +77,7 @@ def mixed_model(formula: str, columns: Mapping[str, Column], *, factors: Sequenc
     length = np.linalg.norm(design.x, axis=0)
     basis, triangle = np.linalg.qr(design.x / length)
     blocks = mixed_blocks(design, basis)
-    forms = shared_forms(blocks)
+    forms = design_forms(blocks)
     _check_information(design, blocks, forms)
     return MixedModel(
         design=design,
@@ -111,7 +111,7 @@ def _hypothesis(term: FixedTerm, design: MixedColumns) -> Hypothesis:
 def _check_information(design: MixedColumns, blocks: MixedBlocks, forms: Float[Array, "element pair"]) -> None:
     # no response matters to the expected information: one of length 1 will do
     c, s = np.zeros((1, len(forms), design.x.shape[1])), np.ones((1, len(forms)))
-    information = likelihood(starting_point(blocks)[None], blocks, forms[None], c, s).expected[0]
+    information = likelihood(starting_point(blocks)[None], blocks, forms, c, s).expected[0]
     names = [term.label for term, k in zip(design.random, blocks.columns, strict=True) for _ in range(k * (k + 1) // 2)]
     own = np.diag(information)
     none = own < _NO_INFORMATION * len(design.x)

@@ -15,15 +15,14 @@ from cuecircuit.stats.mixed_blocks import MixedBlocks
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class ResponseSums:
-    """Sums of a block of responses; `forms` has one row for all where they share the design.
+    """Sums of a block of responses.
 
-    `ols` are least-squares coefficients of the shared columns, `size` the residual's root mean square; `scores` the
+    `ols` are least-squares coefficients of the columns, `size` the residual's root mean square; `scores` the
     rotated, scaled residuals. `usable` are finite responses with something left to explain.
     """
 
     c: Float[Array, "block element column"]
     s: Float[Array, "block element"]
-    forms: Float[Array, "design element pair"]
     ols: Float[Array, "column block"]
     size: Float[Array, "block"]
     scores: Float[Array, "score block"]
@@ -32,23 +31,17 @@ class ResponseSums:
 
 
 def response_sums(
-    y: Float[Array, "observation block"],
-    x: Float[Array, "observation column"],
-    blocks: MixedBlocks,
-    extra: Float[Array, "observation block"] | None = None,
+    y: Float[Array, "observation block"], x: Float[Array, "observation column"], blocks: MixedBlocks
 ) -> ResponseSums:
     """Sum up a block of responses.
 
     Args:
         y: the measure, any unit.
-        x: orthonormal fixed columns that all responses share.
+        x: orthonormal fixed columns.
         blocks: made from the same columns.
-        extra: one more column, for each response its own.
     """
     values = y.astype(np.float64)
     finite = np.asarray(np.isfinite(values).all(axis=0))
-    if extra is not None:
-        finite &= np.isfinite(extra).all(axis=0)
     values[:, ~finite] = 0.0
     square = np.einsum("nb,nb->b", values, values)
     ols = x.T @ values
@@ -59,14 +52,14 @@ def response_sums(
     size = np.where(usable, np.sqrt(left / len(x)), 1.0)
     values /= size
     scores = blocks.rotation @ values
-    if extra is None:
-        c, s = _cross(blocks, scores)
-        forms = shared_forms(blocks)[None]
-    else:
-        own = blocks.rotation @ np.where(finite, extra, 0.0)
-        c, s = _cross(blocks, scores, own)
-        forms = _own_forms(blocks, own)
-    return ResponseSums(c=c, s=s, forms=forms, ols=ols, size=size, scores=scores, finite=finite, usable=usable)
+    c = np.empty((y.shape[1], blocks.n_elements, x.shape[1]))
+    s = np.empty((y.shape[1], blocks.n_elements))
+    for e, (one, other) in enumerate(elements(blocks)):
+        s[:, e] = np.einsum("kb,kb->b", scores[one], scores[other]) * (1 if one == other else 2)
+        c[:, e] = scores[other].T @ blocks.x[one]
+        if one != other:
+            c[:, e] += scores[one].T @ blocks.x[other]
+    return ResponseSums(c=c, s=s, ols=ols, size=size, scores=scores, finite=finite, usable=usable)
 
 
 def elements(blocks: MixedBlocks) -> Iterator[tuple[slice, slice]]:
@@ -79,8 +72,8 @@ def elements(blocks: MixedBlocks) -> Iterator[tuple[slice, slice]]:
     yield slice(at, None), slice(at, None)
 
 
-def shared_forms(blocks: MixedBlocks) -> Float[Array, "element pair"]:
-    """A_e of the columns that all responses share, lower triangles row by row."""
+def design_forms(blocks: MixedBlocks) -> Float[Array, "element pair"]:
+    """A_e of the fixed columns, lower triangles row by row."""
     lower = np.tril_indices(blocks.x.shape[1])
     return np.array([_form(blocks.x[one], blocks.x[other], one == other)[lower] for one, other in elements(blocks)])
 
@@ -88,38 +81,6 @@ def shared_forms(blocks: MixedBlocks) -> Float[Array, "element pair"]:
 def _form(one: Float[Array, "score column"], other: Float[Array, "score column"], same: bool) -> Array:
     product = one.T @ other
     return product if same else product + product.T
-
-
-def _cross(
-    blocks: MixedBlocks, scores: Float[Array, "score block"], own: Float[Array, "score block"] | None = None
-) -> tuple[Float[Array, "block element column"], Float[Array, "block element"]]:
-    size, p = scores.shape[1], blocks.x.shape[1]
-    c = np.empty((size, blocks.n_elements, p + (own is not None)))
-    s = np.empty((size, blocks.n_elements))
-    for e, (one, other) in enumerate(elements(blocks)):
-        same = one == other
-        s[:, e] = np.einsum("kb,kb->b", scores[one], scores[other]) * (1 if same else 2)
-        c[:, e, :p] = scores[other].T @ blocks.x[one]
-        if not same:
-            c[:, e, :p] += scores[one].T @ blocks.x[other]
-        if own is not None:
-            c[:, e, p] = np.einsum("kb,kb->b", own[one], scores[other])
-            if not same:
-                c[:, e, p] += np.einsum("kb,kb->b", own[other], scores[one])
-    return c, s
-
-
-def _own_forms(blocks: MixedBlocks, own: Float[Array, "score block"]) -> Float[Array, "block element pair"]:
-    shared, p = shared_forms(blocks), blocks.x.shape[1]
-    forms = np.empty((own.shape[1], len(shared), (p + 1) * (p + 2) // 2))
-    forms[:, :, : shared.shape[1]] = shared
-    for e, (one, other) in enumerate(elements(blocks)):
-        forms[:, e, shared.shape[1] : -1] = own[other].T @ blocks.x[one]
-        forms[:, e, -1] = np.einsum("kb,kb->b", own[one], own[other])
-        if one != other:
-            forms[:, e, shared.shape[1] : -1] += own[one].T @ blocks.x[other]
-            forms[:, e, -1] *= 2
-    return forms
 
 
 def conditional_residuals(
@@ -133,7 +94,7 @@ def conditional_residuals(
     Args:
         sums: of the block.
         blocks: of the design.
-        shift: GLS less least-squares coefficients of the shared columns, for scaled responses.
+        shift: GLS less least-squares coefficients of the columns, for scaled responses.
         psi: relative variances and covariances.
     """
     left = sums.scores - blocks.x @ shift

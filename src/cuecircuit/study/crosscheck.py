@@ -86,6 +86,17 @@ def _design_is_known(study: Study) -> Iterator[Contradiction]:
     for factor in model.within:
         if factor not in within:
             yield ("group", "within"), _one_of(factor, within, "within-subject factor")
+    for factor, levels, where in (
+        (study.cues.factor, len(study.cues.levels), "cues.levels"),
+        (study.response.block_factor, len(study.response.blocks), "response.blocks"),
+    ):
+        if (factor in model.within) != (levels > 1):
+            does = "names" if factor in model.within else "leaves out"
+            yield (
+                ("group", "within"),
+                f"{does} '{factor}', which has {levels} level{'s' * (levels > 1)} ({where}); a factor of the model has "
+                "two or more levels, and every factor with two or more is in the model",
+            )
     factors = (*model.between, *model.within)
     for factor in model.effect.split(":"):
         if factor not in factors:
