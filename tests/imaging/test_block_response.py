@@ -5,7 +5,6 @@ from hypothesis import strategies as st
 
 from cuecircuit.errors import DataError
 from cuecircuit.imaging.block_response import (
-    level_means,
     percent_change,
     percent_variance,
     window_means,
@@ -106,16 +105,3 @@ def test_one_volume_has_no_variance():
 
     assert np.isnan(percent_variance(data, one, many)).all()
     assert np.isfinite(percent_variance(data, many, many)).all()
-
-
-def test_blocks_are_averaged_into_their_levels_in_the_order_asked():
-    percent = np.array([[1.0, 0], [3.0, 0], [5.0, np.nan], [9.0, 2]])
-
-    means = level_means(percent, {"late": (3, 4), "early": (1, 2)})
-
-    np.testing.assert_array_equal(means, [[7.0, np.nan], [2.0, 0.0]])
-
-
-def test_a_level_of_blocks_that_the_scan_lacks_is_named():
-    with pytest.raises(DataError, match=r"the scan has 3 blocks; the study's block levels ask for block 4"):
-        level_means(np.zeros((3, 2)), {"early": (1, 2), "late": (3, 4)})

@@ -89,6 +89,8 @@ def test_blocks_are_the_covariance_of_the_rotated_observations(formula):
         ("group + cue + (1|subject) + (1|cue)", {}, "subject and cue are crossed"),
         ("cue + (cue||subject)", {}, "'\\|\\|' is for covariates"),
         ("group + (1|subject)", {"group": ["a", "b"]}, "lengths"),
+        ("group + (1|subject)", {"group": ["a", None] + ["b"] * 46}, r"'group': found no label in 1 rows \(row 2\)"),
+        ("cue + (1|subject)", {"subject": ["s1"] * 48}, "one level of subject"),
     ],
 )
 def test_what_the_columns_lack_is_said(formula, change, found):

@@ -9,7 +9,7 @@ Its variance treats the volumes of a window as independent draws around the wind
 still rises within the window too large: it weighs blocks and subjects, it is no test.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 
 import numpy as np
 
@@ -92,17 +92,3 @@ def percent_variance(
         of_window, of_baseline = w.var(axis=0, ddof=1) / len(w), b.var(axis=0, ddof=1) / len(b)
         variances.append((100 / base) ** 2 * (of_window + (w.mean(axis=0) / base) ** 2 * of_baseline))
     return np.stack(variances)
-
-
-def level_means(
-    percent: Float[Array, "block voxel"], levels: Mapping[str, tuple[int, ...]]
-) -> Float[Array, "level voxel"]:
-    """Average the blocks of each level (block halves); blocks count from 1 in order of time.
-
-    Raises:
-        DataError: a level names a block that the scan does not have.
-    """
-    absent = sorted({number for numbers in levels.values() for number in numbers} - set(range(1, len(percent) + 1)))
-    if absent:
-        raise DataError(f"the scan has {len(percent)} blocks; the study's block levels ask for block {absent[0]}")
-    return np.stack([percent[[number - 1 for number in numbers]].mean(axis=0) for numbers in levels.values()])

@@ -16,6 +16,7 @@ from cuecircuit.io.tables import ColumnNote, read_table, write_table
 from cuecircuit.pipeline.job import Job
 from cuecircuit.pipeline.regions import read_space_atlas
 from cuecircuit.pipeline.store import Stage
+from cuecircuit.report.captions import infusions_label, pairing_label, severity_label
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -98,7 +99,7 @@ class _Drawing:
             tuple(wide.index.get_level_values("group")),
             study.subjects.groups,
             adjusted_p=adjusted,
-            measure="Infusions per session" if measure == "infusions" else "Infusions in the first hour",
+            measure=infusions_label(study),
         )
         data = own[["subject", "group", "session", measure]].sort_values(["group", "subject", "session"])
         self._save("fig1a", figure, data, {measure: "infusions"})
@@ -114,6 +115,7 @@ class _Drawing:
             tuple(wide.index.get_level_values("group")),
             study.subjects.groups,
             treatments=treatments,
+            measure=pairing_label(study),
         )
         self._save("fig1b", figure, data, {"infusions": "mean infusions per pairing"})
 
@@ -188,7 +190,7 @@ class _Drawing:
             study.subjects.groups,
             note=CorrelationNote(n=int(found["n"]), **numbers),
             title=region.name,
-            behavior_label=f"Infusions under {wanted.treatment}",
+            behavior_label=severity_label(study),
             response_label=f"BOLD change to {wanted.cue} cue (%)",
         )
         self._save(f"fig2{letter}", figure, data, {"infusions": f"mean infusions under {wanted.treatment}"})

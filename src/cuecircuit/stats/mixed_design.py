@@ -155,8 +155,21 @@ def _check(parsed: MixedFormula, columns: Mapping[str, Column]) -> None:
     if faults:
         raise DesignError(faults)
     lengths = {name: len(columns[name]) for name in parsed.columns}
-    if len(set(lengths.values())) > 1:
+    if len(set(lengths.values())) > 1 or 0 in lengths.values():
         raise DesignError(f"columns: found lengths {lengths}, expected one entry per observation in each")
+    missing = {
+        name: [row + 1 for row, value in enumerate(columns[name]) if value is None or str(value) in ("", "nan")]
+        for name in parsed.columns
+        if not _is_numeric(columns[name])
+    }
+    faults = [
+        f"column '{name}': found no label in {len(rows)} rows (row {', '.join(map(str, rows[:10]))}); name the level "
+        "or leave the rows out"
+        for name, rows in missing.items()
+        if rows
+    ]
+    if faults:
+        raise DesignError(faults)
 
 
 def _is_numeric(values: Column) -> bool:

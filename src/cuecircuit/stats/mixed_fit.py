@@ -126,7 +126,7 @@ def fit_mixed(
     if len(y) != model.n_observations:
         raise DesignError(f"y: found {len(y)} rows, expected {model.n_observations} as in the model's table")
     out = _empty(model, y, residuals)
-    parts = [slice(start, min(start + block, y.shape[1])) for start in range(0, y.shape[1], block)]
+    parts = _parts(y.shape[1], block)
     if n_jobs == 1:
         for part in parts:
             _fit_block(y, model, out, part)
@@ -166,9 +166,11 @@ def hypothesis_tests(
     Raises:
         DesignError: the hypotheses do not belong to the model.
     """
-    n = fit.converged.size
-    parts = [slice(start, min(start + 4096, n)) for start in range(0, n, 4096)]
-    return _test_parts(fit.model, fit.estimates, hypotheses, df or fit.df, parts, n_jobs)
+    return _test_parts(fit.model, fit.estimates, hypotheses, df or fit.df, _parts(fit.converged.size, 4096), n_jobs)
+
+
+def _parts(n: int, block: int) -> list[slice]:
+    return [slice(start, min(start + block, n)) for start in range(0, n, block)] or [slice(0, 0)]
 
 
 # beside the states that the loops give

@@ -26,7 +26,7 @@ class Weights:
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Likelihood:
-    """Profiled −2 log L with its derivatives; `inverse` is P⁻¹, the covariance of β̂ at σ = 1.
+    """Profiled −2 log L with its derivatives in ψ.
 
     `curvature` are second derivatives in (ψ, log σ) before σ is profiled out.
     """
@@ -34,7 +34,6 @@ class Likelihood:
     criterion: Float[Array, "response"]
     sigma2: Float[Array, "response"]
     beta: Float[Array, "response column"]
-    inverse: Float[Array, "response column column"]
     gradient: Float[Array, "response parameter"]
     hessian: Float[Array, "response parameter parameter"]
     expected: Float[Array, "response parameter parameter"]
@@ -132,7 +131,6 @@ def likelihood(
         criterion=weights.log_det + np.linalg.slogdet(form)[1] + n_left * (np.log(2 * np.pi * sigma2) + 1),
         sigma2=sigma2,
         beta=beta,
-        inverse=inverse,
         gradient=(dl + dr).T,
         hessian=np.moveaxis(both - dr[:, None] * dr / n_left, 2, 0),
         expected=np.moveaxis(-d2l - dl[:, None] * dl / n_left, 2, 0),
