@@ -231,6 +231,10 @@ def group(
     formula: Annotated[
         str, typer.Option(help='Mixed model instead: "group*cue + center(resp) + (1|subject) + (1|subject:cue)".')
     ] = "",
+    contrast: Annotated[
+        list[str] | None, typer.Option(help='Levels to compare in the mixed model: "LgA: naloxone - saline" (repeat).')
+    ] = None,
+    factor: Annotated[str, typer.Option(metavar="C,..", help="Columns of numbers that are labels.")] = "",
     df: Annotated[DegreesOfFreedom, typer.Option(help="Denominators of the mixed model.")] = DegreesOfFreedom.fast,
     inference: Annotated[Inference | None, typer.Option(help="How maps are corrected; not at all if left out.")] = None,
     statistic: Annotated[Statistic, typer.Option(help="Maximum that permutation corrects by.")] = Statistic.size,
@@ -271,7 +275,11 @@ def group(
     else:
         correction = None
     if formula:
-        design = MixedDesignText(formula=formula, df=df.value, n_jobs=n_jobs)
+        design = MixedDesignText(
+            formula=formula, df=df.value, contrasts=tuple(contrast or ()), factors=_names(factor), n_jobs=n_jobs
+        )
+    elif contrast or factor:
+        raise typer.BadParameter("contrasts and factors go with --formula", param_hint="--contrast")
     else:
         columns = {"between": _names(between), "within": _names(within), "covariates": _names(covariate)}
         design = StrataDesign(subject=subject, **columns)

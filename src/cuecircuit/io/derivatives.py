@@ -10,8 +10,9 @@ BIDS_VERSION = "1.10.0"
 
 
 def bids_label(text: str) -> str:
-    """Make a BIDS label (letters and digits) of a name: `group:cue` becomes `groupXcue`."""
-    return re.sub(r"[^A-Za-z0-9]", "", text.replace(":", "X"))
+    """Make a BIDS label (letters and digits) of a name: `group:cue` becomes `groupXcue`, `a - b` aMinusb."""
+    words = text.replace(":", "X").replace(" - ", "Minus").replace(" + ", "Plus")
+    return re.sub(r"[^A-Za-z0-9]", "", words)
 
 
 def map_name(contrast: str, statistic: str, *, prefix: str = "") -> str:

@@ -32,7 +32,8 @@ from cuecircuit.pipeline.progress import say, steps
 from cuecircuit.pipeline.store import Stage
 from cuecircuit.pipeline.threads import one_blas_thread
 from cuecircuit.records.cells import CellTable, complete_cells
-from cuecircuit.stats.mixed_fit import fit_mixed
+from cuecircuit.stats.contrasts import mixed_contrast
+from cuecircuit.stats.mixed_fit import fit_mixed, hypothesis_tests
 from cuecircuit.stats.mixed_inference import DegreesOfFreedomRule
 from cuecircuit.stats.mixed_model import MixedModel, mixed_model
 from cuecircuit.stats.strata import StrataAnova, TermTest, strata_anova
@@ -62,10 +63,15 @@ class StrataDesign:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class MixedDesignText:
-    """A linear mixed model as text, and the rule for its denominators."""
+    """A linear mixed model as text, the rule for its denominators, and contrasts of its levels to test.
+
+    `factors` names columns of numbers that are labels, such as a session.
+    """
 
     formula: str
     df: DegreesOfFreedomRule = "satterthwaite"
+    contrasts: tuple[str, ...] = ()
+    factors: tuple[str, ...] = ()
     n_jobs: int = 1
 
 
@@ -174,11 +180,14 @@ def _write_mixed(
     if isinstance(correction, Permutation):
         raise DataError("permutation needs the error-strata model (--between, --within); use --inference simulation")
     names = [name for name in frame.columns if name != "map"]
-    model = mixed_model(design.formula, {name: frame[name].to_numpy() for name in names})
+    columns = {name: frame[name].to_numpy() for name in names}
+    model = mixed_model(design.formula, columns, factors=design.factors)
+    contrasts = [mixed_contrast(text, model) for text in design.contrasts]
     space = _space(mask_path)
     y = read_maps([str(name) for name in frame["map"]], maps_folder, space.mask, space.grid)
     with steps("mixed model", y.shape[1]) as advance:
         fit = fit_mixed(y, model, df=design.df, residuals=True, n_jobs=design.n_jobs)
+        tests = (*fit.terms, *hypothesis_tests(fit, contrasts, n_jobs=design.n_jobs))
         advance(y.shape[1])
     assert fit.residuals is not None
     nulls = _simulate({"residual": fit.residuals}, space, correction) if correction else {}
@@ -192,7 +201,7 @@ def _write_mixed(
             more={"df2": test.df2},
             corrected=correct(test, space.mask, nulls["residual"]) if nulls else None,
         )
-        for test in fit.terms
+        for test in tests
     ]
     write_effects(folder, effects, space)
     write_residuals(folder, fit.residuals, space)
@@ -272,6 +281,7 @@ def _mixed_settings(design: MixedDesignText, model: MixedModel) -> dict[str, Any
         "model": "linear mixed model by REML, type III, sum-to-zero coding",
         "formula": design.formula,
         "denominator_df": design.df,
+        "contrasts": list(design.contrasts),
         "observations": model.n_observations,
         "n_subjects": model.n_subjects,
     }

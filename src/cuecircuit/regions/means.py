@@ -35,7 +35,7 @@ def region_means(
         within: count only these voxels, such as those of a cluster.
     """
     member = labels[:, None] == regions[None, :]
-    finite: Array = np.isfinite(y).all(axis=(0, 1))
+    finite = np.asarray(np.isfinite(y).all(axis=(0, 1)))
     chosen = member & finite[:, None] if within is None else member & (finite & within)[:, None]
     voxels = chosen.sum(axis=0)
     used = np.flatnonzero(chosen.any(axis=1))
