@@ -200,6 +200,21 @@ def test_group_fits_a_mixed_model_with_a_missing_map(call, maps, mask, tmp_path)
     assert (tmp_path / "out" / "contrast-accessXcue_stat-df2_statmap.nii.gz").is_file()
 
 
+def test_group_gives_the_same_f_by_strata_and_by_kenward_roger_where_rats_differ(call, maps, mask, tmp_path):
+    words = ("group", maps, tmp_path / "strata", "--mask", mask, "--subject", "rat")
+    assert call(*words, "--between", "access", "--within", "cue")[0] == 0
+    words = ("group", maps, tmp_path / "mixed", "--mask", mask, "--subject", "rat")
+    status, _, err = call(*words, "--formula", "access*cue + (1|rat)", "--df", "kenward-roger")
+    assert status == 0, err
+    name = "contrast-accessXcue_stat-{}_statmap.nii.gz"
+    strata = nib.load(tmp_path / "strata" / name.format("F")).get_fdata()
+    mixed, df2 = (nib.load(tmp_path / "mixed" / name.format(kind)).get_fdata() for kind in ("F", "df2"))
+    np.testing.assert_allclose(df2[strata > 0], 8, atol=1e-3)
+    # of independent noise half the voxels have a variance between rats above 0, and there the two are one test
+    same = np.isclose(mixed, strata, rtol=1e-3)[strata > 0]
+    assert 0.3 < same.mean() < 0.7
+
+
 def test_group_names_every_map_at_fault_and_leaves_nothing_behind(call, maps, mask, tmp_path):
     nib.Nifti1Image(np.zeros((8, 8, 8, 10), np.float32), np.eye(4)).to_filename(tmp_path / "sal.nii.gz")
     (tmp_path / "nal.nii.gz").write_bytes((tmp_path / "nal.nii.gz").read_bytes()[:5000])

@@ -166,6 +166,8 @@ def hypothesis_tests(
     Raises:
         DesignError: the hypotheses do not belong to the model.
     """
+    if not hypotheses:
+        return ()
     return _test_parts(fit.model, fit.estimates, hypotheses, df or fit.df, _parts(fit.converged.size, 4096), n_jobs)
 
 
