@@ -8,6 +8,7 @@ import subprocess
 import tempfile
 import time
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -62,6 +63,19 @@ def r_seconds_per_voxel(y: np.ndarray, plan: MixedDesign) -> float | None:
     return float(done.stdout) / R_VOXELS
 
 
+def curve(rng: np.random.Generator) -> None:
+    """Time against voxels at 84 maps, and against maps at 20 000 voxels."""
+    for subjects, voxels in ((21, 10_000), (21, 20_000), (21, 40_000), (42, 20_000), (84, 20_000)):
+        plan = MixedDesign(
+            subjects=[f"s{k}" for k in range(subjects)],
+            between={"group": ["ShA", "LgA"] * (subjects // 2) + ["ShA"] * (subjects % 2)},
+            within={"cue": ("saline", "naloxone"), "block": ("early", "late")},
+            covariates={"resp": rng.normal(size=(subjects, 4))},
+        )
+        y, model = rng.normal(size=(subjects, 4, voxels)).astype(np.float32), strata_model(plan)
+        print(f"  {4 * subjects} maps x {voxels} voxels: {seconds(partial(strata_anova, y, model)):.3f} s")
+
+
 def main() -> None:
     rng = np.random.default_rng(0)
     plan = design(rng)
@@ -71,6 +85,7 @@ def main() -> None:
     rotation = rng.normal(size=(84, 84)).astype(np.float32)
     floor = seconds(lambda: rotation @ y.reshape(84, -1))
     print(f"strata ANCOVA, 84 maps x 20000 voxels: {ours:.3f} s, {ours / floor:.1f} x one matrix product of that size")
+    curve(rng)
     r = r_seconds_per_voxel(y, plan)
     if r is None:
         print("R is not installed: no ratio against aov")

@@ -11,7 +11,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from cuecircuit.errors import StudyError
+from cuecircuit.errors import DataError, StudyError
 from cuecircuit.pipeline.report import rewrite_report
 from cuecircuit.pipeline.run import run_study
 
@@ -172,6 +172,14 @@ def test_the_page_can_be_written_again_from_what_is_there(tiny_results, tmp_path
     page = (out / "report.html").read_bytes()
     (out / "report.html").unlink()
     assert rewrite_report(out).read_bytes() == page
+
+
+def test_results_of_another_version_are_not_mixed_into_a_page(tiny_results, tmp_path, monkeypatch):
+    out = tmp_path / "moved"
+    shutil.copytree(tiny_results, out)
+    monkeypatch.setattr("cuecircuit.pipeline.report.code_hash", lambda: "another")
+    with pytest.raises(DataError, match="another version of cuecircuit"):
+        rewrite_report(out)
 
 
 def test_the_page_shows_every_figure_and_names_what_is_assumed(tiny_results):

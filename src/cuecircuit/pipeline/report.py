@@ -1,5 +1,6 @@
 """The page: tables, figures and settings of a run to one offline file; all it needs lies in the output folder."""
 
+import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import cached_property, partial
@@ -13,7 +14,7 @@ from cuecircuit.io.tables import read_json, read_table
 from cuecircuit.pipeline.figures import FIGURES, ShownRegion, shown_regions
 from cuecircuit.pipeline.job import Job, read_study
 from cuecircuit.pipeline.provenance import software
-from cuecircuit.pipeline.store import Stage, Store
+from cuecircuit.pipeline.store import Stage, Store, code_hash
 from cuecircuit.report import captions, sections
 from cuecircuit.report.content import FigureItem, ReportContent, TableItem
 from cuecircuit.report.methods import RunFacts
@@ -55,11 +56,13 @@ def rewrite_report(out: Path) -> Path:
     """Write OUT/report.html again from what is in OUT.
 
     Raises:
-        DataError: OUT is not the folder of a run, or a stage before the report is missing.
+        DataError: OUT is not the folder of a run, another version made it, or a stage is missing.
     """
     if not (out / "study.yaml").is_file():
         raise DataError(f"{out}: no study.yaml; expected the output folder of `cuecircuit run`")
     job = Job(files=read_study(out / "study.yaml"), store=Store(out))
+    if any(record["code"] != code_hash() for record in job.store.records().values()):
+        raise DataError(f"{out}: made by another version of cuecircuit; bring it up to date with `cuecircuit run`")
     with job.store.alone():
         job.store.run(report_stage(job))
     return out / "report.html"
@@ -101,7 +104,7 @@ class _Page:
                     study,
                     self.facts,
                     self.figure("fig1c", captions.map_caption(study, self.facts, survived=survived), "1C"),
-                    self.table("group/terms"),
+                    self.terms(),
                 ),
                 sections.clusters_section(study, self.facts, self.clusters()),
                 sections.regions_section(study, self.table1()),
@@ -130,7 +133,7 @@ class _Page:
             df=(float(term["df1"]), float(term["df2"])),
             acf=acf if use_acf else None,
             fwhm_mm=float(smoothness["fwhm_mm" if use_acf else "fwhm_classic_mm"]),
-            cluster_voxels=float(term["cluster_size"]),
+            cluster_voxels=math.ceil(term["cluster_size"]),
             clusters=int(term["significant_clusters"]),
             versions=software(),
         )
@@ -166,16 +169,23 @@ class _Page:
             TableItem(id="faults", title="Faults found in the operant logs", frame=faults, folded=len(faults) > 10),
         )
 
+    def terms(self) -> pd.DataFrame:
+        shown = ["term", "stratum", "df1", "df2", "largest_f", "cluster_size", "significant_clusters"]
+        table = self.table("group/terms")[[*shown, "significant_voxels"]]
+        return table.rename(columns={"largest_f": "largest_F"})
+
     def clusters(self) -> pd.DataFrame:
         table = self.table("group/clusters")
-        kept = table[table["p_fwe"] <= self.study.correction.alpha].drop(columns="prefix")
+        kept = table[table["p_fwe"] <= self.study.correction.alpha]
         named = self.table("regions/cluster_regions")
         text = {
             key: ", ".join(f"{row.region} {row.voxels}" for row in part.itertuples())
             for key, part in named.groupby(["term", "cluster"])
         }
         keys = zip(kept["term"], kept["cluster"], strict=True)
-        return kept.assign(regions=[text.get(key, "") for key in keys])
+        kept = kept.assign(regions=[text.get(key, "") for key in keys])
+        shown = ["term", "cluster", "voxels", "mm3", "p_fwe", "peak_f", "peak_x", "peak_y", "peak_z", "regions"]
+        return kept[shown].rename(columns={"mm3": "volume_mm3", "peak_f": "peak_F"})
 
     def table1(self) -> sections.RegionMeans:
         table = self.table("regions/table1")
