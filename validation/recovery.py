@@ -6,9 +6,9 @@ at least 1.5 % BOLD; `outside` is the share of significant voxels more than one 
 `within_2_sem` the share of the 19 × 4 whole-region cell means that lie within 2 SEM of what was planted;
 `survivors` the regions whose pooled correlation survives q = .05; `clusters` the significant clusters of each effect.
 
-    python validation/recovery.py OUT --seeds 20 [--first 0] [--hypothesis null]
+    python validation/recovery.py OUT --seeds 20 [--first 0] [--hypothesis null] [--method permutation]
 
-OUT keeps the table `recovery_<hypothesis>.tsv`; studies are removed after use.
+OUT keeps the table `recovery_<hypothesis>_<method>.tsv`; studies are removed after use.
 """
 
 import argparse
@@ -28,8 +28,9 @@ LARGE = 1.5  # % BOLD
 PLANTED = {"PVN/VM hypothalamus", "Amygdala nuclei"}
 
 
-def run_one(folder: Path, seed: int, hypothesis: str, scale: str = "paper") -> dict[str, object]:
-    study = simulate("carmack2019", folder / "study", seed=seed, hypothesis=hypothesis, scale=scale, n_jobs=2)
+def run_one(folder: Path, seed: int, hypothesis: str, method: str = "simulation") -> dict[str, object]:
+    study = simulate("carmack2019", folder / "study", seed=seed, hypothesis=hypothesis, n_jobs=2)
+    study.write_text(study.read_text().replace("  alpha: 0.01", f"  alpha: 0.01\n  method: {method}"))
     run_study(study, folder / "out", stages=STAGES, n_jobs=2)
     return {"seed": seed, **found_in(folder / "study", folder / "out")}
 
@@ -84,14 +85,14 @@ def within_sem(planted: pd.DataFrame, out: Path) -> float:
     return float((pd.concat(off) <= 2).mean())
 
 
-def main(out: Path, seeds: range, hypothesis: str) -> None:
+def main(out: Path, seeds: range, hypothesis: str, method: str) -> None:
     out.mkdir(parents=True, exist_ok=True)
     rows = []
     for seed in seeds:
         with tempfile.TemporaryDirectory() as folder:
-            rows.append(run_one(Path(folder), seed, hypothesis))
+            rows.append(run_one(Path(folder), seed, hypothesis, method))
         table = pd.DataFrame(rows)
-        table.to_csv(out / f"recovery_{hypothesis}.tsv", sep="\t", index=False, float_format="%.3f")
+        table.to_csv(out / f"recovery_{hypothesis}_{method}.tsv", sep="\t", index=False, float_format="%.3f")
     print(table.to_string(index=False, float_format="%.2f"))
     print(
         f"mean dice {table['dice'].mean():.2f}, exactly the two planted correlations in {table['exactly'].mean():.0%}"
@@ -105,5 +106,8 @@ if __name__ == "__main__":
     parser.add_argument("--seeds", type=int, default=20)
     parser.add_argument("--first", type=int, default=0)
     parser.add_argument("--hypothesis", default="withdrawal")
+    parser.add_argument("--method", default="simulation", choices=("simulation", "permutation"))
     arguments = parser.parse_args()
-    main(arguments.out, range(arguments.first, arguments.first + arguments.seeds), arguments.hypothesis)
+    main(
+        arguments.out, range(arguments.first, arguments.first + arguments.seeds), arguments.hypothesis, arguments.method
+    )

@@ -153,6 +153,7 @@ def test_another_design_of_the_same_files_runs_to_the_page(tiny_study, tmp_path)
         ("covariates: [respiration]", "covariates: [weight_g]"),
         ('effect: "group:cue"', "effect: cue"),
         ("extent: cluster", "extent: region"),
+        ("  alpha: 0.01", "  alpha: 0.01\n  method: permutation\n  permutations: 500"),
         ("  white_matter: true", "  white_matter: true\n  motion: 6"),
     ):
         assert old in text
@@ -164,6 +165,9 @@ def test_another_design_of_the_same_files_runs_to_the_page(tiny_study, tmp_path)
     assert terms["term"].tolist() == ["(Intercept)", "group", "cue", "group:cue", "weight_g"]
     assert terms["df2"].tolist() == [18, 18, 19, 19, 18]
     assert table(out / "regions" / "table1.tsv")["voxels"].gt(0).all()
+    settings = json.loads((out / "group" / "settings.json").read_text())
+    assert settings["correction"]["rule"] == "permutation"
+    assert "rearrangements of the subjects" in (out / "report.html").read_text()
 
 
 def test_the_page_can_be_written_again_from_what_is_there(tiny_results, tmp_path):

@@ -75,6 +75,15 @@ class CorrectedTerm:
     size_threshold_se: float
 
 
+def smoothness_of(residuals: Float[Array, "observation voxel"], mask: Bool[Array, "x y z"], grid: Grid) -> Smoothness:
+    """Estimate the smoothness of a stratum's residuals.
+
+    Raises:
+        DataError: the residuals carry no smoothness.
+    """
+    return estimate_smoothness(residuals, mask, grid.voxel_mm)
+
+
 def simulate_nulls(
     residuals: Float[Array, "observation voxel"],
     mask: Bool[Array, "x y z"],
@@ -89,7 +98,7 @@ def simulate_nulls(
         DataError: the residuals carry no smoothness, or the settings cannot be resolved by that many fields.
     """
     check_alpha((settings.alpha,), settings.iterations)
-    smoothness = estimate_smoothness(residuals, mask, grid.voxel_mm)
+    smoothness = smoothness_of(residuals, mask, grid)
     one, two = (ClusterRule(connectivity=settings.connectivity, sided=sided) for sided in ("1", "2"))
     acf = smoothness.acf if settings.acf else gaussian_autocorrelation(smoothness.fwhm_classic_mm)
     nulls = simulate_cluster_sizes(

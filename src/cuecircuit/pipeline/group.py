@@ -17,6 +17,7 @@ from cuecircuit.group.correction import (
     CorrectionSettings,
     correct,
     simulate_nulls,
+    smoothness_of,
     stratum_residuals,
 )
 from cuecircuit.group.permutation import MapStatistic, PermutationSettings, corrected_term, permute_term
@@ -104,15 +105,7 @@ def group_stage(job: Job) -> Stage:
         within=study.group.within,
         covariates=study.group.covariates,
     )
-    correction = CorrectionSettings(
-        voxel_p=study.correction.voxel_p,
-        alpha=study.correction.alpha,
-        connectivity=study.correction.connectivity,
-        iterations=study.correction.iterations,
-        acf=study.correction.smoothness == "acf",
-        seed=study.seed,
-        n_jobs=job.n_jobs,
-    )
+    correction = _study_correction(job)
     mask = job.path(study.space.mask)
 
     def make(folder: Path) -> None:
@@ -129,6 +122,29 @@ def group_stage(job: Job) -> Stage:
         },
         inputs=(*(job.out / name for name in cells["map"]), mask),
         make=make,
+    )
+
+
+def _study_correction(job: Job) -> CorrectionSettings | Permutation:
+    wanted, seed = job.study.correction, job.study.seed
+    if wanted.method == "permutation":
+        settings = PermutationSettings(
+            voxel_p=wanted.voxel_p,
+            alpha=wanted.alpha,
+            n_permutations=wanted.permutations,
+            connectivity=wanted.connectivity,
+            seed=seed,
+            n_jobs=job.n_jobs,
+        )
+        return Permutation(statistic="size", settings=settings)
+    return CorrectionSettings(
+        voxel_p=wanted.voxel_p,
+        alpha=wanted.alpha,
+        connectivity=wanted.connectivity,
+        iterations=wanted.iterations,
+        acf=wanted.smoothness == "acf",
+        seed=seed,
+        n_jobs=job.n_jobs,
     )
 
 
@@ -152,10 +168,10 @@ def write_strata(
     model = strata_model(cells.design)
     result = strata_anova(y, model, residuals=True)
     assert result.residuals is not None
-    nulls: dict[str, ClusterNulls] = {}
-    if isinstance(correction, CorrectionSettings):
-        nulls = _simulate(stratum_residuals(result.residuals, model), space, correction)
-        write_smoothness(folder, nulls)
+    noise = stratum_residuals(result.residuals, model)
+    if correction is not None:
+        write_smoothness(folder, {name: smoothness_of(part, space.mask, space.grid) for name, part in noise.items()})
+    nulls = _simulate(noise, space, correction) if isinstance(correction, CorrectionSettings) else {}
     corrected = _permute(y, model, result, space, correction) if isinstance(correction, Permutation) else {}
     effects = []
     for test in result.terms:
@@ -190,9 +206,10 @@ def _write_mixed(
         tests = (*fit.terms, *hypothesis_tests(fit, contrasts, n_jobs=design.n_jobs))
         advance(y.shape[1])
     assert fit.residuals is not None
-    nulls = _simulate({"residual": fit.residuals}, space, correction) if correction else {}
-    if nulls:
-        write_smoothness(folder, nulls)
+    nulls = {}
+    if correction is not None:
+        write_smoothness(folder, {"residual": smoothness_of(fit.residuals, space.mask, space.grid)})
+        nulls = _simulate({"residual": fit.residuals}, space, correction)
     effects = [
         Effect(
             test=test,

@@ -9,7 +9,8 @@ import numpy as np
 import pandas as pd
 
 from cuecircuit.arrays import Array, Bool, Float
-from cuecircuit.group.correction import ClusterNulls, CorrectedTerm, Tested, on_grid
+from cuecircuit.clusters.smoothness import Smoothness
+from cuecircuit.group.correction import CorrectedTerm, Tested, on_grid
 from cuecircuit.io.derivatives import bids_label, map_name
 from cuecircuit.io.nifti import write_volume
 from cuecircuit.io.tables import ColumnNote, write_table
@@ -99,18 +100,18 @@ def write_residuals(folder: Path, residuals: Float[Array, "observation voxel"], 
     write_volume(folder / "residuals.nii.gz", series, space.grid)
 
 
-def write_smoothness(folder: Path, nulls: Mapping[str, ClusterNulls]) -> None:
+def write_smoothness(folder: Path, noise: Mapping[str, Smoothness]) -> None:
     """Write the smoothness of the noise of each stratum."""
     rows = [
         {
             "stratum": stratum,
-            "a": null.smoothness.acf.a,
-            "b_mm": null.smoothness.acf.b_mm,
-            "c_mm": null.smoothness.acf.c_mm,
-            "fwhm_mm": null.smoothness.acf.fwhm_mm,
-            "fwhm_classic_mm": null.smoothness.fwhm_classic_mm,
+            "a": found.acf.a,
+            "b_mm": found.acf.b_mm,
+            "c_mm": found.acf.c_mm,
+            "fwhm_mm": found.acf.fwhm_mm,
+            "fwhm_classic_mm": found.fwhm_classic_mm,
         }
-        for stratum, null in nulls.items()
+        for stratum, found in noise.items()
     ]
     write_table(folder / "smoothness.tsv", pd.DataFrame(rows), SMOOTHNESS_COLUMNS)
 

@@ -204,6 +204,8 @@ def _group(study: Study, marks: Marks, facts: RunFacts) -> Markup:
 
 def _correction(study: Study, marks: Marks, facts: RunFacts) -> Markup:
     correction = study.correction
+    if correction.method == "permutation":
+        return _permutation(study, marks, facts)
     if facts.acf is None:
         field = Markup("a Gaussian autocorrelation of FWHM {} mm").format(number(facts.fwhm_mm))
     else:
@@ -223,6 +225,21 @@ def _correction(study: Study, marks: Marks, facts: RunFacts) -> Markup:
         f"{short(facts.cluster_voxels)} voxels",
         marks.said("correction.alpha", f"{short(100 * correction.alpha)} %"),
         threshold(correction.alpha),
+    )
+
+
+def _permutation(study: Study, marks: Marks, facts: RunFacts) -> Markup:
+    correction = study.correction
+    return Markup(
+        "Clusters of voxels with p &lt; {} that touch by {} were compared with the largest cluster of the map under {} "
+        "rearrangements of the subjects in the effect's error stratum (Freedman–Lane, two-sided; all of them where "
+        "fewer are distinct); clusters of at least {} are reported (corrected p &lt; {})."
+    ).format(
+        marks.said("correction.voxel_p", threshold(correction.voxel_p)),
+        marks.said("correction.connectivity", _NEIGHBORS[correction.connectivity]),
+        marks.said("correction.permutations", short(correction.permutations)),
+        f"{short(facts.cluster_voxels)} voxels",
+        marks.said("correction.alpha", threshold(correction.alpha)),
     )
 
 
