@@ -55,9 +55,7 @@ def main(folder: Path, out: Path) -> None:
     mask = write_inputs(folder, out, images)
     print(f"voxels non-zero in all 236 maps: {mask.sum()}")
     design = StrataDesign(subject="subject", within=("kind", "level"))
-    group_command(
-        out / "maps.tsv", out / "results", out / "mask.nii.gz", design=design, subject="subject", correction=None
-    )
+    group_command(out / "maps.tsv", out / "results", out / "mask.nii.gz", design=design, correction=None)
     heat, warmth, rejection, friend = (image.get_fdata()[mask].T for image in images.values())
     contrasts = {
         "kind": heat + warmth - rejection - friend,

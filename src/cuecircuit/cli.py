@@ -276,14 +276,19 @@ def group(
         correction = None
     if formula:
         design = MixedDesignText(
-            formula=formula, df=df.value, contrasts=tuple(contrast or ()), factors=_names(factor), n_jobs=n_jobs
+            subject=subject,
+            formula=formula,
+            df=df.value,
+            contrasts=tuple(contrast or ()),
+            factors=_names(factor),
+            n_jobs=n_jobs,
         )
     elif contrast or factor:
         raise typer.BadParameter("contrasts and factors go with --formula", param_hint="--contrast")
     else:
         columns = {"between": _names(between), "within": _names(within), "covariates": _names(covariate)}
         design = StrataDesign(subject=subject, **columns)
-    group_command(maps, out, mask, design=design, subject=subject, correction=correction)
+    group_command(maps, out, mask, design=design, correction=correction)
     print(out)
 
 

@@ -2,7 +2,14 @@ import numpy as np
 import pytest
 from scipy import ndimage
 
-from cuecircuit.group.correction import CorrectionSettings, correct, on_grid, simulate_nulls, stratum_residuals
+from cuecircuit.group.correction import (
+    CorrectionSettings,
+    correct,
+    on_grid,
+    simulate_nulls,
+    smoothness_of,
+    stratum_residuals,
+)
 from cuecircuit.records.grid import Grid
 from cuecircuit.stats.strata import strata_anova
 from cuecircuit.stats.strata_design import MixedDesign, strata_model
@@ -25,7 +32,7 @@ def smooth_noise(seed):
 
 def corrected(y):
     anova = strata_anova(y[..., MASK], DESIGN, residuals=True)
-    nulls = simulate_nulls(anova.residuals.reshape(32, -1), MASK, GRID, SETTINGS)
+    nulls = simulate_nulls(smoothness_of(anova.residuals.reshape(32, -1), MASK, GRID), MASK, GRID, SETTINGS)
     return {term.name: (term, correct(term, MASK, nulls)) for term in anova.terms}, nulls
 
 
@@ -65,7 +72,7 @@ def test_a_voxel_that_was_not_fitted_is_nan_in_the_corrected_map():
     y = smooth_noise(4)
     y[0, 0, 5, 5, 5] = np.nan
     anova = strata_anova(y[..., MASK], DESIGN, residuals=True)
-    nulls = simulate_nulls(anova.residuals.reshape(32, -1), MASK, GRID, SETTINGS)
+    nulls = simulate_nulls(smoothness_of(anova.residuals.reshape(32, -1), MASK, GRID), MASK, GRID, SETTINGS)
     result = correct(anova.term("cue"), MASK, nulls)
     assert np.isnan(result.p_map[5, 5, 5])
     assert np.isnan(result.p_map).sum() == 1
@@ -98,5 +105,7 @@ def test_noise_that_is_smoother_between_subjects_gets_a_higher_threshold_there()
     y = (rough + smooth)[..., MASK]
     model = strata_model(DESIGN)
     parts = stratum_residuals(strata_anova(y, model, residuals=True).residuals, model)
-    nulls = {name: simulate_nulls(part, MASK, GRID, SETTINGS) for name, part in parts.items()}
+    nulls = {
+        name: simulate_nulls(smoothness_of(part, MASK, GRID), MASK, GRID, SETTINGS) for name, part in parts.items()
+    }
     assert nulls["subject"].smoothness.acf.fwhm_mm > 1.5 * nulls["subject:cue"].smoothness.acf.fwhm_mm

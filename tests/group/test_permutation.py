@@ -11,7 +11,7 @@ from cuecircuit.clusters.maxima_kernel import map_maxima
 from cuecircuit.clusters.neighbors import ClusterRule, neighbor_table
 from cuecircuit.clusters.tfce import tfce
 from cuecircuit.errors import DataError, DesignError
-from cuecircuit.group.correction import CorrectionSettings, correct, simulate_nulls
+from cuecircuit.group.correction import CorrectionSettings, correct, simulate_nulls, smoothness_of
 from cuecircuit.group.permutation import PermutationSettings, permute_term
 from cuecircuit.group.side_by_side import side_by_side
 from cuecircuit.records.grid import Grid
@@ -191,7 +191,7 @@ def test_corrections_stand_side_by_side_on_the_same_clusters():
     result = permute_term(y, design(), "group:cue", MASK, settings=SETTINGS)
     anova = strata_anova(y, design(), residuals=True)
     correction = CorrectionSettings(voxel_p=0.01, alpha=0.05, iterations=500)
-    nulls = simulate_nulls(anova.residuals.reshape(51, -1), MASK, GRID, correction)
+    nulls = simulate_nulls(smoothness_of(anova.residuals.reshape(51, -1), MASK, GRID), MASK, GRID, correction)
     simulated = correct(anova.term("group:cue"), MASK, nulls)
 
     table = {each.method: each for each in side_by_side(result, MASK, simulated=simulated)}
@@ -218,7 +218,7 @@ def test_simulation_at_another_voxel_p_is_refused():
     result = permute_term(y, design(), "cue", MASK, settings=SETTINGS)
     anova = strata_anova(y, design(), residuals=True)
     correction = CorrectionSettings(voxel_p=0.05, alpha=0.05, iterations=500)
-    nulls = simulate_nulls(anova.residuals.reshape(51, -1), MASK, GRID, correction)
+    nulls = simulate_nulls(smoothness_of(anova.residuals.reshape(51, -1), MASK, GRID), MASK, GRID, correction)
     with pytest.raises(DataError, match="same voxel p"):
         side_by_side(result, MASK, simulated=correct(anova.term("cue"), MASK, nulls))
 

@@ -23,7 +23,7 @@ def recovery():
 @pytest.mark.parametrize("seed", [0, 1])
 def test_planted_effects_are_found(recovery, tmp_path, seed):
     found = recovery.run_one(tmp_path, seed, "withdrawal")
-    # over many seeds Dice is 0.6 to 0.8: noise and the cluster threshold cost the weaker regions
+    # 0.72 on average of 20 seeds, 0.33 at the lowest: the noise of the animals decides which weaker regions are lost
     assert found["dice"] > 0.6
     assert found["outside"] < 0.05
     # 95 % of means lie within 2 SEM by chance; animals' own means shift whole regions together

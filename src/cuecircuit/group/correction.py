@@ -85,20 +85,19 @@ def smoothness_of(residuals: Float[Array, "observation voxel"], mask: Bool[Array
 
 
 def simulate_nulls(
-    residuals: Float[Array, "observation voxel"],
+    smoothness: Smoothness,
     mask: Bool[Array, "x y z"],
     grid: Grid,
     settings: CorrectionSettings,
     *,
     progress: Callable[[int], None] | None = None,
 ) -> ClusterNulls:
-    """Estimate the smoothness of residuals and simulate the largest cluster of such noise.
+    """Simulate the largest cluster of noise of this smoothness.
 
     Raises:
-        DataError: the residuals carry no smoothness, or the settings cannot be resolved by that many fields.
+        DataError: the settings cannot be resolved by that many fields.
     """
     check_alpha((settings.alpha,), settings.iterations)
-    smoothness = smoothness_of(residuals, mask, grid)
     one, two = (ClusterRule(connectivity=settings.connectivity, sided=sided) for sided in ("1", "2"))
     acf = smoothness.acf if settings.acf else gaussian_autocorrelation(smoothness.fwhm_classic_mm)
     nulls = simulate_cluster_sizes(

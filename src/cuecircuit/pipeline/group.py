@@ -69,6 +69,7 @@ class MixedDesignText:
     `factors` names columns of numbers that are labels, such as a session.
     """
 
+    subject: str
     formula: str
     df: DegreesOfFreedomRule = "satterthwaite"
     contrasts: tuple[str, ...] = ()
@@ -77,7 +78,7 @@ class MixedDesignText:
 
 
 def group_command(
-    table: Path, out: Path, mask: Path, *, design: StrataDesign | MixedDesignText, subject: str, correction: Correction
+    table: Path, out: Path, mask: Path, *, design: StrataDesign | MixedDesignText, correction: Correction
 ) -> None:
     """Fit a model to a table of maps and write OUT, whole or not at all.
 
@@ -85,7 +86,7 @@ def group_command(
         DataError: the table, the maps or the mask are at fault.
         DesignError: the design cannot carry its tests.
     """
-    frame = read_table(table, text=(subject, "map"))
+    frame = read_table(table, text=(design.subject, "map"))
     if "map" not in frame:
         raise DataError(f"{table}: no column map; it has {', '.join(frame.columns)}")
     with replacing(out, folder=True) as new, one_blas_thread():
@@ -168,10 +169,7 @@ def write_strata(
     model = strata_model(cells.design)
     result = strata_anova(y, model, residuals=True)
     assert result.residuals is not None
-    noise = stratum_residuals(result.residuals, model)
-    if correction is not None:
-        write_smoothness(folder, {name: smoothness_of(part, space.mask, space.grid) for name, part in noise.items()})
-    nulls = _simulate(noise, space, correction) if isinstance(correction, CorrectionSettings) else {}
+    nulls = _nulls(folder, stratum_residuals(result.residuals, model), space, correction) if correction else {}
     corrected = _permute(y, model, result, space, correction) if isinstance(correction, Permutation) else {}
     effects = []
     for test in result.terms:
@@ -206,10 +204,7 @@ def _write_mixed(
         tests = (*fit.terms, *hypothesis_tests(fit, contrasts, n_jobs=design.n_jobs))
         advance(y.shape[1])
     assert fit.residuals is not None
-    nulls = {}
-    if correction is not None:
-        write_smoothness(folder, {"residual": smoothness_of(fit.residuals, space.mask, space.grid)})
-        nulls = _simulate({"residual": fit.residuals}, space, correction)
+    nulls = _nulls(folder, {"residual": fit.residuals}, space, correction) if correction else {}
     effects = [
         Effect(
             test=test,
@@ -232,13 +227,21 @@ def _space(mask_path: Path) -> Space:
     return Space(mask=mask, grid=grid)
 
 
-def _simulate(
-    residuals: Mapping[str, Float[Array, "observation voxel"]], space: Space, correction: CorrectionSettings
+def _nulls(
+    folder: Path,
+    residuals: Mapping[str, Float[Array, "observation voxel"]],
+    space: Space,
+    correction: CorrectionSettings | Permutation,
 ) -> dict[str, ClusterNulls]:
-    with steps("null fields", correction.iterations * len(residuals)) as advance:
+    """Write the smoothness of the noise of each stratum and simulate its null, where that is how maps are corrected."""
+    noise = {stratum: smoothness_of(scores, space.mask, space.grid) for stratum, scores in residuals.items()}
+    write_smoothness(folder, noise)
+    if isinstance(correction, Permutation):
+        return {}
+    with steps("null fields", correction.iterations * len(noise)) as advance:
         return {
-            stratum: simulate_nulls(scores, space.mask, space.grid, correction, progress=advance)
-            for stratum, scores in residuals.items()
+            stratum: simulate_nulls(found, space.mask, space.grid, correction, progress=advance)
+            for stratum, found in noise.items()
         }
 
 
