@@ -106,7 +106,11 @@ def test_an_uncompressed_scan_that_was_cut_off_is_named(tmp_path):
         read_series(path)
 
 
-@pytest.mark.parametrize("content", [b"", b"not an image", gzip.compress(b"not an image"), gzip.compress(b"")[:5]])
+@pytest.mark.parametrize(
+    "content",
+    [b"", b"not an image", gzip.compress(b"not an image", mtime=0), gzip.compress(b"", mtime=0)[:5]],
+    ids=["empty", "text", "zipped text", "cut zip"],
+)
 def test_a_file_that_is_no_image_is_named(tmp_path, content):
     path = tmp_path / "bold.nii.gz"
     path.write_bytes(content)
