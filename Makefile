@@ -29,7 +29,7 @@ docs: $(VENV)/dev.done
 lock: $(VENV)/python.done
 	$(BIN)/pip install --quiet uv
 	$(BIN)/uv pip compile -q --universal --generate-hashes --no-header --python-version 3.11 pyproject.toml -o locks/run.txt
-	$(BIN)/uv pip compile -q --universal --generate-hashes --no-header --python-version 3.11 --group dev -c locks/run.txt pyproject.toml -o locks/dev.txt
+	$(BIN)/uv pip compile -q --universal --generate-hashes --no-header --python-version 3.11 --group dev --all-extras --overrides locks/overrides.txt -c locks/run.txt pyproject.toml -o locks/dev.txt
 
 $(VENV)/python.done:
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { \
@@ -39,12 +39,12 @@ $(VENV)/python.done:
 	touch $@
 
 $(VENV)/run.done: $(VENV)/python.done locks/run.txt pyproject.toml
-	$(BIN)/pip install --quiet --require-hashes -r locks/run.txt
+	$(BIN)/pip install --quiet --no-deps --require-hashes -r locks/run.txt
 	$(BIN)/pip install --quiet --no-deps --editable .
 	touch $@
 
 $(VENV)/dev.done: $(VENV)/python.done locks/dev.txt pyproject.toml
-	$(BIN)/pip install --quiet --require-hashes -r locks/dev.txt
+	$(BIN)/pip install --quiet --no-deps --require-hashes -r locks/dev.txt
 	$(BIN)/pip install --quiet --no-deps --no-build-isolation --editable .
 	touch $@ $(VENV)/run.done
 

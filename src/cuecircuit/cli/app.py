@@ -1,0 +1,41 @@
+"""The application all commands hang on, and the words they share.
+
+Nothing heavy is imported before a command runs, so that `--help` answers at once.
+"""
+
+import sys
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+app = typer.Typer(
+    name="cuecircuit",
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    rich_markup_mode=None,
+    help="Drug-cue fMRI studies from raw files to tables, figures and one page.",
+)
+
+Jobs = Annotated[int, typer.Option("--n-jobs", min=1, help="Processes at work; results do not depend on it.")]
+Seed = Annotated[int, typer.Option(min=0, help="The same seed gives the same bytes.")]
+Columns = Annotated[str, typer.Option(metavar="C,..", help="Columns of the table, parted by commas.")]
+
+
+@app.callback()
+def _main(
+    verbose: Annotated[bool, typer.Option("--verbose", help="Show tracebacks.")] = False,
+) -> None:
+    """Drug-cue fMRI studies from raw files to tables, figures and one page."""
+
+
+def names(columns: str) -> tuple[str, ...]:
+    """Names of columns from one word, parted by commas."""
+    return tuple(name.strip() for name in columns.split(",") if name.strip())
+
+
+def print_table(table: "pd.DataFrame") -> None:
+    """Print a table as TSV with ten digits."""
+    table.to_csv(sys.stdout, sep="\t", index=False, na_rep="n/a", float_format="%.10g", lineterminator="\n")

@@ -1,0 +1,95 @@
+"""Commands for whole studies: simulate, check, run, report, demo."""
+
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from cuecircuit.cli.app import Jobs, Seed, app
+
+
+class Design(StrEnum):
+    """Studies that can be simulated."""
+
+    carmack2019 = "carmack2019"
+
+
+class Hypothesis(StrEnum):
+    """What is true in the simulated study."""
+
+    withdrawal = "withdrawal"
+    antagonism = "antagonism"
+    respiration = "respiration"
+    null = "null"
+
+
+class Scale(StrEnum):
+    """How large the simulated scans are."""
+
+    tiny = "tiny"
+    paper = "paper"
+
+
+class StageName(StrEnum):
+    """Stages of a run, in their order."""
+
+    behavior = "behavior"
+    firstlevel = "firstlevel"
+    group = "group"
+    regions = "regions"
+    figures = "figures"
+    report = "report"
+
+
+@app.command()
+def demo(out: Annotated[Path, typer.Argument()] = Path("demo"), n_jobs: Jobs = 2, seed: Seed = 0) -> None:
+    """Simulate the rat study, run everything, and print where report.html is."""
+    from cuecircuit.pipeline.demo import run_demo
+
+    print(run_demo(out, n_jobs=n_jobs, seed=seed))
+
+
+@app.command()
+def simulate(
+    design: Design,
+    out: Path,
+    seed: Seed = 0,
+    hypothesis: Hypothesis = Hypothesis.withdrawal,
+    scale: Scale = Scale.paper,
+    n_jobs: Jobs = 2,
+) -> None:
+    """Write a whole study with known answers: a BIDS data set, operant files, study.yaml and truth/."""
+    from cuecircuit.pipeline.simulate import simulate as simulate_study
+
+    print(simulate_study(design.value, out, seed=seed, hypothesis=hypothesis.value, scale=scale.value, n_jobs=n_jobs))
+
+
+@app.command()
+def check(study: Path) -> None:
+    """Name every fault of the study and its files at once."""
+    from cuecircuit.pipeline.check import check_study
+
+    check_study(study)
+    print(f"{study}: no faults found")
+
+
+@app.command()
+def run(
+    study: Path,
+    out: Path,
+    stage: Annotated[list[StageName] | None, typer.Option(help="Only these stages (repeat); default all.")] = None,
+    n_jobs: Jobs = 2,
+) -> None:
+    """Take a study from raw files to tables, figures and a page; what is up to date is not done again."""
+    from cuecircuit.pipeline.run import run_study
+
+    print(run_study(study, out, stages=tuple(name.value for name in stage or ()), n_jobs=n_jobs))
+
+
+@app.command()
+def report(out: Path) -> None:
+    """Write OUT/report.html again from what is there."""
+    from cuecircuit.pipeline.report import rewrite_report
+
+    print(rewrite_report(out))
