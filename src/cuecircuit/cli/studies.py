@@ -80,11 +80,14 @@ def run(
     out: Path,
     stage: Annotated[list[StageName] | None, typer.Option(help="Only these stages (repeat); default all.")] = None,
     n_jobs: Jobs = 2,
+    dask: Annotated[
+        str | None, typer.Option(metavar="ADDRESS", help="Work on a Dask cluster: local, or tcp://host:8786.")
+    ] = None,
 ) -> None:
     """Take a study from raw files to tables, figures and a page; what is up to date is not done again."""
     from cuecircuit.pipeline.run import run_study
 
-    print(run_study(study, out, stages=tuple(name.value for name in stage or ()), n_jobs=n_jobs))
+    print(run_study(study, out, stages=tuple(name.value for name in stage or ()), n_jobs=n_jobs, dask=dask))
 
 
 @app.command()

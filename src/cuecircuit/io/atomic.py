@@ -8,6 +8,8 @@ from pathlib import Path
 
 from cuecircuit.errors import DataError
 
+_UNFINISHED = ".unfinished-"
+
 
 @contextmanager
 def replacing(path: Path, *, folder: bool = False) -> Iterator[Path]:
@@ -22,7 +24,7 @@ def replacing(path: Path, *, folder: bool = False) -> Iterator[Path]:
     """
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        scratch = Path(tempfile.mkdtemp(prefix=f".{path.name}-", dir=path.parent))
+        scratch = Path(tempfile.mkdtemp(prefix=_UNFINISHED, dir=path.parent))
     except OSError as error:
         raise DataError(f"{path}: cannot be written ({error.strerror}); choose a folder you may write to") from error
     try:
@@ -41,4 +43,10 @@ def replacing(path: Path, *, folder: bool = False) -> Iterator[Path]:
             f"{path}: writing failed ({error.strerror}); free some space or choose another folder"
         ) from error
     finally:
+        shutil.rmtree(scratch, ignore_errors=True)
+
+
+def sweep(folder: Path) -> None:
+    """Remove what killed processes left unfinished anywhere under `folder`."""
+    for scratch in list(folder.rglob(f"{_UNFINISHED}*")):
         shutil.rmtree(scratch, ignore_errors=True)

@@ -8,6 +8,7 @@ from cuecircuit.io.derivatives import write_description
 from cuecircuit.pipeline.behavior import behavior_stage
 from cuecircuit.pipeline.cells import subjects_of
 from cuecircuit.pipeline.check import check_files
+from cuecircuit.pipeline.engine import engine
 from cuecircuit.pipeline.figures import figures_stage
 from cuecircuit.pipeline.firstlevel import run_first_level
 from cuecircuit.pipeline.group import group_stage
@@ -20,7 +21,7 @@ from cuecircuit.pipeline.store import Stage, Store
 from cuecircuit.pipeline.threads import one_blas_thread
 
 
-def run_study(study: Path, out: Path, *, stages: Sequence[str] = (), n_jobs: int = 1) -> Path:
+def run_study(study: Path, out: Path, *, stages: Sequence[str] = (), n_jobs: int = 1, dask: str | None = None) -> Path:
     """Run a study into `out` and give the path of its last result.
 
     Args:
@@ -28,17 +29,20 @@ def run_study(study: Path, out: Path, *, stages: Sequence[str] = (), n_jobs: int
         out: output folder, a BIDS derivative.
         stages: names of `STAGES`; all where none is named. A stage finds the results of those before it in `out`.
         n_jobs: processes at work.
+        dask: `local` or a scheduler's address: subjects, null fields and permutations go to its workers.
 
     Raises:
         StudyError: every fault of the study and its files, before anything is computed.
         DataError: a file is damaged, or `out` cannot be written.
         DesignError: the design cannot carry its tests.
     """
+    if dask is not None:  # workers stand in folders of their own
+        study, out = study.absolute(), out.absolute()
     files = read_study(study)
     say("check")
     check_files(files)
     job = Job(files=files, store=Store(out), n_jobs=n_jobs)
-    with job.store.alone(), one_blas_thread():
+    with job.store.alone(), one_blas_thread(), engine(dask, n_jobs):
         write_description(out, files.study.about.title)
         with replacing(out / "study.yaml") as new:
             new.write_bytes(study.read_bytes())

@@ -7,6 +7,7 @@ hash of every file it wrote, so that a lost or edited output is noticed.
 import fcntl
 import hashlib
 import json
+import os
 import shutil
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
@@ -19,7 +20,7 @@ from pydantic import BaseModel
 
 import cuecircuit
 from cuecircuit.errors import DataError
-from cuecircuit.io.atomic import replacing
+from cuecircuit.io.atomic import replacing, sweep
 from cuecircuit.io.tables import read_json, write_json
 
 
@@ -85,7 +86,7 @@ class Store:
 
     @contextmanager
     def alone(self) -> Iterator[None]:
-        """Keep other runs out of this folder while this one works.
+        """Keep other runs out of this folder while this one works; clear away what a killed one left unfinished.
 
         Raises:
             DataError: another run is at work here.
@@ -97,6 +98,7 @@ class Store:
                 raise DataError(
                     f"{self.root}: another run is writing here; wait for it, or choose another folder"
                 ) from None
+            sweep(self.root)
             yield
 
     def why_stale(self, stage: Stage) -> str | None:
@@ -147,12 +149,9 @@ class Store:
 
     def _key(self, stage: Stage) -> dict[str, Any]:
         settings = dict(_flat(json.loads(json.dumps(stage.settings, default=_plain))))
-        inputs = {_name(path, self.root): file_hash(path) for path in sorted(set(stage.inputs))}
+        # relative to OUT: the same names from whatever folder the command is typed in
+        inputs = {os.path.relpath(path, self.root): file_hash(path) for path in sorted(set(stage.inputs))}
         return {"code": code_hash(), "settings": settings, "inputs": inputs}
-
-
-def _name(path: Path, root: Path) -> str:
-    return str(path.relative_to(root)) if path.is_relative_to(root) else str(path)
 
 
 def _plain(section: BaseModel) -> Any:
