@@ -36,7 +36,7 @@ def engine(dask: str | None, n_jobs: int) -> Iterator[None]:
     from joblib import parallel_config
 
     # one thread a worker: numba and BLAS must not share cores among tasks
-    local = LocalCluster(n_workers=n_jobs, threads_per_worker=1, dashboard_address=None) if dask == "local" else None
+    local = LocalCluster(n_workers=n_jobs, threads_per_worker=1, dashboard_address=":0") if dask == "local" else None
     try:
         client = Client(local or dask, timeout=_WAIT_S)
         client.wait_for_workers(1, timeout=_WAIT_S)
@@ -46,7 +46,7 @@ def engine(dask: str | None, n_jobs: int) -> Iterator[None]:
             "expected local or the address of a running scheduler, such as tcp://host:8786"
         ) from error
     try:
-        say(f"dask: {len(client.scheduler_info()['workers'])} workers at {client.scheduler.address}")
+        say(f"dask: {len(client.scheduler_info()['workers'])} workers at {dask}")
         with parallel_config(backend="dask", client=client):
             yield
     finally:

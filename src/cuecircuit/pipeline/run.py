@@ -41,7 +41,7 @@ def run_study(study: Path, out: Path, *, stages: Sequence[str] = (), n_jobs: int
     files = read_study(study)
     say("check")
     check_files(files)
-    job = Job(files=files, store=Store(out), n_jobs=n_jobs)
+    job = Job(files=files, store=Store(out, study.parent), n_jobs=n_jobs)
     with job.store.alone(), one_blas_thread(), engine(dask, n_jobs):
         write_description(out, files.study.about.title)
         with replacing(out / "study.yaml") as new:

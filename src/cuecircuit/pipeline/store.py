@@ -7,7 +7,6 @@ hash of every file it wrote, so that a lost or edited output is noticed.
 import fcntl
 import hashlib
 import json
-import os
 import shutil
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
@@ -65,9 +64,10 @@ class Stage:
 
 @dataclass(frozen=True, slots=True)
 class Store:
-    """The output folder and what is known of it."""
+    """The output folder and what is known of it; inputs outside it are named relative to `sources`."""
 
     root: Path
+    sources: Path = Path()
 
     def __post_init__(self) -> None:
         """Make the folder, with the place of its records.
@@ -149,9 +149,15 @@ class Store:
 
     def _key(self, stage: Stage) -> dict[str, Any]:
         settings = dict(_flat(json.loads(json.dumps(stage.settings, default=_plain))))
-        # relative to OUT: the same names from whatever folder the command is typed in
-        inputs = {os.path.relpath(path, self.root): file_hash(path) for path in sorted(set(stage.inputs))}
+        inputs = {self._name(path): file_hash(path) for path in sorted(set(stage.inputs))}
         return {"code": code_hash(), "settings": settings, "inputs": inputs}
+
+    def _name(self, path: Path) -> str:
+        # the same wherever the command is typed, and wherever study and results lie
+        for base in (self.root, self.sources):
+            if path.is_relative_to(base):
+                return str(path.relative_to(base))
+        return str(path.absolute())
 
 
 def _plain(section: BaseModel) -> Any:
