@@ -91,3 +91,16 @@ def test_sessions_one_after_the_other_are_no_fault_and_faults_of_reading_stay():
 
     assert settle(log).sessions == log.sessions
     assert settle(log).faults == (earlier,)
+
+
+def test_a_session_stopped_before_its_declared_length_is_told_and_kept():
+    early, whole = session(hours=0.5, duration_s=3600.0), session(hours=1, duration_s=3600.0, box="2", subject="R2")
+
+    log = settled(early, whole)
+
+    assert log.sessions == (early, whole)
+    assert [fault.what for fault in log.faults] == ["stopped 1800 s before its declared length of 3600 s"]
+
+
+def test_a_second_of_the_clock_is_not_an_early_stop():
+    assert settled(session(start=NINE, hours=3599 / 3600, duration_s=3600.0)).faults == ()

@@ -9,7 +9,15 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from cuecircuit.behavior.measures import count_between, events_table, measure_session, sessions_table
+from cuecircuit.behavior.measures import (
+    count_between,
+    events_table,
+    measure_level,
+    measure_session,
+    rates_table,
+    sessions_table,
+)
+from cuecircuit.behavior.pharmacokinetics import kinetics_of, satiety_interval_s
 from cuecircuit.io.medpc import read_medpc
 from cuecircuit.records.operant import OperantSession
 
@@ -146,3 +154,62 @@ def test_every_event_stands_in_the_table_in_order_of_time():
 
     assert table["event"].tolist() == ["active", "infusion", "infusion", "active"]
     assert table["time_s"].tolist() == [1, 1, 3, 5]
+
+
+def test_presses_of_one_lever_alone_discriminate_fully_and_no_press_does_not_at_all():
+    assert measure_session(session({"active": [5], "inactive": []})).discrimination == 1
+    assert measure_session(session({"active": [5], "inactive": [6, 7, 8]})).discrimination == 0.25
+    assert measure_session(session({"active": [], "inactive": []})).discrimination is None
+    assert measure_session(session({"active": [5]})).discrimination is None
+
+
+def test_an_animal_without_an_infusion_has_counts_of_zero_and_no_other_number():
+    measures = measure_session(session({"infusion": []}), dose_mg_kg=0.06)
+
+    assert (measures.infusions, measures.intake_mg_kg, measures.bursts) == (0, 0, 0)
+    empty = ("latency_s", "median_interval_s", "cv_interval", "loading_infusions", "first_hour_share", "loading_s")
+    assert [getattr(measures, name) for name in empty] == [None] * len(empty)
+
+
+def test_body_weight_makes_the_dose_of_each_subject_and_of_nobody_else():
+    table = sessions_table([session({"infusion": [1, 2]})], dose_mg_kg={"R1": 0.05, "R2": 1.0})
+
+    assert table["intake_mg_kg"].tolist() == [0.1]
+    assert sessions_table([session({"infusion": [1, 2]})], dose_mg_kg={"R2": 1.0})["intake_mg_kg"].isna().all()
+
+
+def test_a_full_array_gives_no_rate_of_maintenance():
+    times = [10.0, 100.0, 700.0, 1300.0]
+
+    assert measure_session(session({"infusion": times}, counts={"infusion": 9})).maintenance_per_h is None
+    assert measure_session(session({"infusion": times})).maintenance_per_h is not None
+
+
+def test_the_estimated_level_of_a_steady_animal_is_its_threshold():
+    kinetics = kinetics_of("any", half_life_min=10.0)
+    interval = satiety_interval_s(0.5, dose_mg_kg=0.5, half_life_min=10.0)
+    steady = session({"infusion": (interval * np.arange(50)).tolist()})
+
+    level = measure_level(steady, dose_mg_kg=0.5, kinetics=kinetics)
+
+    # S = D: the level doubles at each infusion and halves before the next, from the first on
+    assert level.satiety_mg_kg == pytest.approx(0.5, rel=1e-6)
+    # approaches the steady state by halves: the few first levels spread it
+    assert level.satiety_cv == pytest.approx(0.1, abs=0.05)
+    assert level.peak_level_mg_kg == pytest.approx(1.0, rel=0.01)
+
+
+def test_sessions_without_times_have_no_level():
+    level = measure_level(session({}), dose_mg_kg=0.5, kinetics=kinetics_of("cocaine"))
+
+    assert [getattr(level, name) for name in level.__dataclass_fields__] == [None] * 4
+    nobody = measure_level(session({"infusion": []}), dose_mg_kg=0.5, kinetics=kinetics_of("cocaine"))
+    assert (nobody.mean_level_mg_kg, nobody.peak_level_mg_kg, nobody.satiety_mg_kg) == (0, 0, None)
+
+
+def test_the_rates_of_all_sessions_stand_in_one_table():
+    table = rates_table([session({"active": [5.0], "infusion": [1.0, 2.0]}, duration_s=600.0)], bin_s=300.0)
+
+    assert table["event"].tolist() == ["active", "active", "infusion", "infusion"]
+    assert table["per_h"].tolist() == [12, 0, 24, 0]
+    assert rates_table([session({"infusion": [1]}, duration_s=None)]).empty

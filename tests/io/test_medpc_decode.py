@@ -119,6 +119,17 @@ def test_each_disagreement_is_told_and_no_time_is_lost(letters: str, what: str, 
     np.testing.assert_array_equal(decoded.session.events["active"], times)
 
 
+def test_an_array_filled_to_its_declared_size_is_told():
+    sized = program(PRESSES.replace("count: G", "count: G, size: 3"))
+
+    assert decode("G: 2\n" + array("Y", 1, 2, 0), sized).faults == ()
+    full = decode("G: 3\n" + array("Y", 1, 2, 3), sized)
+    assert [fault.what for fault in full.faults] == [
+        "array Y is filled to its last element (3 events): later ones may be lost"
+    ]
+    np.testing.assert_array_equal(full.session.events["active"], [1, 2, 3])
+
+
 @pytest.mark.parametrize(
     ("letters", "what"),
     [

@@ -70,3 +70,17 @@ def test_a_declaration_that_is_no_text_is_refused(tmp_path: Path):
 
     with pytest.raises(DataError, match=r"mine\.yaml: cannot be read"):
         load_programs(tmp_path)
+
+
+def test_a_letter_declared_twice_is_refused():
+    text = "msn: [X]\ntitle: t\nsource: s\nletters:\n  A: {kind: scalar, name: n}\n  A: {kind: scalar, name: m}\n"
+
+    with pytest.raises(DataError, match="key 'A' stands twice, on lines 5 and 6"):
+        parse_program(text, name="x.yaml")
+
+
+def test_a_label_needs_a_letter_with_a_meaning():
+    text = "msn: [X]\ntitle: t\nsource: s\nletters:\n  A: {kind: scalar, name: n}\nlabels: {B: Presses}\n"
+
+    with pytest.raises(DataError, match="labels: letter B has no meaning above"):
+        parse_program(text, name="x.yaml")

@@ -1,6 +1,7 @@
 """The parser takes every variant of the format, and turns the rest away by line."""
 
 import contextlib
+import time
 
 import pytest
 from hypothesis import given, settings
@@ -131,6 +132,24 @@ def test_an_index_of_six_digits_is_an_index():
     assert only(parse_sessions(f"{HEADER}Q:\n{rows}\n")).letters["Q"].size == 100_016
 
 
+@pytest.mark.parametrize(
+    "rows",
+    [
+        "     0: 1.5 2.25\n     2: 3.125 40.0\n     4: 5\n",
+        "     0: 1.5 2.25\n\n     2: 3.125 40.0\n     4: 5\n",
+        "0:1.5 2.25\n2:3.125 40.0\n4:5\n",
+        "00000: 1.5 2.25\n00002: 3.125 40.0\n00004: 5\n",
+        "     0: 1.5 2.25\n     2: 3.125 40.0 \\ late\n     4: 5\n",
+        "     0: 1.5 2.25\n\\ late\n     2: 3.125 40.0\n     4: 5",
+        "     0: 1.5\n     1: 2.25 3.125 40.0\n     4: 5\n",
+    ],
+)
+def test_rows_however_they_are_written_hold_the_same_values(rows: str):
+    session = only(parse_sessions(f"{HEADER}Q:\n{rows}"))
+
+    assert session.letters["Q"].values() == ("1.5", "2.25", "3.125", "40.0", "5")
+
+
 def test_comments_are_kept_and_are_no_values():
     text = HEADER + "A: 7.000 \\ sick: yes\nB:\n     0: 1.000 2.000 \\ 3.000\n\\ 12: a remark\n     2: 4.000\n\\water\n"
 
@@ -154,6 +173,17 @@ def test_rows_that_belong_to_no_array_are_told():
 
     assert only(log).letters["C"].values() == ("0.500",)
     assert "2 rows of values that belong to no array" in log.faults[0].what
+
+
+def test_rows_before_the_first_session_are_told():
+    log = parse_sessions("     0: 1.000\n     1: 2.000\nword\n     0: 3.000\n" + TEXT)
+
+    assert only(log).letters["B"].size == 4
+    assert [(fault.line, fault.what) for fault in log.faults] == [
+        (3, "before the first session: 'word'"),
+        (1, "2 rows of values before the first session"),
+        (4, "1 rows of values before the first session"),
+    ]
 
 
 def test_a_letter_that_stands_twice_keeps_the_later_and_is_told():
@@ -205,6 +235,34 @@ def test_a_short_but_whole_last_row_without_line_end_is_not_taken_for_cut():
     text = HEADER + "B:\n     0:        1.000        2.000\n     2:       30.000"
 
     assert only(parse_sessions(text)).letters["B"].size == 3
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        TEXT + "\r" * 200_000 + "x\n",
+        TEXT + " " * 200_000 + "0\n",
+        TEXT + "0:" * 100_000 + "\n",
+        TEXT + "B:\n" + "     0: 1\n" * 2 + "\t" * 200_000 + "\n",
+        "\n" * 200_000 + TEXT,
+    ],
+    ids=["returns", "blanks", "colons", "tabs", "lines"],
+)
+def test_long_runs_of_one_sign_take_no_longer_than_other_text(text: str):
+    begun = time.process_time()
+    with contextlib.suppress(DataError):
+        parse_sessions(text)
+
+    # 200 kB in well under a second; time that grows with the square would be minutes
+    assert time.process_time() - begun < 5
+
+
+@pytest.mark.parametrize("sign", ["\x1c", "\x1d", "\x85", "\u2003"])
+def test_odd_separators_before_an_index_are_no_row_and_no_traceback(sign: str):
+    log = parse_sessions(TEXT.replace("     3:", f"   {sign} 3:"))
+
+    assert only(log).letters["B"].values() == ("1.000", "2.000", "3.000")
+    assert "text that is neither header nor data" in log.faults[0].what
 
 
 LINES = st.lists(

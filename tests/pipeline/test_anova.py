@@ -1,9 +1,12 @@
+import io
+import sys
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 import pytest
 
+from cuecircuit import cli
 from cuecircuit.errors import DataError, DesignError
 from cuecircuit.pipeline.anova import anova_table
 
@@ -111,3 +114,83 @@ def test_a_fault_names_its_file(tmp_path):
     assert any("small.tsv" in note for note in caught.value.__notes__)
     with pytest.raises(DataError, match="column 'z' is not in the table"):
         anova_table(path, dv="z", subject="rat", within=("cue",))
+
+
+@pytest.fixture
+def dose_table(tmp_path) -> Path:
+    rng = np.random.default_rng(3)
+    rows = [
+        {
+            "rat": f"r{s}",
+            "access": "ShA" if s < 5 else "LgA",
+            "dose": dose,
+            "y": rng.normal() + (s >= 5) * (dose == "high") * 4,
+        }
+        for s in range(11)
+        for dose in ("low", "mid", "high")
+    ]
+    path = tmp_path / "dose.tsv"
+    pd.DataFrame(rows).to_csv(path, sep="\t", index=False)
+    return path
+
+
+WORDS = ("--dv", "y", "--subject", "rat", "--between", "access", "--within", "dose")
+
+
+def call_anova(monkeypatch, capsys, *words: object) -> tuple[int, str, str]:
+    monkeypatch.setattr(sys, "argv", ["cuecircuit", "anova", *map(str, words)])
+    status = 0
+    try:
+        cli.main()
+    except SystemExit as stop:
+        status = int(stop.code or 0)
+    said = capsys.readouterr()
+    return status, said.out, said.err
+
+
+def test_contrasts_means_and_comparisons_follow_as_tables_after_an_empty_line(monkeypatch, capsys, dose_table):
+    plain = call_anova(monkeypatch, capsys, dose_table, *WORDS)[1]
+    further = ("--contrast", "LgA: high - low", "--means", "access,dose", "--posthoc", "dose", "--by", "access")
+    status, out, err = call_anova(monkeypatch, capsys, dose_table, *WORDS, *further, "--adjust", "tukey")
+    assert (status, err) == (0, "")
+    tables = out.split("\n\n")
+    assert tables[0] + "\n" == plain
+    contrast, means, pairs = (pd.read_csv(io.StringIO(text), sep="\t") for text in tables[1:])
+    assert contrast.contrast.tolist() == ["LgA: high - low"]
+    assert means.columns.tolist() == ["access", "dose", "mean", "se", "df", "ci_low", "ci_high"]
+    assert (len(means), len(pairs)) == (6, 6)
+    table = pd.read_csv(dose_table, sep="\t")
+    cells = table.groupby(["access", "dose"]).y.mean()
+    np.testing.assert_allclose(means["mean"], [cells[levels] for levels in zip(means.access, means.dose, strict=True)])
+    np.testing.assert_allclose(contrast.estimate, cells["LgA", "high"] - cells["LgA", "low"])
+    # the error is that of the rats' differences in both groups
+    wide = table.pivot(index="rat", columns="dose", values="y")
+    difference = (wide.high - wide.low).to_numpy()
+    order = wide.index.map(table.drop_duplicates("rat").set_index("rat").access)
+    variance = sum(((difference[order == g] - difference[order == g].mean()) ** 2).sum() for g in ("ShA", "LgA")) / 9
+    np.testing.assert_allclose(contrast.t, contrast.estimate / np.sqrt(variance / 6), rtol=1e-9)
+    assert pairs.family.tolist() == ["ShA"] * 3 + ["LgA"] * 3
+    assert (pairs.set_index("contrast").p_adjusted[["LgA: low - high", "LgA: mid - high"]] < 0.05).all()
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (("--contrast", "LgA: tall - low"), "expected a level there (access: ShA, LgA; dose: low, mid, high)"),
+        (("--means", "drug"), "factor 'drug': not in the design, which has access, dose"),
+        (("--posthoc", "dose", "--adjust", "dunnett"), "dunnett is for one reference level"),
+        (("--posthoc", "dose", "--reference", "none"), "reference 'none': found low, mid, high"),
+        (("--posthoc", "dose", "--adjust", "tukey", "--reference", "low"), "tukey is for all pairs"),
+    ],
+)
+def test_a_followup_that_the_design_does_not_have_is_one_line(monkeypatch, capsys, dose_table, words, said):
+    status, out, err = call_anova(monkeypatch, capsys, dose_table, *WORDS, *words)
+    assert (status, out) == (1, "")
+    assert said in err
+    assert len(err.splitlines()) == 1
+
+
+def test_families_need_comparisons(monkeypatch, capsys, dose_table):
+    status, _, err = call_anova(monkeypatch, capsys, dose_table, *WORDS, "--by", "access")
+    assert status == 2
+    assert "--posthoc" in err

@@ -10,7 +10,7 @@ import pytest
 
 from cuecircuit.errors import DataError
 from cuecircuit.io.medpc_write import MedpcSession, write_medpc
-from cuecircuit.pipeline.sessions import load_sessions, write_sessions
+from cuecircuit.pipeline.sessions import declare_programs, load_sessions, write_sessions
 
 NAMES = ("sessions", "events", "faults")
 
@@ -144,3 +144,57 @@ def test_a_place_that_cannot_be_written_is_one_clear_fault(tmp_path: Path):
 def test_no_file_at_all_is_a_fault(tmp_path: Path):
     with pytest.raises(DataError, match="no operant file given"):
         write_sessions([], tmp_path / "out")
+
+
+def test_parquet_is_written_on_demand_and_holds_the_tables(tmp_path: Path):
+    path = medpc_file(tmp_path / "a.txt", medpc(active=3))
+
+    summary = write_sessions([path], tmp_path / "out", parquet=True)
+
+    for name, n in (("sessions", 1), ("events", summary.n_events), ("faults", 1)):
+        assert len(pd.read_parquet(tmp_path / f"out/{name}.parquet")) == n
+    stored = pd.read_parquet(tmp_path / "out/sessions.parquet")
+    assert stored["start"].tolist() == [pd.Timestamp(2024, 1, 31, 9)]
+    assert stored["infusions"].tolist() == [3]
+
+
+def test_files_of_several_kinds_make_one_cohort(tmp_path: Path):
+    table = tmp_path / "log.csv"
+    table.write_text("rat,start,event,t\nR9,2024-02-01T09:00:00,L,1500\n")
+    (tmp_path / "log.yaml").write_text(
+        "events: {L: active}\ntable: {rows: event, subject: rat, start: start, event: event, time: t, unit_s: 0.001}\n"
+    )
+
+    log = load_sessions([medpc_file(tmp_path / "a.txt", medpc()), table], source=tmp_path / "log.yaml")
+
+    assert [(s.subject, s.events["active"].size) for s in log.sessions] == [("LgA01", 4), ("R9", 1)]
+    assert log.faults == ()
+
+
+def test_a_program_file_must_agree_with_the_declaration(tmp_path: Path):
+    path = medpc_file(tmp_path / "a.txt", medpc())
+    mpc = tmp_path / "CUECIRCUIT LgA FR1.MPC"
+    mpc.write_text("DIM X = 3\nDIM Y = 0\nDIM Z = 2\n")
+
+    log = load_sessions([path], mpc=mpc)
+    assert [fault.what for fault in log.faults] == [
+        "array X is filled to its last element (4 events): later ones may be lost",
+        "array Z is filled to its last element (3 events): later ones may be lost",
+    ]
+
+    mpc.write_text("DIM X = 9\nDIM Y = 0\nDIM Z = 2\n")
+    with pytest.raises(DataError, match="array X holds 4 of its 10 elements: the file is cut off"):
+        load_sessions([path], mpc=mpc)
+
+
+def test_a_first_declaration_is_written_for_unknown_programs_alone(tmp_path: Path):
+    path = medpc_file(tmp_path / "a.txt", medpc())
+    other = tmp_path / "b.txt"
+    other.write_bytes(path.read_bytes().replace(b"CUECIRCUIT", b"SOMETHING"))
+
+    text = declare_programs([path, other])
+
+    assert text.startswith("msn: ['SOMETHING LgA FR1']\n")
+    assert "unknown: AIKRXYZ" in text
+    with pytest.raises(DataError, match="every MED-PC program of these files is declared"):
+        declare_programs([path])

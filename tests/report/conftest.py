@@ -28,5 +28,5 @@ def facts() -> RunFacts:
         fwhm_mm=1.42,
         cluster_voxels=13,
         clusters=3,
-        versions={"cuecircuit": "0.1.0", "NumPy": "2.2.0"},
+        versions={"cuecircuit": "0.1.0", "Python": "3.11.7", "NumPy": "2.2.0"},
     )

@@ -2,6 +2,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from cuecircuit.report.checklist import checklist
 from cuecircuit.report.content import FigureItem, FigureRow, ReportContent, Section, TableItem
 from cuecircuit.report.methods import RunFacts
 from cuecircuit.report.page import render
@@ -77,13 +78,14 @@ def test_the_whole_page_has_every_figure_and_no_anchor_twice(sections: tuple[Sec
 
 
 def test_assumed_settings_carry_the_badge_in_the_settings_and_the_assumed_table(
-    sections: tuple[Section, ...], study: Study
+    sections: tuple[Section, ...], study: Study, facts: RunFacts
 ) -> None:
     html = render(ReportContent(title="T", subtitle="S", sections=sections))
 
     assumed = [setting for setting in resolved(study, study.assumed) if setting.source == "assumed"]
-    # each in two tables, and the legend
-    assert html.count('<span class="source assumed">') == 2 * len(assumed) + 1
+    weak = int((checklist(study, facts)["source"] == "assumed").sum())
+    # each in two tables, the items of the checklist that rest on them, and the legend
+    assert html.count('<span class="source assumed">') == 2 * len(assumed) + weak + 1
 
 
 def test_table_1_shows_mean_and_sem_and_downloads_numbers(study: Study) -> None:

@@ -81,6 +81,29 @@ def test_what_cannot_be_recomputed_is_said():
     assert audit("nothing to see") == ()
 
 
+@pytest.mark.parametrize(
+    ("text", "verdicts"),
+    [
+        # sentences of published papers and of guides to reporting; p of each by R's pf, pt, pchisq
+        (
+            "Dose [F(4,16)=43.17, p<0.01], Interaction [F(36,144)=11.49, p<0.01]; Dose [F(4,16)=1.98, p=0.15], "
+            "Interaction [F(36,144)=5.94, p<0.01]; main effect of test day [F(4,16)=1.44, p=0.27]",
+            ["agrees"] * 5,
+        ),
+        ("showed a significant main effect of treatment [F (2, 22) = 4.13, p = 0.030] on the test day", ["agrees"]),
+        ("presses (F(3,16)=0.23), inactive lever presses (F(3,14)=0.53; 2 outliers excluded)", ["no p printed"] * 2),
+        ("group [F(1,823)=11.0, p<0.01], session [F(23, 823)=8.4, p<0.001]", ["agrees"] * 2),
+        ("F(2,34) = 2.51, p = .003, η2 = .04", ["disagrees; p = 0.0962 is not below .05"]),
+        ("t(6)= 0.54, p = .547, d = .05", ["disagrees"]),
+        ("The two groups were significantly different, t(4) = -4.21, p = .041.", ["disagrees"]),
+        ("than the control group, t(98) = 2.74, p = .007, d = 0.55.", ["agrees"]),
+        ("F(2, 47) = 18.34, p = .001, R² = .439", ["disagrees"]),
+    ],
+)
+def test_sentences_that_others_wrote_are_judged(text, verdicts):
+    assert [found.verdict for found in audit(text)] == verdicts
+
+
 @given(
     st.sampled_from(["F", "t", "r", "χ²", "z"]),
     st.integers(1, 20),

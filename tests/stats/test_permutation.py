@@ -7,9 +7,9 @@ from hypothesis import strategies as st
 from scipy import stats
 
 from cuecircuit.errors import DesignError
+from cuecircuit.stats.arrangements import check_resolution
 from cuecircuit.stats.permutation import (
     arranged_bases,
-    check_resolution,
     permutation_p,
     permuted_f,
     plan_permutations,
@@ -264,3 +264,16 @@ def test_arranged_bases_stay_orthonormal():
     bases = arranged_bases(plan, slice(None))
     expected = np.broadcast_to(np.eye(bases.shape[1]), (len(bases), bases.shape[1], bases.shape[1]))
     np.testing.assert_allclose(bases @ bases.swapaxes(1, 2), expected, atol=1e-12)
+
+
+def test_a_one_sided_p_counts_both_signs_apart():
+    model = two_groups((4, 4))
+    # four against four: exchanging the groups gives -t, a twin of t for two sides and none for one
+    assert plan_permutations(model, "group").smallest_p == 2 / 70
+    assert plan_permutations(model, "group", one_sided=True).smallest_p == 1 / 70
+    # flipping all signs gives -t as well
+    assert plan_permutations(model, "cue").n_distinct == 2**7
+    assert plan_permutations(model, "cue", one_sided=True).n_distinct == 2**8
+    # an F has one side
+    three = two_groups((2, 2, 2))
+    assert plan_permutations(three, "group", one_sided=True).n_distinct == plan_permutations(three, "group").n_distinct

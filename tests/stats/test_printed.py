@@ -29,6 +29,17 @@ from cuecircuit.stats.printed import printed_tests
         ("F(2, 30) < 1, n.s.", "F", (2, 30), 1, (">", 0.05)),
         ("t(8) = 0.4, ns", "t", (8,), 0.4, (">", 0.05)),
         ("F(1,19) = 35·5, P < 0·0001", "F", (1, 19), 35.5, ("<", 0.0001)),
+        ("F(1, 19) = 4,215; p = 0,05", "F", (1, 19), 4.215, ("=", 0.05)),
+        ("F(4,72; 89,6) = 4,25, p = 0,002", "F", (4.72, 89.6), 4.25, ("=", 0.002)),
+        ("F(1,19) = 4,P = 0.06", "F", (1, 19), 4, ("=", 0.06)),
+        ("χ²(2) = 1,234.5, p < .001", "chi2", (2,), 1234.5, ("<", 0.001)),
+        ("𝐹(1, 19) = 4.215, 𝑝 = .05", "F", (1, 19), 4.215, ("=", 0.05)),
+        ("<i>F</i><sub>1,19</sub> = 4.2, <i>P</i> &lt; 0.05", "F", (1, 19), 4.2, ("<", 0.05)),
+        ("*t*(19) = 2.1, *p* = .049", "t", (19,), 2.1, ("=", 0.049)),
+        (r"$\chi^{2}(2, N = 90) = 5.1$, $p = .078$", "chi2", (2,), 5.1, ("=", 0.078)),
+        ("r(18) = .45, p ≤ .05", "r", (18,), 0.45, ("<", 0.05)),
+        ("(ps < .05, F(1,19) = 5.0)", "F", (1, 19), 5.0, ("<", 0.05)),
+        ("(t₁₉=2.1; P=0.049)", "t", (19,), 2.1, ("=", 0.049)),
     ],
 )
 def test_apa_and_journal_styles_are_read(text, kind, df, value, p):
@@ -70,3 +81,12 @@ def test_what_is_printed_is_what_is_read(df1, df2, f, p):
     (test,) = printed_tests(f"a main effect (F({df1},{df2}) = {f}, p = {p})")
     assert test.p is not None
     assert (*test.df, test.statistic.value, test.p.value) == (df1, df2, float(f), float(p))
+
+
+@pytest.mark.parametrize("text", ["R² = .439", "R2 = .439", "R^2 = 0.44, p < .05", "all Fs < 1, ns", "SF(1) = 2"])
+def test_what_is_no_test_is_not_read_as_one(text):
+    assert printed_tests(text) == ()
+
+
+def test_a_sample_size_may_have_thousands():
+    assert printed_tests("χ²(1, N = 1,024) = 12.3, p < .001")[0].n == 1024

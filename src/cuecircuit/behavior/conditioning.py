@@ -2,13 +2,14 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Literal
 
 import numpy as np
 import pandas as pd
 
 from cuecircuit.behavior.anova import TableAnova, mixed_anova
 from cuecircuit.behavior.escalation import planned_sessions
-from cuecircuit.stats.posthoc import groups_of
+from cuecircuit.stats.posthoc import FamilyAdjustment, compare, conditions_against, groups_of
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -16,9 +17,13 @@ class ConditioningTest:
     """`anova` of the means; `pairings` with the pairing as a second factor within subjects (None for one pairing).
 
     `means` has a row per subject and treatment (subject, group, treatment, value): the mean over the pairings.
+    `posthoc` compares each treatment with the first within each group (group, treatment, against, difference, se, t,
+    df, p, p_adjusted). `fitted` is what `anova` was made from.
     """
 
     anova: pd.DataFrame
+    posthoc: pd.DataFrame
+    fitted: TableAnova
     pairings: pd.DataFrame | None
     means: pd.DataFrame
     left_out: tuple[str, ...]
@@ -32,6 +37,8 @@ def conditioning_test(
     sessions: int,
     dv: str,
     between: str = "group",
+    error: Literal["pooled", "contrast"] = "pooled",
+    adjustment: FamilyAdjustment = "bonferroni",
 ) -> ConditioningTest:
     """Test whether the treatment changes intake during its pairings, and differently so between groups.
 
@@ -42,6 +49,8 @@ def conditioning_test(
         sessions: pairings per treatment.
         dv: column of the measure, such as the infusions in the window of the pairing.
         between: column of the group.
+        error: error term of the comparisons.
+        adjustment: of their p values, within each group.
 
     Raises:
         DesignError: a pairing that nobody has, or a fault of `mixed_anova`.
@@ -57,6 +66,8 @@ def conditioning_test(
     anova = mixed_anova(means, dv="value", between=["group"], within=["treatment"])
     return ConditioningTest(
         anova=anova.table,
+        posthoc=_within_groups(anova, error=error, adjustment=adjustment),
+        fitted=anova,
         pairings=each.table if sessions > 1 else None,
         means=means,
         left_out=tuple(map(str, each.excluded)),
@@ -73,5 +84,26 @@ def _means(each: TableAnova) -> pd.DataFrame:
             "group": np.repeat(list(groups_of(each.design)), len(treatments)),
             "treatment": list(treatments) * len(subjects),
             "value": values.ravel(),
+        }
+    )
+
+
+def _within_groups(
+    anova: TableAnova, *, error: Literal["pooled", "contrast"], adjustment: FamilyAdjustment
+) -> pd.DataFrame:
+    treatments, groups = anova.design.within["treatment"], list(dict.fromkeys(groups_of(anova.design)))
+    contrasts = conditions_against(anova.design, treatments[0])
+    found = compare(anova.cells, anova.design, contrasts, error=error, adjustment=adjustment)
+    return pd.DataFrame(
+        {
+            "group": np.repeat(groups, len(treatments) - 1),
+            "treatment": list(treatments[1:]) * len(groups),
+            "against": treatments[0],
+            "difference": found.estimate,
+            "se": found.se,
+            "t": found.t,
+            "df": found.df,
+            "p": found.p,
+            "p_adjusted": found.p_adjusted,
         }
     )

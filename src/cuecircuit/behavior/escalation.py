@@ -13,18 +13,22 @@ import pandas as pd
 
 from cuecircuit.behavior.anova import TableAnova, mixed_anova
 from cuecircuit.errors import DesignError
-from cuecircuit.stats.posthoc import FamilyAdjustment, compare, conditions_against, groups_of
+from cuecircuit.stats.posthoc import FamilyAdjustment, compare, conditions_against, groups_against, groups_of
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class EscalationTest:
     """`anova` as `mixed_anova` prints it; `posthoc` by group and session; `left_out` says who lacks which session.
 
-    Columns of `posthoc`: group, session, mean, difference (from session 1), se, t, df, p, p_adjusted.
+    Columns of `posthoc`: group, session, mean, difference (from session 1), se, t, df, p, p_adjusted. `groups` compares
+    each group with the first in each session (session, group, against, difference, se, t, df, p, p_adjusted; adjusted
+    over all of them) and is empty where there is one group. `fitted` is what all were made from.
     """
 
     anova: pd.DataFrame
     posthoc: pd.DataFrame
+    groups: pd.DataFrame
+    fitted: TableAnova
     left_out: tuple[str, ...]
 
 
@@ -59,6 +63,8 @@ def escalation_test(
     return EscalationTest(
         anova=anova.table,
         posthoc=_against_first(anova, error=error, adjustment=adjustment),
+        groups=_between_groups(anova, error=error, adjustment=adjustment),
+        fitted=anova,
         left_out=tuple(map(str, anova.excluded)),
     )
 
@@ -98,3 +104,24 @@ def _against_first(
             "p_adjusted": found.p_adjusted,
         }
     )
+
+
+def _between_groups(
+    anova: TableAnova, *, error: Literal["pooled", "contrast"], adjustment: FamilyAdjustment
+) -> pd.DataFrame:
+    sessions, groups = anova.design.within["session"], list(dict.fromkeys(groups_of(anova.design)))
+    if len(groups) < 2:
+        return pd.DataFrame(columns=["session", "group", "against", *_COMPARED])
+    # Dunnett's family is one reference in one session; the others adjust over all sessions
+    contrasts = groups_against(anova.design, groups[0], one_family=adjustment != "dunnett")
+    found = compare(anova.cells, anova.design, contrasts, error=error, adjustment=adjustment)
+    named = {
+        "session": np.repeat([int(session) for session in sessions], len(groups) - 1),
+        "group": groups[1:] * len(sessions),
+        "against": groups[0],
+        "difference": found.estimate,
+    }
+    return pd.DataFrame(named | {name: getattr(found, name) for name in _COMPARED[1:]})
+
+
+_COMPARED = ("difference", "se", "t", "df", "p", "p_adjusted")

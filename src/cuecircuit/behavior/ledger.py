@@ -13,7 +13,8 @@ def settle(log: OperantLog) -> OperantLog:
     """Keep one session of each run; add a fault for whatever was found.
 
     Left out are remnants (end before start) and all but the latest save of one run (same subject, box, program and
-    start). Kept, and told: sessions without a subject, and one subject in two sessions at once.
+    start). Kept, and told: sessions without a subject, one subject in two sessions at once, and sessions that were
+    stopped before the length their program declares.
     """
     faults = list(log.faults)
     kept: list[OperantSession] = []
@@ -27,6 +28,9 @@ def settle(log: OperantLog) -> OperantLog:
     for session in kept:
         if session.subject in _NOBODY:
             faults.append(_fault(session, f"no subject ({session.subject!r})", "kept; name the animal in the file"))
+        if (lacking_s := _lacking_s(session)) > 0:
+            what = f"stopped {lacking_s:g} s before its declared length of {session.duration_s:g} s"
+            faults.append(_fault(session, what, "kept with the declared length"))
     faults += _overlaps(kept)
     return OperantLog(sessions=tuple(kept), faults=tuple(faults))
 
@@ -73,6 +77,15 @@ def _overlaps(sessions: Sequence[OperantSession]) -> list[OperantFault]:
 def _end(session: OperantSession) -> datetime:
     """When a session ends, as far as it says."""
     return session.end or session.start + timedelta(seconds=session.duration_s or 0.0)
+
+
+def _lacking_s(session: OperantSession) -> float:
+    """How much of its declared length a session lacks; 0 where it does not say both."""
+    if session.end is None or session.duration_s is None:
+        return 0.0
+    # clocks of whole seconds: the end may be printed up to a second early
+    short = session.duration_s - (session.end - session.start).total_seconds()
+    return short if short > 1 else 0.0
 
 
 def _n_events(session: OperantSession) -> int:

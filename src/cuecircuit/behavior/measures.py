@@ -2,7 +2,8 @@
 
 Events: `active` and `inactive` presses, `infusion`. The first hour lets sessions of different length be compared at
 equal time. A press in the time-out has no consequence; under a fixed ratio of 1 every other active press earns an
-infusion.
+infusion. Discrimination is active/(active + inactive): 0.5 presses either lever alike. What has no value (an animal
+without an infusion has no interval) is missing, never 0.
 """
 
 from collections.abc import Mapping, Sequence
@@ -12,13 +13,26 @@ import numpy as np
 import pandas as pd
 
 from cuecircuit.arrays import Array, Float
+from cuecircuit.behavior.pattern import infusion_pattern, loading_count, rate_curve
+from cuecircuit.behavior.pharmacokinetics import Kinetics, drug_level, satiety_threshold
 from cuecircuit.records.operant import OperantSession
 
 FIRST_HOUR_S = 3600.0
 _TOLERANCE_S = 1e-6  # two times of one press in two arrays differ by rounding alone
 
 _TEXTS = ("subject", "box", "experiment", "group", "msn", "start", "end", "file")
-_FLOATS = ("duration_s", "latency_s", "mean_interval_s", "intake_mg_kg")
+_COUNTS = (
+    ("active", "inactive", "infusions", "timeout_presses", "first_hour_infusions")
+    + ("loading_infusions", "bursts", "burst_infusions", "longest_burst", "events", "line")
+)  # fmt: skip
+# every minute is far below any half-life of a drug that is self-administered for hours
+_GRID_S = 60.0
+
+Doses = float | Mapping[str, float]
+"""mg/kg of one infusion, alike for all, or by subject where a fixed amount meets different body weights."""
+
+
+RATE_COLUMNS = ("subject", "start", "event", "time_s", "per_h")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -26,17 +40,41 @@ class SessionMeasures:
     """Numbers of one session; None where the program does not record what is needed.
 
     `infusions`, `active`, `inactive` are the program's own counts where it keeps them (its arrays may be full).
-    `latency_s` is the time of the first infusion, `mean_interval_s` the mean time between infusions.
+    `latency_s` is the time of the first infusion, `mean_interval_s` the mean time between infusions; those from
+    `median_interval_s` on are explained in `behavior.pattern`.
     """
 
     active: int | None
     inactive: int | None
     infusions: int | None
     timeout_presses: int | None
+    discrimination: float | None
     first_hour_infusions: int | None
+    first_hour_share: float | None
     latency_s: float | None
     mean_interval_s: float | None
     intake_mg_kg: float | None
+    median_interval_s: float | None
+    cv_interval: float | None
+    loading_infusions: int | None
+    loading_s: float | None
+    maintenance_per_h: float | None
+    bursts: int | None
+    burst_infusions: int | None
+    longest_burst: int | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LevelMeasures:
+    """Estimated drug level of one session, mg/kg equivalents of the drug; None where infusion times are missing.
+
+    `satiety_mg_kg` is the median level just before each infusion of the maintenance, `satiety_cv` their SD over mean.
+    """
+
+    mean_level_mg_kg: float | None
+    peak_level_mg_kg: float | None
+    satiety_mg_kg: float | None
+    satiety_cv: float | None
 
 
 def measure_session(session: OperantSession, *, dose_mg_kg: float | None = None) -> SessionMeasures:
@@ -47,16 +85,50 @@ def measure_session(session: OperantSession, *, dose_mg_kg: float | None = None)
         dose_mg_kg: drug per infusion and kg of body weight; None leaves the intake out.
     """
     infusions, times = _count(session, "infusion"), session.events.get("infusion")
-    some = times is not None and times.size > 0
+    active, inactive = _count(session, "active"), _count(session, "inactive")
+    first_hour = None if times is None else count_between(times, start_s=0.0, stop_s=FIRST_HOUR_S)
+    known = np.empty(0) if times is None else times
+    # counts above the times there are: the array was full before the session was over
+    whole = times is not None and infusions == times.size
+    pattern = asdict(infusion_pattern(known, duration_s=session.duration_s if whole else None))
     return SessionMeasures(
-        active=_count(session, "active"),
-        inactive=_count(session, "inactive"),
+        active=active,
+        inactive=inactive,
         infusions=infusions,
         timeout_presses=_timeout_presses(session),
-        first_hour_infusions=None if times is None else count_between(times, start_s=0.0, stop_s=FIRST_HOUR_S),
-        latency_s=float(times[0]) if times is not None and some else None,
-        mean_interval_s=float(np.diff(times).mean()) if times is not None and times.size > 1 else None,
+        discrimination=_share(active, None if active is None or inactive is None else active + inactive),
+        first_hour_infusions=first_hour,
+        first_hour_share=_share(first_hour, infusions),
+        latency_s=float(known.min()) if known.size else None,
+        mean_interval_s=float(np.ptp(known)) / (known.size - 1) if known.size > 1 else None,
         intake_mg_kg=None if dose_mg_kg is None or infusions is None else infusions * dose_mg_kg,
+        **(pattern if times is not None else dict.fromkeys(pattern)),
+    )
+
+
+def measure_level(session: OperantSession, *, dose_mg_kg: float, kinetics: Kinetics) -> LevelMeasures:
+    """Estimate the drug level of a session, whose animal is taken to start without drug.
+
+    Args:
+        session: what was logged; its length, or its last infusion, ends the estimate.
+        dose_mg_kg: drug per infusion and kg of body weight.
+        kinetics: of the drug.
+    """
+    infusions = session.events.get("infusion")
+    if infusions is None:
+        return LevelMeasures(mean_level_mg_kg=None, peak_level_mg_kg=None, satiety_mg_kg=None, satiety_cv=None)
+    times = np.sort(infusions)
+    end = session.duration_s or (float(times[-1]) if times.size else None)
+    grid = np.arange(0.0, (end or 0.0) + 1.0, _GRID_S)
+    course = drug_level(grid, times, dose_mg_kg=dose_mg_kg, kinetics=kinetics).effect
+    loading = loading_count(times)
+    before = drug_level(times[loading:], times, dose_mg_kg=dose_mg_kg, kinetics=kinetics, before=True).effect
+    satiety = satiety_threshold(times, dose_mg_kg=dose_mg_kg, kinetics=kinetics, loading=loading or 1)
+    return LevelMeasures(
+        mean_level_mg_kg=None if end is None else float(course.mean()),
+        peak_level_mg_kg=None if end is None else float(course.max()),
+        satiety_mg_kg=None if np.isnan(satiety) else satiety,
+        satiety_cv=float(before.std(ddof=1) / before.mean()) if loading is not None and before.size > 1 else None,
     )
 
 
@@ -68,19 +140,22 @@ def count_between(times: Float[Array, "event"], *, start_s: float, stop_s: float
 def sessions_table(
     sessions: Sequence[OperantSession],
     *,
-    dose_mg_kg: float | None = None,
+    dose_mg_kg: Doses | None = None,
     windows: Mapping[str, tuple[float, float]] | None = None,
+    kinetics: Kinetics | None = None,
 ) -> pd.DataFrame:
     """One row per session, by start: who, where, when, and the measures.
 
     Args:
         sessions: what was logged.
-        dose_mg_kg: drug per infusion and kg of body weight.
+        dose_mg_kg: drug per infusion and kg of body weight, by subject where it differs.
         windows: for each name a start and stop in s; adds a column `infusions_<name>`, empty where the session was
             over before the window.
+        kinetics: of the drug; with a dose, adds the columns of `LevelMeasures`.
     """
     rows: list[dict[str, object]] = []
     for session in sorted(sessions, key=lambda s: (s.start, s.subject, s.box)):
+        dose = dose_mg_kg.get(session.subject) if isinstance(dose_mg_kg, Mapping) else dose_mg_kg
         row: dict[str, object] = {
             "subject": session.subject or None,
             "box": session.box,
@@ -90,12 +165,15 @@ def sessions_table(
             "start": session.start.isoformat(),
             "end": None if session.end is None else session.end.isoformat(),
             "duration_s": session.duration_s,
-            **asdict(measure_session(session, dose_mg_kg=dose_mg_kg)),
+            **asdict(measure_session(session, dose_mg_kg=dose)),
         }
+        if kinetics is not None and dose is not None:
+            row |= asdict(measure_level(session, dose_mg_kg=dose, kinetics=kinetics))
         row |= {f"infusions_{name}": _in_window(session, *window) for name, window in (windows or {}).items()}
         rows.append(row | {"events": sum(t.size for t in session.events.values())})
         rows[-1] |= {"file": session.file, "line": session.line}
-    measures = SessionMeasures.__dataclass_fields__
+    measures = [*SessionMeasures.__dataclass_fields__]
+    measures += LevelMeasures.__dataclass_fields__ if kinetics is not None else ()
     columns = [*_TEXTS[:-1], "duration_s", *measures, *(f"infusions_{name}" for name in windows or {})]
     return _typed(pd.DataFrame(rows, columns=[*columns, "events", "file", "line"]))
 
@@ -123,12 +201,31 @@ def events_table(sessions: Sequence[OperantSession]) -> pd.DataFrame:
     return pd.concat([part.sort_values("time_s", kind="stable") for part in parts], ignore_index=True)
 
 
+def rates_table(sessions: Sequence[OperantSession], *, bin_s: float = 300.0) -> pd.DataFrame:
+    """Events per hour in bins of each session whose length is known: subject, start, event, time_s, per_h."""
+    columns: dict[str, list[object]] = {name: [] for name in RATE_COLUMNS}
+    for session in sorted(sessions, key=lambda s: (s.start, s.subject, s.box)):
+        for event in ("active", "inactive", "infusion"):
+            if session.duration_s and event in session.events:
+                starts, rate = rate_curve(session.events[event], duration_s=session.duration_s, bin_s=bin_s)
+                known = (session.subject or None, session.start.isoformat(), event)
+                for name, value in zip(RATE_COLUMNS, known, strict=False):
+                    columns[name] += [value] * len(starts)
+                columns["time_s"] += starts.tolist()
+                columns["per_h"] += rate.tolist()
+    return pd.DataFrame(columns)
+
+
 def _count(session: OperantSession, event: str) -> int | None:
     """The larger of the program's count and the times there are: arrays may be full, counters may have been reset."""
     times = session.events.get(event)
     if times is None:
         return session.counts.get(event)
     return max(session.counts.get(event, 0), int(times.size))
+
+
+def _share(part: int | None, whole: int | None) -> float | None:
+    return part / whole if part is not None and whole else None
 
 
 def _timeout_presses(session: OperantSession) -> int | None:
@@ -150,5 +247,6 @@ def _in_window(session: OperantSession, start_s: float, stop_s: float) -> int | 
 
 def _typed(table: pd.DataFrame) -> pd.DataFrame:
     """Counts as integers that may be missing, times and doses as floats."""
-    kinds = {name: "float64" if name in _FLOATS else "Int64" for name in table.columns if name not in _TEXTS}
+    counted = {name for name in table.columns if name in _COUNTS or name.startswith("infusions_")}
+    kinds = {name: "Int64" if name in counted else "float64" for name in table.columns if name not in _TEXTS}
     return table.astype(kinds)

@@ -5,7 +5,7 @@ Exit status: 0 done, 1 the data or the study is at fault, 2 the command line is 
 
 import sys
 
-from cuecircuit.cli import studies, tables, voxels  # noqa: F401 (importing them adds their commands)
+from cuecircuit.cli import people, scans, studies, tables, voxels  # noqa: F401 (importing them adds their commands)
 from cuecircuit.cli.app import app
 from cuecircuit.errors import CuecircuitError
 

@@ -13,6 +13,7 @@ class Design(StrEnum):
     """Studies that can be simulated."""
 
     carmack2019 = "carmack2019"
+    huang2023 = "huang2023"
 
 
 class Hypothesis(StrEnum):
@@ -21,6 +22,7 @@ class Hypothesis(StrEnum):
     withdrawal = "withdrawal"
     antagonism = "antagonism"
     respiration = "respiration"
+    reactivity = "reactivity"
     null = "null"
 
 
@@ -29,6 +31,27 @@ class Scale(StrEnum):
 
     tiny = "tiny"
     paper = "paper"
+
+
+class Model(StrEnum):
+    """How effects come into the simulated study."""
+
+    planted = "planted"
+    mechanism = "mechanism"
+
+
+class PolicyName(StrEnum):
+    """How simulated animals decide to press."""
+
+    satiety = "satiety"
+    homeostatic = "homeostatic"
+
+
+class LearningName(StrEnum):
+    """How simulated animals learn about odors."""
+
+    rescorla_wagner = "rescorla-wagner"
+    pearce_hall = "pearce-hall"
 
 
 class StageName(StrEnum):
@@ -55,14 +78,50 @@ def simulate(
     design: Design,
     out: Path,
     seed: Seed = 0,
-    hypothesis: Hypothesis = Hypothesis.withdrawal,
+    hypothesis: Annotated[
+        Hypothesis | None,
+        typer.Option(
+            help="carmack2019: withdrawal (default), antagonism, respiration, null; huang2023: reactivity, null."
+        ),
+    ] = None,
     scale: Scale = Scale.paper,
     n_jobs: Jobs = 2,
+    model: Annotated[
+        Model, typer.Option(help="Plant the article's statistics, or let animals live through the protocol.")
+    ] = Model.planted,
+    protocol: Annotated[
+        Path | None, typer.Option(metavar="STUDY", help="Own study file to live through (with --model mechanism).")
+    ] = None,
+    policy: Annotated[PolicyName, typer.Option(help="How the mechanism's animals press.")] = PolicyName.satiety,
+    learning: Annotated[
+        LearningName, typer.Option(help="How the mechanism's animals learn about odors.")
+    ] = LearningName.rescorla_wagner,
 ) -> None:
     """Write a whole study with known answers: a BIDS data set, operant files, study.yaml and truth/."""
+    if design is Design.huang2023:
+        from cuecircuit.pipeline.simulate_people import simulate_people
+
+        if model is not Model.planted or protocol is not None:
+            raise typer.BadParameter("people are not taken through a mechanism; use carmack2019", param_hint="--model")
+        own = hypothesis.value if hypothesis else "reactivity"
+        print(simulate_people(out, seed=seed, hypothesis=own, scale=scale.value))
+        return
     from cuecircuit.pipeline.simulate import simulate as simulate_study
 
-    print(simulate_study(design.value, out, seed=seed, hypothesis=hypothesis.value, scale=scale.value, n_jobs=n_jobs))
+    print(
+        simulate_study(
+            design.value,
+            out,
+            seed=seed,
+            hypothesis=hypothesis.value if hypothesis else "withdrawal",
+            scale=scale.value,
+            n_jobs=n_jobs,
+            model=model.value,
+            protocol=protocol,
+            policy=policy.value,
+            learning=learning.value,
+        )
+    )
 
 
 @app.command()

@@ -1,6 +1,7 @@
 """Commands for tables: operant sessions, mixed-design AN(C)OVA, audit of printed statistics."""
 
 import sys
+from enum import StrEnum
 from pathlib import Path
 from typing import Annotated
 
@@ -9,17 +10,36 @@ import typer
 from cuecircuit.cli.app import Columns, app, names, print_table
 
 
+class Adjust(StrEnum):
+    """Adjustment of p within a family of comparisons."""
+
+    none = "none"
+    holm = "holm"
+    bonferroni = "bonferroni"
+    tukey = "tukey"
+    dunnett = "dunnett"
+
+
 @app.command()
 def sessions(
     files: list[Path],
-    out: Annotated[Path, typer.Option(help="Folder for sessions.tsv, events.tsv, faults.tsv.")],
+    out: Annotated[Path | None, typer.Option(help="Folder for sessions.tsv, events.tsv, faults.tsv.")] = None,
     programs: Annotated[Path | None, typer.Option(help="Folder of own MED-PC program declarations.")] = None,
+    source: Annotated[Path | None, typer.Option(help="YAML: event names and columns of other logs.")] = None,
+    mpc: Annotated[Path | None, typer.Option(help="MED-PC program (.MPC) or a folder of them.")] = None,
     strict: Annotated[bool, typer.Option("--strict", help="Faults in the logs are errors.")] = False,
+    parquet: Annotated[bool, typer.Option("--parquet", help="Write the tables as Parquet too.")] = False,
+    declare: Annotated[bool, typer.Option("--declare", help="Print a first declaration of unknown programs.")] = False,
 ) -> None:
-    """Read operant (MED-PC) files: one row per session, one row per event, and a ledger of faults."""
-    from cuecircuit.pipeline.sessions import write_sessions
+    """Read operant logs (MED-PC, GEToperant, FED3, BIDS, NWB, tables): sessions, events, and a ledger of faults."""
+    from cuecircuit.pipeline.sessions import declare_programs, write_sessions
 
-    done = write_sessions(files, out, programs=programs, strict=strict)
+    if declare:
+        print(declare_programs(files, programs=programs, mpc=mpc), end="")
+        return
+    if out is None:
+        raise typer.BadParameter("give a folder for the tables (or --declare)", param_hint="--out")
+    done = write_sessions(files, out, programs=programs, source=source, mpc=mpc, strict=strict, parquet=parquet)
     for fault in done.faults:
         print(f"cuecircuit: {fault.file}:{fault.line}: {fault.subject}: {fault.what} ({fault.done})", file=sys.stderr)
     print(
@@ -37,10 +57,24 @@ def anova(
     within: Columns = "",
     covariate: Columns = "",
     average: Annotated[bool, typer.Option("--average", help="Average several rows of one cell.")] = False,
+    contrast: Annotated[
+        list[str] | None, typer.Option(help='Levels to compare: "LgA: naloxone - saline" (repeat).')
+    ] = None,
+    means: Annotated[str, typer.Option(metavar="F,..", help="Means of the levels of these factors.")] = "",
+    posthoc: Annotated[str, typer.Option(metavar="F,..", help="Compare the levels of these factors.")] = "",
+    by: Annotated[str, typer.Option(metavar="F,..", help="In each level of these: one family each.")] = "",
+    adjust: Annotated[Adjust, typer.Option(help="Within each family of comparisons.")] = Adjust.holm,
+    reference: Annotated[str | None, typer.Option(help="Level to compare with; all pairs if left out.")] = None,
+    confidence: Annotated[float, typer.Option(min=0.5, max=0.9999, help="Coverage of intervals.")] = 0.95,
 ) -> None:
-    """Mixed-design AN(C)OVA of a long table, every effect in its own error stratum; TSV on stdout."""
-    from cuecircuit.pipeline.anova import anova_table
+    """Mixed-design AN(C)OVA of a long table, every effect in its own error stratum; TSV on stdout.
 
+    Contrasts, means and comparisons follow as further tables, each after an empty line.
+    """
+    from cuecircuit.pipeline.anova import Followup, anova_table, followup_tables
+
+    if (by or reference) and not posthoc:
+        raise typer.BadParameter("families and references are those of comparisons", param_hint="--posthoc")
     tests = anova_table(
         table,
         dv=dv,
@@ -52,14 +86,44 @@ def anova(
     )
     for line in tests.excluded:
         print("cuecircuit:", line, file=sys.stderr)
+    wanted = Followup(
+        contrasts=tuple(contrast or ()),
+        means=names(means),
+        posthoc=names(posthoc),
+        by=names(by),
+        adjust=adjust.value,
+        reference=reference,
+        confidence=confidence,
+    )
+    further = followup_tables(tests, wanted)
     print_table(tests.table)
+    for table_of in further:
+        print()
+        print_table(table_of)
 
 
 @app.command()
 def audit(
-    statistics: Annotated[str, typer.Argument(help='Printed statistics, such as "F(9,171)=4.25, P=0.002".')],
+    statistics: Annotated[
+        str, typer.Argument(help='Printed statistics ("F(9,171)=4.25, P=0.002"), a file of them, or - for stdin.')
+    ],
+    n: Annotated[int | None, typer.Option("--n", min=1, help="Subjects, to compare degrees of freedom with.")] = None,
+    groups: Annotated[int, typer.Option(min=1, help="Groups of subjects, for the same purpose.")] = 1,
 ) -> None:
     """Recompute the p of printed statistics and say whether they agree; TSV on stdout."""
-    from cuecircuit.pipeline.audit import audit_table
+    from cuecircuit.pipeline.audit import audit_file, audit_table
 
-    print_table(audit_table(statistics))
+    if statistics == "-":
+        print_table(audit_table(sys.stdin.read(), n=n, groups=groups))
+    elif _is_file(statistics):
+        print_table(audit_file(Path(statistics), n=n, groups=groups))
+    else:
+        print_table(audit_table(statistics, n=n, groups=groups))
+
+
+def _is_file(word: str) -> bool:
+    """Whether a word names a file; a name with a file's ending is one, so that a missing file is told."""
+    try:
+        return Path(word).is_file() or word.lower().endswith((".tsv", ".csv", ".xlsx", ".txt"))
+    except (OSError, ValueError):  # too long, or a zero byte: no name
+        return False

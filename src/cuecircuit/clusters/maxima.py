@@ -36,8 +36,8 @@ _FLOOR = 1e-7
 class MaximaRule:
     """What is measured: clusters of which rule at or above which height, which score.
 
-    `tested` columns come first in the basis. With one the map is t (rule "2" or "bi"), with more it is F (rule "1").
-    `threshold` is one of |t| or F. `tfce` is None where the score is not wanted.
+    `tested` columns come first in the basis. With one the map is t (rule "2", "bi", or "1" where only positive t
+    count), with more it is F (rule "1"). `threshold` is one of |t| or F. `tfce` is None where the score is not wanted.
     """
 
     rule: ClusterRule
@@ -83,13 +83,22 @@ def permuted_maxima(
         bases: one orthonormal basis per map, tested columns first, in the type of `residuals`.
         where: of `voxel_places`.
     """
-    heights = permuted_heights(residuals, bases, tested=rule.tested, df2=rule.df2)
-    maxima = np.empty((len(bases), len(MAP_STATISTICS)))
+    return map_extremes(permuted_heights(residuals, bases, tested=rule.tested, df2=rule.df2), where, rule)
+
+
+def map_extremes(heights: Float32[Array, "map voxel"], where: VoxelPlaces, rule: MaximaRule) -> Float64[Array, "map 4"]:
+    """Give the strongest voxel, largest cluster (voxels), heaviest cluster and highest score of maps of t or F.
+
+    Args:
+        heights: t for one tested column, F for more; 0 where there is no statistic.
+        where: of `voxel_places`.
+    """
+    maxima = np.empty((len(heights), len(MAP_STATISTICS)))
     score = rule.tfce or TfceSettings()
     # extent^E of every possible extent; not needed where no score is wanted
-    extents = np.arange(residuals.shape[1] + 1 if rule.tfce else 1, dtype=np.float64)
+    extents = np.arange(heights.shape[1] + 1 if rule.tfce else 1, dtype=np.float64)
     map_maxima(
-        heights,
+        np.maximum(heights, 0) if rule.rule.sided == "1" else heights,
         where.places,
         where.steps,
         rule.threshold,

@@ -79,6 +79,20 @@ def bounding_box(mask: Bool[Array, "x y z"]) -> tuple[slice, slice, slice]:
     return x, y, z
 
 
+def border_note(mask: Bool[Array, "x y z"]) -> str | None:
+    """Say at which borders of its grid a mask ends by being cut off; None where there is a margin all around.
+
+    Such a mask is tested as it is: no cluster and no simulated noise reaches around the grid.
+    """
+    axes = [name for axis, name in enumerate("xyz") if mask.shape[axis] > 1 and mask.take((0, -1), axis=axis).any()]
+    if not axes:
+        return None
+    return (
+        f"the mask touches the border of its grid ({', '.join(axes)}): clusters there may be cut off, and a mask of a "
+        "whole volume looks like this; check that it is the brain's, or pad or resample maps and mask to a larger grid"
+    )
+
+
 def neighbor_table(mask: Bool[Array, "x y z"], connectivity: Connectivity) -> Int[Array, "voxel neighbor"]:
     """List the neighbors of every voxel of the mask as positions in `mask`'s voxels (C order), -1 for none.
 

@@ -71,13 +71,13 @@ def slices_figure(
     with style():
         figure, panels, bar = _panels(planes, columns=min(columns, len(y)), width_mm=width_mm)
         grays = Normalize(*np.percentile(background.compressed(), [0.5, 99.5])) if inside.any() else None
-        colors, scale = _scale(statistic[significant])
+        colors, scale = color_scale(statistic[significant])
         for index, axes in enumerate(panels):
             axes.imshow(background[index], cmap="gray", norm=grays, extent=planes.extent, origin="lower")
             axes.imshow(
                 painted[index], cmap=colors, norm=scale, extent=planes.extent, origin="lower", gid=f"map-{y[index]:g}"
             )
-            _label(axes, y[index], step=coronal_step_mm(grid), sides=index == 0)
+            label_slice(axes, float(y[index]), step=coronal_step_mm(grid), sides=index == 0)
         figure.supxlabel(
             f"mm from {reference}" + ("" if found else "; no cluster survives the correction"),
             x=(1 - _BAR_MM / width_mm) / 2,
@@ -112,7 +112,8 @@ def _panels(planes: Planes, *, columns: int, width_mm: float) -> tuple[Figure, l
     return figure, axes, bar
 
 
-def _label(axes: Axes, y: float, *, step: float, sides: bool) -> None:
+def label_slice(axes: Axes, y: float, *, step: float, sides: bool) -> None:
+    """Write the place of a coronal slice (mm) under it, as finely as slices are apart, and its sides into it."""
     digits = 0 if abs(step - round(step)) < 1e-3 and abs(y - round(y)) < 1e-3 else 2 if step < 1 else 1
     sign = "+" if round(y, digits) > 0 else ""
     axes.set_xlabel(f"{sign}{number(y, digits)}", labelpad=2)
@@ -121,7 +122,8 @@ def _label(axes: Axes, y: float, *, step: float, sides: bool) -> None:
             axes.text(place, 0.98, side, transform=axes.transAxes, ha=align, va="top", fontweight="bold")
 
 
-def _scale(values: Float[Array, "voxel"]) -> tuple[Colormap, Normalize]:
+def color_scale(values: Float[Array, "voxel"]) -> tuple[Colormap, Normalize]:
+    """Give the colors of a statistic and their range: warm above 0, cold below, both where it has both signs."""
     warm = matplotlib.colormaps["inferno"](np.linspace(0.45, 0.97, 128))
     if not len(values) or values.min() >= 0 or values.max() <= 0:
         low, high = (float(values.min()), float(values.max())) if len(values) else (0.0, 1.0)

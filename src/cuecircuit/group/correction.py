@@ -10,7 +10,6 @@ one-sided ones, which is an approximation.
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Literal
 
 import numpy as np
 from scipy import stats
@@ -19,7 +18,7 @@ from cuecircuit.arrays import Array, Bool, Float
 from cuecircuit.clusters.autocorrelation import gaussian_autocorrelation
 from cuecircuit.clusters.clustsim import ClusterNull, check_alpha, cluster_p, simulate_cluster_sizes, size_thresholds
 from cuecircuit.clusters.labeling import Clusters, label_clusters
-from cuecircuit.clusters.neighbors import ClusterRule, Connectivity
+from cuecircuit.clusters.neighbors import ClusterRule, Connectivity, Sided
 from cuecircuit.clusters.smoothness import Smoothness, estimate_smoothness
 from cuecircuit.records.grid import Grid
 from cuecircuit.stats.mixed_inference import MixedTest
@@ -36,7 +35,7 @@ class CorrectionSettings:
     voxel_p: float
     alpha: float
     connectivity: Connectivity = 6
-    sided: Literal["1", "2"] = "2"
+    sided: Sided = "2"
     iterations: int = 10_000
     acf: bool = True
     seed: int = 0
@@ -45,7 +44,7 @@ class CorrectionSettings:
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class ClusterNulls:
-    """Smoothness of a stratum's residuals and the null distributions: one- and two-sided."""
+    """Smoothness of a stratum's residuals and the null distributions: one-sided; two- or bi-sided, as settings say."""
 
     settings: CorrectionSettings
     smoothness: Smoothness
@@ -54,7 +53,7 @@ class ClusterNulls:
 
     def of(self, term: Tested) -> ClusterNull:
         """Give the null distribution that a term's map is compared with."""
-        return self.two_sided if term.df1 == 1 and self.settings.sided == "2" else self.one_sided
+        return self.two_sided if term.df1 == 1 and self.settings.sided != "1" else self.one_sided
 
     def size_threshold(self, term: Tested) -> tuple[float, float]:
         """Give the cluster size (voxels) at α, and its Monte Carlo standard error."""
@@ -98,7 +97,11 @@ def simulate_nulls(
         DataError: the settings cannot be resolved by that many fields.
     """
     check_alpha((settings.alpha,), settings.iterations)
-    one, two = (ClusterRule(connectivity=settings.connectivity, sided=sided) for sided in ("1", "2"))
+    both: Sided = "bi" if settings.sided == "bi" else "2"
+    one, two = (
+        ClusterRule(connectivity=settings.connectivity),
+        ClusterRule(connectivity=settings.connectivity, sided=both),
+    )
     acf = smoothness.acf if settings.acf else gaussian_autocorrelation(smoothness.fwhm_classic_mm)
     nulls = simulate_cluster_sizes(
         mask,
@@ -117,12 +120,12 @@ def simulate_nulls(
 def stratum_residuals(
     residuals: Float[Array, "subject condition voxel"], model: StrataModel
 ) -> dict[str, Float[Array, "score voxel"]]:
-    """Split what the model leaves into the residual scores of each error stratum, by its name."""
+    """Split what the model leaves into the residual scores of each error stratum and contrast, by its name."""
     return {
         stratum.name: np.einsum("scv,ck->skv", residuals, stratum.scores.astype(residuals.dtype)).reshape(
             -1, residuals.shape[2]
         )
-        for stratum in model.strata
+        for stratum in (*model.strata, *model.contrast_strata)
     }
 
 
@@ -130,7 +133,8 @@ def correct(term: Tested, mask: Bool[Array, "x y z"], nulls: ClusterNulls) -> Co
     """Find the clusters of a term's map at the cluster-forming p and compare their sizes with the null."""
     settings = nulls.settings
     statistic, threshold = _at_one_threshold(term, settings)
-    rule = ClusterRule(connectivity=settings.connectivity, sided="1")
+    apart = settings.sided == "bi" and term.t is not None
+    rule = ClusterRule(connectivity=settings.connectivity, sided="bi" if apart else "1")
     clusters = label_clusters(on_grid(statistic, mask), mask, threshold, rule=rule)
     p = cluster_p(nulls.of(term), settings.voxel_p, clusters.sizes)
     p_map = np.ones(mask.shape)
@@ -148,13 +152,13 @@ def correct(term: Tested, mask: Bool[Array, "x y z"], nulls: ClusterNulls) -> Co
 
 
 def _at_one_threshold(term: Tested, settings: CorrectionSettings) -> tuple[Float[Array, "voxel"], float]:
-    """The map to threshold (F, or t where one-sided) and its threshold at the cluster-forming p.
+    """The map to threshold (F, or t where one- or bi-sided) and its threshold at the cluster-forming p.
 
     Where the degrees of freedom differ between voxels (mixed models) so does the threshold: the map is scaled to the
     threshold of the median voxel.
     """
-    if settings.sided == "1" and term.t is not None:
-        values, critical = term.t, stats.t.isf(settings.voxel_p, term.df2)
+    if settings.sided != "2" and term.t is not None:
+        values, critical = term.t, stats.t.isf(settings.voxel_p / (1 if settings.sided == "1" else 2), term.df2)
     else:
         wald = np.isinf(term.df2)
         by_f = stats.f.isf(settings.voxel_p, term.df1, np.where(wald, 1.0, term.df2))

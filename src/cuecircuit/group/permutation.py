@@ -7,7 +7,10 @@ p (k + 1)/(n + 1), k of n maps having as large a maximum anywhere: family-wise e
 Smith and Nichols 2009, NeuroImage 44:83). It holds for any smoothness and any cluster-forming p.
 
 The map is t for a term of one column and F for others. With `sided` "2" the clusters of t are those of F = t², signs
-mixed, as in `correction`; with "bi" a cluster has one sign.
+mixed, as in `correction`; with "bi" a cluster has one sign; with "1" only positive t count. Maps of F have one side.
+
+A hypothesis of a mixed model is permuted by its subjects' scores (`stats.mixed_permutation`); its map is then the t or
+F of those scores, which is close to that of the fitted model but not the same.
 """
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -19,25 +22,29 @@ from joblib import Parallel, delayed
 from scipy import stats
 from threadpoolctl import threadpool_limits
 
-from cuecircuit.arrays import Array, Bool, Float, Float64
+from cuecircuit.arrays import Array, Bool, Float, Float32, Float64
 from cuecircuit.clusters.labeling import Clusters, label_clusters
 from cuecircuit.clusters.maxima import (
     MAP_STATISTICS,
     MapStatistic,
     MaximaRule,
     VoxelPlaces,
+    map_extremes,
     maxima_by_name,
-    permuted_maxima,
+    permuted_heights,
     voxel_places,
 )
-from cuecircuit.clusters.neighbors import ClusterRule, Connectivity, neighbor_table
+from cuecircuit.clusters.neighbors import ClusterRule, Connectivity, Sided, neighbor_table
 from cuecircuit.clusters.tfce import TfceSettings, tfce
 from cuecircuit.errors import DataError
 from cuecircuit.group.correction import CorrectedTerm, on_grid
+from cuecircuit.stats.arrangements import Exchange, Plan, check_resolution
+from cuecircuit.stats.mixed_exchange import plan_scores
+from cuecircuit.stats.mixed_inference import Hypothesis, MixedTest
+from cuecircuit.stats.mixed_model import MixedModel
+from cuecircuit.stats.mixed_permutation import arranged_statistics, subject_scores
 from cuecircuit.stats.permutation import (
-    PermutationPlan,
     arranged_bases,
-    check_resolution,
     permutation_p,
     plan_permutations,
     unit_residuals,
@@ -68,7 +75,7 @@ class PermutationSettings:
     alpha: float = 0.05
     n_permutations: int = 10_000
     connectivity: Connectivity = 6
-    sided: Literal["2", "bi"] = "2"
+    sided: Sided = "2"
     tfce: TfceSettings = field(default_factory=TfceSettings)
     stop_error: float | None = None
     seed: int = 0
@@ -103,14 +110,14 @@ class PermutedTerm:
     arrangements were taken, and the smallest p that could be reached; `stopped` that not all of its were done.
     """
 
-    test: TermTest
+    test: TermTest | MixedTest
     statistic: Float64[Array, "voxel"]
     score: Float64[Array, "voxel"] | None
     clusters: Clusters
     p_clusters: Mapping[MapStatistic, Float64[Array, "cluster"]]
     p_maps: Mapping[MapStatistic, Float64[Array, "x y z"]]
     maxima: Mapping[MapStatistic, Float64[Array, "arrangement"]]
-    plan: PermutationPlan
+    plan: Plan
     stopped: bool
     settings: PermutationSettings
 
@@ -149,31 +156,110 @@ def permute_term(
     model = design if isinstance(design, StrataModel) else strata_model(design)
     _check(y, mask, statistics)
     plan = plan_permutations(
-        model, term, stratum=stratum, n_permutations=settings.n_permutations, blocks=blocks, seed=settings.seed
+        model,
+        term,
+        stratum=stratum,
+        n_permutations=settings.n_permutations,
+        blocks=blocks,
+        one_sided=settings.sided == "1",
+        seed=settings.seed,
     )
     check_resolution(plan, settings.alpha)
     test = strata_anova(y, model, epsilons=False).term(term, stratum)
-    fitted = np.isfinite(test.f)
+    # a voxel that lacks maps has fewer subjects to exchange than the others
+    fitted = np.isfinite(test.f) & np.isfinite(y).all(axis=(0, 1))
     if not fitted.any():
         raise DataError(
             f"term {term}: none of {fitted.size} voxels can be tested (constant or not finite); check the maps"
         )
-    where = voxel_places(mask, settings.connectivity)
-    rule = _maxima_rule(test, statistics, settings)
     residuals = unit_residuals(y, plan, testable=fitted)
+
+    def heights(part: slice) -> Float32[Array, "map voxel"]:
+        bases = arranged_bases(plan, part).astype(residuals.dtype)
+        return permuted_heights(residuals, bases, tested=plan.tested, df2=plan.stratum.df)
+
+    statistic = np.where(fitted, test.f if test.t is None else test.t, np.nan)
+    return _permute(test, statistic, plan.stratum.df, heights, plan, mask, statistics, settings, progress)
+
+
+def permute_hypothesis(
+    y: Float[Array, "observation voxel"],
+    model: MixedModel,
+    hypothesis: Hypothesis,
+    test: MixedTest,
+    mask: Bool[Array, "x y z"],
+    *,
+    statistics: Sequence[MapStatistic] = MAP_STATISTICS,
+    settings: PermutationSettings = PermutationSettings(),
+    exchange: Literal["auto", Exchange] = "auto",
+    progress: Callable[[int], None] | None = None,
+) -> PermutedTerm:
+    """Test a term or contrast of a mixed model by permuting subjects' scores.
+
+    Args:
+        y: the maps at the mask's voxels (C order), rows as in the model's table, any unit.
+        test: the hypothesis in the fitted model, kept in the result.
+        statistics: maxima to correct by.
+        exchange: what subjects exchange, "auto" as the hypothesis allows.
+        progress: called with the number of permutations done since the last call.
+
+    Raises:
+        DesignError: nothing can be exchanged, or so little that nothing could be significant.
+        DataError: an empty mask, maps on another mask, no voxel that can be tested, no or unknown statistics.
+    """
+    _check(y, mask, statistics)
+    plan = plan_scores(
+        model,
+        hypothesis,
+        n_permutations=settings.n_permutations,
+        exchange=exchange,
+        one_sided=settings.sided == "1",
+        seed=settings.seed,
+    )
+    check_resolution(plan, settings.alpha)
+    scores = subject_scores(y, plan, n_jobs=settings.n_jobs)
+    if not scores.fitted.any():
+        raise DataError(
+            f"{hypothesis.name}: none of {scores.fitted.size} voxels can be tested (constant, not finite, or the "
+            "model does not fit); check the maps"
+        )
+
+    def heights(part: slice) -> Float32[Array, "map voxel"]:
+        return arranged_statistics(scores, plan, part)
+
+    found = heights(slice(0, 1))[0].astype(np.float64)
+    statistic = np.where(scores.fitted, found, np.nan)
+    return _permute(test, statistic, plan.df2, heights, plan, mask, statistics, settings, progress)
+
+
+def _permute(
+    test: TermTest | MixedTest,
+    statistic: Float64[Array, "voxel"],
+    df2: int,
+    heights: Callable[[slice], Float32[Array, "map voxel"]],
+    plan: Plan,
+    mask: Bool[Array, "x y z"],
+    statistics: Sequence[MapStatistic],
+    settings: PermutationSettings,
+    progress: Callable[[int], None] | None,
+) -> PermutedTerm:
+    where = voxel_places(mask, settings.connectivity)
+    rule = _maxima_rule(plan.tested, df2, statistics, settings)
     maxima: dict[MapStatistic, Array] = {}
-    for done in _permuted(residuals, plan, where, rule, settings.n_jobs, progress):
+    for done in _arranged(heights, plan, where, rule, settings.n_jobs, progress):
         maxima = maxima_by_name(done, statistics)
         if settings.stop_error is not None and not plan.enumerated and _is_hopeless(maxima, plan, settings):
             break
-    return _compared(test, mask, rule, maxima, plan, settings)
+    return _compared(test, statistic, mask, rule, maxima, plan, settings)
 
 
 def _check(y: Array, mask: Bool[Array, "x y z"], statistics: Sequence[str]) -> None:
     voxels = int(np.count_nonzero(mask))
     faults = []
-    if y.shape[2] != voxels:
-        faults.append(f"the maps have {y.shape[2]} voxels and the mask {voxels}: expected the mask's voxels in C order")
+    if y.shape[-1] != voxels:
+        faults.append(
+            f"the maps have {y.shape[-1]} voxels and the mask {voxels}: expected the mask's voxels in C order"
+        )
     if voxels == 0:
         faults.append("the mask holds no voxel: expected at least one non-zero voxel; check that it is not blank")
     unknown = [name for name in statistics if name not in MAP_STATISTICS]
@@ -183,21 +269,22 @@ def _check(y: Array, mask: Bool[Array, "x y z"], statistics: Sequence[str]) -> N
         raise DataError(faults)
 
 
-def _maxima_rule(test: TermTest, statistics: Sequence[MapStatistic], settings: PermutationSettings) -> MaximaRule:
-    threshold = float(stats.f.isf(settings.voxel_p, test.df1, test.df2))
-    one = test.df1 == 1
+def _maxima_rule(df1: int, df2: int, statistics: Sequence[MapStatistic], settings: PermutationSettings) -> MaximaRule:
+    one = df1 == 1
+    p, sided = settings.voxel_p, settings.sided if one else "1"
+    threshold = stats.t.isf(p if sided == "1" else p / 2, df2) if one else stats.f.isf(p, df1, df2)
     return MaximaRule(
-        rule=ClusterRule(connectivity=settings.connectivity, sided=settings.sided if one else "1"),
-        threshold=float(np.sqrt(threshold)) if one else threshold,
-        tested=test.df1,
-        df2=test.df2,
+        rule=ClusterRule(connectivity=settings.connectivity, sided=sided),
+        threshold=float(threshold),
+        tested=df1,
+        df2=df2,
         tfce=settings.tfce if "tfce" in statistics else None,
     )
 
 
-def _permuted(
-    residuals: Float[Array, "row voxel"],
-    plan: PermutationPlan,
+def _arranged(
+    heights: Callable[[slice], Float32[Array, "map voxel"]],
+    plan: Plan,
     where: VoxelPlaces,
     rule: MaximaRule,
     n_jobs: int,
@@ -205,12 +292,12 @@ def _permuted(
 ) -> Iterator[Float64[Array, "map 4"]]:
     """Give the maxima of all arrangements done so far, after each batch."""
     n = len(plan.arrangements)
-    size = min(256, max(_FEWEST_IN_BATCH, _BATCH_NUMBERS // residuals.shape[1]))
+    size = min(256, max(_FEWEST_IN_BATCH, _BATCH_NUMBERS // where.places.size))
     batches = [slice(start, min(start + size, n)) for start in range(0, n, size)]
     maxima = np.empty((n, len(MAP_STATISTICS)))
 
     def largest(part: slice) -> Float64[Array, "map 4"]:
-        return permuted_maxima(residuals, arranged_bases(plan, part).astype(residuals.dtype), where, rule)
+        return map_extremes(heights(part), where, rule)
 
     workers: Any = Parallel(n_jobs=n_jobs, prefer="threads", return_as="generator")
     # batches are spread over cores; the products' sums must not depend on how many
@@ -223,7 +310,7 @@ def _permuted(
 
 
 def _is_hopeless(
-    maxima: dict[MapStatistic, Float64[Array, "arrangement"]], plan: PermutationPlan, settings: PermutationSettings
+    maxima: dict[MapStatistic, Float64[Array, "arrangement"]], plan: Plan, settings: PermutationSettings
 ) -> bool:
     """Tell whether the strongest of every statistic is surely not significant after the arrangements done."""
     assert settings.stop_error is not None
@@ -236,15 +323,15 @@ def _is_hopeless(
 
 
 def _compared(
-    test: TermTest,
+    test: TermTest | MixedTest,
+    statistic: Float64[Array, "voxel"],
     mask: Bool[Array, "x y z"],
     rule: MaximaRule,
     maxima: dict[MapStatistic, Float64[Array, "arrangement"]],
-    plan: PermutationPlan,
+    plan: Plan,
     settings: PermutationSettings,
 ) -> PermutedTerm:
-    statistic = test.f if test.t is None else test.t
-    height = np.sqrt(statistic) if test.t is None else statistic
+    height = np.sqrt(statistic) if plan.tested > 1 else statistic
     neighbors = neighbor_table(mask, settings.connectivity)
     score = tfce(height, neighbors, sided=rule.rule.sided, settings=rule.tfce) if rule.tfce else None
     clusters = label_clusters(on_grid(statistic, mask), mask, rule.threshold, rule=rule.rule)
@@ -255,9 +342,9 @@ def _compared(
     owner = clusters.labels[mask]
     p_voxels: dict[MapStatistic, Array] = {name: np.append(1.0, p)[owner] for name, p in p_clusters.items()}
     if "voxel" in maxima:
-        p_voxels["voxel"] = permutation_p(maxima["voxel"], np.abs(statistic))
+        p_voxels["voxel"] = permutation_p(maxima["voxel"], _strength(statistic, rule))
     if score is not None:
-        p_voxels["tfce"] = permutation_p(maxima["tfce"], np.abs(score))
+        p_voxels["tfce"] = permutation_p(maxima["tfce"], _strength(score, rule))
     fitted = np.isfinite(statistic)
     p_maps: dict[MapStatistic, Array] = {
         name: _p_map(np.where(fitted, p_voxels[name], np.nan), mask) for name in maxima
@@ -274,6 +361,11 @@ def _compared(
         stopped=any(len(null) < len(plan.arrangements) for null in maxima.values()),
         settings=settings,
     )
+
+
+def _strength(values: Float64[Array, "voxel"], rule: MaximaRule) -> Float64[Array, "voxel"]:
+    """What is compared with the maxima: no voxel is below 0, which every map reaches."""
+    return np.maximum(values, 0) if rule.rule.sided == "1" else np.abs(values)
 
 
 def _p_map(p: Float64[Array, "voxel"], mask: Bool[Array, "x y z"]) -> Float64[Array, "x y z"]:

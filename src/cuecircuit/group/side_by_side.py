@@ -6,15 +6,30 @@ last hold the family-wise error: one false voxel anywhere in α of studies; the 
 it names. A cluster survives a voxelwise method if any voxel of it does.
 """
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Literal
 
 import numpy as np
 
 from cuecircuit.arrays import Array, Bool, Float64
+from cuecircuit.clusters.maxima import MAP_STATISTICS, MapStatistic
 from cuecircuit.errors import DataError
 from cuecircuit.group.correction import CorrectedTerm, on_grid
 from cuecircuit.group.permutation import PermutedTerm
 from cuecircuit.stats.multiple_testing import adjust_p
+
+CorrectionMethod = Literal[
+    "simulation size", "permutation size", "permutation mass", "permutation tfce", "permutation voxel", "fdr"
+]
+METHODS: Mapping[CorrectionMethod, str] = {
+    "simulation size": "size of clusters against simulated null fields",
+    "permutation size": "size of clusters against the largest of permuted maps",
+    "permutation mass": "mass of clusters against the heaviest of permuted maps",
+    "permutation tfce": "threshold-free cluster enhancement of voxels against the highest of permuted maps",
+    "permutation voxel": "voxels against the strongest of permuted maps",
+    "fdr": "false discovery rate of voxels (Benjamini and Hochberg 1995)",
+}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -31,6 +46,11 @@ class Correction:
     voxels: Bool[Array, "x y z"]
     clusters: Bool[Array, "cluster"]
     p_clusters: Float64[Array, "cluster"]
+
+
+def permuted_by(methods: Sequence[CorrectionMethod]) -> tuple[MapStatistic, ...]:
+    """Give the maxima that the permutations of these methods must keep."""
+    return tuple(name for name in MAP_STATISTICS if f"permutation {name}" in methods)
 
 
 def side_by_side(

@@ -2,6 +2,9 @@
 
 nilearn does the work: design matrix with cosine drift, AR(1) prewhitening voxel by voxel, contrasts. Its functions on
 arrays are called, which give what its FirstLevelModel gives. Effects are percent of each voxel's own mean.
+
+A finite impulse response (hrf `fir`; Glover 1999, NeuroImage 9:416) assumes no shape: for each condition and each TR
+after its onset one column, which is 1 at the volumes that begin in that step.
 """
 
 from collections.abc import Mapping, Sequence
@@ -14,8 +17,11 @@ import pandas as pd
 from cuecircuit.arrays import Array, Bool, Float64
 from cuecircuit.errors import DesignError
 from cuecircuit.imaging.hrf import rat_hrf
+from cuecircuit.imaging.nuisance import Regressors
 from cuecircuit.imaging.smoothing import smooth_in_mask
 from cuecircuit.records.scan import Series
+
+Hrf = Literal["rat", "spm", "glover", "fir"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -38,21 +44,58 @@ def design_matrix(
     *,
     n_volumes: int,
     tr_s: float,
-    hrf: Literal["rat", "spm", "glover"],
-    drift_period_s: float,
+    hrf: Hrf,
+    drift_period_s: float | None,
+    fir_s: float = 30.0,
+    nuisance: Regressors | None = None,
 ) -> pd.DataFrame:
-    """Convolve the trial types of the events (onset, duration in s) and add cosine drift and the constant."""
+    """Convolve the trial types of the events (onset, duration in s); add drift, nuisance and the constant.
+
+    Args:
+        events: columns onset, duration (s) and trial_type.
+        n_volumes: length of the scan.
+        tr_s: repetition time.
+        hrf: response to a moment of activity, or `fir`.
+        drift_period_s: shortest period of drift to remove; None removes none.
+        fir_s: how long the finite impulse response is followed.
+        nuisance: further columns.
+    """
     from nilearn.glm.first_level import make_first_level_design_matrix
+
+    added = nuisance or Regressors(values=np.empty((n_volumes, 0)), names=())
+    if hrf == "fir":
+        steps = _fir_columns(events, n_volumes=n_volumes, tr_s=tr_s, fir_s=fir_s)
+        added = Regressors(values=np.hstack([steps.values, added.values]), names=(*steps.names, *added.names))
 
     design = make_first_level_design_matrix(
         np.arange(n_volumes) * tr_s,
-        events[["onset", "duration", "trial_type"]],
-        hrf_model=rat_hrf if hrf == "rat" else hrf,
-        drift_model="cosine",
-        high_pass=1 / drift_period_s,
+        None if hrf == "fir" else events[["onset", "duration", "trial_type"]],
+        hrf_model=rat_hrf if hrf == "rat" else "glover" if hrf == "fir" else hrf,
+        drift_model=None if drift_period_s is None else "cosine",
+        high_pass=0.01 if drift_period_s is None else 1 / drift_period_s,
+        add_regs=added.values if added.names else None,
+        add_reg_names=list(added.names) or None,
     )
     # nilearn adds the name of a response that is not its own to the name of the condition
     return design.rename(columns=lambda name: name.removesuffix(f"_{rat_hrf.__name__}"))
+
+
+def fir_names(condition: str, *, tr_s: float, fir_s: float) -> tuple[str, ...]:
+    """Name the columns of a condition's finite impulse response, one for each TR."""
+    return tuple(f"{condition}_delay{step:03d}" for step in range(int(np.ceil(fir_s / tr_s - 1e-6))))
+
+
+def _fir_columns(events: pd.DataFrame, *, n_volumes: int, tr_s: float, fir_s: float) -> Regressors:
+    names, columns = [], []
+    for condition, own in events.groupby("trial_type"):
+        # the first volume at or after the onset; a hundredth of a TR is rounding of the onset
+        first = np.ceil(own["onset"].to_numpy(dtype=float) / tr_s - 0.01).astype(int)
+        for step, name in enumerate(fir_names(str(condition), tr_s=tr_s, fir_s=fir_s)):
+            column = np.zeros(n_volumes)
+            column[[volume for volume in first + step if 0 <= volume < n_volumes]] = 1.0
+            names.append(name)
+            columns.append(column)
+    return Regressors(values=np.column_stack(columns), names=tuple(names))
 
 
 def fit_first_level(
@@ -61,10 +104,13 @@ def fit_first_level(
     contrasts: Mapping[str, str],
     *,
     mask: Bool[Array, "x y z"],
-    hrf: Literal["rat", "spm", "glover"],
+    hrf: Hrf,
     noise: Literal["ar1", "ols"] = "ar1",
-    drift_period_s: float = 128.0,
+    drift_period_s: float | None = 128.0,
     fwhm_mm: float = 0.0,
+    fir_s: float = 30.0,
+    nuisance: Regressors | None = None,
+    min_df: int = 1,
 ) -> dict[str, ContrastMaps]:
     """Fit the model and compute each contrast.
 
@@ -73,20 +119,36 @@ def fit_first_level(
         events: columns onset, duration (s) and trial_type.
         contrasts: name to text in terms of trial types, such as "face - house".
         mask: voxels to fit.
-        hrf: response to a moment of activity: of the rat, SPM's, or Glover's.
+        hrf: response to a moment of activity: of the rat, SPM's, Glover's, or none assumed (`fir`, columns
+            `<trial type>_delay000` and on).
         noise: model of the noise.
         drift_period_s: cosines with longer periods are removed.
         fwhm_mm: smoothing within the mask before the fit.
+        fir_s: how long the finite impulse response is followed.
+        nuisance: further columns of the design.
+        min_df: fewest degrees of freedom that may be left.
 
     Raises:
-        DesignError: a contrast that names no column of the design, or cannot be read.
+        DesignError: a contrast that names no column of the design, or cannot be read; too few volumes.
     """
     from nilearn.glm.first_level import run_glm
 
     design = design_matrix(
-        events, n_volumes=series.data.shape[3], tr_s=series.tr_s, hrf=hrf, drift_period_s=drift_period_s
+        events,
+        n_volumes=series.data.shape[3],
+        tr_s=series.tr_s,
+        hrf=hrf,
+        drift_period_s=drift_period_s,
+        fir_s=fir_s,
+        nuisance=nuisance,
     )
-    weights = _contrast_weights(contrasts, list(design.columns))
+    left = len(design) - int(np.linalg.matrix_rank(design.to_numpy()))
+    if left < min_df:
+        raise DesignError(
+            f"{len(design)} volumes and {design.shape[1]} columns leave {left} degrees of freedom, expected {min_df} "
+            "or more; remove fewer nuisance signals, follow a shorter response, or exclude the subject"
+        )
+    weights = contrast_weights(contrasts, list(design.columns))
     data = smooth_in_mask(series.data[mask].T, mask, fwhm_mm=fwhm_mm, voxel_mm=series.grid.voxel_mm)
     mean = data.mean(axis=0, dtype=np.float64)
     usable = mean > 0
@@ -95,7 +157,12 @@ def fit_first_level(
     return {name: _maps(labels, results, vector, usable) for name, vector in weights.items()}
 
 
-def _contrast_weights(contrasts: Mapping[str, str], columns: Sequence[str]) -> dict[str, Float64[Array, "column"]]:
+def contrast_weights(contrasts: Mapping[str, str], columns: Sequence[str]) -> dict[str, Float64[Array, "column"]]:
+    """Read contrasts: the weight of each column.
+
+    Raises:
+        DesignError: a contrast that names no column, cannot be read, or is zero everywhere.
+    """
     from nilearn.glm.contrasts import expression_to_contrast_vector
 
     weights, faults = {}, []

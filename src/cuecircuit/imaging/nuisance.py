@@ -115,6 +115,7 @@ def regress(
     regressors: Regressors,
     *,
     keep: Bool[Array, "volume"] | None = None,
+    min_df: int = 1,
 ) -> Cleaned:
     """Remove the regressors from every voxel; the mean of each voxel over the kept volumes stays.
 
@@ -122,17 +123,19 @@ def regress(
         data: series of the voxels.
         regressors: columns to remove; the constant need not be among them.
         keep: volumes that count for the fit (False: censored); None keeps all.
+        min_df: fewest degrees of freedom that may be left.
 
     Raises:
-        DataError: no degree of freedom is left.
+        DataError: fewer degrees of freedom are left.
     """
     keep = np.ones(len(data), dtype=bool) if keep is None else keep
     basis, used = _basis(regressors.values, keep)
     residual_df = int(keep.sum()) - 1 - basis.shape[1]
-    if residual_df < 1:
+    if residual_df < max(min_df, 1):
         raise DataError(
-            f"{basis.shape[1]} nuisance regressors and the mean leave no degree of freedom in {int(keep.sum())} "
-            "volumes; remove fewer regressors or censor fewer volumes"
+            f"{basis.shape[1]} nuisance regressors and the mean leave {max(residual_df, 0) or 'no'} degree of freedom "
+            f"in {int(keep.sum())} volumes, expected {max(min_df, 1)} or more; remove fewer regressors, censor fewer "
+            "volumes, or exclude the subject"
         )
     small = basis.astype(data.dtype)
     centered = data - data[keep].mean(axis=0, dtype=np.float64).astype(data.dtype)

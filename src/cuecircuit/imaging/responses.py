@@ -12,7 +12,8 @@ import numpy as np
 from cuecircuit.arrays import Array, Bool, Float
 from cuecircuit.errors import DataError
 from cuecircuit.imaging.block_response import percent_change, percent_variance, window_means, window_members
-from cuecircuit.imaging.nuisance import Regressors, nuisance_regressors, regress
+from cuecircuit.imaging.nuisance import Regressors, regress
+from cuecircuit.imaging.scan_nuisance import kept_volumes, scan_regressors
 from cuecircuit.imaging.smoothing import smooth_in_mask
 from cuecircuit.records.scan import Block, Series
 from cuecircuit.study.study import Nuisance, Response
@@ -25,6 +26,7 @@ class BlockResponses:
     `percent`: change from baseline, %; NaN in voxels whose mean signal is not above 0, `n_unusable` of them.
     `variance`: of `percent`, %²; None where it was not asked for.
     `residual_df`, `dropped`: what nuisance regression left, and the regressors it did not need.
+    `n_censored`: volumes left out.
     """
 
     percent: Float[Array, "block voxel"]
@@ -33,6 +35,7 @@ class BlockResponses:
     residual_df: int
     dropped: tuple[str, ...]
     n_unusable: int
+    n_censored: int
 
 
 def block_responses(
@@ -43,6 +46,7 @@ def block_responses(
     white_matter: Bool[Array, "_ _ _"],
     ventricles: Bool[Array, "_ _ _"],
     motion: Float[Array, "volume 6"] | None = None,
+    breaths: Regressors | None = None,
     keep: Bool[Array, "volume"] | None = None,
     nuisance: Nuisance,
     response: Response,
@@ -57,7 +61,8 @@ def block_responses(
         white_matter: voxels whose mean is the white-matter signal.
         ventricles: voxels whose mean is the ventricle signal.
         motion: translations (mm) and rotations (rad), where the study removes motion.
-        keep: volumes that count (False: censored).
+        breaths: regressors of breathing, where the study removes them.
+        keep: volumes that count beside the study's own censoring (False: censored).
         nuisance: what to remove, and the smoothing.
         response: the windows.
         with_variance: also estimate the variance; this smooths every volume of the windows.
@@ -69,9 +74,19 @@ def block_responses(
     _same_shape(series, {"mask": mask, "white-matter mask": white_matter, "ventricle mask": ventricles})
     n_volumes = series.data.shape[3]
     blocks = sorted(blocks, key=lambda block: block.onset_s)
+    keep = _both(keep, kept_volumes(series, mask=mask, motion=motion, nuisance=nuisance))
     window = window_members(blocks, response.window_s, tr_s=series.tr_s, n_volumes=n_volumes, keep=keep)
     baseline = window_members(blocks, response.baseline_s, tr_s=series.tr_s, n_volumes=n_volumes, keep=keep)
-    cleaned = regress(series.data[mask].T, _regressors(series, white_matter, ventricles, motion, nuisance), keep=keep)
+    regressors = scan_regressors(
+        series,
+        white_matter=white_matter,
+        ventricles=ventricles,
+        motion=motion,
+        breaths=breaths,
+        keep=keep,
+        nuisance=nuisance,
+    )
+    cleaned = regress(series.data[mask].T, regressors, keep=keep, min_df=nuisance.min_residual_df)
 
     # cleaning keeps the mean, so this is the mean level of the scan as it was read
     usable = cleaned.data.mean(axis=0) > 0
@@ -94,6 +109,7 @@ def block_responses(
         residual_df=cleaned.residual_df,
         dropped=cleaned.dropped,
         n_unusable=int((~usable).sum()),
+        n_censored=0 if keep is None else int((~keep).sum()),
     )
 
 
@@ -107,26 +123,8 @@ def _same_shape(series: Series, masks: Mapping[str, Bool[Array, "_ _ _"]]) -> No
         raise DataError(faults)
 
 
-def _regressors(
-    series: Series,
-    white_matter: Bool[Array, "x y z"],
-    ventricles: Bool[Array, "x y z"],
-    motion: Float[Array, "volume 6"] | None,
-    nuisance: Nuisance,
-) -> Regressors:
-    wanted = {"white_matter": (nuisance.white_matter, white_matter), "ventricles": (nuisance.ventricles, ventricles)}
-    return nuisance_regressors(
-        n_volumes=series.data.shape[3],
-        tr_s=series.tr_s,
-        tissues={
-            name: series.data[tissue].mean(axis=0, dtype=np.float64)
-            for name, (asked, tissue) in wanted.items()
-            if asked
-        },
-        motion=motion,
-        n_motion=nuisance.motion,
-        drift_period_s=nuisance.drift_period_s,
-    )
+def _both(one: Bool[Array, "volume"] | None, other: Bool[Array, "volume"] | None) -> Bool[Array, "volume"] | None:
+    return other if one is None else one if other is None else one & other
 
 
 def _at(usable: Bool[Array, "voxel"], values: Float[Array, "block used"]) -> Float[Array, "block voxel"]:

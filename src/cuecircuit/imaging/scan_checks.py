@@ -1,6 +1,7 @@
 """What a scan says about itself against what the study says of all scans: grid, time step, length, blocks."""
 
 from collections.abc import Iterator, Sequence
+from itertools import pairwise
 
 import numpy as np
 
@@ -102,3 +103,6 @@ def _block_faults(blocks: Sequence[Block], volumes: int, acquisition: Acquisitio
             yield f"{who} lasts {block.duration_s:g} s, the study expects {acquisition.block_s:g} (acquisition.block_s)"
         if block.cue not in cues.levels:
             yield f"{who}: trial_type '{block.cue}' is no cue of the study ({', '.join(cues.levels)})"
+    for before, after in pairwise(sorted(blocks, key=lambda block: block.onset_s)):
+        if after.onset_s < before.onset_s + before.duration_s - _SAME_DURATION_S:
+            yield f"the blocks at {before.onset_s:g} and {after.onset_s:g} s overlap; correct their onsets or durations"

@@ -4,7 +4,7 @@ import logging
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -68,11 +68,98 @@ def find_scans(root: Path, *, task: str) -> tuple[ScanFiles, ...]:
     return tuple(_scan_files(scan, tables, root) for scan in sorted(of_task, key=_order))
 
 
+def find_derivatives(
+    root: Path, folder: Path, *, task: str, space: str | None = None, res: str | None = None
+) -> tuple[ScanFiles, ...]:
+    """Find preprocessed scans (desc-preproc, as fMRIPrep names them) with their confounds; events and physio are raw.
+
+    Args:
+        root: the raw data set.
+        folder: the derivative.
+        task: entity task.
+        space: entity space; None where the derivative has one only.
+        res: entity res; None where it has one only.
+
+    Raises:
+        DataError: no such folder, no scan, or several spaces or resolutions to choose from.
+    """
+    if not folder.is_dir():
+        raise DataError(f"{folder}: no such folder; acquisition.derivatives must name a folder of preprocessed scans")
+    tables = _index(folder)
+    scans = [
+        file
+        for file in tables
+        if file["suffix"] == "bold" and file["desc"] == "preproc" and str(file["ext"]).startswith(".nii")
+    ]
+    of_task = [scan for scan in scans if scan["task"] == task]
+    for name, wanted in (("space", space), ("res", res)):
+        found = sorted({str(scan[name]) for scan in of_task if scan[name] is not None})
+        of_task = [scan for scan in of_task if wanted is None or str(scan[name]) == wanted]
+        if not of_task or (wanted is None and len(found) > 1):
+            raise DataError(
+                f"{folder}: {len(scans)} preprocessed scans, of task '{task}' with {name} {wanted or 'given'} "
+                f"{len(of_task)}; {name} found: {', '.join(found) or 'none'}; "
+                f"name one in acquisition.derivative_{name}"
+            )
+    raw = _index(root) if root.is_dir() else []
+    confounds = [file for file in tables if file["desc"] == "confounds"]
+    return tuple(_derived(scan, [*raw, *confounds], root) for scan in sorted(of_task, key=_order))
+
+
+def _derived(scan: Mapping[str, Any], tables: Sequence[Mapping[str, Any]], root: Path) -> ScanFiles:
+    names = [part for part in scan["path"].name.split("_") if part.split("-")[0] not in ("space", "res", "desc")]
+    folders = [f"sub-{scan['sub']}", *([f"ses-{scan['ses']}"] if scan["ses"] else []), "func"]
+    like_raw = _scan_files({**scan, "path": root.joinpath(*folders, "_".join(names))}, tables, root)
+    beside = scan["path"].with_name(scan["path"].name.split(".")[0] + ".json")
+    tr_s = read_json(beside).get("RepetitionTime") if beside.is_file() else None
+    return replace(like_raw, bold=scan["path"], tr_s=float(tr_s) if isinstance(tr_s, int | float) else like_raw.tr_s)
+
+
+def read_scan_table(path: Path) -> tuple[ScanFiles, ...]:
+    """Read scans from a table: subject, bold, and where there are any session, run, events, physio, confounds.
+
+    Paths are relative to the table. TR is that of the scans' headers.
+
+    Raises:
+        DataError: a column is missing, files that do not exist, or scans that stand twice.
+    """
+    table = read_table(path, text=("subject", "session", "bold", "events", "physio", "confounds"))
+    absent = [name for name in ("subject", "bold") if name not in table]
+    if absent:
+        raise DataError(f"{path}:1: columns {', '.join(absent)} are missing; found: {', '.join(map(str, table))}")
+    faults, scans = [], []
+    for line, row in enumerate(table.to_dict("records"), start=2):
+        given = {name: row.get(name) for name in ("bold", "events", "physio", "confounds")}
+        files = {name: path.parent / str(value) for name, value in given.items() if pd.notna(value)}
+        faults += [f"{path}:{line}: {name} {file}: no such file" for name, file in files.items() if not file.is_file()]
+        if pd.isna(row["subject"]) or "bold" not in files:
+            faults.append(f"{path}:{line}: subject or bold is empty")
+            continue
+        session, run = (None if pd.isna(row.get(name)) else row[name] for name in ("session", "run"))
+        scan = ScanFiles(
+            subject=str(row["subject"]).removeprefix("sub-"),
+            session=None if session is None else str(session),
+            run=None if run is None else int(run),
+            bold=files["bold"],
+            events=files.get("events"),
+            physio=files.get("physio"),
+            confounds=files.get("confounds"),
+            tr_s=None,
+        )
+        if any(scan.name == other.name for other in scans):
+            faults.append(f"{path}:{line}: {scan.name} stands twice; tell scans of one subject apart by session or run")
+        scans.append(scan)
+    if faults:
+        raise DataError(faults)
+    return tuple(scans)
+
+
 def _index(root: Path) -> list[dict[str, Any]]:
     import bids2table
 
     with _quiet("bids2table"):
-        table = bids2table.index_dataset(root)
+        # `.` alone gives the library no name of a data set to look under
+        table = bids2table.index_dataset(root.resolve())
     return [file | {"path": root / file["path"]} for file in table.to_pylist()]
 
 

@@ -83,7 +83,7 @@ def _program(raw: RawSession, programs: Sequence[Program]) -> Program:
         raise DataError(
             f"line {raw.line}: subject {subject!r}: program (MSN) {msn!r} is not declared; letters found: scalars "
             f"{scalars or 'none'}; arrays {arrays or 'none'}; say what they are in a YAML file (msn, title, source, "
-            "letters, unknown) and pass its folder with --programs"
+            "letters, unknown) and pass its folder with --programs (`cuecircuit sessions FILE --declare` prints one)"
         )
     missing = sorted(program.letters.keys() - raw.letters.keys())
     if missing:

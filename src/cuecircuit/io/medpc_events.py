@@ -143,6 +143,9 @@ def _extent(
         what = f"array {letter} is full: {declared.count} counts {count} events, the array holds {values.size}"
         return values.size, [Finding(line=line, what=what, done="kept the times there are; the count is the program's")]
     beyond = np.flatnonzero(values[count:])
+    if count == values.size == declared.size:
+        what = f"array {letter} is filled to its last element ({count} events): later ones may be lost"
+        return count, [Finding(line=line, what=what, done="kept the times there are")]
     if not beyond.size:
         return count, []
     end = count + int(beyond[-1]) + 1

@@ -16,6 +16,8 @@ import yaml
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints, ValidationError, model_validator
 
 from cuecircuit.errors import DataError
+from cuecircuit.io.medpc_mpc import MpcProgram, read_mpc
+from cuecircuit.io.unique_keys import load_unique
 
 Letter = Annotated[str, StringConstraints(pattern=r"^[A-Z]$")]
 Code = Annotated[str, StringConstraints(pattern=r"^[0-9]+$")]
@@ -138,6 +140,9 @@ class Program(_Declared):
     session_length: Letter | None = None
     timeout_s: Seconds | None = None
     invariants: tuple[Annotated[Subset | MinimumInterval, Field(discriminator="rule")], ...] = ()
+    labels: dict[Letter, str] = Field(default_factory=dict, description="labels of a GEToperant profile by letter")
+    unknown_labels: tuple[str, ...] = ()
+    mpc: str | None = Field(default=None, description="the program's .MPC file, beside the declaration")
 
     @model_validator(mode="after")
     def _letters_agree(self) -> "Program":
@@ -151,6 +156,9 @@ class Program(_Declared):
         for place, letter in wanted:
             if not isinstance(self.letters.get(letter), Scalar):
                 raise ValueError(f"{place}: letter {letter} is not declared as kind: scalar")
+        absent = sorted(self.labels.keys() - self.letters.keys())
+        if absent:
+            raise ValueError(f"labels: letter {', '.join(absent)} has no meaning above")
         twice = sorted(set(self.unknown) & self.letters.keys())
         if twice:
             raise ValueError(f"unknown: {', '.join(twice)} has a meaning above")
@@ -172,8 +180,18 @@ def load_programs(folder: Path | None = None) -> tuple[Program, ...]:
             raise DataError(
                 f"{folder}: no program declarations here; expected a folder of .yaml files, one per program"
             )
-        own = [parse_program(_text(path), name=str(path)) for path in paths]
+        own = [_with_mpc(parse_program(_text(path), name=str(path)), path) for path in paths]
     return (*own, *_shipped())
+
+
+def _with_mpc(program: Program, path: Path) -> Program:
+    """A declaration checked against the program file it names, which lies beside it."""
+    if program.mpc is None:
+        return program
+    try:
+        return checked_by(program, read_mpc(path.parent / program.mpc)[0])
+    except DataError as error:
+        raise DataError(f"{path}: mpc: {fault}" for fault in error.faults) from error
 
 
 def parse_program(text: str, *, name: str) -> Program:
@@ -183,7 +201,7 @@ def parse_program(text: str, *, name: str) -> Program:
         DataError: not YAML, or not a declaration; one line per fault.
     """
     try:
-        content = yaml.safe_load(text)
+        content = load_unique(text)
     except yaml.YAMLError as error:
         raise DataError(f"{name}: not valid YAML ({' '.join(str(error).split())})") from error
     try:
@@ -197,6 +215,34 @@ def parse_program(text: str, *, name: str) -> Program:
 def find_program(msn: str, programs: Sequence[Program]) -> Program | None:
     """The first declaration one of whose patterns fits."""
     return next((p for p in programs if any(fnmatchcase(msn.upper(), pattern.upper()) for pattern in p.msn)), None)
+
+
+def checked_by(program: Program, mpc: MpcProgram) -> Program:
+    """A declaration with the array sizes its program file states.
+
+    Raises:
+        DataError: the two disagree: a letter that is no array in the one and one in the other, a size, or a letter
+            that the program does not write.
+    """
+    faults: list[str] = []
+    letters = dict(program.letters)
+    for letter, meaning in program.letters.items():
+        size = mpc.sizes.get(letter)
+        if mpc.written is not None and letter not in mpc.written:
+            faults.append(f"letter {letter} is declared, but not among the program's DISKVARS")
+        if isinstance(meaning, Scalar) and size is not None:
+            faults.append(f"letter {letter} is declared as a scalar; the program makes it an array of {size} elements")
+        if not isinstance(meaning, Scalar) and size is None:
+            faults.append(f"letter {letter} is declared as an array; the program has no DIM or LIST for it")
+        if isinstance(meaning, Timestamps | Coded | Times) and size is not None:
+            if meaning.size not in (None, size):
+                faults.append(f"letter {letter} is declared with size {meaning.size}; DIM gives {size} elements")
+            if meaning.end_marker is None and meaning.count != "all":
+                # an array that ends by a marker or a seal may be written short
+                letters[letter] = meaning.model_copy(update={"size": size})
+    if faults:
+        raise DataError(f"{program.title!r} against {mpc.name}.MPC: {fault}" for fault in faults)
+    return program.model_copy(update={"letters": letters})
 
 
 @cache

@@ -9,26 +9,15 @@ stay text, because trailing zeros can carry an event code; the row index must eq
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import lru_cache
 from itertools import accumulate
 from typing import Literal
 
 from cuecircuit.errors import DataError
 from cuecircuit.records.operant import OperantFault
 
-_FIELDS = {
-    name.lower(): name
-    for name in (
-        "Start Date",
-        "End Date",
-        "Subject",
-        "Experiment",
-        "Group",
-        "Box",
-        "Start Time",
-        "End Time",
-        "MSN",
-    )
-}
+HEADER_FIELDS = ("Start Date", "End Date", "Subject", "Experiment", "Group", "Box", "Start Time", "End Time", "MSN")
+_FIELDS = {name.lower(): name for name in HEADER_FIELDS}
 _TIMES = r"START:\s*(?P<sd>\S+)\s+(?P<st>\S+)\s+END:\s*(?P<ed>\S+)\s+(?P<et>\S+)\s*"
 _CONDENSED = re.compile(
     r"\s*BOX:(?P<box>.*?)SUBJECT:(?P<subject>.*?)EXPERIMENT:(?P<experiment>.*?)GROUP:(?P<group>.*?)MSN:(?P<msn>.*?)"
@@ -46,11 +35,12 @@ _CONDENSED_FIELDS = {
     "ed": "End Date",
     "et": "End Time",
 }
-# nine digits: an index, not a number too long to be one
-_ROW = re.compile(r"\s*([0-9]{1,9}):(.*)")
+# nine digits: an index, not a number too long to be one; ASCII blanks: the separators \x1c to \x1f are none to int()
+_ROW = re.compile(r"\s*([0-9]{1,9}):(.*)", re.ASCII)
 _LETTER = re.compile(r"\s*([A-Z]):\s*([-+]?[0-9]+(?:[.,][0-9]*)?(?:[eE][-+]?[0-9]{1,3})?)?\s*(?:\\(.*))?$")
-# form feed and the DOS end-of-file mark part the runs of concatenated files and mean nothing
-_BLANK = str.maketrans({"\f": " ", "\x1a": " "})
+_RETURNS = re.compile(r"(?<!\r)\r++(?=\n|\Z)")
+# a run of rows, or any other line: one step for each, so that arrays cost nothing line by line
+_PIECE = re.compile(r"((?:[ \t\r\v]*[0-9]{1,9}:[^\n]*+(?:\n|\Z))++)|([^\n]*+)(?:\n|\Z)")
 _EXPECTED = "expected a MED-PC data file: 'Start Date:' ... 'MSN:', then lettered values"
 _AGAIN = "copy it again from the MED-PC computer"
 
@@ -105,7 +95,9 @@ class _Mark:
 
 
 _Row = tuple[int, str]
-_Block = tuple[_Mark, list[_Row]]
+# rows that follow one another: the line of the first, and their text
+_Run = tuple[int, str]
+_Block = tuple[_Mark, list[_Run]]
 
 
 def parse_sessions(content: bytes | str) -> ParsedLog:
@@ -114,10 +106,8 @@ def parse_sessions(content: bytes | str) -> ParsedLog:
     Raises:
         DataError: empty, binary, without a session, with a row out of place, or cut off; names the line.
     """
-    lines = _lines(content)
-    # a `File:` line says where MED-PC wrote: it parts sessions and tells nothing of them
-    lines = ["" if line.startswith("File:") else line for line in lines]
-    marks = [_mark(number, line) for number, line in enumerate(lines, 1) if line.strip() and not _ROW.match(line)]
+    text = _plain(content)
+    marks, runs = _outline(text)
     before, groups = _grouped(marks)
     if not groups:
         raise DataError(f"line 1: no session found; {_EXPECTED}; check that this is the right file")
@@ -125,18 +115,22 @@ def parse_sessions(content: bytes | str) -> ParsedLog:
         _fault(mark.line, "", f"before the first session: {(mark.text or mark.comment)[:80]!r}", "kept only here")
         for mark in before
     ]
+    faults += [
+        _fault(first, "", f"{len(_rows([(first, text)]))} rows of values before the first session", "left out")
+        for line in (0, *(mark.line for mark in before))
+        for first, text in runs.get(line, [])
+    ]
     sessions: list[RawSession] = []
-    ends = [group[0].line for group in groups[1:]] + [len(lines) + 1]
-    for group, end in zip(groups, ends, strict=True):
-        session, found = _session(group, lines, end)
+    for group in groups:
+        session, found = _session([(mark, runs.get(mark.line, [])) for mark in group])
         sessions.append(session)
         faults += found
-    _check_end(sessions[-1], lines)
+    _check_end(sessions[-1], text)
     return ParsedLog(sessions=tuple(sessions), faults=tuple(faults))
 
 
-def _lines(content: bytes | str) -> list[str]:
-    """The lines as an editor counts them (by line feeds, or by carriage returns where there is no line feed)."""
+def _plain(content: bytes | str) -> str:
+    """The text with lines as an editor counts them (by line feeds, or carriage returns where there is no line feed)."""
     text = content if isinstance(content, str) else _decoded(content)
     if not text.strip("\x00\x1a\ufeff \t\r\n\f"):
         raise DataError(f"line 1: the file is empty; {_EXPECTED}; {_AGAIN}")
@@ -144,8 +138,36 @@ def _lines(content: bytes | str) -> list[str]:
     if zero >= 0:
         line = text.count("\n", 0, zero) + 1
         raise DataError(f"line {line}: a zero byte: this is not text; {_EXPECTED}; check that this is the right file")
-    text = text.lstrip("\ufeff").translate(_BLANK)
-    return [line.rstrip("\r") for line in text.split("\n")] if "\n" in text else text.split("\r")
+    # form feed and the DOS end-of-file mark part the runs of concatenated files and mean nothing
+    text = text.lstrip("\ufeff").replace("\f", " ").replace("\x1a", " ")
+    if "\n" not in text:
+        return text.replace("\r", "\n")
+    # the two endings there are, then any other
+    text = text.replace("\r\r\n", "\n").replace("\r\n", "\n")
+    return _RETURNS.sub("", text) if "\r" in text else text
+
+
+def _outline(text: str) -> tuple[list[_Mark], dict[int, list[_Run]]]:
+    """Every line that is no row, and the runs of rows after each, by its line (0: before any)."""
+    marks: list[_Mark] = []
+    runs: dict[int, list[_Run]] = {}
+    number = 1
+    for piece in _PIECE.finditer(text):
+        rows, line = piece[1], piece[2]
+        if rows is not None:
+            runs.setdefault(marks[-1].line if marks else 0, []).append((number, rows))
+            number += rows.count("\n")
+            continue
+        # a `File:` line says where MED-PC wrote: it parts sessions and tells nothing of them
+        if line and not line.isspace() and not line.startswith("File:"):
+            marks.append(_mark(number, line))
+        number += 1
+    return marks, runs
+
+
+def _rows(runs: Sequence[_Run]) -> list[_Row]:
+    """Rows one by one, each with its line."""
+    return [(n, row) for first, text in runs for n, row in enumerate(text.split("\n"), first) if row.strip()]
 
 
 def _decoded(content: bytes) -> str:
@@ -199,19 +221,15 @@ def _grouped(marks: Sequence[_Mark]) -> tuple[list[_Mark], list[list[_Mark]]]:
     return before, groups
 
 
-def _session(marks: Sequence[_Mark], lines: Sequence[str], end: int) -> tuple[RawSession, list[OperantFault]]:
-    """Build the session that `marks` outline; it stops before line `end`."""
-    stops = [mark.line for mark in marks[1:]] + [end]
-    blocks = [
-        (mark, [(n, text) for n, text in enumerate(lines[mark.line : stop - 1], mark.line + 1) if text.strip()])
-        for mark, stop in zip(marks, stops, strict=True)
-    ]
-    start = next((k for k, mark in enumerate(marks) if mark.kind == "letter"), len(marks))
+def _session(blocks: Sequence[_Block]) -> tuple[RawSession, list[OperantFault]]:
+    """Build a session from its lines and the rows after each."""
+    start = next((k for k, (mark, _) in enumerate(blocks) if mark.kind == "letter"), len(blocks))
+    first = blocks[0][0].line
     header, words, faults = _header(blocks[:start])
     letters, more_words, more_faults = _letters(blocks[start:], header.get("Subject", ""))
     if not letters:
-        faults.append(_fault(marks[0].line, header.get("Subject", ""), "a header without data", "kept without data"))
-    session = RawSession(header=header, letters=letters, comments=(*words, *more_words), line=marks[0].line)
+        faults.append(_fault(first, header.get("Subject", ""), "a header without data", "kept without data"))
+    session = RawSession(header=header, letters=letters, comments=(*words, *more_words), line=first)
     return session, faults + more_faults
 
 
@@ -220,12 +238,12 @@ def _header(blocks: Sequence[_Block]) -> tuple[dict[str, str], list[str], list[O
     header: dict[str, str] = {}
     words: list[str] = []
     faults: list[OperantFault] = []
-    for mark, rows in blocks:
+    for mark, runs in blocks:
         subject = header.get("Subject", "")
         for name in sorted(mark.fields.keys() & header.keys()):
             faults.append(_fault(mark.line, subject, f"header field {name!r} stands twice", "kept the later one"))
         header |= mark.fields
-        found, extra = _words(mark, rows, subject)
+        found, extra = _words(mark, _rows(runs), subject)
         words += found
         faults += extra
     return header, words, faults
@@ -236,9 +254,9 @@ def _letters(blocks: Sequence[_Block], subject: str) -> tuple[dict[str, RawLette
     pieces: list[_Block] = []
     words: list[str] = []
     faults: list[OperantFault] = []
-    for mark, rows in blocks:
+    for mark, runs in blocks:
         if mark.kind == "letter" and not mark.text:
-            pieces.append((mark, rows))
+            pieces.append((mark, list(runs)))
             words += [mark.comment] if mark.comment else []
             continue
         if mark.kind == "letter":
@@ -246,15 +264,15 @@ def _letters(blocks: Sequence[_Block], subject: str) -> tuple[dict[str, RawLette
         # rows after a comment inside an array are still the array's
         goes_on = bool(pieces) and not pieces[-1][0].text and mark.kind != "letter"
         if goes_on:
-            pieces[-1][1].extend(rows)
-        found, extra = _words(mark, [] if goes_on else rows, subject)
+            pieces[-1][1].extend(runs)
+        found, extra = _words(mark, [] if goes_on else _rows(runs), subject)
         words += found
         faults += extra
     letters: dict[str, RawLetter] = {}
-    for mark, rows in pieces:
+    for mark, runs in pieces:
         if mark.letter in letters:
             faults.append(_fault(mark.line, subject, f"letter {mark.letter} stands twice", "kept the later one"))
-        letter, comments = _letter(mark, rows, subject)
+        letter, comments = _letter(mark, runs, subject)
         letters[mark.letter] = letter
         words += comments
         if letter.size == 0:
@@ -277,10 +295,13 @@ def _words(mark: _Mark, rows: Sequence[_Row], subject: str) -> tuple[list[str], 
     return words, faults
 
 
-def _letter(mark: _Mark, rows: Sequence[_Row], subject: str) -> tuple[RawLetter, list[str]]:
+def _letter(mark: _Mark, runs: Sequence[_Run], subject: str) -> tuple[RawLetter, list[str]]:
     """One scalar or array, and the comments on its rows."""
     if mark.text:
         return RawLetter(text=mark.text, size=1, line=mark.line, columns=1, is_array=False), []
+    if len(runs) == 1 and (array := _regular(mark, runs[0][1])) is not None:
+        return array, []
+    rows = _rows(runs)
     parts = [text.partition(":") for _, text in rows]
     values = [rest for _, _, rest in parts]
     comments: list[str] = []
@@ -302,9 +323,29 @@ def _letter(mark: _Mark, rows: Sequence[_Row], subject: str) -> tuple[RawLetter,
     return letter, comments
 
 
-def _check_end(last: RawSession, lines: Sequence[str]) -> None:
+def _regular(mark: _Mark, text: str) -> RawLetter | None:
+    """An array whose rows are all `index: values` with the index in its place; None where one is not."""
+    n_rows = text.count("\n") + (not text.endswith("\n"))
+    if "\\" in text or text.count(":") != n_rows:
+        return None
+    words = text.split()
+    columns = len(text.partition("\n")[0].split()) - 1
+    if columns < 1 or words[:: columns + 1] != _indices(n_rows, columns):
+        return None
+    del words[:: columns + 1]
+    return RawLetter(text=" ".join(words), size=len(words), line=mark.line, columns=columns, is_array=True)
+
+
+@lru_cache(maxsize=64)
+def _indices(n_rows: int, columns: int) -> list[str]:
+    """The indices of a whole array as they are written."""
+    return [f"{row * columns}:" for row in range(n_rows)]
+
+
+def _check_end(last: RawSession, text: str) -> None:
     """Refuse a text that stops inside its last session."""
     what = ""
+    lines = text.rsplit("\n", 2)[-2:]
     final = list(last.letters.values())[-1:]
     if "MSN" not in last.header:
         what = "the file ends inside the header of a session (no 'MSN:')"
@@ -315,7 +356,8 @@ def _check_end(last: RawSession, lines: Sequence[str]) -> None:
     elif _is_cut(lines):
         what = f"the last line ends inside a value ({lines[-1].strip()[-20:]!r})"
     if what:
-        raise DataError(f"line {len(lines)}: {what}: the file is cut off; {_AGAIN}")
+        number = text.count("\n") + 1
+        raise DataError(f"line {number}: {what}: the file is cut off; {_AGAIN}")
 
 
 def _is_cut(lines: Sequence[str]) -> bool:

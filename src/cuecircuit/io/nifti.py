@@ -18,6 +18,7 @@ from cuecircuit.records.atlas import Atlas
 from cuecircuit.records.grid import Grid
 from cuecircuit.records.scan import Series
 
+_DEFLATE_RATIO = 1032  # zlib.net/zlib_tech.html: the most that deflate can shrink data
 BROKEN = (ImageFileError, HeaderDataError, EOFError, OSError, zlib.error, gzip.BadGzipFile, ValueError)
 
 
@@ -25,9 +26,24 @@ def _open(path: Path) -> Any:
     if not path.is_file():
         raise DataError(f"{path}: no such file")
     try:
-        return nib.load(path)
+        image: Any = nib.load(path)
+        stated = int(np.prod(image.shape, dtype=object)) * image.get_data_dtype().itemsize
     except BROKEN as error:
         raise DataError(f"{path}: not a readable NIfTI file ({error}); copy it again from its source") from error
+    _check_room(path, image, stated)
+    return image
+
+
+def _check_room(path: Path, image: Any, stated: int) -> None:
+    """Refuse a header that states more data than its file can hold, before room for them is made."""
+    data_file = Path(image.file_map["image"].filename)
+    held = data_file.stat().st_size if data_file.is_file() else 0
+    most = {".nii": 1, ".img": 1, ".gz": _DEFLATE_RATIO}.get(data_file.suffix, float("inf")) * held
+    if stated > most:
+        raise DataError(
+            f"{path}: the header states {image.shape} voxels ({stated:.3g} bytes), more than {held} bytes on disk can "
+            "hold; the data end early or the header is damaged; copy it again from its source"
+        )
 
 
 def _data(image: Any, path: Path, dtype: Any, volume: int | None = None) -> Any:

@@ -1,6 +1,12 @@
-"""BIDS `*_physio.tsv.gz`: continuous recordings without a header; the JSON sidecars say what the columns are."""
+"""Physiological recordings: BIDS `*_physio.tsv.gz`, and the text that BIOPAC's AcqKnowledge exports.
+
+BIDS recordings have no header; the JSON sidecars say what the columns are. AcqKnowledge text states its own rate: the
+name of the file, a line such as `5 msec/sample`, `2 channels`, then for each channel a line with its name and one with
+its unit, then the numbers. It knows nothing of the scanner: StartTime must stand in a sidecar all the same.
+"""
 
 import gzip
+import re
 import zlib
 from pathlib import Path
 from typing import Any
@@ -29,6 +35,8 @@ def read_physio(path: Path, root: Path) -> dict[str, Trace]:
     if not path.is_file():
         raise DataError(f"{path}: no such file")
     notes = sidecar(path, root)
+    if path.suffix == ".txt":
+        return read_acqknowledge(path, notes)
     columns, hz, start_s = _described(path, notes)
     try:
         table = pd.read_csv(path, sep="\t", header=None, na_values=["n/a"], compression="infer")
@@ -43,6 +51,54 @@ def read_physio(path: Path, root: Path) -> dict[str, Trace]:
         )
     return {
         name: Trace(values=values[:, number], sampling_hz=hz, start_s=start_s) for number, name in enumerate(columns)
+    }
+
+
+def read_acqknowledge(path: Path, notes: dict[str, Any]) -> dict[str, Trace]:
+    """Read a text export of AcqKnowledge.
+
+    Args:
+        path: the text.
+        notes: of the sidecar; StartTime is needed.
+
+    Raises:
+        DataError: not such a text, cut off, or no StartTime.
+    """
+    start_s = notes.get("StartTime")
+    if not isinstance(start_s, int | float):
+        raise DataError(f"{path}: no JSON sidecar gives StartTime; add the seconds from the first volume")
+    try:
+        lines = path.read_text(encoding="utf-8-sig").splitlines()
+    except (OSError, UnicodeDecodeError) as error:
+        raise DataError(f"{path}: cannot be read as text ({error})") from error
+    rate = re.fullmatch(r"([\d.]+)\s*(msec|sec|min)/sample", lines[1].strip()) if len(lines) > 2 else None
+    channels = re.fullmatch(r"(\d+)\s*channels?", lines[2].strip()) if rate else None
+    if rate is None or channels is None or float(rate[1]) <= 0:
+        raise DataError(f"{path}: expected an AcqKnowledge text: name, '5 msec/sample', '2 channels', names, numbers")
+    number = int(channels[1])
+    names = [line.strip() for line in lines[3 : 3 + 2 * number : 2]]
+    rows, faults = [], []
+    for line, text in enumerate(lines[3 + 2 * number :], start=4 + 2 * number):
+        cells = text.replace(",", "\t").split()
+        if cells and cells[0].upper().startswith("CH"):  # channel labels and sample counts stand before the numbers
+            continue
+        try:
+            values = [float(cell) for cell in cells]
+        except ValueError:
+            faults.append(f"{path}:{line}: '{text[:40]}' holds no numbers")
+            continue
+        # the first column may be the time
+        if len(values) in (number, number + 1):
+            rows.append(values[-number:])
+        elif cells and rows:
+            faults.append(f"{path}:{line}: {len(values)} numbers for {number} channels; is the file cut off?")
+    if faults or not rows:
+        raise DataError(faults or f"{path}: no numbers below the names of {number} channels")
+    hz = 1 / (float(rate[1]) * {"msec": 1e-3, "sec": 1.0, "min": 60.0}[rate[2]])
+    table = np.array(rows)
+    return {
+        name: Trace(values=table[:, column], sampling_hz=hz, start_s=float(start_s))
+        for column, name in enumerate(names)
     }
 
 
@@ -75,7 +131,7 @@ def read_respiration(path: Path, root: Path, *, column: str | None = None) -> Tr
         DataError: as `read_physio`, or no such column, or several.
     """
     traces = read_physio(path, root)
-    wanted = [name for name in traces if (name == column if column else name.lower() in _RESPIRATORY)]
+    wanted = [name for name in traces if (name == column if column else name.lower().split(" ")[0] in _RESPIRATORY)]
     if len(wanted) != 1:
         raise DataError(
             f"{path}: expected one column {column or 'of respiration (' + ', '.join(_RESPIRATORY) + ')'}, "

@@ -69,8 +69,13 @@ def write_table(path: Path, frame: pd.DataFrame, columns: Mapping[str, ColumnNot
     }
     with replacing(path) as new:
         # ten digits: far below any measurement error, and stable against the last bit of a sum
-        frame.to_csv(new, sep="\t", index=False, na_rep="n/a", float_format="%.10g", lineterminator="\n")
+        frame.map(_inert).to_csv(new, sep="\t", index=False, na_rep="n/a", float_format="%.10g", lineterminator="\n")
     write_json(path.with_suffix(".json"), notes)
+
+
+def _inert(value: Any) -> Any:
+    """Keep a spreadsheet from running text of the data as a formula (OWASP: CSV injection)."""
+    return f"'{value}" if isinstance(value, str) and value[:1] in ("=", "+", "-", "@", "\t", "\r") else value
 
 
 def write_json(path: Path, content: Mapping[str, Any]) -> None:

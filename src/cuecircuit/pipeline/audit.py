@@ -1,9 +1,18 @@
 """`cuecircuit audit`: printed statistics in, one row of judgment per test out."""
 
+import re
+from pathlib import Path
+
 import pandas as pd
 
 from cuecircuit.errors import DataError
+from cuecircuit.io.operant_rows import read_rows
 from cuecircuit.stats.audit import AuditedTest, audit
+
+_TABLES = (".tsv", ".csv", ".xlsx")
+# what a column of p values is called, and a column of the whole test
+_P_HEADER = re.compile(r"p(?:[\s_.-]*val(?:ue)?s?)?", re.IGNORECASE)
+_PARTS = ("statistic", "df1", "df2", "value", "n")
 
 
 def audit_table(text: str, *, n: int | None = None, groups: int = 1) -> pd.DataFrame:
@@ -21,6 +30,48 @@ def audit_table(text: str, *, n: int | None = None, groups: int = 1) -> pd.DataF
     if not tests:
         raise DataError(f"found no F, t, r, χ² or z in {text[:80]!r}; expected such as 'F(9,171)=4.25, P=0.002'")
     return pd.DataFrame([_row(test) for test in tests])
+
+
+def audit_file(path: Path, *, n: int | None = None, groups: int = 1) -> pd.DataFrame:
+    """Audit a text file, or every row of a table; a row of the result has the line it stands on.
+
+    A table (TSV, CSV, xlsx) either has the columns statistic, value and p (and df1, df2, n), or cells such as
+    "F (9, 171) = 4.25" beside a column of p values.
+
+    Raises:
+        DataError: the file cannot be read, or no statistic was found.
+    """
+    if path.suffix.lower() in _TABLES:
+        rows = read_rows(path)
+        lines = [(line, _sentence(rows.header, cells)) for line, cells in zip(rows.lines, rows.cells, strict=True)]
+    else:
+        try:
+            lines = [(None, path.read_text(encoding="utf-8"))]
+        except (OSError, UnicodeDecodeError) as error:
+            raise DataError(f"{path}: cannot be read ({error}); give a text or a table in UTF-8") from error
+    found = [{"line": line, **_row(test)} for line, text in lines for test in audit(text, n=n, groups=groups)]
+    if not found:
+        raise DataError(f"{path}: found no F, t, r, χ² or z; expected such as 'F(9,171)=4.25, P=0.002'")
+    return pd.DataFrame(found).astype({"line": "Int64"})
+
+
+def _sentence(header: tuple[str, ...], cells: tuple[str, ...]) -> str:
+    """A row of a table as it would stand in a text."""
+    row = {name.strip().lower(): cell for name, cell in zip(header, cells, strict=True)}
+    words: list[str] = []
+    if row.get("statistic") and row.get("value"):
+        df = ", ".join(row[name] for name in ("df1", "df2") if row.get(name) not in (None, "", "n/a"))
+        number = f", N = {row['n']}" if row["statistic"].startswith("χ") and row.get("n") else ""
+        relation = "" if row["value"][0] in "=<>≤≥" else "= "
+        words.append(f"{row['statistic']}({df}{number}) {relation}{row['value']}" if df else
+                     f"{row['statistic']} {relation}{row['value']}")  # fmt: skip
+    for name, cell in row.items():
+        if _P_HEADER.fullmatch(name) and cell and cell != "n/a":
+            is_whole = cell[0] in "pPnN"
+            words.append(cell if is_whole else f"p {cell}" if cell[0] in "=<>≤≥" else f"p = {cell}")
+        elif not (words and name in _PARTS):
+            words.append(cell)
+    return "; ".join(words)
 
 
 def _row(test: AuditedTest) -> dict[str, object]:

@@ -9,16 +9,19 @@ import pandas as pd
 
 from cuecircuit.behavior.conditioning import ConditioningTest, conditioning_test
 from cuecircuit.behavior.escalation import EscalationTest, escalation_test
-from cuecircuit.behavior.measures import sessions_table
+from cuecircuit.behavior.measures import Doses, rates_table, sessions_table
+from cuecircuit.behavior.pharmacokinetics import Kinetics, kinetics_of
 from cuecircuit.behavior.phases import PhasedSessions, PhaseRule, assign_phases
-from cuecircuit.errors import DataError
+from cuecircuit.errors import DataError, StudyError
 from cuecircuit.io.tables import ColumnNote, write_table
+from cuecircuit.pipeline.behavior_figures import draw_sessions
+from cuecircuit.pipeline.behavior_phases import PhaseTests
 from cuecircuit.pipeline.cells import subjects_of
 from cuecircuit.pipeline.job import Job, StudyFiles
 from cuecircuit.pipeline.progress import say
 from cuecircuit.pipeline.sessions import SESSION_COLUMNS, load_sessions, write_faults
 from cuecircuit.pipeline.store import Stage
-from cuecircuit.records.operant import OperantFault
+from cuecircuit.records.operant import OperantFault, OperantLog
 from cuecircuit.study.study import Study
 
 ANOVA_COLUMNS: Mapping[str, ColumnNote] = {
@@ -44,7 +47,14 @@ POSTHOC_COLUMNS: Mapping[str, ColumnNote] = {
     "t": "test statistic",
     "df": "degrees of freedom",
     "p": "two-sided",
-    "p_adjusted": "Bonferroni over the sessions of the group",
+    "p_adjusted": "adjusted over the sessions of the group (behavior.posthoc_adjustment)",
+}
+RATE_NOTES: Mapping[str, ColumnNote] = {
+    "subject": "participant label",
+    "start": {"Description": "start of the session, local time", "Units": "ISO 8601"},
+    "event": "kind of event",
+    "time_s": {"Description": "start of the bin, from the start of the session", "Units": "s"},
+    "per_h": {"Description": "events per hour in the bin", "Units": "1/h"},
 }
 MEANS_COLUMNS: Mapping[str, ColumnNote] = {
     "subject": "participant label",
@@ -73,12 +83,27 @@ def phased_sessions(files: StudyFiles) -> PhasedSessions:
     Raises:
         DataError: damaged logs, an unknown program, a subject who is in the logs or among the participants only.
     """
-    study = files.study
+    return _phased(files, logged_sessions(files))
+
+
+def logged_sessions(files: StudyFiles) -> OperantLog:
+    """Read all sessions of the subjects that the study does not exclude.
+
+    Raises:
+        DataError: damaged logs, or an unknown program.
+    """
     log = load_sessions(log_files(files), programs=_programs(files))
-    sessions = [session for session in log.sessions if session.subject not in study.subjects.exclude]
+    excluded = files.study.subjects.exclude
+    return replace(log, sessions=tuple(session for session in log.sessions if session.subject not in excluded))
+
+
+def _phased(files: StudyFiles, log: OperantLog) -> PhasedSessions:
+    study, sessions = files.study, log.sessions
     group_of = subjects_of(files).set_index("subject")[study.subjects.group]
     _check_subjects(files, {session.subject for session in sessions}, list(group_of.index))
-    table = sessions_table(sessions, dose_mg_kg=study.drug.dose_mg_kg, windows=_windows(study))
+    table = sessions_table(
+        sessions, dose_mg_kg=session_doses(files), windows=_windows(study), kinetics=session_kinetics(study)
+    )
     regrouped = tuple(_other_groups(table, group_of))
     table["group"] = table["subject"].map(group_of)
     # the reference group first, in every table and figure
@@ -89,6 +114,32 @@ def phased_sessions(files: StudyFiles) -> PhasedSessions:
     faults = [replace(fault, file=_relative(fault.file, files)) for fault in (*log.faults, *regrouped, *phased.faults)]
     named = phased.table.assign(file=[_relative(file, files) for file in phased.table["file"]])
     return PhasedSessions(table=named, faults=tuple(faults))
+
+
+def session_doses(files: StudyFiles) -> Doses:
+    """Dose of an infusion: as the study says, or its amount over each animal's weight (animals without one: no dose).
+
+    Raises:
+        DataError: no column of weights, or a weight that is no number above 0.
+    """
+    drug, column = files.study.drug, files.study.subjects.weight_kg
+    if drug.dose_mg is None:
+        return drug.dose_mg_kg
+    table = subjects_of(files).set_index("subject")
+    if column is None or column not in table:
+        raise DataError(f"drug.dose_mg needs weights: no column '{column}' in {files.study.subjects.participants}")
+    weights = pd.to_numeric(table[column], errors="coerce").dropna()
+    if (weights <= 0).any():
+        raise DataError(f"{column}: body weights must be above 0, found one that is not")
+    return {str(subject): drug.dose_mg / float(weight) for subject, weight in weights.items()}
+
+
+def session_kinetics(study: Study) -> Kinetics | None:
+    """Kinetics of the study's drug; None where nothing is known of it (no level is then estimated)."""
+    try:
+        return kinetics_of(study.drug.name, half_life_min=study.drug.half_life_min)
+    except StudyError:
+        return None
 
 
 def behavior_stage(job: Job) -> Stage:
@@ -104,13 +155,15 @@ def behavior_stage(job: Job) -> Stage:
 
 
 def _make(job: Job, folder: Path) -> None:
-    study = job.study
-    phased = phased_sessions(job.files)
+    study, log = job.study, logged_sessions(job.files)
+    phased = _phased(job.files, log)
     windows = {
         f"infusions_{name}": {"Description": f"infusions in the window of phase {name}"} for name in _windows(study)
     }
     phase_notes = {"phase": "phase of the study", "treatment": "treatment of the session", "session": "number, from 1"}
     write_table(folder / "sessions.tsv", phased.table, {**SESSION_COLUMNS, **phase_notes, **windows})
+    rates = rates_table(log.sessions, bin_s=60 * study.behavior.rate_bin_min)
+    write_table(folder / "rates.tsv", rates, RATE_NOTES)
     write_faults(folder / "faults.tsv", phased.faults)
     _report_faults(phased.faults)
     escalation = _escalation(study, phased.table)
@@ -121,14 +174,36 @@ def _make(job: Job, folder: Path) -> None:
     if conditioning.pairings is not None:
         write_table(folder / "pairings_anova.tsv", conditioning.pairings, ANOVA_COLUMNS)
     write_table(folder / "conditioning.tsv", conditioning.means.rename(columns={"value": "infusions"}), MEANS_COLUMNS)
+    tests = PhaseTests(study=study, table=phased.table, folder=folder)
+    tests.escalation(study.phase(study.behavior.escalation), escalation, _escalated(study))
+    tests.conditioning(study.phase(study.behavior.conditioning), conditioning, _conditioned(study))
+    if session_kinetics(study) is None:
+        tests.untested.append(("level in sessions.tsv", f"kinetics of {study.drug.name}: give drug.half_life_min"))
+    tests.others()
+    draw_sessions(
+        study,
+        phased.table,
+        log.sessions,
+        folder,
+        doses=session_doses(job.files),
+        kinetics=session_kinetics(study),
+    )
     for line in (*escalation.left_out, *conditioning.left_out):
         say(f"behavior: {line}")
+    for file, reason in tests.untested:
+        say(f"behavior: no {file}: {reason}")
 
 
 def _escalation(study: Study, table: pd.DataFrame) -> EscalationTest:
-    phase = study.phase(study.behavior.escalation)
-    dv = "infusions" if study.behavior.count == "session" else "first_hour_infusions"
-    return escalation_test(table, phase=phase.name, sessions=phase.sessions, dv=dv, error=study.behavior.posthoc_error)
+    phase, rule = study.phase(study.behavior.escalation), study.behavior
+    return escalation_test(
+        table,
+        phase=phase.name,
+        sessions=phase.sessions,
+        dv=_escalated(study),
+        error=rule.posthoc_error,
+        adjustment=rule.posthoc_adjustment,
+    )
 
 
 def _conditioning(study: Study, table: pd.DataFrame) -> ConditioningTest:
@@ -138,8 +213,19 @@ def _conditioning(study: Study, table: pd.DataFrame) -> ConditioningTest:
         phase=phase.name,
         treatments=[treatment.name for treatment in phase.treatments],
         sessions=phase.sessions,
-        dv="infusions" if phase.window_min is None else f"infusions_{phase.name}",
+        dv=_conditioned(study),
+        error=study.behavior.posthoc_error,
+        adjustment=study.behavior.posthoc_adjustment,
     )
+
+
+def _escalated(study: Study) -> str:
+    return "infusions" if study.behavior.count == "session" else "first_hour_infusions"
+
+
+def _conditioned(study: Study) -> str:
+    phase = study.phase(study.behavior.conditioning)
+    return "infusions" if phase.window_min is None else f"infusions_{phase.name}"
 
 
 def _programs(files: StudyFiles) -> Path | None:

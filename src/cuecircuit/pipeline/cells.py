@@ -8,7 +8,7 @@ import pandas as pd
 from cuecircuit.arrays import Array, Float
 from cuecircuit.errors import CuecircuitError, DataError
 from cuecircuit.imaging.respiration import block_rates, find_breaths, plausible_rates
-from cuecircuit.io.bids import ScanFiles, find_scans, read_participants
+from cuecircuit.io.bids import ScanFiles, find_derivatives, find_scans, read_participants, read_scan_table
 from cuecircuit.io.events import read_blocks
 from cuecircuit.io.physio import read_respiration
 from cuecircuit.pipeline.job import StudyFiles
@@ -34,8 +34,18 @@ def subjects_of(files: StudyFiles) -> pd.DataFrame:
 
 
 def scans_of(files: StudyFiles) -> tuple[ScanFiles, ...]:
-    """Find all scans of the study's task."""
+    """Find all scans of the study's task: raw, preprocessed, or those of a table."""
     scan = files.study.acquisition
+    if scan.scans is not None:
+        return read_scan_table(files.path(scan.scans))
+    if scan.derivatives is not None:
+        return find_derivatives(
+            files.path(scan.dataset),
+            files.path(scan.derivatives),
+            task=scan.task,
+            space=scan.derivative_space,
+            res=scan.derivative_res,
+        )
     return find_scans(files.path(scan.dataset), task=scan.task)
 
 

@@ -9,11 +9,11 @@ from cuecircuit.errors import CuecircuitError, StudyError
 from cuecircuit.imaging.scan_checks import scan_faults
 from cuecircuit.io.bids import ScanFiles, scan_set_faults
 from cuecircuit.io.events import read_blocks
-from cuecircuit.io.nifti import read_grid
+from cuecircuit.io.nifti import read_grid, read_mask
 from cuecircuit.pipeline.behavior import phased_sessions
 from cuecircuit.pipeline.cells import block_table, cells_of, scans_of, subjects_of, with_subjects
 from cuecircuit.pipeline.job import StudyFiles, read_study
-from cuecircuit.pipeline.regions import read_space_atlas
+from cuecircuit.pipeline.space import read_space_atlas
 from cuecircuit.records.cells import complete_cells
 from cuecircuit.records.grid import Grid
 from cuecircuit.records.scan import Block
@@ -53,17 +53,17 @@ def study_faults(files: StudyFiles) -> Iterator[str]:
     """Yield what is wrong between the study and its files; each part is looked at even where another fails."""
     grids: list[Grid] = []
     yield from _attempt(lambda: grids.extend(_space_grids(files)))
-    yield from _attempt(lambda: read_space_atlas(files))
+    yield from _attempt(lambda: _check_atlas(files))
     yield from _attempt(lambda: phased_sessions(files))
     scans: list[ScanFiles] = []
     yield from _attempt(lambda: scans.extend(scans_of(files)))
-    if scans:
-        yield from _attempt(lambda: _check_subjects(files, tuple(scans)))
+    unknown = tuple(_attempt(lambda: _check_subjects(files, tuple(scans)))) if scans else ()
+    yield from unknown
     said: dict[str, list[Path]] = {}
     for scan in scans:
         for fault in _scan_faults(files, scan, grids):
             said.setdefault(fault.removeprefix(f"{scan.bold}: "), []).append(scan.bold)
-    if not said:
+    if not said and not unknown:
         yield from _design_faults(files, tuple(scans))
     for fault, where in said.items():
         # what is wrong with every scan is most likely wrong in the study file: said once
@@ -116,12 +116,21 @@ def _space_grids(files: StudyFiles) -> Iterator[Grid]:
             faults += [f"space.{name}: {fault}" for fault in error.faults]
             continue
         mask_grid = mask_grid or grid
+        if name in ("mask", "white_matter", "ventricles"):
+            faults += (f"space.{name}: {fault}" for fault in _attempt(lambda path=path: read_mask(path)))
         if name in ("white_matter", "ventricles", "atlas") and not grid.same_as(mask_grid):
             faults.append(f"space.{name}: {path}: {grid}, but the mask has {mask_grid} (or another origin)")
     if faults:
         raise StudyError(faults)
     if mask_grid is not None:
         yield mask_grid
+
+
+def _check_atlas(files: StudyFiles) -> None:
+    regions = set(read_space_atlas(files).names.values())
+    unknown = [region for region in files.study.regions.shown if region not in regions]
+    if unknown:
+        raise StudyError(f"regions.shown: no region {', '.join(unknown)} in {files.study.space.labels}")
 
 
 def _check_subjects(files: StudyFiles, scans: tuple[ScanFiles, ...]) -> None:

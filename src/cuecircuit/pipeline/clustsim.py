@@ -7,10 +7,10 @@ import pandas as pd
 
 from cuecircuit.clusters.autocorrelation import Autocorrelation, gaussian_autocorrelation
 from cuecircuit.clusters.clustsim import ALPHA, VOXEL_P, check_alpha, simulate_cluster_sizes, size_thresholds
-from cuecircuit.clusters.neighbors import cluster_rule
+from cuecircuit.clusters.neighbors import border_note, cluster_rule
 from cuecircuit.errors import DataError
 from cuecircuit.io.nifti import read_mask
-from cuecircuit.pipeline.progress import steps
+from cuecircuit.pipeline.progress import say, steps
 
 
 def clustsim_table(
@@ -41,6 +41,8 @@ def clustsim_table(
     rule = cluster_rule(connectivity, sided)
     check_alpha(athr, iterations)
     mask, grid = read_mask(mask_path)
+    if note := border_note(mask):
+        say(f"clustsim: {note}")
     with steps("null fields", iterations) as advance:
         (null,) = simulate_cluster_sizes(
             mask,

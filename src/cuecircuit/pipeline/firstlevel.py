@@ -1,7 +1,9 @@
 """Scans of one subject to one map per cell: % BOLD of each cue in each block half, with the respiration of the cell."""
 
+import os
 from dataclasses import dataclass
 from functools import partial
+from itertools import product
 from pathlib import Path
 from typing import Any
 
@@ -10,26 +12,21 @@ import pandas as pd
 
 from cuecircuit.arrays import Array
 from cuecircuit.errors import CuecircuitError, DataError
-from cuecircuit.imaging.quality import scan_quality
-from cuecircuit.imaging.responses import BlockResponses, block_responses
-from cuecircuit.io.bids import ScanFiles, read_motion
+from cuecircuit.imaging.first_level import contrast_weights
+from cuecircuit.imaging.fixed_effects import Estimate, expand, over_runs
+from cuecircuit.imaging.peri_cue import PeriCue
+from cuecircuit.imaging.responses import BlockResponses
+from cuecircuit.io.bids import ScanFiles
 from cuecircuit.io.derivatives import map_name
-from cuecircuit.io.nifti import read_mask, read_series, write_volume
+from cuecircuit.io.nifti import read_mask, write_volume
 from cuecircuit.io.tables import read_table, write_table
-from cuecircuit.pipeline.cells import (
-    block_table,
-    blocks_of,
-    cell_members,
-    cells_of,
-    scans_of,
-    subjects_of,
-    with_subjects,
-)
+from cuecircuit.pipeline.cells import cell_members, cells_of, scans_of, subjects_of, with_subjects
 from cuecircuit.pipeline.job import Job
 from cuecircuit.pipeline.progress import say, steps
+from cuecircuit.pipeline.scan import block_answer, condition, course_of, glm_answer, quality_row, read_scan
+from cuecircuit.pipeline.space import read_space_atlas
 from cuecircuit.pipeline.store import Stage
 from cuecircuit.pipeline.threads import one_blas_thread
-from cuecircuit.records.scan import Series
 from cuecircuit.study.study import Study
 
 CELL_COLUMNS = {
@@ -37,6 +34,24 @@ CELL_COLUMNS = {
     "respiration": {"Description": "mean respiration rate over the cell's blocks", "Units": "breaths/min"},
     "map": "map of the cell, relative to the output folder",
     "map_unsmoothed": "the same without smoothing, for region means",
+    "variance": "variance of the map, %²: of independent volumes (block responses) or of the model (glm)",
+}
+COURSE_COLUMNS = {
+    "region": "region of the atlas, within the mask",
+    "seconds": {"Description": "start of the step from cue onset", "Units": "s"},
+    "mean": {"Description": "mean over blocks, percent of the baseline window", "Units": "%"},
+    "sem": {"Description": "standard error over blocks", "Units": "%"},
+    "blocks": "blocks with a volume that counts at this step",
+}
+INPUT_COLUMNS = {
+    "subject": "participant label",
+    "run": "scan",
+    "bold": "the scan, relative to the study file",
+    "events": "its cue blocks; n/a where none was found",
+    "physio": "its recording of respiration; n/a where none was found",
+    "confounds": "its motion parameters; n/a where none were found",
+    "used": "yes or no",
+    "reason": "why it is left out",
 }
 BLOCK_COLUMNS = {
     "run": "scan",
@@ -53,6 +68,7 @@ QUALITY_COLUMNS = {
     "tsnr": "temporal signal-to-noise ratio, median over the mask",
     "dvars": {"Description": "root mean square change from volume to volume, median", "Units": "%"},
     "framewise_displacement": {"Description": "mean over volumes; n/a where motion was not estimated", "Units": "mm"},
+    "censored": "volumes left out for motion or a jump of the image",
     "nuisance_df": "degrees of freedom left after nuisance regression",
     "nuisance_dropped": "nuisance regressors left out because they are constant or a combination of others",
     "unusable_voxels": "voxels of the mask without a positive baseline",
@@ -68,6 +84,7 @@ def run_first_level(job: Job) -> None:
     from joblib import Parallel, delayed
 
     scans = scans_of(job.files)
+    _account(job, scans)
     stages = [_stage(job, subject, scans) for subject in subjects_of(job.files)["subject"]]
     stale = [stage for stage in stages if job.store.why_stale(stage)]
     if not stale:
@@ -84,6 +101,28 @@ def run_first_level(job: Job) -> None:
         raise DataError(faults)
 
 
+def _account(job: Job, scans: tuple[ScanFiles, ...]) -> None:
+    """Write inputs.tsv: every scan found, whether it is used, and why not."""
+    reasons, included = job.study.subjects.exclude, set(subjects_of(job.files)["subject"])
+    rows = [
+        {
+            "subject": scan.subject,
+            "run": scan.run,
+            **{
+                name: None if path is None else os.path.relpath(path, job.files.file.parent)
+                for name, path in (("bold", scan.bold), ("events", scan.events), ("physio", scan.physio))
+            },
+            "confounds": None if scan.confounds is None else os.path.relpath(scan.confounds, job.files.file.parent),
+            "used": "yes" if scan.subject in included else "no",
+            "reason": reasons.get(scan.subject, None if scan.subject in included else "not in the participants table"),
+        }
+        for scan in scans
+    ]
+    write_table(job.out / "inputs.tsv", pd.DataFrame(rows), INPUT_COLUMNS)
+    used = sum(row["used"] == "yes" for row in rows)
+    say(f"scans: {len(rows)} found, {used} used, {len(rows) - used} left out (inputs.tsv)")
+
+
 def cells_table(job: Job) -> pd.DataFrame:
     """Give one row per subject and cell, joined with the subject's group: what the group model is fitted to."""
     rows = [
@@ -98,7 +137,10 @@ def _attempt(job: Job, stage: Stage) -> tuple[str, ...]:
         with one_blas_thread():  # a worker process starts with its own number of threads
             job.store.run(stage)
     except CuecircuitError as error:
-        return error.faults
+        return tuple(f"{stage.name}: {fault}" for fault in error.faults)
+    except (MemoryError, ArithmeticError, ValueError, np.linalg.LinAlgError) as error:
+        # numbers nobody foresaw in one subject must not cost the others their results
+        return (f"{stage.name}: {type(error).__name__}: {error}; leave the subject out (subjects.exclude) to go on",)
     return ()
 
 
@@ -106,7 +148,7 @@ def _stage(job: Job, subject: str, scans: tuple[ScanFiles, ...]) -> Stage:
     own = tuple(scan for scan in scans if scan.subject == subject)
     study, space = job.study, job.study.space
     files = [path for scan in own for path in (scan.bold, scan.events, scan.physio, scan.confounds) if path]
-    files += [job.path(path) for path in (space.mask, space.white_matter, space.ventricles)]
+    files += [job.path(path) for path in (space.mask, space.white_matter, space.ventricles, space.atlas, space.labels)]
     settings = {
         name: getattr(study, name) for name in ("acquisition", "cues", "nuisance", "response", "group", "space")
     }
@@ -121,87 +163,149 @@ def _stage(job: Job, subject: str, scans: tuple[ScanFiles, ...]) -> Stage:
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class _ScanResult:
-    smoothed: BlockResponses
-    unsmoothed: BlockResponses
     blocks: pd.DataFrame
     quality: dict[str, object]
+    course: PeriCue
+    smoothed: BlockResponses | dict[str, tuple[frozenset[str], Estimate]]
+    unsmoothed: BlockResponses | dict[str, tuple[frozenset[str], Estimate]]
 
 
 def _make(job: Job, subject: str, scans: tuple[ScanFiles, ...], folder: Path) -> None:
-    results = [_named_scan(job, scan) for scan in scans]
     study, stem = job.study, _stem(job.study, subject)
-    mask, grid = read_mask(job.path(study.space.mask))
+    atlas = read_space_atlas(job.files)
+    regions = np.array(list(atlas.names))
+    weights = _weights(study) if study.response.method == "glm" else {}
+    # one scan at a time is held; what is kept of it are maps
+    results = [_named_scan(job, scan, weights, atlas.labels, regions) for scan in scans]
     blocks = pd.concat([result.blocks for result in results], ignore_index=True)
-    percent = {
-        "map": np.concatenate([result.smoothed.percent for result in results]),
-        "map_unsmoothed": np.concatenate([result.unsmoothed.percent for result in results]),
-    }
+    members = cell_members(study, blocks)
     cells = cells_of(study, subject, blocks)
-    for kind, values in percent.items():
-        prefix = f"{stem}_desc-unsmoothed_" if kind == "map_unsmoothed" else f"{stem}_"
-        names = []
-        for (cue, level), chosen in cell_members(study, blocks).items():
-            names.append(f"func/{map_name(f'{cue}:{level}', 'effect', prefix=prefix)}")
-            volume = np.zeros(grid.shape, np.float32)
-            volume[mask] = values[chosen.to_numpy()].mean(axis=0)
-            write_volume(folder / names[-1], volume, grid)
-        cells[kind] = [f"sub-{subject}/{name}" for name in names]
+    if study.response.method == "glm":
+        found = {kind: _combined(kind, results, weights) for kind in ("smoothed", "unsmoothed")}
+    else:
+        found = {kind: _averaged(kind, results, members) for kind in ("smoothed", "unsmoothed")}
+    mask, grid = read_mask(job.path(study.space.mask))
+
+    def write(contrast: str, statistic: str, values: Array, prefix: str) -> str:
+        name = f"func/{map_name(contrast, statistic, prefix=prefix)}"
+        volume = np.zeros(grid.shape, np.float32)
+        volume[mask] = values
+        write_volume(folder / name, volume, grid)
+        return f"sub-{subject}/{name}"
+
+    for kind, column, prefix in (
+        ("smoothed", "map", f"{stem}_"),
+        ("unsmoothed", "map_unsmoothed", f"{stem}_desc-unsmoothed_"),
+    ):
+        cells[column] = [
+            write(f"{cue}:{level}", "effect", found[kind][cue, level].effect, prefix) for cue, level in members
+        ]
+    cells["variance"] = [
+        write(":".join(cell), "variance", found["smoothed"][cell].variance, f"{stem}_") for cell in members
+    ]
+    for name in study.response.contrasts if study.response.method == "glm" else ():
+        for statistic in ("effect", "variance"):
+            write(name, statistic, getattr(found["smoothed"][name, ""], statistic), f"{stem}_")
     notes = {study.cues.factor: "meaning of the cue", study.response.block_factor: "blocks averaged", **CELL_COLUMNS}
     write_table(folder / "func" / f"{stem}_cells.tsv", cells, notes)
     write_table(folder / "func" / f"{stem}_blocks.tsv", blocks, BLOCK_COLUMNS)
+    courses = _course_table(study, results, members, list(atlas.names.values()))
+    write_table(folder / "func" / f"{stem}_timecourse.tsv", courses, {**notes, **COURSE_COLUMNS})
     quality = pd.DataFrame([result.quality for result in results])
     write_table(folder / "func" / f"{stem}_quality.tsv", quality, QUALITY_COLUMNS)
 
 
-def _named_scan(job: Job, scan: ScanFiles) -> _ScanResult:
+def _named_scan(
+    job: Job, files: ScanFiles, weights: dict[tuple[str, str], dict[str, float]], labels: Array, regions: Array
+) -> _ScanResult:
+    study = job.study
     try:
-        return _one_scan(job, scan)
+        scan = read_scan(job, files)
+        if study.response.method == "glm":
+            texts = {"|".join(key): own for key, own in weights.items()}
+            answers = [glm_answer(scan, study, texts, smoothed=smoothed) for smoothed in (True, False)]
+        else:
+            answers = [block_answer(scan, study, smoothed=smoothed) for smoothed in (True, False)]
+        first = answers[0] if isinstance(answers[0], BlockResponses) else None
+        return _ScanResult(
+            blocks=scan.table,
+            quality=quality_row(scan, study, first),
+            course=course_of(scan, study, labels, regions),
+            smoothed=answers[0],
+            unsmoothed=answers[1],
+        )
     except CuecircuitError as error:
         # the mathematics names the block or the trace; the scan is known here
-        named = (fault if str(scan.bold.parent) in fault else f"{scan.bold}: {fault}" for fault in error.faults)
+        named = (fault if str(files.bold.parent) in fault else f"{files.bold}: {fault}" for fault in error.faults)
         raise DataError(named) from error
 
 
-def _one_scan(job: Job, scan: ScanFiles) -> _ScanResult:
-    study = job.study
-    mask, _ = read_mask(job.path(study.space.mask))
-    tissues = [read_mask(job.path(path))[0] for path in (study.space.white_matter, study.space.ventricles)]
-    series = read_series(scan.bold)
-    blocks = blocks_of(scan)
-    motion = read_motion(scan.confounds) if scan.confounds else None
-    respond = partial(
-        block_responses,
-        series,
-        blocks,
-        mask=mask,
-        white_matter=tissues[0],
-        ventricles=tissues[1],
-        motion=motion,
-        response=study.response,
-    )
-    smoothed = respond(nuisance=study.nuisance)
-    unsmoothed = respond(nuisance=study.nuisance.model_copy(update={"smoothing_fwhm_mm": 0.0}))
-    return _ScanResult(
-        smoothed=smoothed,
-        unsmoothed=unsmoothed,
-        blocks=block_table(job.files, scan),
-        quality=_quality(scan, series, mask, motion, smoothed),
-    )
-
-
-def _quality(
-    scan: ScanFiles, series: Series, mask: Array, motion: Array | None, responses: BlockResponses
-) -> dict[str, object]:
-    found = scan_quality(series.data[mask].T, motion=motion, head_radius_mm=5.0)
-    return {
-        "run": scan.run,
-        "tsnr": found.tsnr_median,
-        "dvars": float(np.median(found.dvars_percent)),
-        "framewise_displacement": np.nan if found.framewise_mm is None else float(found.framewise_mm.mean()),
-        "nuisance_df": responses.residual_df,
-        "nuisance_dropped": ", ".join(responses.dropped) or "none",
-        "unusable_voxels": responses.n_unusable,
+def _weights(study: Study) -> dict[tuple[str, str], dict[str, float]]:
+    """Give the weight of each condition in each cell and each contrast of the study."""
+    cells = list(product(study.cues.levels, study.response.blocks))
+    names = [condition(cue, level) for cue, level in cells]
+    of_cue = {
+        condition(cue, "")[:-1]: [condition(cue, level) for level in study.response.blocks] for cue in study.cues.levels
     }
+    texts = {name: expand(text, of_cue) for name, text in study.response.contrasts.items()}
+    parsed = contrast_weights(texts, names)
+    return {cell: {name: 1.0} for cell, name in zip(cells, names, strict=True)} | {
+        (name, ""): dict(zip(names, map(float, vector), strict=True)) for name, vector in parsed.items()
+    }
+
+
+def _averaged(
+    kind: str, results: list[_ScanResult], members: dict[tuple[str, str], "pd.Series"]
+) -> dict[tuple[str, str], Estimate]:
+    """Average the blocks of each cell; the variance of a mean of n independent blocks is their mean variance over n."""
+    answers = [getattr(result, kind) for result in results]
+    percent = np.concatenate([answer.percent for answer in answers])
+    spread = np.full_like(percent, np.nan) if kind == "unsmoothed" else np.concatenate([a.variance for a in answers])
+    return {
+        cell: Estimate(
+            effect=percent[chosen].mean(axis=0, dtype=np.float64),
+            variance=spread[chosen].mean(axis=0, dtype=np.float64) / chosen.sum(),
+        )
+        for cell, chosen in ((cell, own.to_numpy()) for cell, own in members.items())
+    }
+
+
+def _combined(
+    kind: str, results: list[_ScanResult], weights: dict[tuple[str, str], dict[str, float]]
+) -> dict[tuple[str, str], Estimate]:
+    answers = [getattr(result, kind) for result in results]
+    return {
+        key: over_runs(key[0], [answer["|".join(key)] for answer in answers if "|".join(key) in answer])
+        for key in weights
+    }
+
+
+def _course_table(
+    study: Study, results: list[_ScanResult], members: dict[tuple[str, str], "pd.Series"], regions: list[str]
+) -> pd.DataFrame:
+    """Give mean and SEM over the blocks of each cell, region by region and second by second."""
+    percent = np.concatenate([result.course.percent for result in results])
+    seconds = results[0].course.seconds
+    rows = []
+    for (cue, level), chosen in members.items():
+        own = percent[chosen.to_numpy()]
+        count = np.isfinite(own).sum(axis=0)
+        mean = np.where(count > 0, np.nansum(own, axis=0) / np.maximum(count, 1), np.nan)
+        squares = np.nansum((own - mean) ** 2, axis=0)
+        sem = np.where(count > 1, np.sqrt(squares / np.maximum(count - 1, 1) / np.maximum(count, 1)), np.nan)
+        frame = pd.DataFrame(
+            {
+                "region": np.repeat(regions, len(seconds)),
+                study.cues.factor: cue,
+                study.response.block_factor: level,
+                "seconds": np.tile(seconds, len(regions)),
+                "mean": mean.T.ravel(),
+                "sem": sem.T.ravel(),
+                "blocks": count.T.ravel(),
+            }
+        )
+        rows.append(frame)
+    return pd.concat(rows, ignore_index=True)
 
 
 def _stem(study: Study, subject: str) -> str:

@@ -1,7 +1,7 @@
 """The files of a group analysis, whichever model and correction made it: maps, terms, clusters, residuals."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -10,11 +10,14 @@ import pandas as pd
 
 from cuecircuit.arrays import Array, Bool, Float
 from cuecircuit.clusters.smoothness import Smoothness
+from cuecircuit.errors import DataError
 from cuecircuit.group.correction import CorrectedTerm, Tested, on_grid
 from cuecircuit.io.derivatives import bids_label, map_name
 from cuecircuit.io.nifti import write_volume
 from cuecircuit.io.tables import ColumnNote, write_table
+from cuecircuit.records.atlas import Atlas
 from cuecircuit.records.grid import Grid
+from cuecircuit.regions.overlap import overlaps
 
 _PREFIX = "the term's files are contrast-<prefix>_stat-<statistic>_statmap.nii.gz"
 TERM_COLUMNS: Mapping[str, ColumnNote] = {
@@ -45,6 +48,16 @@ CLUSTER_COLUMNS: Mapping[str, ColumnNote] = {
     "center_y": {"Units": "mm"},
     "center_z": {"Units": "mm"},
 }
+_REGIONS_NOTE = "atlas regions, largest overlap first: name, voxels of the cluster in it, and their share of the region"
+OVERLAP_COLUMNS: Mapping[str, ColumnNote] = {
+    "term": "effect",
+    "prefix": _PREFIX,
+    "cluster": "label of the cluster in clusters.tsv",
+    "region": "atlas region, or 'outside the atlas'",
+    "voxels": "voxels of the cluster in the region",
+    "percent_of_cluster": {"Description": "share of the cluster's voxels that lie in the region", "Units": "%"},
+    "percent_of_region": {"Description": "share of the region's voxels in the mask", "Units": "%"},
+}
 SMOOTHNESS_COLUMNS: Mapping[str, ColumnNote] = {
     "stratum": "error stratum whose residuals these are",
     "a": "share of the Gaussian part of the autocorrelation a·exp(−r²/2b²) + (1−a)·exp(−r/c)",
@@ -57,21 +70,36 @@ SMOOTHNESS_COLUMNS: Mapping[str, ColumnNote] = {
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Space:
-    """The voxels that were tested and the grid they lie on."""
+    """The voxels that were tested, the grid they lie on, what mm are counted from, and the atlas, if there is one.
+
+    Raises:
+        DataError: the atlas lies on another grid.
+    """
 
     mask: Bool[Array, "x y z"]
     grid: Grid
+    reference: str = "the origin of the mask's space"
+    atlas: Atlas | None = None
+
+    def __post_init__(self) -> None:
+        """Refuse an atlas whose voxels are not those of the mask."""
+        if self.atlas is not None and not self.grid.same_as(self.atlas.grid):
+            raise DataError(f"the atlas has {self.atlas.grid}, but the mask has {self.grid}; resample one to the other")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Effect:
-    """One test as it is written: `prefix` names its files, `more` are maps beside F, p, z and t."""
+    """One test as it is written: `prefix` names its files, `more` are maps beside F, p, z and t.
+
+    `p_by_method` has the p of each cluster under every correction that was compared.
+    """
 
     test: Tested
     prefix: str
     stratum: str | None
     more: Mapping[str, Float[Array, "voxel"]]
     corrected: CorrectedTerm | None
+    p_by_method: Mapping[str, Float[Array, "cluster"]] = field(default_factory=dict)
 
 
 def term_prefix(name: str, stratum: str | None, *, covariate: bool) -> str:
@@ -83,14 +111,19 @@ def term_prefix(name: str, stratum: str | None, *, covariate: bool) -> str:
     return bids_label(name)
 
 
-def write_effects(folder: Path, effects: Sequence[Effect], space: Space) -> None:
-    """Write the maps of every effect, `terms.tsv`, and `clusters.tsv` where maps were corrected."""
+def write_effects(
+    folder: Path, effects: Sequence[Effect], space: Space, *, rule: Mapping[str, Any] | None = None
+) -> None:
+    """Write the maps of every effect, `terms.tsv`, and `clusters.tsv` where maps were corrected.
+
+    With an atlas, `clusters.tsv` names the regions of each cluster and `cluster_regions.tsv` has them one a row.
+    `rule` says how clusters were formed and corrected; it goes into the sidecar of `clusters.tsv`.
+    """
     for effect in effects:
         _write_maps(folder, effect, space)
     write_table(folder / "terms.tsv", pd.DataFrame([_term_row(effect) for effect in effects]), TERM_COLUMNS)
     if any(effect.corrected for effect in effects):
-        rows = [row for effect in effects for row in _cluster_rows(effect, space)]
-        write_table(folder / "clusters.tsv", pd.DataFrame(rows, columns=list(CLUSTER_COLUMNS)), CLUSTER_COLUMNS)
+        _write_clusters(folder, effects, space, rule or {})
 
 
 def write_residuals(folder: Path, residuals: Float[Array, "observation voxel"], space: Space) -> None:
@@ -133,6 +166,40 @@ def _write_maps(folder: Path, effect: Effect, space: Space) -> None:
         write_volume(folder / map_name(effect.prefix, "cluster"), labels, space.grid)
 
 
+def _write_clusters(folder: Path, effects: Sequence[Effect], space: Space, rule: Mapping[str, Any]) -> None:
+    found = [row for effect in effects for row in _overlap_rows(effect, space)]
+    regions: dict[tuple[object, object], list[str]] = {}
+    for row in found:
+        share = "" if np.isnan(row["percent_of_region"]) else f" ({row['percent_of_region']:.0f} %)"
+        regions.setdefault((row["prefix"], row["cluster"]), []).append(f"{row['region']} {row['voxels']}{share}")
+    rows = [row for effect in effects for row in _cluster_rows(effect, space)]
+    methods = dict.fromkeys(name for effect in effects for name in effect.p_by_method)
+    notes = {
+        **CLUSTER_COLUMNS,
+        "cluster": {"Description": CLUSTER_COLUMNS["cluster"], **rule},
+        **{f"p_{name.replace(' ', '_')}": f"smallest corrected p in the cluster: {name}" for name in methods},
+    }
+    for axis, side in zip("xyz", ("right", "anterior", "superior"), strict=True):
+        where = f"{side} is positive, from {space.reference}"
+        notes[f"peak_{axis}"] = {"Description": f"voxel of the largest F; {where}", "Units": "mm"}
+        notes[f"center_{axis}"] = {"Description": f"center of mass weighted by the statistic; {where}", "Units": "mm"}
+    if space.atlas is not None:
+        notes["regions"] = _REGIONS_NOTE
+        rows = [row | {"regions": "; ".join(regions[row["prefix"], row["cluster"]])} for row in rows]
+        table = pd.DataFrame(found, columns=list(OVERLAP_COLUMNS))
+        write_table(folder / "cluster_regions.tsv", table, OVERLAP_COLUMNS)
+    write_table(folder / "clusters.tsv", pd.DataFrame(rows, columns=list(notes)), notes)
+
+
+def _overlap_rows(effect: Effect, space: Space) -> list[dict[str, Any]]:
+    if effect.corrected is None or space.atlas is None:
+        return []
+    labels = effect.corrected.clusters.labels
+    clusters = np.arange(1, len(effect.corrected.clusters.sizes) + 1)
+    known = {"term": effect.test.name, "prefix": effect.prefix}
+    return [{**known, **row} for row in overlaps(labels, clusters, space.atlas, space.mask)]
+
+
 def _term_row(effect: Effect) -> dict[str, Any]:
     test, corrected = effect.test, effect.corrected
     finite = np.isfinite(test.f)
@@ -172,6 +239,7 @@ def _cluster_rows(effect: Effect, space: Space) -> list[dict[str, Any]]:
             "peak_f": f[tuple(found.peak_voxels[index])],
             **{f"peak_{axis}": mm for axis, mm in zip("xyz", peaks[index], strict=True)},
             **{f"center_{axis}": mm for axis, mm in zip("xyz", centers[index], strict=True)},
+            **{f"p_{name.replace(' ', '_')}": p[index] for name, p in effect.p_by_method.items()},
         }
         for index in range(len(found.sizes))
     ]

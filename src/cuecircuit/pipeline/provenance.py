@@ -2,12 +2,18 @@
 
 import json
 import platform
+from collections.abc import Mapping
+from dataclasses import dataclass
 from importlib.metadata import version
-from pathlib import Path
+from typing import TYPE_CHECKING
 
 import cuecircuit
 from cuecircuit.io.atomic import replacing
 from cuecircuit.pipeline.job import Job
+from cuecircuit.study.about import About
+
+if TYPE_CHECKING:
+    from rocrate.rocrate import ROCrate
 
 LIBRARIES = ("numpy", "scipy", "numba", "pandas", "nibabel", "nilearn", "matplotlib", "scikit-image")
 
@@ -18,17 +24,34 @@ def software() -> dict[str, str]:
     return own | {library: version(library) for library in LIBRARIES}
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RunFiles:
+    """SHA-256 by name: of what went in, relative to the study, and of what came out, relative to the run's folder."""
+
+    inputs: Mapping[str, str]
+    outputs: Mapping[str, str]
+
+
+def run_files(job: Job) -> RunFiles:
+    """Collect the files of all stages done; what a later stage reads of an earlier one is output, not input."""
+    records = job.store.records().values()
+    outputs = {name: digest for record in records for name, digest in record["outputs"].items()}
+    read = {name: digest for record in records for name, digest in record["inputs"].items()}
+    return RunFiles(inputs={name: digest for name, digest in read.items() if name not in outputs}, outputs=outputs)
+
+
 def write_crate(job: Job) -> None:
     """Write `ro-crate-metadata.json` from the records of all stages done; no date, so that bytes do not change."""
     from rocrate.model.contextentity import ContextEntity
     from rocrate.model.data_entity import DataEntity
     from rocrate.rocrate import ROCrate
 
-    study, records = job.study, job.store.records()
+    study, known = job.study, run_files(job)
     crate = ROCrate()
     crate.name = f"Results: {study.about.title}"
     crate.description = "Written by `cuecircuit run`; every file with its SHA-256."
     del crate.root_dataset["datePublished"]
+    _describe(crate, study.about)
     tools = [
         crate.add(
             ContextEntity(
@@ -37,20 +60,13 @@ def write_crate(job: Job) -> None:
         )
         for name, number in software().items()
     ]
-    inputs = {name: digest for record in records.values() for name, digest in record["inputs"].items()}
-    outputs = {name: digest for record in records.values() for name, digest in record["outputs"].items()}
     files = {
         name: crate.add(DataEntity(crate, name, properties={"@type": "File", "sha256": digest}))
-        for name, digest in sorted(outputs.items())
+        for name, digest in sorted(known.outputs.items())
     }
     sources = [
-        crate.add(
-            ContextEntity(
-                crate, f"#input/{_relative(name, job)}", properties={"@type": "CreativeWork", "sha256": digest}
-            )
-        )
-        for name, digest in sorted(inputs.items())
-        if name not in outputs
+        crate.add(ContextEntity(crate, f"#input/{name}", properties={"@type": "CreativeWork", "sha256": digest}))
+        for name, digest in sorted(known.inputs.items())
     ]
     action = ContextEntity(
         crate, "#run", properties={"@type": "CreateAction", "name": "cuecircuit run", "description": _settings(job)}
@@ -61,10 +77,32 @@ def write_crate(job: Job) -> None:
         new.write_text(json.dumps(crate.metadata.generate(), indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
 
 
+def _describe(crate: "ROCrate", about: About) -> None:
+    """Say of the data set what the study file says: authors with ORCID, license, keywords, DOI."""
+    from rocrate.model.person import Person
+
+    people = [
+        crate.add(
+            Person(
+                crate,
+                f"https://orcid.org/{about.orcid[author]}" if author in about.orcid else f"#author/{author}",
+                properties={"name": author},
+            )
+        )
+        for author in about.authors
+    ]
+    said = {
+        "author": people,
+        "abstract": about.abstract,
+        "license": about.license,
+        "keywords": list(about.keywords),
+        "identifier": f"https://doi.org/{about.doi}" if about.doi else about.accession,
+        "datePublished": about.release_date,
+    }
+    for name, value in said.items():
+        if value:
+            crate.root_dataset[name] = value
+
+
 def _settings(job: Job) -> str:
     return json.dumps(job.study.model_dump(mode="json"), sort_keys=True, ensure_ascii=False)
-
-
-def _relative(name: str, job: Job) -> str:
-    path, folder = Path(name), job.files.file.parent
-    return str(path.relative_to(folder)) if path.is_relative_to(folder) else path.name

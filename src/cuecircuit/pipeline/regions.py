@@ -11,16 +11,15 @@ from cuecircuit.arrays import Array, Float
 from cuecircuit.errors import DataError
 from cuecircuit.io.derivatives import map_name
 from cuecircuit.io.maps import read_maps
-from cuecircuit.io.nifti import read_atlas, read_mask, read_volume
+from cuecircuit.io.nifti import read_mask, read_volume
 from cuecircuit.io.tables import ColumnNote, read_table, write_table
 from cuecircuit.pipeline.firstlevel import cells_table
-from cuecircuit.pipeline.job import Job, StudyFiles
+from cuecircuit.pipeline.job import Job
+from cuecircuit.pipeline.space import read_space_atlas
 from cuecircuit.pipeline.store import Stage
-from cuecircuit.records.atlas import Atlas
 from cuecircuit.records.cells import complete_cells
 from cuecircuit.regions.brain_behavior import brain_behavior
 from cuecircuit.regions.means import RegionMeans, region_means
-from cuecircuit.regions.overlap import overlaps
 from cuecircuit.study.study import Study
 
 EXTENTS = ("cluster", "region")
@@ -44,29 +43,6 @@ CORRELATION_COLUMNS: Mapping[str, ColumnNote] = {
     "q_within": "Benjamini-Hochberg over the regions",
     "p_permutation": "of r_within: behavior shuffled inside the groups",
 }
-OVERLAP_COLUMNS: Mapping[str, ColumnNote] = {
-    "term": "effect",
-    "cluster": "label of the cluster in group/clusters.tsv",
-    "region": "atlas region, or 'outside the atlas'",
-    "voxels": "voxels of the cluster in the region",
-    "percent_of_cluster": {"Units": "%"},
-    "percent_of_region": {"Units": "%"},
-}
-
-
-def read_space_atlas(files: StudyFiles) -> Atlas:
-    """Read the atlas of the study's space with its names.
-
-    Raises:
-        DataError: the label table lacks a column, or labels and names do not match.
-    """
-    path = files.path(files.study.space.labels)
-    table = read_table(path, text=("name",))
-    missing = [name for name in ("index", "name") if name not in table]
-    if missing:
-        raise DataError(f"{path}: no column {', '.join(missing)}; expected a BIDS label table with index and name")
-    names = {int(index): str(name) for index, name in zip(table["index"], table["name"], strict=True) if index != 0}
-    return read_atlas(files.path(files.study.space.atlas), names)
 
 
 def regions_stage(job: Job) -> Stage:
@@ -76,7 +52,6 @@ def regions_stage(job: Job) -> Stage:
     space = [job.path(path) for path in (study.space.mask, study.space.atlas, study.space.labels)]
     inputs = [
         job.out / "group" / map_name(study.group.effect, "pfwe"),
-        job.out / "group" / "clusters.tsv",
         job.out / "behavior" / "conditioning.tsv",
         *(job.out / name for name in cells[_map_column(study)]),
         *space,
@@ -127,7 +102,6 @@ def _make(job: Job, cells: pd.DataFrame, folder: Path) -> None:
         _write_correlations(
             folder / f"correlations{suffix}.tsv", study, means[extent], groups, region_names, cues, behavior
         )
-    _write_overlaps(folder, job, atlas, mask)
 
 
 def _behavior(job: Job, subjects: list[str]) -> Float[Array, "subject"]:
@@ -227,16 +201,3 @@ def _write_correlations(
         }
     )
     write_table(path, table, CORRELATION_COLUMNS)
-
-
-def _write_overlaps(folder: Path, job: Job, atlas: Atlas, mask: Array) -> None:
-    clusters = read_table(job.out / "group" / "clusters.tsv", text=("term", "prefix"))
-    rows = []
-    for (term, prefix), found in clusters.groupby(["term", "prefix"], sort=False):
-        own = found[(found["p_fwe"] <= job.study.correction.alpha)]
-        if own.empty:
-            continue
-        labels, _ = read_volume(job.out / "group" / map_name(str(prefix), "cluster"))
-        for overlap in overlaps(labels.astype(int), own["cluster"].to_numpy(int), atlas, mask):
-            rows.append({"term": term, **overlap})
-    write_table(folder / "cluster_regions.tsv", pd.DataFrame(rows, columns=list(OVERLAP_COLUMNS)), OVERLAP_COLUMNS)

@@ -11,12 +11,19 @@ import pandas as pd
 from cuecircuit.errors import DataError
 from cuecircuit.figures.scatter import CorrelationNote
 from cuecircuit.io.tables import read_json, read_table
-from cuecircuit.pipeline.figures import FIGURES, ShownRegion, shown_regions
+from cuecircuit.pipeline.figures import (
+    CORRECTIONS_FIGURE,
+    VIEWER,
+    ShownRegion,
+    comparison_files,
+    figure_names,
+    shown_regions,
+)
 from cuecircuit.pipeline.job import Job, read_study
 from cuecircuit.pipeline.provenance import software
 from cuecircuit.pipeline.store import Stage, Store, code_hash
 from cuecircuit.report import captions, sections
-from cuecircuit.report.content import FigureItem, ReportContent, TableItem
+from cuecircuit.report.content import FigureItem, ReportContent, Section, TableItem, ViewerItem
 from cuecircuit.report.methods import RunFacts
 from cuecircuit.report.page import render
 from cuecircuit.study.study import Study
@@ -32,7 +39,7 @@ TABLES = (
     "group/smoothness",
     "regions/table1",
     "regions/correlations",
-    "regions/cluster_regions",
+    "group/cluster_regions",
 )
 
 
@@ -40,8 +47,10 @@ def report_stage(job: Job) -> Stage:
     """Make the stage that writes the page."""
     out = job.out
     inputs = [out / f"{name}.tsv" for name in TABLES]
-    inputs += [out / "figures" / f"{name}.{kind}" for name in FIGURES for kind in ("svg", "png", "tsv")]
-    inputs += [out / "group" / "settings.json", *_quality_files(out)]
+    names = figure_names(job.study)
+    inputs += [out / "figures" / f"{name}.{kind}" for name in names for kind in ("svg", "png", "tsv")]
+    inputs += [out / "group" / name for name in comparison_files(job.study)]
+    inputs += [out / "figures" / VIEWER, out / "group" / "settings.json", *_quality_files(out)]
     return Stage(
         name="report",
         target="report.html",
@@ -105,10 +114,12 @@ class _Page:
                     self.facts,
                     self.figure("fig1c", captions.map_caption(study, self.facts, survived=survived), "1C"),
                     self.terms(),
+                    viewer=self.viewer(),
                 ),
                 sections.clusters_section(study, self.facts, self.clusters()),
                 sections.regions_section(study, self.table1()),
                 sections.correlations_section(study, self.panels(), self.table("regions/correlations")),
+                *self.corrections(),
                 sections.methods_section(study, self.facts),
                 sections.settings_section(study),
                 sections.provenance_section(self.inputs(), software(), study.seed),
@@ -148,7 +159,7 @@ class _Page:
             svg=stem.with_suffix(".svg").read_bytes(),
             png=stem.with_suffix(".png").read_bytes(),
             tsv=stem.with_suffix(".tsv").read_text(encoding="utf-8"),
-            wide=name == "fig1c",
+            wide=name in ("fig1c", CORRECTIONS_FIGURE),
         )
 
     def quality(self) -> tuple[TableItem, ...]:
@@ -177,15 +188,28 @@ class _Page:
     def clusters(self) -> pd.DataFrame:
         table = self.table("group/clusters")
         kept = table[table["p_fwe"] <= self.study.correction.alpha]
-        named = self.table("regions/cluster_regions")
-        text = {
-            key: ", ".join(f"{row.region} {row.voxels}" for row in part.itertuples())
-            for key, part in named.groupby(["term", "cluster"])
-        }
-        keys = zip(kept["term"], kept["cluster"], strict=True)
-        kept = kept.assign(regions=[text.get(key, "") for key in keys])
-        shown = ["term", "cluster", "voxels", "mm3", "p_fwe", "peak_f", "peak_x", "peak_y", "peak_z", "regions"]
-        return kept[shown].rename(columns={"mm3": "volume_mm3", "peak_f": "peak_F"})
+        text = kept["regions"].fillna("")
+        shown = ["term", "cluster", "voxels", "mm3", "p_fwe", "peak_f", "peak_x", "peak_y", "peak_z"]
+        return kept[shown].assign(regions=text).rename(columns={"mm3": "volume_mm3", "peak_f": "peak_F"})
+
+    def viewer(self) -> ViewerItem:
+        text = (self.out / "figures" / VIEWER).read_text(encoding="utf-8")
+        return ViewerItem(
+            title="Interactive brain",
+            caption=captions.viewer_caption(self.study, self.facts),
+            statistic="F",
+            data=text.strip(),
+        )
+
+    def corrections(self) -> tuple[Section, ...]:
+        study = self.study
+        if not study.correction.compare:
+            return ()
+        table = self.table("group/corrections")
+        survived = table.groupby("method", sort=False)["voxels_surviving"].sum()
+        caption = captions.corrections_caption(study, self.facts, {str(name): int(n) for name, n in survived.items()})
+        figure = self.figure(CORRECTIONS_FIGURE, caption, "of the corrections")
+        return (sections.corrections_section(study, figure, table),)
 
     def table1(self) -> sections.RegionMeans:
         table = self.table("regions/table1")

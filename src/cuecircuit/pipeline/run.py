@@ -8,6 +8,7 @@ from cuecircuit.io.derivatives import write_description
 from cuecircuit.pipeline.behavior import behavior_stage
 from cuecircuit.pipeline.cells import subjects_of
 from cuecircuit.pipeline.check import check_files
+from cuecircuit.pipeline.deposit import write_deposit
 from cuecircuit.pipeline.engine import engine
 from cuecircuit.pipeline.figures import figures_stage
 from cuecircuit.pipeline.firstlevel import run_first_level
@@ -50,6 +51,7 @@ def run_study(study: Path, out: Path, *, stages: Sequence[str] = (), n_jobs: int
             if not stages or name in stages:
                 stage(job)
         write_crate(job)
+        write_deposit(job)
     page = out / "report.html"
     return page if page.exists() else out
 

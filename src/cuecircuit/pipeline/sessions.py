@@ -2,15 +2,20 @@
 
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
+from glob import escape
 from pathlib import Path
 
 import pandas as pd
 
 from cuecircuit.behavior.ledger import settle
-from cuecircuit.behavior.measures import events_table, sessions_table
+from cuecircuit.behavior.measures import sessions_table
 from cuecircuit.errors import DataError
-from cuecircuit.io.medpc import read_medpc
-from cuecircuit.io.medpc_program import load_programs
+from cuecircuit.io.medpc_declare import skeletons
+from cuecircuit.io.medpc_mpc import read_mpc
+from cuecircuit.io.medpc_program import Program, checked_by, find_program, load_programs
+from cuecircuit.io.operant_declaration import read_declaration
+from cuecircuit.io.operant_source import operant_kind, read_operant
+from cuecircuit.io.session_store import write_events, write_events_parquet, write_parquet
 from cuecircuit.io.tables import ColumnNote, write_table
 from cuecircuit.records.operant import OperantFault, OperantLog
 
@@ -31,6 +36,30 @@ SESSION_COLUMNS: dict[str, ColumnNote] = {
     "latency_s": {"Description": "time of the first infusion", "Units": "s", "Source": "computed"},
     "mean_interval_s": {"Description": "mean time between infusions", "Units": "s", "Source": "computed"},
     "intake_mg_kg": {"Description": "infusions times the dose of one", "Units": "mg/kg", "Source": "computed"},
+    "discrimination": {"Description": "active / (active + inactive) presses", "Source": "computed"},
+    "first_hour_share": {"Description": "infusions before 3600 s over all infusions", "Source": "computed"},
+    "median_interval_s": {"Description": "median time between infusions", "Units": "s", "Source": "computed"},
+    "cv_interval": {"Description": "SD over mean of the times between infusions", "Source": "computed"},
+    "loading_infusions": {
+        "Description": "infusions up to the first interval at least as long as the median interval (assumed rule)",
+        "Source": "computed",
+    },
+    "loading_s": {"Description": "time of the last infusion of the loading", "Units": "s", "Source": "computed"},
+    "maintenance_per_h": {"Description": "infusions per hour after the loading", "Units": "1/h", "Source": "computed"},
+    "bursts": {
+        "Description": "runs of 3 or more infusions, none more than 120 s after the one before (assumed rule)",
+        "Source": "computed",
+    },
+    "burst_infusions": {"Description": "infusions inside bursts", "Source": "computed"},
+    "longest_burst": {"Description": "infusions of the longest burst", "Source": "computed"},
+    "mean_level_mg_kg": {"Description": "estimated drug level, mean", "Units": "mg/kg", "Source": "computed"},
+    "peak_level_mg_kg": {"Description": "estimated drug level, highest", "Units": "mg/kg", "Source": "computed"},
+    "satiety_mg_kg": {
+        "Description": "satiety threshold: median estimated level just before each infusion after the loading",
+        "Units": "mg/kg",
+        "Source": "computed",
+    },
+    "satiety_cv": {"Description": "SD over mean of the levels of satiety_mg_kg", "Source": "computed"},
     "events": {"Description": "number of events of all kinds in events.tsv", "Source": "computed"},
     "file": {"Description": "the file read", "Source": "command line"},
     "line": {"Description": "line of the file on which the session begins", "Source": "file"},
@@ -66,28 +95,63 @@ class SessionsSummary:
     faults: tuple[OperantFault, ...]
 
 
-def load_sessions(files: Sequence[Path], *, programs: Path | None = None) -> OperantLog:
+def load_sessions(
+    files: Sequence[Path], *, programs: Path | None = None, source: Path | None = None, mpc: Path | None = None
+) -> OperantLog:
     """Read operant files and settle which of their sessions count.
 
     Args:
-        files: MED-PC data files, in any order.
+        files: operant data files of any kind, in any order.
         programs: folder of further program declarations.
+        source: declaration of event names and columns, for what is not MED-PC.
+        mpc: MED-PC program file, or a folder of them; their array sizes must agree with the declarations.
 
     Raises:
         DataError: files that cannot be read, every one of them named.
     """
-    declared = load_programs(programs)
+    declared = declared_programs(programs, mpc)
+    names = None if source is None else read_declaration(source)
     logs: list[OperantLog] = []
     errors: list[str] = []
     for path in dict.fromkeys(files):
         try:
-            logs.append(read_medpc(path, programs=declared))
+            logs.append(read_operant(path, programs=declared, source=names))
         except DataError as error:
             errors += error.faults
     if errors or not logs:
-        raise DataError(errors or "no operant file given; expected one or more MED-PC files")
+        raise DataError(errors or "no operant file given; expected one or more operant data files")
     sessions = tuple(session for log in logs for session in log.sessions)
     return settle(OperantLog(sessions=sessions, faults=tuple(fault for log in logs for fault in log.faults)))
+
+
+def declared_programs(programs: Path | None = None, mpc: Path | None = None) -> tuple[Program, ...]:
+    """The declarations of a folder and the ones shipped, each checked by the program file of its name.
+
+    Raises:
+        DataError: a declaration or program file is at fault, or the two disagree.
+    """
+    declared = load_programs(programs)
+    narrowed: list[Program] = []
+    for file in () if mpc is None else read_mpc(mpc):
+        if (program := find_program(file.name, declared)) is not None:
+            narrowed.append(checked_by(program, file).model_copy(update={"msn": (escape(file.name),)}))
+    return (*narrowed, *declared)
+
+
+def declare_programs(files: Sequence[Path], *, programs: Path | None = None, mpc: Path | None = None) -> str:
+    """A first declaration, to be filled in, of every MED-PC program of the files that has none.
+
+    Raises:
+        DataError: a file cannot be read, none is MED-PC, or every program is declared.
+    """
+    found = skeletons(
+        [path for path in files if operant_kind(path) == "medpc"],
+        programs=load_programs(programs),
+        mpc=() if mpc is None else read_mpc(mpc),
+    )
+    if not found:
+        raise DataError("every MED-PC program of these files is declared; nothing to write")
+    return "---\n".join(found.values())
 
 
 def write_sessions(
@@ -95,31 +159,41 @@ def write_sessions(
     out: Path,
     *,
     programs: Path | None = None,
+    source: Path | None = None,
+    mpc: Path | None = None,
     strict: bool = False,
+    parquet: bool = False,
 ) -> SessionsSummary:
     """Write `out`/sessions.tsv, events.tsv and faults.tsv, each with a JSON sidecar.
 
     Args:
-        files: MED-PC data files.
+        files: operant data files of any kind.
         out: the folder for the tables; other files in it stay.
         programs: folder of further program declarations.
+        source: declaration of event names and columns, for what is not MED-PC.
+        mpc: MED-PC program file, or a folder of them.
         strict: refuse faults after the tables are written.
+        parquet: write the three tables as Parquet too.
 
     Raises:
         DataError: a file cannot be read (nothing is written), the folder cannot be written, or `strict` and a fault.
     """
-    log = load_sessions(files, programs=programs)
-    sessions, events = sessions_table(log.sessions), events_table(log.sessions)
+    log = load_sessions(files, programs=programs, source=source, mpc=mpc)
+    sessions = sessions_table(log.sessions)
     write_table(out / "sessions.tsv", sessions, SESSION_COLUMNS)
-    write_table(out / "events.tsv", events, EVENT_COLUMNS)
+    n_events = write_events(out / "events.tsv", log.sessions, EVENT_COLUMNS)
     write_faults(out / "faults.tsv", log.faults)
+    if parquet:
+        write_parquet(out / "sessions.parquet", sessions, moments=("start", "end"))
+        write_events_parquet(out / "events.parquet", log.sessions)
+        write_parquet(out / "faults.parquet", _fault_table(log.faults))
     if strict and log.faults:
         raise DataError(f"{f.file}: line {f.line}: subject {f.subject!r}: {f.what} ({f.done})" for f in log.faults)
     return SessionsSummary(
         n_files=len(dict.fromkeys(files)),
         n_sessions=len(log.sessions),
         n_subjects=len({session.subject for session in log.sessions}),
-        n_events=len(events),
+        n_events=n_events,
         faults=log.faults,
     )
 
@@ -130,6 +204,9 @@ def write_faults(path: Path, faults: Sequence[OperantFault]) -> None:
     Raises:
         DataError: the place cannot be written.
     """
+    write_table(path, _fault_table(faults), FAULT_COLUMNS)
+
+
+def _fault_table(faults: Sequence[OperantFault]) -> pd.DataFrame:
     rows = [{**asdict(fault), "subject": fault.subject or None, "line": fault.line or None} for fault in faults]
-    table = pd.DataFrame(rows, columns=list(FAULT_COLUMNS)).astype({"line": "Int64"})
-    write_table(path, table, FAULT_COLUMNS)
+    return pd.DataFrame(rows, columns=list(FAULT_COLUMNS)).astype({"line": "Int64"})

@@ -5,10 +5,14 @@ from pathlib import Path
 
 from cuecircuit.errors import DataError, StudyError
 from cuecircuit.io.atomic import replacing
+from cuecircuit.pipeline.job import read_study
 from cuecircuit.pipeline.progress import steps
+from cuecircuit.simulation.animals import Learning, Policy
 from cuecircuit.simulation.dataset import write_dataset
-from cuecircuit.simulation.experiment import plan_experiment
-from cuecircuit.study.file import parse_study
+from cuecircuit.simulation.experiment import Model, plan_experiment
+from cuecircuit.simulation.protocol import check_protocol
+from cuecircuit.study.file import lines_of, parse_study
+from cuecircuit.study.study import Study
 
 _ENDING = ".yaml"
 
@@ -28,6 +32,10 @@ def simulate(
     hypothesis: str = "withdrawal",
     scale: str = "paper",
     n_jobs: int = 1,
+    model: Model = "planted",
+    protocol: Path | None = None,
+    policy: Policy = "satiety",
+    learning: Learning = "rescorla-wagner",
 ) -> Path:
     """Simulate a study and return its study file.
 
@@ -38,22 +46,42 @@ def simulate(
         hypothesis: which of the rival explanations is true.
         scale: `paper` for the article's grid, `tiny` for a coarse one.
         n_jobs: scans drawn at a time.
+        model: `planted` puts the article's statistics in; in `mechanism` animals live through the protocol.
+        protocol: a study file to live through in place of the design's own; for `mechanism`.
+        policy: how the mechanism's animals decide to press.
+        learning: how they learn about odors.
 
     Raises:
-        StudyError: unknown design, hypothesis or scale.
-        DataError: `out` holds files already or cannot be written.
+        StudyError: unknown design, hypothesis or scale; a protocol that animals cannot be taken through.
+        DataError: `out` holds files already or cannot be written; the protocol cannot be read.
     """
-    known = designs()
-    if design not in known:
-        raise StudyError(f"design '{design}' is unknown; expected one of: {', '.join(sorted(known))}")
+    study, text = _protocol(design, protocol, model)
     if seed < 0:
         raise StudyError(f"seed {seed} is negative; give 0 or more")
     if out.exists() and (not out.is_dir() or any(out.iterdir())):
         raise DataError(f"{out}: exists and is not an empty folder; choose another name or remove it first")
     experiment = plan_experiment(
-        parse_study(known[design], f"{design}{_ENDING}"), hypothesis=hypothesis, scale=scale, seed=seed
+        study, hypothesis=hypothesis, scale=scale, seed=seed, model=model, policy=policy, learning=learning
     )
     n_scans = len(experiment.rats) * len(experiment.study.cues.levels)
     with replacing(out, folder=True) as new, steps(f"simulate {design}", n_scans) as advance:
-        write_dataset(new, experiment, known[design], n_jobs=n_jobs, progress=advance)
+        write_dataset(new, experiment, text, n_jobs=n_jobs, progress=advance)
     return out / "study.yaml"
+
+
+def _protocol(design: str, protocol: Path | None, model: Model) -> tuple[Study, str]:
+    """The study to live through, checked as far as the model needs it, and its text."""
+    known = designs()
+    if design not in known:
+        raise StudyError(f"design '{design}' is unknown; expected one of: {', '.join(sorted(known))}")
+    if protocol is None:
+        name, text = f"{design}{_ENDING}", known[design]
+        study = parse_study(text, name)
+    elif model == "planted":
+        raise StudyError("effects are planted for the design's own protocol alone; add --model mechanism")
+    else:
+        study, name = read_study(protocol).study, protocol.name
+        text = protocol.read_text(encoding="utf-8-sig")
+    if model == "mechanism":
+        check_protocol(study, lines_of(text), name)
+    return study, text

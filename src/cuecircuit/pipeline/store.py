@@ -40,7 +40,7 @@ def file_hash(path: Path) -> str:
 def code_hash() -> str:
     """Give one hash over the package's own files: a change of code makes results stale."""
     root = Path(cuecircuit.__file__).parent
-    files = sorted(path for path in root.rglob("*") if path.suffix in {".py", ".yaml", ".j2", ".css"})
+    files = sorted(path for path in root.rglob("*") if path.suffix in {".py", ".yaml", ".j2", ".css", ".js"})
     whole = hashlib.sha256()
     for path in files:
         whole.update(f"{path.relative_to(root)} {file_hash(path)}\n".encode())

@@ -22,14 +22,14 @@ def overlaps(
         mask: voxels that were tested; a region's size is counted inside it.
     """
     names = {0: OUTSIDE, **atlas.names}
+    sizes = np.bincount(atlas.labels[mask], minlength=max(atlas.names, default=0) + 1)
     for cluster in clusters:
         regions, counts = np.unique(atlas.labels[labels == cluster], return_counts=True)
         for region, count in sorted(zip(regions, counts, strict=True), key=lambda found: -found[1]):
-            whole = int((mask & (atlas.labels == region)).sum())
             yield {
                 "cluster": int(cluster),
                 "region": names[int(region)],
                 "voxels": int(count),
                 "percent_of_cluster": 100 * count / counts.sum(),
-                "percent_of_region": 100 * count / whole if region else np.nan,
+                "percent_of_region": 100 * count / sizes[region] if region else np.nan,
             }

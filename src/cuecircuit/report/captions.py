@@ -6,7 +6,7 @@ from markupsafe import Markup
 
 from cuecircuit.figures.numbers import STAR_RULE, fraction, p_equals, short, threshold
 from cuecircuit.figures.scatter import CorrelationNote
-from cuecircuit.report.marks import counted, effect_text, listed, marks_of
+from cuecircuit.report.marks import adjustment_name, counted, effect_text, listed, marks_of
 from cuecircuit.report.methods import RunFacts
 from cuecircuit.study.study import Study
 
@@ -36,13 +36,14 @@ def escalation_caption(study: Study, subjects: Mapping[str, int]) -> Markup:
     error = {"pooled": "pooled error term", "contrast": "error of each contrast"}[study.behavior.posthoc_error]
     return Markup(
         "Infusions over {} of {}, counted in {}; mean ± SEM of {}, each animal behind. Stars, in the group's color: "
-        "{} against session 1 of the same group (Bonferroni, {})."
+        "{} against session 1 of the same group ({}, {})."
     ).format(
         counted(study.phase(study.behavior.escalation).sessions, "session"),
         study.behavior.escalation,
         marks.said("behavior.count", counted_in),
         _groups(subjects),
         STAR_RULE,
+        marks.said("behavior.posthoc_adjustment", adjustment_name(study)),
         marks.said("behavior.posthoc_error", error),
     )
 
@@ -86,6 +87,50 @@ def threshold_statement(study: Study, facts: RunFacts) -> Markup:
     )
 
 
+def viewer_caption(study: Study, facts: RunFacts) -> Markup:
+    """Say what the interactive brain shows and how it is steered."""
+    return Markup(
+        "The map of {} over the anatomy, coronal, sagittal and axial; left is on the left and places are mm from {}. "
+        "The slider starts at voxel p &lt; {}. Click a slice, move the sliders, or choose a row of the tables of "
+        "clusters and regions to move the crosshair and see the region's animals; the chosen region is outlined. "
+        "{}"
+    ).format(
+        effect_text(study.group.effect),
+        study.space.reference_point,
+        threshold(study.correction.voxel_p),
+        threshold_statement(study, facts),
+    )
+
+
+def method_label(method: str) -> str:
+    """Print the name of a correction: permutation TFCE, FDR."""
+    said = _method_word(method)
+    return said[:1].upper() + said[1:]
+
+
+def corrections_caption(study: Study, facts: RunFacts, survived: Mapping[str, int]) -> Markup:
+    """Caption of the corrections side by side; `survived` counts the voxels of each method."""
+    correction, marks = study.correction, marks_of(study)
+    arrangements = ""
+    if any(method.startswith("permutation") for method in correction.compare):
+        arrangements = f" Permutations: {short(correction.compare_permutations)}."
+    return Markup(
+        "Effect of {}, F({}, {}), corrected in {} ways at {} (clusters formed at voxel p &lt; {}): {}. "
+        "Slices, voxels and colors are the same in every row.{} The false discovery rate lets through a share of "
+        "false voxels; the other methods let one false voxel or cluster through in {} of studies."
+    ).format(
+        marks.said("group.effect", effect_text(study.group.effect)),
+        short(facts.df[0]),
+        short(facts.df[1]),
+        len(survived),
+        marks.said("correction.alpha", f"p ≤ {threshold(correction.alpha)}"),
+        marks.said("correction.voxel_p", threshold(correction.voxel_p)),
+        listed(f"{_method_word(method)} {counted(n, 'voxel')}" for method, n in survived.items()),
+        arrangements,
+        f"{short(100 * correction.alpha)} %",
+    )
+
+
 def region_caption(study: Study, region: str, voxels: int) -> Markup:
     """Caption of Fig. 2A and 2D; `voxels` of the region lie in the cluster."""
     return Markup(
@@ -117,6 +162,10 @@ def scatter_caption(study: Study, region: str, note: CorrelationNote) -> Markup:
         p_equals(note.p_within),
         note.n,
     )
+
+
+def _method_word(method: str) -> str:
+    return method.replace("tfce", "TFCE").replace("fdr", "FDR")
 
 
 def _groups(subjects: Mapping[str, int]) -> Markup:

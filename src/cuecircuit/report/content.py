@@ -50,11 +50,31 @@ class FigureRow:
     figures: tuple[FigureItem, ...]
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RowPlace:
+    """Where a table row leads in the interactive brain: to a region by name, to a place in mm, or nowhere."""
+
+    region: str | None = None
+    mm: tuple[float, float, float] | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ViewerItem:
+    """The interactive brain; `data` is the JSON text of `viewer.viewer_json`, `statistic` what its slider sets."""
+
+    kind: ClassVar[str] = "viewer"
+    title: str
+    caption: str
+    statistic: str
+    data: str
+
+
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class TableItem:
     """A table; `frame` is what is downloaded, `display` what is shown where the two differ.
 
-    Numbers are printed by column name (`tables.printed`); `headings` overrides the printed column names.
+    Numbers are printed by column name (`tables.printed`); `headings` overrides the printed column names. `places`
+    has one entry a row: where that row leads in the interactive brain.
     """
 
     kind: ClassVar[str] = "table"
@@ -65,9 +85,23 @@ class TableItem:
     headings: Mapping[str, str] = field(default_factory=dict)
     display: pd.DataFrame | None = None
     folded: bool = False
+    places: tuple[RowPlace, ...] = ()
 
 
-Item = Paragraph | Facts | FigureItem | FigureRow | TableItem
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TextFile:
+    """A text file to take along, `id`.`ending`; `shown` prints it on the page as well."""
+
+    kind: ClassVar[str] = "text"
+    id: str
+    ending: str
+    title: str
+    text: str
+    media: str = "text/plain"
+    shown: bool = False
+
+
+Item = Paragraph | Facts | FigureItem | FigureRow | TableItem | ViewerItem | TextFile
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)

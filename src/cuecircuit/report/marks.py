@@ -39,6 +39,12 @@ def marks_of(study: Study) -> Marks:
     return Marks(settings={setting.path: setting for setting in resolved(study, study.assumed)})
 
 
+def adjustment_name(study: Study) -> str:
+    """How the comparisons after the behavioral tests are adjusted, in words."""
+    said = study.behavior.posthoc_adjustment
+    return "not adjusted" if said == "none" else said.capitalize()
+
+
 def settings_table(study: Study) -> pd.DataFrame:
     """Every resolved setting, its source and the reason: columns setting, value, source, reason."""
     rows = [

@@ -1,23 +1,25 @@
 """The Methods text, written from the resolved study and from what the run found: it cannot drift from either."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
 from markupsafe import Markup
 
 from cuecircuit.figures.numbers import number, short, threshold
 from cuecircuit.report.content import Paragraph
-from cuecircuit.report.marks import Marks, counted, dose_text, effect_text, listed, marks_of
+from cuecircuit.report.marks import Marks, adjustment_name, counted, dose_text, effect_text, listed, marks_of
+from cuecircuit.report.references import cited, printed_reference
 from cuecircuit.study.study import Phase, Study
 
 _NEIGHBORS = {6: "faces", 18: "faces or edges", 26: "faces, edges or corners"}
-REFERENCES = (
-    "Benjamini Y, Hochberg Y (1995). Controlling the false discovery rate. J R Stat Soc B 57:289–300.",
-    "Cox RW, Chen G, Glen DR, Reynolds RC, Taylor PA (2017). FMRI clustering in AFNI: false-positive rates redux. "
-    "Brain Connect 7:152–171.",
-    "Greenhouse SW, Geisser S (1959). On methods in the analysis of profile data. Psychometrika 24:95–112.",
-    "Huynh H, Feldt LS (1976). Estimation of the Box correction for degrees of freedom. J Educ Stat 1:69–82.",
-)
+_COMPARED = {
+    "simulation size": "cluster size against simulated null fields",
+    "permutation size": "cluster size against permuted maps (Nichols & Holmes 2002)",
+    "permutation mass": "cluster mass against permuted maps (Bullmore et al. 1999)",
+    "permutation tfce": "threshold-free cluster enhancement (Smith & Nichols 2009)",
+    "permutation voxel": "the strongest voxel of permuted maps (Nichols & Holmes 2002)",
+    "fdr": "the false discovery rate of voxels (Benjamini & Hochberg 1995)",
+}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -51,7 +53,7 @@ def methods(study: Study, facts: RunFacts) -> tuple[Paragraph, ...]:
         "Correction": _correction(study, marks, facts),
         "Regions and behavior": _correlations(study, marks),
         "Software": _software(study, facts),
-        "References": Markup("<br>").join(map(Markup.escape, REFERENCES)),
+        "References": Markup("<br>").join(Markup.escape(printed_reference(each)) for each in cited(study)),
     }
     return tuple(Paragraph(heading=heading, text=text) for heading, text in parts.items())
 
@@ -108,13 +110,14 @@ def _behavior(study: Study, marks: Marks) -> Markup:
     return Markup(
         "Infusions in {} over the sessions of {} were tested by a mixed analysis of variance ({} between, session "
         "within subjects); p is given uncorrected and after Greenhouse–Geisser (1959) and Huynh–Feldt (1976). Within "
-        "each group every session was compared with the first, with {}, Bonferroni-adjusted. Infusions of the {} "
+        "each group every session was compared with the first, with {} ({}). Infusions of the {} "
         "phase, averaged over the sessions of each treatment, were tested for treatment (within) and {} (between)."
     ).format(
         marks.said("behavior.count", counted_in[study.behavior.count]),
         study.behavior.escalation,
         study.subjects.group,
         marks.said("behavior.posthoc_error", error[study.behavior.posthoc_error]),
+        marks.said("behavior.posthoc_adjustment", adjustment_name(study)),
         study.behavior.conditioning,
         study.subjects.group,
     )
@@ -147,6 +150,12 @@ def _responses(study: Study, marks: Marks) -> Markup:
         removed.append(marks.said("nuisance.ventricles", "the mean ventricle signal"))
     if nuisance.motion:
         removed.append(marks.said("nuisance.motion", f"{nuisance.motion} motion terms"))
+    if nuisance.acompcor:
+        parts = counted(nuisance.acompcor, "principal component")
+        removed.append(marks.said("nuisance.acompcor", f"{parts} of each tissue (Behzadi et al. 2007)"))
+    if nuisance.respiration != "none":
+        models = {"retroicor": "RETROICOR", "rvt": "respiration volume", "both": "RETROICOR and respiration volume"}
+        removed.append(marks.said("nuisance.respiration", f"{models[nuisance.respiration]} regressors"))
     drift = nuisance.drift_period_s
     cleaned = Markup("{} removed from each voxel's series by one multiple regression").format(
         Markup("{} were").format(listed(removed)) if len(removed) > 1 else Markup("{} was").format(listed(removed))
@@ -161,20 +170,54 @@ def _responses(study: Study, marks: Marks) -> Markup:
                 "none modeled" if drift is None else f"periods above {short(drift)} s removed",
             )
         ),
+        *_censoring(study, marks),
         Markup("Smoothing: {} FWHM").format(
             marks.said("nuisance.smoothing_fwhm_mm", f"{short(nuisance.smoothing_fwhm_mm)} mm")
         ),
-        Markup(
-            "The response to a block is the percent change of the mean signal from {} after cue onset against the "
-            "mean from {}"
-        ).format(
-            marks.said("response.window_s", _window(response.window_s)),
-            marks.said("response.baseline_s", _window(response.baseline_s)),
+        _one_response(study, marks),
+        Markup("Time courses around the cue span {}").format(
+            marks.said("response.peri_cue_s", _window(response.peri_cue_s))
         ),
         Markup("Blocks were averaged into {}").format(marks.said("response.blocks", halves)),
     )
     first = sentences[0]
     return Markup(". ").join((Markup(str(first)[:1].upper() + str(first)[1:]), *sentences[1:])) + "."
+
+
+def _censoring(study: Study, marks: Marks) -> Iterator[Markup]:
+    nuisance = study.nuisance
+    if nuisance.low_pass_hz is not None:
+        cut = marks.said("nuisance.low_pass_hz", f"{short(nuisance.low_pass_hz)} Hz")
+        yield Markup("Frequencies above {} were removed").format(cut)
+    yield Markup("Framewise displacement takes rotations on a radius of {}").format(
+        marks.said("nuisance.head_radius_mm", f"{short(nuisance.head_radius_mm)} mm")
+    )
+    limits = []
+    if nuisance.censor_fd_mm is not None:
+        limits.append(marks.said("nuisance.censor_fd_mm", f"displacement above {short(nuisance.censor_fd_mm)} mm"))
+    if nuisance.censor_dvars_percent is not None:
+        limits.append(marks.said("nuisance.censor_dvars_percent", f"DVARS above {nuisance.censor_dvars_percent:g} %"))
+    yield Markup("Volumes with {} were left out").format(listed(limits)) if limits else Markup("No volume was left out")
+    yield Markup("A scan with fewer than {} residual degrees of freedom is refused").format(
+        marks.said("nuisance.min_residual_df", short(nuisance.min_residual_df))
+    )
+
+
+def _one_response(study: Study, marks: Marks) -> Markup:
+    response = study.response
+    if response.method == "glm":
+        shapes = {"rat": "a rat's", "spm": "SPM's", "glover": "Glover's", "fir": "no assumed (finite impulse)"}
+        noise = {"ar1": "first-order autoregressive", "ols": "independent"}
+        return Markup("Responses are contrasts of a general linear model with {} response shape and {} noise").format(
+            marks.said("response.hrf", shapes[response.hrf]), marks.said("response.noise", noise[response.noise])
+        )
+    return Markup(
+        "The response to a block is the percent change of the mean signal from {} after cue onset against the mean "
+        "from {}"
+    ).format(
+        marks.said("response.window_s", _window(response.window_s)),
+        marks.said("response.baseline_s", _window(response.baseline_s)),
+    )
 
 
 def _window(window: tuple[float, float]) -> str:
@@ -203,9 +246,26 @@ def _group(study: Study, marks: Marks, facts: RunFacts) -> Markup:
 
 
 def _correction(study: Study, marks: Marks, facts: RunFacts) -> Markup:
+    if study.correction.method == "permutation":
+        return _permutation(study, marks, facts) + _comparison(study)
+    return _simulation(study, marks, facts) + _comparison(study)
+
+
+def _comparison(study: Study) -> Markup:
+    """Name the corrections that stand beside the one that decides, each with its source."""
+    if not study.correction.compare:
+        return Markup("")
+    said = listed(_COMPARED[method] for method in study.correction.compare)
+    text = Markup(" The same map is also shown corrected by {}.").format(said)
+    if any(method.startswith("permutation") for method in study.correction.compare):
+        text += Markup(
+            " Subjects were rearranged as in Freedman &amp; Lane (1983; Winkler et al. 2014), {} times."
+        ).format(short(study.correction.compare_permutations))
+    return text
+
+
+def _simulation(study: Study, marks: Marks, facts: RunFacts) -> Markup:
     correction = study.correction
-    if correction.method == "permutation":
-        return _permutation(study, marks, facts)
     if facts.acf is None:
         field = Markup("a Gaussian autocorrelation of FWHM {} mm").format(number(facts.fwhm_mm))
     else:

@@ -1,16 +1,23 @@
 """The page: one HTML file that holds everything it shows and asks no network for anything.
 
-Figures are embedded as SVG pictures; every figure and table offers its files through `data:` links. The page needs no
-script, and its own security policy forbids any load from elsewhere.
+Figures are embedded as SVG pictures; every figure and table offers its files through `data:` links. Only the
+interactive brain needs a script. The page's own security policy forbids any load from elsewhere and any script but
+those two, which it names by their hash.
 """
 
 import base64
+import hashlib
 from functools import cache
+from importlib.resources import files
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
+from markupsafe import Markup
 
 from cuecircuit.report.content import ReportContent, TableItem
 from cuecircuit.report.tables import Printed, printed, tsv
+from cuecircuit.report.viewer import script_safe
+
+SCRIPTS = ("dots.js", "viewer.js")
 
 
 def render(content: ReportContent) -> str:
@@ -19,7 +26,20 @@ def render(content: ReportContent) -> str:
     Args:
         content: what stands on it; all plain text is escaped.
     """
-    return _environment().get_template("page.html.j2").render(content=content)
+    drawn = any(item.kind == "viewer" for section in content.sections for item in section.items)
+    scripts = [_script(name) for name in SCRIPTS] if drawn else []
+    allowed = " ".join(f"'sha256-{_sha256(script)}'" for script in scripts)
+    return _environment().get_template("page.html.j2").render(content=content, scripts=scripts, allowed=allowed)
+
+
+def _script(name: str) -> str:
+    text = files("cuecircuit.report").joinpath("templates", name).read_text(encoding="utf-8")
+    assert "</" not in text, f"{name}: would end its own script element"
+    return text
+
+
+def _sha256(text: str) -> str:
+    return base64.b64encode(hashlib.sha256(text.encode("utf-8")).digest()).decode("ascii")
 
 
 @cache
@@ -34,6 +54,7 @@ def _environment() -> Environment:
     environment.filters["data_uri"] = data_uri
     environment.filters["printed"] = _printed
     environment.filters["tsv"] = tsv
+    environment.filters["script_safe"] = lambda text: Markup(script_safe(text))
     return environment
 
 

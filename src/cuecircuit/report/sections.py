@@ -10,9 +10,23 @@ from markupsafe import Markup
 from cuecircuit.arrays import Array, Float, Int
 from cuecircuit.figures.numbers import MISSING, number, short, threshold
 from cuecircuit.report.captions import threshold_statement
-from cuecircuit.report.content import Facts, FigureItem, FigureRow, Item, Paragraph, Section, TableItem
+from cuecircuit.report.checklist import checklist
+from cuecircuit.report.content import (
+    Facts,
+    FigureItem,
+    FigureRow,
+    Item,
+    Paragraph,
+    RowPlace,
+    Section,
+    TableItem,
+    TextFile,
+    ViewerItem,
+)
+from cuecircuit.report.deposit import rerun_script
 from cuecircuit.report.marks import dose_text, effect_text, marks_of, settings_table
 from cuecircuit.report.methods import RunFacts, methods
+from cuecircuit.report.references import bibtex, cited
 from cuecircuit.study.study import Study
 
 _PHASE_WORDS = {"sessions": "sessions", "access_h": "access", "window_min": "counted minutes"}
@@ -100,21 +114,27 @@ def quality_section(*tables: TableItem) -> Section:
     return Section(id="quality", title="Quality of the scans", items=tables)
 
 
-def group_section(study: Study, facts: RunFacts, figure: FigureItem, terms: pd.DataFrame) -> Section:
-    """Fig. 1C and the effects that were tested in every voxel."""
+def group_section(
+    study: Study, facts: RunFacts, figure: FigureItem, terms: pd.DataFrame, *, viewer: ViewerItem | None = None
+) -> Section:
+    """Fig. 1C, the interactive brain, and the effects that were tested in every voxel."""
     tested = TableItem(
         id="terms", title="Effects tested in every voxel", frame=terms, notes=(threshold_statement(study, facts),)
     )
-    return Section(id="group", title="Group map", items=(figure, tested))
+    return Section(id="group", title="Group map", items=(figure, *((viewer,) if viewer else ()), tested))
 
 
 def clusters_section(study: Study, facts: RunFacts, clusters: pd.DataFrame) -> Section:
     """The clusters that survive."""
     notes = (threshold_statement(study, facts), f"Coordinates are mm from {study.space.reference_point}.")
+    peaks = clusters[["peak_x", "peak_y", "peak_z"]].to_numpy(float) if "peak_x" in clusters else ()
+    places = tuple(RowPlace(mm=(float(x), float(y), float(z))) for x, y, z in peaks)
     return Section(
         id="clusters",
         title="Clusters",
-        items=(TableItem(id="cluster-table", title="Clusters that survive", frame=clusters, notes=notes),),
+        items=(
+            TableItem(id="cluster-table", title="Clusters that survive", frame=clusters, notes=notes, places=places),
+        ),
     )
 
 
@@ -130,6 +150,7 @@ def regions_section(study: Study, table: RegionMeans) -> Section:
         frame=region_frame(table),
         display=_region_display(table),
         notes=(note,),
+        places=tuple(RowPlace(region=region) for region in table.regions),
     )
     return Section(id="regions", title="Regions", items=(item,))
 
@@ -153,10 +174,47 @@ def correlations_section(
         "expected even where there is no relation within groups; the within-group r is free of this.",
     )
     table = TableItem(
-        id="correlation-table", title="Response against infusions, every region", frame=correlations, notes=notes
+        id="correlation-table",
+        title="Response against infusions, every region",
+        frame=correlations,
+        notes=notes,
+        places=tuple(RowPlace(region=str(region)) for region in correlations["region"]),
     )
     rows = tuple(FigureRow(figures=row) for row in panels)
     return Section(id="correlations", title="Brain and behavior", items=(*rows, table))
+
+
+def corrections_section(study: Study, figure: FigureItem, corrections: pd.DataFrame) -> Section:
+    """One map under several corrections: the figure, and each cluster's p by every method."""
+    text = (
+        "The map of the study is corrected by one method, chosen beforehand. Here others stand beside it, so that a "
+        "reader sees what hangs on that choice; they decide nothing."
+    )
+    table = TableItem(
+        id="corrections-table",
+        title="Clusters under each correction",
+        frame=corrections,
+        display=corrections_display(corrections),
+        notes=(
+            f"Smallest corrected p in the cluster (q for FDR); clusters with p ≤ {threshold(study.correction.alpha)} "
+            "by at least one method. The file has every cluster and the voxels that survive in each.",
+        ),
+    )
+    return Section(id="corrections", title="Corrections side by side", items=(Paragraph(text=text), figure, table))
+
+
+def corrections_display(corrections: pd.DataFrame) -> pd.DataFrame:
+    """A row for each cluster that survives any method: cluster, voxels, and p by every method."""
+    own = corrections[corrections["cluster"] > 0]
+    methods = list(dict.fromkeys(corrections["method"]))
+    survivors = sorted(set(own.loc[own["survives"] == "yes", "cluster"]))
+    p = own.pivot(index="cluster", columns="method", values="p")
+    sizes = own.drop_duplicates("cluster").set_index("cluster")["voxels"]
+    shown = {"cluster": survivors, "voxels": [int(sizes[cluster]) for cluster in survivors]}
+    for method in methods:
+        column = f"q_{method}" if method == "fdr" else f"p_{method.replace(' ', '_')}"
+        shown[column] = [float(p.loc[cluster, method]) for cluster in survivors]  # pyright: ignore
+    return pd.DataFrame(shown)
 
 
 def settings_section(study: Study) -> Section:
@@ -181,7 +239,23 @@ def methods_section(study: Study, facts: RunFacts) -> Section:
         frame=assumed,
         notes=("No source states these values; somebody had to choose. Change them in the study file.",),
     )
-    return Section(id="methods", title="Methods", items=(*methods(study, facts), *((table,) if len(assumed) else ())))
+    citations = TextFile(
+        id="references", ending="bib", title="References as BibTeX", text=bibtex(cited(study)), media="text/x-bibtex"
+    )
+    items = TableItem(
+        id="checklist",
+        title="Checklist of what to report",
+        frame=checklist(study, facts),
+        notes=(
+            "Items after the COBIDAS report (Nichols et al. 2017). An answer takes the mark of the weakest of the "
+            "settings behind it; what this analysis cannot know is marked as not stated.",
+        ),
+    )
+    return Section(
+        id="methods",
+        title="Methods",
+        items=(*methods(study, facts), citations, *((table,) if len(assumed) else ()), items),
+    )
 
 
 def provenance_section(inputs: pd.DataFrame, versions: Mapping[str, str], seed: int) -> Section:
@@ -192,6 +266,13 @@ def provenance_section(inputs: pd.DataFrame, versions: Mapping[str, str], seed: 
         title="Provenance",
         items=(
             Facts(values={"Seed": str(seed), "Input files": short(len(inputs))}),
+            TextFile(
+                id="rerun",
+                ending="sh",
+                title="The same bytes again",
+                text=rerun_script(versions, seed=seed),
+                shown=True,
+            ),
             TableItem(id="versions", title="Programs", frame=programs),
             TableItem(id="inputs", title="Input files", frame=inputs, folded=len(inputs) > 30),
         ),

@@ -15,6 +15,9 @@ import pandas as pd
 from cuecircuit.figures.numbers import MISSING, fraction, number, p_value
 
 _SYMBOLS = {
+    "p_simulation_size": "p (simulation, size)", "p_permutation_size": "p (permutation, size)",
+    "p_permutation_mass": "p (permutation, mass)", "p_permutation_tfce": "p (permutation, TFCE)",
+    "p_permutation_voxel": "p (permutation, voxel)", "q_fdr": "q (FDR)",
     "term": "Effect", "df1": "df₁", "df2": "df₂", "eps_gg": "ε (GG)", "p_gg": "p (GG)", "eps_hf": "ε (HF)",
     "p_hf": "p (HF)", "pes": "partial η²", "ges": "generalized η²", "p_fwe": "p (FWE)", "p_adj": "p (adjusted)",
     "F": "F", "t": "t", "z": "z", "p": "p", "q": "q", "r": "r", "n": "n", "tsnr": "tSNR", "sem": "SEM", "se": "SE",
@@ -43,7 +46,7 @@ def heading(column: str) -> str:
     words = column.split("_")
     unit = _UNITS.get(words[-1]) if len(words) > 1 else None
     said = " ".join(words[:-1] if unit else words)
-    said = said if said[:1].isupper() or len(words[0]) == 1 or words[0] in ("df", "ci") else said.capitalize()
+    said = said if said[:1].isupper() or len(words[0]) == 1 or words[0] in ("df", "ci") else said[:1].upper() + said[1:]
     return f"{said} ({unit})" if unit else said
 
 

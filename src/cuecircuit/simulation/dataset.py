@@ -79,7 +79,8 @@ def _write_description(folder: Path, experiment: Experiment) -> None:
     _describe(folder, f"Simulated study: {about.title}", "raw", more)
     text = (
         f"No animal was used: `cuecircuit simulate` drew every file (seed {experiment.seed},\n"
-        f"scale {experiment.scale}, hypothesis {experiment.hypothesis}: {HYPOTHESES[experiment.hypothesis]}).\n\n"
+        f"scale {experiment.scale}, model {experiment.model},\n"
+        f"hypothesis {experiment.hypothesis}: {HYPOTHESES[experiment.hypothesis]}).\n\n"
         f"The design follows {about.reference}.\n\n"
         "study.yaml              what was planned, and how it is analyzed: cuecircuit run study.yaml OUT\n"
         "sub-*/func/             two scans of each rat, one per cue, with events and breathing\n"

@@ -4,36 +4,48 @@ Every random part has its own stream, named by numbers under the seed, so that a
 """
 
 from dataclasses import dataclass
+from typing import Literal
 
 import numpy as np
 
 from cuecircuit.arrays import Array, Float
+from cuecircuit.simulation.animals import Learning, Policy
 from cuecircuit.simulation.bold import Scan, block_onsets, simulate_scan
 from cuecircuit.simulation.brain import Brain, draw_brain
 from cuecircuit.simulation.breathing import Breathing, draw_breathing, draw_level, rate_changes
+from cuecircuit.simulation.circuit import circuit_of
 from cuecircuit.simulation.intake import IntakeModel, PhaseCounts, draw_counts, intake_model, pairing_means
+from cuecircuit.simulation.mechanism import Lived, counts_of, days_of, draw_responses, live_study
 from cuecircuit.simulation.operant import Day, lay_out_days
 from cuecircuit.simulation.planted import Responses, check_hypothesis, plant_responses
 from cuecircuit.simulation.rats import Rat, draw_rats, draw_weights, levels_of
 from cuecircuit.study.study import Study
 
-_RATS, _INTAKE, _RESPONSES, _PRESSES, _WEIGHTS, _LEVELS, _BREATHING, _SCANS = range(8)
+_RATS, _INTAKE, _RESPONSES, _PRESSES, _WEIGHTS, _LEVELS, _BREATHING, _SCANS, _ANIMALS, _LIVES = range(10)
+
+Model = Literal["planted", "mechanism"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Experiment:
-    """What is known before a file is written."""
+    """What is known before a file is written; `intake` is planted counts' model, `lived` the mechanism's animals.
+
+    `rates` is the mean change of breathing by each cue, per minute.
+    """
 
     study: Study
+    model: Model
     hypothesis: str
     scale: str
     seed: int
     rats: tuple[Rat, ...]
-    intake: IntakeModel
+    intake: IntakeModel | None
+    lived: Lived | None
     counts: tuple[PhaseCounts, ...]
     days: tuple[Day, ...]
     weights: Float[Array, "subject day"]
     responses: Responses
+    rates: Float[Array, "subject cue=2"]
     brain: Brain
 
     @property
@@ -48,7 +60,7 @@ class Experiment:
 
     def breathing_of(self, subject: int, cue: int) -> Breathing:
         """Draw the breathing of one rat during one cue's scan."""
-        change = rate_changes(self.hypothesis)[self.rats[subject].level, cue]
+        change = self.rates[subject, cue]
         level = draw_level(stream(self.seed, _LEVELS, subject))
         rng = stream(self.seed, _BREATHING, subject, cue)
         return draw_breathing(level, float(change), self.onsets_s, self.study.acquisition.block_s, self.length_s, rng)
@@ -67,8 +79,26 @@ class Experiment:
         )
 
 
-def plan_experiment(study: Study, *, hypothesis: str, scale: str, seed: int) -> Experiment:
+def plan_experiment(
+    study: Study,
+    *,
+    hypothesis: str,
+    scale: str,
+    seed: int,
+    model: Model = "planted",
+    policy: Policy = "satiety",
+    learning: Learning = "rescorla-wagner",
+) -> Experiment:
     """Draw everything but the scans.
+
+    Args:
+        study: the protocol; one for `mechanism` must have passed `protocol.check_protocol`.
+        hypothesis: what is true.
+        scale: of the scans.
+        seed: of every random stream.
+        model: whether effects are planted as statistics or arise from animals that live through the study.
+        policy: of the mechanism's animals.
+        learning: of the mechanism's animals.
 
     Raises:
         StudyError: unknown hypothesis or scale, or a design with other than two groups, cues and odors.
@@ -77,22 +107,41 @@ def plan_experiment(study: Study, *, hypothesis: str, scale: str, seed: int) -> 
     brain = draw_brain(scale)
     rats = draw_rats(study, stream(seed, _RATS))
     group = levels_of(rats)
-    intake = intake_model(hypothesis)
-    counts = draw_counts(study, intake, group, stream(seed, _INTAKE))
+    intake, lived = None, None
+    if model == "mechanism":
+        lived = live_study(
+            study,
+            rats,
+            hypothesis=hypothesis,
+            rng=stream(seed, _ANIMALS),
+            streams=lambda number: stream(seed, _LIVES, number),
+            policy=policy,
+            learning=learning,
+        )
+        counts = counts_of(lived)
+        days = days_of(lived, rats, stream(seed, _PRESSES))
+    else:
+        intake = intake_model(hypothesis)
+        counts = draw_counts(study, intake, group, stream(seed, _INTAKE))
+        days = lay_out_days(counts, rats, intake, stream(seed, _PRESSES))
     behavior = pairing_means(counts, study.behavior.conditioning, study.correlations.treatment)
-    days = lay_out_days(counts, rats, intake, stream(seed, _PRESSES))
-    weights = draw_weights(rats, [day.number for day in days], stream(seed, _WEIGHTS), alike=hypothesis == "null")
+    noise = stream(seed, _RESPONSES)
     return Experiment(
         study=study,
+        model=model,
         hypothesis=hypothesis,
         scale=scale,
         seed=seed,
         rats=rats,
         intake=intake,
+        lived=lived,
         counts=tuple(counts),
         days=tuple(days),
-        weights=weights,
-        responses=plant_responses(hypothesis, group, behavior, stream(seed, _RESPONSES)),
+        weights=draw_weights(rats, [day.number for day in days], stream(seed, _WEIGHTS), alike=hypothesis == "null"),
+        responses=draw_responses(lived, circuit_of(hypothesis), group, behavior, noise)
+        if lived
+        else plant_responses(hypothesis, group, behavior, noise),
+        rates=lived.rates if lived else rate_changes(hypothesis)[group],
         brain=brain,
     )
 

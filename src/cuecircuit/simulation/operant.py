@@ -17,8 +17,8 @@ from cuecircuit.simulation.rats import Rat
 
 TIMEOUT_S = 20.0
 _TICKS_PER_S = 100
-# any Monday morning
-_START = datetime(2026, 1, 5, 9, 0)
+START = datetime(2026, 1, 5, 9, 0)
+"""First session: any Monday morning."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -88,7 +88,7 @@ def lay_out_days(
     for name, treatments in phases.items():
         for session in range(treatments[0].phase.sessions * len(treatments)):
             number += 1
-            date = _START + timedelta(days=number - 1)
+            date = START + timedelta(days=number - 1)
             logs = []
             for index, rat in enumerate(rats):
                 turn, order = divmod(session, len(treatments))
@@ -111,9 +111,32 @@ def _log(
 ) -> MedpcSession:
     length_s = 3600 * item.phase.access_h[rat.group]
     presses = draw_presses(item.counts[index, turn], length_s, rewarded=item.rewarded, model=model, rng=rng)
+    return log_session(presses, rat, item.experiment, index, length_s, date, rng)
+
+
+def log_session(
+    presses: Presses,
+    rat: Rat,
+    experiment: str,
+    index: int,
+    length_s: float,
+    date: datetime,
+    rng: np.random.Generator,
+) -> MedpcSession:
+    """Write down one session as the box does.
+
+    Args:
+        presses: what was done.
+        rat: who did it.
+        experiment: the header field of the session.
+        index: of the box, from 0.
+        length_s: of the session.
+        date: its start.
+        rng: source of when the program is stopped.
+    """
     return MedpcSession(
         subject=rat.name,
-        experiment=item.experiment,
+        experiment=experiment,
         group=rat.group,
         box=str(index + 1),
         msn=f"CUECIRCUIT {rat.group} FR1",

@@ -52,6 +52,7 @@ def draw_rats(study: Study, rng: np.random.Generator) -> tuple[Rat, ...]:
         raise StudyError("the simulation knows two groups, two cues and two odors; the design lists others")
     rats = []
     for level, (group, size) in enumerate(zip(study.subjects.groups, GROUP_SIZES, strict=True)):
+        size = study.simulation.animals.get(group, size)
         age = rng.uniform(12, 15, size).round(1)
         weight = (365 + 12 * (age - 13.5) + 15 * rng.standard_normal(size)).round()
         for number in range(size):

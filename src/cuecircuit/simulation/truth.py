@@ -12,6 +12,7 @@ from cuecircuit.simulation import atlas_places as places
 from cuecircuit.simulation import bold, breathing
 from cuecircuit.simulation.experiment import Experiment
 from cuecircuit.simulation.intake import pairing_means
+from cuecircuit.simulation.mechanism_truth import write_mechanism
 from cuecircuit.simulation.planted import HYPOTHESES, TABLE_1, Spread
 
 _PERCENT = "% BOLD at the plateau of a block"
@@ -34,14 +35,17 @@ def write_truth(folder: Path, experiment: Experiment, block_rates: Float[Array, 
     _write_slopes(folder, experiment)
     _write_breathing(folder, experiment, block_rates)
     _write_intake(folder, experiment)
+    if experiment.lived is not None:
+        write_mechanism(folder, experiment, experiment.lived)
     write_json(
         folder / "settings.json",
         {
+            "model": experiment.model,
             "hypothesis": experiment.hypothesis,
             "meaning": HYPOTHESES[experiment.hypothesis],
             "scale": experiment.scale,
             "seed": experiment.seed,
-            "spread_between_rats": {**asdict(Spread()), "source": "assumed"},
+            "spread_between_rats": _spread(experiment),
             "noise": {"fwhm_mm": bold.NOISE_FWHM_MM, "ar1": bold.NOISE_AR, "source": "assumed"},
             "breathing": {
                 "gray_percent_per_breath": breathing.GRAY_PERCENT_PER_BREATH,
@@ -51,6 +55,15 @@ def write_truth(folder: Path, experiment: Experiment, block_rates: Float[Array, 
             },
         },
     )
+
+
+def _spread(experiment: Experiment) -> dict[str, float | str]:
+    """SD of the responses between animals and between scans, as far as it is planted."""
+    if experiment.lived is None:
+        return {**asdict(Spread()), "source": "assumed"}
+    values = experiment.lived.parameters
+    # without spread of their own: the same in every animal
+    return {"common": float(values["region_sd"][0]), "specific": float(values["scan_sd"][0]), "source": "assumed"}
 
 
 def _write_places(folder: Path, experiment: Experiment) -> None:
@@ -77,7 +90,8 @@ def _write_places(folder: Path, experiment: Experiment) -> None:
 
 def _write_cells(folder: Path, experiment: Experiment) -> None:
     study = experiment.study
-    source = "paper" if experiment.hypothesis == "withdrawal" else "hypothesis"
+    planted = "paper" if experiment.hypothesis == "withdrawal" else "hypothesis"
+    source = "mechanism" if experiment.lived else planted
     rows = [
         (region, group, cue, experiment.responses.cells[number, level, order], source)
         for number, region in enumerate(TABLE_1)
@@ -89,7 +103,8 @@ def _write_cells(folder: Path, experiment: Experiment) -> None:
         "group": "Access to the drug",
         "cue": "Cue of the scan",
         "percent": {"Description": f"Planted mean, {_PERCENT}", "Units": "%"},
-        "source": "paper: Table 1 of Carmack et al. 2019; hypothesis: nothing is planted under it",
+        "source": "paper: Table 1 of Carmack et al. 2019; hypothesis: nothing is planted under it; "
+        "mechanism: the mean of the animals' circuits",
     }
     write_table(folder / "cells.tsv", pd.DataFrame(rows, columns=list(notes)), notes)
 
@@ -114,8 +129,10 @@ def _write_responses(folder: Path, experiment: Experiment) -> None:
 
 def _write_slopes(folder: Path, experiment: Experiment) -> None:
     slopes = experiment.responses.slopes
+    # the mechanism plants no correlation: its slopes are those of its animals
+    source, planted_r = ("mechanism", np.nan) if experiment.lived else ("assumed", Spread().slope_r)
     rows = [
-        (region, slope, Spread().slope_r if slope else 0.0, "assumed")
+        (region, slope, planted_r if slope else 0.0, source)
         for region, slope in zip(TABLE_1, slopes.tolist(), strict=True)
     ]
     notes = {
@@ -125,16 +142,16 @@ def _write_slopes(folder: Path, experiment: Experiment) -> None:
             "Units": "%",
         },
         "within_group_r": "Expected correlation of response and infusions within a group, without measurement noise",
-        "source": "assumed; the article names the two regions and prints no r",
+        "source": "assumed: the article names the two regions and prints no r; mechanism: found in its animals, "
+        "before the differences between regions are added",
     }
     write_table(folder / "slopes.tsv", pd.DataFrame(rows, columns=list(notes)), notes)
 
 
 def _write_breathing(folder: Path, experiment: Experiment, rates: Float[Array, "subject cue=2 block"]) -> None:
-    changes = breathing.rate_changes(experiment.hypothesis)
     rows = [
-        (rat.participant, rat.group, cue, rat.run_of(order), block, rate, changes[rat.level, order])
-        for rat, own in zip(experiment.rats, rates, strict=True)
+        (rat.participant, rat.group, cue, rat.run_of(order), block, rate, change[order])
+        for rat, own, change in zip(experiment.rats, rates, experiment.rates, strict=True)
         for order, cue in enumerate(experiment.study.cues.levels)
         for block, rate in enumerate(own[order], 1)
     ]
@@ -145,7 +162,10 @@ def _write_breathing(folder: Path, experiment: Experiment, rates: Float[Array, "
         "run": "Run that shows the cue",
         "block": "Number of the block in the scan, from 1",
         "rate": {"Description": "True mean breathing rate during the block", "Units": "1/min"},
-        "planted_change": {"Description": "Mean change by the cue in this group (assumed)", "Units": "1/min"},
+        "planted_change": {
+            "Description": "Mean change by the cue (assumed), of the group or the animal",
+            "Units": "1/min",
+        },
     }
     write_table(folder / "breathing.tsv", pd.DataFrame(rows, columns=list(notes)), notes)
 
@@ -166,11 +186,13 @@ def _write_intake(folder: Path, experiment: Experiment) -> None:
         "infusions": {"Description": "Mean infusions in the half hour of the pairings", "Units": "count"},
     }
     write_table(folder / "pairings.tsv", pd.DataFrame(rows, columns=list(notes)), notes)
-    model = {
-        key: list(value) if isinstance(value, tuple) else value for key, value in asdict(experiment.intake).items()
-    }
     totals = {
         f"{item.phase.name} {item.treatment}".strip(): np.round(item.counts.sum(axis=2).mean(axis=0), 2).tolist()
         for item in experiment.counts
     }
-    write_json(folder / "intake.json", {"parameters": model, "source": "assumed", "mean_counts_by_session": totals})
+    content: dict[str, object] = {"source": "assumed", "mean_counts_by_session": totals}
+    if experiment.intake is not None:
+        own = asdict(experiment.intake)
+        model = {key: list(value) if isinstance(value, tuple) else value for key, value in own.items()}
+        content = {"parameters": model, **content}
+    write_json(folder / "intake.json", content)

@@ -20,8 +20,7 @@ from cuecircuit.stats.coding import conditions
 from cuecircuit.stats.mixed_design import MixedColumns, design_rows
 from cuecircuit.stats.mixed_inference import Hypothesis
 from cuecircuit.stats.mixed_model import MixedModel
-from cuecircuit.stats.posthoc import Contrast, groups_of
-from cuecircuit.stats.strata_design import MixedDesign
+from cuecircuit.stats.strata_design import Contrast, MixedDesign, groups_of
 
 _COEFFICIENT = re.compile(r"(\d+(?:\.\d*)?|\.\d+)(?:\s*/\s*(\d+))?\s*\*\s*")
 
@@ -179,29 +178,41 @@ def _is_fixed(name: str, design: MixedColumns) -> bool:
 
 
 def strata_contrast(text: str, design: MixedDesign, *, family: str = "all") -> Contrast:
-    """A contrast of a complete design, to be tested with `posthoc.compare`.
+    """A contrast of a complete design, for `strata_model` or `posthoc.compare`.
 
     Groups that are combinations of several factors between subjects are averaged with equal weights.
 
     Raises:
         DesignError: the text cannot be read (see `parse_contrast`).
     """
-    between = {name: tuple(dict.fromkeys(labels)) for name, labels in design.between.items()}
-    parsed = parse_contrast(text, {**between, **design.within})
-    groups = dict.fromkeys(zip(*design.between.values(), strict=True)) or {(): None}
+    parsed = parse_contrast(text, strata_levels(design))
+    return weighted_cells(text, parsed.weights, design, family=family)
+
+
+def strata_levels(design: MixedDesign) -> dict[str, Sequence[str]]:
+    """Levels of every factor, those between subjects in order of first appearance."""
+    return {**{name: tuple(dict.fromkeys(labels)) for name, labels in design.between.items()}, **design.within}
+
+
+def weighted_cells(
+    name: str, weights: Mapping[str, Float[Array, "level"]], design: MixedDesign, *, family: str = "all"
+) -> Contrast:
+    """Weights of groups and conditions from those of levels; factors not named are averaged with equal weights."""
+    levels = strata_levels(design)
+    groups = tuple(dict.fromkeys(zip(*design.between.values(), strict=True))) or ((),)
     assert len(groups) == len(set(groups_of(design)))
     return Contrast(
-        name=text,
+        name=name,
         family=family,
-        group=_cell_weights(parsed, between, tuple(groups)),
-        condition=_cell_weights(parsed, design.within, conditions(design.within)),
+        group=_cell_weights(weights, {factor: levels[factor] for factor in design.between}, groups),
+        condition=_cell_weights(weights, design.within, conditions(design.within)),
     )
 
 
 def _cell_weights(
-    parsed: ParsedContrast, levels: Mapping[str, Sequence[str]], cells: Sequence[tuple[str, ...]]
+    weights: Mapping[str, Float[Array, "level"]], levels: Mapping[str, Sequence[str]], cells: Sequence[tuple[str, ...]]
 ) -> Float[Array, "cell"]:
-    each = [parsed.weights.get(name, np.full(len(names), 1 / len(names))) for name, names in levels.items()]
+    each = [weights.get(name, np.full(len(names), 1 / len(names))) for name, names in levels.items()]
     places = [list(names) for names in levels.values()]
     return np.array(
         [

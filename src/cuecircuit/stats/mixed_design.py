@@ -8,7 +8,7 @@ Sources: Bates, Mächler, Bolker and Walker (2015), section 2; Chambers and Hast
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -144,6 +144,31 @@ def design_rows(
     n = len(next(iter((*levels.values(), *covariates.values())), np.zeros(1)))
     table = _Table(factors=factors, covariates=values, n=n)
     return np.hstack([_coded(term, design.formula.fixed, table)[0] for term in design.formula.fixed])
+
+
+def of_rows(design: MixedColumns, rows: Int[Array, "kept"]) -> MixedColumns:
+    """Keep some rows of a table, coded and centered as the whole table was.
+
+    Raises:
+        DesignError: columns that are aliased in these rows, or one subject.
+    """
+    x = design.x[rows]
+    _check_aliases(x, design.labels, design.terms)
+    if len(set(design.subjects[rows].tolist())) < 2:
+        raise DesignError(f"random part: found one level of {design.subject}, expected several")
+    random = [replace(term, z=term.z[rows], levels=_renumbered(term.levels[rows])) for term in design.random]
+    return replace(
+        design,
+        x=x,
+        random=tuple(random),
+        factors={name: replace(item, codes=item.codes[rows]) for name, item in design.factors.items()},
+        covariates={name: values[rows] for name, values in design.covariates.items()},
+        subjects=_renumbered(design.subjects[rows]),
+    )
+
+
+def _renumbered(levels: Int[Array, "row"]) -> Int[Array, "row"]:
+    return np.unique(levels, return_inverse=True)[1]
 
 
 def _check(parsed: MixedFormula, columns: Mapping[str, Column]) -> None:

@@ -11,94 +11,26 @@ Sources: Bates, Mächler, Bolker and Walker (2015), J Stat Softw 67(1); Kuznetso
 J Stat Softw 82(13); Halekoh and Højsgaard (2014), J Stat Softw 59(9).
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 
 import numpy as np
 
 from cuecircuit.arrays import Array, Bool, Float, Int
 from cuecircuit.errors import DesignError
+from cuecircuit.stats.missing import Pattern, missing_patterns
+from cuecircuit.stats.mixed_design import of_rows
 from cuecircuit.stats.mixed_df import parameter_covariance, relative_factor
 from cuecircuit.stats.mixed_inference import DegreesOfFreedomRule, Estimates, Hypothesis, MixedTest, tested
 from cuecircuit.stats.mixed_kernel import CONVERGED, NO_ERROR_VARIANCE, fit_responses
 from cuecircuit.stats.mixed_likelihood import likelihood
-from cuecircuit.stats.mixed_model import MixedModel, starting_point
+from cuecircuit.stats.mixed_model import MixedModel, prepared_model, starting_point
+from cuecircuit.stats.mixed_result import MixedFit, PartialFit, VarianceComponent
 from cuecircuit.stats.mixed_sums import conditional_residuals, response_sums
 
 # lme4's isSingular: an entry of the diagonal of the relative Cholesky factor below this counts as 0
 _SINGULAR = 1e-4
-
-
-@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
-class VarianceComponent:
-    """A variance (one label) or covariance (two) of a random term, or the residual variance, in squared units of y."""
-
-    term: str
-    labels: tuple[str, ...]
-    value: Float[Array, "response"]
-
-
-@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
-class MixedFit:
-    """Fits of every response; the last axis runs over responses, NaN where there is no fit.
-
-    `coefficients` are in the model's coding, `criterion` is −2 log of the restricted likelihood. `residuals`, in the
-    type of y, are what fixed and random effects leave. `n_not_finite` responses held a NaN or an infinity,
-    `n_no_error` had no variance left for error, `n_not_converged` did not converge: all NaN. `n_singular` have a
-    variance of 0 (or random effects perfectly correlated); they are valid fits.
-    """
-
-    model: MixedModel
-    df: DegreesOfFreedomRule
-    terms: tuple[MixedTest, ...]
-    coefficients: Float[Array, "column response"]
-    components: tuple[VarianceComponent, ...]
-    criterion: Float[Array, "response"]
-    singular: Bool[Array, "response"]
-    converged: Bool[Array, "response"]
-    residuals: Float[Array, "observation response"] | None
-    estimates: Estimates
-    n_not_finite: int
-    n_no_error: int
-
-    @property
-    def n_singular(self) -> int:
-        """Fits at the boundary."""
-        return int(self.singular.sum())
-
-    @property
-    def n_not_converged(self) -> int:
-        """Responses whose iteration ended before a minimum."""
-        return self.converged.size - int(self.converged.sum()) - self.n_not_finite - self.n_no_error
-
-    @property
-    def log_likelihood(self) -> Float[Array, "response"]:
-        """Restricted log likelihood."""
-        return -self.criterion / 2
-
-    def term(self, name: str) -> MixedTest:
-        """Find a test by its name.
-
-        Raises:
-            DesignError: there is no such term.
-        """
-        found = [term for term in self.terms if term.name == name]
-        if not found:
-            raise DesignError(f"term '{name}': expected one of {', '.join(term.name for term in self.terms)}")
-        return found[0]
-
-    def component(self, term: str) -> VarianceComponent:
-        """Find the (first) variance of a random term by its label, or "residual".
-
-        Raises:
-            DesignError: there is no such term.
-        """
-        found = [each for each in self.components if each.term == term]
-        if not found:
-            known = ", ".join(dict.fromkeys(each.term for each in self.components))
-            raise DesignError(f"variance component '{term}': expected one of {known}")
-        return found[0]
 
 
 def fit_mixed(
@@ -107,6 +39,7 @@ def fit_mixed(
     *,
     df: DegreesOfFreedomRule = "satterthwaite",
     residuals: bool = False,
+    fewest: int | None = None,
     block: int = 512,
     n_jobs: int = 1,
 ) -> MixedFit:
@@ -117,6 +50,8 @@ def fit_mixed(
         model: from `mixed_model`.
         df: rule for the denominator's degrees of freedom.
         residuals: give back what the model leaves of y.
+        fewest: fit responses that lack values on the rows that are there, if each level of each fixed factor keeps so
+            many subjects (or all of fewer); such responses are NaN where it is None.
         block: responses worked on at a time; the work space is about 8 bytes × block × (3 rows + elements × columns).
         n_jobs: threads; results do not depend on it.
 
@@ -125,6 +60,91 @@ def fit_mixed(
     """
     if len(y) != model.n_observations:
         raise DesignError(f"y: found {len(y)} rows, expected {model.n_observations} as in the model's table")
+    fit = _fit(y, model, df=df, residuals=residuals, block=block, n_jobs=n_jobs)
+    if fewest is None or not fit.n_not_finite:
+        return fit
+    parts = [
+        PartialFit(
+            rows=pattern.rows,
+            responses=pattern.responses,
+            fit=_fit(
+                y[pattern.rows][:, pattern.responses], fewer, df=df, residuals=residuals, block=block, n_jobs=n_jobs
+            ),
+        )
+        for pattern, fewer in _patterns(y, model, fewest)
+    ]
+    for each in parts:
+        _scatter(each, fit)
+    n_observations, n_subjects = fit.n_observations.copy(), fit.n_subjects.copy()
+    for each in parts:
+        n_observations[each.responses] = each.fit.model.n_observations
+        n_subjects[each.responses] = each.fit.model.n_subjects
+    return replace(
+        fit,
+        n_observations=n_observations,
+        n_subjects=n_subjects,
+        n_not_finite=int((n_subjects == 0).sum()),
+        n_no_error=fit.n_no_error + sum(each.fit.n_no_error for each in parts),
+        partial=tuple(parts),
+    )
+
+
+def _patterns(
+    y: Float[Array, "observation response"], model: MixedModel, fewest: int
+) -> Iterator[tuple[Pattern, MixedModel]]:
+    """Responses that lack the same rows, and the model of the rest where that can carry it."""
+    fixed = {variable.column for term in model.design.formula.fixed for variable in term}
+    levels = [item.codes for name, item in model.design.factors.items() if name in fixed] or [
+        np.zeros(model.n_observations, int)
+    ]
+    subjects = model.design.subjects
+
+    def counts(rows: Int[Array, "kept"]) -> Int[Array, "level"]:
+        pairs = [np.unique(np.stack([codes[rows], subjects[rows]]), axis=1)[0] for codes in levels]
+        return np.concatenate(
+            [np.bincount(own, minlength=codes.max() + 1) for own, codes in zip(pairs, levels, strict=True)]
+        )
+
+    least = np.minimum(fewest, counts(np.arange(len(y))))
+    for pattern in missing_patterns(lambda part: np.asarray(np.isfinite(y[:, part])), *y.shape):
+        if np.any(counts(pattern.rows) < least):
+            continue
+        try:
+            fewer = prepared_model(of_rows(model.design, pattern.rows))
+        except DesignError:
+            continue
+        yield pattern, fewer
+
+
+def _scatter(part: PartialFit, whole: MixedFit) -> None:
+    """Write what was estimated where it belongs; `estimates` stay NaN, for they are in the basis of other rows."""
+    at, fit = part.responses, part.fit
+    _scatter_tests(fit.terms, whole.terms, at)
+    for one, own in zip(whole.components, fit.components, strict=True):
+        one.value[at] = own.value
+    whole.coefficients[:, at] = fit.coefficients
+    for name in ("criterion", "singular", "converged"):
+        getattr(whole, name)[at] = getattr(fit, name)
+    if whole.residuals is not None:
+        whole.residuals[np.ix_(part.rows, at)] = fit.residuals
+
+
+def _scatter_tests(found: Sequence[MixedTest], tests: Sequence[MixedTest], at: Int[Array, "alike"]) -> None:
+    for test, own in zip(tests, found, strict=True):
+        for name in ("f", "df2", "estimate", "se"):
+            if getattr(test, name) is not None:
+                getattr(test, name)[at] = getattr(own, name)
+
+
+def _fit(
+    y: Float[Array, "observation response"],
+    model: MixedModel,
+    *,
+    df: DegreesOfFreedomRule,
+    residuals: bool,
+    block: int,
+    n_jobs: int,
+) -> MixedFit:
     out = _empty(model, y, residuals)
     parts = _parts(y.shape[1], block)
     if n_jobs == 1:
@@ -147,6 +167,8 @@ def fit_mixed(
         converged=fitted,
         residuals=out.residuals,
         estimates=out.estimates,
+        n_observations=np.where(out.status == _NOT_FINITE, 0, model.n_observations),
+        n_subjects=np.where(out.status == _NOT_FINITE, 0, model.n_subjects),
         n_not_finite=int((out.status == _NOT_FINITE).sum()),
         n_no_error=int((out.status == NO_ERROR_VARIANCE).sum()),
     )
@@ -168,7 +190,11 @@ def hypothesis_tests(
     """
     if not hypotheses:
         return ()
-    return _test_parts(fit.model, fit.estimates, hypotheses, df or fit.df, _parts(fit.converged.size, 4096), n_jobs)
+    rule = df or fit.df
+    tests = _test_parts(fit.model, fit.estimates, hypotheses, rule, _parts(fit.converged.size, 4096), n_jobs)
+    for part in fit.partial:
+        _scatter_tests(hypothesis_tests(part.fit, hypotheses, df=rule), tests, part.responses)
+    return tests
 
 
 def _parts(n: int, block: int) -> list[slice]:
@@ -298,7 +324,7 @@ def _components(model: MixedModel, estimates: Estimates) -> tuple[VarianceCompon
                 labels = (term.labels[a],) if a == b else (term.labels[b], term.labels[a])
                 found.append(VarianceComponent(term=term.label, labels=labels, value=value))
                 row += 1
-    return (*found, VarianceComponent(term="residual", labels=("1",), value=estimates.sigma2))
+    return (*found, VarianceComponent(term="residual", labels=("1",), value=estimates.sigma2.copy()))
 
 
 def _singular(model: MixedModel, psi: Float[Array, "response parameter"]) -> Bool[Array, "response"]:

@@ -72,7 +72,15 @@ def mixed_model(formula: str, columns: Mapping[str, Column], *, factors: Sequenc
     Raises:
         DesignError: the formula cannot be read, the columns do not carry it, or random terms cannot be told apart.
     """
-    design = mixed_columns(formula, columns, factors=factors)
+    return prepared_model(mixed_columns(formula, columns, factors=factors))
+
+
+def prepared_model(design: MixedColumns) -> MixedModel:
+    """Turn coded columns into a model.
+
+    Raises:
+        DesignError: random terms cannot be told apart.
+    """
     # columns of unit length first: covariates of any unit then weigh alike in the rounding
     length = np.linalg.norm(design.x, axis=0)
     basis, triangle = np.linalg.qr(design.x / length)
@@ -109,6 +117,13 @@ def _hypothesis(term: FixedTerm, design: MixedColumns) -> Hypothesis:
 
 
 def _check_information(design: MixedColumns, blocks: MixedBlocks, forms: Float[Array, "element pair"]) -> None:
+    faults = [
+        f"random term {term.label}: cannot be told from the residual, found one observation in each level; leave it out"
+        for term in design.random
+        if term.labels == ("1",) and len(np.unique(term.levels)) == len(design.x)
+    ]
+    if faults:
+        raise DesignError(faults)
     # no response matters to the expected information: one of length 1 will do
     c, s = np.zeros((1, len(forms), design.x.shape[1])), np.ones((1, len(forms)))
     information = likelihood(starting_point(blocks)[None], blocks, forms, c, s).expected[0]

@@ -23,16 +23,14 @@ Robinson 2001, Aust N Z J Stat 43:75).
 p = (k + 1)/(n + 1) counts the arrangement found and is never 0 (Phipson and Smyth 2010, Stat Appl Genet Mol Biol 9:39).
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from itertools import product
-from math import factorial, prod
-from typing import Literal
 
 import numpy as np
 
 from cuecircuit.arrays import Array, Bool, Float, Float64, Int
 from cuecircuit.errors import DesignError
+from cuecircuit.stats.arrangements import Exchange, members, orders, sign_flips
 from cuecircuit.stats.strata_design import StrataModel, Stratum, StratumTerm
 
 # arrangements equal but for rounding (single precision) count as equal: as large as the one found
@@ -47,17 +45,23 @@ class PermutationPlan:
     for sign flips the subject's sign. `basis` is orthonormal, the term's `tested` columns first, then the nuisance.
     `n_distinct` counts the arrangements that can give different maps, `enumerated` says that each of them was taken
     once. `smallest_p` is the smallest p that any data can reach: 1/(n + 1), more where other arrangements always give
-    the F of the one found (exchanged groups of equal size).
+    the F of the one found (exchanged groups of equal size; not where `one_sided`, which asks for t of that sign).
     """
 
     stratum: Stratum
     term: StratumTerm
-    kind: Literal["permutations", "sign flips"]
+    kind: Exchange
     arrangements: Int[Array, "arrangement subject"]
     n_distinct: int
     enumerated: bool
     smallest_p: float
     basis: Float64[Array, "row column"]
+    one_sided: bool
+
+    @property
+    def name(self) -> str:
+        """The term's."""
+        return self.term.name
 
     @property
     def tested(self) -> int:
@@ -77,6 +81,7 @@ def plan_permutations(
     stratum: str | None = None,
     n_permutations: int = 10_000,
     blocks: Sequence[object] | None = None,
+    one_sided: bool = False,
     seed: int = 0,
 ) -> PermutationPlan:
     """Choose the scheme of a term and draw its arrangements, all distinct ones if there are no more than asked for.
@@ -86,6 +91,7 @@ def plan_permutations(
         stratum: needed where a covariate is tested in several.
         n_permutations: arrangements beside the one found.
         blocks: a label per subject (site, batch, pattern of missing cells): only subjects of one block change places.
+        one_sided: only t of the sign found counts; said of a term with several columns it changes nothing.
 
     Raises:
         DesignError: no such term, labels that do not match the subjects, or no other arrangement of the subjects.
@@ -96,18 +102,12 @@ def plan_permutations(
         raise DesignError(f"blocks: found {len(blocks)} labels, expected one for each of {n} {model.design.unit}s")
     if n_permutations < 1:
         raise DesignError(f"n_permutations = {n_permutations}: expected 1 or more, better 10000")
-    rng = np.random.default_rng(seed)
+    rng, one_sided = np.random.default_rng(seed), one_sided and len(term.columns) == 1
     if set(term.factors) <= set(where.within) and term.covariate is None:
-        kind, n_distinct = "sign flips", 2 ** (n - 1)
-        enumerated = n_distinct <= n_permutations + 1
-        arrangements = _all_signs(n) if enumerated else _random_signs(n, n_permutations, rng)
+        found = sign_flips(n, n_permutations, rng, one_sided=one_sided)
     else:
-        kind, members = "permutations", _members(n, blocks)
-        classes = _classes(where, n)
-        n_distinct = prod(_n_distinct(classes[each]) for each in members)
-        enumerated = n_distinct <= n_permutations + 1
-        arrangements = _all_orders(classes, members) if enumerated else _random_orders(members, n_permutations, rng)
-    if n_distinct == 1:
+        found = orders(_classes(where, n), members(n, blocks), n_permutations, rng)
+    if found.n_distinct == 1:
         raise DesignError(
             f"term {term.name}: the {n} {model.design.unit}s cannot be rearranged"
             f"{' within their blocks' if blocks is not None else ''}, so there is nothing to compare with; "
@@ -116,35 +116,15 @@ def plan_permutations(
     plan = PermutationPlan(
         stratum=where,
         term=term,
-        kind=kind,
-        arrangements=arrangements,
-        n_distinct=n_distinct,
-        enumerated=enumerated,
-        smallest_p=1 / len(arrangements),
+        kind=found.kind,
+        arrangements=found.rows,
+        n_distinct=found.n_distinct,
+        enumerated=found.enumerated,
+        smallest_p=1 / len(found.rows),
         basis=_basis(where, term),
+        one_sided=one_sided,
     )
-    return _with_ties(plan) if enumerated else plan
-
-
-def check_resolution(plan: PermutationPlan, alpha: float) -> None:
-    """Refuse a plan under which nothing can be significant.
-
-    Raises:
-        DesignError: the smallest p is above α.
-    """
-    if plan.smallest_p <= alpha:
-        return
-    n = plan.arrangements.shape[1]
-    if plan.enumerated:
-        raise DesignError(
-            f"term {plan.term.name}: {n} subjects allow {plan.n_distinct} distinct {plan.kind}, so the smallest p is "
-            f"{plan.smallest_p:.3g}, above α = {alpha:g}: nothing could be significant; add subjects or correct by "
-            "simulated null fields"
-        )
-    raise DesignError(
-        f"term {plan.term.name}: {plan.n_permutations} permutations cannot give a p below {plan.smallest_p:.3g}, "
-        f"and α = {alpha:g}; run {int(np.ceil(10 / alpha))} or more"
-    )
+    return _with_ties(plan) if plan.enumerated else plan
 
 
 def unit_residuals(
@@ -224,61 +204,10 @@ def _basis(stratum: Stratum, term: StratumTerm) -> Float64[Array, "row column"]:
     return np.hstack([term.basis, np.linalg.svd(others, full_matrices=False)[0][:, :n_others]])
 
 
-def _members(n: int, blocks: Sequence[object] | None) -> list[Int[Array, "member"]]:
-    if blocks is None:
-        return [np.arange(n)]
-    labels = [str(label) for label in blocks]
-    return [np.array([k for k in range(n) if labels[k] == label]) for label in dict.fromkeys(labels)]
-
-
 def _classes(stratum: Stratum, n: int) -> Int[Array, "subject"]:
     """Give each subject the first one with the same rows in the design."""
     _, first, which = np.unique(stratum.design.reshape(n, -1), axis=0, return_index=True, return_inverse=True)
     return first[which.ravel()]
-
-
-def _n_distinct(classes: Int[Array, "member"]) -> int:
-    counts = np.unique(classes, return_counts=True)[1]
-    return factorial(len(classes)) // prod(factorial(int(count)) for count in counts)
-
-
-def _all_signs(n: int) -> Int[Array, "arrangement subject"]:
-    return np.array([(1, *signs) for signs in product((1, -1), repeat=n - 1)])
-
-
-def _random_signs(n: int, n_permutations: int, rng: np.random.Generator) -> Int[Array, "arrangement subject"]:
-    return np.vstack([np.ones((1, n), int), 1 - 2 * rng.integers(0, 2, (n_permutations, n))])
-
-
-def _all_orders(classes: Int[Array, "subject"], members: list[Int[Array, "member"]]) -> Array:
-    ways = [list(_distinct_orders(sorted(classes[each].tolist()))) for each in members]
-    orders = np.empty((prod(map(len, ways)), len(classes)), int)
-    for row, chosen in enumerate(product(*ways)):
-        for each, order in zip(members, chosen, strict=True):
-            orders[row, each] = order
-    found = (orders == classes).all(axis=1)
-    return np.vstack([orders[found], orders[~found]])
-
-
-def _distinct_orders(ordered: list[int]) -> Iterator[tuple[int, ...]]:
-    """List the distinct orders of sorted items, each the next in the dictionary (Knuth 2011, 7.2.1.2 L)."""
-    items = list(ordered)
-    while True:
-        yield tuple(items)
-        rise = next((k for k in range(len(items) - 2, -1, -1) if items[k] < items[k + 1]), None)
-        if rise is None:
-            return
-        larger = next(k for k in range(len(items) - 1, rise, -1) if items[k] > items[rise])
-        items[rise], items[larger] = items[larger], items[rise]
-        items[rise + 1 :] = reversed(items[rise + 1 :])
-
-
-def _random_orders(members: list[Int[Array, "member"]], n_permutations: int, rng: np.random.Generator) -> Array:
-    n = sum(map(len, members))
-    orders = np.tile(np.arange(n), (n_permutations + 1, 1))
-    for each in members:
-        orders[1:, each] = rng.permuted(orders[1:, each], axis=1)
-    return orders
 
 
 def _with_ties(plan: PermutationPlan) -> PermutationPlan:
@@ -289,4 +218,6 @@ def _with_ties(plan: PermutationPlan) -> PermutationPlan:
     kept_nuisance = (arranged[:, tested:, tested:] ** 2).sum(axis=(1, 2))
     # the squared cosines add up to the number of columns if the spaces agree, to rounding
     same = (kept > tested - 1e-9) & (kept_nuisance > n_columns - tested - 1e-9)
+    if plan.one_sided:
+        same &= arranged[:, 0, 0] > 0
     return replace(plan, smallest_p=float(same.mean()))

@@ -11,64 +11,24 @@ The error of y·u is stated, not guessed:
 - "contrast": the variance of y·u itself over the subjects of the groups compared: a paired t within one group, an
   unpaired t between two; assumes no sphericity.
 
-Adjustment is by family. Dunnett (1955) integrates the multivariate t of comparisons that share a reference; Tukey
-and Kramer use the studentized range. Both need one mean square and one df per family, so not "contrast". Intervals are
-simultaneous: Bonferroni's for "bonferroni" and "holm" (Holm has none of its own), own quantiles for the other two.
+Adjustment is by family (`comparisons`). Dunnett's and Tukey's need one mean square and one df per family, so not
+"contrast".
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
-from functools import partial
-from itertools import combinations
 from typing import Literal
 
 import numpy as np
-from scipy import optimize, stats
 
 from cuecircuit.arrays import Array, Bool, Float
 from cuecircuit.errors import DesignError
 from cuecircuit.stats.coding import conditions
+from cuecircuit.stats.comparisons import Comparisons, FamilyAdjustment, adjust_family, level_pairs
 from cuecircuit.stats.distributions import log_p_t
-from cuecircuit.stats.dunnett import dunnett_p
-from cuecircuit.stats.multiple_testing import adjust_p
 from cuecircuit.stats.strata import strata_anova
-from cuecircuit.stats.strata_design import MixedDesign, strata_model
+from cuecircuit.stats.strata_design import Contrast, MixedDesign, groups_of, strata_model
 
 ErrorTerm = Literal["pooled", "satterthwaite", "contrast"]
-FamilyAdjustment = Literal["none", "bonferroni", "holm", "dunnett", "tukey"]
-
-
-@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
-class Contrast:
-    """Weights of groups and of conditions; comparisons of one `family` are adjusted together."""
-
-    name: str
-    family: str
-    group: Float[Array, "group"]
-    condition: Float[Array, "condition"]
-
-
-@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
-class Comparisons:
-    """Estimates in units of the response, with the tests; p two-sided, `p_adjusted` within each family."""
-
-    names: tuple[str, ...]
-    families: tuple[str, ...]
-    estimate: Float[Array, "comparison"]
-    se: Float[Array, "comparison"]
-    df: Float[Array, "comparison"]
-    t: Float[Array, "comparison"]
-    p: Float[Array, "comparison"]
-    p_adjusted: Float[Array, "comparison"]
-    ci_low: Float[Array, "comparison"]
-    ci_high: Float[Array, "comparison"]
-
-
-def groups_of(design: MixedDesign) -> tuple[str, ...]:
-    """Name each subject's group: its levels of all factors between subjects, joined by ":"."""
-    return tuple(":".join(labels) for labels in zip(*design.between.values(), strict=True)) or ("all",) * len(
-        design.subjects
-    )
 
 
 def conditions_against(
@@ -121,13 +81,8 @@ def groups_against(
 
 
 def _pairs(names: Sequence[str], reference: str | None, what: str) -> list[tuple[str, Float[Array, "name"]]]:
-    if reference is not None and reference not in names:
-        raise DesignError(f"reference {what} '{reference}': found {', '.join(names)}; name one of them")
     unit = np.eye(len(names))
-    if reference is None:
-        return [(f"{names[i]} - {names[j]}", unit[i] - unit[j]) for i, j in combinations(range(len(names)), 2)]
-    r = names.index(reference)
-    return [(f"{name} - {reference}", unit[i] - unit[r]) for i, name in enumerate(names) if i != r]
+    return [(pair, unit[i] - unit[j]) for pair, i, j in level_pairs(names, reference, f"{what} ")]
 
 
 def compare(
@@ -167,14 +122,25 @@ def compare(
     se = np.sqrt(np.diag(covariance))
     # a difference that is the same in every subject has no error of its own, and no test
     t = np.divide(estimate, se, out=np.full_like(se, np.nan), where=se > 0)
-    p = np.exp(log_p_t(t, df))
-    adjusted, critical = np.empty_like(p), np.empty_like(p)
+    log_p = log_p_t(t, df)
+    adjusted, critical = np.empty_like(t), np.empty_like(t)
     families = np.array([each.family for each in contrasts])
     for family in dict.fromkeys(families):
         here = np.flatnonzero(families == family)
         length = np.where(se[here] > 0, se[here], 1.0)
         correlation = covariance[np.ix_(here, here)] / np.outer(length, length)
-        adjusted[here], critical[here] = _adjusted(t[here], p[here], df[here], correlation, adjustment, confidence)
+        if adjustment in ("dunnett", "tukey") and np.ptp(df[here]) > 1e-6 * df[here][0]:
+            low, high = df[here].min(), df[here].max()
+            raise DesignError(f"comparisons: {adjustment} needs one df per family, found {low:g} to {high:g}")
+        found = adjust_family(
+            t[here, None],
+            np.exp(log_p[here, None]),
+            df[here, None],
+            adjustment,
+            correlations=correlation[:, :, None],
+            confidence=confidence,
+        )
+        adjusted[here], critical[here] = (values[:, 0] for values in found)
     return Comparisons(
         names=tuple(each.name for each in contrasts),
         families=tuple(each.family for each in contrasts),
@@ -182,7 +148,7 @@ def compare(
         se=se,
         df=df,
         t=t,
-        p=p,
+        log_p=log_p,
         p_adjusted=adjusted,
         ci_low=estimate - critical * se,
         ci_high=estimate + critical * se,
@@ -230,34 +196,3 @@ def _pooled_error(
     if error == "pooled":
         return covariance, (share > 0) @ dfs
     return covariance, (share @ squares) ** 2 / ((share * squares) ** 2 / dfs).sum(1)
-
-
-def _adjusted(
-    t: Float[Array, "test"],
-    p: Float[Array, "test"],
-    df: Float[Array, "test"],
-    correlation: Float[Array, "test test"],
-    method: FamilyAdjustment,
-    confidence: float,
-) -> tuple[Float[Array, "test"], Float[Array, "test"]]:
-    """Adjusted p and the critical |t| of simultaneous intervals for one family."""
-    m, alpha = len(t), 1 - confidence
-    if method in ("none", "bonferroni", "holm"):
-        return adjust_p(p, method), np.asarray(stats.t.isf(alpha / 2 / (1 if method == "none" else m), df))
-    if np.ptp(df) > 1e-6 * df[0]:
-        raise DesignError(f"comparisons: {method} needs one df per family, found {df.min():g} to {df.max():g}")
-    tail = (
-        partial(dunnett_p, correlation=correlation, df=df[0])
-        if method == "dunnett"
-        else partial(_tukey_p, m=m, df=df[0])
-    )
-    critical = optimize.brentq(lambda value: tail(value) - alpha, 0.0, 1e3)
-    # between p and m p by Boole's inequality: matters where the integral is down at rounding
-    return np.clip([tail(value) for value in np.abs(t)], p, np.minimum(m * p, 1.0)), np.full(m, critical)
-
-
-def _tukey_p(q: float, *, m: int, df: float) -> float:
-    n_means = (1 + np.sqrt(1 + 8 * m)) / 2
-    if n_means != round(n_means):
-        raise DesignError(f"comparisons: Tukey needs all pairs of a family, found {m} comparisons")
-    return float(stats.studentized_range.sf(np.sqrt(2) * q, n_means, df))

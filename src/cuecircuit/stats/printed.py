@@ -2,10 +2,13 @@
 
 Read are F, t, r, χ² and z, with degrees of freedom in brackets (APA: "F(9, 171) = 4.25, p = .002"), as subscripts or
 bare (journals: "F9,171 = 4.25; P = 0.002"), or named ("t = 2.4, df = 19, P < 0.05"; "r = 0.62, n = 21"). The p may
-stand after the statistic, or before all of them ("P < 0.001, F(1,19) = 35.5"); "n.s." is p > .05.
+stand after the statistic, or before all of them ("P < 0.001, F(1,19) = 35.5"); "n.s." is p > .05. Letters may be
+italic (Unicode, HTML, Markdown, LaTeX); a comma between digits of a value is a decimal comma unless a point follows.
 """
 
+import html
 import re
+import unicodedata
 from dataclasses import dataclass
 from typing import Literal
 
@@ -43,23 +46,26 @@ class PrintedTest:
 
 
 _DF = r"\d+(?:\.\d+)?"
-_NUMBER = r"[-+]?(?:\d+(?:\.\d+)?|\.\d+)(?:[eE][-+]?\d+)?"
+# 1,234.5 has thousands, 4,25 a decimal comma; a comma before anything but a digit ends the number
+_NUMBER = r"[-+]?(?:\d{1,3}(?:,\d{3})+\.\d+|\d+(?:[.,]\d+)?|[.,]\d+)(?:[eE][-+]?\d{1,3})?"
 _RELATION = r"(?:<=|>=|=|<|>)"
 _STATISTIC = rf"\s*(?P<relation>{_RELATION})\s*(?P<value>{_NUMBER})"
-_N = r"(?:[nN]\s*=\s*(?P<n>\d+))"
+_N = r"(?:[nN]\s*=\s*(?P<n>\d{1,3}(?:,\d{3})+|\d+))"
 _OPEN, _CLOSE = r"\s*_?[(\[{]?\s*(?:df\s*=\s*)?", r"\s*[)\]}]?"
 _TWO, _ONE = rf"(?P<df1>{_DF})\s*[,;/]\s*(?P<df2>{_DF})", rf"(?P<df1>{_DF})"
+_COMMAS = r"(?P<df1>\d+(?:,\d+)?)\s*;\s*(?P<df2>\d+(?:,\d+)?)"
 _AFTER = r"\s*[,;]?\s*\(?\s*(?:d\.?f\.?)\s*=?\s*"
 
 # per kind: degrees of freedom before the value, then named after it, then none
 _PATTERNS: tuple[tuple[Kind, str], ...] = (
     ("F", rf"F{_OPEN}{_TWO}{_CLOSE}{_STATISTIC}"),
+    ("F", rf"F{_OPEN}{_COMMAS}{_CLOSE}{_STATISTIC}"),
     ("F", rf"F{_STATISTIC}{_AFTER}{_TWO}"),
     ("F", rf"F{_STATISTIC}"),
     ("t", rf"t{_OPEN}{_ONE}{_CLOSE}{_STATISTIC}"),
     ("t", rf"t{_STATISTIC}{_AFTER}{_ONE}"),
     ("t", rf"t{_STATISTIC}"),
-    ("r", rf"[rR]{_OPEN}{_ONE}{_CLOSE}{_STATISTIC}"),
+    ("r", rf"[rR](?!\s*2\s*[=<>]){_OPEN}{_ONE}{_CLOSE}{_STATISTIC}"),
     ("r", rf"[rR]{_STATISTIC}{_AFTER}{_ONE}"),
     ("r", rf"[rR]{_STATISTIC}(?:\s*[,;]?\s*\(?\s*{_N})?"),
     ("chi2", rf"χ{_OPEN}{_ONE}\s*(?:[,;]\s*{_N})?{_CLOSE}{_STATISTIC}"),
@@ -71,13 +77,23 @@ _TESTS: tuple[tuple[Kind, re.Pattern[str]], ...] = tuple(
     (kind, re.compile(rf"(?<![A-Za-z0-9χ]){pattern}")) for kind, pattern in _PATTERNS
 )
 _P = re.compile(
-    rf"(?<![A-Za-z])[pP]\s*(?:-?\s*values?)?\s*(?P<relation>{_RELATION})\s*(?P<value>{_NUMBER})"
+    rf"(?<![A-Za-z])[pP](?:['’]?s)?\s*(?:-?\s*values?)?\s*(?P<relation>{_RELATION})\s*(?P<value>{_NUMBER})"
     r"|(?<![A-Za-z.])(?P<ns>n\.\s?s\.|n\.?s\.?(?![A-Za-z]))"
 )
 
-_SAME = str.maketrans("₀₁₂₃₄₅₆₇₈₉−–‒\u00a0\u2009\u202f\u2002\u200a", "0123456789---     ")
+_SAME = str.maketrans("−–‒", "---")
+# R² is no r of two degrees of freedom
+_SQUARE = str.maketrans({"²": "^2"})
+_TAGS = re.compile(r"</?(?:i|em|b|strong|sub|sup|span)\b[^<>]{0,200}>", re.IGNORECASE)
 _SPELLINGS = (
-    (r"(?:χ|Χ|𝜒|\bchi)\s*(?:²|\^2|-?\s*squared?|2(?=\s*[_(\[{=<>,0-9]))|\bX(?:²|2)(?=\s*[_(\[{=<>])", "χ"),
+    (r"(?<![A-Za-z0-9])[*_]{1,2}([FtrRzZpP])[*_]{1,2}(?![A-Za-z])", r"\1"),
+    (r"\$|\\(?:text|mathrm|mathit|textit)(?=\{)", ""),
+    (r"\{([FtrRzZpP])\}", r"\1"),
+    (r"\\chi", "χ"),
+    (
+        r"(?:χ|Χ|\bchi)\s*(?:\^\{?2\}?|-?\s*squared?|2(?=\s*[_(\[{=<>,0-9]))|\bX\^?2(?=\s*[_(\[{=<>])|\bx2(?=\s*[(\[])",
+        "χ",
+    ),
     (r"≤|⩽|≦", "<="),
     (r"≥|⩾|≧", ">="),
     (r"(?<=\d)\s*[×x*]\s*10\s*\^?\s*\{?\s*(-?\d+)\}?", r"e\1"),
@@ -107,7 +123,8 @@ def printed_tests(text: str) -> tuple[PrintedTest, ...]:
 
 
 def _plain(text: str) -> str:
-    text = text.translate(_SAME)
+    # superscripts, subscripts, italic letters and odd blanks become plain ones
+    text = unicodedata.normalize("NFKC", _TAGS.sub("", html.unescape(text)).translate(_SQUARE)).translate(_SAME)
     for spelling, plain in _SPELLINGS:
         text = re.sub(spelling, plain, text)
     return text
@@ -128,13 +145,13 @@ def _leads(text: str, ps: list[re.Match[str]], match: re.Match[str]) -> bool:
 
 def _test(text: str, kind: Kind, match: re.Match[str], p: re.Match[str] | None) -> PrintedTest:
     parts = match.groupdict()
-    df = tuple(float(parts[name]) for name in ("df1", "df2") if parts.get(name))
+    df = tuple(float(parts[name].replace(",", ".")) for name in ("df1", "df2") if parts.get(name))
     ends = [match.span(), p.span()] if p else [match.span()]
     return PrintedTest(
-        text=text[min(start for start, _ in ends) : max(end for _, end in ends)],
+        text=text[min(start for start, _ in ends) : max(end for _, end in ends)].replace("χ", "χ²"),
         kind=kind,
         df=df,
-        n=int(parts["n"]) if parts.get("n") else None,
+        n=int(parts["n"].replace(",", "")) if parts.get("n") else None,
         statistic=_number(parts["relation"], parts["value"]),
         p=_p_value(p) if p else None,
     )
@@ -147,6 +164,7 @@ def _p_value(match: re.Match[str]) -> Number:
 
 
 def _number(relation: str, text: str) -> Number:
+    text = text.replace(",", "") if "." in text else text.replace(",", ".")
     mantissa, _, exponent = text.lower().partition("e")
     decimals = len(mantissa.partition(".")[2]) - int(exponent or 0)
     kinds: dict[str, Literal["=", "<", ">"]] = {"<": "<", "<=": "<", ">": ">", ">=": ">"}

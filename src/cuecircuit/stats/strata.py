@@ -5,125 +5,50 @@ The design is prepared once (`strata_design`); then each block of responses cost
 
     SS_T = ‖Q_T'ỹ‖²,  SS_error = ‖ỹ − QQ'ỹ‖²,  F = (SS_T/df1) / (SS_error/df2).
 
-Effect sizes: partial η² = SS_T/(SS_T + SS_error); generalized η² after Olejnik and Algina (2003).
+A covariate with a map per observation changes the design of every voxel, but by one column x only (Frisch and Waugh
+1933, Lovell 1963): with x_r, y_r what the design leaves of the scores, b = x_r'y_r / x_r'x_r is its slope; with
+a = Q_T'x̃ and l = Q_T'ỹ − b a,
+
+    SS_T = ‖l‖² − (a'l)²/(‖x_r‖² + ‖a‖²),  SS_x = b² ‖x_r‖²,  SS_error = ‖y_r − b x_r‖², one df less.
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from typing import TypedDict
 
 import numpy as np
 
-from cuecircuit.arrays import Array, Bool, Float
+from cuecircuit.arrays import Array, Bool, Float, Int
 from cuecircuit.errors import DesignError
-from cuecircuit.stats.distributions import log_sf_f, z_from_log_p, z_from_t
+from cuecircuit.stats.missing import Pattern, missing_patterns
 from cuecircuit.stats.sphericity import Sphericity, sphericity
-from cuecircuit.stats.strata_design import MixedDesign, StrataModel, Stratum, StratumTerm, strata_model
-
-
-@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
-class TermTest:
-    """The test of one term in one stratum; NaN where a response could not be fitted.
-
-    `covariate` names the covariate of a slope, `factors` those the slope differs by. `estimate` and `t` belong to
-    terms of one column: the coefficient in sum-to-zero coding (half the difference of two levels, positive where
-    the first is larger) or a covariate's slope. `eps_gg` and `eps_hf` belong to effects of factors within subjects
-    (1 where there is one score; `eps_hf` may exceed 1).
-    """
-
-    name: str
-    stratum: str
-    factors: tuple[str, ...]
-    covariate: str | None
-    df1: int
-    df2: int
-    ss: Float[Array, "response"]
-    ss_error: Float[Array, "response"]
-    f: Float[Array, "response"]
-    estimate: Float[Array, "response"] | None
-    t: Float[Array, "response"] | None
-    eps_gg: Float[Array, "response"] | None
-    eps_hf: Float[Array, "response"] | None
-
-    @property
-    def log_p(self) -> Float[Array, "response"]:
-        """Natural log of p, sphericity assumed."""
-        return log_sf_f(self.f, self.df1, self.df2)
-
-    @property
-    def p(self) -> Float[Array, "response"]:
-        """Probability of a larger F, sphericity assumed."""
-        return np.exp(self.log_p)
-
-    @property
-    def log_p_gg(self) -> Float[Array, "response"] | None:
-        """Natural log of p with Greenhouse and Geisser's ε."""
-        return None if self.eps_gg is None else log_sf_f(self.f, self.df1 * self.eps_gg, self.df2 * self.eps_gg)
-
-    @property
-    def log_p_hf(self) -> Float[Array, "response"] | None:
-        """Natural log of p with Huynh and Feldt's ε, at most 1."""
-        if self.eps_hf is None:
-            return None
-        eps = np.minimum(self.eps_hf, 1.0)
-        return log_sf_f(self.f, self.df1 * eps, self.df2 * eps)
-
-    @property
-    def z(self) -> Float[Array, "response"]:
-        """Normal deviate with the same tail: signed, from t, for terms of one column; else one-sided from F."""
-        return z_from_log_p(self.log_p) if self.t is None else z_from_t(self.t, self.df2)
-
-    @property
-    def partial_eta2(self) -> Float[Array, "response"]:
-        """Share of the term in the term and its error."""
-        return self.ss / (self.ss + self.ss_error)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
-class StrataAnova:
-    """Every test of the design: factors in factorial order, then covariates; `residuals` in the type of y.
-
-    `spheres` has the strata within subjects with more than one score. `n_not_finite` responses held a NaN or an
-    infinity; `n_no_error` had no variance left for error in some stratum (constant voxels). Both are NaN in the
-    tests concerned.
-    """
-
-    model: StrataModel
-    terms: tuple[TermTest, ...]
-    spheres: Mapping[str, Sphericity]
-    residuals: Float[Array, "subject condition response"] | None
-    n_not_finite: int
-    n_no_error: int
-
-    def term(self, name: str, stratum: str | None = None) -> TermTest:
-        """Find a test by its name; a covariate within subjects needs its stratum as well.
-
-        Raises:
-            DesignError: there is no such test, or more than one.
-        """
-        found = [term for term in self.terms if term.name == name and stratum in (None, term.stratum)]
-        if len(found) != 1:
-            known = ", ".join(f"{term.name} ({term.stratum})" for term in self.terms)
-            raise DesignError(f"term '{name}': found {len(found)} tests of that name, expected one of {known}")
-        return found[0]
-
-    def generalized_eta2(self, term: TermTest, *, observed: Sequence[str] = ()) -> Float[Array, "response"]:
-        """Generalized η², comparable across designs.
-
-        Args:
-            term: one of `terms`.
-            observed: factors and covariates that were measured, not manipulated.
-        """
-        measured = [each for each in self.terms if {*each.factors, each.covariate} & set(observed)]
-        counted = {id(each): each.ss for each in (*measured, term)}
-        error = {each.stratum: each.ss_error for each in self.terms}
-        return term.ss / sum((*counted.values(), *error.values()))
+from cuecircuit.stats.strata_covariate import (
+    ResponseCovariate,
+    covariate_in,
+    finite_block,
+    least_variation,
+    rounding_of,
+)
+from cuecircuit.stats.strata_design import (
+    MixedDesign,
+    StrataModel,
+    Stratum,
+    StratumTerm,
+    groups_of,
+    strata_model,
+)
+from cuecircuit.stats.strata_result import StrataAnova, TermTest
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class _StratumSums:
-    """What the blocks of responses fill in for one stratum; `along` is the length along a term's first direction."""
+    """What the blocks of responses fill in for one stratum; `along` is the length along a term's first direction.
+
+    `covariate` names the covariate given per response where it varies in the stratum: its row follows those of terms.
+    """
 
     stratum: Stratum
+    covariate: str | None
     along: Float[Array, "term response"]
     ss: Float[Array, "term response"]
     error: Float[Array, "response"]
@@ -136,6 +61,8 @@ def strata_anova(
     *,
     residuals: bool = False,
     epsilons: bool = True,
+    covariate: ResponseCovariate | None = None,
+    fewest: int | None = None,
     block: int = 1024,
 ) -> StrataAnova:
     """Test every term of a mixed design in every response.
@@ -145,6 +72,9 @@ def strata_anova(
         design: who was measured in which conditions, or the model `strata_model` made of it.
         residuals: give back what the whole model (every stratum) leaves of y.
         epsilons: estimate sphericity for the strata with more than one score.
+        covariate: one more covariate, given per response; it has its own slope in every stratum where it varies.
+        fewest: fit responses that lack values on the subjects who have every cell there, if each group keeps so many
+            of them (or all of a smaller group); such responses are NaN where it is None.
         block: responses worked on at a time; the work space is about 40 bytes × block × rows.
 
     Raises:
@@ -152,36 +82,152 @@ def strata_anova(
     """
     model = design if isinstance(design, StrataModel) else strata_model(design)
     expected = (model.n_subjects, model.n_conditions)
-    if y.shape[:2] != expected:
-        raise DesignError(f"y: found {y.shape[:2]} subjects and conditions, expected {expected} as in the design")
-    sums = [_empty_sums(stratum, y.shape[2], epsilons) for stratum in model.strata]
+    _check(y, expected, covariate)
+    slopes = {each.name: covariate_in(covariate, each, block) for each in (*model.strata, *model.contrast_strata)}
+    options: _Options = {"slopes": slopes, "residuals": residuals, "epsilons": epsilons, "block": block}
+    result = _anova(y, model, covariate, **options)
+    if fewest is None or not result.n_not_finite:
+        return result
+    return _with_fewer(result, y, covariate, fewest, options)
+
+
+class _Options(TypedDict):
+    slopes: Mapping[str, str | None]
+    residuals: bool
+    epsilons: bool
+    block: int
+
+
+def _anova(
+    y: Float[Array, "subject condition response"],
+    model: StrataModel,
+    covariate: ResponseCovariate | None,
+    *,
+    slopes: Mapping[str, str | None],
+    residuals: bool,
+    epsilons: bool,
+    block: int,
+) -> StrataAnova:
+    sums = [_empty_sums(stratum, y.shape[2], epsilons, slopes[stratum.name]) for stratum in model.strata]
+    compared = [_empty_sums(each, y.shape[2], False, slopes[each.name]) for each in model.contrast_strata]
     left = np.empty(y.shape, y.dtype) if residuals else None
-    finite, error_free = np.ones(y.shape[2], bool), np.zeros(y.shape[2], bool)
+    finite, error_free, flat = np.ones(y.shape[2], bool), np.zeros(y.shape[2], bool), np.zeros(y.shape[2], bool)
     for start in range(0, y.shape[2], block):
         part = slice(start, start + block)
-        values, finite[part] = _finite_block(y[:, :, part])
-        # rounding leaves about ‖y‖ × machine epsilon of a response without error variance
-        rounding = np.einsum("ncb,ncb->b", values, values) * (y.shape[0] * y.shape[1] * np.finfo(float).eps) ** 2
+        values, finite[part] = finite_block(y[:, :, part])
+        x = None
+        if covariate is not None:
+            x, x_finite = finite_block(covariate.values[:, :, part])
+            finite[part] &= x_finite
+        rounding = rounding_of(values)
         unexplained = np.zeros_like(values) if left is not None else None
         for each in sums:
-            _fit_stratum(values, rounding, each, part, unexplained)
+            flat[part] |= _fit_stratum(values, x, rounding, each, part, unexplained)
             error_free[part] |= np.isnan(each.error[part])
+        for each in compared:
+            _fit_stratum(values, x, rounding, each, part, None)
         if left is not None and unexplained is not None:
             left[:, :, part] = unexplained
-    _blank(sums, left, ~finite)
+    _blank([*sums, *compared], left, ~finite)
     spheres = {each.stratum.name: each.sphere for each in sums if each.sphere is not None}
     return StrataAnova(
         model=model,
         terms=_in_factorial_order([test for each in sums for test in _tests(each, spheres)], model),
+        contrasts=tuple(_tests(each, {})[0] for each in compared),
         spheres=spheres,
         residuals=left,
+        n_subjects=np.where(finite, model.n_subjects, 0),
         n_not_finite=int((~finite).sum()),
-        n_no_error=int((error_free & finite).sum()),
+        n_no_error=int((error_free & finite & ~flat).sum()),
+        n_flat=int((flat & finite).sum()),
     )
 
 
-def _empty_sums(stratum: Stratum, n_responses: int, epsilons: bool) -> _StratumSums:
-    n_terms, r = len(stratum.terms), stratum.scores.shape[1]
+def _with_fewer(
+    whole: StrataAnova,
+    y: Float[Array, "subject condition response"],
+    covariate: ResponseCovariate | None,
+    fewest: int,
+    options: _Options,
+) -> StrataAnova:
+    """Fill in the responses that lack values, pattern by pattern."""
+    n = whole.n_subjects.size
+    groups = np.unique(groups_of(whole.model.design), return_inverse=True)[1]
+    least = np.minimum(fewest, np.bincount(groups))
+
+    def present(part: slice) -> Bool[Array, "subject block"]:
+        there = np.asarray(np.isfinite(y[:, :, part]).all(axis=1))
+        return there if covariate is None else there & np.isfinite(covariate.values[:, :, part]).all(axis=1)
+
+    df2 = {id(test): np.full(n, float(test.df2)) for test in (*whole.terms, *whole.contrasts)}
+    n_subjects, n_no_error, n_flat = whole.n_subjects.copy(), whole.n_no_error, whole.n_flat
+    for pattern in missing_patterns(present, len(y), n):
+        rows, at = pattern.rows, pattern.responses
+        enough = np.all(np.bincount(groups[rows], minlength=len(least)) >= least)
+        part = _fit_pattern(whole.model, y, covariate, pattern, options) if enough else None
+        if part is None or _tested(part) != _tested(whole):
+            continue
+        _scatter(part, whole, rows, at)
+        for test, found in zip((*whole.terms, *whole.contrasts), (*part.terms, *part.contrasts), strict=True):
+            df2[id(test)][at] = found.df2
+        n_subjects[at] = len(rows)
+        n_no_error += part.n_no_error
+        n_flat += part.n_flat
+    return replace(
+        whole,
+        terms=tuple(replace(test, df2=df2[id(test)]) for test in whole.terms),
+        contrasts=tuple(replace(test, df2=df2[id(test)]) for test in whole.contrasts),
+        n_subjects=n_subjects,
+        n_not_finite=int((n_subjects == 0).sum()),
+        n_no_error=n_no_error,
+        n_flat=n_flat,
+    )
+
+
+def _fit_pattern(
+    model: StrataModel,
+    y: Float[Array, "subject condition response"],
+    covariate: ResponseCovariate | None,
+    pattern: Pattern,
+    options: _Options,
+) -> StrataAnova | None:
+    """Fit the responses of a pattern on its subjects; None where these cannot carry the tests."""
+    try:
+        fewer = strata_model(model.design, contrasts=model.contrasts, subjects=pattern.rows)
+    except DesignError:
+        return None
+    if any(options["slopes"][each.name] and each.df < 2 for each in (*fewer.strata, *fewer.contrast_strata)):
+        return None
+    own = None
+    if covariate is not None:
+        own = ResponseCovariate(name=covariate.name, values=covariate.values[pattern.rows][:, :, pattern.responses])
+    return _anova(y[pattern.rows][:, :, pattern.responses], fewer, own, **options)
+
+
+def _tested(result: StrataAnova) -> list[tuple[str, str]]:
+    return [(test.name, test.stratum) for test in (*result.terms, *result.contrasts)]
+
+
+def _scatter(part: StrataAnova, whole: StrataAnova, rows: Int[Array, "kept"], at: Int[Array, "alike"]) -> None:
+    """Write the statistics of some responses where they belong; Mauchly's W has other df there, it stays NaN."""
+    for test, found in zip((*whole.terms, *whole.contrasts), (*part.terms, *part.contrasts), strict=True):
+        for name in ("ss", "ss_error", "f", "estimate", "t", "eps_gg", "eps_hf"):
+            values = getattr(test, name)
+            if values is not None:
+                values[at] = getattr(found, name)
+    if whole.residuals is not None:
+        whole.residuals[np.ix_(rows, np.arange(whole.residuals.shape[1]), at)] = part.residuals
+
+
+def _check(y: Array, expected: tuple[int, int], covariate: ResponseCovariate | None) -> None:
+    if y.shape[:2] != expected:
+        raise DesignError(f"y: found {y.shape[:2]} subjects and conditions, expected {expected} as in the design")
+    if covariate is not None and covariate.values.shape != y.shape:
+        raise DesignError(f"covariate '{covariate.name}': found {covariate.values.shape}, expected {y.shape} as y")
+
+
+def _empty_sums(stratum: Stratum, n_responses: int, epsilons: bool, covariate: str | None) -> _StratumSums:
+    n_tests, r = len(stratum.terms) + (covariate is not None), stratum.scores.shape[1]
     # a common slope leaves the scores in the space that the groups leave them: it does not count here
     slopes = sum(len(term.columns) for term in stratum.terms if term.covariate and not term.factors)
     sphere = Sphericity(
@@ -193,40 +239,41 @@ def _empty_sums(stratum: Stratum, n_responses: int, epsilons: bool) -> _StratumS
     )
     return _StratumSums(
         stratum=stratum,
-        along=np.empty((n_terms, n_responses)),
-        ss=np.empty((n_terms, n_responses)),
+        covariate=covariate,
+        along=np.empty((n_tests, n_responses)),
+        ss=np.empty((n_tests, n_responses)),
         error=np.empty(n_responses),
         sphere=sphere if epsilons and stratum.within and r > 1 else None,
     )
 
 
-def _finite_block(
-    y: Float[Array, "subject condition block"],
-) -> tuple[Float[Array, "subject condition block"], Bool[Array, "block"]]:
-    values = y.astype(np.float64)
-    finite = np.asarray(np.isfinite(values).all(axis=(0, 1)))
-    values[:, :, ~finite] = 0.0
-    return values, finite
-
-
 def _fit_stratum(
     values: Float[Array, "subject condition block"],
+    x: Float[Array, "subject condition block"] | None,
     rounding: Float[Array, "block"],
     sums: _StratumSums,
     part: slice,
     unexplained: Float[Array, "subject condition block"] | None,
-) -> None:
-    """Fill in the sums of a block; NaN for the error of responses that have no variance left for it."""
+) -> Bool[Array, "block"]:
+    """Fill in the sums of a block; NaN for the error of responses that have no variance left for it.
+
+    Returns:
+        Where the covariate given per response does not vary in this stratum though it has a slope: NaN as well.
+    """
     stratum = sums.stratum
     n, _, size = values.shape
     scores = np.matmul(stratum.scores.T, values).reshape(-1, size)
-    for row, term in enumerate(stratum.terms):
-        lengths = term.basis.T @ scores
-        sums.along[row, part] = lengths[0]
-        sums.ss[row, part] = np.einsum("kb,kb->b", lengths, lengths)
-    scores -= stratum.basis @ (stratum.basis.T @ scores)
+    flat = np.zeros(size, bool)
+    if x is None or sums.covariate is None:
+        for row, term in enumerate(stratum.terms):
+            lengths = term.basis.T @ scores
+            sums.along[row, part] = lengths[0]
+            sums.ss[row, part] = np.einsum("kb,kb->b", lengths, lengths)
+        scores -= stratum.basis @ (stratum.basis.T @ scores)
+    else:
+        flat = _fit_covariate(scores, x, sums, part)
     error = np.einsum("kb,kb->b", scores, scores)
-    error_free = error <= rounding
+    error_free = (error <= rounding) | flat
     sums.error[part] = np.where(error_free, np.nan, error)
     by_subject = scores.reshape(n, -1, size)
     if sums.sphere is not None:
@@ -236,6 +283,34 @@ def _fit_stratum(
         sums.sphere.mauchly_w[part] = np.where(error_free, np.nan, sphere.mauchly_w)
     if unexplained is not None:
         unexplained += np.matmul(stratum.scores, by_subject)
+    return flat
+
+
+def _fit_covariate(
+    scores: Float[Array, "row block"], x: Float[Array, "subject condition block"], sums: _StratumSums, part: slice
+) -> Bool[Array, "block"]:
+    """Fill in the tests with the covariate in the design, and take its part and the design's off `scores`.
+
+    Returns:
+        Where it does not vary beyond the design.
+    """
+    stratum = sums.stratum
+    x_scores = np.matmul(stratum.scores.T, x).reshape(scores.shape)
+    ends = [(term.basis.T @ scores, term.basis.T @ x_scores) for term in stratum.terms]
+    scores -= stratum.basis @ (stratum.basis.T @ scores)
+    x_scores -= stratum.basis @ (stratum.basis.T @ x_scores)
+    square = np.einsum("kb,kb->b", x_scores, x_scores)
+    flat = square <= least_variation(x)
+    square = np.where(flat, 1.0, square)
+    slope = np.einsum("kb,kb->b", x_scores, scores) / square
+    scores -= slope * x_scores
+    for row, (lengths, own) in enumerate(ends):
+        lengths = lengths - slope * own
+        shared = np.einsum("kb,kb->b", lengths, own) ** 2 / (square + np.einsum("kb,kb->b", own, own))
+        sums.along[row, part] = lengths[0]
+        sums.ss[row, part] = np.maximum(np.einsum("kb,kb->b", lengths, lengths) - shared, 0.0)
+    sums.along[-1, part], sums.ss[-1, part] = slope, slope**2 * square
+    return flat
 
 
 def _blank(
@@ -253,6 +328,19 @@ def _tests(sums: _StratumSums, spheres: Mapping[str, Sphericity]) -> list[TermTe
     stratum = sums.stratum
     sphere = spheres.get(stratum.name)
     one = np.where(np.isnan(sums.error), np.nan, 1.0) if stratum.within and stratum.scores.shape[1] == 1 else None
+    terms = list(stratum.terms)
+    if sums.covariate is not None:
+        # its length is its slope already
+        terms.append(
+            StratumTerm(
+                name=sums.covariate,
+                factors=(),
+                covariate=sums.covariate,
+                columns=np.zeros(1, int),
+                basis=np.empty((len(stratum.basis), 1)),
+                per_length=1.0,
+            )
+        )
     return [
         _test(
             term,
@@ -261,7 +349,7 @@ def _tests(sums: _StratumSums, spheres: Mapping[str, Sphericity]) -> list[TermTe
             (sphere.eps_gg if sphere else one) if term.factors else None,
             (sphere.eps_hf if sphere else one) if term.factors else None,
         )
-        for row, term in enumerate(stratum.terms)
+        for row, term in enumerate(terms)
     ]
 
 
@@ -273,7 +361,8 @@ def _test(
     eps_hf: Float[Array, "response"] | None,
 ) -> TermTest:
     stratum, df1 = sums.stratum, len(term.columns)
-    mean_square = sums.error / stratum.df
+    df2 = stratum.df - (sums.covariate is not None)
+    f = sums.ss[row] / df1 / (sums.error / df2)
     single = term.per_length is not None
     return TermTest(
         name=term.name,
@@ -281,12 +370,12 @@ def _test(
         factors=term.factors,
         covariate=term.covariate,
         df1=df1,
-        df2=stratum.df,
+        df2=df2,
         ss=sums.ss[row],
         ss_error=sums.error,
-        f=sums.ss[row] / df1 / mean_square,
+        f=f,
         estimate=sums.along[row] * term.per_length if single else None,
-        t=sums.along[row] / np.sqrt(mean_square) if single else None,
+        t=np.copysign(np.sqrt(f), sums.along[row]) if single else None,
         eps_gg=eps_gg,
         eps_hf=eps_hf,
     )

@@ -7,6 +7,11 @@ stratum, taken from its part there, and the tests of the stratum are adjusted fo
 has a part only in the stratum between subjects, unless it is named in `crossed`: then its slope may differ from
 condition to condition (its products with the within effects join the model, as in afex and 3dMVM).
 
+A contrast Σ_g a_g μ_g·u of the cells is a stratum of its own: the scores y·u of the subjects are regressed on the
+groups' means and the covariates' own scores x·u, and the error is what that leaves over all groups. It assumes no
+sphericity, and a simple effect that lies in several strata has one error all the same (the multivariate model of
+afex and emmeans).
+
 Type III: each term's sum of squares is the squared length of the scores along the term's columns after removal of
 all other columns of the stratum. Columns are scaled so that coefficients of one-column terms are those of
 sum-to-zero coding in the units of the response.
@@ -15,7 +20,7 @@ Sources: Winer, Brown and Michels (1991), chs. 7 and 10; R's aov(Error()) and lm
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 
@@ -51,6 +56,23 @@ class MixedDesign:
     covariates: Mapping[str, Float[Array, "subject"] | Float[Array, "subject condition"]] = field(default_factory=dict)
     crossed: Sequence[str] = ()
     unit: str = "subject"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Contrast:
+    """Weights of groups (see `groups_of`) and of conditions; comparisons of one `family` are adjusted together."""
+
+    name: str
+    family: str
+    group: Float[Array, "group"]
+    condition: Float[Array, "condition"]
+
+
+def groups_of(design: MixedDesign) -> tuple[str, ...]:
+    """Name each subject's group: its levels of all factors between subjects, joined by ":"."""
+    return tuple(":".join(labels) for labels in zip(*design.between.values(), strict=True)) or ("all",) * len(
+        design.subjects
+    )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -91,10 +113,12 @@ class Stratum:
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class StrataModel:
-    """The strata of a design, ready for any number of responses."""
+    """The strata of a design, ready for any number of responses; each contrast is a stratum of one term."""
 
     design: MixedDesign
     strata: tuple[Stratum, ...]
+    contrasts: tuple[Contrast, ...]
+    contrast_strata: tuple[Stratum, ...]
     n_subjects: int
     n_conditions: int
 
@@ -110,30 +134,71 @@ class _Part:
     labels: tuple[str, ...]
 
 
-def strata_model(design: MixedDesign) -> StrataModel:
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class _Covariate:
+    """Values of the subjects kept, and the mean over all subjects of the design."""
+
+    name: str
+    values: Float[Array, "subject condition"]
+    center: float
+
+    def column(self, effect: WithinEffect, *, crossed: bool) -> Float[Array, "row _"] | None:
+        """Its own scores in a stratum (for `crossed` its products with them); None where it does not vary."""
+        n_cells, r = effect.scores.shape
+        centered = self.values - self.center
+        if crossed:
+            return np.sqrt(n_cells) * np.kron(centered[:, :1], np.eye(r))
+        column = (centered @ effect.scores).reshape(-1, 1)
+        varies = column - column.mean() if not effect.factors else column
+        return column if np.linalg.norm(varies) > ALIAS_TOLERANCE * np.linalg.norm(centered) else None
+
+
+def strata_model(
+    design: MixedDesign, *, contrasts: Sequence[Contrast] = (), subjects: Int[Array, "kept"] | None = None
+) -> StrataModel:
     """Prepare every stratum of a design.
+
+    Args:
+        contrasts: to be tested as well.
+        subjects: positions of those to keep; coding and centers of covariates stay those of the whole design.
 
     Raises:
         DesignError: factors of one level, labels that do not match the subjects, covariates that are constant, not
             finite, or a combination of the groups, combinations of levels without a subject, no degrees of freedom
             for error. All faults are listed.
     """
-    covariates = _checked_covariates(design)
-    between = between_terms([factor(name, labels) for name, labels in design.between.items()], len(design.subjects))
+    kept = np.arange(len(design.subjects)) if subjects is None else subjects
+    covariates = [
+        _Covariate(name=name, values=values[kept], center=float(values.mean()))
+        for name, values in _checked_covariates(design).items()
+    ]
+    coded = between_terms([factor(name, labels) for name, labels in design.between.items()], len(design.subjects))
+    between = [replace(term, columns=term.columns[kept]) for term in coded]
+    wanted = [(effect, _stratum_parts(between, effect, covariates, design)) for effect in within_effects(design.within)]
+    n_effects = len(wanted)
+    wanted += [_contrast_parts(each, covariates, design, kept) for each in contrasts]
     faults: list[str] = []
     strata = []
-    for effect in within_effects(design.within):
-        parts = _stratum_parts(between, effect, covariates, design)
-        stratum_faults = _alias_faults(parts, design)
+    for effect, parts in wanted:
+        stratum_faults = _alias_faults(parts, design, len(kept))
         faults += stratum_faults
         if not stratum_faults:
-            stratum, error_fault = _stratum(parts, effect, covariates, design)
+            stratum, error_fault = _stratum(parts, effect, covariates, design, len(kept))
             faults += error_fault
             strata.append(stratum)
     if faults:
         raise DesignError(dict.fromkeys(faults))
-    n_conditions = len(conditions(design.within))
-    return StrataModel(design=design, strata=tuple(strata), n_subjects=len(design.subjects), n_conditions=n_conditions)
+    return StrataModel(
+        design=design,
+        strata=tuple(strata[:n_effects]),
+        contrasts=tuple(contrasts),
+        contrast_strata=tuple(
+            replace(stratum, name=each.name, terms=stratum.terms[:1])
+            for each, stratum in zip(contrasts, strata[n_effects:], strict=True)
+        ),
+        n_subjects=len(kept),
+        n_conditions=len(conditions(design.within)),
+    )
 
 
 def _checked_covariates(design: MixedDesign) -> dict[str, Float[Array, "subject condition"]]:
@@ -181,11 +246,11 @@ def _covariate_faults(name: str, values: Float[Array, "subject condition"], desi
 def _stratum_parts(
     between: Sequence[BetweenTerm],
     effect: WithinEffect,
-    covariates: Mapping[str, Float[Array, "subject condition"]],
+    covariates: Sequence[_Covariate],
     design: MixedDesign,
 ) -> list[_Part]:
     n_cells, r = effect.scores.shape
-    parts = []
+    parts: list[_Part] = []
     for term in between:
         names = (*term.factors, *effect.factors)
         # sqrt(cells): a coefficient of one column is then that of sum-to-zero coding
@@ -196,27 +261,51 @@ def _stratum_parts(
             for _ in range(r)
         )
         parts.append(_Part(name=term_name(names), factors=names, covariate=None, columns=columns, labels=labels))
-    for name, values in covariates.items():
-        centered = values - values.mean()
-        if name in design.crossed:
-            columns = np.sqrt(n_cells) * np.kron(centered[:, :1], np.eye(r))
-            label = term_name((name, *effect.factors))
-            parts.append(
-                _Part(name=label, factors=effect.factors, covariate=name, columns=columns, labels=(label,) * r)
-            )
-            continue
-        column = (centered @ effect.scores).reshape(-1, 1)
-        varies = column - column.mean() if not effect.factors else column
-        if np.linalg.norm(varies) > ALIAS_TOLERANCE * np.linalg.norm(centered):
-            parts.append(_Part(name=name, factors=(), covariate=name, columns=column, labels=(name,)))
+    return parts + _covariate_parts(covariates, effect, design)
+
+
+def _covariate_parts(covariates: Sequence[_Covariate], effect: WithinEffect, design: MixedDesign) -> list[_Part]:
+    parts = []
+    for each in covariates:
+        crossed = each.name in design.crossed
+        columns = each.column(effect, crossed=crossed)
+        if columns is not None:
+            factors = effect.factors if crossed else ()
+            label = term_name((each.name, *factors))
+            labels = (label,) * columns.shape[1]
+            parts.append(_Part(name=label, factors=factors, covariate=each.name, columns=columns, labels=labels))
     return parts
 
 
-def _alias_faults(parts: Sequence[_Part], design: MixedDesign) -> list[str]:
+def _contrast_parts(
+    contrast: Contrast, covariates: Sequence[_Covariate], design: MixedDesign, kept: Int[Array, "kept"]
+) -> tuple[WithinEffect, list[_Part]]:
+    labels = groups_of(design)
+    codes = factor("group", labels).codes if len(set(labels)) > 1 else np.zeros(len(labels), int)
+    # the first coefficient is a'μ, the others are directions across it
+    across = np.linalg.svd(contrast.group[None])[2][1:]
+    columns = np.linalg.inv(np.vstack([contrast.group, across]))[codes[kept]]
+    # weights are short decimals: 1e-9 is far above rounding
+    compares = [abs(weights.sum()) < 1e-9 for weights in (contrast.group, contrast.condition)]
+    names = [tuple(part) if own else () for own, part in zip(compares, (design.between, design.within), strict=True)]
+    effect = WithinEffect(factors=names[1], scores=contrast.condition[:, None])
+    rest = ("groups",) * (columns.shape[1] - 1)
+    own = _Part(
+        name=contrast.name,
+        factors=(*names[0], *names[1]),
+        covariate=None,
+        columns=columns[:, :1],
+        labels=(contrast.name,),
+    )
+    others = [_Part(name="groups", factors=(), covariate=None, columns=columns[:, 1:], labels=rest)] if rest else []
+    return effect, [own, *others, *_covariate_parts(covariates, effect, design)]
+
+
+def _alias_faults(parts: Sequence[_Part], design: MixedDesign, n_subjects: int) -> list[str]:
     columns = np.hstack([part.columns for part in parts])
     n_rows, n_columns = columns.shape
     if n_rows < n_columns:
-        return [_no_error_fault(parts, n_rows, n_columns, design)]
+        return [_no_error_fault(parts, n_rows, n_columns, design, n_subjects)]
     left = np.abs(np.diag(np.linalg.qr(columns, mode="r")))
     aliased = left < ALIAS_TOLERANCE * np.linalg.norm(columns, axis=0)
     owners = [(part, label) for part in parts for label in part.labels]
@@ -241,11 +330,11 @@ def _alias_fault(part: _Part, label: str, design: MixedDesign) -> str:
     )
 
 
-def _no_error_fault(parts: Sequence[_Part], n_rows: int, n_columns: int, design: MixedDesign) -> str:
+def _no_error_fault(parts: Sequence[_Part], n_rows: int, n_columns: int, design: MixedDesign, n_subjects: int) -> str:
     groups = " × ".join(design.between) or "one group"
     return (
         f"stratum of {parts[0].name}: found {n_rows} scores for {n_columns} columns, so no degrees of freedom are "
-        f"left for error ({len(design.subjects)} {design.unit}s, {groups}); expected more than one {design.unit} "
+        f"left for error ({n_subjects} {design.unit}s, {groups}); expected more than one {design.unit} "
         "per group: add some or leave out a factor or covariate"
     )
 
@@ -253,12 +342,13 @@ def _no_error_fault(parts: Sequence[_Part], n_rows: int, n_columns: int, design:
 def _stratum(
     parts: Sequence[_Part],
     effect: WithinEffect,
-    covariates: Mapping[str, Float[Array, "subject condition"]],
+    covariates: Sequence[_Covariate],
     design: MixedDesign,
+    n_subjects: int,
 ) -> tuple[Stratum, list[str]]:
     columns = np.hstack([part.columns for part in parts])
     n_rows, n_columns = columns.shape
-    faults = [_no_error_fault(parts, n_rows, n_columns, design)] if n_rows == n_columns else []
+    faults = [_no_error_fault(parts, n_rows, n_columns, design, n_subjects)] if n_rows == n_columns else []
     ends = np.cumsum([part.columns.shape[1] for part in parts])
     terms = []
     for part, end in zip(parts, ends, strict=True):
@@ -291,14 +381,11 @@ def _stratum(
     return stratum, faults
 
 
-def _uncentered(
-    parts: Sequence[_Part], covariates: Mapping[str, Float[Array, "subject condition"]]
-) -> Float[Array, "row column"]:
+def _uncentered(parts: Sequence[_Part], covariates: Sequence[_Covariate]) -> Float[Array, "row column"]:
     # the grand mean is tested where every covariate is 0, as R tests it; no other test knows the shift
+    centers = {each.name: np.sqrt(each.values.shape[1]) * each.center for each in covariates}
     shifted = [
-        part.columns + np.sqrt(covariates[part.covariate].shape[1]) * covariates[part.covariate].mean()
-        if part.covariate is not None
-        else part.columns
+        part.columns + (0.0 if part.covariate is None else centers[part.covariate])
         for part in parts
         if part.name != "(Intercept)"
     ]

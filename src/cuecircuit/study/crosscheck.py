@@ -15,6 +15,7 @@ def contradictions(study: Study) -> Iterator[Contradiction]:
     yield from _phases_exist(study)
     yield from _blocks_fit(study)
     yield from _design_is_known(study)
+    yield from _alpha_can_be_told(study)
     yield from _assumptions_point_somewhere(study)
 
 
@@ -103,6 +104,18 @@ def _design_is_known(study: Study) -> Iterator[Contradiction]:
             yield ("group", "effect"), _one_of(factor, factors, "factor of the group model")
     if study.correlations.cue not in study.cues.levels:
         yield ("correlations", "cue"), _one_of(study.correlations.cue, study.cues.levels, "cue")
+
+
+def _alpha_can_be_told(study: Study) -> Iterator[Contradiction]:
+    correction = study.correction
+    key = "permutations" if correction.method == "permutation" else "iterations"
+    times = getattr(correction, key)
+    if correction.alpha * (times + 1) < 1:  # the smallest p is 1 / (times + 1)
+        yield (
+            ("correction", "alpha"),
+            f"{correction.alpha:g} cannot be told from {times} {key}; "
+            f"set correction.{key} to {round(1 / correction.alpha)} or more, or raise alpha",
+        )
 
 
 def _assumptions_point_somewhere(study: Study) -> Iterator[Contradiction]:

@@ -50,6 +50,10 @@ def line_of(lines: Mapping[KeyPath, int], path: KeyPath) -> int:
 
 def _parse(text: str, name: str) -> tuple[Any, dict[KeyPath, int], list[str]]:
     try:
+        for event in yaml.parse(text, Loader=yaml.SafeLoader):
+            if isinstance(event, yaml.AliasEvent):  # a few lines of aliases can stand for gigabytes
+                line = event.start_mark.line + 1
+                raise StudyError(f"{name}:{line}: *{event.anchor}: aliases are not read; write the value out")
         root = yaml.compose(text, Loader=yaml.SafeLoader)
         if not isinstance(root, yaml.MappingNode):
             raise StudyError(f"{name}:1: expected sections such as `subjects:` and `cues:`, found no mapping")

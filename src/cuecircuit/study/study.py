@@ -4,10 +4,11 @@ It reads in the order of a Methods section. Paths are relative to the study file
 name says otherwise. Defaults follow Carmack et al. 2019 (J Clin Invest 129:2480) where the article states a value.
 """
 
-from typing import Annotated, Literal
+from typing import Annotated, Literal, get_args
 
 from pydantic import AfterValidator, Field, model_validator
 
+from cuecircuit.study.about import About
 from cuecircuit.study.settings import Section, default
 
 
@@ -22,20 +23,15 @@ Name = Annotated[str, Field(pattern=r"^[A-Za-z][A-Za-z0-9_]*$")]
 Label = Annotated[str, Field(min_length=1)]
 
 
-class About(Section):
-    """What the study is, for the page and the data-set record."""
-
-    title: str
-    authors: tuple[str, ...] = ()
-    reference: str = Field(default="", description="the article the design follows")
-
-
 class Subjects(Section):
     """Who took part, and who is left out and why."""
 
     participants: RelativePath = default("participants.tsv", "convention", "BIDS")
     group: Name = default("group", "convention", "column of participants.tsv that names the group")
     groups: tuple[Label, ...] = Field(min_length=1, description="levels, the reference group first")
+    weight_kg: Name | None = default(
+        None, "convention", "column of participants.tsv with body weights, for a dose given as an amount"
+    )
     species: str = "Rattus norvegicus"
     exclude: dict[str, str] = default({}, "convention", "nobody is left out unless the study says who and why")
 
@@ -45,7 +41,13 @@ class Drug(Section):
 
     name: str = default("heroin", "paper", "Carmack 2019")
     dose_mg_kg: float = default(0.06, "paper", "60 µg/kg per infusion", gt=0)
+    dose_mg: float | None = default(
+        None, "convention", "amount per infusion, divided by each animal's weight (subjects.weight_kg)", gt=0
+    )
     route: str = default("i.v.", "paper", "Carmack 2019")
+    half_life_min: float | None = default(
+        None, "convention", "makes the drug a single compartment; kinetics of known drugs otherwise", gt=0
+    )
 
 
 class Treatment(Section):
@@ -57,10 +59,24 @@ class Treatment(Section):
     dose_mg_kg: float = Field(ge=0)
 
 
+PhaseKind = Literal[
+    "self_administration",
+    "conditioning",
+    "cue_test",
+    "extinction",
+    "reinstatement",
+    "progressive_ratio",
+    "punishment",
+]
+
+
 class Phase(Section):
     """A run of sessions under one rule."""
 
     name: Name
+    kind: PhaseKind | None = default(
+        None, "convention", "decides on measures and tests; a phase called like a kind, or in `behavior`, is of it"
+    )
     experiment: Label | None = Field(default=None, description="the MED-PC header field Experiment of these sessions")
     treatments: tuple[Treatment, ...] = ()
     sessions: int = Field(gt=0, description="sessions per subject (and per treatment, where there are treatments)")
@@ -89,6 +105,19 @@ class Behavior(Section):
     posthoc_error: Literal["pooled", "contrast"] = default(
         "pooled", "assumed", "Prism pools the error term; the article does not say which was used"
     )
+    posthoc_adjustment: Literal["none", "bonferroni", "holm", "dunnett"] = default(
+        "bonferroni", "paper", "Bonferroni, each session against session 1"
+    )
+    shown: tuple[Label, ...] = default(
+        (), "convention", "animals whose last session is drawn; the one nearest its group's median where none is named"
+    )
+    rate_bin_min: float = default(30.0, "convention", "bins of the rate within sessions", gt=0)
+
+    @model_validator(mode="after")
+    def _one_error_for_dunnett(self) -> "Behavior":
+        if (self.posthoc_error, self.posthoc_adjustment) == ("contrast", "dunnett"):
+            raise ValueError("posthoc_adjustment dunnett needs posthoc_error pooled; use holm for own error terms")
+        return self
 
 
 class Cues(Section):
@@ -109,6 +138,12 @@ class Acquisition(Section):
     volumes: int = Field(gt=1, description="volumes per scan")
     blocks: int = default(4, "paper", "4 cue blocks per scan", gt=0)
     block_s: float = Field(gt=0, description="length of a cue block")
+    derivatives: RelativePath | None = default(
+        None, "convention", "folder of preprocessed scans (fMRIPrep, cuecircuit preprocess); None takes the raw ones"
+    )
+    derivative_space: Label | None = default(None, "convention", "entity space of the preprocessed scans to take")
+    derivative_res: Label | None = default(None, "convention", "entity res of the preprocessed scans to take")
+    scans: RelativePath | None = default(None, "convention", "TSV of paths instead of a BIDS data set")
 
 
 class Space(Section):
@@ -123,6 +158,23 @@ class Space(Section):
     reference_point: str = default("bregma", "convention", "origin of the mm coordinates in rats")
 
 
+class Preprocess(Section):
+    """From raw scans of a rat to scans in the space of a template; `cuecircuit preprocess` does it."""
+
+    template: RelativePath
+    template_mask: RelativePath
+    white_matter: RelativePath = Field(description="on the grid of the template; voxels above 0.5")
+    ventricles: RelativePath = Field(description="on the grid of the template; voxels above 0.5")
+    atlas: RelativePath = Field(description="labels on the grid of the template")
+    name: Label = Field(default="template", pattern="^[A-Za-z0-9]+$", description="entity space of the results")
+    voxel_mm: float = default(0.5, "assumed", "edge of the voxels of the results; not printed", gt=0)
+    scan_scale: float = default(1.0, "convention", "factor of the scans' lengths; 0.1 mends voxels ten times too large")
+    template_scale: float = default(1.0, "convention", "factor of the template's lengths")
+    scan_origin: Literal["header", "center"] = default("header", "convention", "center mends a missing origin")
+    slice_timing: bool = default(True, "convention", "where the sidecar has SliceTiming")
+    registration: Literal["rigid", "affine", "syn"] = default("syn", "convention", "last step of the registration")
+
+
 class Nuisance(Section):
     """What is removed from each voxel's series by one multiple regression."""
 
@@ -132,20 +184,40 @@ class Nuisance(Section):
     drift_period_s: float | None = default(
         None, "assumed", "no drift model is named; local baselines remove slow drift"
     )
+    acompcor: int = default(0, "convention", "components of each tissue (Behzadi 2007); the article names none", ge=0)
+    low_pass_hz: float | None = default(None, "convention", "faster cosines are kept; the article names no band", gt=0)
+    respiration: Literal["none", "retroicor", "rvt", "both"] = default(
+        "none", "paper", "respiration enters as a covariate, not as regressors of the scan"
+    )
+    censor_fd_mm: float | None = default(None, "convention", "no volume is left out for motion", gt=0)
+    censor_dvars_percent: float | None = default(None, "convention", "no volume is left out for a jump", gt=0)
+    head_radius_mm: float = default(5.0, "assumed", "turns rotations into mm; half a rat brain, 50 for people", gt=0)
+    min_residual_df: int = default(10, "assumed", "a scan with fewer degrees of freedom left is refused", ge=1)
     smoothing_fwhm_mm: float = default(0.8, "assumed", "not printed; 0.6 to 1 mm is usual for rats", ge=0)
 
 
 class Response(Section):
-    """How a block becomes a number: percent change from a baseline window."""
+    """How a block becomes a number: percent change from a baseline window, or a general linear model."""
 
     baseline_s: tuple[float, float] = default((-20.0, 0.0), "assumed", "window before each cue; not printed")
     window_s: tuple[float, float] = default((4.0, 30.0), "assumed", "window after cue onset; rat BOLD peaks at 2-3 s")
     block_factor: Name = default("block", "convention", "name of the factor of block halves")
     blocks: dict[str, tuple[int, ...]] = default({"early": (1, 2), "late": (3, 4)}, "paper", "blocks 1-2 against 3-4")
+    method: Literal["block", "glm"] = default("block", "paper", "% BOLD change from baseline per cue presentation")
+    hrf: Literal["rat", "spm", "glover", "fir"] = default(
+        "rat", "assumed", "where method is glm; spm or glover for people, fir assumes no shape"
+    )
+    noise: Literal["ar1", "ols"] = default("ar1", "convention", "where method is glm; nilearn's default")
+    contrasts: dict[Name, str] = default({}, "convention", "where method is glm: name to sums of cue or cue_level")
+    peri_cue_s: tuple[float, float] = default((-10.0, 50.0), "assumed", "span of the time course around the cue")
 
     @model_validator(mode="after")
     def _windows_rise(self) -> "Response":
-        for name, (start, stop) in (("baseline_s", self.baseline_s), ("window_s", self.window_s)):
+        for name, (start, stop) in (
+            ("baseline_s", self.baseline_s),
+            ("window_s", self.window_s),
+            ("peri_cue_s", self.peri_cue_s),
+        ):
             if start >= stop:
                 raise ValueError(f"{name} [{start:g}, {stop:g}] is empty; give [start, stop] with start < stop")
         return self
@@ -160,6 +232,11 @@ class Group(Section):
     effect: str = default("group:cue", "paper", "the access × cue map is the article's Fig. 1C")
 
 
+Compared = Literal[
+    "simulation size", "permutation size", "permutation mass", "permutation tfce", "permutation voxel", "fdr"
+]
+
+
 class Correction(Section):
     """Which clusters are larger than noise makes them: by simulated null fields, or by permuting subjects."""
 
@@ -171,6 +248,14 @@ class Correction(Section):
     iterations: int = default(10_000, "convention", "AFNI 3dClustSim's default", ge=100)
     permutations: int = default(10_000, "convention", "random arrangements where the method is permutation", ge=100)
     smoothness: Literal["acf", "fwhm"] = default("acf", "assumed", "mixed autocorrelation model; not printed")
+    compare: tuple[Compared, ...] = default(
+        ("simulation size", "permutation size", "permutation mass", "permutation tfce", "fdr"),
+        "convention",
+        "corrections of the effect shown side by side; they decide nothing",
+    )
+    compare_permutations: int = default(
+        2_000, "convention", "random arrangements of that comparison; the smallest p is 1 in so many", ge=100
+    )
 
 
 class Regions(Section):
@@ -196,6 +281,13 @@ class Correlations(Section):
     permutations: int = default(10_000, "convention", "null of the within-group correlation", ge=100)
 
 
+class Simulation(Section):
+    """Animals of a simulated study: how many, and what differs from the parameters of the program."""
+
+    animals: dict[str, int] = default({}, "paper", "by group; 11 and 10 where nothing is said (Carmack 2019)")
+    parameters: dict[str, float] = default({}, "convention", "medians of the mechanism's parameters; none differs")
+
+
 class Study(Section):
     """A whole study; `assumed` marks values of the file that nobody printed, with the reason for each."""
 
@@ -207,14 +299,24 @@ class Study(Section):
     cues: Cues
     acquisition: Acquisition
     space: Space
+    preprocess: Preprocess | None = None
     nuisance: Nuisance = Nuisance()
     response: Response = Response()
     group: Group = Group()
     correction: Correction = Correction()
     regions: Regions = Regions()
     correlations: Correlations
+    simulation: Simulation = Simulation()
     seed: int = default(0, "convention", "of simulated null fields and permutations", ge=0)
     assumed: dict[str, str] = default({}, "convention", "dotted path of a value in this file to why it is assumed")
+
+    def kind(self, phase: Phase) -> PhaseKind | None:
+        """What a phase is: what it says, what `behavior` uses it as, or the kind it is called like."""
+        if phase.kind is not None:
+            return phase.kind
+        named: dict[str, PhaseKind] = {kind: kind for kind in get_args(PhaseKind)}
+        named |= {self.behavior.escalation: "self_administration", self.behavior.conditioning: "conditioning"}
+        return named.get(phase.name)
 
     def phase(self, name: str) -> Phase:
         """Find a phase by its name; the study's own checks have made sure that it exists."""

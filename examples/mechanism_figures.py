@@ -1,0 +1,127 @@
+"""What the animals of the mechanism go through: drug level, set point, cue value, and one animal's day.
+
+    python examples/mechanism_figures.py FOLDER [SEED]
+
+Writes four pictures into FOLDER: mechanism_drug.png, mechanism_set_point.png, mechanism_cue.png, mechanism_day.png.
+"""
+
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+from matplotlib.axes import Axes
+
+from cuecircuit.figures.style import DOUBLE_MM, FAINT, INK, SINGLE_MM, color_of, sheet, style
+from cuecircuit.pipeline.simulate import designs
+from cuecircuit.simulation.animal_kernel import RECORD
+from cuecircuit.simulation.animals import OUTCOMES, LivedSession
+from cuecircuit.simulation.experiment import Experiment, plan_experiment
+from cuecircuit.simulation.mechanism import Lived
+from cuecircuit.simulation.rats import levels_of
+from cuecircuit.study.file import parse_study
+
+MINUTES_OF_DRUG = 60
+PANEL_MM = 60.0
+
+
+def main(folder: Path, seed: int) -> None:
+    study = parse_study(designs()["carmack2019"])
+    experiment = plan_experiment(study, hypothesis="withdrawal", scale="tiny", seed=seed, model="mechanism")
+    assert experiment.lived is not None
+    figures: dict[str, tuple[float, Callable[[Axes, Experiment, Lived], None]]] = {
+        "drug": (SINGLE_MM, draw_drug),
+        "set_point": (SINGLE_MM, draw_set_point),
+        "cue": (SINGLE_MM, draw_cue),
+        "day": (DOUBLE_MM, draw_day),
+    }
+    folder.mkdir(parents=True, exist_ok=True)
+    for name, (width, draw) in figures.items():
+        with style():
+            figure = sheet(width, PANEL_MM)
+            draw(figure.add_subplot(), experiment, experiment.lived)
+            figure.savefig(folder / f"mechanism_{name}.png", dpi=200, metadata={"Software": None})
+
+
+def column(session: LivedSession, name: str) -> np.ndarray:
+    return session.record[:, RECORD.index(name)]
+
+
+def session_of(experiment: Experiment, lived: Lived, rat: int, name: str, turn: int) -> LivedSession:
+    kinds = [kind.experiment for kind in lived.program.kinds]
+    own = lived.lives[rat].sessions
+    return next(session for session in own if kinds[session.kind] == name and session.turn == turn)
+
+
+def draw_drug(axes: Axes, experiment: Experiment, lived: Lived) -> None:
+    """One hour of the first short-access animal: its level, its threshold, its infusions."""
+    session = session_of(experiment, lived, 0, "ESCALATION", 0)
+    draw_session(axes, session, MINUTES_OF_DRUG)
+    axes.set_xlabel("Time in session (min)")
+    axes.set_title("Short access, first session")
+
+
+def draw_day(axes: Axes, experiment: Experiment, lived: Lived) -> None:
+    """The last naloxone pairing of the first long-access animal."""
+    first_long = int(np.argmax(levels_of(experiment.rats) == 1))
+    session = session_of(experiment, lived, first_long, "COND-NALOXONE", 3)
+    axes.axvspan(30, 60, color="#f0e442", alpha=0.35, linewidth=0)
+    axes.text(45, 0.3, "naloxone\nand odor", transform=axes.get_xaxis_transform(), ha="center")
+    draw_session(axes, session, len(session.record))
+    axes.set_xlabel("Time in session (min)")
+    axes.set_title("Long access, fourth pairing with naloxone")
+
+
+def draw_session(axes: Axes, session: LivedSession, minutes: int) -> None:
+    time = np.arange(minutes)
+    axes.plot(time, column(session, "agonist")[:minutes], color=INK, linewidth=0.9, label="effective level")
+    axes.plot(time, column(session, "set_point")[:minutes], color="#D55E00", linewidth=0.9, label="set point")
+    infusions = session.infusion[session.infusion < 60 * minutes] / 60
+    axes.eventplot(infusions, lineoffsets=-0.006, linelengths=0.008, colors="#0072B2", linewidths=0.8)
+    axes.text(minutes, -0.006, " infusions", color="#0072B2", va="center", fontsize=5.5)
+    axes.set_ylabel("Heroin equivalents in brain (mg/kg)")
+    axes.set_xlim(0, minutes)
+    axes.set_ylim(bottom=-0.012)
+    axes.spines["left"].set_bounds(0, axes.get_ylim()[1])
+    axes.set_yticks([tick for tick in axes.get_yticks() if 0 <= tick <= axes.get_ylim()[1]])
+    axes.legend(loc="lower right")
+
+
+def draw_set_point(axes: Axes, experiment: Experiment, lived: Lived) -> None:
+    """Set point in the last hour of each session over the animal's own threshold; bands are ± 1 SEM."""
+    groups = experiment.study.subjects.groups
+    own = lived.parameters["threshold"]
+    course = [[s.record[-60:, RECORD.index("set_point")].mean() for s in life.sessions[:10]] for life in lived.lives]
+    above = np.array(course) / own[:, None]
+    for level, name in enumerate(groups):
+        relative = above[levels_of(experiment.rats) == level]
+        mean, sem = relative.mean(axis=0), relative.std(axis=0, ddof=1) / np.sqrt(len(relative))
+        days = np.arange(1, 11)
+        axes.plot(days, mean, color=color_of(name, groups), label=f"{name} (n = {len(relative)})")
+        axes.fill_between(days, mean - sem, mean + sem, color=color_of(name, groups), alpha=0.2, linewidth=0)
+    axes.set_xlabel("Session of escalation")
+    axes.set_ylabel("Set point / threshold when naive")
+    axes.legend(loc="upper left")
+
+
+def draw_cue(axes: Axes, experiment: Experiment, lived: Lived) -> None:
+    """Value of each odor as a sign of withdrawal; mean of each group, thin lines are animals."""
+    groups = experiment.study.subjects.groups
+    days = [day.number for day in lived.program.days]
+    values = np.array([life.values[:, OUTCOMES.index("withdrawal")] for life in lived.lives])
+    for level, name in enumerate(groups):
+        mine = values[levels_of(experiment.rats) == level]
+        for cue, (odor, dash) in enumerate(zip(experiment.study.cues.levels, ("--", "-"), strict=True)):
+            axes.plot(days, mine[:, :, cue].T, color=color_of(name, groups), linewidth=0.25, alpha=0.5, linestyle=dash)
+            axes.plot(
+                days, mine[:, :, cue].mean(axis=0), dash, color=color_of(name, groups), label=f"{name}, {odor} odor"
+            )
+    axes.axvline(lived.program.scan_day, color=FAINT, linewidth=0.6)
+    axes.text(lived.program.scan_day, 0.98, " scans", transform=axes.get_xaxis_transform(), color=FAINT, va="top")
+    axes.set_xlabel("Day")
+    axes.set_ylabel("V of withdrawal")
+    axes.legend(loc="upper left")
+
+
+if __name__ == "__main__":
+    main(Path(sys.argv[1]), int(sys.argv[2]) if len(sys.argv) > 2 else 0)

@@ -1,0 +1,102 @@
+"""A mixed ANOVA in the rows a Prism user knows: sources of variation with SS, DF, MS, F (DFn, DFd) and P value.
+
+Order: interactions before main effects within subjects, then the effects between subjects, then the error terms:
+"Subject" is the error between subjects (with its own test against the residual, where there is one) and "Residual"
+the error within. Designs with more than one factor within subjects have a residual for each.
+"""
+
+import numpy as np
+import pandas as pd
+
+from cuecircuit.behavior.anova import TableAnova
+from cuecircuit.behavior.effect_sizes import partial_eta2
+from cuecircuit.stats.distributions import log_sf_f
+from cuecircuit.stats.strata import TermTest
+
+
+def anova_layout(anova: TableAnova) -> pd.DataFrame:
+    """Columns: source, SS, DF, MS, F, F (DFn, DFd), P value, summary, percent of SS, epsilon, P value (GG)."""
+    terms = [term for term in anova.result.terms if term.name != "(Intercept)"]
+    between = [term for term in terms if term.eps_gg is None]
+    within = [term for term in terms if term.eps_gg is not None]
+    rows = [_effect(term) for term in sorted(within, key=lambda term: -len(term.factors))]
+    rows += [_effect(term) for term in sorted(between, key=lambda term: -len(term.factors))]
+    strata = list(dict.fromkeys(term.stratum for term in within))
+    residuals = {name: next(term for term in within if term.stratum == name) for name in strata}
+    if between or strata:
+        rows.append(_subject(between, list(residuals.values()), anova))
+    for name, term in residuals.items():
+        source = "Residual" if len(residuals) == 1 else f"Residual: {name}"
+        rows.append(_row(source, float(term.ss_error[0]), _df2(term)))
+    table = pd.DataFrame(rows)
+    return table.assign(**{"percent of SS": 100 * table["SS"] / table["SS"].sum()})[list(LAYOUT_COLUMNS)]
+
+
+LAYOUT_COLUMNS = (
+    "source", "SS", "DF", "MS", "F", "F (DFn, DFd)", "P value", "summary", "percent of SS", "epsilon", "P value (GG)",
+)  # fmt: skip
+
+
+def effects_table(anova: TableAnova, *, confidence: float = 0.90) -> pd.DataFrame:
+    """Partial η² of every term with its interval: term, measure, value, ci_low, ci_high, confidence."""
+    rows = []
+    for term in anova.result.terms:
+        if term.name != "(Intercept)":
+            size = partial_eta2(float(term.f[0]), term.df1, _df2(term), confidence=confidence)
+            rows.append(
+                {
+                    "effect": term.name,
+                    "measure": "partial eta squared",
+                    "value": size.value,
+                    "ci_low": size.ci_low,
+                    "ci_high": size.ci_high,
+                    "confidence": size.confidence,
+                }
+            )
+    return pd.DataFrame(rows)
+
+
+def _effect(term: TermTest) -> dict[str, object]:
+    row = _row(" x ".join(reversed(term.factors)), float(term.ss[0]), term.df1)
+    row |= _test(float(term.f[0]), term.df1, _df2(term))
+    if term.eps_gg is not None and term.df1 > 1 and term.log_p_gg is not None:
+        row |= {"epsilon": float(term.eps_gg[0]), "P value (GG)": float(np.exp(term.log_p_gg[0]))}
+    return row
+
+
+def _subject(between: list[TermTest], within: list[TermTest], anova: TableAnova) -> dict[str, object]:
+    if between:
+        ss, df = float(between[0].ss_error[0]), _df2(between[0])
+    else:
+        centred = anova.cells.mean(axis=1) - anova.cells.mean()
+        ss, df = float(anova.cells.shape[1] * (centred**2).sum()), len(centred) - 1
+    row = _row("Subject", ss, df)
+    if len(within) == 1:
+        error = float(within[0].ss_error[0]) / _df2(within[0])
+        row |= _test(float(ss / df / error) if error > 0 else np.nan, df, _df2(within[0]))
+    return row
+
+
+def _df2(term: TermTest) -> int:
+    # a table has one response; maps may have degrees of freedom of their own in every voxel
+    return int(np.asarray(term.df2).flat[0])
+
+
+def _row(source: str, ss: float, df: int) -> dict[str, object]:
+    blank: dict[str, object] = dict.fromkeys(("F", "P value", "epsilon", "P value (GG)"), np.nan)
+    return {"source": source, "SS": ss, "DF": df, "MS": ss / df, **blank, "F (DFn, DFd)": "", "summary": ""}
+
+
+def _test(f: float, df1: int, df2: int) -> dict[str, object]:
+    p = float(np.exp(log_sf_f(np.array([f]), df1, df2))[0])
+    said = f"F ({df1}, {df2}) = {f:.4g}" if np.isfinite(f) else ""
+    return {"F": f, "F (DFn, DFd)": said, "P value": p, "summary": _stars(p)}
+
+
+def _stars(p: float) -> str:
+    """Prism's summary: ns above .05, up to **** at .0001."""
+    if not np.isfinite(p):
+        return ""
+    return next(
+        (mark for limit, mark in ((1e-4, "****"), (1e-3, "***"), (1e-2, "**"), (0.05, "*")) if p <= limit), "ns"
+    )

@@ -1,0 +1,173 @@
+"""A model for counts beside the ANOVA: infusions are whole, bounded by 0 and overdispersed.
+
+Generalized estimating equations (Liang and Zeger 1986) with log link and negative-binomial variance μ + αμ², one
+cluster per animal, exchangeable working correlation. α is the moment estimate Σ[(y−μ)² − μ]/Σμ² at the Poisson fit,
+0 or more. Covariance of the coefficients: the sandwich with Mancl and DeRouen's (2001) correction for few animals;
+t has animals − groups degrees of freedom, as the error between animals of the ANOVA, or animals − 1 for a comparison
+inside one group.
+
+Assumed: the mean is right (sessions enter as one log-linear slope per group: with about twenty animals a sandwich
+cannot carry a coefficient for every session), animals are independent, sessions that are missing are missing
+completely at random. Correlation and variance may be wrong: the sandwich stands for them. A ratio compares means of
+the population, not one animal with itself.
+"""
+
+import warnings
+from collections.abc import Sequence
+from dataclasses import dataclass
+from importlib import import_module
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from scipy import stats
+
+from cuecircuit.arrays import Array, Float
+from cuecircuit.errors import DesignError
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class CountModel:
+    """`table` has a row per comparison; `alpha` is the dispersion, `correlation` that between sessions of an animal.
+
+    Columns of `table`: comparison, ratio (of mean counts, or of such ratios), ci_low, ci_high (95 %), t, df, p.
+    """
+
+    table: pd.DataFrame
+    alpha: float
+    correlation: float
+    n_animals: int
+    n_sessions: int
+
+
+def escalation_counts(
+    table: pd.DataFrame, *, phase: str, sessions: int, dv: str = "infusions", between: str = "group"
+) -> CountModel:
+    """Test the rise of counts per session: in each group, and each group against the first.
+
+    Args:
+        table: sessions with phase and number, as `assign_phases` makes it; missing sessions are allowed.
+        phase: the phase to test.
+        sessions: how many sessions of the phase enter, at least two.
+        dv: column of the counts.
+        between: column of the group, the reference group first in the table.
+
+    Raises:
+        DesignError: no counts, fewer than two animals in a group, or a group without a single count.
+    """
+    chosen = _counted(table[(table["phase"] == phase) & (table["session"] <= sessions)], dv, between)
+    groups = list(dict.fromkeys(chosen[between]))
+    member = np.array([chosen[between] == group for group in groups], float).T
+    centred = chosen["session"].to_numpy(float) - (sessions + 1) / 2
+    weights = {f"{group}: per session": _at(2 * len(groups), len(groups) + g) for g, group in enumerate(groups)}
+    weights |= {
+        f"{group} / {groups[0]}: per session": _at(2 * len(groups), len(groups) + g, len(groups))
+        for g, group in enumerate(groups)
+        if g
+    }
+    weights |= {f"{group} / {groups[0]}: mid-phase": _at(2 * len(groups), g, 0) for g, group in enumerate(groups) if g}
+    return _fitted(chosen, dv, np.hstack([member, member * centred[:, None]]), weights, between)
+
+
+def conditioning_counts(
+    table: pd.DataFrame, *, phase: str, treatments: Sequence[str], sessions: int, dv: str, between: str = "group"
+) -> CountModel:
+    """Test treatments against the first: in each group, and each group's ratio against the first group's.
+
+    Args:
+        table: sessions with phase, treatment and number.
+        phase: the phase to test.
+        treatments: its treatments, reference first.
+        sessions: sessions per treatment that enter.
+        dv: column of the counts.
+        between: column of the group, the reference group first in the table.
+
+    Raises:
+        DesignError: no counts, fewer than two animals in a group, or a cell without a single count.
+    """
+    mine = (table["phase"] == phase) & table["treatment"].isin(treatments) & (table["session"] <= sessions)
+    chosen = _counted(table[mine], dv, between)
+    groups, n = list(dict.fromkeys(chosen[between])), len(treatments)
+    cells = [(group, treatment) for group in groups for treatment in treatments]
+    member = np.array([(chosen[between] == g) & (chosen["treatment"] == t) for g, t in cells], float).T
+    empty = [f"{g} {t}" for (g, t), column in zip(cells, member.T, strict=True) if not column @ chosen[dv].to_numpy()]
+    if empty:
+        raise DesignError(f"counts of {dv}: none in {', '.join(empty)}; a ratio needs some, use the ANOVA alone")
+    weights = {}
+    for k in range(1, n):
+        against = [_at(len(cells), g * n + k, g * n) for g in range(len(groups))]
+        name = f"{treatments[k]} / {treatments[0]}"
+        weights[name] = np.mean(against, axis=0)
+        weights |= {f"{group}: {name}": row for group, row in zip(groups, against, strict=True)}
+        weights |= {f"{groups[g]} / {groups[0]}: {name}": against[g] - against[0] for g in range(1, len(groups))}
+    level = [np.repeat(np.eye(len(groups))[g], n) / n for g in range(len(groups))]
+    weights |= {f"{groups[g]} / {groups[0]}": level[g] - level[0] for g in range(1, len(groups))}
+    return _fitted(chosen, dv, member, weights, between)
+
+
+def _counted(chosen: pd.DataFrame, dv: str, between: str) -> pd.DataFrame:
+    rows = chosen[chosen[dv].notna() & chosen[between].notna()].astype({dv: float})
+    faults = []
+    if rows.empty:
+        faults.append(f"counts of {dv}: none found; add the logs or correct the phase")
+    for group, own in rows.groupby(between, sort=False):
+        if own["subject"].nunique() < 2:
+            faults.append(f"counts of {dv}: one animal in group {group}, expected two or more")
+        if not own[dv].sum():
+            faults.append(f"counts of {dv}: none in group {group}; a ratio needs some, use the ANOVA alone")
+    if faults:
+        raise DesignError(faults)
+    return rows
+
+
+def _at(n: int, plus: int, minus: int | None = None) -> Float[Array, "column"]:
+    row = np.zeros(n)
+    row[plus] = 1.0
+    if minus is not None:
+        row[minus] = -1.0
+    return row
+
+
+def _fitted(
+    rows: pd.DataFrame,
+    dv: str,
+    x: Float[Array, "row column"],
+    weights: dict[str, Float[Array, "column"]],
+    between: str,
+) -> CountModel:
+    # imported here for its weight, and by name because it has no types
+    sm: Any = import_module("statsmodels.api")
+    # statsmodels wants the rows of an animal together
+    order = np.argsort(rows["subject"].to_numpy(str), kind="stable")
+    y, design, animals = rows[dv].to_numpy()[order], x[order], rows["subject"].to_numpy(str)[order]
+    independent = sm.GEE(y, design, animals, family=sm.families.Poisson()).fit()
+    mean = independent.fittedvalues
+    alpha = max(float(((y - mean) ** 2 - mean).sum() / (mean**2).sum()), 0.0)
+    family = sm.families.NegativeBinomial(alpha=alpha) if alpha > 0 else sm.families.Poisson()
+    model = sm.GEE(y, design, animals, family=family, cov_struct=sm.cov_struct.Exchangeable())
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        try:
+            found = model.fit(start_params=independent.params, cov_type="bias_reduced")
+        except Warning as warning:
+            raise DesignError(f"counts of {dv}: the model does not converge ({warning}); use the ANOVA alone") from None
+    contrast = np.stack(list(weights.values()))
+    estimate = contrast @ found.params
+    se = np.sqrt(np.einsum("ij,jk,ik->i", contrast, found.cov_params(), contrast))
+    n_animals = len(set(animals))
+    sizes = rows.groupby(rows[between].astype(str), sort=False)["subject"].nunique()
+    df = np.array([sizes.get(name.split(": ")[0], n_animals - len(sizes) + 1) - 1 for name in weights], float)
+    half = stats.t.isf(0.025, df) * se
+    table = pd.DataFrame(
+        {
+            "comparison": list(weights),
+            "ratio": np.exp(estimate),
+            "ci_low": np.exp(estimate - half),
+            "ci_high": np.exp(estimate + half),
+            "t": estimate / se,
+            "df": df,
+            "p": 2 * stats.t.sf(np.abs(estimate / se), df),
+        }
+    )
+    correlation = float(model.cov_struct.dep_params)
+    return CountModel(table=table, alpha=alpha, correlation=correlation, n_animals=n_animals, n_sessions=len(y))

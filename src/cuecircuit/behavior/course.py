@@ -1,0 +1,163 @@
+"""One number per animal from its sessions of a phase: escalation, extinction, reinstatement, breakpoint, withdrawal.
+
+- Escalation: least-squares slope per session; index (last − first)/(last + first), each the mean of up to
+  `edge` sessions, from −1 to 1 and 0 for no change.
+- Extinction: presses of the last session over those of the first; slope per session.
+- Reinstatement: presses of the test less those of the last extinction session.
+- Progressive ratio: infusion n costs round(5 e^(n r) − 5) presses with r = 0.2 (Richardson and Roberts 1996, J Neurosci
+  Methods 66:1); the breakpoint is the cost of the last infusion earned.
+- Conditioned withdrawal: intake of the naloxone pairings less that of the saline pairings, and the log of their ratio.
+  Naloxone also blocks the drug, which alone raises intake: the index does not tell the two apart.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+
+from cuecircuit.arrays import Array, Float, Int
+from cuecircuit.errors import DesignError
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Course:
+    """Trend of a measure over sessions; None where sessions are too few or everything is zero."""
+
+    sessions: int
+    total: float | None
+    mean: float | None
+    first: float | None
+    last: float | None
+    slope: float | None
+    index: float | None
+    remaining: float | None
+
+
+def course(values: Float[Array, "session"], *, edge: int = 3) -> Course:
+    """Summarize one animal's sessions.
+
+    Args:
+        values: the measure in order of sessions; NaN where a session is missing.
+        edge: sessions averaged at either end, at most half of those there are.
+    """
+    there = np.flatnonzero(np.isfinite(values))
+    known = values[there]
+    n = len(known)
+    if not n:
+        return Course(sessions=0, total=None, mean=None, first=None, last=None, slope=None, index=None, remaining=None)
+    k = max(min(edge, n // 2), 1)
+    first, last = float(known[:k].mean()), float(known[-k:].mean())
+    several = n > 1
+    return Course(
+        sessions=n,
+        total=float(known.sum()),
+        mean=float(known.mean()),
+        first=first,
+        last=last if several else None,
+        slope=float(np.polyfit(there, known, 1)[0]) if several else None,
+        index=(last - first) / (last + first) if several and last + first > 0 else None,
+        remaining=float(known[-1] / known[0]) if several and known[0] > 0 else None,
+    )
+
+
+def ratio_costs(infusions: int, *, step: float = 0.2) -> Int[Array, "infusion"]:
+    """Presses that each infusion of a progressive-ratio session costs: 1, 2, 4, 6, 9, 12, 15, 20, 25, 32, ..."""
+    return np.round(5 * np.exp(step * np.arange(1, infusions + 1)) - 5).astype(np.int64)
+
+
+def breakpoint_of(infusions: float, *, step: float = 0.2) -> float:
+    """Cost of the last infusion earned; 0 for an animal that earned none, NaN where the count is missing."""
+    if not np.isfinite(infusions):
+        return float("nan")
+    return float(ratio_costs(int(infusions), step=step)[-1]) if infusions else 0.0
+
+
+def courses(table: pd.DataFrame, *, phase: str, sessions: int, dv: str, edge: int = 3) -> pd.DataFrame:
+    """One row per animal and treatment of a phase: subject, group, treatment and the fields of `Course`.
+
+    Raises:
+        DesignError: nobody has a session of the phase.
+    """
+    chosen = _of_phase(table, phase, sessions)
+    rows = []
+    for (subject, group, treatment), own in chosen.groupby(["subject", "group", "treatment"], sort=False, dropna=False):
+        values = np.full(sessions, np.nan)
+        values[own["session"].to_numpy(int) - 1] = own[dv].to_numpy(float, na_value=np.nan)
+        found = course(values, edge=edge)
+        row = {"subject": subject, "group": group, "treatment": treatment}
+        rows.append(row | {name: getattr(found, name) for name in Course.__dataclass_fields__})
+    return pd.DataFrame(rows).astype(dict.fromkeys(["total", "mean", "first", "last", "slope", "index"], float))
+
+
+def breakpoints(table: pd.DataFrame, *, phase: str, sessions: int, step: float = 0.2) -> pd.DataFrame:
+    """One row per animal: subject, group, sessions, infusions and breakpoint (means over its sessions).
+
+    Raises:
+        DesignError: nobody has a session of the phase.
+    """
+    chosen = _of_phase(table, phase, sessions)
+    counts = chosen["infusions"].to_numpy(float, na_value=np.nan)
+    own = chosen.assign(infusions=counts, breakpoint=[breakpoint_of(n, step=step) for n in counts])
+    found = own.groupby(["subject", "group"], sort=False)[["infusions", "breakpoint"]].agg(["mean", "count"])
+    return pd.DataFrame(
+        {
+            "sessions": found["infusions", "count"],
+            "infusions": found["infusions", "mean"],
+            "breakpoint": found["breakpoint", "mean"],
+        }
+    ).reset_index()
+
+
+def against_baseline(
+    table: pd.DataFrame, *, phase: str, treatments: tuple[str, ...], sessions: int, baseline: str, dv: str
+) -> pd.DataFrame:
+    """Reinstatement: one row per animal and treatment with subject, group, treatment, test, baseline, difference.
+
+    Args:
+        table: sessions with phase, treatment and number.
+        phase: of the tests (cue-, drug- or stress-induced, by treatment).
+        treatments: of the phase; empty where there is one kind of test.
+        sessions: per treatment.
+        baseline: the extinction phase, whose last session of each animal is compared with.
+        dv: column of the measure, such as active presses.
+
+    Raises:
+        DesignError: nobody has a session of either phase.
+    """
+    tests = _of_phase(table, phase, sessions)
+    extinction = _of_phase(table, baseline, None).sort_values("session", kind="stable")
+    last = extinction.groupby("subject", sort=False)[dv].last()
+    tests = tests.assign(test=tests[dv].to_numpy(float, na_value=np.nan), treatment=tests["treatment"].fillna(phase))
+    mean = tests.groupby(["subject", "group", "treatment"], sort=False)["test"].mean().reset_index()
+    mean["baseline"] = last.reindex(mean["subject"]).to_numpy(float, na_value=np.nan)
+    order = {name: rank for rank, name in enumerate(treatments)}
+    kept = mean[mean["treatment"].isin(treatments or (phase,))]
+    kept = kept.sort_values("treatment", key=lambda names: names.map(order), kind="stable")
+    return kept.assign(difference=kept["test"] - kept["baseline"]).reset_index(drop=True)
+
+
+def withdrawal_index(means: pd.DataFrame, *, treatments: tuple[str, ...]) -> pd.DataFrame:
+    """Naloxone − saline: one row per animal with subject, group, treatment, index, log_ratio (NaN where a mean is 0).
+
+    Args:
+        means: subject, group, treatment, value, as `conditioning_test` gives them.
+        treatments: the reference (saline) first.
+    """
+    wide = means.pivot(index=["subject", "group"], columns="treatment", values="value")
+    reference = wide[treatments[0]].to_numpy(float)
+    parts = []
+    for treatment in treatments[1:]:
+        value = wide[treatment].to_numpy(float)
+        both = (value > 0) & (reference > 0)
+        log_ratio = np.log(np.where(both, value, 1.0) / np.where(both, reference, 1.0))
+        part = wide.index.to_frame(index=False).assign(treatment=treatment, index=value - reference)
+        parts.append(part.assign(log_ratio=np.where(both, log_ratio, np.nan)))
+    return pd.concat(parts, ignore_index=True)
+
+
+def _of_phase(table: pd.DataFrame, phase: str, sessions: int | None) -> pd.DataFrame:
+    chosen = table[table["phase"] == phase]
+    chosen = chosen if sessions is None else chosen[chosen["session"] <= sessions]
+    if chosen.empty:
+        raise DesignError(f"phase '{phase}': nobody has a session; add the logs or correct the phase")
+    return chosen

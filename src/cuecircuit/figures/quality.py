@@ -1,0 +1,119 @@
+"""One page for one scan: motion, jumps, tSNR, the outline of the mask, carpet, design and breathing with the blocks.
+
+The carpet (Power 2017, NeuroImage 154:150) shows every voxel's series in percent of its mean, voxels as rows.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
+from cuecircuit.arrays import Array, Bool, Float
+from cuecircuit.figures.style import BLUE, DOUBLE_MM, INK, MM_PER_INCH, SKY, VERMILLION, style
+
+_CARPET_ROWS = 400
+_CARPET_PERCENT = 5.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class QualityPage:
+    """What the page shows; `breath_s` and `breaths_per_min` are of each breath, empty where none was recorded."""
+
+    title: str
+    tr_s: float
+    mean: Float[Array, "x y z"]
+    tsnr: Float[Array, "x y z"]
+    mask: Bool[Array, "x y z"]
+    series: Float[Array, "volume voxel"]
+    framewise_mm: Float[Array, "step"] | None
+    dvars_percent: Float[Array, "step"]
+    design: Float[Array, "volume column"]
+    design_names: Sequence[str]
+    blocks_s: Sequence[tuple[float, float]]
+    breath_s: Float[Array, "breath"]
+    breaths_per_min: Float[Array, "breath"]
+
+
+def quality_page(page: QualityPage) -> Figure:
+    """Draw the page."""
+    with style():
+        figure = Figure(figsize=(DOUBLE_MM / MM_PER_INCH, 190 / MM_PER_INCH), layout="constrained")
+        grid = figure.add_gridspec(6, 2, height_ratios=[1.3, 1.3, 0.7, 0.7, 0.7, 1.6])
+        figure.suptitle(page.title, fontsize=8)
+        _slices(figure.add_subplot(grid[0, :]), page.mean, page.mask, "mean, outline of the mask", "gray", outline=True)
+        _slices(figure.add_subplot(grid[1, :]), page.tsnr, page.mask, "temporal signal-to-noise", "viridis")
+        _steps(figure.add_subplot(grid[2, :]), page, page.framewise_mm, "displacement (mm)")
+        _steps(figure.add_subplot(grid[3, :]), page, page.dvars_percent, "DVARS (%)")
+        breathing = figure.add_subplot(grid[4, :])
+        breathing.plot(page.breath_s, page.breaths_per_min, color=BLUE, lw=0.7)
+        _frame(breathing, page, "breaths/min", "no respiration" if len(page.breath_s) == 0 else "")
+        breathing.set_xlabel("time (s)")
+        _carpet(figure.add_subplot(grid[5, 0]), page)
+        _design(figure.add_subplot(grid[5, 1]), page)
+    return figure
+
+
+def _frame(axes: Axes, page: QualityPage, label: str, absent: str) -> None:
+    for start, stop in page.blocks_s:
+        axes.axvspan(start, stop, color=SKY, alpha=0.25, lw=0)
+    axes.set_xlim(0, len(page.series) * page.tr_s)
+    axes.set_ylabel(label)
+    if absent:
+        axes.text(0.5, 0.5, absent, transform=axes.transAxes, ha="center", va="center")
+
+
+def _steps(axes: Axes, page: QualityPage, steps: Array | None, label: str) -> None:
+    if steps is not None:
+        axes.plot(np.arange(1, len(steps) + 1) * page.tr_s, steps, color=INK, lw=0.7)
+    _frame(axes, page, label, "no motion parameters" if steps is None else "")
+
+
+def _slices(axes: Axes, volume: Array, mask: Array, label: str, colors: str, *, outline: bool = False) -> None:
+    planes = np.flatnonzero(mask.any(axis=(0, 1)))
+    chosen = planes[np.linspace(0, len(planes) - 1, min(8, len(planes))).astype(int)]
+    tiled = np.hstack([volume[:, :, plane].T for plane in chosen])
+    inside = np.hstack([mask[:, :, plane].T for plane in chosen])
+    values = tiled[inside & np.isfinite(tiled)]
+    low, high = np.percentile(values, [1, 99]) if len(values) else (0.0, 1.0)
+    shown = tiled if outline else np.where(inside, tiled, np.nan)
+    image = axes.imshow(shown, origin="lower", cmap=colors, vmin=min(0.0, low), vmax=high, interpolation="none")
+    if outline:
+        axes.contour(inside, [0.5], colors=VERMILLION, linewidths=0.6)
+    else:
+        axes.figure.colorbar(image, ax=axes, fraction=0.02, pad=0.01)
+    axes.set_title(label)
+    axes.set_axis_off()
+
+
+def _carpet(axes: Axes, page: QualityPage) -> None:
+    rows = np.linspace(0, page.series.shape[1] - 1, min(_CARPET_ROWS, page.series.shape[1])).astype(int)
+    some = page.series[:, rows].astype(float)
+    mean = some.mean(axis=0)
+    usable = mean > 0
+    percent = 100 * (some[:, usable] / mean[usable] - 1)
+    axes.imshow(
+        percent.T,
+        aspect="auto",
+        cmap="gray",
+        vmin=-_CARPET_PERCENT,
+        vmax=_CARPET_PERCENT,
+        extent=(0, len(percent) * page.tr_s, int(usable.sum()), 0),
+        interpolation="none",
+    )
+    axes.set_title(f"carpet, ±{_CARPET_PERCENT:g} %")
+    axes.set_xlabel("time (s)")
+    axes.set_ylabel("voxel")
+
+
+def _design(axes: Axes, page: QualityPage) -> None:
+    varies = page.design.std(axis=0) > 1e-9 * np.abs(page.design).max(axis=0)
+    centered = page.design - np.where(varies, page.design.mean(axis=0), 0)
+    span = np.abs(centered).max(axis=0)
+    shown = centered / np.where(span > 0, span, 1)
+    axes.imshow(shown, aspect="auto", cmap="gray", vmin=-1, vmax=1, interpolation="none")
+    axes.set_title("design and nuisance, each column centered and scaled")
+    axes.set_ylabel("volume")
+    if len(page.design_names) <= 24:
+        axes.set_xticks(range(len(page.design_names)), page.design_names, rotation=90, fontsize=5)

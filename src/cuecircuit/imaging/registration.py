@@ -1,0 +1,187 @@
+"""Registration of a subject's EPI to a template with ANTs: rigid, affine, then SyN.
+
+ANTs aligns images by mattes mutual information up to the affine step and by local cross-correlation in the symmetric
+diffeomorphic step (Avants et al. 2008, Med Image Anal 12:26), which holds across the contrasts of EPI and T2-weighted
+templates. One thread and a fixed seed give the same transform on every run.
+
+The result is kept as what resampling needs: for each voxel of the template the place in the EPI (mm) that it came
+from. Motion of each volume is put behind it, so that the scan is interpolated once.
+"""
+
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+import numpy as np
+
+from cuecircuit.arrays import Array, Bool, Float, Int
+from cuecircuit.errors import DataError
+from cuecircuit.records.grid import Grid
+
+_LPS = np.diag([-1.0, -1.0, 1.0, 1.0])  # ITK's axes against those of NIfTI
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Transform:
+    """Files that ANTs wrote: `forward` takes images of the EPI to the template, `inverse` back."""
+
+    forward: tuple[str, ...]
+    inverse: tuple[str, ...]
+    inverted: tuple[bool, ...]
+
+
+def ants_module() -> Any:
+    """Import ANTs.
+
+    Raises:
+        DataError: it is not installed.
+    """
+    try:
+        import ants
+    except ImportError as error:
+        raise DataError('preprocessing needs ANTs; install it with: pip install "cuecircuit[preprocess]"') from error
+    return ants
+
+
+@contextmanager
+def reproducible(seed: int) -> Iterator[None]:
+    """Keep ANTs to one thread and one seed: sums over threads and sampled voxels differ otherwise."""
+    wanted = {"ITK_GLOBAL_DEFAULT_NUMBER_OF_THREADS": "1", "ANTS_RANDOM_SEED": str(max(seed, 1))}
+    before = {name: os.environ.get(name) for name in wanted}
+    os.environ.update(wanted)
+    try:
+        yield
+    finally:
+        for name, value in before.items():
+            if value is None:
+                os.environ.pop(name)
+            else:
+                os.environ[name] = value
+
+
+def to_ants(volume: Array, grid: Grid) -> Any:
+    """Give a volume to ANTs.
+
+    Raises:
+        DataError: the axes of the grid are sheared, which ITK cannot hold.
+    """
+    affine = _LPS @ grid.affine
+    direction = affine[:3, :3] / grid.voxel_mm
+    if not np.allclose(direction.T @ direction, np.eye(3), atol=1e-3):
+        raise DataError(f"the axes of the grid ({grid}) are not at right angles; resample the image to one that is")
+    # the nearest rotation: headers hold float32
+    u, _, v = np.linalg.svd(direction)
+    return ants_module().from_numpy(
+        np.asarray(volume, np.float32), origin=list(affine[:3, 3]), spacing=list(grid.voxel_mm), direction=u @ v
+    )
+
+
+def register(
+    epi: Float[Array, "x y z"],
+    grid: Grid,
+    template: Float[Array, "i j k"],
+    template_grid: Grid,
+    *,
+    epi_mask: Bool[Array, "x y z"],
+    template_mask: Bool[Array, "i j k"],
+    folder: Path,
+    kind: Literal["rigid", "affine", "syn"] = "syn",
+    seed: int = 1,
+) -> Transform:
+    """Find the way from the EPI to the template.
+
+    Args:
+        epi: mean EPI without bias field.
+        grid: of the EPI.
+        template: any contrast.
+        template_grid: of the template.
+        epi_mask: brain of the EPI.
+        template_mask: brain of the template.
+        folder: where ANTs keeps the transforms.
+        kind: the last step taken.
+        seed: of ANTs's sampling.
+
+    Raises:
+        DataError: ANTs is not installed, or finds no transform.
+    """
+    ants = ants_module()
+    moving, fixed = to_ants(epi * epi_mask, grid), to_ants(template * template_mask, template_grid)
+    name = {"rigid": "Rigid", "affine": "Affine", "syn": "SyN"}
+    with reproducible(seed):
+        found: dict[str, Any] = {}
+        for step in ("rigid", "affine", "syn"):
+            start = {"initial_transform": found["fwdtransforms"]} if found else {}
+            found = _step(ants, fixed, moving, name[step], folder / step, start, seed)
+            if step == kind:
+                break
+    inverse = tuple(found["invtransforms"])
+    return Transform(
+        forward=tuple(found["fwdtransforms"]),
+        inverse=inverse,
+        inverted=tuple(name.endswith(".mat") for name in inverse),
+    )
+
+
+def _step(ants: Any, fixed: Any, moving: Any, name: str, prefix: Path, start: dict[str, Any], seed: int) -> Any:
+    # 0.2 mm steps and local correlation over 5 voxels suit brains of 20 mm
+    options = {"syn_metric": "CC", "syn_sampling": 2, "reg_iterations": (60, 40, 10)} if name == "SyN" else {}
+    if name == "SyN":
+        name = "SyNOnly"
+    try:
+        return ants.registration(
+            fixed, moving, type_of_transform=name, outprefix=f"{prefix}_", random_seed=max(seed, 1), **start, **options
+        )
+    except RuntimeError as error:
+        raise DataError(f"registration to the template failed at the {name} step ({error})") from error
+
+
+def to_epi(
+    labels: Int[Array, "i j k"] | Bool[Array, "i j k"],
+    template_grid: Grid,
+    transform: Transform,
+    grid: Grid,
+) -> Int[Array, "x y z"]:
+    """Bring labels or a mask of the template to the EPI's grid; each voxel takes one label whole."""
+    ants = ants_module()
+    moved = ants.apply_transforms(
+        to_ants(np.zeros(grid.shape), grid),
+        to_ants(labels, template_grid),
+        transformlist=list(transform.inverse),
+        whichtoinvert=list(transform.inverted),
+        interpolator="nearestNeighbor",
+    )
+    return np.rint(moved.numpy()).astype(np.int32)
+
+
+def places_in_epi(
+    target: Grid, transform: Transform, epi_grid: Grid, mask: Bool[Array, "i j k"]
+) -> Float[Array, "voxel 3"]:
+    """Give the place in the EPI (mm, RAS) of each in-mask voxel of the target grid; NaN outside the EPI.
+
+    The three coordinates of the EPI are images that are linear in space, so that moving them with linear
+    interpolation is exact.
+    """
+    ants = ants_module()
+    index = np.stack(np.meshgrid(*(np.arange(edge) for edge in epi_grid.shape), indexing="ij"), axis=-1)
+    mm = epi_grid.mm(index.reshape(-1, 3).astype(float)).reshape(index.shape)
+    reference = to_ants(np.zeros(target.shape), target)
+
+    def moved(values: Array) -> Array:
+        image = ants.apply_transforms(
+            reference, to_ants(values, epi_grid), transformlist=list(transform.forward), interpolator="linear"
+        )
+        return image.numpy()[mask].astype(float)
+
+    inside = moved(np.ones(epi_grid.shape)) > 0.999
+    places = np.stack([moved(mm[..., axis]) for axis in range(3)], axis=-1)
+    places[~inside] = np.nan
+    return places
+
+
+def dice(one: Bool[Array, "x y z"], other: Bool[Array, "x y z"]) -> float:
+    """Overlap of two masks, 2 |A ∩ B| / (|A| + |B|) (Dice 1945); NaN where both are empty."""
+    total = int(one.sum()) + int(other.sum())
+    return 2 * int((one & other).sum()) / total if total else float("nan")

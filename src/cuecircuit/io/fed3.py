@@ -1,0 +1,145 @@
+"""FED3 feeder logs (CSV) to operant sessions.
+
+One file is one session of one device, from its first row on. The header begins with the form of the time,
+"MM:DD:YYYY hh:mm:ss". A poke on the side of `Active_Poke` is "active", on the other "inactive", a pellet taken is
+"pellet"; other events (LeftShort, LeftinTimeout, LeftWithPellet, ...) keep the name the feeder gives. Older logs write
+"Poke": then the counter that rose tells the side. Source: Matikainen-Ankney et al. 2021, eLife 10:e66173, and the
+header written by the FED3 library.
+"""
+
+import re
+from datetime import datetime
+from pathlib import Path
+
+import numpy as np
+
+from cuecircuit.arrays import Array, Float
+from cuecircuit.errors import DataError
+from cuecircuit.io.operant_declaration import SourceDeclaration
+from cuecircuit.io.operant_rows import Rows, read_rows
+from cuecircuit.io.operant_table import ordered, split_events
+from cuecircuit.records.operant import OperantFault, OperantLog, OperantSession
+
+TIME_COLUMN = "MM:DD:YYYY hh:mm:ss"
+_NEEDED = ("Device_Number", "Event", "Left_Poke_Count", "Right_Poke_Count", "Pellet_Count")
+_TIME = re.compile(r"(\d{1,2})/(\d{1,2})/(\d{4}|\d{2}) +(\d{1,2}):(\d{2})(?::(\d{2})(?:[.:](\d{1,3}))?)?", re.ASCII)
+_SIDES = ("Left", "Right")
+
+
+def read_fed3(path: Path, declared: SourceDeclaration | None = None) -> OperantLog:
+    """Read one FED3 log; the subject is the device ("FED007"), for the feeder knows no other name.
+
+    Raises:
+        DataError: no such file, no FED3 header, no rows, or a time or counter that cannot be read (line).
+    """
+    declared = declared or SourceDeclaration()
+    rows = read_rows(path)
+    absent = [name for name in _NEEDED if name not in rows.header]
+    if absent or not rows.header[0].startswith(TIME_COLUMN):
+        raise DataError(f"{path}:1: no FED3 log: column {', '.join(absent) or TIME_COLUMN} is missing")
+    if not rows.cells:
+        raise DataError(f"{path}: a header without rows; expected one row per poke or pellet")
+    moments = _moments(path, rows)
+    counters = {name: _counter(path, rows, name) for name in _NEEDED[2:]}
+    times_s = np.array([(moment - moments[0]).total_seconds() for moment in moments])
+    names = _names(rows, counters)
+    device = rows.column("Device_Number")[0]
+    subject = f"FED{device.zfill(3)}"
+    where = {"file": str(path), "line": rows.lines[0], "subject": subject}
+    found = _findings(rows, counters, names)
+    events, faults = ordered(split_events(names, times_s, declared.events), **where)
+    session = OperantSession(
+        subject=subject,
+        experiment="",
+        group="",
+        box=device,
+        program=next((rows.column(name)[0] for name in ("Session_type", "Session_Type") if name in rows.header), ""),
+        start=min(moments),
+        end=None,
+        duration_s=None,
+        events=events,
+        counts={},
+        timeout_s=declared.timeout_s,
+        file=str(path),
+        line=rows.lines[0],
+    )
+    told = [
+        OperantFault(file=str(path), line=line, subject=subject, what=what, done=done) for line, what, done in found
+    ]
+    return OperantLog(sessions=(session,), faults=tuple(told + faults))
+
+
+def _moments(path: Path, rows: Rows) -> list[datetime]:
+    """The time of every row."""
+    moments: list[datetime] = []
+    errors: list[str] = []
+    for line, row in zip(rows.lines, rows.cells, strict=True):
+        found = _TIME.fullmatch(row[0])
+        try:
+            assert found is not None
+            year = int(found[3]) + (2000 if len(found[3]) == 2 else 0)
+            parts = (year, int(found[1]), int(found[2]), int(found[4]), int(found[5]), int(found[6] or 0))
+            moments.append(datetime(*parts, int(found[7] or 0) * 1000))
+        except (AssertionError, ValueError):
+            errors.append(f"{path}:{line}: time {row[0]!r}; expected such as 11/13/2019 15:54:07")
+    if errors:
+        raise DataError(errors)
+    return moments
+
+
+def _counter(path: Path, rows: Rows, name: str) -> Float[Array, "row"]:
+    texts = rows.column(name)
+    errors = [
+        f"{path}:{line}: {name} is {text!r}; expected a count"
+        for line, text in zip(rows.lines, texts, strict=True)
+        if not re.fullmatch(r"[0-9]{1,9}(\.0*)?", text)
+    ]
+    if errors:
+        raise DataError(errors)
+    return np.array(texts, dtype=np.float64)
+
+
+def _names(rows: Rows, counters: dict[str, Float[Array, "row"]]) -> list[str]:
+    """What happened in every row, by its own name or as active, inactive or pellet."""
+    active = rows.column("Active_Poke") if "Active_Poke" in rows.header else [""] * len(rows.cells)
+    left = np.diff(counters["Left_Poke_Count"], prepend=0) > 0
+    right = np.diff(counters["Right_Poke_Count"], prepend=0) > 0
+    names: list[str] = []
+    for k, event in enumerate(rows.column("Event")):
+        side = event
+        if event == "Poke" and left[k] != right[k]:
+            side = "Left" if left[k] else "Right"
+        if side in _SIDES and active[k] in _SIDES:
+            names.append("active" if side == active[k] else "inactive")
+        else:
+            names.append("pellet" if side == "Pellet" else side or "unnamed")
+    return names
+
+
+def _findings(rows: Rows, counters: dict[str, Float[Array, "row"]], names: list[str]) -> list[tuple[int, str, str]]:
+    """What is out of order: line, what, what was done."""
+    found: list[tuple[int, str, str]] = []
+    if not any(row[0].count(":") > 1 for row in rows.cells):
+        what = "times without seconds: the log was saved by a spreadsheet"
+        found.append((rows.lines[0], what, "kept; intervals are good to a minute"))
+    for name, counter in counters.items():
+        fell = np.flatnonzero(np.diff(counter) < 0)
+        if fell.size:
+            what = f"{name} falls from {counter[fell[0]]:g} to {counter[fell[0] + 1]:g}: the feeder was restarted"
+            found.append((rows.lines[fell[0] + 1], what, "kept as one session"))
+    pellets, counted = names.count("pellet"), counters["Pellet_Count"]
+    risen = int(np.maximum(np.diff(counted, prepend=0), 0).sum())
+    if pellets != risen:
+        found.append(
+            (
+                rows.lines[-1],
+                f"Pellet_Count counts {risen} pellets, the log has {pellets} rows of them",
+                "kept the rows",
+            )
+        )
+    vague = [line for line, name in zip(rows.lines, names, strict=True) if name in ("Poke", "unnamed")]
+    if vague:
+        found.append(
+            (vague[0], f"{len(vague)} rows do not say which side was poked", "kept under the name Poke or unnamed")
+        )
+    return found

@@ -1,0 +1,109 @@
+"""Rows of a CSV, TSV or xlsx file as text, each with its line: what the readers of operant tables start from."""
+
+import csv
+import io
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import date, datetime, time
+from pathlib import Path
+
+from cuecircuit.errors import DataError
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Rows:
+    """The rows under a header; `lines` says where each stands in the file (or on the sheet)."""
+
+    header: tuple[str, ...]
+    cells: tuple[tuple[str, ...], ...]
+    lines: tuple[int, ...]
+
+    def column(self, name: str) -> list[str]:
+        """The cells of one column."""
+        at = self.header.index(name)
+        return [row[at] for row in self.cells]
+
+
+def read_rows(path: Path, *, sheet: str | None = None) -> Rows:
+    """Read a table with a header, every cell as text.
+
+    A TSV is parted by tabs; a CSV by semicolons where its header holds one (then decimals may be commas), else commas.
+
+    Raises:
+        DataError: no such file, not UTF-8, not a workbook, no header, ragged rows, or a column name that stands twice.
+    """
+    if path.suffix.lower() == ".xlsx":
+        sheets = read_workbook(path)
+        name = sheet if sheet is not None else next(iter(sheets))
+        if name not in sheets:
+            raise DataError(f"{path}: no sheet {name!r}; found: {', '.join(sheets)}")
+        numbered = [(line, row) for line, row in enumerate(sheets[name], 1) if any(row)]
+    else:
+        numbered = _text_rows(path)
+    if not numbered:
+        raise DataError(f"{path}: the table is empty; expected a header line and one row per event or session")
+    header = tuple(cell.strip() for cell in numbered[0][1])
+    faults = [
+        f"{path}:1: column {name!r} stands twice" for name, times in Counter(header).items() if times > 1 and name
+    ]
+    faults += [
+        f"{path}:{line}: {len(row)} cells under a header of {len(header)}; is a separator missing or too many?"
+        for line, row in numbered[1:]
+        if len(row) != len(header)
+    ]
+    if faults:
+        raise DataError(faults)
+    cells = tuple(tuple(cell.strip() for cell in row) for _, row in numbered[1:])
+    return Rows(header=header, cells=cells, lines=tuple(line for line, _ in numbered[1:]))
+
+
+def read_workbook(path: Path) -> dict[str, list[list[str]]]:
+    """Every sheet of an xlsx workbook as rows of text, in order; a whole number is written without a point.
+
+    Raises:
+        DataError: no such file, or not a workbook.
+    """
+    import openpyxl
+
+    try:
+        book = openpyxl.load_workbook(io.BytesIO(path.read_bytes()), read_only=True, data_only=True)
+        sheets = {name: [[_text(cell) for cell in row] for row in _values(book[name])] for name in book.sheetnames}
+    except OSError as error:
+        raise DataError(f"{path}: cannot be read ({error.strerror or error})") from error
+    except Exception as error:  # openpyxl lets through whatever zip, XML or a cell's type raises
+        raise DataError(f"{path}: cannot be read as an xlsx workbook ({type(error).__name__}: {error})") from error
+    if not sheets:
+        raise DataError(f"{path}: the workbook has no sheet with cells")
+    return sheets
+
+
+def _values(sheet: object) -> list[Sequence[object]]:
+    rows = getattr(sheet, "iter_rows", None)  # a sheet of charts has none
+    return [] if rows is None else list(rows(values_only=True))
+
+
+def _text(cell: object) -> str:
+    if cell is None:
+        return ""
+    if isinstance(cell, float) and cell.is_integer():
+        return str(int(cell))
+    if isinstance(cell, datetime | date | time):
+        return cell.isoformat(" ") if isinstance(cell, datetime) else cell.isoformat()
+    return str(cell)
+
+
+def _text_rows(path: Path) -> list[tuple[int, list[str]]]:
+    try:
+        text = path.read_bytes().decode("utf-8-sig")
+    except OSError as error:
+        raise DataError(f"{path}: cannot be read ({error.strerror})") from error
+    except UnicodeDecodeError as error:
+        raise DataError(f"{path}: cannot be read as text ({error.reason}); save it as UTF-8") from error
+    first = text.lstrip().partition("\n")[0]
+    separator = "\t" if path.suffix.lower() == ".tsv" else ";" if ";" in first else ","
+    reader = csv.reader(io.StringIO(text, newline=""), delimiter=separator, strict=True)
+    try:
+        return [(reader.line_num, row) for row in reader if any(cell.strip() for cell in row)]
+    except csv.Error as error:
+        raise DataError(f"{path}:{reader.line_num}: cannot be read as a table ({error})") from error

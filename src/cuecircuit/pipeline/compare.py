@@ -1,0 +1,201 @@
+"""One map per subject to tests between subjects in every voxel: ordinary, robust, mixed-effects, unequal variances."""
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+import cuecircuit
+from cuecircuit.arrays import Array, Float
+from cuecircuit.errors import DataError
+from cuecircuit.group.correction import CorrectedTerm, CorrectionSettings, correct, simulate_nulls, smoothness_of
+from cuecircuit.group.permutation import corrected_term, permute_term
+from cuecircuit.io.atomic import replacing
+from cuecircuit.io.derivatives import write_description
+from cuecircuit.io.maps import read_maps
+from cuecircuit.io.tables import read_table, write_json, write_table
+from cuecircuit.pipeline.group import Correction, Permutation, read_space
+from cuecircuit.pipeline.group_files import Effect, Space, term_prefix, write_effects, write_residuals, write_smoothness
+from cuecircuit.pipeline.progress import steps
+from cuecircuit.pipeline.threads import one_blas_thread
+from cuecircuit.stats.between_fit import BetweenFit, Method, fit_between
+from cuecircuit.stats.between_model import BetweenModel, as_strata, between_subject_model
+from cuecircuit.stats.random_effects import Criterion, RandomEffectsTest
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BetweenDesign:
+    """A model between subjects as text, and how it is fitted; `variance` names the column of variance maps."""
+
+    formula: str
+    method: Method = "ols"
+    variance: str | None = None
+    factors: tuple[str, ...] = ()
+    contrasts: tuple[str, ...] = ()
+    criterion: Criterion = "reml"
+    test: RandomEffectsTest = "knapp-hartung"
+
+
+def compare_command(
+    table: Path,
+    out: Path,
+    mask: Path,
+    *,
+    design: BetweenDesign,
+    correction: Correction,
+    subject: str | None = None,
+    atlas: tuple[Path, Path] | None = None,
+) -> None:
+    """Fit a model to a table with one map per subject and write OUT, whole or not at all.
+
+    Args:
+        table: a row for each subject, column `map`, columns of the formula.
+        out: the folder to make.
+        mask: voxels to test.
+        design: the model.
+        correction: of every test.
+        subject: column that names the subject: each may have one row.
+        atlas: label volume and label table, which name the regions of clusters.
+
+    Raises:
+        DataError: the table, the maps, the mask or the correction are at fault.
+        DesignError: the design cannot carry its tests.
+    """
+    columns = ("map", *((subject,) if subject else ()), *((design.variance,) if design.variance else ()))
+    frame = read_table(table, text=columns)
+    _check(frame, table, columns, subject, design, correction)
+    named = {str(name): frame[name].to_numpy() for name in frame.columns if name not in ("map", design.variance)}
+    model = between_subject_model(design.formula, named, factors=design.factors, contrasts=design.contrasts)
+    space = read_space(mask, atlas=atlas)
+    y = read_maps([str(name) for name in frame["map"]], table.parent, space.mask, space.grid)
+    variance = None
+    if design.variance:
+        files = [str(name) for name in frame[design.variance]]
+        variance = read_maps(files, table.parent, space.mask, space.grid)
+    with replacing(out, folder=True) as new, one_blas_thread():
+        fit = fit_between(
+            y, model, method=design.method, variance=variance, criterion=design.criterion, test=design.test
+        )
+        corrected = _corrected(new, fit, y, space, correction)
+        write_effects(new, _effects(fit, corrected), space)
+        write_residuals(new, np.nan_to_num(fit.residuals), space)
+        notes = dict.fromkeys(map(str, frame.columns), "column of the table of maps")
+        notes["map"] = "map of the row; volume k of residuals.nii.gz is what the model leaves of map k, from 0"
+        write_table(new / "maps.tsv", frame, notes)
+        write_json(new / "settings.json", _settings(design, fit, space, correction))
+        write_description(new, "Tests of maps between subjects")
+
+
+def _check(
+    frame: pd.DataFrame,
+    table: Path,
+    columns: tuple[str, ...],
+    subject: str | None,
+    design: BetweenDesign,
+    correction: Correction,
+) -> None:
+    faults = [
+        f"{table}: no column {name}; it has {', '.join(map(str, frame.columns))}"
+        for name in columns
+        if name not in frame
+    ]
+    if subject in frame:
+        twice = frame[subject][frame[subject].duplicated()].unique().tolist()
+        faults += [
+            f"{table}: subject {name} has several rows, expected one map per subject; use `cuecircuit group` for "
+            "repeated maps"
+            for name in twice
+        ]
+    if isinstance(correction, Permutation) and design.method != "ols":
+        faults.append(
+            f"permutation tests least squares, found method {design.method}; use ols, or --inference simulation"
+        )
+    if isinstance(correction, Permutation) and design.contrasts:
+        faults.append("permutation tests the terms of the formula, found contrasts; use --inference simulation")
+    if faults:
+        raise DataError(faults)
+
+
+def _corrected(
+    folder: Path, fit: BetweenFit, y: Float[Array, "subject voxel"], space: Space, correction: Correction
+) -> dict[str, CorrectedTerm]:
+    if correction is None:
+        return {}
+    fitted = np.isfinite(fit.noise).all(axis=0)
+    if not fitted.any():
+        raise DataError(
+            f"none of {fitted.size} voxels could be fitted (maps or variances not finite, or variances not above 0); "
+            "check the maps and the mask"
+        )
+    whole = space.mask.copy()
+    whole[space.mask] = fitted
+    smoothness = smoothness_of(fit.noise[:, fitted], whole, space.grid)
+    write_smoothness(folder, {"residual": smoothness})
+    if isinstance(correction, CorrectionSettings):
+        with steps("null fields", correction.iterations) as advance:
+            nulls = simulate_nulls(smoothness, space.mask, space.grid, correction, progress=advance)
+        return {test.name: correct(test, space.mask, nulls) for test in fit.tests}
+    return _permuted(fit.model, y, space, correction)
+
+
+def _permuted(
+    model: BetweenModel, y: Float[Array, "subject voxel"], space: Space, correction: Permutation
+) -> dict[str, CorrectedTerm]:
+    found, strata = {}, as_strata(model)
+    for term in model.design.terms:
+        with steps(f"permutations of {term.name}", correction.settings.n_permutations) as advance:
+            permuted = permute_term(
+                y[:, None, :],
+                strata,
+                term.name,
+                space.mask,
+                statistics=(correction.statistic,),
+                settings=correction.settings,
+                progress=advance,
+            )
+        found[term.name] = corrected_term(permuted, correction.statistic)
+    return found
+
+
+def _effects(fit: BetweenFit, corrected: Mapping[str, CorrectedTerm]) -> list[Effect]:
+    effects = []
+    for test in fit.tests:
+        more: dict[str, Array] = {}
+        if test.estimate is not None and test.se is not None:
+            more |= {"effect": test.estimate, "variance": test.se**2}
+        if fit.method == "welch":  # elsewhere the same in all voxels
+            more["df2"] = test.df2
+        if fit.tau2 is not None and test is fit.tests[0]:
+            more["tau2"] = fit.tau2
+        prefix = term_prefix(test.name, None, covariate=False)
+        effects.append(Effect(test=test, prefix=prefix, stratum=None, more=more, corrected=corrected.get(test.name)))
+    return effects
+
+
+def _settings(design: BetweenDesign, fit: BetweenFit, space: Space, correction: Correction) -> dict[str, Any]:
+    counts = {name: getattr(fit, name) for name in ("n_not_finite", "n_no_error", "n_not_converged")}
+    if fit.tau2 is not None:
+        counts["n_no_variance_between"] = int((fit.tau2 == 0).sum())
+    rule: dict[str, Any] | None = None
+    if correction is not None:
+        by_permutation = isinstance(correction, Permutation)
+        rule = {"rule": "permutation", "statistic": correction.statistic} if by_permutation else {}
+        rule = rule or {"rule": "simulated null fields"}
+        rule |= asdict(correction.settings if by_permutation else correction)
+        del rule["n_jobs"]  # results do not depend on it
+    mixed = design.method == "mixed-effects"
+    return {
+        "software": f"cuecircuit {cuecircuit.__version__}",
+        "model": "between subjects, one map each, type III, sum-to-zero coding",
+        **{key: value for key, value in asdict(design).items() if mixed or key not in ("criterion", "test")},
+        "subjects": fit.model.n_subjects,
+        "columns": list(fit.model.design.labels),
+        "df": fit.model.df,
+        "voxels": counts,
+        "mask_voxels": int(space.mask.sum()),
+        "voxel_mm": [round(float(edge), 6) for edge in space.grid.voxel_mm],
+        "correction": rule,
+    }

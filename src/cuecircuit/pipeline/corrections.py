@@ -1,0 +1,134 @@
+"""One map under several corrections: `corrections.tsv`, and a map of the corrected p of each method."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from cuecircuit.arrays import Array, Float
+from cuecircuit.clusters.labeling import Clusters
+from cuecircuit.errors import DesignError
+from cuecircuit.group.correction import ClusterNulls, CorrectionSettings, correct, simulate_nulls, smoothness_of
+from cuecircuit.group.permutation import PermutationSettings, PermutedTerm, permute_term
+from cuecircuit.group.side_by_side import METHODS, Correction, CorrectionMethod, permuted_by, side_by_side
+from cuecircuit.io.derivatives import bids_label, map_name
+from cuecircuit.io.nifti import write_volume
+from cuecircuit.io.tables import ColumnNote, write_table
+from cuecircuit.pipeline.group_files import Space
+from cuecircuit.pipeline.progress import steps
+from cuecircuit.stats.strata import TermTest
+from cuecircuit.stats.strata_design import StrataModel
+
+COLUMNS: Mapping[str, ColumnNote] = {
+    "term": "effect",
+    "method": {
+        "Description": "how the map was corrected; maps of p are contrast-<effect>_stat-p<Method>_statmap.nii.gz",
+        "Levels": dict(METHODS),
+    },
+    "family_wise": "yes: one false voxel anywhere in alpha of studies; no: a share alpha of the voxels named is false",
+    "alpha": "corrected level of all methods",
+    "cluster": "label of the cluster, as in clusters.tsv; 0: the voxels of no cluster",
+    "voxels": "size of the cluster",
+    "p": "smallest corrected p (q for fdr) in the cluster",
+    "survives": "p is at most alpha",
+    "voxels_surviving": "voxels of the cluster with corrected p at most alpha",
+}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Comparison:
+    """The term whose corrections are compared, the methods, and how each is done.
+
+    `stratum` is needed for a covariate that is tested in several.
+    """
+
+    term: str
+    methods: tuple[CorrectionMethod, ...]
+    simulation: CorrectionSettings
+    permutation: PermutationSettings
+    stratum: str | None = None
+
+
+def write_comparison(
+    folder: Path,
+    y: Float[Array, "subject condition voxel"],
+    model: StrataModel,
+    test: TermTest,
+    residuals: Float[Array, "score voxel"],
+    space: Space,
+    comparison: Comparison,
+    *,
+    nulls: ClusterNulls | None,
+) -> dict[str, Float[Array, "cluster"]]:
+    """Correct one term's map by every method asked for, and give the p of its clusters by method.
+
+    `nulls` are those of the term's stratum, where they were simulated already.
+
+    Raises:
+        DesignError: too few subjects for a permutation at this α.
+    """
+    permuted = _permuted(y, model, test, space, comparison)
+    simulated = None
+    if "simulation size" in comparison.methods:
+        simulated = correct(test, space.mask, nulls or _nulls(residuals, space, comparison.simulation))
+    done = {each.method: each for each in side_by_side(permuted, space.mask, simulated=simulated)}
+    chosen = [done[method] for method in comparison.methods]
+    for each in chosen:
+        write_volume(folder / method_map(test.name, each.method), each.p_map.astype(np.float32), space.grid)
+    rows = correction_rows(test.name, chosen, permuted.clusters)
+    write_table(folder / "corrections.tsv", pd.DataFrame(rows, columns=list(COLUMNS)), COLUMNS)
+    return {each.method: each.p_clusters for each in chosen}
+
+
+def method_map(term: str, method: str) -> str:
+    """Name the map of a method's corrected p: `permutation tfce` is stat-pPermutationTfce."""
+    return map_name(term, "p" + bids_label(method.title()))
+
+
+def correction_rows(term: str, chosen: Sequence[Correction], clusters: Clusters) -> list[dict[str, Any]]:
+    """Give a row for each method and cluster; cluster 0 gathers the voxels that lie in none."""
+    rows = []
+    for each in chosen:
+        counts = np.bincount(clusters.labels[each.voxels], minlength=len(clusters.sizes) + 1)
+        known = {
+            "term": term,
+            "method": each.method,
+            "family_wise": "yes" if each.family_wise else "no",
+            "alpha": each.alpha,
+        }
+        for label, count in enumerate(counts):
+            own = {"voxels": int(clusters.sizes[label - 1]), "p": float(each.p_clusters[label - 1])} if label else {}
+            survives = {"survives": "yes" if count else "no"} if label else {}
+            rows.append({**known, "cluster": label, **own, **survives, "voxels_surviving": int(count)})
+    return rows
+
+
+def _permuted(
+    y: Float[Array, "subject condition voxel"], model: StrataModel, test: TermTest, space: Space, comparison: Comparison
+) -> PermutedTerm:
+    statistics = permuted_by(comparison.methods)
+    try:
+        with steps(f"corrections of {test.name}", comparison.permutation.n_permutations) as advance:
+            return permute_term(
+                y,
+                model,
+                test.name,
+                space.mask,
+                stratum=test.stratum,
+                # clusters are those of the permuted map; where no permutation is asked for, the cheapest makes them
+                statistics=statistics or ("voxel",),
+                settings=comparison.permutation,
+                progress=advance,
+            )
+    except DesignError as error:
+        error.add_note("(correction.compare asks for permutation beside the correction; leave it out of the list)")
+        raise
+
+
+def _nulls(residuals: Float[Array, "score voxel"], space: Space, settings: CorrectionSettings) -> ClusterNulls:
+    noise = smoothness_of(residuals, space.mask, space.grid)
+    with steps("null fields", settings.iterations) as advance:
+        return simulate_nulls(noise, space.mask, space.grid, settings, progress=advance)

@@ -1,0 +1,140 @@
+"""Terms and contrasts of a mixed model under permutation, and what came of it in words."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Literal
+
+import numpy as np
+
+from cuecircuit.arrays import Array, Float, Float64
+from cuecircuit.errors import DesignError
+from cuecircuit.group.correction import CorrectedTerm
+from cuecircuit.group.permutation import (
+    MapStatistic,
+    PermutationSettings,
+    PermutedTerm,
+    corrected_term,
+    permute_hypothesis,
+)
+from cuecircuit.pipeline.group_files import Space
+from cuecircuit.pipeline.progress import say, steps
+from cuecircuit.stats.arrangements import Exchange
+from cuecircuit.stats.mixed_inference import Hypothesis, MixedTest
+from cuecircuit.stats.mixed_model import MixedModel
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Permutation:
+    """Correction by permutation: which maximum decides, and what subjects of a mixed model exchange."""
+
+    statistic: MapStatistic
+    settings: PermutationSettings
+    exchange: Literal["auto", Exchange] = "auto"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class PermutedMap:
+    """A test's corrected map, the map of t or F that was permuted, and how it was done."""
+
+    corrected: CorrectedTerm
+    statistic: Float64[Array, "voxel"]
+    facts: Mapping[str, Any]
+
+
+def permute_mixed(
+    y: Float[Array, "observation voxel"],
+    model: MixedModel,
+    tests: Sequence[MixedTest],
+    contrasts: Sequence[Hypothesis],
+    space: Space,
+    correction: Permutation,
+) -> dict[str, PermutedMap]:
+    """Permute every term and contrast; a term that cannot be permuted is told and left uncorrected.
+
+    Args:
+        tests: of the terms, then of the contrasts.
+
+    Raises:
+        DesignError: a contrast cannot be permuted, or none of the terms.
+    """
+    found, refused = {}, []
+    hypotheses = (*model.hypotheses, *contrasts)
+    for hypothesis, test in zip(hypotheses, tests, strict=True):
+        try:
+            with steps(f"permutations of {test.name}", correction.settings.n_permutations) as advance:
+                permuted = permute_hypothesis(
+                    y,
+                    model,
+                    hypothesis,
+                    test,
+                    space.mask,
+                    statistics=(correction.statistic,),
+                    settings=correction.settings,
+                    exchange=correction.exchange,
+                    progress=advance,
+                )
+        except DesignError as error:
+            if hypothesis in contrasts:
+                raise
+            refused.append(str(error))
+            continue
+        found[test.name] = permuted_map(permuted, correction.statistic)
+    if not found:
+        raise DesignError(refused)
+    for line in refused:
+        say(f"group: not corrected: {line}")
+    return found
+
+
+def permuted_map(permuted: PermutedTerm, statistic: MapStatistic) -> PermutedMap:
+    """Keep what files are made of, and say how the term was permuted where that is out of the common."""
+    facts = permutation_facts(permuted, statistic)
+    if facts["all_distinct_taken"]:
+        done = facts["arrangements_done"]
+        say(f"group: {facts['term']}: exact, all {done} distinct {facts['exchanged']} were taken")
+    if facts["stopped_early"]:
+        say(f"group: {facts['term']}: stopped after {facts['arrangements_done']} arrangements: nothing can survive")
+    if facts["voxels_not_permuted"]:
+        say(f"group: {facts['term']}: {facts['voxels_not_permuted']} voxels lack maps or a fit and were not permuted")
+    return PermutedMap(corrected=corrected_term(permuted, statistic), statistic=permuted.statistic, facts=facts)
+
+
+def permutation_facts(permuted: PermutedTerm, statistic: MapStatistic) -> dict[str, Any]:
+    """Say what was done, for a file of settings: what was exchanged, how often, and the smallest p that could come."""
+    plan, fitted = permuted.plan, np.isfinite(permuted.statistic)
+    return {
+        "term": plan.name,
+        "exchanged": plan.kind,
+        "distinct_arrangements": min(plan.n_distinct, 2**63),  # orders of many subjects pass any integer of JSON
+        "all_distinct_taken": plan.enumerated,
+        "arrangements_done": len(permuted.maxima[statistic]),
+        "stopped_early": permuted.stopped,
+        "smallest_p": 1 / len(permuted.maxima[statistic]) if permuted.stopped else plan.smallest_p,
+        "one_sided": plan.one_sided,
+        "voxels": int(fitted.sum()),
+        "voxels_not_permuted": int((~fitted).sum()),
+    }
+
+
+def verdict(name: str, corrected: CorrectedTerm) -> str | None:
+    """Say, where nothing survives, how far it was; None where something does."""
+    if corrected.significant.any():
+        return None
+    start = f"group: {name}: nothing survives at corrected p {corrected.alpha:g}"
+    sizes = corrected.clusters.sizes
+    # voxels are corrected one by one where some are not 1 outside the clusters
+    voxels = bool((corrected.p_map[corrected.clusters.labels == 0] < 1).any())
+    if not len(sizes):
+        best = f"; best voxel p = {np.nanmin(corrected.p_map):.3g}" if voxels else ""
+        return f"{start}; no voxel reaches the cluster-forming threshold{best}"
+    largest = int(np.argmax(sizes))
+    best = int(np.nanargmin(corrected.p))
+    needed = f", {corrected.size_threshold:.0f} needed" if np.isfinite(corrected.size_threshold) else ""
+    line = f"{start}; largest cluster {_voxels(int(sizes[largest]))} (p = {corrected.p[largest]:.3g}{needed})"
+    if voxels:
+        return f"{line}; best voxel p = {np.nanmin(corrected.p_map):.3g}"
+    return line if best == largest else f"{line}; smallest p {corrected.p[best]:.3g} ({_voxels(int(sizes[best]))})"
+
+
+def _voxels(n: int) -> str:
+    return "1 voxel" if n == 1 else f"{n} voxels"

@@ -1,0 +1,53 @@
+"""The simulated human study on disk."""
+
+from pathlib import Path
+
+import numpy as np
+
+from cuecircuit.errors import DataError, StudyError
+from cuecircuit.io.atomic import replacing
+from cuecircuit.pipeline.progress import steps
+from cuecircuit.records.grid import Grid
+from cuecircuit.simulation.human_dataset import HumanStudy, write_human_dataset
+from cuecircuit.simulation.human_plan import plan_people
+
+# edge of a voxel, mm
+_VOXEL_MM = {"tiny": 8, "paper": 3}
+
+
+def simulate_people(out: Path, *, seed: int = 0, hypothesis: str = "reactivity", scale: str = "paper") -> Path:
+    """Simulate the study of Huang et al. 2023 and return its folder.
+
+    Args:
+        out: folder to make; must not hold anything yet.
+        seed: the same seed gives the same bytes.
+        hypothesis: `reactivity` or `null`.
+        scale: `paper` for voxels of 3 mm (2 GB), `tiny` for 8 mm.
+
+    Raises:
+        StudyError: unknown hypothesis or scale.
+        DataError: `out` holds files already or cannot be written.
+    """
+    from nilearn.datasets import load_mni152_brain_mask
+
+    if scale not in _VOXEL_MM:
+        raise StudyError(f"scale '{scale}' is unknown; expected one of: {', '.join(_VOXEL_MM)}")
+    if seed < 0:
+        raise StudyError(f"seed {seed} is negative; give 0 or more")
+    if out.exists() and (not out.is_dir() or any(out.iterdir())):
+        raise DataError(f"{out}: exists and is not an empty folder; choose another name or remove it first")
+    people = plan_people(hypothesis, np.random.default_rng([seed, 0]))
+    image = load_mni152_brain_mask(resolution=_VOXEL_MM[scale])
+    mask = np.asarray(image.dataobj) > 0
+    x, y, z = mask.shape
+    study = HumanStudy(
+        people=people,
+        mask=mask,
+        grid=Grid(shape=(x, y, z), affine=np.asarray(image.affine, float)),
+        hypothesis=hypothesis,
+        scale=scale,
+        seed=seed,
+    )
+    with replacing(out, folder=True) as new, steps("simulate huang2023", sum(1 for _ in study.runs())) as advance:
+        write_human_dataset(new, study, progress=advance)
+    return out

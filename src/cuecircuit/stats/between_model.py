@@ -1,0 +1,125 @@
+"""A model between subjects as text: one map per subject, factors and covariates, `group*center(craving) + age`.
+
+Factors are coded sum to zero (levels in order of first appearance), so that tests of terms are type III; a covariate
+enters as it is, or less its mean with `center()`. Contrasts of levels and slopes are text as in `contrasts`.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from cuecircuit.errors import DesignError
+from cuecircuit.stats.contrasts import fixed_levels, grid_row, parse_contrast
+from cuecircuit.stats.mixed_design import Column, MixedColumns, mixed_columns
+from cuecircuit.stats.mixed_inference import Hypothesis
+from cuecircuit.stats.strata_design import MixedDesign, StrataModel, StratumTerm, strata_model
+
+# every row is its own subject
+_ROW = "row_of_table"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class BetweenModel:
+    """Coded columns, one row per subject, and what is tested: every term, then the contrasts asked for."""
+
+    formula: str
+    design: MixedColumns
+    hypotheses: tuple[Hypothesis, ...]
+
+    @property
+    def n_subjects(self) -> int:
+        """Rows."""
+        return len(self.design.x)
+
+    @property
+    def df(self) -> int:
+        """Rows less columns."""
+        return self.design.x.shape[0] - self.design.x.shape[1]
+
+
+def between_subject_model(
+    formula: str,
+    columns: Mapping[str, Column],
+    *,
+    factors: Sequence[str] = (),
+    contrasts: Sequence[str] = (),
+) -> BetweenModel:
+    """Code a table with one row per subject.
+
+    Args:
+        formula: `1` for one sample, `group` for groups, `craving`, `group*craving`; `center(age)` takes off the mean.
+        columns: text makes a factor, numbers a covariate.
+        factors: columns of numbers that name levels.
+        contrasts: `iHUD - HC`, or of slopes `iHUD - HC: craving`.
+
+    Raises:
+        DesignError: the formula cannot be read, has random parts, or the columns do not carry it.
+    """
+    if "|" in formula:
+        raise DesignError(
+            f"formula '{formula}': found a random part, expected one map per subject; use `cuecircuit group --formula`"
+        )
+    n = len(next(iter(columns.values()), ()))
+    rows = {_ROW: [f"r{row}" for row in range(n)]}
+    fixed = formula.split("~", 1)[-1].strip() or "1"
+    try:
+        design = mixed_columns(f"{fixed} + (1 | {_ROW})", {**columns, **rows}, factors=factors)
+    except DesignError as error:
+        own = (fault.replace(f" + (1 | {_ROW})", "").replace(f", {_ROW}", "") for fault in error.faults)
+        raise DesignError(own) from error
+    terms = [
+        Hypothesis(
+            name=term.name,
+            rows=np.eye(len(design.labels))[term.columns],
+            variables=tuple(variable.column for variable in term.variables),
+        )
+        for term in design.terms
+    ]
+    return BetweenModel(
+        formula=formula, design=design, hypotheses=(*terms, *(_contrast(text, design) for text in contrasts))
+    )
+
+
+def _contrast(text: str, design: MixedColumns) -> Hypothesis:
+    parsed = parse_contrast(text, fixed_levels(design), tuple(design.covariates))
+    row = grid_row(design, parsed.weights, slopes=parsed.slopes)
+    # rounding of weights of size 1
+    row[np.abs(row) < 1e-12 * max(np.abs(row).max(), 1.0)] = 0.0
+    if not row.any():
+        raise DesignError(f"contrast '{text}': the model has no term for it, so it is 0; add the interaction")
+    return Hypothesis(name=text, rows=row[None], variables=(*parsed.weights, *parsed.slopes))
+
+
+def as_strata(model: BetweenModel) -> StrataModel:
+    """Give the model as one error stratum, for permutation (`group.permutation.permute_term`) of its terms.
+
+    A term is permuted after Freedman and Lane; the intercept by flipping signs. Contrasts are not part of it.
+    """
+    x = model.design.x
+    whole = strata_model(MixedDesign(subjects=[f"row {row + 1}" for row in range(len(x))]))
+    terms = []
+    for term in model.design.terms:
+        others = np.linalg.qr(np.delete(x, term.columns, axis=1))[0]
+        own = x[:, term.columns]
+        basis, triangle = np.linalg.qr(own - others @ (others.T @ own))
+        terms.append(
+            StratumTerm(
+                name=term.name,
+                factors=(),
+                covariate=term.name if term.variables else None,
+                columns=term.columns,
+                # QR leaves the sign open: point along the column
+                basis=basis * np.where(np.diag(triangle) < 0, -1.0, 1.0),
+                per_length=float(1 / abs(triangle[0, 0])) if len(term.columns) == 1 else None,
+            )
+        )
+    stratum = replace(
+        whole.strata[0],
+        design=x,
+        labels=model.design.labels,
+        terms=tuple(terms),
+        basis=np.linalg.qr(x)[0],
+        df=model.df,
+    )
+    return replace(whole, strata=(stratum,))

@@ -1,0 +1,52 @@
+import numpy as np
+
+from cuecircuit.figures.quality import QualityPage, quality_page
+
+
+def page(**changes):
+    rng = np.random.default_rng(1)
+    mask = np.zeros((10, 9, 6), bool)
+    mask[2:8, 2:7, 1:5] = True
+    volume = np.where(mask, 100.0, 5.0)
+    return QualityPage(
+        **{
+            "title": "sub-7 run-1",
+            "tr_s": 2.0,
+            "mean": volume,
+            "tsnr": np.where(mask, 40.0, np.nan),
+            "mask": mask,
+            "series": 100 + rng.standard_normal((50, int(mask.sum()))),
+            "framewise_mm": rng.random(49),
+            "dvars_percent": rng.random(49),
+            "design": rng.random((50, 3)),
+            "design_names": ["saline", "naloxone", "constant"],
+            "blocks_s": [(20.0, 40.0), (60.0, 80.0)],
+            "breath_s": np.arange(0.0, 100.0, 0.7),
+            "breaths_per_min": np.full(143, 85.0),
+        }
+        | changes
+    )
+
+
+def panel(figure, label):
+    return next(axes for axes in figure.axes if label in (axes.get_ylabel(), axes.get_title()))
+
+
+def test_motion_jumps_and_breathing_are_drawn_over_the_blocks():
+    shown = page()
+
+    figure = quality_page(shown)
+
+    motion = panel(figure, "displacement (mm)")
+    np.testing.assert_allclose(motion.lines[0].get_ydata(), shown.framewise_mm)
+    np.testing.assert_allclose(motion.lines[0].get_xdata()[:2], [2.0, 4.0])
+    for label in ("displacement (mm)", "DVARS (%)", "breaths/min"):
+        assert len(panel(figure, label).patches) == 2
+    assert len(panel(figure, "carpet, ±5 %").images) == 1
+
+
+def test_what_was_not_recorded_is_said():
+    figure = quality_page(page(framewise_mm=None, breath_s=np.empty(0), breaths_per_min=np.empty(0)))
+
+    assert [text.get_text() for text in panel(figure, "displacement (mm)").texts] == ["no motion parameters"]
+    assert [text.get_text() for text in panel(figure, "breaths/min").texts] == ["no respiration"]

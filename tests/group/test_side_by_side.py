@@ -1,0 +1,12 @@
+from cuecircuit.group.side_by_side import METHODS, permuted_by
+from cuecircuit.study.study import Correction
+
+
+def test_each_permutation_asks_for_its_own_maximum_only() -> None:
+    assert permuted_by(("permutation tfce", "fdr", "permutation size")) == ("size", "tfce")
+    assert permuted_by(("simulation size", "fdr")) == ()
+
+
+def test_the_study_file_knows_every_method_by_the_same_name() -> None:
+    every = Correction(compare=tuple(METHODS))
+    assert every.compare == tuple(METHODS)

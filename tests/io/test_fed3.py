@@ -1,0 +1,101 @@
+"""FED3 logs as the feeder writes them, old and new."""
+
+from pathlib import Path
+
+import pytest
+
+from cuecircuit.errors import DataError
+from cuecircuit.io.fed3 import read_fed3
+from cuecircuit.io.operant_declaration import SourceDeclaration
+
+# the header that the feeder's library writes (version 1.16)
+HEADER = (
+    "MM:DD:YYYY hh:mm:ss,Library_Version,Session_type,Device_Number,Battery_Voltage,Motor_Turns,FR,Event,Active_Poke,"
+    "Left_Poke_Count,Right_Poke_Count,Pellet_Count,Block_Pellet_Count,Retrieval_Time,InterPelletInterval,Poke_Time"
+)
+ROWS = (
+    "11/13/2019 15:54:07,1.16.3,FR1,7,3.76,nan,1,Left,Left,1,0,0,0,nan,nan,0.21",
+    "11/13/2019 15:54:09,1.16.3,FR1,7,3.76,1,1,Pellet,Left,1,0,1,1,2.10,nan,nan",
+    "11/13/2019 15:54:12,1.16.3,FR1,7,3.76,nan,1,LeftinTimeout,Left,2,0,1,1,nan,nan,0.11",
+    "11/13/2019 15:55:00,1.16.3,FR1,7,3.76,nan,1,Right,Left,2,1,1,1,nan,nan,0.05",
+)
+
+
+def log_file(tmp_path: Path, *rows: str, header: str = HEADER) -> Path:
+    path = tmp_path / "FED007_111319_00.CSV"
+    path.write_text("\n".join([header, *rows, ""]))
+    return path
+
+
+def test_a_log_becomes_one_session_of_its_device(tmp_path: Path):
+    log = read_fed3(log_file(tmp_path, *ROWS))
+
+    (session,) = log.sessions
+    assert log.faults == ()
+    assert (session.subject, session.box, session.program) == ("FED007", "7", "FR1")
+    assert session.start.isoformat() == "2019-11-13T15:54:07"
+    assert {name: times.tolist() for name, times in session.events.items()} == {
+        "active": [0],
+        "pellet": [2],
+        "LeftinTimeout": [5],
+        "inactive": [53],
+    }
+
+
+def test_declared_names_join_what_the_feeder_parts(tmp_path: Path):
+    declared = SourceDeclaration(events={"LeftinTimeout": "active", "pellet": "infusion"})
+
+    (session,) = read_fed3(log_file(tmp_path, *ROWS), declared).sessions
+
+    assert session.events["active"].tolist() == [0, 5]
+    assert session.events["infusion"].tolist() == [2]
+
+
+@pytest.mark.parametrize(
+    ("rows", "what"),
+    [
+        ((ROWS[0], ROWS[2].replace("15:54:12", "15:53:12")), "times of LeftinTimeout lie before the start"),
+        ((ROWS[0], ROWS[1].replace(",1,1,2.10", ",3,3,2.10")), "Pellet_Count counts 3 pellets, the log has 1 rows"),
+        ((ROWS[3], ROWS[0].replace("Left,1,0", "Left,1,0")), "falls from"),
+        (tuple(row.replace(":07,", ",", 1)[:16] + row[19:] for row in ROWS), "times without seconds"),
+    ],
+)
+def test_what_is_out_of_order_is_told_and_kept(tmp_path: Path, rows: tuple[str, ...], what: str):
+    log = read_fed3(log_file(tmp_path, *rows))
+
+    assert any(what in fault.what for fault in log.faults)
+    assert sum(times.size for times in log.sessions[0].events.values()) == len(rows)
+
+
+@pytest.mark.parametrize(
+    ("row", "found"),
+    [
+        (ROWS[0].replace("11/13/2019", "13/13/2019"), r":2: time '13/13/2019 15:54:07'; expected such as"),
+        (ROWS[0].replace("Left,1,0", "Left,x,0"), ":2: Left_Poke_Count is 'x'; expected a count"),
+    ],
+)
+def test_cells_that_cannot_be_read_are_named_by_line(tmp_path: Path, row: str, found: str):
+    with pytest.raises(DataError, match=found):
+        read_fed3(log_file(tmp_path, row))
+
+
+def test_a_header_that_is_not_a_feeders_or_has_no_rows_is_refused(tmp_path: Path):
+    with pytest.raises(DataError, match="column Pellet_Count is missing"):
+        read_fed3(log_file(tmp_path, ROWS[0], header=HEADER.replace(",Pellet_Count", ",Pellets")))
+    with pytest.raises(DataError, match="header without rows"):
+        read_fed3(log_file(tmp_path))
+
+
+def test_a_real_log_of_an_early_feeder_is_read(real_data: Path):
+    path = real_data / "operant/fed3/FED000_111319_00.CSV"
+    rows = path.read_text().strip().split("\n")[1:]
+
+    log = read_fed3(path)
+
+    (session,) = log.sessions
+    assert sum(times.size for times in session.events.values()) == len(rows)
+    assert session.events["pellet"].size == sum(",Pellet," in row for row in rows)
+    # the last row counts 130 left and 58 right pokes, of which one each fell between two rows
+    assert (session.events["active"].size, session.events["inactive"].size) == (129, 57)
+    # Excel took the seconds
+    assert log.faults[0].what.startswith("times without seconds")

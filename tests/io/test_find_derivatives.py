@@ -1,0 +1,89 @@
+import json
+
+import pytest
+
+from cuecircuit.errors import DataError
+from cuecircuit.io.bids import find_derivatives, read_scan_table
+
+
+@pytest.fixture
+def study(tmp_path):
+    """A raw data set of two people with events and physio, and fMRIPrep's outputs in two spaces."""
+    for subject in ("01", "02"):
+        raw = tmp_path / f"sub-{subject}" / "func"
+        done = tmp_path / "derivatives" / "fmriprep" / f"sub-{subject}" / "func"
+        raw.mkdir(parents=True)
+        done.mkdir(parents=True)
+        stem = f"sub-{subject}_task-cue_run-1"
+        for ending in ("bold.nii.gz", "events.tsv", "physio.tsv.gz"):
+            (raw / f"{stem}_{ending}").touch()
+        for space in ("MNI152NLin2009cAsym_res-2", "T1w"):
+            (done / f"{stem}_space-{space}_desc-preproc_bold.nii.gz").touch()
+            (done / f"{stem}_space-{space}_desc-brain_mask.nii.gz").touch()
+        (done / f"{stem}_space-T1w_desc-preproc_bold.json").write_text(json.dumps({"RepetitionTime": 1.5}))
+        (done / f"{stem}_desc-confounds_timeseries.tsv").touch()
+    (tmp_path / "derivatives" / "fmriprep" / "dataset_description.json").write_text("{}")
+    return tmp_path
+
+
+def find(study, **entities):
+    return find_derivatives(study, study / "derivatives" / "fmriprep", task="cue", **entities)
+
+
+def test_a_preprocessed_scan_keeps_its_raw_events_and_physio_and_its_own_confounds(study):
+    first, second = find(study, space="T1w")
+
+    assert first.bold.name == "sub-01_task-cue_run-1_space-T1w_desc-preproc_bold.nii.gz"
+    assert first.events == study / "sub-01" / "func" / "sub-01_task-cue_run-1_events.tsv"
+    assert first.physio == study / "sub-01" / "func" / "sub-01_task-cue_run-1_physio.tsv.gz"
+    assert first.confounds is not None
+    assert first.confounds.name == "sub-01_task-cue_run-1_desc-confounds_timeseries.tsv"
+    assert first.tr_s == 1.5
+    assert second.subject == "02"
+
+
+def test_a_space_and_resolution_can_be_chosen(study):
+    found = find(study, space="MNI152NLin2009cAsym", res="2")
+
+    assert ["res-2" in scan.bold.name for scan in found] == [True, True]
+
+
+def test_several_spaces_must_be_chosen_from(study):
+    with pytest.raises(
+        DataError, match=r"space found: MNI152NLin2009cAsym, T1w; name one in acquisition\.derivative_sp"
+    ):
+        find(study)
+
+
+def test_a_space_that_is_not_there_is_named(study):
+    with pytest.raises(DataError, match="with space MNI305 0; space found: MNI152NLin2009cAsym, T1w"):
+        find(study, space="MNI305")
+
+
+def test_a_table_of_paths_gives_scans(study):
+    table = study / "scans.tsv"
+    table.write_text(
+        "subject\trun\tbold\tevents\n"
+        "01\t1\tsub-01/func/sub-01_task-cue_run-1_bold.nii.gz\tsub-01/func/sub-01_task-cue_run-1_events.tsv\n"
+        "01\t2\tsub-02/func/sub-02_task-cue_run-1_bold.nii.gz\tn/a\n"
+    )
+
+    first, second = read_scan_table(table)
+
+    assert (first.subject, first.run, first.session, first.physio) == ("01", 1, None, None)
+    assert first.events == study / "sub-01" / "func" / "sub-01_task-cue_run-1_events.tsv"
+    assert second.events is None
+
+
+def test_every_fault_of_a_table_of_paths_is_named_with_its_line(study):
+    table = study / "scans.tsv"
+    bold = "sub-01/func/sub-01_task-cue_run-1_bold.nii.gz"
+    table.write_text(f"subject\tbold\n01\t{bold}\n01\t{bold}\n02\tnowhere.nii\n03\tn/a\n")
+
+    with pytest.raises(DataError) as error:
+        read_scan_table(table)
+
+    said = "\n".join(error.value.faults)
+    assert "scans.tsv:3: sub-01 stands twice" in said
+    assert "nowhere.nii: no such file" in said
+    assert "scans.tsv:5: subject or bold is empty" in said

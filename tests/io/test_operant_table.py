@@ -1,0 +1,131 @@
+"""Plain tables become sessions by declared columns, and nothing in them is guessed."""
+
+from datetime import datetime
+from pathlib import Path
+
+import numpy as np
+import openpyxl
+import pytest
+
+from cuecircuit.errors import DataError
+from cuecircuit.io.operant_declaration import SourceDeclaration, TableColumns
+from cuecircuit.io.operant_table import read_table_log
+
+EVENTS = SourceDeclaration(
+    events={"L": "active", "R": "inactive", "pump": "infusion"},
+    timeout_s=20,
+    table=TableColumns(rows="event", subject="rat", start="session", event="what", time="ms", unit_s=0.001, box="box"),
+)
+TEXT = """rat,session,what,ms,box
+01,2024-01-31T09:00:00,L,1500,3
+01,2024-01-31T09:00:00,pump,1500,3
+02,2024-01-31T09:00:00,R,0,4
+01,2024-01-31T09:00:00,L,60000,3
+01,2024-02-01T09:00:00,door,5,3
+"""
+
+
+def table(tmp_path: Path, text: str = TEXT, name: str = "log.csv") -> Path:
+    path = tmp_path / name
+    path.write_text(text)
+    return path
+
+
+def test_rows_of_events_become_sessions(tmp_path: Path):
+    log = read_table_log(table(tmp_path), EVENTS)
+
+    one, two, three = log.sessions
+    assert log.faults == ()
+    assert [(s.subject, s.box, s.line, s.start.day) for s in log.sessions] == [
+        ("01", "3", 2, 31),
+        ("02", "4", 4, 31),
+        ("01", "3", 6, 1),
+    ]
+    assert {name: times.tolist() for name, times in one.events.items()} == {"active": [1.5, 60], "infusion": [1.5]}
+    assert two.events["inactive"].tolist() == [0]
+    assert three.events["door"].tolist() == [0.005]
+    assert (one.timeout_s, one.end, one.duration_s) == (20, None, None)
+
+
+def test_a_tsv_a_csv_with_semicolons_and_a_workbook_say_the_same(tmp_path: Path):
+    cells = [line.split(",") for line in TEXT.strip().split("\n")]
+    book = openpyxl.Workbook()
+    for row in cells:
+        book.worksheets[0].append(row)
+    book.save(tmp_path / "log.xlsx")
+    paths = [
+        table(tmp_path, "\n".join("\t".join(row) for row in cells), "log.tsv"),
+        table(tmp_path, "\n".join(";".join(row) for row in cells).replace("1500", "1500,0"), "semi.csv"),
+        tmp_path / "log.xlsx",
+    ]
+
+    want = read_table_log(table(tmp_path), EVENTS).sessions
+    for path in paths:
+        got = read_table_log(path, EVENTS).sessions
+        assert [(s.subject, s.start, s.box) for s in got] == [(s.subject, s.start, s.box) for s in want]
+        for mine, theirs in zip(got, want, strict=True):
+            assert {k: v.tolist() for k, v in mine.events.items()} == {k: v.tolist() for k, v in theirs.events.items()}
+
+
+def test_rows_of_sessions_carry_counts_and_no_times(tmp_path: Path):
+    declared = SourceDeclaration(
+        table=TableColumns(
+            rows="session",
+            subject="rat",
+            start=("day", "clock"),
+            start_format="%d.%m.%Y %H:%M",
+            counts={"infusion": "Rewards", "active": "Active"},
+            duration_s="length",
+            group="access",
+        )
+    )
+    text = "rat\tday\tclock\tRewards\tActive\tlength\taccess\nR1\t31.01.2024\t9:05\t44\t\t43200\tLgA\n"
+
+    (session,) = read_table_log(table(tmp_path, text, "s.tsv"), declared).sessions
+
+    assert session.counts == {"infusion": 44}
+    assert session.events == {}
+    assert (session.start, session.duration_s, session.group) == (datetime(2024, 1, 31, 9, 5), 43200, "LgA")
+
+
+def test_times_that_run_backwards_or_lie_before_the_start_are_told_and_kept(tmp_path: Path):
+    text = TEXT.replace(",L,60000,", ",L,20,").replace("R,0,", "R,-5,")
+
+    log = read_table_log(table(tmp_path, text), EVENTS)
+
+    assert [(fault.line, fault.what) for fault in log.faults] == [
+        (2, "times of active run backwards 1 times"),
+        (4, "1 times of inactive lie before the start of the session"),
+    ]
+    np.testing.assert_array_equal(log.sessions[0].events["active"], [0.02, 1.5])
+
+
+def test_columns_of_a_session_that_disagree_are_told(tmp_path: Path):
+    declared = EVENTS.model_copy(
+        update={"table": EVENTS.table.model_copy(update={"group": "box", "box": None}) if EVENTS.table else None}
+    )
+
+    log = read_table_log(table(tmp_path, TEXT.replace("60000,3", "60000,5")), declared)
+
+    assert log.faults[0].what == "column 'box' says '3', '5' in one session"
+    assert log.sessions[0].group == "3"
+
+
+@pytest.mark.parametrize(
+    ("text", "found"),
+    [
+        (TEXT.replace("rat,", "animal,"), r"log\.csv:1: column 'rat' is missing; found: animal, session"),
+        (TEXT.replace("L,1500", "L,soon"), r"log\.csv:2: column 'ms' is 'soon'; expected one number"),
+        (TEXT.replace("L,1500", "L,60 140"), r"log\.csv:2: column 'ms' is '60 140'"),
+        (TEXT.replace("L,1500", ",1500"), r"log\.csv:2: column 'what' is empty"),
+        (TEXT.replace("2024-02-01T09:00:00", "Feb 1"), r"log\.csv:6: start 'Feb 1' cannot be read; expected ISO 8601"),
+    ],
+)
+def test_cells_that_cannot_be_read_are_named_by_line(tmp_path: Path, text: str, found: str):
+    with pytest.raises(DataError, match=found):
+        read_table_log(table(tmp_path, text), EVENTS)
+
+
+def test_without_declared_columns_a_table_is_refused(tmp_path: Path):
+    with pytest.raises(DataError, match="pass it with --source"):
+        read_table_log(table(tmp_path), SourceDeclaration())

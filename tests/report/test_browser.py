@@ -1,0 +1,248 @@
+"""The page of a small study in a real browser: it works offline, its brain can be steered, everybody can use it.
+
+Needs Chromium (Debian's package will do) and axe-playwright-python, which brings axe-core. Where CI is set their
+absence is a failure; at a desk without them these tests are skipped, and pytest says so.
+"""
+
+import os
+import shutil
+from collections.abc import Iterator
+from importlib.resources import files
+from importlib.util import find_spec
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from cuecircuit.records.grid import Grid
+from cuecircuit.report.content import FigureItem, Paragraph, ReportContent, RowPlace, Section, TableItem, ViewerItem
+from cuecircuit.report.page import render
+from cuecircuit.report.viewer import BrainVolumes, RegionDots, viewer_json
+
+EVIL = "<script>alert(1)</script></script><!--"
+# no talk with anybody, and a picture without a graphics card; Playwright gives each start a fresh profile
+FLAGS = (
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+)
+SERIOUS = ("serious", "critical")
+PEAK = (-1.25, 2.0, 1.5)  # mm of voxel (2, 5, 4), where the statistic is largest
+
+
+def missing(what: str) -> None:
+    if os.environ.get("CI"):
+        pytest.fail(f"{what} is not installed: the page was not tried in a browser")
+    pytest.skip(f"{what} is not installed")
+
+
+def chromium() -> str:
+    for name in ("chromium", "chromium-browser", "google-chrome"):
+        if found := shutil.which(name):
+            return found
+    missing("Chromium")
+    raise AssertionError
+
+
+def axe_script() -> str:
+    if find_spec("axe_playwright_python") is None:
+        missing("axe-playwright-python")
+    return files("axe_playwright_python").joinpath("axe.min.js").read_text(encoding="utf-8")
+
+
+def volumes() -> BrainVolumes:
+    # voxel axes as in a rat scan: x, then z, then y
+    affine = np.array([[0.5, 0, 0, -2.25], [0, 0, 1.0, -3.0], [0, 0.5, 0, -0.5], [0, 0, 0, 1.0]])
+    mask = np.ones((9, 8, 10), bool)
+    statistic = np.linspace(0.1, 5, mask.size).reshape(mask.shape)
+    statistic[2, 4, 5] = 40.0
+    statistic[1:4, 3:6, 4:7] += 20.0
+    survives = np.zeros_like(mask)
+    survives[1:4, 3:6, 4:7] = True
+    regions = np.zeros(mask.shape, int)
+    regions[1:4, 3:6, 4:7], regions[6:8, 2:5, 2:5] = 1, 2
+    grid = Grid(shape=mask.shape, affine=affine)
+    return BrainVolumes(
+        grid=grid, anatomy=np.random.default_rng(0).normal(100, 10, mask.shape), anatomy_grid=grid, statistic=statistic,
+        mask=mask, survives=survives, clusters=survives.astype(int), regions=regions,
+    )  # fmt: skip
+
+
+def dots(name: str, label: int) -> RegionDots:
+    responses = np.random.default_rng(label).normal(0, 1, (6, 2))
+    groups = ("ShA", "ShA", "ShA", EVIL, EVIL, EVIL)
+    return RegionDots(name=name, label=label, extent="whole region", responses=responses, groups=groups)
+
+
+def page_html() -> str:
+    data = viewer_json(
+        volumes(), [dots("Insula", 1), dots(EVIL, 2)], levels=("ShA", EVIL), cues=("saline", "naloxone"),
+        statistic="F(1, 18)", threshold=8.29, reference="bregma",
+    )  # fmt: skip
+    svg = b'<svg xmlns="http://www.w3.org/2000/svg" width="10" height="10"/>'
+    figure = FigureItem(id="fig1c", title="Figure 1C", caption="c", alt="a", svg=svg, png=b"", tsv="a\n1\n", wide=True)
+    clusters = TableItem(
+        id="cluster-table", title="Clusters", frame=pd.DataFrame({"term": [EVIL], "voxels": [27]}),
+        places=(RowPlace(mm=PEAK),),
+    )  # fmt: skip
+    regions = TableItem(
+        id="table1", title="Table 1", frame=pd.DataFrame({"region": ["Insula", EVIL], "voxels": [27, 18]}),
+        places=(RowPlace(region="Insula"), RowPlace(region=EVIL)),
+    )  # fmt: skip
+    viewer = ViewerItem(title="Interactive brain", caption=f"What it shows {EVIL}", statistic="F", data=data)
+    sections = (
+        Section(id="study", title="Study", items=(Paragraph(text=f"Subject {EVIL}"), figure)),
+        Section(id="group", title="Group map", items=(viewer, clusters, regions)),
+    )
+    return render(ReportContent(title=f"Study {EVIL}", subtitle="", sections=sections))
+
+
+@pytest.fixture(scope="module")
+def address(tmp_path_factory: pytest.TempPathFactory) -> str:
+    path = tmp_path_factory.mktemp("page") / "report.html"
+    path.write_text(page_html(), encoding="utf-8")
+    return path.as_uri()
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[object]:
+    from playwright.sync_api import sync_playwright
+
+    program = chromium()
+    with sync_playwright() as playwright:
+        started = playwright.chromium.launch(executable_path=program, args=list(FLAGS))
+        yield started
+        started.close()
+
+
+@pytest.fixture
+def opened(browser, address):
+    page = browser.new_page(viewport={"width": 1200, "height": 900})
+    page.heard = []
+    page.on("console", lambda message: page.heard.append(f"{message.type}: {message.text}"))
+    page.on("pageerror", lambda error: page.heard.append(f"error: {error}"))
+    page.on("dialog", lambda dialog: (page.heard.append("dialog"), dialog.dismiss()))
+    page.on(
+        "request", lambda asked: asked.url.startswith(("data:", address)) or page.heard.append(f"asked: {asked.url}")
+    )
+    page.goto(address)
+    page.wait_for_selector("#brain[data-ready]")
+    yield page
+    page.close()
+
+
+def colors_of(page, plane: str) -> set[tuple[int, int, int]]:
+    """The colors on a canvas."""
+    script = """(canvas) => Array.from(canvas.getContext("2d").getImageData(0, 0, canvas.width, canvas.height).data)"""
+    pixels = np.array(page.locator(f"#brain-{plane}").evaluate(script)).reshape(-1, 4)
+    return {(int(r), int(g), int(b)) for r, g, b in np.unique(pixels[:, :3], axis=0)}
+
+
+def colored(page) -> int:
+    """How many of the colors on the coronal slice are not gray: those of the statistic (and of the outline)."""
+    return sum(max(color) - min(color) > 20 for color in colors_of(page, "coronal"))
+
+
+def test_the_page_opens_from_a_file_without_a_complaint_or_a_request(opened):
+    assert opened.heard == []
+    assert opened.title() == f"Study {EVIL}"
+
+
+def test_the_slices_show_anatomy_and_statistic(opened):
+    for plane in ("coronal", "sagittal", "axial"):
+        assert len(colors_of(opened, plane)) > 10
+    assert colored(opened) > 3
+
+
+def test_it_starts_at_the_peak_and_reads_its_place_in_mm(opened):
+    readout = opened.locator("#brain-readout").inner_text()
+    assert readout.startswith("x −1.25, y 2.00, z 1.50 mm from bregma · F(1, 18) = 60.00 · Insula · cluster 1")
+
+
+def test_the_threshold_takes_voxels_from_the_map(opened):
+    before = colored(opened)
+    opened.locator("#brain-threshold").fill("59.9")
+    assert colored(opened) < before
+    assert opened.locator("#brain-threshold-value").inner_text().startswith("59.")
+
+
+def test_what_does_not_survive_appears_only_when_asked_for(opened):
+    opened.locator("#brain-threshold").fill("0")
+    survivors = colored(opened)
+    opened.locator("#brain-survivors").uncheck()
+    assert colored(opened) > survivors
+
+
+def test_a_cluster_row_leads_to_its_peak_with_mouse_and_keyboard(opened):
+    opened.locator("#brain-x").fill("0")
+    assert opened.locator("#brain-readout").inner_text().startswith("x −2.25")
+    opened.locator("#cluster-table tr[data-mm]").click()
+    assert opened.locator("#brain-readout").inner_text().startswith("x −1.25, y 2.00, z 1.50")
+    opened.locator("#brain-x").fill("0")
+    opened.locator("#cluster-table button").focus()
+    opened.keyboard.press("Enter")
+    assert opened.locator("#brain-readout").inner_text().startswith("x −1.25, y 2.00, z 1.50")
+
+
+def test_arrow_keys_move_through_the_brain(opened):
+    opened.locator("#brain-y").focus()
+    opened.keyboard.press("ArrowRight")
+    assert "y 3.00" in opened.locator("#brain-readout").inner_text()
+
+
+def test_a_click_on_a_slice_moves_the_crosshair_there(opened):
+    opened.locator("#brain-axial").scroll_into_view_if_needed()
+    box = opened.locator("#brain-axial").bounding_box()
+    opened.mouse.click(box["x"] + 1, box["y"] + box["height"] - 1)
+    assert opened.locator("#brain-readout").inner_text().startswith("x −2.25, y −3.00, z 1.50")
+
+
+def test_a_region_row_shows_each_animal_of_the_region(opened):
+    opened.locator("#table1 tr[data-region]").first.click()
+    assert opened.locator("#brain-dots circle").count() == 12
+    assert opened.locator("#brain-dots svg").get_attribute("aria-label").startswith("Insula. ShA saline: mean ")
+    assert opened.locator("#brain-region").input_value() == "Insula"
+
+
+def test_names_stay_text_everywhere(opened):
+    opened.locator("#table1 tr[data-region]").nth(1).click()
+    assert opened.heard == []
+    assert EVIL in opened.locator("#brain-readout").inner_text()
+    assert opened.locator("#brain-dots .dots-title").text_content() == f"{EVIL} (whole region)"
+    assert opened.locator("#brain-dots .dots-group").last.text_content() == EVIL
+    # the data, and the page's own two scripts
+    assert opened.locator("script").count() == 3
+
+
+def test_a_script_that_is_not_the_pages_own_does_not_run(opened):
+    opened.evaluate("document.body.append(Object.assign(document.createElement('script'), {text: 'window.ran = 1'}))")
+    assert opened.evaluate("window.ran") is None
+    assert any("Content Security Policy" in line for line in opened.heard)
+
+
+@pytest.mark.parametrize(("theme", "width"), [("light", 1200), ("dark", 380)])
+def test_axe_finds_nothing_serious(opened, theme, width):
+    opened.set_viewport_size({"width": width, "height": 800})
+    opened.emulate_media(color_scheme=theme)
+    opened.locator("#table1 tr[data-region]").first.click()
+    opened.evaluate(axe_script())
+    result = opened.evaluate("axe.run()")
+    # that it looked at all
+    assert len(result["passes"]) > 15
+    serious = [f"{v['id']}: {v['nodes'][0]['html']}" for v in result["violations"] if v["impact"] in SERIOUS]
+    assert serious == []
+    assert opened.evaluate("document.documentElement.scrollWidth <= document.documentElement.clientWidth")
+
+
+def test_without_javascript_the_rest_of_the_page_is_there(browser, address):
+    context = browser.new_context(java_script_enabled=False)
+    page = context.new_page()
+    page.goto(address)
+    assert not page.locator("#brain").is_visible()
+    assert page.get_by_text("needs JavaScript").is_visible()
+    assert page.locator("#table1 th[scope=row]").first.inner_text() == "Insula"
+    context.close()

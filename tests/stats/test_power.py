@@ -1,0 +1,45 @@
+"""Power of a contrast: statsmodels, simulation, and what seven women can carry."""
+
+import numpy as np
+import pytest
+from statsmodels.stats.power import TTestIndPower
+
+from cuecircuit.errors import DesignError
+from cuecircuit.stats.between_fit import fit_between
+from cuecircuit.stats.between_model import between_subject_model
+from cuecircuit.stats.power import contrast_power, detectable_effect
+
+# iHUD women, men; controls women, men
+SIZES, INTERACTION = (7, 25, 8, 13), (1, -1, -1, 1)
+
+
+@pytest.mark.parametrize(("first", "second", "effect"), [(32, 21, 0.5), (7, 25, 1.0), (10, 10, 0.2)])
+def test_two_groups_agree_with_statsmodels(first, second, effect):
+    expected = TTestIndPower().power(effect, first, 0.05, ratio=second / first)
+    assert contrast_power((first, second), (1, -1), effect) == pytest.approx(expected, rel=1e-6)
+
+
+def test_power_is_the_share_of_simulated_studies_that_find_the_interaction():
+    sex = [name for name, n in zip("FMFM", SIZES, strict=True) for _ in range(n)]
+    group = ["iHUD"] * 32 + ["HC"] * 21
+    model = between_subject_model("group*sex", {"group": group, "sex": sex})
+    y = np.random.default_rng(0).standard_normal((53, 4000))
+    y[:7] += 1.5  # one cell alone: the interaction is 1.5
+    found = (fit_between(y, model).test("group:sex").p < 0.05).mean()
+    # 4 standard errors of a share near one half in 4000
+    assert found == pytest.approx(contrast_power(SIZES, INTERACTION, 1.5), abs=0.032)
+
+
+def test_seven_women_cannot_carry_an_interaction_of_usual_size():
+    assert contrast_power(SIZES, INTERACTION, 0.8) < 0.3
+    smallest = detectable_effect(SIZES, INTERACTION)
+    assert smallest > 1.5
+    assert contrast_power(SIZES, INTERACTION, smallest) == pytest.approx(0.8)
+
+
+def test_no_effect_is_found_as_often_as_alpha_and_bad_designs_are_refused():
+    assert contrast_power(SIZES, INTERACTION, 0.0) == pytest.approx(0.05)
+    with pytest.raises(DesignError, match="sum to 0"):
+        contrast_power((5, 5), (1, 1), 1.0)
+    with pytest.raises(DesignError, match="between α"):
+        detectable_effect((5, 5), (1, -1), power=0.01)

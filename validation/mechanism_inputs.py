@@ -1,0 +1,33 @@
+"""Mean inputs of the circuit over simulated studies: the numbers of `simulation.circuit.REFERENCE_INPUTS`.
+
+python validation/mechanism_inputs.py [SEEDS]
+"""
+
+import sys
+from importlib.resources import files
+
+import numpy as np
+
+from cuecircuit.simulation.circuit import INPUTS
+from cuecircuit.simulation.experiment import plan_experiment
+from cuecircuit.simulation.rats import levels_of
+from cuecircuit.study.file import parse_study
+
+
+def main(seeds: int) -> None:
+    study = parse_study((files("cuecircuit.study") / "designs" / "carmack2019.yaml").read_text(encoding="utf-8"))
+    cells = []
+    for seed in range(seeds):
+        experiment = plan_experiment(study, hypothesis="withdrawal", scale="tiny", seed=seed, model="mechanism")
+        assert experiment.lived is not None
+        group = levels_of(experiment.rats)
+        inputs = experiment.lived.inputs
+        cells.append([inputs[group == level, cue].mean(axis=0) for level in (0, 1) for cue in (0, 1)])
+    mean, sd = np.mean(cells, axis=0), np.std(cells, axis=0, ddof=1)
+    print(f"mean (SD between {seeds} studies): ShA saline, ShA naloxone, LgA saline, LgA naloxone")
+    for name, values, spreads in zip(INPUTS, mean.T, sd.T, strict=True):
+        print(f"{name:12}" + "".join(f"{v:9.4f} ({s:.4f})" for v, s in zip(values, spreads, strict=True)))
+
+
+if __name__ == "__main__":
+    main(int(sys.argv[1]) if len(sys.argv) > 1 else 20)
