@@ -15,6 +15,7 @@ F of those scores, which is close to that of the fitted model but not the same.
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any, Literal
 
 import numpy as np
@@ -44,6 +45,7 @@ from cuecircuit.stats.mixed_inference import Hypothesis, MixedTest
 from cuecircuit.stats.mixed_model import MixedModel
 from cuecircuit.stats.mixed_permutation import arranged_statistics, subject_scores
 from cuecircuit.stats.permutation import (
+    PermutationPlan,
     arranged_bases,
     permutation_p,
     plan_permutations,
@@ -55,6 +57,9 @@ from cuecircuit.stats.strata_design import MixedDesign, StrataModel, strata_mode
 # numbers in the maps of one batch: 4 MB, so that they stay in a cache that cores share
 _BATCH_NUMBERS = 1_000_000
 _FEWEST_IN_BATCH = 8  # the residuals are read once for each batch
+
+# heights of the maps of a slice of arrangements; it travels to workers, so it is made of functions of modules
+Heights = Callable[[slice], Float32[Array, "map voxel"]]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -173,11 +178,7 @@ def permute_term(
             f"term {term}: none of {fitted.size} voxels can be tested (constant or not finite); check the maps"
         )
     residuals = unit_residuals(y, plan, testable=fitted)
-
-    def heights(part: slice) -> Float32[Array, "map voxel"]:
-        bases = arranged_bases(plan, part).astype(residuals.dtype)
-        return permuted_heights(residuals, bases, tested=plan.tested, df2=plan.stratum.df)
-
+    heights = partial(_strata_heights, residuals, plan)
     statistic = np.where(fitted, test.f if test.t is None else test.t, np.nan)
     return _permute(test, statistic, plan.stratum.df, heights, plan, mask, statistics, settings, progress)
 
@@ -223,20 +224,24 @@ def permute_hypothesis(
             f"{hypothesis.name}: none of {scores.fitted.size} voxels can be tested (constant, not finite, or the "
             "model does not fit); check the maps"
         )
-
-    def heights(part: slice) -> Float32[Array, "map voxel"]:
-        return arranged_statistics(scores, plan, part)
-
+    heights = partial(arranged_statistics, scores, plan)
     found = heights(slice(0, 1))[0].astype(np.float64)
     statistic = np.where(scores.fitted, found, np.nan)
     return _permute(test, statistic, plan.df2, heights, plan, mask, statistics, settings, progress)
+
+
+def _strata_heights(
+    residuals: Float[Array, "row voxel"], plan: PermutationPlan, part: slice
+) -> Float32[Array, "map voxel"]:
+    bases = arranged_bases(plan, part).astype(residuals.dtype)
+    return permuted_heights(residuals, bases, tested=plan.tested, df2=plan.stratum.df)
 
 
 def _permute(
     test: TermTest | MixedTest,
     statistic: Float64[Array, "voxel"],
     df2: int,
-    heights: Callable[[slice], Float32[Array, "map voxel"]],
+    heights: Heights,
     plan: Plan,
     mask: Bool[Array, "x y z"],
     statistics: Sequence[MapStatistic],
@@ -283,7 +288,7 @@ def _maxima_rule(df1: int, df2: int, statistics: Sequence[MapStatistic], setting
 
 
 def _arranged(
-    heights: Callable[[slice], Float32[Array, "map voxel"]],
+    heights: Heights,
     plan: Plan,
     where: VoxelPlaces,
     rule: MaximaRule,
@@ -295,18 +300,20 @@ def _arranged(
     size = min(256, max(_FEWEST_IN_BATCH, _BATCH_NUMBERS // where.places.size))
     batches = [slice(start, min(start + size, n)) for start in range(0, n, size)]
     maxima = np.empty((n, len(MAP_STATISTICS)))
-
-    def largest(part: slice) -> Float64[Array, "map 4"]:
-        return map_extremes(heights(part), where, rule)
-
     workers: Any = Parallel(n_jobs=n_jobs, prefer="threads", return_as="generator")
     # batches are spread over cores; the products' sums must not depend on how many
     with threadpool_limits(limits=1, user_api="blas"):
-        for part, found in zip(batches, workers(delayed(largest)(part) for part in batches), strict=True):
+        for part, found in zip(
+            batches, workers(delayed(_largest)(heights, part, where, rule) for part in batches), strict=True
+        ):
             maxima[part] = found
             if progress is not None:
                 progress(len(found))
             yield maxima[: part.stop]
+
+
+def _largest(heights: Heights, part: slice, where: VoxelPlaces, rule: MaximaRule) -> Float64[Array, "map 4"]:
+    return map_extremes(heights(part), where, rule)
 
 
 def _is_hopeless(

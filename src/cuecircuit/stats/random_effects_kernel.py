@@ -47,7 +47,7 @@ def fit_variances(x, y, v, restricted, tau2, beta, inverse, status):
                 status[k] = CONVERGED
                 break
             step = -score / information
-            change, lower = 0.0, value
+            change, lower, trial = 0.0, value, found
             for _ in range(40):
                 trial = max(found + step, 0.0)
                 lower = _criterion(x, y[k], v[k], trial, restricted, w, r, a, a2, a3, beta[k], inverse[k])
