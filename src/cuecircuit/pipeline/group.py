@@ -1,5 +1,6 @@
 """Maps of all subjects and cells to tests of every effect in every voxel, corrected for the number of voxels."""
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -300,8 +301,10 @@ def _mixed_effect(test: MixedTest, nulls: ClusterNulls | None, permuted: Permute
 
 def _say_verdicts(effects: Sequence[Effect]) -> None:
     """Say of each corrected map without a survivor how far it was: no map is empty in silence."""
+    times = Counter(effect.test.name for effect in effects)
     for effect in effects:
-        line = verdict(effect.test.name, effect.corrected) if effect.corrected is not None else None
+        name = effect.test.name if times[effect.test.name] == 1 else f"{effect.test.name} ({effect.stratum})"
+        line = verdict(name, effect.corrected) if effect.corrected is not None else None
         if line is not None:
             say(line)
 
