@@ -99,7 +99,10 @@ class Store:
                     f"{self.root}: another run is writing here; wait for it, or choose another folder"
                 ) from None
             sweep(self.root)
-            yield
+            try:
+                yield
+            finally:  # a worker of this run may have been killed as well
+                sweep(self.root)
 
     def why_stale(self, stage: Stage) -> str | None:
         """Say why `stage` must run, or None where what is there is up to date."""
