@@ -9,6 +9,7 @@ from cuecircuit.report.page import render
 from cuecircuit.report.sections import (
     RegionMeans,
     behavior_section,
+    clusters_display,
     clusters_section,
     correlations_section,
     group_section,
@@ -37,6 +38,14 @@ def figure(name: str) -> FigureItem:
     return FigureItem(id=name, title=name, caption="c", alt="a", svg=b"<svg/>", png=b"", tsv="")
 
 
+CLUSTERS = pd.DataFrame(
+    {
+        "cluster": [1, 2], "voxels": [233, 20], "peak_x": [-1.25, 2.0], "peak_y": [0.0, -3.0], "peak_z": [4.5, 1.0],
+        "regions": ["Insula 99 (40 %); Habenula 70 (9 %); Peduncle 50 (8 %); VTA 10 (2 %); Raphe 4 (1 %)", "Insula 20"],
+    }
+)  # fmt: skip
+
+
 @pytest.fixture
 def sections(study: Study, facts: RunFacts) -> tuple[Section, ...]:
     row = (figure("fig2a"), figure("fig2b"), figure("fig2c"))
@@ -51,7 +60,7 @@ def sections(study: Study, facts: RunFacts) -> tuple[Section, ...]:
         ),
         quality_section(TableItem(id="tsnr", title="tSNR", frame=pd.DataFrame({"subject": ["01"], "tsnr": [31.2]}))),
         group_section(study, facts, figure("fig1c"), ANOVA),
-        clusters_section(study, facts, pd.DataFrame({"cluster": [1], "voxels": [233]})),
+        clusters_section(study, facts, CLUSTERS),
         regions_section(study, MEANS),
         correlations_section(study, [row], pd.DataFrame({"region": ["Insula"], "r": [0.6], "r_within": [0.1]})),
         methods_section(study, facts),
@@ -119,3 +128,17 @@ def test_panels_of_one_region_stand_in_one_row(sections: tuple[Section, ...]) ->
 
     assert isinstance(row, FigureRow)
     assert [item.id for item in row.figures] == ["fig2a", "fig2b", "fig2c"]
+
+
+def test_a_cluster_is_printed_with_its_peak_in_one_place_and_its_largest_regions() -> None:
+    shown = clusters_display(CLUSTERS)
+    assert list(shown.columns) == ["cluster", "voxels", "peak_place_mm", "regions"]
+    assert shown["peak_place_mm"].tolist() == ["−1.25, 0, 4.5", "2, −3, 1"]
+    assert shown["regions"].tolist() == [
+        "Insula 99 (40 %); Habenula 70 (9 %); Peduncle 50 (8 %); 2 more in the file",
+        "Insula 20",
+    ]
+
+
+def test_no_cluster_makes_an_empty_table() -> None:
+    assert clusters_display(CLUSTERS[:0]).empty

@@ -16,8 +16,8 @@ from cuecircuit.arrays import Array, Float
 from cuecircuit.figures.numbers import fraction, p_equals
 from cuecircuit.figures.style import INK, PANEL_HEIGHT_MM, PANEL_MM, color_of, marker_of, sheet, style
 
-# a label of this many letters is as wide as the panel
-_LABEL_LETTERS = 34
+# a label of this many letters is as wide, or as high, as the panel
+_WIDE, _HIGH = 34, 26
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -73,7 +73,7 @@ def scatter_figure(
                 behavior[here], response[here], ls="", marker=marker_of(level, levels), ms=4,
                 mfc=color_of(level, levels), mec="white", mew=0.5, alpha=0.9, zorder=3, label=level,
             )  # fmt: skip
-        axes.set(xlabel=fill(behavior_label, _LABEL_LETTERS), ylabel=response_label)
+        axes.set(xlabel=fill(behavior_label, _WIDE), ylabel=fill(response_label, _HIGH))
         axes.set_title(title, pad=4)
         axes.margins(0.08)
         figure.legend(

@@ -172,7 +172,7 @@ class _Page:
         maps = self.table("group/maps")
         covariates = [name for name in self.study.group.covariates if name in maps]
         cells = maps.groupby([group, self.study.cues.factor], sort=False)[covariates].agg(["mean", "std"]).reset_index()
-        cells.columns = [" ".join(filter(None, column)) for column in cells.columns]
+        cells.columns = [" ".join(filter(None, column)).replace(" std", " SD") for column in cells.columns]
         faults = self.table("behavior/faults")
         return (
             TableItem(id="covariates", title="Covariates by group and cue", frame=cells),

@@ -30,7 +30,9 @@ from cuecircuit.report.references import bibtex, cited
 from cuecircuit.study.study import Study
 
 _PHASE_WORDS = {"sessions": "sessions", "access_h": "access", "window_min": "counted minutes"}
-_STRATA = "Every effect is tested in its own error stratum."
+_STRATA = "Every effect is tested in its own error stratum; η²ₚ is the partial, η²G the generalized η²."
+_REGIONS_SHOWN = 3
+_PEAK = ["peak_x", "peak_y", "peak_z"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -127,15 +129,36 @@ def group_section(
 def clusters_section(study: Study, facts: RunFacts, clusters: pd.DataFrame) -> Section:
     """The clusters that survive."""
     notes = (threshold_statement(study, facts), f"Coordinates are mm from {study.space.reference_point}.")
-    peaks = clusters[["peak_x", "peak_y", "peak_z"]].to_numpy(float) if "peak_x" in clusters else ()
-    places = tuple(RowPlace(mm=(float(x), float(y), float(z))) for x, y, z in peaks)
+    places = tuple(RowPlace(mm=(float(x), float(y), float(z))) for x, y, z in clusters[_PEAK].to_numpy(float))
     return Section(
         id="clusters",
         title="Clusters",
         items=(
-            TableItem(id="cluster-table", title="Clusters that survive", frame=clusters, notes=notes, places=places),
+            TableItem(
+                id="cluster-table",
+                title="Clusters that survive",
+                frame=clusters,
+                display=clusters_display(clusters),
+                notes=notes,
+                places=places,
+            ),
         ),
     )
+
+
+def clusters_display(clusters: pd.DataFrame) -> pd.DataFrame:
+    """The clusters as the page prints them: the peak in one column, of the regions those that hold most of it."""
+    peaks = clusters[_PEAK].to_numpy(float)
+    shown = clusters.drop(columns=[*_PEAK, "regions"])
+    shown["peak_place_mm"] = [", ".join(f"{x:g}".replace("-", "−") for x in peak) for peak in peaks]
+    shown["regions"] = [_first_regions(str(regions)) for regions in clusters["regions"]]
+    return shown
+
+
+def _first_regions(regions: str) -> str:
+    named = regions.split("; ")
+    more = f"; {len(named) - _REGIONS_SHOWN} more in the file" if len(named) > _REGIONS_SHOWN else ""
+    return "; ".join(named[:_REGIONS_SHOWN]) + more
 
 
 def regions_section(study: Study, table: RegionMeans) -> Section:

@@ -19,7 +19,7 @@ _SYMBOLS = {
     "p_permutation_mass": "p (permutation, mass)", "p_permutation_tfce": "p (permutation, TFCE)",
     "p_permutation_voxel": "p (permutation, voxel)", "q_fdr": "q (FDR)",
     "term": "Effect", "df1": "df₁", "df2": "df₂", "eps_gg": "ε (GG)", "p_gg": "p (GG)", "eps_hf": "ε (HF)",
-    "p_hf": "p (HF)", "pes": "partial η²", "ges": "generalized η²", "p_fwe": "p (FWE)", "p_adj": "p (adjusted)",
+    "p_hf": "p (HF)", "pes": "η²ₚ", "ges": "η²G", "p_fwe": "p (FWE)", "p_adj": "p (adjusted)",
     "F": "F", "t": "t", "z": "z", "p": "p", "q": "q", "r": "r", "n": "n", "tsnr": "tSNR", "sem": "SEM", "se": "SE",
     "sha256": "SHA-256",
 }  # fmt: skip
