@@ -1,6 +1,15 @@
-"""Shapes and types of every public function are checked while the tests run."""
+"""Shapes and types of every public function are checked while the tests run; folders beside the checkout; a browser.
 
+The browser needs Chromium (Debian's package will do) and axe-playwright-python, which brings axe-core. Where CI is set
+their absence is a failure; at a desk without them its tests are skipped, and pytest says so.
+"""
+
+import os
 import pkgutil
+import shutil
+from collections.abc import Callable, Iterator
+from importlib.resources import files
+from importlib.util import find_spec
 from pathlib import Path
 
 import pytest
@@ -9,6 +18,16 @@ from jaxtyping import install_import_hook
 
 import cuecircuit
 
+# no talk with anybody, and a picture without a graphics card; Playwright gives each start a fresh profile
+BROWSER_FLAGS = (
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+)
 SHARED = Path(__file__).resolve().parents[2] / "shared"
 
 
@@ -42,3 +61,61 @@ def reference() -> Path:
 def real_data() -> Path:
     """Openly licensed files that nobody here wrote."""
     return _folder("data")
+
+
+def _missing(what: str) -> None:
+    if os.environ.get("CI"):
+        pytest.fail(f"{what} is not installed: the page was not tried in a browser")
+    pytest.skip(f"{what} is not installed")
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[object]:
+    """Headless Chromium."""
+    from playwright.sync_api import sync_playwright
+
+    names = ("chromium", "chromium-browser", "google-chrome")
+    program = next(filter(None, map(shutil.which, names)), None) or _missing("Chromium")
+    with sync_playwright() as playwright:
+        started = playwright.chromium.launch(executable_path=program, args=list(BROWSER_FLAGS))
+        yield started
+        started.close()
+
+
+@pytest.fixture
+def open_page(browser) -> Iterator[Callable[[str], object]]:
+    """Opens an address; `page.heard` is all it complained of, asked the network for, or wanted to say."""
+    opened = []
+
+    def open_address(address: str) -> object:
+        page = browser.new_page(viewport={"width": 1200, "height": 900})
+        opened.append(page)
+        page.heard = []
+        page.on("console", lambda message: page.heard.append(f"{message.type}: {message.text}"))
+        page.on("pageerror", lambda error: page.heard.append(f"error: {error}"))
+        page.on("dialog", lambda dialog: (page.heard.append("dialog"), dialog.dismiss()))
+        page.on("request", lambda ask: ask.url.startswith(("data:", address)) or page.heard.append(f"asked: {ask.url}"))
+        page.goto(address)
+        return page
+
+    yield open_address
+    for page in opened:
+        page.close()
+
+
+@pytest.fixture(scope="session")
+def barriers() -> Callable[[object], list[str]]:
+    """Asks axe-core for what shuts people out of a page: its serious and critical faults."""
+    if find_spec("axe_playwright_python") is None:
+        _missing("axe-playwright-python")
+    axe = files("axe_playwright_python").joinpath("axe.min.js").read_text(encoding="utf-8")
+
+    def found(page) -> list[str]:
+        page.evaluate(axe)
+        result = page.evaluate("axe.run()")
+        # that it looked at all
+        assert len(result["passes"]) > 15
+        bad = [fault for fault in result["violations"] if fault["impact"] in ("serious", "critical")]
+        return [f"{fault['id']}: {fault['nodes'][0]['html']}" for fault in bad]
+
+    return found

@@ -1,14 +1,4 @@
-"""The page of a small study in a real browser: it works offline, its brain can be steered, everybody can use it.
-
-Needs Chromium (Debian's package will do) and axe-playwright-python, which brings axe-core. Where CI is set their
-absence is a failure; at a desk without them these tests are skipped, and pytest says so.
-"""
-
-import os
-import shutil
-from collections.abc import Iterator
-from importlib.resources import files
-from importlib.util import find_spec
+"""The page in a real browser: it works offline, its brain can be steered, everybody can use it."""
 
 import numpy as np
 import pandas as pd
@@ -20,38 +10,7 @@ from cuecircuit.report.page import render
 from cuecircuit.report.viewer import BrainVolumes, RegionDots, viewer_json
 
 EVIL = "<script>alert(1)</script></script><!--"
-# no talk with anybody, and a picture without a graphics card; Playwright gives each start a fresh profile
-FLAGS = (
-    "--no-sandbox",
-    "--disable-gpu",
-    "--disable-quic",
-    "--no-first-run",
-    "--disable-background-networking",
-    "--disable-component-update",
-    "--disable-sync",
-)
-SERIOUS = ("serious", "critical")
 PEAK = (-1.25, 2.0, 1.5)  # mm of voxel (2, 5, 4), where the statistic is largest
-
-
-def missing(what: str) -> None:
-    if os.environ.get("CI"):
-        pytest.fail(f"{what} is not installed: the page was not tried in a browser")
-    pytest.skip(f"{what} is not installed")
-
-
-def chromium() -> str:
-    for name in ("chromium", "chromium-browser", "google-chrome"):
-        if found := shutil.which(name):
-            return found
-    missing("Chromium")
-    raise AssertionError
-
-
-def axe_script() -> str:
-    if find_spec("axe_playwright_python") is None:
-        missing("axe-playwright-python")
-    return files("axe_playwright_python").joinpath("axe.min.js").read_text(encoding="utf-8")
 
 
 def volumes() -> BrainVolumes:
@@ -108,31 +67,11 @@ def address(tmp_path_factory: pytest.TempPathFactory) -> str:
     return path.as_uri()
 
 
-@pytest.fixture(scope="module")
-def browser() -> Iterator[object]:
-    from playwright.sync_api import sync_playwright
-
-    program = chromium()
-    with sync_playwright() as playwright:
-        started = playwright.chromium.launch(executable_path=program, args=list(FLAGS))
-        yield started
-        started.close()
-
-
 @pytest.fixture
-def opened(browser, address):
-    page = browser.new_page(viewport={"width": 1200, "height": 900})
-    page.heard = []
-    page.on("console", lambda message: page.heard.append(f"{message.type}: {message.text}"))
-    page.on("pageerror", lambda error: page.heard.append(f"error: {error}"))
-    page.on("dialog", lambda dialog: (page.heard.append("dialog"), dialog.dismiss()))
-    page.on(
-        "request", lambda asked: asked.url.startswith(("data:", address)) or page.heard.append(f"asked: {asked.url}")
-    )
-    page.goto(address)
+def opened(open_page, address):
+    page = open_page(address)
     page.wait_for_selector("#brain[data-ready]")
-    yield page
-    page.close()
+    return page
 
 
 def colors_of(page, plane: str) -> set[tuple[int, int, int]]:
@@ -225,16 +164,11 @@ def test_a_script_that_is_not_the_pages_own_does_not_run(opened):
 
 
 @pytest.mark.parametrize(("theme", "width"), [("light", 1200), ("dark", 380)])
-def test_axe_finds_nothing_serious(opened, theme, width):
+def test_axe_finds_nothing_serious(opened, barriers, theme, width):
     opened.set_viewport_size({"width": width, "height": 800})
     opened.emulate_media(color_scheme=theme)
     opened.locator("#table1 tr[data-region]").first.click()
-    opened.evaluate(axe_script())
-    result = opened.evaluate("axe.run()")
-    # that it looked at all
-    assert len(result["passes"]) > 15
-    serious = [f"{v['id']}: {v['nodes'][0]['html']}" for v in result["violations"] if v["impact"] in SERIOUS]
-    assert serious == []
+    assert barriers(opened) == []
     assert opened.evaluate("document.documentElement.scrollWidth <= document.documentElement.clientWidth")
 
 
