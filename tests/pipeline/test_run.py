@@ -4,6 +4,8 @@ import hashlib
 import json
 import re
 import shutil
+import subprocess
+import sys
 from pathlib import Path
 
 import nibabel as nib
@@ -127,10 +129,23 @@ def test_a_second_run_does_nothing(tiny_study, tiny_results, capfd):
     assert "21 subjects up to date" in said
 
 
-def test_another_folder_and_number_of_jobs_give_the_same_bytes(tiny_study, tiny_results, tmp_path):
-    other = tmp_path / "other"
-    run_study(tiny_study, other, n_jobs=2)
-    assert hashes(other) == hashes(tiny_results)
+def test_the_recipe_gives_the_same_bytes_in_another_folder_with_two_processes(tiny_study, tiny_results, tmp_path):
+    program = Path(sys.executable).with_name("cuecircuit")
+    recipe = ["sh", str(tiny_results / "report" / "rerun.sh"), str(tiny_study.parent), str(program)]
+    done = subprocess.run(recipe, cwd=tmp_path, capture_output=True, text=True, check=False)  # 2 is run's own --n-jobs
+    assert done.stdout.endswith("every file has the same bytes\n"), done.stderr
+    assert hashes(tmp_path / "rerun-results") == hashes(tiny_results)
+
+
+def test_the_recipe_stops_at_an_input_that_is_not_the_one_it_was(tiny_study, tiny_results, tmp_path):
+    study = tmp_path / "study"
+    shutil.copytree(tiny_study.parent, study)
+    with (study / "participants.tsv").open("a", encoding="utf-8") as table:
+        table.write("\n")
+    recipe = ["sh", str(tiny_results / "report" / "rerun.sh"), str(study), "false"]
+    done = subprocess.run(recipe, cwd=tmp_path, capture_output=True, text=True, check=False)
+    assert done.returncode == 1
+    assert "participants.tsv: FAILED" in done.stdout
 
 
 def test_a_changed_setting_redoes_only_what_depends_on_it(tiny_study, tiny_results, tmp_path, capfd):

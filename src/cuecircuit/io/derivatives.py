@@ -5,6 +5,7 @@ from pathlib import Path
 
 import cuecircuit
 from cuecircuit.io.tables import write_json
+from cuecircuit.study.about import About
 
 BIDS_VERSION = "1.10.0"
 
@@ -20,14 +21,18 @@ def map_name(contrast: str, statistic: str, *, prefix: str = "") -> str:
     return f"{prefix}contrast-{bids_label(contrast)}_stat-{statistic}_statmap.nii.gz"
 
 
-def write_description(folder: Path, name: str) -> None:
-    """Write `dataset_description.json` of a derivative."""
+def write_description(folder: Path, name: str, about: About | None = None) -> None:
+    """Write `dataset_description.json` of a derivative, with what the study file says of its data set."""
+    said = {"Authors": list(about.authors), "License": about.license} if about else {}
+    if about and about.doi:
+        said["SourceDatasets"] = [{"DOI": f"doi:{about.doi}"}]
     write_json(
         folder / "dataset_description.json",
         {
             "Name": name,
             "BIDSVersion": BIDS_VERSION,
             "DatasetType": "derivative",
+            **{field: value for field, value in said.items() if value},
             "GeneratedBy": [{"Name": "cuecircuit", "Version": cuecircuit.__version__}],
         },
     )

@@ -44,7 +44,7 @@ def run_study(study: Path, out: Path, *, stages: Sequence[str] = (), n_jobs: int
     check_files(files)
     job = Job(files=files, store=Store(out, study.parent), n_jobs=n_jobs)
     with job.store.alone(), one_blas_thread(), engine(dask, n_jobs):
-        write_description(out, files.study.about.title)
+        write_description(out, files.study.about.title, files.study.about)
         with replacing(out / "study.yaml") as new:
             new.write_bytes(study.read_bytes())
         for name, stage in STAGES.items():
