@@ -7,7 +7,10 @@ import sys
 
 from cuecircuit.cli import people, scans, studies, tables, voxels  # noqa: F401 (importing them adds their commands)
 from cuecircuit.cli.app import app
+from cuecircuit.cli.examples import add_examples
 from cuecircuit.errors import CuecircuitError
+
+add_examples(app)
 
 
 def main() -> None:
