@@ -67,9 +67,8 @@ def test_numbers_as_labels_lose_their_decimals_only():
 
 def test_repeated_rows_are_a_fault_unless_averaged():
     double = pd.concat([table(), table(bold=np.arange(8.0))], ignore_index=True)
-    with pytest.raises(DataError, match="01 plus: found 2 rows, expected one per subject and cell") as caught:
+    with pytest.raises(DataError, match=r"several rows in 01 plus \(2 rows\), 01 minus"):
         complete_cells(double, **ROLES)
-    assert len(caught.value.faults) == 8
     mean = averaged(double, subject="rat", between=("group",), within=("cue",), values=("bold", "resp"))
     cells = complete_cells(mean, **ROLES)
     np.testing.assert_allclose(numeric(mean, "bold")[cells.rows[0]], [(0.1 + 0) / 2, (0.2 + 1) / 2])

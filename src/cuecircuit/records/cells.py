@@ -17,6 +17,8 @@ from cuecircuit.stats.strata_design import MixedDesign
 
 # words for no value that spreadsheets and R write where BIDS has n/a
 _NO_VALUE = ("", "n/a", "NA", "N/A", "NaN", "nan")
+# as many places a message lists before it counts
+_NAMED = 8
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -189,10 +191,11 @@ def _rows(
             repeated[where] = repeated.get(where, 1) + 1
         at[place] = row
     if repeated:
+        named = [f"{where} ({times} rows)" for where, times in repeated.items()]
+        more = f" and {len(named) - _NAMED} more" if len(named) > _NAMED else ""
         raise DataError(
-            f"{where}: found {times} rows, expected one per subject and cell; ask for their average or name the "
-            "factor that tells them apart"
-            for where, times in repeated.items()
+            f"found several rows in {', '.join(named[:_NAMED])}{more}, expected one per subject and cell; ask for "
+            "their average or name the factor that tells them apart"
         )
     return at
 
