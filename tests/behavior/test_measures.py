@@ -166,9 +166,11 @@ def test_presses_of_one_lever_alone_discriminate_fully_and_no_press_does_not_at_
 def test_an_animal_without_an_infusion_has_counts_of_zero_and_no_other_number():
     measures = measure_session(session({"infusion": []}), dose_mg_kg=0.06)
 
-    assert (measures.infusions, measures.intake_mg_kg, measures.bursts) == (0, 0, 0)
-    empty = ("latency_s", "median_interval_s", "cv_interval", "loading_infusions", "first_hour_share", "loading_s")
-    assert [getattr(measures, name) for name in empty] == [None] * len(empty)
+    assert measures.pattern is not None
+    assert (measures.infusions, measures.intake_mg_kg, measures.pattern.bursts) == (0, 0, 0)
+    assert (measures.latency_s, measures.first_hour_share) == (None, None)
+    empty = ("median_interval_s", "cv_interval", "loading_infusions", "loading_s")
+    assert [getattr(measures.pattern, name) for name in empty] == [None] * len(empty)
 
 
 def test_body_weight_makes_the_dose_of_each_subject_and_of_nobody_else():
@@ -181,8 +183,13 @@ def test_body_weight_makes_the_dose_of_each_subject_and_of_nobody_else():
 def test_a_full_array_gives_no_rate_of_maintenance():
     times = [10.0, 100.0, 700.0, 1300.0]
 
-    assert measure_session(session({"infusion": times}, counts={"infusion": 9})).maintenance_per_h is None
-    assert measure_session(session({"infusion": times})).maintenance_per_h is not None
+    full = measure_session(session({"infusion": times}, counts={"infusion": 9})).pattern
+    whole = measure_session(session({"infusion": times})).pattern
+
+    assert full is not None
+    assert whole is not None
+    assert full.maintenance_per_h is None
+    assert whole.maintenance_per_h is not None
 
 
 def test_the_estimated_level_of_a_steady_animal_is_its_threshold():

@@ -41,7 +41,9 @@ def test_rows_of_events_become_sessions(tmp_path: Path):
         ("02", "4", 4, 31),
         ("01", "3", 6, 1),
     ]
-    assert {name: times.tolist() for name, times in one.events.items()} == {"active": [1.5, 60], "infusion": [1.5]}
+    # what stands in other sessions, or is declared, happened no times in this one
+    said = {"active": [1.5, 60], "infusion": [1.5], "inactive": [], "door": []}
+    assert {name: times.tolist() for name, times in one.events.items()} == said
     assert two.events["inactive"].tolist() == [0]
     assert three.events["door"].tolist() == [0.005]
     assert (one.timeout_s, one.end, one.duration_s) == (20, None, None)

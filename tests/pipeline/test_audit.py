@@ -39,6 +39,20 @@ def test_a_table_of_parts_is_audited_row_by_row(tmp_path):
     assert rows.effect[2] == "phi"
 
 
+def test_effect_sizes_of_a_table_are_held_against_their_tests(tmp_path):
+    path = tmp_path / "tests.tsv"
+    path.write_text(
+        "effect\tstatistic\tdf1\tdf2\tvalue\tp\tpartial eta squared\td\n"
+        "access\tF\t1\t19\t35.5\t<0.0001\t.65\t\n"
+        "treatment\tF\t1\t19\t35.5\t<0.0001\t.45\t2.6\n"
+    )
+
+    rows = audit_file(path)
+
+    assert rows.effect_printed.tolist() == ["partial_eta2 0.65", "partial_eta2 0.45; d 2.6"]
+    assert rows.effect_agrees.tolist() == ["yes", "no; yes"]
+
+
 def test_a_table_as_prism_prints_it_is_audited(tmp_path):
     path = tmp_path / "prism.csv"
     path.write_text(

@@ -93,11 +93,29 @@ def test_what_cannot_be_recomputed_is_said():
         ("showed a significant main effect of treatment [F (2, 22) = 4.13, p = 0.030] on the test day", ["agrees"]),
         ("presses (F(3,16)=0.23), inactive lever presses (F(3,14)=0.53; 2 outliers excluded)", ["no p printed"] * 2),
         ("group [F(1,823)=11.0, p<0.01], session [F(23, 823)=8.4, p<0.001]", ["agrees"] * 2),
-        ("F(2,34) = 2.51, p = .003, η2 = .04", ["disagrees; p = 0.0962 is not below .05"]),
-        ("t(6)= 0.54, p = .547, d = .05", ["disagrees"]),
+        (
+            "F(2,34) = 2.51, p = .003, η2 = .04",
+            [
+                "disagrees; p = 0.0962 is not below .05; η² = 0.04 is possible: partial η² is 0.1284 to 0.1289, "
+                "and η² at most that"
+            ],
+        ),
+        (
+            "t(6)= 0.54, p = .547, d = .05",
+            [
+                "disagrees; d = 0.05 disagrees: the test gives 0.3783 to 0.3854 (two groups of one size), 0.4368 to "
+                "0.445 (2t/√df), 0.2022 to 0.206 (pairs, t/√n)"
+            ],
+        ),
         ("The two groups were significantly different, t(4) = -4.21, p = .041.", ["disagrees"]),
-        ("than the control group, t(98) = 2.74, p = .007, d = 0.55.", ["agrees"]),
-        ("F(2, 47) = 18.34, p = .001, R² = .439", ["disagrees"]),
+        (
+            "than the control group, t(98) = 2.74, p = .007, d = 0.55.",
+            ["agrees; d = 0.55 agrees (two groups of one size)"],
+        ),
+        (
+            "F(2, 47) = 18.34, p = .001, R² = .439",
+            ["disagrees; r² = 0.439 disagrees: the test gives 0.4383 to 0.4384"],
+        ),
     ],
 )
 def test_sentences_that_others_wrote_are_judged(text, verdicts):

@@ -111,22 +111,22 @@ def breakpoints(table: pd.DataFrame, *, phase: str, sessions: int, step: float =
 def against_baseline(
     table: pd.DataFrame, *, phase: str, treatments: tuple[str, ...], sessions: int, baseline: str, dv: str
 ) -> pd.DataFrame:
-    """Reinstatement: one row per animal and treatment with subject, group, treatment, test, baseline, difference.
+    """Tests less what was before: one row per animal and treatment with subject, group, test, baseline, difference.
 
     Args:
         table: sessions with phase, treatment and number.
         phase: of the tests (cue-, drug- or stress-induced, by treatment).
         treatments: of the phase; empty where there is one kind of test.
         sessions: per treatment.
-        baseline: the extinction phase, whose last session of each animal is compared with.
+        baseline: the phase before, such as extinction, whose last session of each animal is compared with.
         dv: column of the measure, such as active presses.
 
     Raises:
         DesignError: nobody has a session of either phase.
     """
     tests = _of_phase(table, phase, sessions)
-    extinction = _of_phase(table, baseline, None).sort_values("session", kind="stable")
-    last = extinction.groupby("subject", sort=False)[dv].last()
+    before = _of_phase(table, baseline, None).sort_values("session", kind="stable")
+    last = before.groupby("subject", sort=False)[dv].last()
     tests = tests.assign(test=tests[dv].to_numpy(float, na_value=np.nan), treatment=tests["treatment"].fillna(phase))
     mean = tests.groupby(["subject", "group", "treatment"], sort=False)["test"].mean().reset_index()
     mean["baseline"] = last.reindex(mean["subject"]).to_numpy(float, na_value=np.nan)
@@ -134,6 +134,26 @@ def against_baseline(
     kept = mean[mean["treatment"].isin(treatments or (phase,))]
     kept = kept.sort_values("treatment", key=lambda names: names.map(order), kind="stable")
     return kept.assign(difference=kept["test"] - kept["baseline"]).reset_index(drop=True)
+
+
+def suppression(
+    table: pd.DataFrame, *, phase: str, treatments: tuple[str, ...], sessions: int, baseline: str
+) -> pd.DataFrame:
+    """Punishment: the rows of `against_baseline` for the first hour, with suppression_ratio.
+
+    The ratio is test/(test + baseline): 0.5 for no suppression, 0 for a complete one (Annau and Kamin 1961, J Comp
+    Physiol Psychol 54:428); NaN for an animal that took nothing in either. Infusions of the first hour are counted, so
+    that sessions of different length compare at equal time (assumed).
+
+    Raises:
+        DesignError: nobody has a session of either phase.
+    """
+    found = against_baseline(
+        table, phase=phase, treatments=treatments, sessions=sessions, baseline=baseline, dv="first_hour_infusions"
+    )
+    both = (found["test"] + found["baseline"]).to_numpy(float)
+    ratio = np.divide(found["test"].to_numpy(float), both, out=np.full(both.shape, np.nan), where=both > 0)
+    return found.assign(suppression_ratio=ratio)
 
 
 def withdrawal_index(means: pd.DataFrame, *, treatments: tuple[str, ...]) -> pd.DataFrame:

@@ -62,15 +62,14 @@ def _overlaps(sessions: Sequence[OperantSession]) -> list[OperantFault]:
             by_subject[session.subject].append(session)
     for mine in by_subject.values():
         mine.sort(key=lambda session: session.start)
-        for n, later in enumerate(mine):
-            for earlier in mine[:n]:
-                until = _end(earlier)
-                if later.start < until:
-                    what = (
-                        f"in box {later.box} from {_when(later.start)} while in box {earlier.box} until {_when(until)}"
-                    )
-                    done = f"kept both; the other is {earlier.file} line {earlier.line}"
-                    faults.append(_fault(later, what, done))
+        running: list[OperantSession] = []
+        for later in mine:
+            running = [earlier for earlier in running if _end(earlier) > later.start]
+            for earlier in running:
+                until = _when(_end(earlier))
+                what = f"in box {later.box} from {_when(later.start)} while in box {earlier.box} until {until}"
+                faults.append(_fault(later, what, f"kept both; the other is {earlier.file} line {earlier.line}"))
+            running.append(later)
     return faults
 
 

@@ -13,7 +13,7 @@ import numpy as np
 import pandas as pd
 
 from cuecircuit.arrays import Array, Float
-from cuecircuit.behavior.pattern import infusion_pattern, loading_count, rate_curve
+from cuecircuit.behavior.pattern import InfusionPattern, infusion_pattern, loading_count, rate_curve
 from cuecircuit.behavior.pharmacokinetics import Kinetics, drug_level, satiety_threshold
 from cuecircuit.records.operant import OperantSession
 
@@ -40,8 +40,7 @@ class SessionMeasures:
     """Numbers of one session; None where the program does not record what is needed.
 
     `infusions`, `active`, `inactive` are the program's own counts where it keeps them (its arrays may be full).
-    `latency_s` is the time of the first infusion, `mean_interval_s` the mean time between infusions; those from
-    `median_interval_s` on are explained in `behavior.pattern`.
+    `latency_s` is the time of the first infusion, `mean_interval_s` the mean time between infusions.
     """
 
     active: int | None
@@ -54,14 +53,7 @@ class SessionMeasures:
     latency_s: float | None
     mean_interval_s: float | None
     intake_mg_kg: float | None
-    median_interval_s: float | None
-    cv_interval: float | None
-    loading_infusions: int | None
-    loading_s: float | None
-    maintenance_per_h: float | None
-    bursts: int | None
-    burst_infusions: int | None
-    longest_burst: int | None
+    pattern: InfusionPattern | None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -90,7 +82,6 @@ def measure_session(session: OperantSession, *, dose_mg_kg: float | None = None)
     known = np.empty(0) if times is None else times
     # counts above the times there are: the array was full before the session was over
     whole = times is not None and infusions == times.size
-    pattern = asdict(infusion_pattern(known, duration_s=session.duration_s if whole else None))
     return SessionMeasures(
         active=active,
         inactive=inactive,
@@ -102,7 +93,7 @@ def measure_session(session: OperantSession, *, dose_mg_kg: float | None = None)
         latency_s=float(known.min()) if known.size else None,
         mean_interval_s=float(np.ptp(known)) / (known.size - 1) if known.size > 1 else None,
         intake_mg_kg=None if dose_mg_kg is None or infusions is None else infusions * dose_mg_kg,
-        **(pattern if times is not None else dict.fromkeys(pattern)),
+        pattern=None if times is None else infusion_pattern(known, duration_s=session.duration_s if whole else None),
     )
 
 
@@ -165,14 +156,16 @@ def sessions_table(
             "start": session.start.isoformat(),
             "end": None if session.end is None else session.end.isoformat(),
             "duration_s": session.duration_s,
-            **asdict(measure_session(session, dose_mg_kg=dose)),
         }
+        measured = asdict(measure_session(session, dose_mg_kg=dose))
+        row |= (measured.pop("pattern") or {}) | measured
         if kinetics is not None and dose is not None:
             row |= asdict(measure_level(session, dose_mg_kg=dose, kinetics=kinetics))
         row |= {f"infusions_{name}": _in_window(session, *window) for name, window in (windows or {}).items()}
         rows.append(row | {"events": sum(t.size for t in session.events.values())})
         rows[-1] |= {"file": session.file, "line": session.line}
-    measures = [*SessionMeasures.__dataclass_fields__]
+    measures = [name for name in SessionMeasures.__dataclass_fields__ if name != "pattern"]
+    measures += InfusionPattern.__dataclass_fields__
     measures += LevelMeasures.__dataclass_fields__ if kinetics is not None else ()
     columns = [*_TEXTS[:-1], "duration_s", *measures, *(f"infusions_{name}" for name in windows or {})]
     return _typed(pd.DataFrame(rows, columns=[*columns, "events", "file", "line"]))

@@ -149,4 +149,7 @@ def _steps(times_s: Float[Array, "event"], duration_s: float) -> tuple[Float[Arr
 def _ticks(
     axes: Axes, times_s: Float[Array, "event"], at: float, *, low: float, high: float, color: str, width: float
 ) -> None:
-    axes.vlines(times_s / _HOUR_S, at + low, at + high, color=color, lw=width)
+    # one line with gaps: in the SVG a fifth of what a line each would take
+    x = np.repeat(times_s / _HOUR_S, 3)
+    y = np.tile([at + low, at + high, np.nan], times_s.size)
+    axes.plot(x, y, color=color, lw=width, solid_capstyle="butt", gid="ticks")

@@ -59,7 +59,7 @@ def _guessless(letter: str, values: RawLetter, mpc: MpcProgram | None) -> str:
     if not values.is_array:
         return f"{{kind: scalar, name: ?}}  # {values.text.strip()}"
     size = mpc.sizes.get(letter, values.size) if mpc else values.size
-    first = " ".join(values.text.split(maxsplit=3)[:3])
+    first = " ".join(values.values()[:3])
     return f"{{kind: timestamps, event: ?, unit_s: ?, count: ?, size: {size}}}  # {values.size} values: {first} ..."
 
 

@@ -39,14 +39,16 @@ def numbers(letter: RawLetter, name: str) -> Float[Array, "value"]:
     Raises:
         DataError: a value is not a finite number (line, letter, value).
     """
+    if letter.numbers is not None:
+        return letter.numbers
     tokens = letter.text.replace(",", ".").split()
     try:
         values = np.array(tokens, dtype=np.float64)
     except ValueError:
         values = np.array([float(token) if _NUMBER.fullmatch(token) else np.nan for token in tokens])
-    bad = np.flatnonzero(~np.isfinite(values))
-    if bad.size:
-        at = int(bad[0])
+    finite = np.isfinite(values)
+    if not finite.all():
+        at = int(np.argmin(finite))
         raise DataError(
             f"line {letter.line_of(at)}: value {at} of letter {name} is {letter.values()[at][:40]!r}; "
             "expected a number; copy the file again from the MED-PC computer"
@@ -61,10 +63,10 @@ def whole_number(session: RawSession, letter: str) -> int:
         DataError: missing, an array, or not a whole number of at least 0.
     """
     raw = session.letters[letter]
-    value = numbers(raw, letter)
-    if raw.size != 1 or value[0] < 0 or value[0] != np.round(value[0]):
+    value = float(numbers(raw, letter)[0]) if raw.size == 1 else -1.0
+    if value < 0 or not value.is_integer():
         raise DataError(f"line {raw.line}: letter {letter} is {raw.text.strip()[:40]!r}; expected a count")
-    return int(value[0])
+    return int(value)
 
 
 def timestamps(session: RawSession, letter: str, declared: Timestamps) -> DecodedEvents:
@@ -74,14 +76,16 @@ def timestamps(session: RawSession, letter: str, declared: Timestamps) -> Decode
     n, findings = _extent(session, letter, values, declared)
     kept = values[:n]
     # once time has run, a zero is a place never written
-    written = (kept != 0) | (np.cumsum(kept != 0) == 0)
+    written = kept != 0
+    written[: int(np.argmax(written)) if written.any() else None] = True
     counted = int(written.sum())
-    if not written.all():
+    if counted < n:
         what = f"{n} {declared.event} counted, {counted} times in array {letter}"
         findings.append(Finding(line=raw.line, what=what, done=f"kept the {counted} times"))
+        kept = kept[written]
     if declared.count not in (None, "all"):
         counted = whole_number(session, str(declared.count))
-    times = {declared.event: kept[written] * declared.unit_s}
+    times = {declared.event: kept * declared.unit_s}
     return DecodedEvents(times=times, counts={declared.event: counted}, findings=tuple(findings))
 
 

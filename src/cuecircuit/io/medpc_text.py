@@ -4,16 +4,21 @@ A file holds one or more sessions; a session is a header (`Start Date:` ... `MSN
 `BOX: ... SUBJECT: ...` and `START: ... END: ...`), then letters. A letter with a value is a scalar; a letter alone
 opens an array, whose rows are `index: value value ...` with 1-8 columns. What follows a backslash is a comment. Values
 stay text, because trailing zeros can carry an event code; the row index must equal the number of values before it.
+Where all rows of an array are plain numbers, these are read in the same pass (`medpc_kernel`), and the text is split
+only when it is asked for.
 """
 
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from functools import lru_cache
 from itertools import accumulate
 from typing import Literal
 
+import numpy as np
+
+from cuecircuit.arrays import Array, Float
 from cuecircuit.errors import DataError
+from cuecircuit.io.medpc_kernel import read_lines
 from cuecircuit.records.operant import OperantFault
 
 HEADER_FIELDS = ("Start Date", "End Date", "Subject", "Experiment", "Group", "Box", "Start Time", "End Time", "MSN")
@@ -38,26 +43,30 @@ _CONDENSED_FIELDS = {
 # nine digits: an index, not a number too long to be one; ASCII blanks: the separators \x1c to \x1f are none to int()
 _ROW = re.compile(r"\s*([0-9]{1,9}):(.*)", re.ASCII)
 _LETTER = re.compile(r"\s*([A-Z]):\s*([-+]?[0-9]+(?:[.,][0-9]*)?(?:[eE][-+]?[0-9]{1,3})?)?\s*(?:\\(.*))?$")
-_RETURNS = re.compile(r"(?<!\r)\r++(?=\n|\Z)")
-# a run of rows, or any other line: one step for each, so that arrays cost nothing line by line
-_PIECE = re.compile(r"((?:[ \t\r\v]*[0-9]{1,9}:[^\n]*+(?:\n|\Z))++)|([^\n]*+)(?:\n|\Z)")
 _EXPECTED = "expected a MED-PC data file: 'Start Date:' ... 'MSN:', then lettered values"
 _AGAIN = "copy it again from the MED-PC computer"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class RawLetter:
-    """The values of one letter; `text` is them all, parted by blanks; `columns` how many stand in a full row."""
+    """The values of one letter; `columns` is how many stand in a full row.
+
+    `text` is the values, parted by blanks; or, where the `numbers` are read already, rows of `index: value value ...`.
+    """
 
     text: str
     size: int
     line: int
     columns: int
     is_array: bool
+    numbers: Float[Array, "value"] | None = None
 
     def values(self) -> tuple[str, ...]:
         """The values as written."""
-        return tuple(self.text.split())
+        words = self.text.replace(":", " ").split()
+        if self.numbers is not None:
+            del words[:: self.columns + 1]
+        return tuple(words)
 
     def line_of(self, index: int) -> int:
         """The line on which value `index` stands."""
@@ -94,9 +103,17 @@ class _Mark:
     comment: str = ""
 
 
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class _Run:
+    """Rows that follow one another from `line` on; `values` where they are plain numbers with `columns` in a row."""
+
+    line: int
+    text: str
+    columns: int
+    values: Float[Array, "value"] | None
+
+
 _Row = tuple[int, str]
-# rows that follow one another: the line of the first, and their text
-_Run = tuple[int, str]
 _Block = tuple[_Mark, list[_Run]]
 
 
@@ -106,8 +123,8 @@ def parse_sessions(content: bytes | str) -> ParsedLog:
     Raises:
         DataError: empty, binary, without a session, with a row out of place, or cut off; names the line.
     """
-    text = _plain(content)
-    marks, runs = _outline(text)
+    data = _plain(content)
+    marks, runs = _outline(data)
     before, groups = _grouped(marks)
     if not groups:
         raise DataError(f"line 1: no session found; {_EXPECTED}; check that this is the right file")
@@ -116,58 +133,69 @@ def parse_sessions(content: bytes | str) -> ParsedLog:
         for mark in before
     ]
     faults += [
-        _fault(first, "", f"{len(_rows([(first, text)]))} rows of values before the first session", "left out")
+        _fault(run.line, "", f"{len(_rows([run]))} rows of values before the first session", "left out")
         for line in (0, *(mark.line for mark in before))
-        for first, text in runs.get(line, [])
+        for run in runs.get(line, [])
     ]
     sessions: list[RawSession] = []
     for group in groups:
         session, found = _session([(mark, runs.get(mark.line, [])) for mark in group])
         sessions.append(session)
         faults += found
-    _check_end(sessions[-1], text)
+    _check_end(sessions[-1], data)
     return ParsedLog(sessions=tuple(sessions), faults=tuple(faults))
 
 
-def _plain(content: bytes | str) -> str:
-    """The text with lines as an editor counts them (by line feeds, or carriage returns where there is no line feed)."""
-    text = content if isinstance(content, str) else _decoded(content)
-    if not text.strip("\x00\x1a\ufeff \t\r\n\f"):
+def _plain(content: bytes | str) -> bytes:
+    """UTF-8 with lines as an editor counts them (by line feeds, or carriage returns where there is no line feed)."""
+    data = _utf8(content)
+    if not data.strip(b"\x00\x1a \t\r\n\f"):
         raise DataError(f"line 1: the file is empty; {_EXPECTED}; {_AGAIN}")
-    zero = text.find("\x00")
+    zero = data.find(b"\x00")
     if zero >= 0:
-        line = text.count("\n", 0, zero) + 1
+        line = data.count(b"\n", 0, zero) + 1
         raise DataError(f"line {line}: a zero byte: this is not text; {_EXPECTED}; check that this is the right file")
     # form feed and the DOS end-of-file mark part the runs of concatenated files and mean nothing
-    text = text.lstrip("\ufeff").replace("\f", " ").replace("\x1a", " ")
-    if "\n" not in text:
-        return text.replace("\r", "\n")
-    # the two endings there are, then any other
-    text = text.replace("\r\r\n", "\n").replace("\r\n", "\n")
-    return _RETURNS.sub("", text) if "\r" in text else text
+    data = data.replace(b"\f", b" ").replace(b"\x1a", b" ")
+    return data if b"\n" in data else data.replace(b"\r", b"\n")
 
 
-def _outline(text: str) -> tuple[list[_Mark], dict[int, list[_Run]]]:
+def _utf8(content: bytes | str) -> bytes:
+    """Any content as UTF-8, without a byte-order mark."""
+    if isinstance(content, bytes) and content.isascii():
+        return content
+    text = content if isinstance(content, str) else _decoded(content)
+    # half of a pair of UTF-16 is no character
+    return text.lstrip("\ufeff").encode("utf-8", errors="replace")
+
+
+def _outline(data: bytes) -> tuple[list[_Mark], dict[int, list[_Run]]]:
     """Every line that is no row, and the runs of rows after each, by its line (0: before any)."""
-    marks: list[_Mark] = []
-    runs: dict[int, list[_Run]] = {}
-    number = 1
-    for piece in _PIECE.finditer(text):
-        rows, line = piece[1], piece[2]
-        if rows is not None:
-            runs.setdefault(marks[-1].line if marks else 0, []).append((number, rows))
-            number += rows.count("\n")
-            continue
+    lines, rows, values = read_lines(np.frombuffer(data + b"\n", dtype=np.uint8))
+    marks: dict[int, _Mark] = {}
+    # the line of the mark that the rows after so many lines belong to
+    owner = [0]
+    for number, start, stop in lines.tolist():
+        text = data[start:stop].decode()
         # a `File:` line says where MED-PC wrote: it parts sessions and tells nothing of them
-        if line and not line.isspace() and not line.startswith("File:"):
-            marks.append(_mark(number, line))
-        number += 1
-    return marks, runs
+        if not text.isspace() and not text.startswith("File:"):
+            marks[number] = _mark(number, text)
+        owner.append(number if number in marks else owner[-1])
+    runs: dict[int, list[_Run]] = {}
+    for before, line, start, stop, columns, first, last in rows.tolist():
+        run = _Run(
+            line=line,
+            text=data[start:stop].decode(),
+            columns=columns,
+            values=values[first:last] if columns else None,
+        )
+        runs.setdefault(owner[before], []).append(run)
+    return list(marks.values()), runs
 
 
 def _rows(runs: Sequence[_Run]) -> list[_Row]:
     """Rows one by one, each with its line."""
-    return [(n, row) for first, text in runs for n, row in enumerate(text.split("\n"), first) if row.strip()]
+    return [(n, row) for run in runs for n, row in enumerate(run.text.split("\n"), run.line) if row.strip()]
 
 
 def _decoded(content: bytes) -> str:
@@ -299,8 +327,12 @@ def _letter(mark: _Mark, runs: Sequence[_Run], subject: str) -> tuple[RawLetter,
     """One scalar or array, and the comments on its rows."""
     if mark.text:
         return RawLetter(text=mark.text, size=1, line=mark.line, columns=1, is_array=False), []
-    if len(runs) == 1 and (array := _regular(mark, runs[0][1])) is not None:
-        return array, []
+    if len(runs) == 1 and runs[0].values is not None:
+        run, numbers = runs[0], runs[0].values
+        letter = RawLetter(
+            text=run.text, size=numbers.size, line=mark.line, columns=run.columns, is_array=True, numbers=numbers
+        )
+        return letter, []
     rows = _rows(runs)
     parts = [text.partition(":") for _, text in rows]
     values = [rest for _, _, rest in parts]
@@ -323,29 +355,11 @@ def _letter(mark: _Mark, runs: Sequence[_Run], subject: str) -> tuple[RawLetter,
     return letter, comments
 
 
-def _regular(mark: _Mark, text: str) -> RawLetter | None:
-    """An array whose rows are all `index: values` with the index in its place; None where one is not."""
-    n_rows = text.count("\n") + (not text.endswith("\n"))
-    if "\\" in text or text.count(":") != n_rows:
-        return None
-    words = text.split()
-    columns = len(text.partition("\n")[0].split()) - 1
-    if columns < 1 or words[:: columns + 1] != _indices(n_rows, columns):
-        return None
-    del words[:: columns + 1]
-    return RawLetter(text=" ".join(words), size=len(words), line=mark.line, columns=columns, is_array=True)
-
-
-@lru_cache(maxsize=64)
-def _indices(n_rows: int, columns: int) -> list[str]:
-    """The indices of a whole array as they are written."""
-    return [f"{row * columns}:" for row in range(n_rows)]
-
-
-def _check_end(last: RawSession, text: str) -> None:
+def _check_end(last: RawSession, data: bytes) -> None:
     """Refuse a text that stops inside its last session."""
     what = ""
-    lines = text.rsplit("\n", 2)[-2:]
+    feed = data.rfind(b"\n")
+    lines = [line.decode().rstrip("\r") for line in data[data.rfind(b"\n", 0, max(feed, 0)) + 1 :].split(b"\n")]
     final = list(last.letters.values())[-1:]
     if "MSN" not in last.header:
         what = "the file ends inside the header of a session (no 'MSN:')"
@@ -356,7 +370,7 @@ def _check_end(last: RawSession, text: str) -> None:
     elif _is_cut(lines):
         what = f"the last line ends inside a value ({lines[-1].strip()[-20:]!r})"
     if what:
-        number = text.count("\n") + 1
+        number = data.count(b"\n") + 1
         raise DataError(f"line {number}: {what}: the file is cut off; {_AGAIN}")
 
 

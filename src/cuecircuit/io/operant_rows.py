@@ -9,6 +9,7 @@ from datetime import date, datetime, time
 from pathlib import Path
 
 from cuecircuit.errors import DataError
+from cuecircuit.io.unpacked import check_zip
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -67,8 +68,11 @@ def read_workbook(path: Path) -> dict[str, list[list[str]]]:
     import openpyxl
 
     try:
+        check_zip(path)
         book = openpyxl.load_workbook(io.BytesIO(path.read_bytes()), read_only=True, data_only=True)
         sheets = {name: [[_text(cell) for cell in row] for row in _values(book[name])] for name in book.sheetnames}
+    except DataError:
+        raise
     except OSError as error:
         raise DataError(f"{path}: cannot be read ({error.strerror or error})") from error
     except Exception as error:  # openpyxl lets through whatever zip, XML or a cell's type raises

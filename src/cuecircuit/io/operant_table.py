@@ -62,11 +62,16 @@ def as_moment(text: str, form: str | None = None) -> datetime | None:
 
 
 def split_events(
-    names: Sequence[str], times_s: Float[Array, "event"], renamed: dict[str, str]
+    names: Sequence[str], times_s: Float[Array, "event"], renamed: dict[str, str], *, logged: Iterable[str] = ()
 ) -> dict[str, Float[Array, "_"]]:
-    """Times by event, in the order of the file, under the names declared."""
+    """Times by event, in the order of the file, under the names declared.
+
+    An event that is declared, or among those `logged` elsewhere in the file, did not happen where it does not stand:
+    it has no times, which is a count of 0 and not a missing one.
+    """
     called = np.array([renamed.get(name, name) for name in names], dtype=object)
-    return {name: times_s[called == name] for name in dict.fromkeys(called.tolist())}
+    others = (renamed.get(name, name) for name in logged)
+    return {name: times_s[called == name] for name in dict.fromkeys((*called, *others, *renamed.values()))}
 
 
 def ordered(
@@ -116,12 +121,13 @@ def _events(
     unnamed = [line for line, name in zip(rows.lines, names, strict=True) if not name]
     if unnamed:
         raise DataError(f"{path}:{line}: column {table.event!r} is empty; name the event" for line in unnamed)
+    kinds = tuple(dict.fromkeys(names))
     sessions: list[OperantSession] = []
     faults: list[OperantFault] = []
     for members in _grouped(placed, rows, table):
         first = members[0]
         at = np.array([row.at for row in members])
-        events = split_events([names[k] for k in at], times_s[at], declared.events)
+        events = split_events([names[k] for k in at], times_s[at], declared.events, logged=kinds)
         where = {"file": str(path), "line": first.line, "subject": first.subject}
         events, found = ordered(events, **where)
         faults += found

@@ -8,10 +8,12 @@ import pandas as pd
 from cuecircuit.errors import DataError
 from cuecircuit.io.operant_rows import read_rows
 from cuecircuit.stats.audit import AuditedTest, audit
+from cuecircuit.stats.printed import printed_effects
 
 _TABLES = (".tsv", ".csv", ".xlsx")
 # what a column of p values is called, and a column of the whole test
 _P_HEADER = re.compile(r"p(?:[\s_.-]*val(?:ue)?s?)?", re.IGNORECASE)
+_AGREES = {None: None, True: "yes", False: "no"}
 _PARTS = ("statistic", "df1", "df2", "value", "n")
 
 
@@ -69,6 +71,8 @@ def _sentence(header: tuple[str, ...], cells: tuple[str, ...]) -> str:
         if _P_HEADER.fullmatch(name) and cell and cell != "n/a":
             is_whole = cell[0] in "pPnN"
             words.append(cell if is_whole else f"p {cell}" if cell[0] in "=<>≤≥" else f"p = {cell}")
+        elif cell and printed_effects(f"{name} = {cell}"):
+            words.append(f"{name} = {cell}")
         elif not (words and name in _PARTS):
             words.append(cell)
     return "; ".join(words)
@@ -88,13 +92,16 @@ def _row(test: AuditedTest) -> dict[str, object]:
         "p_recomputed": test.p,
         "p_low": low,
         "p_high": high,
-        "agrees": {None: None, True: "yes", False: "no"}[test.agrees],
+        "agrees": _AGREES[test.agrees],
         "tail": test.tail,
         "epsilon": test.epsilon,
         "epsilon_low": epsilon_low,
         "epsilon_high": epsilon_high,
         "effect": test.effect,
         "effect_size": test.effect_size,
+        "effect_printed": "; ".join(f"{each.printed.kind} {each.printed.number.value:g}" for each in test.effects)
+        or None,
+        "effect_agrees": "; ".join(_AGREES[each.agrees] or "open" for each in test.effects) or None,
         "n_less_groups": " or ".join(map(str, test.error_df_per_score)) or None,
         "verdict": test.verdict,
     }

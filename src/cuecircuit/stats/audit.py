@@ -4,7 +4,8 @@ From the statistic and its degrees of freedom p is computed again, over the rang
 if it meets the range the printed p leaves open (as Nuijten et al. 2016 do). Where it does not, two things are tried
 that a text often omits: a sphericity correction (both df of F times ε between 1/df1 and 1), and a one-tailed p.
 
-Effect sizes implied: partial η² = F df1/(F df1 + df2), t²/(t² + df); r²; φ = √(χ²/N). Subjects implied: an effect
+Effect sizes implied: partial η² = F df1/(F df1 + df2), t²/(t² + df); r²; φ = √(χ²/N); those printed are held against
+them (`audit_effects`). Subjects implied: an effect
 within subjects has df2 = k·(n − groups) with k contrast scores, so n − groups is df2 divided by a divisor k of df1.
 """
 
@@ -14,6 +15,7 @@ from typing import Literal
 import numpy as np
 from scipy import optimize, special
 
+from cuecircuit.stats.audit_effects import AuditedEffect, audit_effect
 from cuecircuit.stats.distributions import log_sf_f
 from cuecircuit.stats.printed import PrintedTest, printed_tests
 
@@ -27,8 +29,8 @@ class AuditedTest:
 
     `p` is computed from the statistic as printed (two-tailed for t, r and z), `p_range` over its rounding. `agrees`
     tells whether p as such agrees; `epsilon` would give exactly the printed p and `epsilon_range` allows for its
-    rounding (F as printed); `tail` is how the printed p agrees. `error_df_per_score` lists what n less the number
-    of groups may be; `fits_n` compares it with the n given.
+    rounding (F as printed); `tail` is how the printed p agrees. `effects` are the effect sizes printed beside it.
+    `error_df_per_score` lists what n less the number of groups may be; `fits_n` compares it with the n given.
     """
 
     printed: PrintedTest
@@ -40,6 +42,7 @@ class AuditedTest:
     tail: Tail | None
     effect: str | None
     effect_size: float | None
+    effects: tuple[AuditedEffect, ...]
     error_df_per_score: tuple[int, ...]
     fits_n: bool | None
     verdict: str
@@ -67,6 +70,7 @@ def _audited(test: PrintedTest, n: int | None, groups: int) -> AuditedTest:
     agrees = _meet(p_range, _printed_range(test)) if p_range and test.p else None
     epsilon_range = _epsilon_range(test, df) if agrees is False and df is not None else None
     tail = _tail(test, p_range) if p_range and test.p else None
+    effects = tuple(audit_effect(each, test, df, _statistic_range(test)) for each in test.effects)
     return AuditedTest(
         printed=test,
         p=p,
@@ -77,9 +81,10 @@ def _audited(test: PrintedTest, n: int | None, groups: int) -> AuditedTest:
         tail=tail,
         effect=effect,
         effect_size=effect_size,
+        effects=effects,
         error_df_per_score=per_score,
         fits_n=fits,
-        verdict=_verdict(test, p, tail, epsilon_range, fits),
+        verdict="; ".join([_verdict(test, p, tail, epsilon_range, fits), *(each.verdict for each in effects)]),
     )
 
 

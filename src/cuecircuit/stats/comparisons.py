@@ -16,6 +16,7 @@ from scipy import optimize, stats
 
 from cuecircuit.arrays import Array, Float
 from cuecircuit.errors import DesignError
+from cuecircuit.stats.distributions import log_p_t
 from cuecircuit.stats.dunnett import dunnett_p
 
 FamilyAdjustment = Literal["none", "bonferroni", "holm", "dunnett", "tukey"]
@@ -72,6 +73,64 @@ def interval_means(
     half = stats.t.isf((1 - confidence) / 2, df) * se
     return MarginalMeans(
         factors=tuple(factors), levels=levels, mean=mean, se=se, df=df, ci_low=mean - half, ci_high=mean + half
+    )
+
+
+def family_comparisons(
+    names: Sequence[str],
+    families: Sequence[str],
+    estimate: Float[Array, "comparison"],
+    covariance: Float[Array, "comparison comparison"],
+    df: Float[Array, "comparison"],
+    *,
+    adjustment: FamilyAdjustment,
+    confidence: float,
+    largest: LargestT = dunnett_p,
+) -> Comparisons:
+    """Test estimates of one response by t, p adjusted within their families.
+
+    Args:
+        names: of the comparisons.
+        families: to which each belongs.
+        estimate: in units of the response.
+        covariance: of the estimates; one without an error has no test.
+        df: degrees of freedom of each.
+        adjustment: within each family.
+        confidence: simultaneous coverage of a family's intervals.
+        largest: tail of the largest |t|; for Dunnett.
+
+    Raises:
+        DesignError: as `adjust_family`.
+    """
+    se = np.sqrt(np.diag(covariance))
+    length = np.where(se > 0, se, 1.0)
+    correlation = np.where(np.eye(len(se)) > 0, 1.0, covariance / np.outer(length, length))
+    t = np.divide(estimate, se, out=np.full_like(se, np.nan), where=se > 0)
+    log_p = log_p_t(t, df)
+    adjusted, critical = np.empty_like(t), np.empty_like(t)
+    for family in dict.fromkeys(families):
+        here = np.flatnonzero(np.array(families) == family)
+        found = adjust_family(
+            t[here, None],
+            np.exp(log_p[here, None]),
+            df[here, None],
+            adjustment,
+            correlations=correlation[np.ix_(here, here)][:, :, None],
+            confidence=confidence,
+            largest=largest,
+        )
+        adjusted[here], critical[here] = (values[:, 0] for values in found)
+    return Comparisons(
+        names=tuple(names),
+        families=tuple(families),
+        estimate=estimate,
+        se=se,
+        df=df,
+        t=t,
+        log_p=log_p,
+        p_adjusted=adjusted,
+        ci_low=estimate - critical * se,
+        ci_high=estimate + critical * se,
     )
 
 

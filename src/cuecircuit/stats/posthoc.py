@@ -23,8 +23,7 @@ import numpy as np
 from cuecircuit.arrays import Array, Bool, Float
 from cuecircuit.errors import DesignError
 from cuecircuit.stats.coding import conditions
-from cuecircuit.stats.comparisons import Comparisons, FamilyAdjustment, adjust_family, level_pairs
-from cuecircuit.stats.distributions import log_p_t
+from cuecircuit.stats.comparisons import Comparisons, FamilyAdjustment, family_comparisons, level_pairs
 from cuecircuit.stats.strata import strata_anova
 from cuecircuit.stats.strata_design import Contrast, MixedDesign, groups_of, strata_model
 
@@ -119,39 +118,21 @@ def compare(
         covariance, df = _own_error(y, member, contrasts)
     else:
         covariance, df = _pooled_error(y, design, member, contrasts, error)
-    se = np.sqrt(np.diag(covariance))
-    # a difference that is the same in every subject has no error of its own, and no test
-    t = np.divide(estimate, se, out=np.full_like(se, np.nan), where=se > 0)
-    log_p = log_p_t(t, df)
-    adjusted, critical = np.empty_like(t), np.empty_like(t)
-    families = np.array([each.family for each in contrasts])
-    for family in dict.fromkeys(families):
-        here = np.flatnonzero(families == family)
-        length = np.where(se[here] > 0, se[here], 1.0)
-        correlation = covariance[np.ix_(here, here)] / np.outer(length, length)
-        if adjustment in ("dunnett", "tukey") and np.ptp(df[here]) > 1e-6 * df[here][0]:
-            low, high = df[here].min(), df[here].max()
+    families = [each.family for each in contrasts]
+    for family in dict.fromkeys(families) if adjustment in ("dunnett", "tukey") else ():
+        own = df[np.array(families) == family]
+        if np.ptp(own) > 1e-6 * own[0]:
+            low, high = own.min(), own.max()
             raise DesignError(f"comparisons: {adjustment} needs one df per family, found {low:g} to {high:g}")
-        found = adjust_family(
-            t[here, None],
-            np.exp(log_p[here, None]),
-            df[here, None],
-            adjustment,
-            correlations=correlation[:, :, None],
-            confidence=confidence,
-        )
-        adjusted[here], critical[here] = (values[:, 0] for values in found)
-    return Comparisons(
-        names=tuple(each.name for each in contrasts),
-        families=tuple(each.family for each in contrasts),
-        estimate=estimate,
-        se=se,
-        df=df,
-        t=t,
-        log_p=log_p,
-        p_adjusted=adjusted,
-        ci_low=estimate - critical * se,
-        ci_high=estimate + critical * se,
+    # a difference that is the same in every subject has no error of its own, and no test
+    return family_comparisons(
+        [each.name for each in contrasts],
+        families,
+        estimate,
+        covariance,
+        df,
+        adjustment=adjustment,
+        confidence=confidence,
     )
 
 

@@ -2,17 +2,19 @@
 
 Read are F, t, r, χ² and z, with degrees of freedom in brackets (APA: "F(9, 171) = 4.25, p = .002"), as subscripts or
 bare (journals: "F9,171 = 4.25; P = 0.002"), or named ("t = 2.4, df = 19, P < 0.05"; "r = 0.62, n = 21"). The p may
-stand after the statistic, or before all of them ("P < 0.001, F(1,19) = 35.5"); "n.s." is p > .05. Letters may be
-italic (Unicode, HTML, Markdown, LaTeX); a comma between digits of a value is a decimal comma unless a point follows.
+stand after the statistic, or before all of them ("P < 0.001, F(1,19) = 35.5"); "n.s." is p > .05. Effect sizes
+(partial η², η², r², d, φ) belong to the test before them. Letters may be italic (Unicode, HTML, Markdown, LaTeX); a
+comma between digits of a value is a decimal comma unless a point follows.
 """
 
 import html
 import re
 import unicodedata
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 Kind = Literal["F", "t", "r", "chi2", "z"]
+EffectKind = Literal["partial_eta2", "eta2", "r2", "d", "phi"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -34,6 +36,14 @@ class Number:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class PrintedEffect:
+    """An effect size as printed."""
+
+    kind: EffectKind
+    number: Number
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class PrintedTest:
     """One test as printed; `df` is empty where the text gives none, `n` the sample size if it stands there."""
 
@@ -43,6 +53,7 @@ class PrintedTest:
     n: int | None
     statistic: Number
     p: Number | None
+    effects: tuple[PrintedEffect, ...] = ()
 
 
 _DF = r"\d+(?:\.\d+)?"
@@ -71,7 +82,7 @@ _PATTERNS: tuple[tuple[Kind, str], ...] = (
     ("chi2", rf"χ{_OPEN}{_ONE}\s*(?:[,;]\s*{_N})?{_CLOSE}{_STATISTIC}"),
     ("chi2", rf"χ{_STATISTIC}{_AFTER}{_ONE}"),
     ("chi2", rf"χ{_STATISTIC}"),
-    ("z", rf"[zZ]{_STATISTIC}"),
+    ("z", rf"(?<!d_)[zZ]{_STATISTIC}"),
 )
 _TESTS: tuple[tuple[Kind, re.Pattern[str]], ...] = tuple(
     (kind, re.compile(rf"(?<![A-Za-z0-9χ]){pattern}")) for kind, pattern in _PATTERNS
@@ -79,6 +90,21 @@ _TESTS: tuple[tuple[Kind, re.Pattern[str]], ...] = tuple(
 _P = re.compile(
     rf"(?<![A-Za-z])[pP](?:['’]?s)?\s*(?:-?\s*values?)?\s*(?P<relation>{_RELATION})\s*(?P<value>{_NUMBER})"
     r"|(?<![A-Za-z.])(?P<ns>n\.\s?s\.|n\.?s\.?(?![A-Za-z]))"
+)
+
+_PARTIAL = (
+    r"(?:partial[\s-]*(?:η|eta)[\s_-]*(?:p\s*)?(?:\^?\{?2\}?|squared)"
+    r"|η[\s_{]*p[\s_}]*\^?\{?2\}?|η\s*\^?\{?2\}?[\s_{]*p\}?)"
+)
+_EFFECTS: tuple[tuple[EffectKind, re.Pattern[str]], ...] = tuple(
+    (kind, re.compile(rf"(?<![A-Za-z]){name}{_STATISTIC}", re.IGNORECASE))
+    for kind, name in (
+        ("partial_eta2", _PARTIAL),
+        ("eta2", r"(?<!partial )(?<!partial-)(?:η|eta)[\s_-]*(?:\^?\{?2\}?|squared)"),
+        ("r2", r"r\s*(?:\^?\s*\{?2\}?|[\s-]squared)"),
+        ("d", r"(?:Cohen(?:['’]?s)?\s+)?(?-i:d)(?:[_\s]?[zs])?"),
+        ("phi", r"(?:φ|ϕ|phi|Cram[eé]r(?:['’]?s)?\s+V)"),
+    )
 )
 
 _SAME = str.maketrans("−–‒", "---")
@@ -90,6 +116,7 @@ _SPELLINGS = (
     (r"\$|\\(?:text|mathrm|mathit|textit)(?=\{)", ""),
     (r"\{([FtrRzZpP])\}", r"\1"),
     (r"\\chi", "χ"),
+    (r"\\eta", "η"),
     (
         r"(?:χ|Χ|\bchi)\s*(?:\^\{?2\}?|-?\s*squared?|2(?=\s*[_(\[{=<>,0-9]))|\bX\^?2(?=\s*[_(\[{=<>])|\bx2(?=\s*[(\[])",
         "χ",
@@ -118,8 +145,20 @@ def printed_tests(text: str) -> tuple[PrintedTest, ...]:
             end = found[place + 1][1].start() if place + 1 < len(found) else len(text)
             after = [p for p in ps if match.end() <= p.start() < min(end, match.end() + _REACH)]
             p = after[0] if after else None
-        tests.append(_test(text, kind, match, p))
+        until = found[place + 1][1].start() if place + 1 < len(found) else len(text)
+        beside = text[match.end() : min(until, match.end() + 2 * _REACH)]
+        tests.append(replace(_test(text, kind, match, p), effects=printed_effects(beside)))
     return tuple(tests)
+
+
+def printed_effects(text: str) -> tuple[PrintedEffect, ...]:
+    """Find the effect sizes in `text`, in order."""
+    text = _plain(text)
+    found = [(match.start(), kind, match) for kind, pattern in _EFFECTS for match in pattern.finditer(text)]
+    return tuple(
+        PrintedEffect(kind=kind, number=_number(match["relation"], match["value"]))
+        for _, kind, match in sorted(found, key=lambda each: each[0])
+    )
 
 
 def _plain(text: str) -> str:

@@ -22,13 +22,12 @@ from cuecircuit.stats.comparisons import (
     Comparisons,
     FamilyAdjustment,
     MarginalMeans,
-    adjust_family,
     check_adjustment,
+    family_comparisons,
     interval_means,
     level_pairs,
 )
 from cuecircuit.stats.contrasts import strata_levels, weighted_cells
-from cuecircuit.stats.distributions import log_p_t
 from cuecircuit.stats.dunnett import dunnett_p
 from cuecircuit.stats.strata import strata_anova
 from cuecircuit.stats.strata_design import Contrast, MixedDesign, strata_model
@@ -51,8 +50,8 @@ def strata_means(
         DesignError: factors that the design does not have, or it cannot carry its tests.
     """
     cells = _cells(design, factors)
-    mean, se, df, _ = _estimates(y, design, list(cells.values()))
-    return interval_means(factors, tuple(cells), mean, se, df, confidence)
+    mean, covariance, df = _estimates(y, design, list(cells.values()))
+    return interval_means(factors, tuple(cells), mean, np.sqrt(np.diag(covariance)), df, confidence)
 
 
 def compare_strata_means(
@@ -105,34 +104,16 @@ def compare_contrasts(
     Raises:
         DesignError: the design cannot carry its tests.
     """
-    estimate, se, df, correlation = _estimates(y, design, contrasts)
-    t = np.divide(estimate, se, out=np.full_like(se, np.nan), where=se > 0)
-    log_p = log_p_t(t, df)
-    adjusted, critical = np.empty_like(t), np.empty_like(t)
-    families = np.array([each.family for each in contrasts])
-    for family in dict.fromkeys(families.tolist()):
-        here = np.flatnonzero(families == family)
-        own, quantiles = adjust_family(
-            t[here, None],
-            np.exp(log_p[here, None]),
-            df[here, None],
-            adjustment,
-            correlations=correlation[np.ix_(here, here)][:, :, None],
-            confidence=confidence,
-            largest=_largest_t,
-        )
-        adjusted[here], critical[here] = own[:, 0], quantiles[:, 0]
-    return Comparisons(
-        names=tuple(each.name for each in contrasts),
-        families=tuple(each.family for each in contrasts),
-        estimate=estimate,
-        se=se,
-        df=df,
-        t=t,
-        log_p=log_p,
-        p_adjusted=adjusted,
-        ci_low=estimate - critical * se,
-        ci_high=estimate + critical * se,
+    estimate, covariance, df = _estimates(y, design, contrasts)
+    return family_comparisons(
+        [each.name for each in contrasts],
+        [each.family for each in contrasts],
+        estimate,
+        covariance,
+        df,
+        adjustment=adjustment,
+        confidence=confidence,
+        largest=_largest_t,
     )
 
 
@@ -168,8 +149,8 @@ def _difference(name: str, family: str, one: Contrast, other: Contrast) -> Contr
 
 def _estimates(
     y: Float[Array, "subject condition"], design: MixedDesign, contrasts: Sequence[Contrast]
-) -> tuple[Float[Array, "test"], Float[Array, "test"], Float[Array, "test"], Float[Array, "test test"]]:
-    """Estimates with their standard errors, degrees of freedom and correlations."""
+) -> tuple[Float[Array, "test"], Float[Array, "test test"], Float[Array, "test"]]:
+    """Estimates with their covariance and degrees of freedom."""
     model = strata_model(design, contrasts=contrasts)
     tests = strata_anova(y[:, :, None], model, epsilons=False).contrasts
     estimates, lengths, lefts = [], [], []
@@ -185,10 +166,8 @@ def _estimates(
     along, left = np.array(lengths), np.array(lefts)
     covariance = (along @ along.T) * (left @ left.T) / np.sqrt(np.outer(df, df))
     # a difference that is the same in every subject has no error of its own, and no test
-    exact = np.isnan([test.ss_error[0] for test in tests])
-    se = np.where(exact, 0.0, np.sqrt(np.diag(covariance)))
-    size = np.where(se > 0, se, 1.0)
-    return np.array(estimates), se, df, np.where(np.eye(len(se)) > 0, 1.0, covariance / np.outer(size, size))
+    has_error = ~np.isnan([test.ss_error[0] for test in tests])
+    return np.array(estimates), np.where(np.outer(has_error, has_error), covariance, 0.0), df
 
 
 def _largest_t(q: float, correlation: Float[Array, "test test"], df: float) -> float:
