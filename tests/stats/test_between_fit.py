@@ -9,7 +9,7 @@ from scipy.optimize import minimize_scalar
 
 from cuecircuit.errors import DesignError
 from cuecircuit.stats.between_fit import fit_between
-from cuecircuit.stats.between_model import as_strata, between_subject_model
+from cuecircuit.stats.between_model import as_strata, between_subject_model, columns_of
 from cuecircuit.stats.robust import robust_regression
 from cuecircuit.stats.strata import strata_anova
 
@@ -236,3 +236,17 @@ def test_a_model_that_cannot_be_tested_is_refused_by_name(formula, method, said)
     with pytest.raises(DesignError, match=said) as error:
         fit_between(Y[:, None], between_subject_model(formula, {"group": GROUP, "x": X}), method=method)
     assert "row_of_table" not in str(error.value)
+
+
+@pytest.mark.parametrize(
+    ("formula", "named"),
+    [
+        ("1", ()),
+        ("group * center(craving) + age", ("group", "craving", "age")),
+        ("rating ~ group + center(`days abstinent`)", ("group", "days abstinent")),
+    ],
+)
+def test_a_formula_names_the_columns_it_uses(formula, named):
+    assert columns_of(formula) == named
+    with pytest.raises(DesignError, match="found a random part"):
+        columns_of(f"{formula} + (1 | subject)")

@@ -1,0 +1,174 @@
+"""The sessions that are to be fitted: from a study file and its logs, or from the tables of `cuecircuit sessions`."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from cuecircuit.behavior.fit_intervals import FitSession
+from cuecircuit.behavior.pharmacokinetics import Kinetics, kinetics_of
+from cuecircuit.errors import DataError, StudyError
+from cuecircuit.io.tables import read_table
+from cuecircuit.pipeline.behavior import logged_sessions, phased_sessions, session_doses
+from cuecircuit.pipeline.job import read_study
+
+# what MED-PC programs of self-administration commonly use; sessions.tsv does not tell it
+TIMEOUT_S = 20.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DrugChoice:
+    """What was infused, where it is not, or not only, the study file that says so."""
+
+    drug: str | None = None
+    dose_mg_kg: float | None = None
+    half_life_min: float | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class FitSource:
+    """Sessions of each animal in order of time; dose (mg/kg) and group of each; kinetics of the drug."""
+
+    sessions: Mapping[str, list[FitSession]]
+    doses: Mapping[str, float]
+    groups: Mapping[str, str]
+    kinetics: Kinetics
+
+
+def read_source(
+    source: Path, choice: DrugChoice, *, experiment: str | None = None, timeout_s: float | None = None
+) -> FitSource:
+    """Read what is to be fitted.
+
+    Args:
+        source: a study file (.yaml), a folder with sessions.tsv and events.tsv, or either of the two.
+        choice: drug, dose and half-life; what is left out is the study file's.
+        experiment: of tables: only its sessions; of a study: the phase, that of escalation if left out.
+        timeout_s: after an infusion; the log's own, or `TIMEOUT_S`, if left out.
+
+    Raises:
+        DataError: files at fault, no session, or no dose.
+        StudyError: a study file at fault, or a drug of which nothing is known.
+    """
+    if choice.dose_mg_kg is not None and not choice.dose_mg_kg > 0:
+        raise DataError(f"dose {choice.dose_mg_kg:g} mg/kg; expected a number above 0 (--dose)")
+    if timeout_s is not None and not timeout_s >= 0:
+        raise DataError(f"time-out {timeout_s:g} s; expected 0 or more (--timeout)")
+    if source.suffix in (".yaml", ".yml"):
+        return _of_study(source, choice, experiment, timeout_s)
+    if choice.drug is None or choice.dose_mg_kg is None:
+        raise DataError(f"{source}: tables do not say what was infused; give --drug and --dose, or a study file")
+    return _of_tables(source, choice, experiment, TIMEOUT_S if timeout_s is None else timeout_s)
+
+
+def _of_study(path: Path, choice: DrugChoice, phase: str | None, timeout_s: float | None) -> FitSource:
+    files = read_study(path)
+    study = files.study
+    name = phase or study.behavior.escalation
+    if name not in [each.name for each in study.phases]:
+        known = ", ".join(each.name for each in study.phases)
+        raise StudyError(f"{path.name}: no phase '{name}'; expected one of: {known}")
+    table = phased_sessions(files).table
+    table = table[table["phase"] == name]
+    logged = {(each.subject, each.start.isoformat()): each for each in logged_sessions(files).sessions}
+    found: dict[str, list[FitSession]] = {}
+    for row in table.sort_values("start", kind="stable").itertuples():
+        session = logged[str(row.subject), str(row.start)]
+        own = session.timeout_s if timeout_s is None else timeout_s
+        found.setdefault(session.subject, []).append(
+            FitSession(
+                subject=session.subject,
+                start=session.start.isoformat(),
+                infusions_s=np.sort(session.events.get("infusion", np.empty(0))),
+                duration_s=session.duration_s,
+                timeout_s=TIMEOUT_S if own is None else own,
+            )
+        )
+    doses = session_doses(files) if choice.dose_mg_kg is None else choice.dose_mg_kg
+    own_drug = choice.drug in (None, study.drug.name)
+    half_life = choice.half_life_min or (study.drug.half_life_min if own_drug else None)
+    return FitSource(
+        sessions=_there(found, path),
+        doses=_doses(doses, found),
+        groups=dict(zip(table["subject"], table["group"], strict=True)),
+        kinetics=kinetics_of(choice.drug or study.drug.name, half_life_min=half_life),
+    )
+
+
+def _of_tables(source: Path, choice: DrugChoice, experiment: str | None, timeout_s: float) -> FitSource:
+    folder = source if source.is_dir() else source.parent
+    sessions = _table(folder / "sessions.tsv", ("subject", "start", "duration_s"))
+    events = _table(folder / "events.tsv", ("subject", "start", "event", "time_s"))
+    if experiment is not None:
+        known = sessions["experiment"].fillna("") if "experiment" in sessions else pd.Series("", sessions.index)
+        if experiment not in set(known):
+            raise DataError(f"{folder / 'sessions.tsv'}: no session of experiment '{experiment}'; found: {_few(known)}")
+        sessions = sessions[known == experiment]
+    infusions = events[events["event"] == "infusion"]
+    if infusions.empty:
+        raise DataError(f"{folder / 'events.tsv'}: no event 'infusion'; found: {_few(events['event'])}")
+    times = {key: own.to_numpy(float) for key, own in infusions.groupby(["subject", "start"], sort=False)["time_s"]}
+    found: dict[str, list[FitSession]] = {}
+    for row in sessions.sort_values("start", kind="stable").itertuples():
+        subject, start, length = str(row.subject), str(row.start), float(row.duration_s)  # pyright: ignore
+        found.setdefault(subject, []).append(
+            FitSession(
+                subject=subject,
+                start=start,
+                infusions_s=times.get((subject, start), np.empty(0)),
+                duration_s=length if np.isfinite(length) else None,
+                timeout_s=timeout_s,
+            )
+        )
+    groups = sessions["group"].fillna("") if "group" in sessions else [""] * len(sessions)
+    return FitSource(
+        sessions=_there(found, folder),
+        doses=_doses(choice.dose_mg_kg or 0.0, found),
+        groups=dict(zip(sessions["subject"], groups, strict=True)),
+        kinetics=kinetics_of(choice.drug or "", half_life_min=choice.half_life_min),
+    )
+
+
+def _table(path: Path, columns: tuple[str, ...]) -> pd.DataFrame:
+    table = read_table(path, text=("subject", "start", "event", "experiment", "group"))
+    absent = [name for name in columns if name not in table]
+    if absent:
+        raise DataError(
+            f"{path}:1: no column {', '.join(absent)}; expected a table that `cuecircuit sessions` wrote, "
+            f"found: {', '.join(map(str, table.columns))}"
+        )
+    faults = [f"{path}:{line}: no {name}" for name in columns[:2] for line in _lines(table[name].isna())]
+    for name in columns[2:]:
+        if name in ("time_s", "duration_s"):
+            numbers = pd.to_numeric(table[name], errors="coerce")
+            wrong = ~np.isfinite(numbers) & (table[name].notna() | (name == "time_s"))
+            faults += [f"{path}:{line}: {name} is no number of seconds" for line in _lines(wrong)]
+            table[name] = numbers
+    if faults:
+        raise DataError(faults)
+    return table
+
+
+def _lines(wrong: "pd.Series[bool]") -> list[int]:
+    return [int(at) + 2 for at in np.flatnonzero(wrong)]
+
+
+def _few(names: "pd.Series[str]") -> str:
+    return ", ".join(sorted({str(name) or "(none)" for name in names})[:8])
+
+
+def _there(found: dict[str, list[FitSession]], where: Path) -> dict[str, list[FitSession]]:
+    if not any(session.infusions_s.size for own in found.values() for session in own):
+        raise DataError(f"{where}: none of the sessions to be fitted has an infusion")
+    return found
+
+
+def _doses(doses: float | Mapping[str, float], subjects: Mapping[str, object]) -> dict[str, float]:
+    if not isinstance(doses, Mapping):
+        return dict.fromkeys(subjects, doses)
+    missing = [subject for subject in subjects if subject not in doses]
+    if missing:
+        raise DataError(f"no body weight, so no dose per kg, of {', '.join(missing)}; give --dose, or the weights")
+    return {subject: doses[subject] for subject in subjects}
