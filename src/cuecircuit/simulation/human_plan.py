@@ -2,7 +2,7 @@
 
 The design follows Huang et al. 2023 (Am J Psychiatry, doi:10.1176/appi.ajp.20220759): 32 inpatients with heroin use
 disorder (iHUD, 7 women) and 21 controls (HC, 8 women) look at drug, food and neutral pictures, reappraise drug pictures
-and savor food pictures; iHUD are scanned again after 15 weeks. The article states directions, not sizes: every
+and savor food pictures; who stays is scanned again after 15 weeks. The article states directions, not sizes: every
 amplitude, spread, position and time below is assumed. Planted directions:
 
 - ventral striatum, OFC: look-drug > look-neutral, more in iHUD; IFG: look-drug > look-food, more in iHUD;
@@ -11,7 +11,8 @@ amplitude, spread, position and time below is assumed. Planted directions:
 - vmPFC: the response to look-drug rises with craving after the task, in iHUD alone.
 
 A person's response is the cell's mean + a deviation common to all cells + one of each cell; slope and noise are in
-`truth/`. Session 2 has a share of the drug reactivity of session 1, and a slope on the change of craving.
+`truth/`. In session 2 iHUD have a share of the drug reactivity of session 1 (controls all of theirs), and a slope on
+the craving of that session.
 """
 
 from dataclasses import dataclass
@@ -99,7 +100,8 @@ def plan_people(hypothesis: str, rng: np.random.Generator) -> People:
         group = GROUPS.index(person.group)
         own = SD_COMMON * rng.standard_normal((len(REGIONS), 1))
         for session in range(person.sessions):
-            drug = np.array([SECOND_SESSION_SHARE if session and "drug" in cell else 1.0 for cell in CELLS])
+            recovers = session and person.group == "iHUD"
+            drug = np.array([SECOND_SESSION_SHARE if recovers and "drug" in cell else 1.0 for cell in CELLS])
             cells = means[:, group] * drug + own + SD_CELL * rng.standard_normal((len(REGIONS), len(CELLS)))
             if person.group == "iHUD" and slope:
                 middle = means[place[0], group, place[1]] * drug[place[1]]
@@ -116,7 +118,7 @@ def _person(number: int, rng: np.random.Generator) -> Person:
     age, spread = (40.3, 8.8) if patient else (40.6, 10.8)
     stays = bool(rng.random() >= DROP_OUT)
     craving = []
-    for session in range(2 if patient and stays else 1):
+    for session in range(2 if stays else 1):
         before = int(np.clip(rng.normal(3.5 - 1.5 * session if patient else 0.2, 2.0 if patient else 0.4), 0, 9))
         craving.append((before, int(np.clip(before + rng.normal(0.8 if patient else 0.0, 1.5), 0, 9))))
     return Person(

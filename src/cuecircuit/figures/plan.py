@@ -1,0 +1,121 @@
+"""Curves over the size of a study, and the table of pairs of hypotheses that a design tells apart."""
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
+from cuecircuit.arrays import Array, Float
+from cuecircuit.figures.numbers import fraction
+from cuecircuit.figures.style import DOUBLE_MM, FAINT, color_of, marker_of, sheet, style
+
+_COLUMNS, _PANEL_MM = 3, 48.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Curve:
+    """One number over the sizes, with its band where there is one; `label` is empty for a curve in the background."""
+
+    name: str
+    label: str
+    y: Float[Array, "size"]
+    low: Float[Array, "size"] | None = None
+    high: Float[Array, "size"] | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Panel:
+    """Curves that belong together; those of the background share the words `background` in the legend."""
+
+    title: str
+    curves: tuple[Curve, ...]
+    background: str = ""
+
+
+def curves_figure(
+    panels: Sequence[Panel],
+    animals: Sequence[int],
+    *,
+    ylabel: str,
+    line: float | None = None,
+    unit_range: bool = True,
+) -> Figure:
+    """Draw small panels of curves.
+
+    Args:
+        panels: from the upper left, row by row.
+        animals: of each size, all groups.
+        ylabel: label of the y axes.
+        line: a level to compare with, dashed.
+        unit_range: y from 0 to 1; otherwise from 0 up.
+    """
+    columns = min(_COLUMNS, len(panels))
+    rows = math.ceil(len(panels) / columns)
+    with style():
+        figure = sheet(DOUBLE_MM * columns / _COLUMNS if columns > 1 else DOUBLE_MM / 2, _PANEL_MM * rows)
+        grid = figure.subplots(rows, columns, squeeze=False).ravel()
+        for axes, panel in zip(grid, panels, strict=False):
+            _draw_panel(axes, panel, animals)
+            axes.set(title=panel.title, xlabel="Animals, all groups", ylabel=ylabel)
+            if unit_range:
+                axes.set_ylim(0, 1.02)
+            else:
+                axes.set_ylim(bottom=0)
+            if line is not None:
+                axes.axhline(line, color=FAINT, lw=0.6, ls=(0, (4, 3)), zorder=1)
+        for axes in grid[len(panels) :]:
+            axes.remove()
+    return figure
+
+
+def _draw_panel(axes: Axes, panel: Panel, animals: Sequence[int]) -> None:
+    shown = [curve.label for curve in panel.curves if curve.label]
+    behind = [curve for curve in panel.curves if not curve.label]
+    for number, curve in enumerate(behind):
+        label = panel.background if number == 0 else None
+        axes.plot(animals, curve.y, color=FAINT, lw=0.5, alpha=0.7, zorder=2, label=label, gid="background")
+    for curve in panel.curves:
+        if curve.label:
+            color = color_of(curve.label, shown)
+            if curve.low is not None and curve.high is not None:
+                axes.fill_between(animals, curve.low, curve.high, color=color, alpha=0.2, lw=0, zorder=2)
+            marker = marker_of(curve.label, shown)
+            axes.plot(animals, curve.y, color=color, marker=marker, ms=2.8, lw=1.1, zorder=3, label=curve.label)
+    axes.set_xticks(animals)
+    axes.tick_params(axis="x", labelrotation=45 if len(animals) > 8 else 0)
+    axes.legend(loc="best", handlelength=1.6, borderaxespad=0.2, fontsize=5.5)
+
+
+def separation_figure(
+    pairs: Sequence[str],
+    animals: Sequence[int],
+    difference: Float[Array, "pair size"],
+    separates: Float[Array, "pair size"],
+) -> Figure:
+    """Draw how well each pair of hypotheses is told apart by its best test.
+
+    Args:
+        pairs: their names, a row each.
+        animals: of each size, all groups, a column each.
+        difference: of the test's power under the two.
+        separates: 1 where the design separates the pair; framed.
+    """
+    with style():
+        figure = sheet(DOUBLE_MM * 0.66, 12 + 7.0 * len(pairs))
+        axes = figure.subplots()
+        axes.imshow(difference, cmap="Blues", vmin=0, vmax=1, aspect="auto")
+        for row, column in np.ndindex(*difference.shape):
+            value = float(difference[row, column])
+            mark = "*" if separates[row, column] else ""
+            ink = "white" if value > 0.6 else "black"
+            axes.text(column, row, fraction(value) + mark, ha="center", va="center", color=ink, fontsize=6)
+        axes.set_xticks(range(len(animals)), [str(n) for n in animals])
+        axes.set_yticks(range(len(pairs)), list(pairs))
+        axes.set_xlabel("Animals, all groups")
+        axes.tick_params(length=0)
+        for spine in axes.spines.values():
+            spine.set_visible(False)
+    return figure

@@ -1,0 +1,110 @@
+"""Power, precision and separation from simulated studies: shares with exact intervals, the smallest size, verdicts.
+
+A share of n studies has the interval of Clopper and Pearson (1934, Biometrika 26:404), whose coverage is never below
+what is asked. Between two sizes that were simulated Φ⁻¹(power) is taken as linear in √n, which it is for a normal test
+of a fixed effect; beyond them nothing is said. Studies are told apart by naive Bayes on the verdicts of the tests
+(found below, not found, found above), learned from every other study and judged on the rest.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from itertools import pairwise
+
+import numpy as np
+from scipy import optimize, special, stats
+
+from cuecircuit.arrays import Array, Float, Int
+from cuecircuit.errors import DesignError
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Outcomes:
+    """One test in many studies: corrected two-sided p, estimate and width of its 95 % interval.
+
+    All are NaN where a study could not be tested; unit of the measure.
+    """
+
+    p: Float[Array, "study"]
+    estimate: Float[Array, "study"]
+    width: Float[Array, "study"]
+
+    def verdicts(self, alpha: float) -> Int[Array, "study"]:
+        """Say −1 for an effect found below 0, 1 above, 0 for none found (or none tested)."""
+        # a correlation or difference of exactly 0 is never found; NaN compares as False
+        return np.where(self.p <= alpha, np.sign(np.nan_to_num(self.estimate)), 0.0).astype(int)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Shares:
+    """Shares of `n` studies, and their exact intervals."""
+
+    share: Float[Array, "test"]
+    ci_low: Float[Array, "test"]
+    ci_high: Float[Array, "test"]
+    n: int
+
+
+def shares(found: Int[Array, "test"], n: int, *, confidence: float = 0.95) -> Shares:
+    """Give the share of studies that found something, with Clopper and Pearson's interval.
+
+    Raises:
+        DesignError: no studies, or more found than there are.
+    """
+    if n < 1 or (found < 0).any() or (found > n).any():
+        raise DesignError(f"shares: found counts up to {found.max(initial=0)} of {n} studies; expected 0 to n, n ≥ 1")
+    tail = (1 - confidence) / 2
+    with np.errstate(invalid="ignore"):  # no beta distribution has a parameter 0: there the bound is 0 or 1
+        low = np.where(found == 0, 0.0, stats.beta.ppf(tail, found, n - found + 1))
+        high = np.where(found == n, 1.0, stats.beta.isf(tail, found + 1, n - found))
+    return Shares(share=found / n, ci_low=low, ci_high=high, n=n)
+
+
+def smallest_size(sizes: Sequence[int], power: Float[Array, "size"], wanted: float) -> float:
+    """Give the size at which power reaches `wanted`; inf where none does, the smallest size where every one does.
+
+    Args:
+        sizes: animals, rising.
+        power: at each size; made monotone (isotonic regression) before it is read.
+        wanted: between 0 and 1.
+
+    Raises:
+        DesignError: sizes that do not rise, or a power that is not between 0 and 1.
+    """
+    if not 0 < wanted < 1 or any(b <= a for a, b in pairwise(sizes)):
+        raise DesignError(f"found power {wanted:g} over sizes {list(sizes)}; expected 0 to 1, over sizes that rise")
+    rising = np.asarray(optimize.isotonic_regression(power).x)
+    reached = np.flatnonzero(rising >= wanted)
+    if not reached.size:
+        return np.inf
+    at = int(reached[0])
+    if at == 0:
+        return float(sizes[0])
+    # a share of 0 or 1 has no Φ⁻¹: it is taken as close to that as rounding can tell
+    low, high = special.ndtri(np.clip(rising[at - 1 : at + 1], 1e-9, 1 - 1e-9))
+    roots = np.sqrt([sizes[at - 1], sizes[at]])
+    part = (special.ndtri(wanted) - low) / (high - low)
+    return float((roots[0] + part * (roots[1] - roots[0])) ** 2)
+
+
+def confusion(verdicts: Sequence[Int[Array, "study test"]]) -> Int[Array, "truth said"]:
+    """Count how studies of each truth are told from their verdicts.
+
+    Args:
+        verdicts: one table for each truth; every other study (0, 2, …) teaches, the others are told.
+
+    Raises:
+        DesignError: fewer than two studies of a truth.
+    """
+    if any(len(table) < 2 for table in verdicts):
+        raise DesignError("confusion: expected two studies or more of every truth, one to learn from and one to tell")
+    # one study more of each verdict (Laplace), so that what was never seen is not impossible
+    chances = [
+        np.stack([((table[::2] == verdict).sum(axis=0) + 1) / (len(table[::2]) + 3) for verdict in (-1, 0, 1)])
+        for table in verdicts
+    ]
+    counts = np.zeros((len(verdicts), len(verdicts)), int)
+    for truth, table in enumerate(verdicts):
+        told = table[1::2]
+        scores = [np.log(np.take_along_axis(chance, told + 1, axis=0)).sum(axis=1) for chance in chances]
+        counts[truth] = np.bincount(np.argmax(scores, axis=0), minlength=len(verdicts))
+    return counts
