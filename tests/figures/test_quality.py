@@ -1,6 +1,6 @@
 import numpy as np
 
-from cuecircuit.figures.quality import QualityPage, quality_page
+from cuecircuit.figures.quality import QualityPage, ScanMeasure, quality_overview, quality_page
 
 
 def page(**changes):
@@ -50,3 +50,18 @@ def test_what_was_not_recorded_is_said():
 
     assert [text.get_text() for text in panel(figure, "displacement (mm)").texts] == ["no motion parameters"]
     assert [text.get_text() for text in panel(figure, "breaths/min").texts] == ["no respiration"]
+
+
+def test_the_overview_names_only_scans_that_stand_out_and_leaves_out_what_nobody_has():
+    names = [f"rat{number} 1" for number in range(4)]
+    tsnr = ScanMeasure(
+        label="tSNR", values=np.array([30.0, 31, 12, 30]), stands_out=np.array([False, False, True, False])
+    )
+    motion = ScanMeasure(label="displacement", values=np.full(4, np.nan), stands_out=np.zeros(4, bool))
+
+    figure = quality_overview(names, {"ShA": [0, 1], "LgA": [2, 3]}, [tsnr, motion])
+
+    (axes,) = figure.axes
+    assert axes.get_title() == "tSNR"
+    assert [text.get_text() for text in axes.texts] == ["rat2 1"]
+    assert [label.get_text() for label in axes.get_xticklabels()] == ["ShA", "LgA"]

@@ -8,6 +8,7 @@ import pytest
 from nibabel.nifti1 import Nifti1Image
 
 from cuecircuit.errors import DesignError
+from cuecircuit.imaging import first_level
 from cuecircuit.imaging.first_level import design_matrix, fit_first_level
 from cuecircuit.imaging.hrf import rat_response
 from cuecircuit.records.grid import Grid
@@ -130,3 +131,24 @@ def test_the_localizer_example_finds_the_visual_cortex(real_data):
     # least squares gives about 22 in the 6 mm copy, nilearn's own default (AR(1), automatic mask) 17.04
     assert float(rows["pictures against rest", "ols"][2]) == pytest.approx(22, abs=1)
     assert float(rows["pictures against rest", "ar1"][2]) == pytest.approx(17.04, abs=0.02)
+
+
+def test_voxels_fitted_in_blocks_give_what_they_give_together(monkeypatch):
+    rng = np.random.default_rng(3)
+    data = rng.normal(100, 2, (5, 4, 3, 80)).astype(np.float32)
+    data[0, 0] = 0.0
+    series = Series(data=data, grid=Grid(shape=(5, 4, 3), affine=np.eye(4)), tr_s=2.0)
+    events = pd.DataFrame({"onset": [10.0, 50, 90], "duration": 10.0, "trial_type": "cue"})
+
+    def fitted():
+        maps = fit_first_level(series, events, {"cue": "cue"}, mask=np.ones((5, 4, 3), bool), hrf="glover")["cue"]
+        return np.stack([maps.effect, maps.variance, maps.t, maps.z]), maps.df
+
+    together, df = fitted()
+    monkeypatch.setattr(first_level, "_BLOCK", 3)
+    parted, df_parted = fitted()
+
+    assert np.isnan(together[:, :3]).all()
+    # the order of additions in products of matrices of other sizes
+    np.testing.assert_allclose(parted, together, rtol=1e-9)
+    assert df_parted == df

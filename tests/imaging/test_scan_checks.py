@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from cuecircuit.imaging.scan_checks import scan_faults
+from cuecircuit.imaging.scan_checks import scan_faults, turned_deg
 from cuecircuit.records.grid import Grid
 from cuecircuit.records.scan import Block
 from cuecircuit.study.study import Acquisition, Cues
@@ -91,3 +91,24 @@ def test_header_and_sidecar_are_also_compared_with_one_another():
 
 def test_all_faults_come_at_once():
     assert len(faults(grid=on(shifted(1.0)), volumes=9, blocks=())) == 3
+
+
+def turned(degrees):
+    angle = np.radians(degrees)
+    turn = np.array([[np.cos(angle), -np.sin(angle), 0, 0], [np.sin(angle), np.cos(angle), 0, 0]])
+    return on(np.vstack([turn, np.eye(4)[2:]]) @ AFFINE)
+
+
+def test_oblique_slices_are_named_with_their_angle():
+    (found,) = faults(grid=turned(7.0))
+
+    assert "the slices are oblique: their axes are turned by 7.0° against the mask's" in found
+    assert "cuecircuit preprocess" in found
+
+
+@pytest.mark.parametrize("axes", [[0, 1, 2], [2, 0, 1], [1, 0, 2]])
+def test_the_order_and_the_directions_of_axes_are_no_turn(axes):
+    swapped = np.eye(4)[[*axes, 3]] @ np.diag([-1, 1, -1, 1])
+
+    assert turned_deg(on(AFFINE @ swapped), SPACE) == pytest.approx(0, abs=1e-6)
+    assert turned_deg(turned(12.5), on(AFFINE @ swapped)) == pytest.approx(12.5)

@@ -1,9 +1,9 @@
-"""One page for one scan: motion, jumps, tSNR, the outline of the mask, carpet, design and breathing with the blocks.
+"""A page for each scan (motion, tSNR, outline of the mask, carpet, design, breathing) and an overview of all scans.
 
 The carpet (Power 2017, NeuroImage 154:150) shows every voxel's series in percent of its mean, voxels as rows.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -11,10 +11,11 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from cuecircuit.arrays import Array, Bool, Float
-from cuecircuit.figures.style import BLUE, DOUBLE_MM, INK, MM_PER_INCH, SKY, VERMILLION, style
+from cuecircuit.figures.style import BLUE, DOUBLE_MM, FAINT, INK, MM_PER_INCH, SKY, VERMILLION, style
 
 _CARPET_ROWS = 400
 _CARPET_PERCENT = 5.0
+_MARGIN = 3  # voxels around the mask, so that a registration that is off can be seen
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -71,6 +72,8 @@ def _steps(axes: Axes, page: QualityPage, steps: Array | None, label: str) -> No
 
 
 def _slices(axes: Axes, volume: Array, mask: Array, label: str, colors: str, *, outline: bool = False) -> None:
+    box = tuple(slice(max(hit.min() - _MARGIN, 0), hit.max() + 1 + _MARGIN) for hit in np.nonzero(mask)[:2])
+    volume, mask = volume[box], mask[box]
     planes = np.flatnonzero(mask.any(axis=(0, 1)))
     chosen = planes[np.linspace(0, len(planes) - 1, min(8, len(planes))).astype(int)]
     tiled = np.hstack([volume[:, :, plane].T for plane in chosen])
@@ -117,3 +120,49 @@ def _design(axes: Axes, page: QualityPage) -> None:
     axes.set_ylabel("volume")
     if len(page.design_names) <= 24:
         axes.set_xticks(range(len(page.design_names)), page.design_names, rotation=90, fontsize=5)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class ScanMeasure:
+    """One number of every scan, with its label, and which scans stand out by it."""
+
+    label: str
+    values: Float[Array, "scan"]
+    stands_out: Bool[Array, "scan"]
+
+
+def quality_overview(
+    names: Sequence[str], groups: Mapping[str, Sequence[int]], measures: Sequence[ScanMeasure]
+) -> Figure:
+    """Draw one panel for each measure that has a number: a dot for each scan, those that stand out named.
+
+    Args:
+        names: of the scans.
+        groups: name to the scans in it, by number.
+        measures: what to draw.
+    """
+    shown = [each for each in measures if np.isfinite(each.values).any()]
+    with style():
+        figure = Figure(figsize=(DOUBLE_MM / MM_PER_INCH, 55 / MM_PER_INCH), layout="constrained")
+        for number, measure in enumerate(shown, 1):
+            axes = figure.add_subplot(1, max(len(shown), 1), number)
+            axes.axhline(float(np.nanmedian(measure.values)), color=FAINT, lw=0.7, ls=":")
+            for place, scans in enumerate(groups.values()):
+                where = place + np.linspace(-0.3, 0.3, len(scans)) if len(scans) > 1 else np.array([place])
+                for at, scan in zip(where, scans, strict=True):
+                    out = bool(measure.stands_out[scan])
+                    axes.plot(
+                        at,
+                        measure.values[scan],
+                        "D" if out else "o",
+                        color=VERMILLION if out else BLUE,
+                        ms=3.5 if out else 2.5,
+                    )
+                    if out:
+                        axes.annotate(
+                            names[scan], (at, measure.values[scan]), (3, 0), textcoords="offset points", fontsize=5
+                        )
+            axes.set_xticks(range(len(groups)), list(groups))
+            axes.margins(x=0.15)
+            axes.set_title(measure.label)
+    return figure

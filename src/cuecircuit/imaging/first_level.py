@@ -14,13 +14,14 @@ from typing import Any, Literal
 import numpy as np
 import pandas as pd
 
-from cuecircuit.arrays import Array, Bool, Float64
+from cuecircuit.arrays import Array, Bool, Float, Float64
 from cuecircuit.errors import DesignError
 from cuecircuit.imaging.hrf import rat_hrf
 from cuecircuit.imaging.nuisance import Regressors
 from cuecircuit.imaging.smoothing import smooth_in_mask
 from cuecircuit.records.scan import Series
 
+_BLOCK = 20_000  # voxels fitted at a time
 Hrf = Literal["rat", "spm", "glover", "fir"]
 
 
@@ -131,8 +132,6 @@ def fit_first_level(
     Raises:
         DesignError: a contrast that names no column of the design, or cannot be read; too few volumes.
     """
-    from nilearn.glm.first_level import run_glm
-
     design = design_matrix(
         events,
         n_volumes=series.data.shape[3],
@@ -150,11 +149,11 @@ def fit_first_level(
         )
     weights = contrast_weights(contrasts, list(design.columns))
     data = smooth_in_mask(series.data[mask].T, mask, fwhm_mm=fwhm_mm, voxel_mm=series.grid.voxel_mm)
-    mean = data.mean(axis=0, dtype=np.float64)
-    usable = mean > 0
-    percent = 100 * (data[:, usable] / mean[usable] - 1)
-    labels, results = run_glm(percent, design.to_numpy(), noise_model=noise)
-    return {name: _maps(labels, results, vector, usable) for name, vector in weights.items()}
+    # voxels are fitted each for itself: in blocks the residuals of the whole brain never stand in memory
+    blocks = [
+        _fit_block(data[:, start : start + _BLOCK], design, weights, noise) for start in range(0, data.shape[1], _BLOCK)
+    ]
+    return {name: _joined([block[name] for block in blocks]) for name in weights}
 
 
 def contrast_weights(contrasts: Mapping[str, str], columns: Sequence[str]) -> dict[str, Float64[Array, "column"]]:
@@ -179,6 +178,29 @@ def contrast_weights(contrasts: Mapping[str, str], columns: Sequence[str]) -> di
     if faults:
         raise DesignError(faults)
     return weights
+
+
+def _fit_block(
+    data: Float[Array, "volume voxel"],
+    design: pd.DataFrame,
+    weights: Mapping[str, Float64[Array, "column"]],
+    noise: Literal["ar1", "ols"],
+) -> dict[str, ContrastMaps]:
+    from nilearn.glm.first_level import run_glm
+
+    mean = data.mean(axis=0, dtype=np.float64)
+    usable = mean > 0
+    if not usable.any():
+        nothing = np.full(len(usable), np.nan)
+        return {name: ContrastMaps(effect=nothing, variance=nothing, t=nothing, z=nothing, df=0.0) for name in weights}
+    labels, results = run_glm(100 * (data[:, usable] / mean[usable] - 1), design.to_numpy(), noise_model=noise)
+    return {name: _maps(labels, results, vector, usable) for name, vector in weights.items()}
+
+
+def _joined(blocks: Sequence[ContrastMaps]) -> ContrastMaps:
+    names = ("effect", "variance", "t", "z")
+    maps = {name: np.concatenate([getattr(block, name) for block in blocks]) for name in names}
+    return ContrastMaps(**maps, df=max(block.df for block in blocks))
 
 
 def _maps(labels: Any, results: Any, weights: Float64[Array, "column"], usable: Bool[Array, "voxel"]) -> ContrastMaps:

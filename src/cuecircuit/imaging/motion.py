@@ -6,20 +6,25 @@ Hum Brain Mapp 3:165; Cox & Jesmanowicz 1999, Magn Reson Med 42:1014); cubic spl
 random. T takes a point of the reference to the place of the same tissue in the volume.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 from scipy.ndimage import binary_erosion, gaussian_filter, map_coordinates, spline_filter
 from scipy.spatial.transform import Rotation
 
-from cuecircuit.arrays import Array, Bool, Float, Float64
+from cuecircuit.arrays import Array, Bool, Float, Float64, Int
 from cuecircuit.records.grid import Grid
 from cuecircuit.records.scan import Series
 
 _STEPS = 12
-# steps below a hundredth of a percent of a voxel change no image
-_ENOUGH = 1e-4
+# steps below a thousandth of a voxel change no image
+_ENOUGH = 1e-3
+# voxels around what is read, further than heads move and than smoothing and splines reach
+_MARGIN = 6
+
+
+Box = tuple[slice, slice, slice]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -43,6 +48,8 @@ def estimate_motion(
     """
     n_volumes = series.data.shape[3]
     still = n_volumes // 2 if reference is None else reference
+    box = _box_around(np.argwhere(mask), mask.shape)
+    series, mask = _cut(series, box), mask[box]
     fixed = gaussian_filter(series.data[..., still].astype(np.float64), sigma_voxels)
     within = binary_erosion(mask, iterations=1)
     within = within if within.sum() > 1000 else mask
@@ -60,6 +67,20 @@ def estimate_motion(
         parameters[volume] = _fit(moving, fixed[within], mm, center, solve, series.grid, start)
     parameters -= parameters[still]
     return Motion(parameters=parameters, center_mm=center)
+
+
+def _box_around(index: Float[Array, "point 3"] | Int[Array, "point 3"], shape: tuple[int, ...]) -> Box:
+    low = np.maximum(np.floor(index.min(axis=0)).astype(int) - _MARGIN, 0)
+    high = np.minimum(np.ceil(index.max(axis=0)).astype(int) + 1 + _MARGIN, shape)
+    low, high = np.minimum(low, np.array(shape) - 1), np.maximum(high, 1)  # a head that left the scan
+    return slice(low[0], high[0]), slice(low[1], high[1]), slice(low[2], high[2])
+
+
+def _cut(series: Series, box: Box) -> Series:
+    affine = series.grid.affine.copy()
+    affine[:3, 3] = series.grid.mm(np.array([[float(part.start) for part in box]]))[0]
+    data = series.data[box]
+    return replace(series, data=data, grid=Grid(shape=data.shape[:3], affine=affine))
 
 
 def _gradient_mm(volume: Float64[Array, "x y z"], grid: Grid) -> Float64[Array, "x y z 3"]:
@@ -116,6 +137,11 @@ def resample(
     """
     known = np.isfinite(places_mm).all(axis=1)
     values = np.zeros((series.data.shape[3], len(places_mm)), np.float32)
+    if not known.any():
+        return values
+    ends = places_mm[known] if motion is None else _moved_box(places_mm[known], motion)
+    back = np.linalg.inv(series.grid.affine)
+    series = _cut(series, _box_around(ends @ back[:3, :3].T + back[:3, 3], series.grid.shape))
     for volume in range(series.data.shape[3]):
         places = places_mm[known].astype(np.float64)
         if motion is not None:
@@ -123,3 +149,10 @@ def resample(
         coefficients = spline_filter(series.data[..., volume].astype(np.float64))
         values[volume, known] = _sample(coefficients, places, series.grid)
     return values
+
+
+def _moved_box(places_mm: Float[Array, "voxel 3"], motion: Motion) -> Float64[Array, "corner 3"]:
+    """Give the corners of the box around some places, where they lie in each volume."""
+    ends = np.stack([places_mm.min(axis=0), places_mm.max(axis=0)]).astype(np.float64)
+    corners = np.array([[ends[i, 0], ends[j, 1], ends[k, 2]] for i in (0, 1) for j in (0, 1) for k in (0, 1)])
+    return np.concatenate([move(corners, one, motion.center_mm) for one in motion.parameters])

@@ -3,13 +3,22 @@
 tSNR: mean over standard deviation of a voxel's series. DVARS: root mean square over voxels of the change from one
 volume to the next, here in percent of the mean signal. Framewise displacement: sum of the absolute changes of the six
 motion parameters, rotations as arc length on a sphere of the head's size (Power et al. 2012, NeuroImage 59:2142).
+
+A scan stands out from the others where a number lies further than 3 scaled median absolute deviations from the median
+of all scans (Leys et al. 2013, J Exp Soc Psychol 49:764), on the bad side: low tSNR, high DVARS or displacement.
 """
 
 from dataclasses import dataclass
 
 import numpy as np
 
-from cuecircuit.arrays import Array, Float, Float64
+from cuecircuit.arrays import Array, Bool, Float, Float64
+
+# measure to the side on which it is bad
+WORSE = {"tsnr": -1, "dvars": 1, "framewise_displacement": 1}
+_DEVIATIONS = 3.0
+_MAD_TO_SD = 1.4826  # of a normal distribution
+_FEWEST_SCANS = 3
 
 # Power et al. 2012: mean distance from the cortex to the center of a human head.
 HUMAN_HEAD_MM = 50.0
@@ -56,3 +65,18 @@ def framewise_displacement(motion: Float[Array, "volume 6"], *, head_radius_mm: 
     """Sum the absolute changes of position from volume to volume, mm."""
     to_mm = np.array([1.0, 1.0, 1.0, head_radius_mm, head_radius_mm, head_radius_mm])
     return np.abs(np.diff(motion.astype(np.float64), axis=0) * to_mm).sum(axis=1)
+
+
+def outlying(values: Float[Array, "scan"], *, worse: int) -> Bool[Array, "scan"]:
+    """Tell which scans stand out on the bad side; nobody does among fewer than three numbers.
+
+    Args:
+        values: one number of each scan; NaN where it has none.
+        worse: 1 where large numbers are bad, -1 where small ones are.
+    """
+    if np.isfinite(values).sum() < _FEWEST_SCANS:
+        return np.zeros(len(values), dtype=bool)
+    middle = np.nanmedian(values)
+    limit = _DEVIATIONS * _MAD_TO_SD * np.nanmedian(np.abs(values - middle))
+    # numbers that differ by rounding alone are alike
+    return worse * (values - middle) > max(limit, 1e-9 * abs(middle))

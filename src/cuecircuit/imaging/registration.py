@@ -1,8 +1,9 @@
 """Registration of a subject's EPI to a template with ANTs: rigid, affine, then SyN.
 
-ANTs aligns images by mattes mutual information up to the affine step and by local cross-correlation in the symmetric
-diffeomorphic step (Avants et al. 2008, Med Image Anal 12:26), which holds across the contrasts of EPI and T2-weighted
-templates. One thread and a fixed seed give the same transform on every run.
+ANTs aligns images by Mattes mutual information, which holds across the contrasts of EPI and T2-weighted templates, in
+every step up to the symmetric diffeomorphic one (Avants et al. 2008, Med Image Anal 12:26). The last stops at half the
+template's resolution: an EPI has no finer detail, and local cross-correlation at full resolution took 40 times as long
+and overlapped less (benchmarks/registration.py). One thread and a fixed seed give the same transform on every run.
 
 The result is kept as what resampling needs: for each voxel of the template the place in the EPI (mm) that it came
 from. Motion of each volume is put behind it, so that the scan is interpolated once.
@@ -16,12 +17,19 @@ from pathlib import Path
 from typing import Any, Literal
 
 import numpy as np
+from scipy.ndimage import binary_dilation
 
 from cuecircuit.arrays import Array, Bool, Float, Int
 from cuecircuit.errors import DataError
+from cuecircuit.imaging.resampling import on_grid
 from cuecircuit.records.grid import Grid
 
+# at a quarter, half and the whole of the template's resolution
+SYN_ITERATIONS = (60, 40, 0)
 _LPS = np.diag([-1.0, -1.0, 1.0, 1.0])  # ITK's axes against those of NIfTI
+
+
+Step = Literal["rigid", "affine", "syn"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -88,7 +96,7 @@ def register(
     epi_mask: Bool[Array, "x y z"],
     template_mask: Bool[Array, "i j k"],
     folder: Path,
-    kind: Literal["rigid", "affine", "syn"] = "syn",
+    kind: Step = "syn",
     seed: int = 1,
 ) -> Transform:
     """Find the way from the EPI to the template.
@@ -109,7 +117,7 @@ def register(
     """
     ants = ants_module()
     moving, fixed = to_ants(epi * epi_mask, grid), to_ants(template * template_mask, template_grid)
-    name = {"rigid": "Rigid", "affine": "Affine", "syn": "SyN"}
+    name = {"rigid": "Rigid", "affine": "Affine", "syn": "SyNOnly"}
     with reproducible(seed):
         found: dict[str, Any] = {}
         for step in ("rigid", "affine", "syn"):
@@ -126,10 +134,9 @@ def register(
 
 
 def _step(ants: Any, fixed: Any, moving: Any, name: str, prefix: Path, start: dict[str, Any], seed: int) -> Any:
-    # 0.2 mm steps and local correlation over 5 voxels suit brains of 20 mm
-    options = {"syn_metric": "CC", "syn_sampling": 2, "reg_iterations": (60, 40, 10)} if name == "SyN" else {}
-    if name == "SyN":
-        name = "SyNOnly"
+    options = (
+        {"syn_metric": "mattes", "syn_sampling": 32, "reg_iterations": SYN_ITERATIONS} if name == "SyNOnly" else {}
+    )
     try:
         return ants.registration(
             fixed, moving, type_of_transform=name, outprefix=f"{prefix}_", random_seed=max(seed, 1), **start, **options
@@ -154,6 +161,69 @@ def to_epi(
         interpolator="nearestNeighbor",
     )
     return np.rint(moved.numpy()).astype(np.int32)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Alignment:
+    """How an EPI lies to a template: the transform, the template's brain on the grid of the EPI, and how far it came.
+
+    Overlaps (Dice) of that brain with the template's where the headers put it and after the first round.
+    """
+
+    transform: Transform
+    mask: Bool[Array, "x y z"]
+    dice_headers: float
+    dice_first_round: float
+
+
+def align(
+    epi: Float[Array, "x y z"],
+    grid: Grid,
+    template: Float[Array, "i j k"],
+    template_grid: Grid,
+    *,
+    brain: Bool[Array, "i j k"],
+    kind: Step,
+    folder: Path,
+) -> Alignment:
+    """Bring a mean EPI to a template in two rounds: the whole head, then the brain found by the first round.
+
+    Args:
+        epi: mean EPI without bias field.
+        grid: of the EPI.
+        template: any contrast.
+        template_grid: of the template.
+        brain: of the template.
+        kind: the last step of the second round; the first is affine.
+        folder: where ANTs keeps the transforms.
+
+    Raises:
+        DataError: ANTs is not installed, finds no transform, or puts the brain outside of the scan.
+    """
+    scratch = folder / "head"
+    scratch.mkdir()
+    head = register(
+        epi,
+        grid,
+        template,
+        template_grid,
+        epi_mask=np.ones(grid.shape, bool),
+        template_mask=np.ones(template_grid.shape, bool),
+        folder=scratch,
+        kind="affine",
+    )
+    first = to_epi(brain, template_grid, head, grid) > 0
+    around = binary_dilation(first)
+    transform = register(
+        epi, grid, template, template_grid, epi_mask=around, template_mask=brain, folder=folder, kind=kind
+    )
+    mask = to_epi(brain, template_grid, transform, grid) > 0
+    if not mask.any():
+        raise DataError("the template's brain lies outside of the scan after registration; look at the headers")
+    before = on_grid(brain.astype(np.float32), template_grid, grid, labels=False) > 0.5
+    return Alignment(
+        transform=transform, mask=mask, dice_headers=dice(before, mask), dice_first_round=dice(first, mask)
+    )
 
 
 def places_in_epi(

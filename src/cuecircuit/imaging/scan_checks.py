@@ -5,12 +5,16 @@ from itertools import pairwise
 
 import numpy as np
 
+from cuecircuit.arrays import Array, Bool, Float
 from cuecircuit.records.grid import Grid
 from cuecircuit.records.scan import Block
+from cuecircuit.study.people import Runs
 from cuecircuit.study.study import Acquisition, Cues
 
 # Headers hold float32 and sidecars a few decimals: half a millisecond is rounding, more is another TR.
 _SAME_TR_S = 5e-4
+# Half a degree is rounding of a header; a millimeter at the rim of a human head.
+_SAME_AXES_DEG = 0.5
 # Event files are written with clocks: a block may be that much shorter or longer than planned.
 _SAME_DURATION_S = 0.1
 
@@ -46,6 +50,20 @@ def scan_faults(
     return tuple(f"{scan}: {fault}" for fault in faults)
 
 
+def run_faults(
+    *,
+    grid: Grid,
+    volumes: int,
+    tr_header_s: float,
+    tr_sidecar_s: float | None,
+    runs: Runs,
+    space_grid: Grid,
+) -> Iterator[str]:
+    """Yield everything in which the header of a run of people differs from the study; arguments as `scan_faults`."""
+    yield from _grid_faults(grid, space_grid)
+    yield from _time_faults(volumes, tr_header_s, tr_sidecar_s, runs)
+
+
 def _grid_faults(grid: Grid, space: Grid) -> Iterator[str]:
     if grid.same_as(space):
         return
@@ -63,11 +81,39 @@ def _grid_faults(grid: Grid, space: Grid) -> Iterator[str]:
             f"x axis {_direction(grid)} in the scan, {_direction(space)} in the mask); find out which header is wrong"
         )
         return
+    turn = turned_deg(grid, space)
+    if turn > _SAME_AXES_DEG:
+        yield (
+            f"the slices are oblique: their axes are turned by {turn:.1f}° against the mask's ({grid}); "
+            "bring the scan to the mask's space (`cuecircuit preprocess` for rats, fMRIPrep for people)"
+        )
+        return
     shift = grid.affine[:3, 3] - space.affine[:3, 3]
     yield (
         f"the scan lies on another grid than the mask: {grid} against {space}, origins apart by "
         f"({', '.join(f'{edge:g}' for edge in np.round(shift, 3))}) mm; resample the scan to the mask's grid"
     )
+
+
+def data_faults(data: Float[Array, "x y z volume"], mask: Bool[Array, "x y z"]) -> Iterator[str]:
+    """Yield slices (along the third axis) whose voxels in the mask all hold one value, as lost or empty ones do."""
+    inside = mask[..., None]
+    low = np.where(inside, data, np.inf).min(axis=(0, 1))
+    high = np.where(inside, data, -np.inf).max(axis=(0, 1))
+    flat = (low == high) & (mask.sum(axis=(0, 1)) > 1)[:, None]
+    if flat.any():
+        volume, piece = np.argwhere(flat.T)[0]
+        yield (
+            f"{int(flat.sum())} slices hold one value throughout (first slice {piece} of volume {volume}, from 0; "
+            f"{int(flat.any(axis=0).sum())} volumes); reconstruct the scan again, or exclude it"
+        )
+
+
+def turned_deg(grid: Grid, other: Grid) -> float:
+    """Angle between the axes of two grids, whatever their order and directions: 0 to 54.7°."""
+    axes, others = grid.affine[:3, :3] / grid.voxel_mm, other.affine[:3, :3] / other.voxel_mm
+    nearest = np.abs(others.T @ axes).max(axis=0)
+    return float(np.degrees(np.arccos(np.clip(nearest.min(), 0, 1))))
 
 
 def _direction(grid: Grid) -> str:
@@ -76,7 +122,7 @@ def _direction(grid: Grid) -> str:
 
 
 def _time_faults(
-    volumes: int, tr_header_s: float, tr_sidecar_s: float | None, acquisition: Acquisition
+    volumes: int, tr_header_s: float, tr_sidecar_s: float | None, acquisition: Acquisition | Runs
 ) -> Iterator[str]:
     if tr_header_s > 0 and tr_sidecar_s is not None and abs(tr_header_s - tr_sidecar_s) > _SAME_TR_S:
         yield f"TR is {tr_header_s:g} s in the header and {tr_sidecar_s:g} s in the sidecar; one of them is wrong"
@@ -85,7 +131,7 @@ def _time_faults(
             yield f"TR is {found:g} s in the {where} and {acquisition.tr_s:g} s in the study (acquisition.tr_s)"
     if tr_header_s <= 0 and tr_sidecar_s is None:
         yield "neither header nor sidecar states TR; add RepetitionTime to the sidecar"
-    if volumes != acquisition.volumes:
+    if acquisition.volumes is not None and volumes != acquisition.volumes:
         yield f"{volumes} volumes, the study expects {acquisition.volumes} (acquisition.volumes)"
 
 

@@ -16,6 +16,7 @@ from cuecircuit.errors import DataError
 from cuecircuit.io.tables import read_json, read_table
 
 _MOTION = ("trans_x", "trans_y", "trans_z", "rot_x", "rot_y", "rot_z")
+_RABIES_MOTION = ("mov1", "mov2", "mov3", "rot1", "rot2", "rot3")
 _ENTITIES = ("sub", "ses", "task", "acq", "ce", "rec", "dir", "run", "echo", "part")
 
 
@@ -263,27 +264,32 @@ def _named(path: Path) -> dict[str, str]:
 def read_participants(path: Path, *, group: str, levels: Sequence[str]) -> pd.DataFrame:
     """Read `participants.tsv`: `subject` (without "sub-") first, then every other column, the group as text.
 
+    Without `levels` the table needs no group.
+
     Raises:
         DataError: no such file, no participant_id or group column, ids that are empty or stand twice, groups that
             are not among `levels`, or a level that nobody belongs to.
     """
     table = read_table(path, text=("participant_id", group))
-    absent = [name for name in ("participant_id", group) if name not in table]
+    absent = [name for name in ("participant_id", *((group,) if levels else ())) if name not in table]
     if absent:
         found = ", ".join(map(str, table.columns))
         raise DataError([f"{path}:1: column {name} is missing; found: {found}" for name in absent])
     subjects = table["participant_id"].fillna("").str.removeprefix("sub-")
     faults = []
-    for line, (subject, level) in enumerate(zip(subjects, table[group], strict=True), start=2):
+    found_levels = table[group] if levels else [None] * len(table)
+    for line, (subject, level) in enumerate(zip(subjects, found_levels, strict=True), start=2):
         if not subject:
             faults.append(f"{path}:{line}: participant_id is empty")
         elif list(subjects[: line - 2]).count(subject):
             faults.append(f"{path}:{line}: subject {subject} stands twice; one row per subject")
+        if not levels:
+            continue
         if pd.isna(level):
             faults.append(f"{path}:{line}: subject {subject} has no {group}; expected one of: {', '.join(levels)}")
         elif level not in levels:
             faults.append(f"{path}:{line}: {group} '{level}' of subject {subject} is none of: {', '.join(levels)}")
-    faults += [f"{path}: nobody belongs to {group} '{level}'" for level in levels if level not in set(table[group])]
+    faults += [f"{path}: nobody belongs to {group} '{level}'" for level in levels if level not in set(found_levels)]
     if faults:
         raise DataError(faults)
     table = table.drop(columns="participant_id")
@@ -325,16 +331,17 @@ def scan_set_faults(
 
 
 def read_motion(path: Path) -> Float64[Array, "volume 6"]:
-    """Read the six motion parameters (mm, rad; x y z) of a confounds table.
+    """Read the six motion parameters (mm, rad; x y z) of a confounds table, or of the CSV that RABIES writes.
 
     Raises:
         DataError: no such file, a column that is missing, or values that are no numbers.
     """
-    table = read_table(path)
-    absent = [name for name in _MOTION if name not in table]
+    names = _RABIES_MOTION if path.suffix == ".csv" else _MOTION
+    table = read_table(path, separator="," if path.suffix == ".csv" else "\t")
+    absent = [name for name in names if name not in table]
     if absent:
         raise DataError(f"{path}:1: columns {', '.join(absent)} are missing; a confounds table has them in mm and rad")
-    values = table[list(_MOTION)].apply(pd.to_numeric, errors="coerce").to_numpy(dtype=np.float64)
+    values = table[list(names)].apply(pd.to_numeric, errors="coerce").to_numpy(dtype=np.float64)
     bad = np.flatnonzero(~np.isfinite(values).all(axis=1))
     if len(bad):
         raise DataError(f"{path}:{bad[0] + 2}: motion parameters are empty or no numbers")

@@ -69,6 +69,28 @@ def read_grid(path: Path) -> tuple[Grid, int, float]:
     return _grid(image), volumes, _tr_s(image)
 
 
+def orientation_faults(path: Path) -> tuple[str, ...]:
+    """Name what the header leaves open about left and right: no orientation at all, or two that contradict.
+
+    Raises:
+        DataError: no such file, or damaged.
+    """
+    header = _open(path).header
+    if "sform_code" not in header:
+        return (f"{path}: an Analyze header states no orientation; left and right are a guess; convert it to NIfTI",)
+    ways = {"qform": header.get_qform(coded=True), "sform": header.get_sform(coded=True)}
+    stated = {name: affine for name, (affine, code) in ways.items() if code > 0}
+    if not stated:
+        return (
+            f"{path}: the affine is missing (qform_code and sform_code are 0), so left and right are unknown; "
+            "convert the scan from its source again, or set the orientation it was taken with",
+        )
+    handed = {name: float(np.sign(np.linalg.det(affine[:3, :3]))) for name, affine in stated.items()}
+    if len(set(handed.values())) > 1:
+        return (f"{path}: qform and sform mirror each other; programs that read one or the other swap left and right",)
+    return ()
+
+
 def _tr_s(image: Any) -> float:
     if image.ndim < 4 or "xyzt_units" not in image.header:  # Analyze states no unit of time
         return 0.0

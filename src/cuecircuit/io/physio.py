@@ -1,4 +1,4 @@
-"""Physiological recordings: BIDS `*_physio.tsv.gz`, and the text that BIOPAC's AcqKnowledge exports.
+"""Physiological recordings: BIDS `*_physio.tsv.gz`, text exported by BIOPAC's AcqKnowledge, breaths in MED-PC files.
 
 BIDS recordings have no header; the JSON sidecars say what the columns are. AcqKnowledge text states its own rate: the
 name of the file, a line such as `5 msec/sample`, `2 channels`, then for each channel a line with its name and one with
@@ -16,8 +16,12 @@ import pandas as pd
 
 from cuecircuit.errors import DataError
 from cuecircuit.io.bids import sidecar
+from cuecircuit.io.medpc_text import parse_sessions
+from cuecircuit.io.unpacked import check_gzip
 from cuecircuit.records.scan import Trace
 
+_STAMP_HZ = 50.0  # of the trace made of times of breaths: 16 samples a breath at the fastest, 180 per minute
+_FEWEST_BREATHS = 3
 _RESPIRATORY = ("respiratory", "respiration", "resp", "breathing", "breath")
 
 
@@ -36,9 +40,11 @@ def read_physio(path: Path, root: Path) -> dict[str, Trace]:
         raise DataError(f"{path}: no such file")
     notes = sidecar(path, root)
     if path.suffix == ".txt":
-        return read_acqknowledge(path, notes)
+        return read_medpc_breaths(path, notes) if "BreathArray" in notes else read_acqknowledge(path, notes)
     columns, hz, start_s = _described(path, notes)
     try:
+        if path.suffix == ".gz":
+            check_gzip(path)
         table = pd.read_csv(path, sep="\t", header=None, na_values=["n/a"], compression="infer")
         values = table.to_numpy(dtype=np.float64)
     except (EOFError, OSError, zlib.error, gzip.BadGzipFile) as error:
@@ -54,6 +60,51 @@ def read_physio(path: Path, root: Path) -> dict[str, Trace]:
     }
 
 
+def _start_s(path: Path, notes: dict[str, Any]) -> float:
+    start_s = notes.get("StartTime")
+    if not isinstance(start_s, int | float):
+        raise DataError(f"{path}: no JSON sidecar gives StartTime; add the seconds from the first volume")
+    return float(start_s)
+
+
+def read_medpc_breaths(path: Path, notes: dict[str, Any]) -> dict[str, Trace]:
+    """Read the times of breaths that MED-PC kept as a trace that peaks at each of them; their depth is unknown.
+
+    Args:
+        path: the MED-PC file.
+        notes: of the sidecar: BreathArray (the letter of the array, seconds of the session's clock), StartTime (where
+            that clock's 0 lies), and Subject where the file has several sessions.
+
+    Raises:
+        DataError: no StartTime, not one session, no such array, or times that do not rise.
+    """
+    start_s, letter = _start_s(path, notes), str(notes["BreathArray"])
+    try:
+        sessions = parse_sessions(path.read_bytes()).sessions
+    except DataError as error:
+        error.add_note(f"in {path}")
+        raise
+    own = [one for one in sessions if notes.get("Subject") in (None, one.header.get("Subject"))]
+    if len(own) != 1 or letter not in own[0].letters:
+        raise DataError(
+            f"{path}: {len(own)} of {len(sessions)} sessions fit the sidecar, expected one with an array {letter}; "
+            "name its Subject, and the letter of the breaths as BreathArray"
+        )
+    times_s = np.array(own[0].letters[letter].values(), dtype=np.float64)
+    times_s = times_s[: np.flatnonzero(times_s)[-1] + 1] if times_s.any() else times_s[:0]  # arrays are padded by zeros
+    if len(times_s) < _FEWEST_BREATHS or (np.diff(times_s) <= 0).any():
+        raise DataError(
+            f"{path}: array {letter} holds {len(times_s)} times of breaths, expected {_FEWEST_BREATHS} or more that "
+            "rise (seconds of the session's clock)"
+        )
+    clock_s = np.arange(times_s[0] - 1, times_s[-1] + 1, 1 / _STAMP_HZ)
+    # one turn from breath to breath; before the first and after the last at the pace of their neighbors
+    ends = np.r_[2 * times_s[0] - times_s[1], times_s, 2 * times_s[-1] - times_s[-2]]
+    turns = np.interp(clock_s, ends, np.arange(len(ends)))
+    trace = Trace(values=np.cos(2 * np.pi * turns), sampling_hz=_STAMP_HZ, start_s=start_s + float(clock_s[0]))
+    return {"respiratory": trace}
+
+
 def read_acqknowledge(path: Path, notes: dict[str, Any]) -> dict[str, Trace]:
     """Read a text export of AcqKnowledge.
 
@@ -64,9 +115,7 @@ def read_acqknowledge(path: Path, notes: dict[str, Any]) -> dict[str, Trace]:
     Raises:
         DataError: not such a text, cut off, or no StartTime.
     """
-    start_s = notes.get("StartTime")
-    if not isinstance(start_s, int | float):
-        raise DataError(f"{path}: no JSON sidecar gives StartTime; add the seconds from the first volume")
+    start_s = _start_s(path, notes)
     try:
         lines = path.read_text(encoding="utf-8-sig").splitlines()
     except (OSError, UnicodeDecodeError) as error:

@@ -1,44 +1,48 @@
 """Raw scans of a rat to scans in the space of a template: a BIDS derivative that `run` takes as its input.
 
 For each scan: header repaired where the study asks for it, slice timing where the sidecar has it, motion against the
-middle volume. For each subject: bias field of the mean of the first scan removed (N4, Tustison 2010), the head brought
-to the template, the template's brain brought back as the mask, the brain brought to the template; then each scan is
+mean of the first scan. For each subject: bias field of that mean removed (N4, Tustison 2010), the head brought to the
+template, the template's brain brought back as the mask, the brain brought to the template; then each scan is
 interpolated once through motion and registration together.
 """
 
-from dataclasses import replace
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 import numpy as np
 import pandas as pd
 from scipy.ndimage import binary_dilation
 
-from cuecircuit.arrays import Array
-from cuecircuit.errors import CuecircuitError, DataError, StudyError
+from cuecircuit.arrays import Array, Bool, Float
+from cuecircuit.errors import DataError, StudyError
 from cuecircuit.imaging.header_repair import repair_grid
 from cuecircuit.imaging.motion import Motion, estimate_motion, resample
 from cuecircuit.imaging.quality import framewise_displacement, scan_quality
 from cuecircuit.imaging.registration import (
-    Transform,
+    align,
     ants_module,
-    dice,
     places_in_epi,
-    register,
     reproducible,
     to_ants,
     to_epi,
 )
+from cuecircuit.imaging.resampling import target_grid
 from cuecircuit.imaging.slice_timing import correct_slice_timing
 from cuecircuit.io.bids import ScanFiles, find_scans, sidecar
 from cuecircuit.io.derivatives import write_description
-from cuecircuit.io.nifti import read_series, read_volume, write_volume
+from cuecircuit.io.nifti import orientation_faults, read_series, write_volume
 from cuecircuit.io.tables import write_json, write_table
 from cuecircuit.pipeline.cells import subjects_of
-from cuecircuit.pipeline.job import Job, read_study
-from cuecircuit.pipeline.progress import say, steps
+from cuecircuit.pipeline.engine import engine
+from cuecircuit.pipeline.firstlevel import run_subjects
+from cuecircuit.pipeline.job import Job, bring_up_to_date, read_study
+from cuecircuit.pipeline.progress import say
 from cuecircuit.pipeline.store import Stage, Store
+from cuecircuit.pipeline.template import Template, mask_on, read_template, template_files, write_space
 from cuecircuit.pipeline.threads import one_blas_thread
 from cuecircuit.records.grid import Grid
 from cuecircuit.records.scan import Series
@@ -52,204 +56,130 @@ MOTION_COLUMNS = {
 }
 
 
-def preprocess_study(study: Path, out: Path, *, n_jobs: int = 1) -> Path:
+def preprocess_study(study: Path, out: Path, *, n_jobs: int = 1, dask: str | None = None) -> Path:
     """Preprocess every subject of a study into `out`; what is up to date is not done again.
+
+    Args:
+        study: the study file.
+        out: the derivative to make.
+        n_jobs: subjects at a time.
+        dask: `local` or a scheduler's address: subjects go to its workers.
 
     Raises:
         StudyError: the study has no section `preprocess`.
         DataError: ANTs is not installed, or what was wrong with each subject that failed, after the others are done.
     """
-    from joblib import Parallel, delayed
-
+    if dask is not None:  # workers stand in folders of their own
+        study, out = study.absolute(), out.absolute()
     files = read_study(study)
     wanted = files.study.preprocess
     if wanted is None:
         raise StudyError(f"{study}: no section `preprocess`; it names the template (docs/scans.md)")
     ants_module()
-    scan = files.study.acquisition
-    found = find_scans(files.path(scan.dataset), task=scan.task)
-    job = Job(files=files, store=Store(out), n_jobs=n_jobs)
-    with job.store.alone(), one_blas_thread():
+    job = Job(files=files, store=Store(out, study.parent), n_jobs=n_jobs)
+    with job.store.alone(), one_blas_thread(), engine(dask, n_jobs):
         write_description(out, f"{files.study.about.title}: preprocessed scans")
-        stages = [_space_stage(job, wanted)]
-        for subject in subjects_of(files)["subject"]:
-            own = tuple(one for one in found if one.subject == subject)
-            if own:
-                stages.append(_stage(job, wanted, subject, own))
-        stale = [stage for stage in stages if job.store.why_stale(stage)]
-        say(f"preprocess: {len(stale)} of {len(stages)} parts to do")
-        work: Any = Parallel(n_jobs=n_jobs, return_as="generator")(delayed(_attempt)(job, stage) for stage in stale)
-        faults: list[str] = []
-        with steps("preprocess", max(len(stale), 1)) as advance:
-            for failed in work:
-                faults += failed
-                advance(1)
-    if faults:
-        raise DataError(faults)
+        template = read_template(files, wanted)
+        bring_up_to_date(job, _space_stage(job, wanted, template))
+        run_subjects(job, _subject_stages(job, wanted, template), what="preprocess")
     return out
 
 
-def _attempt(job: Job, stage: Stage) -> tuple[str, ...]:
-    try:
-        with one_blas_thread():
-            job.store.run(stage)
-    except CuecircuitError as error:
-        return tuple(f"{stage.name}: {fault}" for fault in error.faults)
-    except (MemoryError, ArithmeticError, ValueError, RuntimeError) as error:
-        return (f"{stage.name}: {type(error).__name__}: {error}",)
-    return ()
-
-
-def _stage(job: Job, wanted: Preprocess, subject: str, scans: tuple[ScanFiles, ...]) -> Stage:
-    inputs = [scan.bold for scan in scans] + [job.path(path) for path in _template_files(wanted)]
-    return Stage(
-        name=f"sub-{subject}",
-        target=f"sub-{subject}",
-        settings={"preprocess": wanted, "nuisance": job.study.nuisance},
-        inputs=tuple(inputs),
-        make=partial(_subject, job, wanted, scans),
-    )
-
-
-def _space_stage(job: Job, wanted: Preprocess) -> Stage:
+def _space_stage(job: Job, wanted: Preprocess, template: Template) -> Stage:
     return Stage(
         name="space",
         target="space",
-        settings={"preprocess": wanted},
-        inputs=tuple(job.path(path) for path in _template_files(wanted)),
-        make=partial(_write_space, job, wanted),
+        settings={"voxel_mm": wanted.voxel_mm, "template": template.digest()},
+        inputs=template_files(job.files, wanted),
+        make=partial(write_space, template, wanted.voxel_mm),
     )
 
 
-def _template_files(wanted: Preprocess) -> tuple[str, ...]:
-    return wanted.template, wanted.template_mask, wanted.white_matter, wanted.ventricles, wanted.atlas
+def _subject_stages(job: Job, wanted: Preprocess, template: Template) -> list[Stage]:
+    scan = job.study.acquisition
+    found = find_scans(job.path(scan.dataset), task=scan.task)
+    subjects = tuple(subjects_of(job.files)["subject"])
+    if lost := sorted({one.subject for one in found} - set(subjects)):
+        say(f"left out, excluded or not in the participants table: {', '.join(lost)}")
+    settings = {
+        "preprocess": wanted,
+        "template": template.digest(),
+        "head_radius_mm": job.study.nuisance.head_radius_mm,
+    }
+    own = {subject: tuple(one for one in found if one.subject == subject) for subject in subjects}
+    return [
+        Stage(
+            name=f"sub-{subject}",
+            target=f"sub-{subject}",
+            settings=settings,
+            inputs=(*(one.bold for one in scans), *template_files(job.files, wanted)),
+            make=partial(_subject, job, wanted, template, subject, scans),
+        )
+        for subject, scans in own.items()
+    ]
 
 
-def target_grid(grid: Grid, voxel_mm: float) -> Grid:
-    """Give a grid with the box and axes of another, and cubes of `voxel_mm` as voxels."""
-    edges = np.array(grid.shape) * grid.voxel_mm
-    shape = np.maximum(np.ceil(edges / voxel_mm - 1e-6), 1).astype(int)
-    axes = grid.affine[:3, :3] / grid.voxel_mm
-    affine = np.eye(4)
-    affine[:3, :3] = axes * voxel_mm
-    corner = grid.affine[:3, 3] - axes @ (grid.voxel_mm / 2)
-    affine[:3, 3] = corner + axes @ np.full(3, voxel_mm / 2)
-    return Grid(shape=(int(shape[0]), int(shape[1]), int(shape[2])), affine=affine)
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class _Aligned:
+    """A subject on its way to the template: `places` (mm) of each voxel `inside` the brain of the target grid."""
+
+    reference: Float[Array, "x y z"]
+    mask: Bool[Array, "x y z"]
+    target: Grid
+    inside: Bool[Array, "i j k"]
+    places: Float[Array, "voxel 3"]
+    notes: Mapping[str, float]
 
 
-def _read(job: Job, wanted: Preprocess, path: str) -> tuple[Array, Grid]:
-    data, grid = read_volume(job.path(path))
-    return np.nan_to_num(data), repair_grid(grid, voxel_scale=wanted.template_scale).grid
-
-
-def on_grid(data: Array, grid: Grid, target: Grid, *, labels: bool) -> Array:
-    """Read a volume at the voxels of another grid; outside it is 0."""
-    from scipy.ndimage import map_coordinates
-
-    index = np.argwhere(np.ones(target.shape, bool)).astype(float)
-    back = np.linalg.inv(grid.affine)
-    at = target.mm(index) @ back[:3, :3].T + back[:3, 3]
-    return map_coordinates(data, at.T, order=0 if labels else 1, mode="constant").reshape(target.shape)
-
-
-def _write_space(job: Job, wanted: Preprocess, folder: Path) -> None:
-    target = target_grid(_read(job, wanted, wanted.template)[1], wanted.voxel_mm)
-    for name, path in (
-        ("anatomy", wanted.template),
-        ("mask", wanted.template_mask),
-        ("white_matter", wanted.white_matter),
-        ("ventricles", wanted.ventricles),
-        ("atlas", wanted.atlas),
-    ):
-        data, grid = _read(job, wanted, path)
-        values = on_grid(data, grid, target, labels=name == "atlas")
-        if name == "anatomy":
-            values = values.astype(np.float32)
-        else:
-            values = values.astype(np.int16) if name == "atlas" else (values > 0.5).astype(np.uint8)
-        write_volume(folder / f"{name}.nii.gz", values, target)
-
-
-def _subject(job: Job, wanted: Preprocess, scans: tuple[ScanFiles, ...], folder: Path) -> None:
-    template, template_grid = _read(job, wanted, wanted.template)
-    parts = {name: _onto(job, wanted, getattr(wanted, name), template_grid) for name in ("template_mask", "atlas")}
-    brain = parts["template_mask"] > 0.5
-    target = target_grid(template_grid, wanted.voxel_mm)
-    inside = on_grid(brain.astype(np.float32), template_grid, target, labels=False) > 0.5
+def _subject(
+    job: Job, wanted: Preprocess, template: Template, subject: str, scans: tuple[ScanFiles, ...], folder: Path
+) -> None:
+    if not scans:
+        raise DataError(f"no scan of task '{job.study.acquisition.task}'; add it or exclude the subject")
     series, log = _prepared(job, wanted, scans[0])
-    middle = _mean_epi(series)
-    scratch = folder / "transforms"
-    scratch.mkdir()
-    transform, mask, notes = align(
-        middle, series.grid, np.clip(template, 0, None), template_grid, brain, wanted.registration, scratch
-    )
-    stem = f"sub-{scans[0].subject}_task-{job.study.acquisition.task}"
-    atlas = to_epi(np.rint(parts["atlas"]).astype(np.int32), template_grid, transform, series.grid)
     (folder / "func").mkdir()
-    write_volume(folder / "func" / f"{stem}_desc-mean_boldref.nii.gz", middle.astype(np.float32), series.grid)
-    write_volume(folder / "func" / f"{stem}_desc-brain_mask.nii.gz", mask.astype(np.uint8), series.grid)
-    write_volume(folder / "func" / f"{stem}_desc-atlas_dseg.nii.gz", atlas.astype(np.int16), series.grid)
-    places = places_in_epi(target, transform, series.grid, inside)
-    notes["outside_the_scan"] = float(np.isnan(places).any(axis=1).mean())
+    stem = folder / "func" / f"sub-{subject}_task-{job.study.acquisition.task}"
+    aligned = _aligned(wanted, template, series, stem)
     for number, scan in enumerate(scans):
         if number:
             series, log = _prepared(job, wanted, scan)
-        _one_scan(
-            job, wanted, scan, series, mask, places, inside, target, folder, {**notes, "header": list(log)}, middle
+        _one_scan(job, wanted, scan, series, aligned, {**aligned.notes, "header": list(log)}, folder / "func")
+
+
+def _aligned(wanted: Preprocess, template: Template, series: Series, stem: Path) -> _Aligned:
+    """Bring the subject's mean to the template; write mean, mask and atlas on the grid of the EPI."""
+    mean, grid = _mean_epi(series), series.grid
+    target = target_grid(template.grid, wanted.voxel_mm)
+    inside = mask_on(template, "mask", target)
+    with TemporaryDirectory() as scratch:
+        found = align(
+            mean,
+            grid,
+            template.image,
+            template.grid,
+            brain=template.mask,
+            kind=wanted.registration,
+            folder=Path(scratch),
         )
-    for file in scratch.iterdir():
-        file.unlink()
-    scratch.rmdir()
-
-
-def align(
-    epi: Array, grid: Grid, template: Array, template_grid: Grid, brain: Array, kind: Any, folder: Path
-) -> tuple[Transform, Array, dict[str, Any]]:
-    """Bring a mean EPI to a template in two rounds: the whole head, then the brain found by the first round.
-
-    Returns:
-        The transform, the brain mask on the grid of the EPI, and the overlap (Dice) of this mask with the template's
-        brain where the headers put it and with that of the first round.
-    """
-    before = on_grid(brain.astype(np.float32), template_grid, grid, labels=False) > 0.5
-    everywhere = np.ones(grid.shape, bool), np.ones(template_grid.shape, bool)
-    (folder / "head").mkdir()
-    head = register(
-        epi,
-        grid,
-        template,
-        template_grid,
-        epi_mask=everywhere[0],
-        template_mask=everywhere[1],
-        folder=folder / "head",
-        kind="affine",
-    )
-    first = to_epi(brain, template_grid, head, grid) > 0
-    transform = register(
-        epi,
-        grid,
-        template,
-        template_grid,
-        epi_mask=binary_dilation(first),
-        template_mask=brain,
-        folder=folder,
-        kind=kind,
-    )
-    mask = to_epi(brain, template_grid, transform, grid) > 0
-    for file in (folder / "head").iterdir():
-        file.unlink()
-    (folder / "head").rmdir()
-    if not mask.any():
-        raise DataError("the template's brain lies outside of the scan after registration; look at the headers")
-    return transform, mask, {"dice_headers": dice(before, mask), "dice_first_round": dice(first, mask)}
-
-
-def _onto(job: Job, wanted: Preprocess, path: str, grid: Grid) -> Array:
-    data, own = _read(job, wanted, path)
-    return data if own.same_as(grid) else on_grid(data, own, grid, labels=True)
+        atlas = to_epi(template.labels, template.grid, found.transform, grid)
+        places = places_in_epi(target, found.transform, grid, inside)
+    for name, values in (
+        ("desc-mean_boldref", mean.astype(np.float32)),
+        ("desc-brain_mask", found.mask.astype(np.uint8)),
+        ("desc-atlas_dseg", atlas),
+    ):
+        write_volume(stem.with_name(f"{stem.name}_{name}.nii.gz"), values, grid)
+    notes = {
+        "dice_headers": found.dice_headers,
+        "dice_first_round": found.dice_first_round,
+        "outside_the_scan": float(np.isnan(places).any(axis=1).mean()),
+    }
+    return _Aligned(reference=mean, mask=found.mask, target=target, inside=inside, places=places, notes=notes)
 
 
 def _prepared(job: Job, wanted: Preprocess, scan: ScanFiles) -> tuple[Series, tuple[str, ...]]:
+    if faults := orientation_faults(scan.bold):
+        raise DataError(faults)
     series = read_series(scan.bold)
     repaired = repair_grid(series.grid, voxel_scale=wanted.scan_scale, origin=wanted.scan_origin)
     for line in repaired.log:
@@ -275,29 +205,24 @@ def _one_scan(
     wanted: Preprocess,
     scan: ScanFiles,
     series: Series,
-    mask: Array,
-    places: Array,
-    inside: Array,
-    target: Grid,
+    aligned: _Aligned,
+    notes: Mapping[str, Any],
     folder: Path,
-    notes: dict[str, Any],
-    reference: Array,
 ) -> None:
-    around = binary_dilation(mask)
-    motion = estimate_motion(_led_by(reference, series, around), around, reference=0)
-    motion = Motion(parameters=motion.parameters[1:], center_mm=motion.center_mm)
-    values = resample(series, places, motion)
-    data = np.zeros((*target.shape, len(values)), np.float32)
-    data[inside] = values.T
+    around = binary_dilation(aligned.mask)
+    led = estimate_motion(_led_by(aligned.reference, series, around), around, reference=0)
+    motion = Motion(parameters=led.parameters[1:], center_mm=led.center_mm)
+    data = np.zeros((*aligned.target.shape, series.data.shape[3]), np.float32)
+    data[aligned.inside] = resample(series, aligned.places, motion).T
     ending = scan.bold.name.removesuffix(".gz").removesuffix(".nii").removesuffix("_bold")
-    stem = folder / "func" / f"{ending}_space-{wanted.name}_desc-preproc_bold"
-    write_volume(stem.with_suffix(".nii.gz"), data, target, tr_s=series.tr_s)
+    stem = folder / f"{ending}_space-{wanted.name}_desc-preproc_bold"
+    write_volume(stem.with_suffix(".nii.gz"), data, aligned.target, tr_s=series.tr_s)
     write_json(stem.with_suffix(".json"), {"RepetitionTime": series.tr_s, "SkullStripped": True, **notes})
     table = pd.DataFrame(motion.parameters, columns=[name for name in MOTION_COLUMNS if name[:3] in ("tra", "rot")])
     radius = job.study.nuisance.head_radius_mm
     table["framewise_displacement"] = np.r_[np.nan, framewise_displacement(motion.parameters, head_radius_mm=radius)]
-    table["dvars"] = np.r_[np.nan, scan_quality(series.data[mask].T).dvars_percent]
-    write_table(folder / "func" / f"{ending}_desc-confounds_timeseries.tsv", table, MOTION_COLUMNS)
+    table["dvars"] = np.r_[np.nan, scan_quality(series.data[aligned.mask].T).dvars_percent]
+    write_table(folder / f"{ending}_desc-confounds_timeseries.tsv", table, MOTION_COLUMNS)
 
 
 def _led_by(reference: Array, series: Series, around: Array) -> Series:

@@ -1,0 +1,54 @@
+"""Outputs of RABIES (Desrosiers-Grégoire et al. 2024, Nat Commun 15:6708) as a source of preprocessed rodent scans.
+
+`bold_datasink/commonspace_bold/` holds a folder for each scan and in it `<name of the raw scan>_..._combined.nii.gz`;
+`motion_datasink/motion_params_csv/` holds its motion likewise (https://rabies.readthedocs.io, Output files). Names lead
+back to the raw scan, whose events and physio are taken.
+"""
+
+from collections.abc import Iterable
+from dataclasses import replace
+from pathlib import Path
+
+from cuecircuit.errors import DataError
+from cuecircuit.io.bids import ScanFiles, find_scans
+
+_BOLD, _MOTION = Path("bold_datasink", "commonspace_bold"), Path("motion_datasink", "motion_params_csv")
+
+
+def is_rabies(folder: Path) -> bool:
+    """Tell whether a folder holds what RABIES's preprocessing writes."""
+    return (folder / _BOLD).is_dir()
+
+
+def find_rabies(root: Path, folder: Path, *, task: str) -> tuple[ScanFiles, ...]:
+    """Find the scans of a task that RABIES brought to its common space, with their motion.
+
+    Args:
+        root: the raw data set.
+        folder: output folder of `rabies preprocess`.
+        task: entity task.
+
+    Raises:
+        DataError: no raw scan of the task, none that was brought to the common space, or several for one raw scan.
+    """
+    bold, motion = sorted((folder / _BOLD).rglob("*.nii.gz")), sorted((folder / _MOTION).rglob("*.csv"))
+    found, faults = [], []
+    for raw in find_scans(root, task=task):
+        own, moved = _of(raw, bold), _of(raw, motion)
+        if len(own) > 1:
+            faults.append(f"{raw.bold}: {len(own)} scans in common space are made of it: {', '.join(map(str, own))}")
+        elif own:
+            found.append(replace(raw, bold=own[0], confounds=moved[0] if len(moved) == 1 else None))
+    if not found and not faults:
+        faults.append(
+            f"{folder / _BOLD}: none of {len(bold)} scans is called like a raw scan of task '{task}' under {root}; "
+            "acquisition.dataset must be the data set that RABIES was given"
+        )
+    if faults:
+        raise DataError(faults)
+    return tuple(found)
+
+
+def _of(raw: ScanFiles, files: Iterable[Path]) -> list[Path]:
+    name = raw.bold.name.removesuffix(".gz").removesuffix(".nii")
+    return [file for file in files if file.name.startswith(f"{name}_")]
