@@ -1,4 +1,4 @@
-"""Write the simulated human study: events and people as BIDS, preprocessed runs as fMRIPrep names them, and truth/."""
+"""Write the simulated human study: events and people as BIDS, runs as fMRIPrep names them, study.yaml and truth/."""
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -38,9 +38,13 @@ class HumanStudy:
                     yield row, session, run
 
 
-def write_human_dataset(folder: Path, study: HumanStudy, *, progress: Callable[[int], None] | None = None) -> None:
-    """Write everything below `folder`; every run has a random stream of its own."""
+def write_human_dataset(
+    folder: Path, study: HumanStudy, study_text: str, *, progress: Callable[[int], None] | None = None
+) -> None:
+    """Write everything below `folder`, `study_text` as study.yaml; every run has a random stream of its own."""
     _describe(folder, study)
+    (folder / "study.yaml").write_text(study_text, encoding="utf-8")
+    _write_space(folder / "derivatives" / "template", study)
     _write_participants(folder, study)
     for row, session, run in study.runs():
         _write_run(folder, study, row, session, run)
@@ -60,6 +64,8 @@ def _describe(folder: Path, study: HumanStudy) -> None:
         f"hypothesis\n{study.hypothesis}: {plan.HYPOTHESES[study.hypothesis]}).\n\n"
         "sub-*/ses-*/func/      events with ratings and reaction times; there are no raw scans\n"
         f"{_DERIVATIVE}/  preprocessed runs in {SPACE}, brain masks, confounds\n"
+        "derivatives/template/  mask and atlas of that space\n"
+        "study.yaml             what `cuecircuit run` reads\n"
         "participants.tsv       group, sex, age, BDI, days abstinent; phenotype/craving.tsv: craving by session\n"
         "truth/                 what was planted; for checking an analysis, never for use in one\n"
     )
@@ -93,7 +99,7 @@ def _write_participants(folder: Path, study: HumanStudy) -> None:
     ]
     notes = {
         "participant_id": "name of the person",
-        "session_id": "session; people with session 1 alone dropped out or were not asked again (HC)",
+        "session_id": "session; people with session 1 alone dropped out",
         "weeks": {"Description": "time since session 1", "Units": "week"},
         "craving_before": craving,
         "craving_after": craving,
@@ -136,6 +142,18 @@ def _write_run(folder: Path, study: HumanStudy, row: int, session: int, run: int
     confounds["framewise_displacement"] = np.concatenate([[np.nan], step.sum(axis=1)])
     notes["framewise_displacement"] = {"Description": "framewise displacement", "Units": "mm"}
     write_table(derived / f"{name}_desc-confounds_timeseries.tsv", confounds, notes)
+
+
+def _write_space(folder: Path, study: HumanStudy) -> None:
+    """Write the mask and an atlas: the spheres in which effects are planted."""
+    stem = folder / f"tpl-{SPACE}"
+    write_volume(Path(f"{stem}_desc-brain_mask.nii.gz"), study.mask.astype(np.uint8), study.grid)
+    labels = np.zeros(study.grid.shape, np.uint8)
+    labels[study.mask] = scan.region_labels(study.mask, study.grid)
+    write_volume(Path(f"{stem}_atlas-spheres_dseg.nii.gz"), labels, study.grid)
+    table = pd.DataFrame(enumerate(plan.REGIONS, 1), columns=["index", "name"])
+    notes = {"index": "label in the volume", "name": "region: spheres on both sides where x is not 0"}
+    write_table(Path(f"{stem}_atlas-spheres_dseg.tsv"), table, notes)
 
 
 def _write_truth(folder: Path, study: HumanStudy) -> None:

@@ -1,20 +1,36 @@
-"""The text of a study file to a `Study`, with every fault at once and the line of each."""
+"""The text of a study file to a `Study` or a `PeopleStudy`, with every fault at once and the line of each."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 import yaml
 from pydantic import ValidationError
 
 from cuecircuit.errors import StudyError
-from cuecircuit.study.crosscheck import contradictions
+from cuecircuit.study.alternatives import SECTION, Change, changes, unknown, written_out
+from cuecircuit.study.crosscheck import Contradiction, contradictions
+from cuecircuit.study.people import PeopleStudy
+from cuecircuit.study.people_crosscheck import people_contradictions
+from cuecircuit.study.settings import resolved
 from cuecircuit.study.study import Study
 
 KeyPath = tuple[str | int, ...]
 
 
 def parse_study(text: str, name: str = "study.yaml") -> Study:
-    """Read a study from YAML text.
+    """Read a study of operant animals from YAML text.
+
+    Raises:
+        StudyError: as `parse_any_study`; a study of people.
+    """
+    study = parse_any_study(text, name)
+    if isinstance(study, PeopleStudy):
+        raise StudyError(f"{name}: a study of people, expected one of operant animals")
+    return study
+
+
+def parse_any_study(text: str, name: str = "study.yaml") -> Study | PeopleStudy:
+    """Read a study from YAML text; `study: people` at its top tells the kind, operant animals where nothing is said.
 
     Args:
         text: the file's content.
@@ -26,14 +42,43 @@ def parse_study(text: str, name: str = "study.yaml") -> Study:
     """
     data, lines, faults = _parse(text, name)
     try:
-        study = Study.model_validate(data)
+        study = validated(data)
     except ValidationError as error:
         faults += [_said(fault, lines, name) for fault in error.errors()]
         raise StudyError(faults) from None
-    faults += [f"{name}:{line_of(lines, path)}: {'.'.join(path)}: {what}" for path, what in contradictions(study)]
+    said = (*contradicted(study), *_alternative_faults(data, study))
+    faults += [f"{name}:{line_of(lines, path)}: {'.'.join(map(str, path))}: {what}" for path, what in said]
     if faults:
         raise StudyError(faults)
     return study
+
+
+def alternative_texts(text: str) -> dict[str, str]:
+    """Give each alternative of a study file that has no fault as a study file of its own, by name."""
+    data = yaml.safe_load(text)
+    study = validated(data)
+    known = _settings(study)
+    return {
+        name: yaml.safe_dump(
+            written_out(data, tuple(changes(alternative.settings, known)), known), sort_keys=False, allow_unicode=True
+        )
+        for name, alternative in study.alternatives.items()
+    }
+
+
+def validated(data: Any) -> Study | PeopleStudy:
+    """Read settings as the kind of study that they say they are.
+
+    Raises:
+        pydantic.ValidationError: keys that are unknown, values of the wrong kind.
+    """
+    people = isinstance(data, dict) and data.get("study") == "people"
+    return PeopleStudy.model_validate(data) if people else Study.model_validate(data)
+
+
+def contradicted(study: Study | PeopleStudy) -> Iterator[Contradiction]:
+    """Yield what a study says in one place against what it says in another, with the path to look at."""
+    return people_contradictions(study) if isinstance(study, PeopleStudy) else contradictions(study)
 
 
 def lines_of(text: str) -> Mapping[KeyPath, int]:
@@ -92,13 +137,73 @@ def _walk(node: yaml.Node, path: KeyPath) -> Iterator[tuple[KeyPath, int]]:
 
 def _said(fault: Any, lines: Mapping[KeyPath, int], name: str) -> str:
     path = tuple(part for part in fault["loc"])
-    where = f"{name}:{line_of(lines, path)}: {'.'.join(map(str, path)) or 'the file'}"
+    return f"{name}:{line_of(lines, path)}: {'.'.join(map(str, path)) or 'the file'}: {_what(fault)}"
+
+
+def _what(fault: Any) -> str:
     match fault["type"]:
         case "extra_forbidden":
-            return f"{where}: unknown key; is it misspelled, or in another section?"
+            return "unknown key; is it misspelled, or in another section?"
         case "missing":
-            return f"{where}: missing"
+            return "missing"
         case "value_error":
-            return f"{where}: {fault['ctx']['error']}"
+            return str(fault["ctx"]["error"])
         case _:
-            return f"{where}: {fault['msg'].lower()}, found {fault['input']!r}"
+            return f"{fault['msg'].lower()}, found {fault['input']!r}"
+
+
+def _settings(study: Study | PeopleStudy) -> frozenset[str]:
+    return frozenset(setting.path for setting in resolved(study, {}))
+
+
+def _alternative_faults(data: Any, study: Study | PeopleStudy) -> Iterator[Contradiction]:
+    """Yield what is wrong with the alternatives of a study, each looked at as a study of its own."""
+    known, own = _settings(study), tuple(contradicted(study))
+    seen = {_decided(study): "the rest of the file"}
+    for name, alternative in study.alternatives.items():
+        at = (SECTION, name)
+        changed = tuple(changes(alternative.settings, known))
+        wrong = [((*at, "settings", *each.keys), why) for each in changed if (why := unknown(each, known))]
+        yield from wrong
+        if wrong:
+            continue
+        whole = written_out(data, changed, known)
+        try:
+            other = validated(whole)
+        except ValidationError as error:
+            for fault in error.errors():
+                yield _blamed(at, changed, _named(whole, fault["loc"]), _what(fault))
+            continue
+        for path, what in contradicted(other):
+            if (path, what) not in own:
+                yield _blamed(at, changed, _named(whole, path), what)
+        same = seen.setdefault(_decided(other), f"alternative {name}")
+        if same != f"alternative {name}":
+            yield at, f"makes the same study as {same}; change another setting or leave it out"
+
+
+def _decided(study: Study | PeopleStudy) -> str:
+    # what is shown beside the results decides nothing
+    shown: Any = {"assumed": True, SECTION: True, "correction": {"compare", "compare_permutations"}}
+    return study.model_dump_json(exclude=shown)
+
+
+def _blamed(at: KeyPath, changed: Iterable[Change], path: str, what: str) -> Contradiction:
+    """Put a fault at the setting of the alternative that it is about, or at its name."""
+    for each in changed:
+        if f"{path}.".startswith(f"{each.path}.") or each.path.startswith(f"{path}."):
+            return (*at, "settings", *each.keys), what
+    return at, f"{path}: {what}"
+
+
+def _named(data: Any, path: KeyPath) -> str:
+    """Write a path with dots, the items of lists by their names."""
+    words: list[str] = []
+    here: Any = data
+    for key in path:
+        try:
+            here = here[key]
+        except (KeyError, IndexError, TypeError):
+            here = None
+        words.append(str(here.get("name", key)) if isinstance(key, int) and isinstance(here, dict) else str(key))
+    return ".".join(words)

@@ -1,39 +1,25 @@
-"""The study file: subjects, drug, phases, cues, scans, responses, design, correction, regions, correlations.
+"""The study file of operant animals: subjects, drug, phases, cues, scans, responses, design, correction, regions.
 
 It reads in the order of a Methods section. Paths are relative to the study file. Times are seconds unless a
 name says otherwise. Defaults follow Carmack et al. 2019 (J Clin Invest 129:2480) where the article states a value.
 """
 
-from typing import Annotated, Literal, get_args
+from typing import Literal, get_args
 
-from pydantic import AfterValidator, Field, model_validator
+from pydantic import Field, model_validator
 
-from cuecircuit.study.about import About
+from cuecircuit.study.sections import Label, MaskedSpace, Name, Participants, RelativePath, ScanSource, StudyBase
 from cuecircuit.study.settings import Section, default
 
 
-def _inside(path: str) -> str:
-    if path.startswith(("/", "~")) or ".." in path.split("/"):
-        raise ValueError(f"'{path}' leaves the folder of the study; give a path below it")
-    return path
-
-
-RelativePath = Annotated[str, AfterValidator(_inside)]
-Name = Annotated[str, Field(pattern=r"^[A-Za-z][A-Za-z0-9_]*$")]
-Label = Annotated[str, Field(min_length=1)]
-
-
-class Subjects(Section):
+class Subjects(Participants):
     """Who took part, and who is left out and why."""
 
-    participants: RelativePath = default("participants.tsv", "convention", "BIDS")
-    group: Name = default("group", "convention", "column of participants.tsv that names the group")
     groups: tuple[Label, ...] = Field(min_length=1, description="levels, the reference group first")
     weight_kg: Name | None = default(
         None, "convention", "column of participants.tsv with body weights, for a dose given as an amount"
     )
     species: str = "Rattus norvegicus"
-    exclude: dict[str, str] = default({}, "convention", "nobody is left out unless the study says who and why")
 
 
 class Drug(Section):
@@ -95,8 +81,14 @@ class Phase(Section):
 class Behavior(Section):
     """Operant logs and the tests made of them."""
 
-    logs: RelativePath = default("sourcedata/medpc/*.txt", "convention", "MED-PC files")
+    logs: RelativePath = default(
+        "sourcedata/medpc/*.txt", "convention", "operant data files of any kind that `cuecircuit sessions` reads"
+    )
     programs: RelativePath | None = default(None, "convention", "folder of own MED-PC program declarations")
+    mpc: RelativePath | None = default(None, "convention", "MED-PC program file or folder of them (array sizes)")
+    source: RelativePath | None = default(
+        None, "convention", "event names and columns of logs that are not MED-PC (YAML, as for `cuecircuit sessions`)"
+    )
     escalation: Name = default("escalation", "convention", "phase of the access × session test")
     count: Literal["session", "first_hour"] = default(
         "session", "assumed", "the article does not say whether Fig. 1A counts the whole session or its first hour"
@@ -129,27 +121,17 @@ class Cues(Section):
     stimuli: tuple[Label, ...] = ()
 
 
-class Acquisition(Section):
+class Acquisition(ScanSource):
     """Scans as they must be found in the BIDS data set."""
 
-    dataset: RelativePath = default(".", "convention", "the study file lies in the BIDS data set")
-    task: Label
-    tr_s: float = Field(gt=0, description="repetition time")
     volumes: int = Field(gt=1, description="volumes per scan")
     blocks: int = default(4, "paper", "4 cue blocks per scan", gt=0)
     block_s: float = Field(gt=0, description="length of a cue block")
-    derivatives: RelativePath | None = default(
-        None, "convention", "folder of preprocessed scans (fMRIPrep, cuecircuit preprocess); None takes the raw ones"
-    )
-    derivative_space: Label | None = default(None, "convention", "entity space of the preprocessed scans to take")
-    derivative_res: Label | None = default(None, "convention", "entity res of the preprocessed scans to take")
-    scans: RelativePath | None = default(None, "convention", "TSV of paths instead of a BIDS data set")
 
 
-class Space(Section):
+class Space(MaskedSpace):
     """The space all scans lie in, with its mask, tissues, anatomy and atlas."""
 
-    mask: RelativePath
     white_matter: RelativePath
     ventricles: RelativePath
     anatomy: RelativePath = Field(description="background of the figures")
@@ -161,11 +143,13 @@ class Space(Section):
 class Preprocess(Section):
     """From raw scans of a rat to scans in the space of a template; `cuecircuit preprocess` does it."""
 
-    template: RelativePath
-    template_mask: RelativePath
-    white_matter: RelativePath = Field(description="on the grid of the template; voxels above 0.5")
-    ventricles: RelativePath = Field(description="on the grid of the template; voxels above 0.5")
-    atlas: RelativePath = Field(description="labels on the grid of the template")
+    template: RelativePath = default(
+        "drawn", "assumed", "a path, brainglobe:NAME (an atlas of BrainGlobe), or the drawn brain of the simulation"
+    )
+    template_mask: RelativePath | None = default(None, "convention", "part of a template by name; else a file")
+    white_matter: RelativePath | None = default(None, "convention", "as the mask; voxels above 0.5")
+    ventricles: RelativePath | None = default(None, "convention", "as the mask; voxels above 0.5")
+    atlas: RelativePath | None = default(None, "convention", "as the mask; labels")
     name: Label = Field(default="template", pattern="^[A-Za-z0-9]+$", description="entity space of the results")
     voxel_mm: float = default(0.5, "assumed", "edge of the voxels of the results; not printed", gt=0)
     scan_scale: float = default(1.0, "convention", "factor of the scans' lengths; 0.1 mends voxels ten times too large")
@@ -173,6 +157,19 @@ class Preprocess(Section):
     scan_origin: Literal["header", "center"] = default("header", "convention", "center mends a missing origin")
     slice_timing: bool = default(True, "convention", "where the sidecar has SliceTiming")
     registration: Literal["rigid", "affine", "syn"] = default("syn", "convention", "last step of the registration")
+
+    @property
+    def by_name(self) -> bool:
+        """Tell whether the template comes with its brain, tissues and atlas."""
+        return self.template == "drawn" or self.template.startswith("brainglobe:")
+
+    @model_validator(mode="after")
+    def _a_file_has_its_parts(self) -> "Preprocess":
+        parts = ("template_mask", "white_matter", "ventricles", "atlas")
+        absent = [name for name in parts if getattr(self, name) is None]
+        if absent and not self.by_name:
+            raise ValueError(f"template {self.template} is a file, so {', '.join(absent)} must be named as well")
+        return self
 
 
 class Nuisance(Section):
@@ -229,6 +226,9 @@ class Group(Section):
     between: tuple[Name, ...] = default(("group",), "paper", "access, between subjects")
     within: tuple[Name, ...] = default(("cue", "block"), "paper", "cue and block half, within subjects")
     covariates: tuple[Name, ...] = default(("respiration",), "paper", "mean respiration rate during the block")
+    formula: str | None = default(
+        None, "paper", "exact error strata; a linear mixed model (REML, Satterthwaite) of the same cells where given"
+    )
     effect: str = default("group:cue", "paper", "the access × cue map is the article's Fig. 1C")
 
 
@@ -288,17 +288,18 @@ class Simulation(Section):
     parameters: dict[str, float] = default({}, "convention", "medians of the mechanism's parameters; none differs")
 
 
-class Study(Section):
-    """A whole study; `assumed` marks values of the file that nobody printed, with the reason for each."""
+class Study(StudyBase):
+    """A whole study of operant animals."""
 
-    about: About
-    subjects: Subjects
+    # nothing is assigned after reading, so sections may be narrower than those of the base
+    study: Literal["operant"] = default("operant", "convention", "the kind of study; `people` is the other")
+    subjects: Subjects  # pyright: ignore[reportIncompatibleVariableOverride]
     drug: Drug = Drug()
     phases: tuple[Phase, ...] = Field(min_length=1)
     behavior: Behavior = Behavior()
     cues: Cues
-    acquisition: Acquisition
-    space: Space
+    acquisition: Acquisition  # pyright: ignore[reportIncompatibleVariableOverride]
+    space: Space  # pyright: ignore[reportIncompatibleVariableOverride]
     preprocess: Preprocess | None = None
     nuisance: Nuisance = Nuisance()
     response: Response = Response()
@@ -307,8 +308,6 @@ class Study(Section):
     regions: Regions = Regions()
     correlations: Correlations
     simulation: Simulation = Simulation()
-    seed: int = default(0, "convention", "of simulated null fields and permutations", ge=0)
-    assumed: dict[str, str] = default({}, "convention", "dotted path of a value in this file to why it is assumed")
 
     def kind(self, phase: Phase) -> PhaseKind | None:
         """What a phase is: what it says, what `behavior` uses it as, or the kind it is called like."""

@@ -1,0 +1,75 @@
+"""What every study file has, whoever was scanned: about, subjects, where the scans are, seed, what is assumed.
+
+A kind of study adds the sections that apply to it and narrows these: `study.Study` for operant animals,
+`people.PeopleStudy` for people with one contrast map each. Stages that serve both take `StudyBase`.
+"""
+
+from typing import Annotated
+
+from pydantic import AfterValidator, Field
+
+from cuecircuit.study.about import About
+from cuecircuit.study.alternatives import Alternative
+from cuecircuit.study.settings import Section, default
+
+
+def _inside(path: str) -> str:
+    if path.startswith(("/", "~")) or ".." in path.split("/"):
+        raise ValueError(f"'{path}' leaves the folder of the study; give a path below it")
+    return path
+
+
+RelativePath = Annotated[str, AfterValidator(_inside)]
+Name = Annotated[str, Field(pattern=r"^[A-Za-z][A-Za-z0-9_]*$")]
+Label = Annotated[str, Field(min_length=1)]
+
+
+def word_of(label: str) -> str:
+    """Write a label so that formulas and contrasts can name it: `look-drug` is `look_drug`."""
+    word = "".join(letter if letter.isalnum() else "_" for letter in label)
+    return word if word[0].isalpha() else f"c{word}"
+
+
+class Participants(Section):
+    """Who took part, and who is left out and why."""
+
+    participants: RelativePath = default("participants.tsv", "convention", "BIDS")
+    group: Name = default("group", "convention", "column of participants.tsv that names the group")
+    groups: tuple[Label, ...] = Field(default=(), description="levels, the reference group first")
+    species: str
+    exclude: dict[str, str] = default({}, "convention", "nobody is left out unless the study says who and why")
+
+
+class ScanSource(Section):
+    """Where the scans of the study's task lie, and their repetition time."""
+
+    dataset: RelativePath = default(".", "convention", "the study file lies in the BIDS data set")
+    task: Label
+    tr_s: float = Field(gt=0, description="repetition time")
+    derivatives: RelativePath | None = default(
+        None, "convention", "folder of preprocessed scans (fMRIPrep, cuecircuit preprocess); None takes the raw ones"
+    )
+    derivative_space: Label | None = default(None, "convention", "entity space of the preprocessed scans to take")
+    derivative_res: Label | None = default(None, "convention", "entity res of the preprocessed scans to take")
+    scans: RelativePath | None = default(None, "convention", "TSV of paths instead of a BIDS data set")
+
+
+class MaskedSpace(Section):
+    """The space all scans lie in, and the voxels of it that are analyzed."""
+
+    mask: RelativePath
+    reference_point: str
+
+
+class StudyBase(Section):
+    """A study of any kind; `assumed` marks values of the file that nobody printed, with the reason for each."""
+
+    about: About
+    subjects: Participants
+    acquisition: ScanSource
+    space: MaskedSpace
+    seed: int = default(0, "convention", "of simulated null fields and permutations", ge=0)
+    assumed: dict[str, str] = default({}, "convention", "dotted path of a value in this file to why it is assumed")
+    alternatives: dict[Name, Alternative] = default(
+        {}, "convention", "other choices by name, which `run --alternatives` sets beside those of this file"
+    )
