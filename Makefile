@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
-.PHONY: demo test check bench docs lock clean
+.PHONY: demo test check bench docs lock audit oldest newest clean
 
 demo: $(VENV)/run.done
 	$(BIN)/cuecircuit demo demo
@@ -30,6 +30,25 @@ lock: $(VENV)/python.done
 	$(BIN)/pip install --quiet uv
 	$(BIN)/uv pip compile -q --universal --generate-hashes --no-header --python-version 3.11 pyproject.toml -o locks/run.txt
 	$(BIN)/uv pip compile -q --universal --generate-hashes --no-header --python-version 3.11 --group dev --all-extras --overrides locks/overrides.txt -c locks/run.txt pyproject.toml -o locks/dev.txt
+
+# Known vulnerabilities of what the locks pin; needs the advisory service of PyPI.
+audit: $(VENV)/python.done
+	$(PYTHON) -m venv $(VENV)/audit
+	$(VENV)/audit/bin/pip install --quiet pip-audit
+	$(VENV)/audit/bin/pip-audit --disable-pip --require-hashes -r locks/run.txt
+	$(VENV)/audit/bin/pip-audit --disable-pip --require-hashes -r locks/dev.txt
+
+# The tests with the oldest versions that pyproject.toml allows, and with the newest there are.
+oldest: RESOLUTION := lowest-direct
+newest: RESOLUTION := highest
+oldest newest: $(VENV)/python.done
+	$(BIN)/pip install --quiet uv
+	$(BIN)/uv pip compile -q --resolution $(RESOLUTION) --no-header pyproject.toml -o $(VENV)/$@.txt
+	$(BIN)/uv pip compile -q --no-header --group dev --all-extras --overrides locks/overrides.txt -c $(VENV)/$@.txt pyproject.toml -o $(VENV)/$@-dev.txt
+	$(PYTHON) -m venv $(VENV)/$@
+	$(VENV)/$@/bin/pip install --quiet --no-deps -r $(VENV)/$@-dev.txt
+	$(VENV)/$@/bin/pip install --quiet --no-deps --no-build-isolation .
+	$(VENV)/$@/bin/python -m pytest -n auto --dist loadgroup tests
 
 $(VENV)/python.done:
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { \

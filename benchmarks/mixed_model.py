@@ -14,6 +14,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
+from benchmarks import ratio
 from cuecircuit.stats.mixed_fit import fit_mixed
 from cuecircuit.stats.mixed_inference import DegreesOfFreedomRule
 from cuecircuit.stats.mixed_model import MixedModel, mixed_model
@@ -80,7 +81,8 @@ def main() -> None:
         if theirs is None:
             print("R with lmerTest and pbkrtest is not installed: no ratio")
         else:
-            print(f"  lmerTest: {1000 * theirs:.1f} ms per voxel, {theirs / (ours / 20_000):.0f} x ours")
+            times = ratio(f"mixed model, lmerTest {rule}", theirs / (ours / 20_000))
+            print(f"  lmerTest: {1000 * theirs:.1f} ms per voxel, {times} ours")
     lacking = mixed_model(FORMULA, {name: table[name].to_numpy()[1:] for name in table})
     print(f"Satterthwaite, a map missing: {seconds(y[1:], lacking, 'satterthwaite'):.2f} s")
     for n_voxels in (5_000, 10_000, 20_000):

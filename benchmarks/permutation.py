@@ -20,6 +20,7 @@ import nibabel as nib
 import numpy as np
 from scipy.ndimage import gaussian_filter
 
+from benchmarks import ratio
 from cuecircuit.clusters.maxima import MAP_STATISTICS
 from cuecircuit.group.permutation import PermutationSettings, permute_term
 from cuecircuit.stats.strata_design import MixedDesign, strata_model
@@ -118,7 +119,7 @@ def main(arguments=()):
         own = ours("voxel, size, mass and TFCE, group:cue", y, model, "group:cue", mask, MAP_STATISTICS, scored)
         if peer_permutations:
             theirs = peer("nilearn permuted_ols, the same four", y, mask, peer_permutations, options.jobs)
-            print(f"per permutation {theirs / own:.0f} x")
+            print(f"per permutation {ratio(f'permutation, {name}, nilearn permuted_ols', theirs / own)}")
 
 
 if __name__ == "__main__":

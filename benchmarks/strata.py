@@ -14,6 +14,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
+from benchmarks import ratio
 from cuecircuit.stats.strata import strata_anova
 from cuecircuit.stats.strata_design import MixedDesign, strata_model
 
@@ -100,13 +101,14 @@ def main() -> None:
     rotation = rng.normal(size=(84, 84)).astype(np.float32)
     floor = seconds(lambda: rotation @ y.reshape(84, -1))
     print(f"strata ANCOVA, 84 maps x 20000 voxels: {ours:.3f} s, {ours / floor:.1f} x one matrix product of that size")
-    print(f"nilearn's ordinary least squares of one design (no strata, no F): {nilearn_seconds(y) / ours:.0f} x ours")
+    by_nilearn = ratio("strata ANCOVA, nilearn's least squares", nilearn_seconds(y) / ours)
+    print(f"nilearn's ordinary least squares of one design (no strata, no F): {by_nilearn} ours")
     curve(rng)
     r = r_seconds_per_voxel(y, plan)
     if r is None:
         print("R is not installed: no ratio against aov")
     else:
-        print(f"R aov: {1000 * r:.2f} ms per voxel, {r / (ours / 20_000):.0f} x ours")
+        print(f"R aov: {1000 * r:.2f} ms per voxel, {ratio('strata ANCOVA, R aov', r / (ours / 20_000))} ours")
 
 
 if __name__ == "__main__":

@@ -27,7 +27,7 @@ from cuecircuit.clusters.clustsim import cluster_p, simulate_cluster_sizes
 from cuecircuit.clusters.neighbors import ClusterRule
 from cuecircuit.clusters.null_field import draw_pair, null_field
 from cuecircuit.clusters.smoothness import estimate_smoothness
-from cuecircuit.group.correction import stratum_residuals
+from cuecircuit.group.correction import residual_scores
 from cuecircuit.group.permutation import PermutationSettings, permute_term
 from cuecircuit.stats.strata import strata_anova
 from cuecircuit.stats.strata_design import MixedDesign, strata_model
@@ -100,7 +100,8 @@ def run_study(number, options):
 
 def simulated(y, model, mask, voxel_mm, seed, fields):
     residuals = strata_anova(y, model, residuals=True, epsilons=False).residuals
-    smoothness = estimate_smoothness(stratum_residuals(residuals, model)["subject:cue"], mask, voxel_mm)
+    stratum = next(each for each in model.strata if each.name == "subject:cue")
+    smoothness = estimate_smoothness(residual_scores(residuals, stratum), mask, voxel_mm)
     rule = ClusterRule(sided="2")
     acfs = {
         "simulation mixed ACF": smoothness.acf,

@@ -6,9 +6,10 @@ from cuecircuit.group.correction import (
     CorrectionSettings,
     correct,
     on_grid,
+    residual_scores,
     simulate_nulls,
+    simulate_nulls_at,
     smoothness_of,
-    stratum_residuals,
 )
 from cuecircuit.records.grid import Grid
 from cuecircuit.stats.strata import strata_anova
@@ -89,7 +90,7 @@ def test_the_residuals_of_a_stratum_are_the_scores_of_its_own_cells():
     y = smooth_noise(5)[..., MASK]
     model = strata_model(DESIGN)
     anova = strata_anova(y, model, residuals=True)
-    parts = stratum_residuals(anova.residuals, model)
+    parts = {each.name: residual_scores(anova.residuals, each) for each in model.strata}
     assert list(parts) == ["subject", "subject:cue"]
     sums = (anova.residuals**2).sum(axis=(0, 1))
     # orthonormal scores keep the sum of squares
@@ -104,8 +105,21 @@ def test_noise_that_is_smoother_between_subjects_gets_a_higher_threshold_there()
     smooth = ndimage.gaussian_filter(rng.normal(size=(16, 1, *SHAPE)), (0, 0, 1.5, 1.5, 1.5)) * 20
     y = (rough + smooth)[..., MASK]
     model = strata_model(DESIGN)
-    parts = stratum_residuals(strata_anova(y, model, residuals=True).residuals, model)
+    left = strata_anova(y, model, residuals=True).residuals
+    parts = {each.name: residual_scores(left, each) for each in model.strata}
     nulls = {
         name: simulate_nulls(smoothness_of(part, MASK, GRID), MASK, GRID, SETTINGS) for name, part in parts.items()
     }
     assert nulls["subject"].smoothness.acf.fwhm_mm > 1.5 * nulls["subject:cue"].smoothness.acf.fwhm_mm
+
+
+def test_nulls_at_two_heights_are_those_of_each_height_alone():
+    smoothness = smoothness_of(smooth_noise(9).reshape(-1, *MASK.shape)[:, MASK], MASK, GRID)
+    settings = CorrectionSettings(voxel_p=0.01, alpha=0.05, iterations=200, seed=4)
+    strict, loose = simulate_nulls_at((0.002, 0.01), smoothness, MASK, GRID, settings)
+    alone = simulate_nulls(smoothness, MASK, GRID, settings)
+    assert loose.settings == settings
+    assert strict.settings.voxel_p == 0.002
+    for kind in ("one_sided", "two_sided"):
+        assert np.array_equal(getattr(loose, kind).maxima, getattr(alone, kind).maxima)
+        assert (getattr(strict, kind).maxima <= getattr(loose, kind).maxima).all()

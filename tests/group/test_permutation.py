@@ -273,3 +273,33 @@ def test_p_of_one_sided_maxima_agree_with_palm(reference):
         tested = palm < 1
         error = np.sqrt(palm * (1 - palm) * (1 / 1000 + 1 / 500))[tested]
         assert (np.abs(ours[tested] - palm[tested]) <= 3.5 * error + 0.002).mean() > 0.99
+
+
+def test_clusters_of_voxels_that_some_subjects_lack_are_judged_where_permutation_can_test():
+    model = strata_model(design())
+    y = noise(5)
+    y[:, 0][:, PLANTED[MASK]] += 3.0
+    # a scan that does not reach a rim of the planted cube, and a corner far from it
+    lost = np.zeros(SHAPE, bool)
+    lost[8, 5:9, 2:6], lost[11, 11] = True, True
+    y[3][:, lost[MASK]] = np.nan
+    settings = replace(SETTINGS, alpha=0.05)
+    result = permute_term(y, model, "cue", MASK, statistics=("size",), settings=settings)
+    anova = strata_anova(y, model, residuals=True, fewest=5)
+    assert anova.residuals is not None
+    scores = anova.residuals[:, 0][:, ~lost[MASK]]
+    nulls = simulate_nulls(
+        smoothness_of(scores, MASK & ~lost, GRID),
+        MASK,
+        GRID,
+        CorrectionSettings(voxel_p=0.01, alpha=0.05, iterations=200),
+    )
+    simulated = correct(anova.term("cue"), MASK, nulls)
+
+    size, permuted, fdr = side_by_side(result, MASK, simulated=simulated, clusters=simulated.clusters)
+
+    assert (simulated.clusters.labels[lost & PLANTED] > 0).any()
+    assert np.isnan(permuted.p_map[lost]).all()
+    for each in (size, permuted, fdr):
+        assert each.p_clusters.shape == simulated.clusters.sizes.shape
+        assert each.clusters[0]  # the planted cube

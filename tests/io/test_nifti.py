@@ -6,7 +6,15 @@ import pytest
 from nibabel.nifti1 import Nifti1Image
 
 from cuecircuit.errors import DataError
-from cuecircuit.io.nifti import read_atlas, read_grid, read_mask, read_series, read_volume, write_volume
+from cuecircuit.io.nifti import (
+    orientation_faults,
+    read_atlas,
+    read_grid,
+    read_mask,
+    read_series,
+    read_volume,
+    write_volume,
+)
 from cuecircuit.records.grid import Grid
 
 AFFINE = np.array([[0.5, 0, 0, -16], [0, 0, 1.0, -12], [0, -0.5, 0, 8], [0, 0, 0, 1.0]])
@@ -195,3 +203,29 @@ def test_the_real_rat_header_of_tenfold_size_is_read_as_it_stands(real_data):
     found, _, _ = read_grid(real_data / "rat" / "epi_sigma" / "ratEPItmp.nii.gz")
 
     np.testing.assert_allclose(found.voxel_mm.max(), 3.0, rtol=1e-3)
+
+
+def scan_file(path, *, sform=None, qform=None):
+    image = nib.Nifti1Image(np.ones((2, 3, 4, 5), np.float32), np.eye(4))
+    image.set_sform(sform, code=0 if sform is None else 2)
+    image.set_qform(qform, code=0 if qform is None else 1)
+    image.to_filename(path)
+    return path
+
+
+def test_a_header_without_orientation_is_named(tmp_path):
+    (found,) = orientation_faults(scan_file(tmp_path / "scan.nii"))
+
+    assert found.startswith(f"{tmp_path / 'scan.nii'}: the affine is missing")
+
+
+def test_two_orientations_that_mirror_each_other_are_named(tmp_path):
+    (found,) = orientation_faults(scan_file(tmp_path / "scan.nii", sform=np.eye(4), qform=np.diag([-1.0, 1, 1, 1])))
+
+    assert "qform and sform mirror each other" in found
+
+
+@pytest.mark.parametrize("way", [np.eye(4), np.diag([-1.0, 1, 1, 1])], ids=["right", "left"])
+def test_one_orientation_or_two_alike_are_sound(tmp_path, way):
+    assert orientation_faults(scan_file(tmp_path / "one.nii", sform=way)) == ()
+    assert orientation_faults(scan_file(tmp_path / "two.nii", sform=way, qform=way)) == ()

@@ -162,6 +162,15 @@ IN_TABLES: dict[str, tuple[Break, str]] = {
     "blocks that overlap": (edit(EVENTS, "150\t", "70\t"), "the blocks at 60 and 70 s overlap"),
     "a block too few": (edit(EVENTS, "330\t30\tsaline\tvanilla\t4\n", ""), "3 cue blocks, the study expects 4"),
     "two cues in one scan": (edit(EVENTS, "150\t30\tsaline", "150\t30\tnaloxone"), "cell saline early has 2 blocks"),
+    "an odor of no study": (
+        edit(EVENTS, "vanilla", "peach"),
+        "events.tsv:2: odor 'peach' is not among cues.stimuli (",
+    ),
+    "no column of odors": (edit(EVENTS, "odor", "smell"), "events.tsv:1: column odor is missing (cues.stimulus)"),
+    "a cue before its baseline": (
+        edit(EVENTS, "60\t30", "10\t30"),
+        "response.baseline_s: block 1 (saline, onset 10 s): window -10 to 10 s leaves the scan",
+    ),
     "spaces for tabs": (edit(EVENTS, "\t", " ", -1), "column onset is missing; found: onset duration"),
     "a label without voxels": (append(LABELS, "99\tNowhere\n"), "region Nowhere (label 99) has no voxel"),
     "a label twice": (append(LABELS, "1\tAgain\n"), "'1' stands twice in column index"),
@@ -181,6 +190,18 @@ IN_LOGS: dict[str, tuple[Break, str]] = {
     "a lost row": (edit(LOG, "     5:     2466", "     7:     2466"), "row index 7 where 5 was expected"),
     "bytes that are no text": (put(LOG, bytes(range(256)) * 10), "a zero byte: this is not text"),
     "no session": (put(LOG, "A: 1\n"), "line 1: no session found"),
+    "a phase that is nowhere": (
+        edit(STUDY, "experiment: EXTINCTION", "experiment: EXTINKTION"),
+        "phases: extinction: no session has the Experiment 'EXTINKTION'; found: 'COND-NALOXONE'",
+    ),
+    "a session fewer than planned in every animal": (
+        remove(LOG),
+        "phases: escalation: every subject has 9 sessions, the study plans 10",
+    ),
+    "more sessions than planned in every animal": (
+        edit(STUDY, "sessions: 10", "sessions: 8"),
+        "phases: escalation: every subject has 10 sessions, the study plans 8",
+    ),
 }
 
 IN_SCANS: dict[str, tuple[Break, str]] = {
@@ -198,6 +219,11 @@ IN_SCANS: dict[str, tuple[Break, str]] = {
     "an empty file": (put(BOLD, b""), "not a readable NIfTI file (Empty file"),
     "a pointer for a scan": (put(BOLD, "../../.git/annex/objects/xx"), "not a readable NIfTI file"),
     "a damaged sidecar": (put(SIDECAR, "{"), "bold.json: cannot be read as JSON"),
+    "a time step that is a text": (
+        keys(SIDECAR, RepetitionTime="2 s"),
+        "RepetitionTime '2 s' in the sidecar is no number; write seconds, such as 2",
+    ),
+    "a damaged sidecar of events": (put(EVENTS.replace(".tsv", ".json"), "{"), "events.json: cannot be read as JSON"),
     "a time step in milliseconds": (keys(SIDECAR, RepetitionTime=2000), "2 s in the header and 2000 s in the sidecar"),
     "two scans of one name": (
         lambda study: shutil.copy(study / BOLD, study / BOLD.replace("run-1", "run-01")),
@@ -259,3 +285,48 @@ def test_what_is_broken_is_said(study: Path, name: str):
         check_study(study / STUDY)
     assert any(said in fault for fault in error.value.faults), error.value.faults
     assert len(error.value.faults) < 10  # one cause, few lines
+
+
+def test_what_is_odd_in_the_logs_and_no_fault_is_noted_once_a_kind(study: Path):
+    shutil.copy(study / LOG, study / LOG.replace("01.txt", "01b.txt"))
+    edit(LOG.replace("05_escalation-01", "06_escalation-02"), "Experiment: ESCALATION", "Experiment: PILOT")(study)
+
+    notes = check_study(study / STUDY)
+
+    assert len(notes) == 3
+    saves, pilot, fewer = notes
+    assert "escalation-01.txt:4: subject 'ShA01': saved 2 times" in saves
+    # a place in the study, wherever that lies
+    assert "kept the latest (sourcedata/medpc/2026-01-05_escalation-01b.txt line 4, " in saves
+    assert saves.endswith("20 more like it")
+    assert "escalation-02.txt:" in pilot
+    assert "experiment 'PILOT' (program 'CUECIRCUIT ShA FR1') belongs to no phase" in pilot
+    assert "9 of 10 sessions of escalation" in fewer
+
+
+def test_values_of_scans_are_looked_at_when_asked(study: Path):
+    def damage(name: str, where: tuple[int | slice, ...], value: float) -> None:
+        image = nib.load(study / name)
+        scan = np.asarray(image.dataobj, dtype=np.float32)
+        scan[where] = value
+        image.header.set_data_dtype(np.float32)
+        (study / name).unlink()
+        nib.Nifti1Image(scan, image.affine, image.header).to_filename(study / name)
+
+    damage(BOLD, (slice(None), slice(None), 4, slice(7, 9)), 0)
+    damage(BOLD.replace("run-1", "run-2"), (5, 5, 5, 7), np.nan)
+    check_study(study / STUDY)
+
+    with pytest.raises(StudyError) as error:
+        check_study(study / STUDY, data=True)
+
+    first, second = error.value.faults
+    assert "run-1_bold.nii.gz: 2 slices hold one value throughout (first slice 4 of volume 7, from 0; 2 vol" in first
+    assert "run-2_bold.nii.gz: 1 values are NaN or infinite" in second
+
+
+def test_windows_are_not_held_against_a_general_linear_model(study: Path):
+    edit(EVENTS, "60\t30", "10\t30")(study)
+    edit(STUDY, "response:\n", "response:\n  method: glm\n")(study)
+
+    check_study(study / STUDY)

@@ -2,7 +2,8 @@ import pandas as pd
 import pytest
 
 from cuecircuit.errors import DataError
-from cuecircuit.pipeline.cells import cell_members, cells_of
+from cuecircuit.pipeline.cells import cell_members, cells_of, raw_scans_without_result, scans_of
+from cuecircuit.pipeline.job import StudyFiles
 from cuecircuit.pipeline.simulate import designs
 from cuecircuit.study.file import parse_study
 
@@ -33,3 +34,23 @@ def test_cells_of_unequal_blocks_are_named():
         cells_of(STUDY, "ShA01", blocks("ssnnss", "elelll", [80.0] * 6))
     assert len(error.value.faults) == 3
     assert "cell naloxone late has 1 blocks, others have 3" in error.value.faults[2]
+
+
+def test_a_raw_scan_without_a_preprocessed_one_is_accounted_for(tmp_path):
+    text = designs()["carmack2019"].replace("  task: odor\n", "  task: odor\n  derivatives: derivatives/done\n", 1)
+    for run in (1, 2):
+        raw = tmp_path / "sub-01" / "func" / f"sub-01_task-odor_run-{run}_bold.nii.gz"
+        raw.parent.mkdir(parents=True, exist_ok=True)
+        raw.touch()
+    done = tmp_path / "derivatives" / "done" / "sub-01" / "func" / "sub-01_task-odor_run-1_desc-preproc_bold.nii.gz"
+    done.parent.mkdir(parents=True)
+    done.touch()
+    files = StudyFiles(study=parse_study(text), file=tmp_path / "study.yaml")
+
+    scans = scans_of(files)
+    (lost,) = raw_scans_without_result(files, scans)
+
+    assert [scan.bold for scan in scans] == [done]
+    assert (lost.subject, lost.run) == ("01", 2)
+    raw_study = StudyFiles(study=parse_study(designs()["carmack2019"]), file=tmp_path / "study.yaml")
+    assert raw_scans_without_result(raw_study, scans_of(raw_study)) == ()

@@ -19,6 +19,7 @@ from cuecircuit.pipeline.run import run_study
 
 pytestmark = pytest.mark.xdist_group("tiny")
 FIGURES = ("fig1a", "fig1b", "fig1c", "fig2a", "fig2b", "fig2c", "fig2d", "fig2e", "fig2f")
+SESSIONS = ("event_raster", "cumulative_record", "drug_level")
 
 
 def hashes(out: Path) -> dict[str, str]:
@@ -63,6 +64,7 @@ def table(path: Path) -> pd.DataFrame:
         "regions/table1.tsv",
         "regions/correlations.tsv",
         *(f"figures/{name}.{kind}" for name in FIGURES for kind in ("svg", "png", "tsv")),
+        *(f"behavior/{name}.{kind}" for name in SESSIONS for kind in ("svg", "png", "tsv")),
     ],
 )
 def test_every_promised_file_is_there_and_is_not_empty(tiny_results, name):
@@ -77,6 +79,15 @@ def test_every_table_has_a_sidecar_that_describes_each_column(tiny_results):
     for path in tables:
         notes = json.loads(path.with_suffix(".json").read_text())
         assert list(table(path).columns) == list(notes), path.name
+
+
+def test_the_figures_of_single_sessions_stand_in_the_behavior_section_of_the_page(tiny_results):
+    page = (tiny_results / "report.html").read_text(encoding="utf-8")
+
+    section = page[page.index('<section id="behavior"') :]
+    section = section[: section.index("</section>")]
+    assert re.findall(r'<figure id="(\w+)"', section) == ["fig1a", "fig1b", *SESSIONS]
+    assert all(f'download="{name}.tsv"' in section for name in SESSIONS)
 
 
 def test_every_map_lies_on_the_grid_of_the_input(tiny_study, tiny_results):
@@ -174,6 +185,7 @@ def test_an_excluded_subject_leaves_every_table(tiny_study, tiny_results, tmp_pa
 
 def test_another_design_of_the_same_files_runs_to_the_page(tiny_study, tmp_path):
     text = tiny_study.read_text()
+    text = text[: text.index("\n# choices that")]  # one of the alternatives is this design's own choice
     for old, new in (
         ("early: [1, 2], late: [3, 4]", "all: [1, 2, 3, 4]"),
         ("within: [cue, block]", "within: [cue]"),

@@ -75,3 +75,56 @@ def test_a_folder_that_cannot_be_made_is_named(tmp_path):
     (tmp_path / "file").write_text("")
     with pytest.raises(DataError, match="cannot be written"):
         Store(tmp_path / "file" / "out")
+
+
+def test_what_another_folder_has_done_alike_is_taken_over_and_not_made_again(tmp_path, source):
+    Store(tmp_path / "first", tmp_path).run(a_stage(source))
+    second = Store(tmp_path / "second", tmp_path, donors=(tmp_path / "first",))
+    assert second.why_stale(a_stage(source, text="made again")) is None
+    assert (tmp_path / "second" / "group" / "map.tsv").read_text() == "result"
+    assert second.taken_over() == {"group": "first"}
+    # it stands by itself: the donor may go
+    (tmp_path / "first" / "group" / "map.tsv").unlink()
+    assert Store(tmp_path / "second", tmp_path).why_stale(a_stage(source)) is None
+
+
+def test_files_taken_over_take_no_further_room(tmp_path, source):
+    Store(tmp_path / "first").run(a_stage(source))
+    Store(tmp_path / "second", donors=(tmp_path / "first",)).why_stale(a_stage(source))
+    first, second = (tmp_path / name / "group" / "map.tsv" for name in ("first", "second"))
+    assert first.samefile(second)
+
+
+def test_on_a_disk_without_links_files_are_copied(tmp_path, source, monkeypatch):
+    def refuse(*_):
+        raise OSError("no links here")
+
+    monkeypatch.setattr("cuecircuit.pipeline.store.os.link", refuse)
+    Store(tmp_path / "first").run(a_stage(source))
+    Store(tmp_path / "second", donors=(tmp_path / "first",)).why_stale(a_stage(source))
+    first, second = (tmp_path / name / "group" / "map.tsv" for name in ("first", "second"))
+    assert second.read_bytes() == first.read_bytes()
+    assert not first.samefile(second)
+
+
+@pytest.mark.parametrize("difference", ["setting", "input", "damage"])
+def test_what_differs_is_not_taken_over(tmp_path, source, difference):
+    Store(tmp_path / "first").run(a_stage(source))
+    settings = {"correction": {"alpha": 0.01}} if difference == "setting" else None
+    if difference == "input":
+        source.write_text("other data")
+    if difference == "damage":
+        (tmp_path / "first" / "group" / "map.tsv").write_text("edited by hand")
+    second = Store(tmp_path / "second", donors=(tmp_path / "first",))
+    assert second.why_stale(a_stage(source, settings)) == "not done yet"
+    second.run(a_stage(source, settings, text="own result"))
+    assert (tmp_path / "second" / "group" / "map.tsv").read_text() == "own result"
+    assert second.taken_over() == {}
+
+
+def test_a_new_run_of_a_stage_leaves_the_files_it_was_shared_with_alone(tmp_path, source):
+    Store(tmp_path / "first").run(a_stage(source))
+    second = Store(tmp_path / "second", donors=(tmp_path / "first",))
+    second.why_stale(a_stage(source))
+    second.run(a_stage(source, {"correction": {"alpha": 0.01}}, text="own result"))
+    assert (tmp_path / "first" / "group" / "map.tsv").read_text() == "result"

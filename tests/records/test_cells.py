@@ -24,13 +24,13 @@ ROLES = {"subject": "rat", "between": ("group",), "within": ("cue",), "covariate
 def test_rows_are_laid_out_by_subject_and_condition_whatever_their_order():
     shuffled = table().iloc[[3, 0, 7, 5, 2, 6, 1, 4]].reset_index(drop=True)
     cells = complete_cells(shuffled, **ROLES)
-    assert cells.design.subjects == ["02", "01", "04", "03"]
+    assert cells.design.subjects == ["01", "02", "03", "04"]
     assert cells.design.within == {"cue": ("minus", "plus")}
     assert cells.design.between == {"group": ["LgA", "LgA", "ShA", "ShA"]}
     np.testing.assert_array_equal(
-        shuffled.bold.to_numpy()[cells.rows], [[0.4, 0.3], [0.2, 0.1], [0.8, 0.7], [0.6, 0.5]]
+        shuffled.bold.to_numpy()[cells.rows], [[0.2, 0.1], [0.4, 0.3], [0.6, 0.5], [0.8, 0.7]]
     )
-    np.testing.assert_array_equal(cells.design.covariates["resp"], [[4, 3], [2, 1], [8, 7], [6, 5]])
+    np.testing.assert_array_equal(cells.design.covariates["resp"], [[2, 1], [4, 3], [6, 5], [8, 7]])
     assert cells.excluded == ()
     assert cells.design.unit == "rat"
 

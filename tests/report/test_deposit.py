@@ -1,5 +1,6 @@
 import hashlib
 import subprocess
+from pathlib import Path
 
 import pytest
 
@@ -97,3 +98,20 @@ def test_the_recipe_pins_every_program_names_the_seed_and_is_a_shell_script(tmp_
     assert "python3.11 -m venv" in script
     assert "seed 7" in script
     assert subprocess.run(["sh", "-n"], input=script.encode(), check=False).returncode == 0
+
+
+@pytest.mark.parametrize(("output", "said"), [("alternatives/alternatives.tsv", "--alternatives"), ("group/F.tsv", "")])
+def test_the_recipe_runs_alternatives_where_they_were_run(tmp_path, output, said) -> None:
+    files = {
+        "recipe/rerun.sh": rerun_script({"cuecircuit": "0.1.0", "Python": "3.11.7"}, seed=0),
+        "recipe/inputs.sha256": checksums({"study.yaml": hashlib.sha256(b"study").hexdigest()}),
+        "recipe/outputs.sha256": checksums({output: hashlib.sha256(b"").hexdigest()}),
+        "study/study.yaml": "study",
+        "program": f'#!/bin/sh\necho "$@" > said\nmkdir -p "$3/{Path(output).parent}"\n: > "$3/{output}"\n',
+    }
+    for name, text in files.items():
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).write_text(text)
+    (tmp_path / "program").chmod(0o755)
+    subprocess.run(["sh", "recipe/rerun.sh", "study", "./program"], cwd=tmp_path, check=True, capture_output=True)
+    assert (tmp_path / "said").read_text().split()[3:] == said.split()

@@ -57,6 +57,7 @@ def sections(study: Study, facts: RunFacts) -> tuple[Section, ...]:
             escalation_anova=ANOVA,
             escalation_posthoc=ANOVA,
             conditioning_anova=ANOVA,
+            sessions=[figure("event_raster")],
         ),
         quality_section(TableItem(id="tsnr", title="tSNR", frame=pd.DataFrame({"subject": ["01"], "tsnr": [31.2]}))),
         group_section(study, facts, figure("fig1c"), ANOVA),
@@ -79,7 +80,7 @@ def test_sections_come_in_the_order_of_the_paper(sections: tuple[Section, ...]) 
 def test_the_whole_page_has_every_figure_and_no_anchor_twice(sections: tuple[Section, ...]) -> None:
     html = render(ReportContent(title="T", subtitle="S", sections=sections))
 
-    for name in ("fig1a", "fig1b", "fig1c", "fig2a", "fig2b", "fig2c"):
+    for name in ("fig1a", "fig1b", "event_raster", "fig1c", "fig2a", "fig2b", "fig2c"):
         assert html.count(f'<figure id="{name}"') == 1
     ids = [part.split('"', 1)[0] for part in html.split(' id="')[1:]]
     assert len(ids) == len(set(ids))

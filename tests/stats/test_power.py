@@ -7,7 +7,7 @@ from statsmodels.stats.power import TTestIndPower
 from cuecircuit.errors import DesignError
 from cuecircuit.stats.between_fit import fit_between
 from cuecircuit.stats.between_model import between_subject_model
-from cuecircuit.stats.power import contrast_power, detectable_effect
+from cuecircuit.stats.power import contrast_power, correlation_power, detectable_effect
 
 # iHUD women, men; controls women, men
 SIZES, INTERACTION = (7, 25, 8, 13), (1, -1, -1, 1)
@@ -43,3 +43,23 @@ def test_no_effect_is_found_as_often_as_alpha_and_bad_designs_are_refused():
         contrast_power((5, 5), (1, 1), 1.0)
     with pytest.raises(DesignError, match="between α"):
         detectable_effect((5, 5), (1, -1), power=0.01)
+
+
+@pytest.mark.parametrize(("n", "rho", "expected"), [(21, 0.5, 0.6651325), (10, 0.85, 0.9396775)])
+def test_power_of_a_correlation_is_the_share_of_simulated_samples(n, rho, expected):
+    # 400 000 bivariate normal samples in R; 4 standard errors of a share near .67
+    assert correlation_power(n - 2, rho) == pytest.approx(expected, abs=0.003)
+
+
+def test_power_of_a_correlation_is_near_the_approximation_of_pwr():
+    # R's pwr, the example of pwr.r.test(r = .3, n = 50): 0.5715558, by a corrected Fisher z, good to .001
+    assert correlation_power(48, 0.3) == pytest.approx(0.5715558, abs=0.001)
+
+
+def test_a_correlation_of_zero_is_found_at_the_level_and_sign_does_not_matter():
+    assert correlation_power(15, 0.0) == pytest.approx(0.05)
+    # the tail on the other side: rounding of SciPy's noncentral t
+    assert correlation_power(15, -0.4) == pytest.approx(correlation_power(15, 0.4), rel=1e-6)
+    for df, rho in ((0, 0.3), (10, 1.0)):
+        with pytest.raises(DesignError, match="correlation power"):
+            correlation_power(df, rho)

@@ -20,6 +20,9 @@ app = typer.Typer(
 )
 
 Jobs = Annotated[int, typer.Option("--n-jobs", min=1, help="Processes at work; results do not depend on it.")]
+Dask = Annotated[
+    str | None, typer.Option("--dask", metavar="ADDRESS", help="Work on a Dask cluster: local, or tcp://host:8786.")
+]
 Seed = Annotated[int, typer.Option(min=0, help="The same seed gives the same bytes.")]
 Columns = Annotated[str, typer.Option(metavar="C,..", help="Columns of the table, parted by commas.")]
 

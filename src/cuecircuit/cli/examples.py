@@ -14,12 +14,23 @@ EXAMPLES = {
     "run": (
         "cuecircuit run rats/study.yaml results --n-jobs 4",
         "cuecircuit run rats/study.yaml results --stage behavior",
+        "cuecircuit run rats/study.yaml results --alternatives",
         "cuecircuit run rats/study.yaml results --dask tcp://scheduler:8786",
+    ),
+    "plan": (
+        "cuecircuit plan rats/study.yaml plan",
+        "cuecircuit plan rats/study.yaml plan --animals 8 --animals 11,10 --animals 16 --power .9",
+        "cuecircuit plan rats/study.yaml plan --effects pilot.tsv --test conditioning",
     ),
     "report": ("cuecircuit report results",),
     "sessions": (
         "cuecircuit sessions sourcedata/*.txt --out behavior",
         "cuecircuit sessions fed3.csv --source fed3.yaml --out behavior --strict",
+    ),
+    "fit": (
+        "cuecircuit fit behavior fits --drug cocaine --dose 0.5",
+        "cuecircuit fit behavior fits --drug oxycodone --dose 0.15 --hold-out every:3 --elimination",
+        "cuecircuit fit rats/study.yaml fits --hold-out last:2",
     ),
     "anova": (
         "cuecircuit anova intake.tsv --dv infusions --subject rat --between access --within session",

@@ -2,20 +2,20 @@
 
 from pathlib import Path
 
-from cuecircuit.cli.app import Jobs, app
+from cuecircuit.cli.app import Dask, Jobs, app
 
 
 @app.command()
-def preprocess(study: Path, out: Path, n_jobs: Jobs = 1) -> None:
+def preprocess(study: Path, out: Path, n_jobs: Jobs = 1, dask: Dask = None) -> None:
     """Bring raw rat scans to the space of a template: motion, registration, one interpolation (needs ANTs)."""
     from cuecircuit.pipeline.preprocess import preprocess_study
 
-    print(preprocess_study(study, out, n_jobs=n_jobs))
+    print(preprocess_study(study, out, n_jobs=n_jobs, dask=dask))
 
 
 @app.command()
-def quality(study: Path, out: Path) -> None:
-    """Draw a page of quality for every scan and name the scans that stand out."""
+def quality(study: Path, out: Path, n_jobs: Jobs = 1, dask: Dask = None) -> None:
+    """Write a page of quality for every subject and one for the group, which names the scans that stand out."""
     from cuecircuit.pipeline.quality import write_quality
 
-    print(write_quality(study, out))
+    print(write_quality(study, out, n_jobs=n_jobs, dask=dask))

@@ -60,6 +60,7 @@ class StageName(StrEnum):
     behavior = "behavior"
     firstlevel = "firstlevel"
     group = "group"
+    longitudinal = "longitudinal"
     regions = "regions"
     figures = "figures"
     report = "report"
@@ -96,6 +97,9 @@ def simulate(
     learning: Annotated[
         LearningName, typer.Option(help="How the mechanism's animals learn about odors.")
     ] = LearningName.rescorla_wagner,
+    native: Annotated[
+        bool, typer.Option("--native", help="Each rat lies its own way in the scanner: scans for `preprocess`.")
+    ] = False,
 ) -> None:
     """Write a whole study with known answers: a BIDS data set, operant files, study.yaml and truth/."""
     if design is Design.huang2023:
@@ -103,6 +107,8 @@ def simulate(
 
         if model is not Model.planted or protocol is not None:
             raise typer.BadParameter("people are not taken through a mechanism; use carmack2019", param_hint="--model")
+        if native:
+            raise typer.BadParameter("people's runs are simulated as preprocessed ones", param_hint="--native")
         own = hypothesis.value if hypothesis else "reactivity"
         print(simulate_people(out, seed=seed, hypothesis=own, scale=scale.value))
         return
@@ -120,16 +126,22 @@ def simulate(
             protocol=protocol,
             policy=policy.value,
             learning=learning.value,
+            native=native,
         )
     )
 
 
 @app.command()
-def check(study: Path) -> None:
-    """Name every fault of the study and its files at once."""
+def check(
+    study: Path,
+    data: Annotated[bool, typer.Option("--data", help="Read the values of every scan too; takes longer.")] = False,
+) -> None:
+    """Name every fault of the study and its files at once, then what is odd in the logs and no fault."""
     from cuecircuit.pipeline.check import check_study
 
-    check_study(study)
+    notes = check_study(study, data=data)
+    for note in notes:
+        print(f"note: {note}")
     print(f"{study}: no faults found")
 
 
@@ -138,6 +150,9 @@ def run(
     study: Path,
     out: Path,
     stage: Annotated[list[StageName] | None, typer.Option(help="Only these stages (repeat); default all.")] = None,
+    alternatives: Annotated[
+        bool, typer.Option("--alternatives", help="Run the study's `alternatives:` too, side by side.")
+    ] = False,
     n_jobs: Jobs = 2,
     dask: Annotated[
         str | None, typer.Option(metavar="ADDRESS", help="Work on a Dask cluster: local, or tcp://host:8786.")
@@ -146,7 +161,10 @@ def run(
     """Take a study from raw files to tables, figures and a page; what is up to date is not done again."""
     from cuecircuit.pipeline.run import run_study
 
-    print(run_study(study, out, stages=tuple(name.value for name in stage or ()), n_jobs=n_jobs, dask=dask))
+    if alternatives and stage:
+        raise typer.BadParameter("alternatives go through all stages; leave out --stage", param_hint="--alternatives")
+    stages = tuple(name.value for name in stage or ())
+    print(run_study(study, out, stages=stages, alternatives=alternatives, n_jobs=n_jobs, dask=dask))
 
 
 @app.command()

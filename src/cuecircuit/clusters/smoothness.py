@@ -10,19 +10,25 @@ Classic FWHM along one axis (Forman 1995, Magn Reson Med 33:636): from the varia
 FWHM = Δ·√(8 ln 2)·√(−1 / 4 ln(1 − var(diff) / 2 var)); geometric mean over volumes, combined over axes likewise.
 """
 
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
+from functools import reduce
 from typing import Any
 
 import numpy as np
+from joblib import Parallel, delayed
 from scipy import fft as scipy_fft
 from scipy.optimize import least_squares
 
-from cuecircuit.arrays import Array, Bool, Float
+from cuecircuit.arrays import Array, Bool, Float, Int
 from cuecircuit.clusters.autocorrelation import FWHM_PER_SD, Autocorrelation
 from cuecircuit.clusters.neighbors import bounding_box
 from cuecircuit.errors import DataError
 
 fft: Any = scipy_fft  # its dispatcher hides what the functions return from type checkers
+
+# reads some volumes of residuals, one row each
+VolumePart = Callable[[], Float[Array, "volume voxel"]]
 
 _FEWEST_PAIRS = 9  # fewer pairs of voxels give no correlation (3dFWHMx)
 
@@ -63,23 +69,51 @@ def estimate_smoothness(
     Raises:
         DataError: empty mask, columns that are not the mask's voxels, or too little that varies to correlate.
     """
-    box = bounding_box(mask)
     if residuals.shape[1] != np.count_nonzero(mask):
         raise DataError(
             f"residuals have {residuals.shape[1]} voxels, the mask {np.count_nonzero(mask)}: expected the same; "
             "take the residuals from this mask"
         )
-    usable = np.isfinite(residuals).all(axis=0) & (np.ptp(residuals, axis=0) > 0)
+    if detrend_order is not None:
+        residuals = _detrended(residuals, detrend_order)
+    return smoothness_of_parts([lambda: residuals], mask, voxel_mm)
+
+
+def smoothness_of_parts(
+    parts: Sequence[VolumePart], mask: Bool[Array, "x y z"], voxel_mm: Float[Array, "3"], *, n_jobs: int = 1
+) -> Smoothness:
+    """Estimate the smoothness of residuals that are read part by part, three times.
+
+    Args:
+        parts: functions that give some of the volumes, columns as in `estimate_smoothness`.
+        n_jobs: parts worked on at a time; results do not depend on it.
+
+    Raises:
+        DataError: as `estimate_smoothness`.
+    """
+    work: Any = Parallel(n_jobs=n_jobs, prefer="threads", return_as="generator")
+    box = bounding_box(mask)
+    low, high = _extremes(work(delayed(_range)(part) for part in parts))
+    usable = np.isfinite(low) & np.isfinite(high) & (high > low)
+    if np.count_nonzero(usable) < _FEWEST_PAIRS:
+        raise DataError(
+            f"only {np.count_nonzero(usable)} voxels of the mask vary: expected at least {_FEWEST_PAIRS}; "
+            "check that residuals and mask lie on one another"
+        )
     inside = mask[box].copy()
     inside[inside] = usable
-    volumes = residuals[:, usable].astype(np.float64)
-    if detrend_order is not None:
-        volumes = _detrended(volumes, detrend_order)
-    volumes = _standardized(volumes)
-    axes = np.array([_classic_fwhm_mm(volumes, inside, axis) for axis in range(3)]) * voxel_mm
+    widths = np.concatenate(list(work(delayed(_classic_fwhms)(part, usable, inside) for part in parts)), axis=1)
+    if not widths.shape[1]:
+        raise DataError("every volume of the residuals is constant in the mask: nothing to estimate smoothness from")
+    axes = np.array([_geometric_mean(own) for own in widths]) * voxel_mm
     classic = _geometric_mean(axes)
     radius = max(3 * classic, 4 * float(np.cbrt(np.prod(voxel_mm)))) if np.isfinite(classic) else 4 * voxel_mm.max()
-    radii, correlations = _pooled(*_correlations(volumes, inside, voxel_mm, radius))
+    reach = np.minimum(np.floor(radius / voxel_mm).astype(int), np.array(inside.shape) - 1)
+    size = tuple(fft.next_fast_len(int(n + r)) for n, r in zip(inside.shape, reach, strict=True))
+    power = np.zeros(size)
+    for found in work(delayed(_power)(part, usable, inside, size) for part in parts):
+        power += found
+    radii, correlations = _pooled(*_correlations(power / widths.shape[1], inside, voxel_mm, reach, radius))
     acf = _fit(radii, correlations)
     return Smoothness(
         acf=acf,
@@ -94,25 +128,37 @@ def estimate_smoothness(
 
 
 def _detrended(volumes: Float[Array, "observation voxel"], order: int) -> Float[Array, "observation voxel"]:
+    """What a polynomial leaves of each series; NaN where nothing varied."""
     if not 0 <= order < len(volumes) - 1:
         raise DataError(
             f"detrend order {order} with {len(volumes)} volumes: expected 0 or more and far fewer than volumes"
         )
+    volumes = np.where(np.ptp(volumes, axis=0) > 0, volumes, np.nan).astype(np.float64)
     basis, _ = np.linalg.qr(np.polynomial.legendre.legvander(np.linspace(-1, 1, len(volumes)), order))
     return volumes - basis @ (basis.T @ volumes)
 
 
-def _standardized(volumes: Float[Array, "observation voxel"]) -> Float[Array, "volume voxel"]:
-    if volumes.shape[1] < _FEWEST_PAIRS:
-        raise DataError(
-            f"only {volumes.shape[1]} voxels of the mask vary: expected at least {_FEWEST_PAIRS}; "
-            "check that residuals and mask lie on one another"
-        )
+def _range(part: VolumePart) -> tuple[Float[Array, "voxel"], Float[Array, "voxel"]]:
+    volumes = part()
+    return volumes.min(axis=0), volumes.max(axis=0)
+
+
+def _extremes(ranges: Iterable[tuple[Array, Array]]) -> tuple[Float[Array, "voxel"], Float[Array, "voxel"]]:
+    return reduce(lambda one, other: (np.minimum(one[0], other[0]), np.maximum(one[1], other[1])), ranges)
+
+
+def _standardized(part: VolumePart, usable: Bool[Array, "voxel"]) -> Float[Array, "volume inside"]:
+    volumes = part()[:, usable].astype(np.float64)
     centered = volumes - volumes.mean(axis=1, keepdims=True)
     sd = centered.std(axis=1, ddof=1)
-    if not (sd > 0).any():
-        raise DataError("every volume of the residuals is constant in the mask: nothing to estimate smoothness from")
     return centered[sd > 0] / sd[sd > 0, None]
+
+
+def _classic_fwhms(
+    part: VolumePart, usable: Bool[Array, "voxel"], inside: Bool[Array, "x y z"]
+) -> Float[Array, "3 volume"]:
+    volumes = _standardized(part, usable)
+    return np.stack([_classic_fwhm(volumes, inside, axis) for axis in range(3)])
 
 
 def _geometric_mean(values: Float[Array, "value"]) -> float:
@@ -120,26 +166,27 @@ def _geometric_mean(values: Float[Array, "value"]) -> float:
     return float(np.exp(np.mean(np.log(found)))) if found.size else float("nan")
 
 
-def _classic_fwhm_mm(volumes: Float[Array, "volume voxel"], inside: Bool[Array, "x y z"], axis: int) -> float:
-    """Give the classic FWHM along one axis, in voxels."""
+def _classic_fwhm(
+    volumes: Float[Array, "volume inside"], inside: Bool[Array, "x y z"], axis: int
+) -> Float[Array, "volume"]:
+    """Give the classic FWHM of each volume along one axis, in voxels; NaN where there is none."""
     position = np.full(inside.shape, -1)
     position[inside] = np.arange(volumes.shape[1])
     here, there = np.moveaxis(position, axis, 0)[:-1], np.moveaxis(position, axis, 0)[1:]
     both = (here >= 0) & (there >= 0)
     if np.count_nonzero(both) < _FEWEST_PAIRS:
-        return float("nan")
+        return np.full(len(volumes), np.nan)
     difference = volumes[:, there[both]] - volumes[:, here[both]]
     correlation = 1 - 0.5 * difference.var(axis=1, ddof=1)
-    widths = [FWHM_PER_SD * np.sqrt(-0.25 / np.log(r)) for r in correlation if 0 < r < 1]
-    return _geometric_mean(np.array(widths))
+    known = (correlation > 0) & (correlation < 1)
+    return np.where(known, FWHM_PER_SD * np.sqrt(-0.25 / np.log(np.where(known, correlation, 0.5))), np.nan)
 
 
-def _correlations(
-    volumes: Float[Array, "volume voxel"], inside: Bool[Array, "x y z"], voxel_mm: Float[Array, "3"], radius_mm: float
-) -> tuple[Float[Array, "offset"], Float[Array, "offset"]]:
-    """Give the length of each offset in the ball and the mean correlation at it."""
-    reach = np.minimum(np.floor(radius_mm / voxel_mm).astype(int), np.array(inside.shape) - 1)
-    size = [fft.next_fast_len(int(n + r)) for n, r in zip(inside.shape, reach, strict=True)]
+def _power(
+    part: VolumePart, usable: Bool[Array, "voxel"], inside: Bool[Array, "x y z"], size: tuple[int, ...]
+) -> Float[Array, "u v w"]:
+    """Sum the power spectra of some volumes, two of them from each transform."""
+    volumes = _standardized(part, usable)
     power = np.zeros(size)
     for first in range(0, len(volumes), 2):
         pair = np.zeros(inside.shape, dtype=np.complex128)
@@ -148,15 +195,26 @@ def _correlations(
             pair.imag[inside] = volumes[first + 1]
         spectrum = fft.fftn(pair, size, overwrite_x=True)
         power += spectrum.real**2 + spectrum.imag**2
+    return power
+
+
+def _correlations(
+    power: Float[Array, "u v w"],
+    inside: Bool[Array, "x y z"],
+    voxel_mm: Float[Array, "3"],
+    reach: Int[Array, "3"],
+    radius_mm: float,
+) -> tuple[Float[Array, "offset"], Float[Array, "offset"]]:
+    """Give the length of each offset in the ball and the mean correlation at it, from the mean power of volumes."""
     products = fft.ifftn(power).real
-    pairs = np.rint(fft.ifftn(np.abs(fft.fftn(inside.astype(np.float64), size)) ** 2).real)
+    pairs = np.rint(fft.ifftn(np.abs(fft.fftn(inside.astype(np.float64), power.shape)) ** 2).real)
     # half of the offsets: the other half are their mirror images
     steps = np.stack(np.meshgrid(*(np.arange(-r, r + 1) for r in reach), indexing="ij"), axis=-1).reshape(-1, 3)
     steps = steps[len(steps) // 2 :]
     lengths = np.linalg.norm(steps * voxel_mm, axis=1)
     at = tuple(steps.T)
     kept = (lengths <= radius_mm) & (pairs[at] >= _FEWEST_PAIRS)
-    correlation = products[at] / len(volumes) / np.maximum(pairs[at] - 1, 1)
+    correlation = products[at] / np.maximum(pairs[at] - 1, 1)
     correlation[0] = 1
     return lengths[kept], correlation[kept]
 

@@ -23,10 +23,17 @@ class Rendered:
 def rendered(figure: Figure) -> Rendered:
     """Draw a figure as SVG and PNG, without date or version in either."""
     with style():
-        svg, png = BytesIO(), BytesIO()
+        svg = BytesIO()
         figure.savefig(svg, format="svg", dpi=DPI, metadata={"Date": None, "Creator": None})
-        figure.savefig(png, format="png", dpi=DPI, metadata={"Software": None})
-    return Rendered(svg=svg.getvalue(), png=png.getvalue())
+    return Rendered(svg=svg.getvalue(), png=rendered_png(figure, dpi=DPI))
+
+
+def rendered_png(figure: Figure, *, dpi: int) -> bytes:
+    """Draw a figure as PNG, without date or version in it."""
+    with style():
+        png = BytesIO()
+        figure.savefig(png, format="png", dpi=dpi, metadata={"Software": None})
+    return png.getvalue()
 
 
 def save(figure: Figure, stem: Path) -> Rendered:

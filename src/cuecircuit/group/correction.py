@@ -8,8 +8,8 @@ clusters of a Gaussian field at the same voxel p. With more numerator degrees of
 one-sided ones, which is an approximation.
 """
 
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
 
 import numpy as np
 from scipy import stats
@@ -23,7 +23,7 @@ from cuecircuit.clusters.smoothness import Smoothness, estimate_smoothness
 from cuecircuit.records.grid import Grid
 from cuecircuit.stats.mixed_inference import MixedTest
 from cuecircuit.stats.strata import TermTest
-from cuecircuit.stats.strata_design import StrataModel
+from cuecircuit.stats.strata_design import Stratum
 
 Tested = TermTest | MixedTest
 
@@ -96,6 +96,23 @@ def simulate_nulls(
     Raises:
         DataError: the settings cannot be resolved by that many fields.
     """
+    return simulate_nulls_at((settings.voxel_p,), smoothness, mask, grid, settings, progress=progress)[0]
+
+
+def simulate_nulls_at(
+    heights: Sequence[float],
+    smoothness: Smoothness,
+    mask: Bool[Array, "x y z"],
+    grid: Grid,
+    settings: CorrectionSettings,
+    *,
+    progress: Callable[[int], None] | None = None,
+) -> tuple[ClusterNulls, ...]:
+    """Simulate nulls at several cluster-forming p, all from the same fields; `settings.voxel_p` is not looked at.
+
+    Raises:
+        DataError: the settings cannot be resolved by that many fields.
+    """
     check_alpha((settings.alpha,), settings.iterations)
     both: Sided = "bi" if settings.sided == "bi" else "2"
     one, two = (
@@ -108,25 +125,33 @@ def simulate_nulls(
         grid.voxel_mm,
         acf,
         rules=(one, two),
-        pthr=(settings.voxel_p,),
+        pthr=heights,
         iterations=settings.iterations,
         seed=settings.seed,
         n_jobs=settings.n_jobs,
         progress=progress,
     )
-    return ClusterNulls(settings=settings, smoothness=smoothness, one_sided=nulls[0], two_sided=nulls[1])
-
-
-def stratum_residuals(
-    residuals: Float[Array, "subject condition voxel"], model: StrataModel
-) -> dict[str, Float[Array, "score voxel"]]:
-    """Split what the model leaves into the residual scores of each error stratum and contrast, by its name."""
-    return {
-        stratum.name: np.einsum("scv,ck->skv", residuals, stratum.scores.astype(residuals.dtype)).reshape(
-            -1, residuals.shape[2]
+    return tuple(
+        ClusterNulls(
+            settings=replace(settings, voxel_p=height),
+            smoothness=smoothness,
+            one_sided=_at(nulls[0], row),
+            two_sided=_at(nulls[1], row),
         )
-        for stratum in (*model.strata, *model.contrast_strata)
-    }
+        for row, height in enumerate(heights)
+    )
+
+
+def _at(null: ClusterNull, row: int) -> ClusterNull:
+    return replace(null, maxima=null.maxima[[row]], pthr=(null.pthr[row],), z=null.z[[row]])
+
+
+def residual_scores(
+    residuals: Float[Array, "subject condition voxel"], stratum: Stratum
+) -> Float[Array, "score voxel"]:
+    """Turn what the model leaves into the residual scores of an error stratum (or contrast)."""
+    scores = np.einsum("scv,ck->skv", residuals, stratum.scores.astype(residuals.dtype))
+    return scores.reshape(-1, residuals.shape[2])
 
 
 def correct(term: Tested, mask: Bool[Array, "x y z"], nulls: ClusterNulls) -> CorrectedTerm:

@@ -13,53 +13,36 @@ A hypothesis of a mixed model is permuted by its subjects' scores (`stats.mixed_
 F of those scores, which is close to that of the fitted model but not the same.
 """
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from functools import partial
-from typing import Any, Literal
+from typing import Literal
 
 import numpy as np
-from joblib import Parallel, delayed
 from scipy import stats
-from threadpoolctl import threadpool_limits
 
-from cuecircuit.arrays import Array, Bool, Float, Float32, Float64
+from cuecircuit.arrays import Array, Bool, Float, Float64
 from cuecircuit.clusters.labeling import Clusters, label_clusters
-from cuecircuit.clusters.maxima import (
-    MAP_STATISTICS,
-    MapStatistic,
-    MaximaRule,
-    VoxelPlaces,
-    map_extremes,
-    maxima_by_name,
-    permuted_heights,
-    voxel_places,
-)
+from cuecircuit.clusters.maxima import MAP_STATISTICS, MapStatistic, MaximaRule, maxima_by_name, voxel_places
 from cuecircuit.clusters.neighbors import ClusterRule, Connectivity, Sided, neighbor_table
 from cuecircuit.clusters.tfce import TfceSettings, tfce
 from cuecircuit.errors import DataError
 from cuecircuit.group.correction import CorrectedTerm, on_grid
+from cuecircuit.group.permuted_maxima import (
+    PreparedBlock,
+    TermPlan,
+    arranged_maxima,
+    found_heights,
+    is_hopeless,
+    prepared_hypothesis,
+    prepared_term,
+)
 from cuecircuit.stats.arrangements import Exchange, Plan, check_resolution
-from cuecircuit.stats.mixed_exchange import plan_scores
+from cuecircuit.stats.mixed_exchange import ScorePlan, plan_scores
 from cuecircuit.stats.mixed_inference import Hypothesis, MixedTest
 from cuecircuit.stats.mixed_model import MixedModel
-from cuecircuit.stats.mixed_permutation import arranged_statistics, subject_scores
-from cuecircuit.stats.permutation import (
-    PermutationPlan,
-    arranged_bases,
-    permutation_p,
-    plan_permutations,
-    unit_residuals,
-)
+from cuecircuit.stats.permutation import PermutationPlan, permutation_p, plan_permutations
 from cuecircuit.stats.strata import TermTest, strata_anova
 from cuecircuit.stats.strata_design import MixedDesign, StrataModel, strata_model
-
-# numbers in the maps of one batch: 4 MB, so that they stay in a cache that cores share
-_BATCH_NUMBERS = 1_000_000
-_FEWEST_IN_BATCH = 8  # the residuals are read once for each batch
-
-# heights of the maps of a slice of arrangements; it travels to workers, so it is made of functions of modules
-Heights = Callable[[slice], Float32[Array, "map voxel"]]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -159,7 +142,24 @@ def permute_term(
         DataError: an empty mask, maps on another mask, no voxel that can be tested, no or unknown statistics.
     """
     model = design if isinstance(design, StrataModel) else strata_model(design)
-    _check(y, mask, statistics)
+    _check_voxels(y, mask)
+    plan = plan_term(model, term, stratum=stratum, settings=settings, blocks=blocks)
+    test = strata_anova(y, model, epsilons=False).term(term, stratum)
+    residuals, fitted = prepared_term(y, plan, test.f)
+    return permute_prepared(
+        [lambda: residuals], fitted, plan, test, mask, statistics=statistics, settings=settings, progress=progress
+    )
+
+
+def plan_term(
+    model: StrataModel,
+    term: str,
+    *,
+    stratum: str | None = None,
+    settings: PermutationSettings,
+    blocks: Sequence[object] | None = None,
+) -> PermutationPlan:
+    """Plan the permutation of a term as settings say; arguments and faults as of `permute_term`."""
     plan = plan_permutations(
         model,
         term,
@@ -170,17 +170,7 @@ def permute_term(
         seed=settings.seed,
     )
     check_resolution(plan, settings.alpha)
-    test = strata_anova(y, model, epsilons=False).term(term, stratum)
-    # a voxel that lacks maps has fewer subjects to exchange than the others
-    fitted = np.isfinite(test.f) & np.isfinite(y).all(axis=(0, 1))
-    if not fitted.any():
-        raise DataError(
-            f"term {term}: none of {fitted.size} voxels can be tested (constant or not finite); check the maps"
-        )
-    residuals = unit_residuals(y, plan, testable=fitted)
-    heights = partial(_strata_heights, residuals, plan)
-    statistic = np.where(fitted, test.f if test.t is None else test.t, np.nan)
-    return _permute(test, statistic, plan.stratum.df, heights, plan, mask, statistics, settings, progress)
+    return plan
 
 
 def permute_hypothesis(
@@ -208,7 +198,22 @@ def permute_hypothesis(
         DesignError: nothing can be exchanged, or so little that nothing could be significant.
         DataError: an empty mask, maps on another mask, no voxel that can be tested, no or unknown statistics.
     """
-    _check(y, mask, statistics)
+    _check_voxels(y, mask)
+    plan = plan_hypothesis(model, hypothesis, settings=settings, exchange=exchange)
+    scores, fitted = prepared_hypothesis(y, plan, n_jobs=settings.n_jobs)
+    return permute_prepared(
+        [lambda: scores], fitted, plan, test, mask, statistics=statistics, settings=settings, progress=progress
+    )
+
+
+def plan_hypothesis(
+    model: MixedModel,
+    hypothesis: Hypothesis,
+    *,
+    settings: PermutationSettings,
+    exchange: Literal["auto", Exchange] = "auto",
+) -> ScorePlan:
+    """Plan the permutation of a hypothesis as settings say; arguments and faults as of `permute_hypothesis`."""
     plan = plan_scores(
         model,
         hypothesis,
@@ -218,60 +223,67 @@ def permute_hypothesis(
         seed=settings.seed,
     )
     check_resolution(plan, settings.alpha)
-    scores = subject_scores(y, plan, n_jobs=settings.n_jobs)
-    if not scores.fitted.any():
-        raise DataError(
-            f"{hypothesis.name}: none of {scores.fitted.size} voxels can be tested (constant, not finite, or the "
-            "model does not fit); check the maps"
-        )
-    heights = partial(arranged_statistics, scores, plan)
-    found = heights(slice(0, 1))[0].astype(np.float64)
-    statistic = np.where(scores.fitted, found, np.nan)
-    return _permute(test, statistic, plan.df2, heights, plan, mask, statistics, settings, progress)
+    return plan
 
 
-def _strata_heights(
-    residuals: Float[Array, "row voxel"], plan: PermutationPlan, part: slice
-) -> Float32[Array, "map voxel"]:
-    bases = arranged_bases(plan, part).astype(residuals.dtype)
-    return permuted_heights(residuals, bases, tested=plan.tested, df2=plan.stratum.df)
-
-
-def _permute(
+def permute_prepared(
+    blocks: Sequence[PreparedBlock],
+    fitted: Bool[Array, "voxel"],
+    plan: TermPlan,
     test: TermTest | MixedTest,
-    statistic: Float64[Array, "voxel"],
-    df2: int,
-    heights: Heights,
-    plan: Plan,
     mask: Bool[Array, "x y z"],
-    statistics: Sequence[MapStatistic],
-    settings: PermutationSettings,
-    progress: Callable[[int], None] | None,
+    *,
+    statistics: Sequence[MapStatistic] = MAP_STATISTICS,
+    settings: PermutationSettings = PermutationSettings(),
+    progress: Callable[[int], None] | None = None,
 ) -> PermutedTerm:
+    """Permute what was prepared block by block (`permuted_maxima`): maps that memory cannot hold at once.
+
+    Args:
+        blocks: give what arrangements work on, voxels of the mask in C order.
+        fitted: where there is something to permute.
+        plan: of `plan_term` or `plan_hypothesis`.
+        test: what is permuted in the fitted model, kept in the result.
+
+    Raises:
+        DataError: no voxel that can be tested, no or unknown statistics.
+    """
+    _check_statistics(statistics)
+    if not fitted.any():
+        raise DataError(
+            f"{plan.name}: none of {fitted.size} voxels can be tested (constant, not finite, or the model does not "
+            "fit); check the maps"
+        )
+    if isinstance(plan, ScorePlan):
+        found, df2, n_rows = found_heights(blocks, plan), plan.df2, len(plan.rows)
+    else:
+        found, df2, n_rows = test.f if test.t is None else test.t, plan.stratum.df, len(plan.basis)
     where = voxel_places(mask, settings.connectivity)
     rule = _maxima_rule(plan.tested, df2, statistics, settings)
     maxima: dict[MapStatistic, Array] = {}
-    for done in _arranged(heights, plan, where, rule, settings.n_jobs, progress):
+    stop = None if plan.enumerated else settings.stop_error
+    for done in arranged_maxima(blocks, plan, where, rule, n_rows=n_rows, n_jobs=settings.n_jobs, progress=progress):
         maxima = maxima_by_name(done, statistics)
-        if settings.stop_error is not None and not plan.enumerated and _is_hopeless(maxima, plan, settings):
+        if stop is not None and is_hopeless(maxima, plan, settings.alpha, stop):
             break
+    statistic = np.where(fitted, found.astype(np.float64), np.nan)
     return _compared(test, statistic, mask, rule, maxima, plan, settings)
 
 
-def _check(y: Array, mask: Bool[Array, "x y z"], statistics: Sequence[str]) -> None:
+def _check_voxels(y: Array, mask: Bool[Array, "x y z"]) -> None:
     voxels = int(np.count_nonzero(mask))
-    faults = []
+    if voxels == 0:
+        raise DataError("the mask holds no voxel: expected at least one non-zero voxel; check that it is not blank")
     if y.shape[-1] != voxels:
-        faults.append(
+        raise DataError(
             f"the maps have {y.shape[-1]} voxels and the mask {voxels}: expected the mask's voxels in C order"
         )
-    if voxels == 0:
-        faults.append("the mask holds no voxel: expected at least one non-zero voxel; check that it is not blank")
+
+
+def _check_statistics(statistics: Sequence[str]) -> None:
     unknown = [name for name in statistics if name not in MAP_STATISTICS]
     if unknown or not statistics:
-        faults.append(f"statistics: found {unknown or 'none'}, expected some of {', '.join(MAP_STATISTICS)}")
-    if faults:
-        raise DataError(faults)
+        raise DataError(f"statistics: found {unknown or 'none'}, expected some of {', '.join(MAP_STATISTICS)}")
 
 
 def _maxima_rule(df1: int, df2: int, statistics: Sequence[MapStatistic], settings: PermutationSettings) -> MaximaRule:
@@ -285,48 +297,6 @@ def _maxima_rule(df1: int, df2: int, statistics: Sequence[MapStatistic], setting
         df2=df2,
         tfce=settings.tfce if "tfce" in statistics else None,
     )
-
-
-def _arranged(
-    heights: Heights,
-    plan: Plan,
-    where: VoxelPlaces,
-    rule: MaximaRule,
-    n_jobs: int,
-    progress: Callable[[int], None] | None,
-) -> Iterator[Float64[Array, "map 4"]]:
-    """Give the maxima of all arrangements done so far, after each batch."""
-    n = len(plan.arrangements)
-    size = min(256, max(_FEWEST_IN_BATCH, _BATCH_NUMBERS // where.places.size))
-    batches = [slice(start, min(start + size, n)) for start in range(0, n, size)]
-    maxima = np.empty((n, len(MAP_STATISTICS)))
-    workers: Any = Parallel(n_jobs=n_jobs, prefer="threads", return_as="generator")
-    # batches are spread over cores; the products' sums must not depend on how many
-    with threadpool_limits(limits=1, user_api="blas"):
-        for part, found in zip(
-            batches, workers(delayed(_largest)(heights, part, where, rule) for part in batches), strict=True
-        ):
-            maxima[part] = found
-            if progress is not None:
-                progress(len(found))
-            yield maxima[: part.stop]
-
-
-def _largest(heights: Heights, part: slice, where: VoxelPlaces, rule: MaximaRule) -> Float64[Array, "map 4"]:
-    return map_extremes(heights(part), where, rule)
-
-
-def _is_hopeless(
-    maxima: dict[MapStatistic, Float64[Array, "arrangement"]], plan: Plan, settings: PermutationSettings
-) -> bool:
-    """Tell whether the strongest of every statistic is surely not significant after the arrangements done."""
-    assert settings.stop_error is not None
-    looks = len(plan.arrangements)  # no more looks than arrangements
-    for null in maxima.values():
-        larger = round(permutation_p(null, null[:1])[0] * len(null)) - 1
-        if stats.binom.sf(larger - 1, len(null) - 1, settings.alpha) >= settings.stop_error / looks:
-            return False
-    return True
 
 
 def _compared(

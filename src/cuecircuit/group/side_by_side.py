@@ -13,6 +13,7 @@ from typing import Literal
 import numpy as np
 
 from cuecircuit.arrays import Array, Bool, Float64
+from cuecircuit.clusters.labeling import Clusters
 from cuecircuit.clusters.maxima import MAP_STATISTICS, MapStatistic
 from cuecircuit.errors import DataError
 from cuecircuit.group.correction import CorrectedTerm, on_grid
@@ -36,7 +37,7 @@ METHODS: Mapping[CorrectionMethod, str] = {
 class Correction:
     """One method's verdict on a map: corrected p (1 outside, NaN not fitted) and what is at most `alpha`.
 
-    `clusters` runs over the clusters of the permuted term. `family_wise` is False for the false discovery rate.
+    `clusters` runs over the clusters judged. `family_wise` is False for the false discovery rate.
     """
 
     method: str
@@ -54,20 +55,27 @@ def permuted_by(methods: Sequence[CorrectionMethod]) -> tuple[MapStatistic, ...]
 
 
 def side_by_side(
-    permuted: PermutedTerm, mask: Bool[Array, "x y z"], *, simulated: CorrectedTerm | None = None
+    permuted: PermutedTerm,
+    mask: Bool[Array, "x y z"],
+    *,
+    simulated: CorrectedTerm | None = None,
+    clusters: Clusters | None = None,
 ) -> tuple[Correction, ...]:
     """Correct one term's map by every method at hand, at the α of the permutation.
 
     Args:
-        permuted: the term under permutation; its clusters are the ones judged.
-        simulated: the same map under simulated null fields.
+        permuted: the term under permutation.
+        mask: of the maps.
+        simulated: the same map under simulated null fields; it may reach voxels that permutation could not test.
+        clusters: the clusters judged; those of the permuted term where None.
 
     Raises:
         DataError: the simulation formed its clusters at another threshold or by other neighbors.
     """
     p_maps = {f"permutation {name}": p_map for name, p_map in permuted.p_maps.items()}
     if simulated is not None:
-        if not np.array_equal(simulated.clusters.labels > 0, permuted.clusters.labels > 0):
+        tested = np.isfinite(next(iter(p_maps.values())))
+        if not np.array_equal(simulated.clusters.labels[tested] > 0, permuted.clusters.labels[tested] > 0):
             raise DataError(
                 f"term {permuted.test.name}: simulation and permutation formed different clusters "
                 f"({len(simulated.clusters.sizes)} and {len(permuted.clusters.sizes)}); give both the same voxel p"
@@ -75,13 +83,15 @@ def side_by_side(
         p_maps = {"simulation size": simulated.p_map, **p_maps}
     q_map = on_grid(adjust_p(permuted.test.p, "fdr"), mask)
     p_maps["fdr"] = np.where(mask, q_map, 1.0)
-    return tuple(_correction(method, p_map, permuted) for method, p_map in p_maps.items())
+    judged, alpha = clusters or permuted.clusters, permuted.settings.alpha
+    return tuple(_correction(method, p_map, judged, alpha) for method, p_map in p_maps.items())
 
 
-def _correction(method: str, p_map: Float64[Array, "x y z"], permuted: PermutedTerm) -> Correction:
-    labels, alpha = permuted.clusters.labels, permuted.settings.alpha
-    p_clusters = np.ones(len(permuted.clusters.sizes))
-    np.minimum.at(p_clusters, labels[labels > 0] - 1, p_map[labels > 0])
+def _correction(method: str, p_map: Float64[Array, "x y z"], clusters: Clusters, alpha: float) -> Correction:
+    labels = clusters.labels
+    p_clusters = np.ones(len(clusters.sizes))
+    # fmin passes over voxels that this method could not test
+    np.fmin.at(p_clusters, labels[labels > 0] - 1, p_map[labels > 0])
     return Correction(
         method=method,
         alpha=alpha,

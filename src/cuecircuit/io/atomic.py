@@ -22,11 +22,7 @@ def replacing(path: Path, *, folder: bool = False) -> Iterator[Path]:
     Raises:
         DataError: the place cannot be written.
     """
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        scratch = Path(tempfile.mkdtemp(prefix=_UNFINISHED, dir=path.parent))
-    except OSError as error:
-        raise DataError(f"{path}: cannot be written ({error.strerror}); choose a folder you may write to") from error
+    scratch = _scratch(path)
     try:
         # the name is kept, because libraries read the format from the ending
         new = scratch / path.name
@@ -39,11 +35,40 @@ def replacing(path: Path, *, folder: bool = False) -> Iterator[Path]:
     except OSError as error:
         if error.errno is None or isinstance(error, FileNotFoundError):
             raise
-        raise DataError(
-            f"{path}: writing failed ({error.strerror}); free some space or choose another folder"
-        ) from error
+        raise DataError(_failed(path, scratch, error)) from error
     finally:
         shutil.rmtree(scratch, ignore_errors=True)
+
+
+def _failed(path: Path, scratch: Path, error: OSError) -> str:
+    done = sum(file.stat().st_size for file in scratch.rglob("*") if file.is_file())
+    free = shutil.disk_usage(scratch).free
+    return (
+        f"{path}: writing failed ({error.strerror}) after {done / 1e6:.1f} MB, with {free / 1e6:.1f} MB free; free "
+        "some space or choose another folder, then run again: what was finished is kept"
+    )
+
+
+@contextmanager
+def scratch_beside(path: Path) -> Iterator[Path]:
+    """Yield a folder beside `path` for what is too much for memory; it is gone after the block.
+
+    Raises:
+        DataError: the place cannot be written.
+    """
+    scratch = _scratch(path)
+    try:
+        yield scratch
+    finally:
+        shutil.rmtree(scratch, ignore_errors=True)
+
+
+def _scratch(path: Path) -> Path:
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        return Path(tempfile.mkdtemp(prefix=_UNFINISHED, dir=path.parent))
+    except OSError as error:
+        raise DataError(f"{path}: cannot be written ({error.strerror}); choose a folder you may write to") from error
 
 
 def sweep(folder: Path) -> None:

@@ -1,17 +1,23 @@
-"""Many maps to one array: only the voxels of a mask, one row per map, every fault collected."""
+"""Many maps to one array and back: only the voxels of a mask, one row per map, every fault collected."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
+from typing import Any
 
 import nibabel as nib
 import numpy as np
+from nibabel.nifti1 import Nifti1Image
+from nibabel.nifti2 import Nifti2Image
+from nibabel.openers import ImageOpener
 
 from cuecircuit.arrays import Array, Bool, Float
 from cuecircuit.errors import DataError
+from cuecircuit.io.atomic import replacing
 from cuecircuit.io.nifti import BROKEN
 from cuecircuit.records.grid import Grid
 
 _File = str
+_MOST_VOLUMES = 32767  # NIfTI-1 counts in 16 bits; more volumes make a NIfTI-2 file
 
 
 def read_maps(names: Sequence[str], folder: Path, mask: Bool[Array, "x y z"], grid: Grid) -> Float[Array, "map voxel"]:
@@ -69,3 +75,28 @@ def _read_file(
             y[row] = np.asarray(data, np.float32)[mask]
     except BROKEN as error:
         raise DataError(f"{path}: not readable or damaged ({error}); copy it again from its source") from error
+
+
+def write_maps(
+    path: Path, parts: Iterable[Float[Array, "_ voxel"]], n_maps: int, mask: Bool[Array, "x y z"], grid: Grid
+) -> None:
+    """Write maps, given part by part, as the volumes of one float32 file, 0 outside the mask.
+
+    Args:
+        parts: rows of `n_maps` maps in all, voxels of the mask in C order.
+
+    Raises:
+        DataError: the place cannot be written.
+    """
+    kind: Any = Nifti1Image if n_maps <= _MOST_VOLUMES else Nifti2Image
+    header = kind(np.broadcast_to(np.float32(0), (*grid.shape, n_maps)), grid.affine).header
+    header.set_xyzt_units("mm", "sec")
+    header.set_slope_inter(1, 0)
+    volume = np.zeros(mask.shape, np.float32)
+    with replacing(path) as new, ImageOpener(str(new), "wb") as file:
+        header.write_to(file)
+        file.write(bytes(header.get_data_offset() - file.tell()))
+        for rows in parts:
+            for row in rows:
+                volume[mask] = row
+                file.write(volume.tobytes(order="F"))

@@ -83,7 +83,8 @@ def phased_sessions(files: StudyFiles) -> PhasedSessions:
     Raises:
         DataError: damaged logs, an unknown program, a subject who is in the logs or among the participants only.
     """
-    return _phased(files, logged_sessions(files))
+    # without drug levels, which only the tables of a run need
+    return _phased(files, logged_sessions(files), kinetics=None)
 
 
 def logged_sessions(files: StudyFiles) -> OperantLog:
@@ -92,26 +93,27 @@ def logged_sessions(files: StudyFiles) -> OperantLog:
     Raises:
         DataError: damaged logs, or an unknown program.
     """
-    log = load_sessions(log_files(files), programs=_programs(files))
+    rule = files.study.behavior
+    programs, source, mpc = (_given(files, each) for each in (rule.programs, rule.source, rule.mpc))
+    log = load_sessions(log_files(files), programs=programs, source=source, mpc=mpc)
     excluded = files.study.subjects.exclude
     return replace(log, sessions=tuple(session for session in log.sessions if session.subject not in excluded))
 
 
-def _phased(files: StudyFiles, log: OperantLog) -> PhasedSessions:
+def _phased(files: StudyFiles, log: OperantLog, *, kinetics: Kinetics | None) -> PhasedSessions:
     study, sessions = files.study, log.sessions
     group_of = subjects_of(files).set_index("subject")[study.subjects.group]
     _check_subjects(files, {session.subject for session in sessions}, list(group_of.index))
-    table = sessions_table(
-        sessions, dose_mg_kg=session_doses(files), windows=_windows(study), kinetics=session_kinetics(study)
-    )
+    doses = session_doses(files)
+    table = sessions_table(sessions, dose_mg_kg=doses, windows=_windows(study), kinetics=kinetics)
     regrouped = tuple(_other_groups(table, group_of))
     table["group"] = table["subject"].map(group_of)
     # the reference group first, in every table and figure
     rank = table["group"].map(study.subjects.groups.index)
     table = table.assign(rank=rank).sort_values(["rank", "subject", "start"], kind="stable").drop(columns="rank")
-    phased = assign_phases(table, _rules(study), participants=list(group_of.index))
+    phased = assign_phases(table, phase_rules(study), participants=list(group_of.index))
     # names relative to the study: results do not depend on where it lies
-    faults = [replace(fault, file=_relative(fault.file, files)) for fault in (*log.faults, *regrouped, *phased.faults)]
+    faults = [_placed(fault, files) for fault in (*log.faults, *regrouped, *phased.faults)]
     named = phased.table.assign(file=[_relative(file, files) for file in phased.table["file"]])
     return PhasedSessions(table=named, faults=tuple(faults))
 
@@ -147,8 +149,8 @@ def behavior_stage(job: Job) -> Stage:
     study = job.study
     names = ("subjects", "drug", "phases", "behavior")
     inputs = [*log_files(job.files), job.path(study.subjects.participants)]
-    if programs := _programs(job.files):
-        inputs += sorted(programs.glob("*.yaml"))
+    rule = study.behavior
+    inputs += [file for each in (rule.programs, rule.source, rule.mpc) for file in _declarations(job.files, each)]
     settings = {name: getattr(study, name) for name in names if name != "phases"}
     settings["phases"] = {phase.name: phase for phase in study.phases}
     return Stage(name="behavior", target="behavior", settings=settings, inputs=tuple(inputs), make=partial(_make, job))
@@ -156,7 +158,7 @@ def behavior_stage(job: Job) -> Stage:
 
 def _make(job: Job, folder: Path) -> None:
     study, log = job.study, logged_sessions(job.files)
-    phased = _phased(job.files, log)
+    phased = _phased(job.files, log, kinetics=session_kinetics(study))
     windows = {
         f"infusions_{name}": {"Description": f"infusions in the window of phase {name}"} for name in _windows(study)
     }
@@ -228,9 +230,16 @@ def _conditioned(study: Study) -> str:
     return "infusions" if phase.window_min is None else f"infusions_{phase.name}"
 
 
-def _programs(files: StudyFiles) -> Path | None:
-    programs = files.study.behavior.programs
-    return None if programs is None else files.path(programs)
+def _given(files: StudyFiles, relative: str | None) -> Path | None:
+    return None if relative is None else files.path(relative)
+
+
+def _declarations(files: StudyFiles, relative: str | None) -> list[Path]:
+    """A file that says what logs mean, or all those of a folder."""
+    path = _given(files, relative)
+    if path is None or not path.is_dir():
+        return [path] if path else []
+    return sorted(file for file in path.iterdir() if file.is_file())
 
 
 def _windows(study: Study) -> dict[str, tuple[float, float]]:
@@ -241,7 +250,8 @@ def _windows(study: Study) -> dict[str, tuple[float, float]]:
     }
 
 
-def _rules(study: Study) -> list[PhaseRule]:
+def phase_rules(study: Study) -> list[PhaseRule]:
+    """How the sessions of each phase, and of each treatment in it, are recognised."""
     return [rule for phase in study.phases for rule in _phase_rules(study, phase.name)]
 
 
@@ -279,6 +289,12 @@ def _other_groups(table: pd.DataFrame, group_of: "pd.Series[str]") -> Iterator[O
                 what=f"Group is '{row.group}' in the log and '{planned}' in the table of participants",
                 done="took the table of participants",
             )
+
+
+def _placed(fault: OperantFault, files: StudyFiles) -> OperantFault:
+    # the ledger names other files in what it did
+    done = fault.done.replace(f"({files.file.parent}/", "(").replace(f" {files.file.parent}/", " ")
+    return replace(fault, file=_relative(fault.file, files), done=done)
 
 
 def _relative(file: str, files: StudyFiles) -> str:

@@ -9,7 +9,7 @@ import pandas as pd
 from cuecircuit.behavior.anova_layout import anova_layout, effects_table
 from cuecircuit.behavior.conditioning import ConditioningTest, conditioning_test
 from cuecircuit.behavior.counts import CountModel, conditioning_counts, escalation_counts
-from cuecircuit.behavior.course import against_baseline, breakpoints, courses, withdrawal_index
+from cuecircuit.behavior.course import against_baseline, breakpoints, courses, suppression, withdrawal_index
 from cuecircuit.behavior.escalation import EscalationTest, escalation_test
 from cuecircuit.behavior.severity import severity_table
 from cuecircuit.errors import CuecircuitError
@@ -57,7 +57,8 @@ PHASE_COLUMNS: Mapping[str, ColumnNote] = {
     "remaining": "last session over first",
     "log_ratio": "natural logarithm of treatment over reference",
     "test": "mean of the tests",
-    "baseline": "last extinction session",
+    "baseline": "last session of the phase before: extinction, or self-administration where the test is punished",
+    "suppression_ratio": "test / (test + baseline), infusions of the first hour; 0.5 is no suppression, 0 complete",
     "infusions": "mean infusions per session",
     "breakpoint": "presses that the last infusion cost, mean over the sessions",
     "addiction_index": "mean of the z scores of its members (George laboratory)",
@@ -128,6 +129,8 @@ class PhaseTests:
             self._treatments(phase, _measure(self.study, phase))
         else:
             self._sessions(phase, _measure(self.study, phase))
+        if kind == "punishment":
+            self.write(f"{phase.name}_suppression", lambda: self._suppression(phase))
         if kind == "reinstatement":
             self.write(f"{phase.name}_baseline", lambda: self._against_extinction(phase))
 
@@ -189,6 +192,15 @@ class PhaseTests:
             sessions=phase.sessions,
             baseline=extinction[-1] if extinction else "extinction",
             dv="active",
+        )
+
+    def _suppression(self, phase: Phase) -> pd.DataFrame:
+        return suppression(
+            self.table,
+            phase=phase.name,
+            treatments=tuple(treatment.name for treatment in phase.treatments),
+            sessions=phase.sessions,
+            baseline=self.study.behavior.escalation,
         )
 
     def _severity(self) -> None:

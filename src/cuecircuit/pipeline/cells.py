@@ -11,14 +11,15 @@ from cuecircuit.imaging.respiration import block_rates, find_breaths, plausible_
 from cuecircuit.io.bids import ScanFiles, find_derivatives, find_scans, read_participants, read_scan_table
 from cuecircuit.io.events import read_blocks
 from cuecircuit.io.physio import read_respiration
-from cuecircuit.pipeline.job import StudyFiles
+from cuecircuit.io.rabies import find_rabies, is_rabies
+from cuecircuit.pipeline.job import AnyFiles, StudyFiles
 from cuecircuit.records.scan import Block
 from cuecircuit.study.study import Study
 
 RESPIRATION = "respiration"
 
 
-def subjects_of(files: StudyFiles) -> pd.DataFrame:
+def subjects_of(files: AnyFiles) -> pd.DataFrame:
     """Read the participants who enter the analysis: column `subject` and those of participants.tsv.
 
     Raises:
@@ -30,23 +31,43 @@ def subjects_of(files: StudyFiles) -> pd.DataFrame:
     unknown = sorted(set(wanted.exclude) - set(everyone["subject"]))
     if unknown:
         raise DataError(f"{path}: no participant {', '.join(unknown)}, whom subjects.exclude of the study names")
-    return everyone[~everyone["subject"].isin(wanted.exclude)].reset_index(drop=True)
+    kept = everyone[~everyone["subject"].isin(wanted.exclude)]
+    # by group and name: in which order the table has them does not matter
+    groups = kept[wanted.group].map(wanted.groups.index) if wanted.groups else 0
+    order = kept.assign(group_number=groups).sort_values(["group_number", "subject"]).index
+    return kept.loc[order].reset_index(drop=True)
 
 
-def scans_of(files: StudyFiles) -> tuple[ScanFiles, ...]:
+def scans_of(files: AnyFiles) -> tuple[ScanFiles, ...]:
     """Find all scans of the study's task: raw, preprocessed, or those of a table."""
     scan = files.study.acquisition
     if scan.scans is not None:
         return read_scan_table(files.path(scan.scans))
     if scan.derivatives is not None:
+        folder = files.path(scan.derivatives)
+        if is_rabies(folder):
+            return find_rabies(files.path(scan.dataset), folder, task=scan.task)
         return find_derivatives(
             files.path(scan.dataset),
-            files.path(scan.derivatives),
+            folder,
             task=scan.task,
             space=scan.derivative_space,
             res=scan.derivative_res,
         )
     return find_scans(files.path(scan.dataset), task=scan.task)
+
+
+def raw_scans_without_result(files: AnyFiles, scans: tuple[ScanFiles, ...]) -> tuple[ScanFiles, ...]:
+    """List raw scans of which there is no preprocessed one; none where the study takes no preprocessed scans."""
+    scan = files.study.acquisition
+    if scan.derivatives is None or scan.scans is not None:
+        return ()
+    try:
+        raw = find_scans(files.path(scan.dataset), task=scan.task)
+    except DataError:  # a derivative may stand without the raw data set
+        return ()
+    known = {one.name for one in scans}
+    return tuple(one for one in raw if one.name not in known)
 
 
 def blocks_of(scan: ScanFiles) -> tuple[Block, ...]:

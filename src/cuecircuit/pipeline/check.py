@@ -1,7 +1,8 @@
 """Every fault of a study and its files at once, before anything is computed."""
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
 
@@ -9,55 +10,85 @@ from cuecircuit.errors import CuecircuitError, StudyError
 from cuecircuit.imaging.scan_checks import scan_faults
 from cuecircuit.io.bids import ScanFiles, scan_set_faults
 from cuecircuit.io.events import read_blocks
-from cuecircuit.io.nifti import read_grid, read_mask
-from cuecircuit.pipeline.behavior import phased_sessions
+from cuecircuit.io.nifti import orientation_faults, read_grid, read_mask
+from cuecircuit.pipeline.alternatives import alternative_files
 from cuecircuit.pipeline.cells import block_table, cells_of, scans_of, subjects_of, with_subjects
-from cuecircuit.pipeline.job import StudyFiles, read_study
+from cuecircuit.pipeline.check_logs import log_faults, log_notes
+from cuecircuit.pipeline.check_scans import block_faults, sidecar_faults, value_faults
+from cuecircuit.pipeline.faults import attempt, raise_faults
+from cuecircuit.pipeline.job import AnyFiles, PeopleFiles, StudyFiles, read_any_study
+from cuecircuit.pipeline.people_check import people_faults
 from cuecircuit.pipeline.space import read_space_atlas
 from cuecircuit.records.cells import complete_cells
 from cuecircuit.records.grid import Grid
 from cuecircuit.records.scan import Block
 from cuecircuit.stats.strata_design import strata_model
-from cuecircuit.study.file import KeyPath, lines_of
 
 
-def check_study(path: Path) -> None:
-    """Read a study file and the headers and tables of all its files.
+def check_study(path: Path, *, data: bool = False) -> tuple[str, ...]:
+    """Read a study file and the headers and tables of all its files; give what is odd in the logs and no fault.
+
+    Args:
+        path: the study file.
+        data: read the values of every scan too (of operant animals).
 
     Raises:
         StudyError: every fault found, one line each.
         DataError: there is no such study file.
     """
-    check_files(read_study(path))
+    files = read_any_study(path)
+    check_files(files, alternatives=True)
+    if isinstance(files, PeopleFiles):
+        return ()
+    if data:
+        raise_faults(value_faults(files), files)
+    return log_notes(files)
 
 
-def check_files(files: StudyFiles) -> None:
-    """Check the files of a study that has been read.
+def check_files(files: StudyFiles | PeopleFiles, *, alternatives: bool = False) -> None:
+    """Check the files of a study that has been read, and against its alternatives where those are to be run.
 
     Raises:
         StudyError: every fault found, one line each.
     """
-    faults = tuple(dict.fromkeys(study_faults(files)))
-    if faults:
-        lines = lines_of(files.file.read_text(encoding="utf-8-sig"))
-        raise StudyError(_with_line(fault, files.file.name, lines) for fault in faults)
+    raise_faults(_faults(files), files)
+    if alternatives:
+        raise_faults(_alternative_faults(files), files)
 
 
-def _with_line(fault: str, name: str, lines: Mapping[KeyPath, int]) -> str:
-    """Put the line of the setting that a fault names, such as (acquisition.tr_s), before the fault."""
-    named = [path for path in lines if len(path) == 2 and f"{path[0]}.{path[1]}" in fault]
-    return f"{name}:{lines[named[0]]}: {fault}" if named else fault
+def _faults(files: AnyFiles) -> Iterator[str]:
+    if isinstance(files, PeopleFiles):
+        yield from people_faults(files)
+    elif isinstance(files, StudyFiles):
+        yield from study_faults(files)
+
+
+def _alternative_faults(files: AnyFiles) -> Iterator[str]:
+    """Yield what is wrong between the files of a study without faults and each alternative."""
+    own = _told_by_files(files)
+    for name, other in alternative_files(files).items():
+        if _told_by_files(other) != own:
+            yield from (f"alternatives.{name}: {fault}" for fault in _faults(other))
+
+
+def _told_by_files(files: AnyFiles) -> str:
+    """Give the settings that files could contradict."""
+    free = {"correction": True, "seed": True, "assumed": True, "alternatives": True}
+    within: dict[str, Any] = {"nuisance": {"smoothing_fwhm_mm"}, "regions": {"smoothed", "extent"}}
+    return files.study.model_dump_json(exclude=free | within)
 
 
 def study_faults(files: StudyFiles) -> Iterator[str]:
     """Yield what is wrong between the study and its files; each part is looked at even where another fails."""
     grids: list[Grid] = []
-    yield from _attempt(lambda: grids.extend(_space_grids(files)))
-    yield from _attempt(lambda: _check_atlas(files))
-    yield from _attempt(lambda: phased_sessions(files))
+    yield from attempt(lambda: grids.extend(_space_grids(files)))
+    yield from attempt(lambda: _check_atlas(files))
+    logs: list[str] = []
+    yield from attempt(lambda: logs.extend(log_faults(files)))
+    yield from logs
     scans: list[ScanFiles] = []
-    yield from _attempt(lambda: scans.extend(scans_of(files)))
-    unknown = tuple(_attempt(lambda: _check_subjects(files, tuple(scans)))) if scans else ()
+    yield from attempt(lambda: scans.extend(scans_of(files)))
+    unknown = tuple(attempt(lambda: _check_subjects(files, tuple(scans)))) if scans else ()
     yield from unknown
     said: dict[str, list[Path]] = {}
     for scan in scans:
@@ -96,14 +127,6 @@ def _design_faults(files: StudyFiles, scans: tuple[ScanFiles, ...]) -> Iterator[
         yield from (fault if "group.covariates" in fault else f"group.covariates: {fault}" for fault in error.faults)
 
 
-def _attempt(look: Callable[[], object]) -> Iterator[str]:
-    try:
-        look()
-    except CuecircuitError as error:
-        notes = "; ".join(getattr(error, "__notes__", []))
-        yield from (f"{fault} ({notes})" if notes else fault for fault in error.faults)
-
-
 def _space_grids(files: StudyFiles) -> Iterator[Grid]:
     space = files.study.space
     faults: list[str] = []
@@ -117,7 +140,7 @@ def _space_grids(files: StudyFiles) -> Iterator[Grid]:
             continue
         mask_grid = mask_grid or grid
         if name in ("mask", "white_matter", "ventricles"):
-            faults += (f"space.{name}: {fault}" for fault in _attempt(lambda path=path: read_mask(path)))
+            faults += (f"space.{name}: {fault}" for fault in attempt(lambda path=path: read_mask(path)))
         if name in ("white_matter", "ventricles", "atlas") and not grid.same_as(mask_grid):
             faults.append(f"space.{name}: {path}: {grid}, but the mask has {mask_grid} (or another origin)")
     if faults:
@@ -152,13 +175,15 @@ def _scan_faults(files: StudyFiles, scan: ScanFiles, grids: list[Grid]) -> Itera
     readable = False
     if scan.events is not None:  # a missing file is named with the subjects
         events = scan.events
-        unread = tuple(_attempt(lambda: blocks.extend(read_blocks(events))))
+        unread = tuple(attempt(lambda: blocks.extend(read_blocks(events))))
         readable = not unread
         yield from unread
     header: list[tuple[Grid, int, float]] = []
-    yield from _attempt(lambda: header.append(read_grid(scan.bold)))
+    yield from attempt(lambda: header.append(read_grid(scan.bold)))
+    yield from sidecar_faults(files, scan)
     for grid, volumes, tr_header_s in header:
-        yield from scan_faults(
+        yield from orientation_faults(scan.bold)
+        found = scan_faults(
             str(scan.bold),
             grid=grid,
             volumes=volumes,
@@ -169,3 +194,6 @@ def _scan_faults(files: StudyFiles, scan: ScanFiles, grids: list[Grid]) -> Itera
             cues=files.study.cues,
             space_grid=grids[0] if grids else grid,
         )
+        yield from found
+        if readable and not found:
+            yield from block_faults(files.study, scan, blocks, volumes)

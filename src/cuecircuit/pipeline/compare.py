@@ -1,6 +1,6 @@
 """One map per subject to tests between subjects in every voxel: ordinary, robust, mixed-effects, unequal variances."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -11,14 +11,24 @@ import pandas as pd
 import cuecircuit
 from cuecircuit.arrays import Array, Float
 from cuecircuit.errors import DataError
-from cuecircuit.group.correction import CorrectedTerm, CorrectionSettings, correct, simulate_nulls, smoothness_of
+from cuecircuit.group.correction import CorrectedTerm, CorrectionSettings, correct, simulate_nulls_at, smoothness_of
 from cuecircuit.group.permutation import corrected_term, permute_term
 from cuecircuit.io.atomic import replacing
 from cuecircuit.io.derivatives import write_description
 from cuecircuit.io.maps import read_maps
 from cuecircuit.io.tables import read_table, write_json, write_table
 from cuecircuit.pipeline.group import Correction, Permutation, read_space
-from cuecircuit.pipeline.group_files import Effect, Space, term_prefix, write_effects, write_residuals, write_smoothness
+from cuecircuit.pipeline.group_files import (
+    Effect,
+    Space,
+    term_prefix,
+    write_effects,
+    write_residuals,
+    write_smoothness,
+    write_verdicts,
+)
+from cuecircuit.pipeline.group_models import say_verdicts
+from cuecircuit.pipeline.group_record import cluster_rule
 from cuecircuit.pipeline.progress import steps
 from cuecircuit.pipeline.threads import one_blas_thread
 from cuecircuit.stats.between_fit import BetweenFit, Method, fit_between
@@ -67,26 +77,69 @@ def compare_command(
     columns = ("map", *((subject,) if subject else ()), *((design.variance,) if design.variance else ()))
     frame = read_table(table, text=columns)
     _check(frame, table, columns, subject, design, correction)
-    named = {str(name): frame[name].to_numpy() for name in frame.columns if name not in ("map", design.variance)}
-    model = between_subject_model(design.formula, named, factors=design.factors, contrasts=design.contrasts)
     space = read_space(mask, atlas=atlas)
-    y = read_maps([str(name) for name in frame["map"]], table.parent, space.mask, space.grid)
+    with replacing(out, folder=True) as new, one_blas_thread():
+        write_between(new, frame, table.parent, space, design=design, correction=correction)
+        write_description(new, "Tests of maps between subjects")
+
+
+def between_model_of(frame: pd.DataFrame, design: BetweenDesign) -> BetweenModel:
+    """Code the columns of a table of maps.
+
+    Raises:
+        DesignError: the columns do not carry the model.
+    """
+    named = {str(name): frame[name].to_numpy() for name in frame.columns if name not in ("map", design.variance)}
+    return between_subject_model(design.formula, named, factors=design.factors, contrasts=design.contrasts)
+
+
+def write_between(
+    folder: Path,
+    frame: pd.DataFrame,
+    maps_folder: Path,
+    space: Space,
+    *,
+    design: BetweenDesign,
+    correction: Correction,
+    exploratory: Correction = None,
+    tests: Sequence[str] = (),
+) -> None:
+    """Test a model between subjects and write maps, tables and settings into `folder`.
+
+    Args:
+        folder: where to write.
+        frame: a row for each subject, column `map`, columns of the formula.
+        maps_folder: where relative names of maps start.
+        space: voxels to test.
+        design: the model.
+        correction: of every test.
+        exploratory: the same with another cluster-forming p; its verdicts go to `folder`/exploratory.
+        tests: terms and contrasts to correct; all where none is named.
+
+    Raises:
+        DataError: the maps or the correction are at fault.
+        DesignError: the design cannot carry its tests.
+    """
+    model = between_model_of(frame, design)
+    y = read_maps([str(name) for name in frame["map"]], maps_folder, space.mask, space.grid)
     variance = None
     if design.variance:
         files = [str(name) for name in frame[design.variance]]
-        variance = read_maps(files, table.parent, space.mask, space.grid)
-    with replacing(out, folder=True) as new, one_blas_thread():
-        fit = fit_between(
-            y, model, method=design.method, variance=variance, criterion=design.criterion, test=design.test
-        )
-        corrected = _corrected(new, fit, y, space, correction)
-        write_effects(new, _effects(fit, corrected), space)
-        write_residuals(new, np.nan_to_num(fit.residuals), space)
-        notes = dict.fromkeys(map(str, frame.columns), "column of the table of maps")
-        notes["map"] = "map of the row; volume k of residuals.nii.gz is what the model leaves of map k, from 0"
-        write_table(new / "maps.tsv", frame, notes)
-        write_json(new / "settings.json", _settings(design, fit, space, correction))
-        write_description(new, "Tests of maps between subjects")
+        variance = read_maps(files, maps_folder, space.mask, space.grid)
+    fit = fit_between(y, model, method=design.method, variance=variance, criterion=design.criterion, test=design.test)
+    asked = [each for each in (correction, exploratory) if each is not None]
+    first, *others = _corrected(folder, fit, y, space, asked, tests) or [{}]
+    effects = _effects(fit, first)
+    say_verdicts(effects)
+    write_effects(folder, effects, space, rule=cluster_rule(correction))
+    for found in others:
+        chosen = [effect for effect in _effects(fit, found) if effect.corrected is not None]
+        write_verdicts(folder / "exploratory", chosen, space, rule=cluster_rule(exploratory))
+    write_residuals(folder, [np.nan_to_num(fit.residuals)], len(y), space)
+    notes = dict.fromkeys(map(str, frame.columns), "column of the table of maps")
+    notes["map"] = "map of the row; volume k of residuals.nii.gz is what the model leaves of map k, from 0"
+    write_table(folder / "maps.tsv", frame, notes)
+    write_json(folder / "settings.json", _settings(design, fit, space, correction))
 
 
 def _check(
@@ -120,10 +173,16 @@ def _check(
 
 
 def _corrected(
-    folder: Path, fit: BetweenFit, y: Float[Array, "subject voxel"], space: Space, correction: Correction
-) -> dict[str, CorrectedTerm]:
-    if correction is None:
-        return {}
+    folder: Path,
+    fit: BetweenFit,
+    y: Float[Array, "subject voxel"],
+    space: Space,
+    corrections: Sequence[CorrectionSettings | Permutation],
+    tests: Sequence[str],
+) -> list[dict[str, CorrectedTerm]]:
+    """Correct the tests; simulated nulls of several corrections, which differ in their height, come from one run."""
+    if not corrections:
+        return []
     fitted = np.isfinite(fit.noise).all(axis=0)
     if not fitted.any():
         raise DataError(
@@ -134,18 +193,27 @@ def _corrected(
     whole[space.mask] = fitted
     smoothness = smoothness_of(fit.noise[:, fitted], whole, space.grid)
     write_smoothness(folder, {"residual": smoothness})
-    if isinstance(correction, CorrectionSettings):
-        with steps("null fields", correction.iterations) as advance:
-            nulls = simulate_nulls(smoothness, space.mask, space.grid, correction, progress=advance)
-        return {test.name: correct(test, space.mask, nulls) for test in fit.tests}
-    return _permuted(fit.model, y, space, correction)
+    simulated = [each for each in corrections if isinstance(each, CorrectionSettings)]
+    if not simulated:
+        return [_permuted(fit.model, y, space, each, tests) for each in corrections if isinstance(each, Permutation)]
+    heights = [each.voxel_p for each in simulated]
+    with steps("null fields", simulated[0].iterations) as advance:
+        nulls = simulate_nulls_at(heights, smoothness, space.mask, space.grid, simulated[0], progress=advance)
+    wanted = [test for test in fit.tests if not tests or test.name in tests]
+    return [{test.name: correct(test, space.mask, each) for test in wanted} for each in nulls]
 
 
 def _permuted(
-    model: BetweenModel, y: Float[Array, "subject voxel"], space: Space, correction: Permutation
+    model: BetweenModel,
+    y: Float[Array, "subject voxel"],
+    space: Space,
+    correction: Permutation,
+    tests: Sequence[str],
 ) -> dict[str, CorrectedTerm]:
     found, strata = {}, as_strata(model)
     for term in model.design.terms:
+        if tests and term.name not in tests:
+            continue
         with steps(f"permutations of {term.name}", correction.settings.n_permutations) as advance:
             permuted = permute_term(
                 y[:, None, :],

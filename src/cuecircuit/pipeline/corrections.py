@@ -10,17 +10,20 @@ import pandas as pd
 
 from cuecircuit.arrays import Array, Float
 from cuecircuit.clusters.labeling import Clusters
+from cuecircuit.clusters.smoothness import Smoothness
 from cuecircuit.errors import DesignError
-from cuecircuit.group.correction import ClusterNulls, CorrectionSettings, correct, simulate_nulls, smoothness_of
-from cuecircuit.group.permutation import PermutationSettings, PermutedTerm, permute_term
+from cuecircuit.group.correction import ClusterNulls, CorrectionSettings, correct, simulate_nulls
+from cuecircuit.group.permutation import PermutationSettings, PermutedTerm
 from cuecircuit.group.side_by_side import METHODS, Correction, CorrectionMethod, permuted_by, side_by_side
 from cuecircuit.io.derivatives import bids_label, map_name
 from cuecircuit.io.nifti import write_volume
 from cuecircuit.io.tables import ColumnNote, write_table
+from cuecircuit.pipeline.group_blocks import GroupMaps
 from cuecircuit.pipeline.group_files import Space
+from cuecircuit.pipeline.permuted import permute_strata_test
 from cuecircuit.pipeline.progress import steps
-from cuecircuit.stats.strata import TermTest
 from cuecircuit.stats.strata_design import StrataModel
+from cuecircuit.stats.strata_result import TermTest
 
 COLUMNS: Mapping[str, ColumnNote] = {
     "term": "effect",
@@ -54,10 +57,10 @@ class Comparison:
 
 def write_comparison(
     folder: Path,
-    y: Float[Array, "subject condition voxel"],
+    maps: GroupMaps,
     model: StrataModel,
     test: TermTest,
-    residuals: Float[Array, "score voxel"],
+    noise: Smoothness,
     space: Space,
     comparison: Comparison,
     *,
@@ -65,20 +68,22 @@ def write_comparison(
 ) -> dict[str, Float[Array, "cluster"]]:
     """Correct one term's map by every method asked for, and give the p of its clusters by method.
 
-    `nulls` are those of the term's stratum, where they were simulated already.
+    `noise` is the smoothness of the term's stratum, `nulls` are its nulls where they were simulated already.
 
     Raises:
         DesignError: too few subjects for a permutation at this α.
     """
-    permuted = _permuted(y, model, test, space, comparison)
+    permuted = _permuted(maps, model, test, space, comparison)
     simulated = None
-    if "simulation size" in comparison.methods:
-        simulated = correct(test, space.mask, nulls or _nulls(residuals, space, comparison.simulation))
-    done = {each.method: each for each in side_by_side(permuted, space.mask, simulated=simulated)}
+    if "simulation size" in comparison.methods or nulls is not None:
+        simulated = correct(test, space.mask, nulls or _nulls(noise, space, comparison.simulation))
+    # the clusters of the map that decides: its test reaches voxels that some subjects lack, permutation does not
+    clusters = permuted.clusters if nulls is None or simulated is None else simulated.clusters
+    done = {each.method: each for each in side_by_side(permuted, space.mask, simulated=simulated, clusters=clusters)}
     chosen = [done[method] for method in comparison.methods]
     for each in chosen:
         write_volume(folder / method_map(test.name, each.method), each.p_map.astype(np.float32), space.grid)
-    rows = correction_rows(test.name, chosen, permuted.clusters)
+    rows = correction_rows(test.name, chosen, clusters)
     write_table(folder / "corrections.tsv", pd.DataFrame(rows, columns=list(COLUMNS)), COLUMNS)
     return {each.method: each.p_clusters for each in chosen}
 
@@ -107,28 +112,18 @@ def correction_rows(term: str, chosen: Sequence[Correction], clusters: Clusters)
 
 
 def _permuted(
-    y: Float[Array, "subject condition voxel"], model: StrataModel, test: TermTest, space: Space, comparison: Comparison
+    maps: GroupMaps, model: StrataModel, test: TermTest, space: Space, comparison: Comparison
 ) -> PermutedTerm:
-    statistics = permuted_by(comparison.methods)
+    # clusters are those of the permuted map; where no permutation is asked for, the cheapest makes them
+    statistics = permuted_by(comparison.methods) or ("voxel",)
     try:
         with steps(f"corrections of {test.name}", comparison.permutation.n_permutations) as advance:
-            return permute_term(
-                y,
-                model,
-                test.name,
-                space.mask,
-                stratum=test.stratum,
-                # clusters are those of the permuted map; where no permutation is asked for, the cheapest makes them
-                statistics=statistics or ("voxel",),
-                settings=comparison.permutation,
-                progress=advance,
-            )
+            return permute_strata_test(maps, model, test, space, comparison.permutation, statistics, progress=advance)
     except DesignError as error:
         error.add_note("(correction.compare asks for permutation beside the correction; leave it out of the list)")
         raise
 
 
-def _nulls(residuals: Float[Array, "score voxel"], space: Space, settings: CorrectionSettings) -> ClusterNulls:
-    noise = smoothness_of(residuals, space.mask, space.grid)
+def _nulls(noise: Smoothness, space: Space, settings: CorrectionSettings) -> ClusterNulls:
     with steps("null fields", settings.iterations) as advance:
         return simulate_nulls(noise, space.mask, space.grid, settings, progress=advance)

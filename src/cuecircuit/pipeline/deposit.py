@@ -2,13 +2,14 @@
 
 import cuecircuit
 from cuecircuit.io.atomic import replacing
-from cuecircuit.pipeline.job import Job
+from cuecircuit.pipeline.job import Job, PeopleJob
 from cuecircuit.pipeline.provenance import run_files, software
 from cuecircuit.report.deposit import checksums, pagetab, rerun_script, study_bibtex
-from cuecircuit.report.references import bibtex, cited
+from cuecircuit.report.people_references import cited_by
+from cuecircuit.report.references import bibtex
 
 
-def write_deposit(job: Job) -> None:
+def write_deposit(job: Job | PeopleJob) -> None:
     """Write OUT/report/ anew from the records of all stages done.
 
     Raises:
@@ -16,7 +17,7 @@ def write_deposit(job: Job) -> None:
     """
     study, files = job.study, run_files(job)
     texts = {
-        "references.bib": bibtex(cited(study)),
+        "references.bib": bibtex(cited_by(study)),
         "study.bib": study_bibtex(study.about, version=cuecircuit.__version__),
         "pagetab.tsv": pagetab(study, files.outputs),
         "inputs.sha256": checksums(files.inputs),

@@ -1,6 +1,7 @@
 """Scans of one subject to one map per cell: % BOLD of each cue in each block half, with the respiration of the cell."""
 
 import os
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import partial
 from itertools import product
@@ -20,8 +21,15 @@ from cuecircuit.io.bids import ScanFiles
 from cuecircuit.io.derivatives import map_name
 from cuecircuit.io.nifti import read_mask, write_volume
 from cuecircuit.io.tables import read_table, write_table
-from cuecircuit.pipeline.cells import cell_members, cells_of, scans_of, subjects_of, with_subjects
-from cuecircuit.pipeline.job import Job
+from cuecircuit.pipeline.cells import (
+    cell_members,
+    cells_of,
+    raw_scans_without_result,
+    scans_of,
+    subjects_of,
+    with_subjects,
+)
+from cuecircuit.pipeline.job import AnyJob, Job
 from cuecircuit.pipeline.progress import say, steps
 from cuecircuit.pipeline.scan import block_answer, condition, course_of, glm_answer, quality_row, read_scan
 from cuecircuit.pipeline.space import read_space_atlas
@@ -45,6 +53,7 @@ COURSE_COLUMNS = {
 }
 INPUT_COLUMNS = {
     "subject": "participant label",
+    "session": "entity ses; n/a where scans have none",
     "run": "scan",
     "bold": "the scan, relative to the study file",
     "events": "its cue blocks; n/a where none was found",
@@ -81,19 +90,27 @@ def run_first_level(job: Job) -> None:
     Raises:
         DataError: what was wrong with each subject that failed, after all others are done.
     """
+    scans = scans_of(job.files)
+    account(job, scans)
+    run_subjects(job, [_stage(job, subject, scans) for subject in subjects_of(job.files)["subject"]])
+
+
+def run_subjects(job: AnyJob, stages: Sequence[Stage], *, what: str = "first level") -> None:
+    """Do every subject's stage that is missing or stale; one subject's failure does not stop the others.
+
+    Raises:
+        DataError: what was wrong with each subject that failed, after all others are done.
+    """
     from joblib import Parallel, delayed
 
-    scans = scans_of(job.files)
-    _account(job, scans)
-    stages = [_stage(job, subject, scans) for subject in subjects_of(job.files)["subject"]]
     stale = [stage for stage in stages if job.store.why_stale(stage)]
     if not stale:
-        say(f"first level: {len(stages)} subjects up to date")
+        say(f"{what}: {len(stages)} subjects up to date")
         return
-    say(f"first level: {len(stale)} of {len(stages)} subjects to do ({job.store.why_stale(stale[0])})")
+    say(f"{what}: {len(stale)} of {len(stages)} subjects to do ({job.store.why_stale(stale[0])})")
     faults: list[str] = []
     work: Any = Parallel(n_jobs=job.n_jobs, return_as="generator")(delayed(_attempt)(job, stage) for stage in stale)
-    with steps("first level", len(stale)) as advance:
+    with steps(what, len(stale)) as advance:
         for failed in work:
             faults += failed
             advance(1)
@@ -101,22 +118,30 @@ def run_first_level(job: Job) -> None:
         raise DataError(faults)
 
 
-def _account(job: Job, scans: tuple[ScanFiles, ...]) -> None:
+def account(job: AnyJob, scans: tuple[ScanFiles, ...]) -> None:
     """Write inputs.tsv: every scan found, whether it is used, and why not."""
     reasons, included = job.study.subjects.exclude, set(subjects_of(job.files)["subject"])
+    lost = raw_scans_without_result(job.files, scans)
     rows = [
         {
             "subject": scan.subject,
+            "session": scan.session,
             "run": scan.run,
             **{
                 name: None if path is None else os.path.relpath(path, job.files.file.parent)
-                for name, path in (("bold", scan.bold), ("events", scan.events), ("physio", scan.physio))
+                for name, path in (
+                    ("bold", scan.bold),
+                    ("events", scan.events),
+                    ("physio", scan.physio),
+                    ("confounds", scan.confounds),
+                )
             },
-            "confounds": None if scan.confounds is None else os.path.relpath(scan.confounds, job.files.file.parent),
-            "used": "yes" if scan.subject in included else "no",
-            "reason": reasons.get(scan.subject, None if scan.subject in included else "not in the participants table"),
+            "used": "yes" if scan.subject in included and scan not in lost else "no",
+            "reason": reasons.get(scan.subject)
+            or ("not in the participants table" if scan.subject not in included else None)
+            or ("a raw scan without a preprocessed one" if scan in lost else None),
         }
-        for scan in scans
+        for scan in (*scans, *lost)
     ]
     write_table(job.out / "inputs.tsv", pd.DataFrame(rows), INPUT_COLUMNS)
     used = sum(row["used"] == "yes" for row in rows)
@@ -132,13 +157,13 @@ def cells_table(job: Job) -> pd.DataFrame:
     return with_subjects(job.files, pd.concat(rows, ignore_index=True))
 
 
-def _attempt(job: Job, stage: Stage) -> tuple[str, ...]:
+def _attempt(job: AnyJob, stage: Stage) -> tuple[str, ...]:
     try:
         with one_blas_thread():  # a worker process starts with its own number of threads
             job.store.run(stage)
     except CuecircuitError as error:
         return tuple(f"{stage.name}: {fault}" for fault in error.faults)
-    except (MemoryError, ArithmeticError, ValueError, np.linalg.LinAlgError) as error:
+    except (MemoryError, ArithmeticError, ValueError, RuntimeError) as error:
         # numbers nobody foresaw in one subject must not cost the others their results
         return (f"{stage.name}: {type(error).__name__}: {error}; leave the subject out (subjects.exclude) to go on",)
     return ()
@@ -149,9 +174,8 @@ def _stage(job: Job, subject: str, scans: tuple[ScanFiles, ...]) -> Stage:
     study, space = job.study, job.study.space
     files = [path for scan in own for path in (scan.bold, scan.events, scan.physio, scan.confounds) if path]
     files += [job.path(path) for path in (space.mask, space.white_matter, space.ventricles, space.atlas, space.labels)]
-    settings = {
-        name: getattr(study, name) for name in ("acquisition", "cues", "nuisance", "response", "group", "space")
-    }
+    settings = {name: getattr(study, name) for name in ("acquisition", "cues", "nuisance", "response", "space")}
+    settings["species"] = study.subjects.species  # decides which breathing rates are plausible
     return Stage(
         name=f"sub-{subject}",
         target=f"sub-{subject}",

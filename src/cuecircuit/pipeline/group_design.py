@@ -48,4 +48,3 @@ class MixedDesignText:
     factors: tuple[str, ...] = ()
     fewest: int = FEWEST_SUBJECTS
     block: int = 512
-    n_jobs: int = 1

@@ -1,6 +1,6 @@
 """The files of a group analysis, whichever model and correction made it: maps, terms, clusters, residuals."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -13,6 +13,7 @@ from cuecircuit.clusters.smoothness import Smoothness
 from cuecircuit.errors import DataError
 from cuecircuit.group.correction import CorrectedTerm, Tested, on_grid
 from cuecircuit.io.derivatives import bids_label, map_name
+from cuecircuit.io.maps import write_maps
 from cuecircuit.io.nifti import write_volume
 from cuecircuit.io.tables import ColumnNote, write_table
 from cuecircuit.records.atlas import Atlas
@@ -121,16 +122,23 @@ def write_effects(
     """
     for effect in effects:
         _write_maps(folder, effect, space)
+    write_verdicts(folder, effects, space, rule=rule)
+
+
+def write_verdicts(
+    folder: Path, effects: Sequence[Effect], space: Space, *, rule: Mapping[str, Any] | None = None
+) -> None:
+    """Write what the correction says of every effect: maps of its p and of its clusters, and the tables."""
+    for effect in effects:
+        _write_corrected(folder, effect, space)
     write_table(folder / "terms.tsv", pd.DataFrame([_term_row(effect) for effect in effects]), TERM_COLUMNS)
     if any(effect.corrected for effect in effects):
         _write_clusters(folder, effects, space, rule or {})
 
 
-def write_residuals(folder: Path, residuals: Float[Array, "observation voxel"], space: Space) -> None:
-    """Write what the model leaves of each map."""
-    series = np.zeros((*space.grid.shape, len(residuals)), np.float32)
-    series[space.mask] = residuals.T
-    write_volume(folder / "residuals.nii.gz", series, space.grid)
+def write_residuals(folder: Path, parts: Iterable[Float[Array, "_ voxel"]], n_maps: int, space: Space) -> None:
+    """Write what the model leaves of each of `n_maps` maps, given part by part."""
+    write_maps(folder / "residuals.nii.gz", parts, n_maps, space.mask, space.grid)
 
 
 def write_smoothness(folder: Path, noise: Mapping[str, Smoothness]) -> None:
@@ -159,6 +167,9 @@ def _write_maps(folder: Path, effect: Effect, space: Space) -> None:
         # p in double precision: in single, p below 1e-45 would be 0
         volume = np.where(space.mask, on_grid(values, space.mask), 1.0 if is_p else 0.0)
         write_volume(folder / map_name(effect.prefix, statistic), volume.astype("f8" if is_p else "f4"), space.grid)
+
+
+def _write_corrected(folder: Path, effect: Effect, space: Space) -> None:
     if effect.corrected is not None:
         labels = effect.corrected.clusters.labels.astype(np.int32)
         p_map = effect.corrected.p_map.astype(np.float32)

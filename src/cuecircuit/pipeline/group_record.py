@@ -11,6 +11,7 @@ import pandas as pd
 import cuecircuit
 from cuecircuit.arrays import Array, Int
 from cuecircuit.group.correction import CorrectionSettings
+from cuecircuit.group.fitted_maps import FittedMaps
 from cuecircuit.io.nifti import write_volume
 from cuecircuit.io.tables import write_json, write_table
 from cuecircuit.pipeline.group_design import Correction, MixedDesignText, StrataDesign
@@ -18,7 +19,7 @@ from cuecircuit.pipeline.group_files import Space
 from cuecircuit.pipeline.permuted import Permutation, PermutedMap
 from cuecircuit.records.cells import CellTable
 from cuecircuit.stats.mixed_model import MixedModel
-from cuecircuit.stats.strata import StrataAnova
+from cuecircuit.stats.strata_result import TermTest
 
 
 def write_counts(path: Path, counts: Int[Array, "voxel"], space: Space) -> None:
@@ -57,7 +58,7 @@ def write_observations(folder: Path, rows: pd.DataFrame, columns: list[str]) -> 
     write_table(folder / "maps.tsv", rows[[*columns, "map"]], notes)
 
 
-def strata_settings(design: StrataDesign, cells: CellTable, result: StrataAnova) -> dict[str, Any]:
+def strata_settings(design: StrataDesign, cells: CellTable, result: FittedMaps[TermTest]) -> dict[str, Any]:
     """What was asked of the strata model, who entered, and how many voxels could not be tested."""
     return {
         "model": "error-strata ANCOVA, type III, sum-to-zero coding",
@@ -68,9 +69,9 @@ def strata_settings(design: StrataDesign, cells: CellTable, result: StrataAnova)
         "grand_mean": "tested where every covariate is 0; other tests do not depend on where",
         "contrasts_error": "each contrast by the scores of the subjects on it, regressed on groups and covariates",
         "voxels_by_subjects": counted(result.n_subjects),
-        "voxels_not_finite": result.n_not_finite,
-        "voxels_without_error_variance": result.n_no_error,
-        "voxels_where_the_covariate_is_constant": result.n_flat,
+        "voxels_not_finite": result.counts["n_not_finite"],
+        "voxels_without_error_variance": result.counts["n_no_error"],
+        "voxels_where_the_covariate_is_constant": result.counts["n_flat"],
     }
 
 

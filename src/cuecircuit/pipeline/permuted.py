@@ -1,26 +1,33 @@
-"""Terms and contrasts of a mixed model under permutation, and what came of it in words."""
+"""Terms and contrasts of both models under permutation, and what came of it in words."""
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from typing import Any, Literal
 
 import numpy as np
 
-from cuecircuit.arrays import Array, Float, Float64
+from cuecircuit.arrays import Array, Float64
+from cuecircuit.clusters.maxima import MapStatistic
 from cuecircuit.errors import DesignError
-from cuecircuit.group.correction import CorrectedTerm
+from cuecircuit.group.correction import CorrectedTerm, Tested
 from cuecircuit.group.permutation import (
-    MapStatistic,
     PermutationSettings,
     PermutedTerm,
     corrected_term,
-    permute_hypothesis,
+    permute_prepared,
+    plan_hypothesis,
+    plan_term,
 )
+from cuecircuit.group.permuted_maxima import TermPlan
+from cuecircuit.io.atomic import scratch_beside
+from cuecircuit.pipeline.group_blocks import GroupMaps, prepared_blocks
 from cuecircuit.pipeline.group_files import Space
 from cuecircuit.pipeline.progress import say, steps
 from cuecircuit.stats.arrangements import Exchange
 from cuecircuit.stats.mixed_inference import Hypothesis, MixedTest
 from cuecircuit.stats.mixed_model import MixedModel
+from cuecircuit.stats.strata_design import StrataModel
+from cuecircuit.stats.strata_result import TermTest
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -41,15 +48,57 @@ class PermutedMap:
     facts: Mapping[str, Any]
 
 
+def permute_strata_test(
+    maps: GroupMaps,
+    model: StrataModel,
+    test: TermTest,
+    space: Space,
+    settings: PermutationSettings,
+    statistics: Sequence[MapStatistic],
+    *,
+    progress: Callable[[int], None] | None = None,
+) -> PermutedTerm:
+    """Permute one term or contrast of an error-strata model.
+
+    Raises:
+        DesignError: too few subjects for a permutation at this α.
+    """
+    alone = {
+        each.name: replace(model, strata=(each,), contrasts=(), contrast_strata=()) for each in model.contrast_strata
+    }
+    plan = plan_term(alone.get(test.stratum, model), test.name, stratum=test.stratum, settings=settings)
+    return _permuted(maps, plan, test, space, settings, statistics, progress)
+
+
+def permute_strata(
+    maps: GroupMaps, model: StrataModel, tests: Sequence[TermTest], space: Space, correction: object
+) -> dict[tuple[str, str], PermutedMap]:
+    """Permute every term and contrast of an error-strata model, where that is the correction; by name and stratum.
+
+    Raises:
+        DesignError: too few subjects for a permutation at this α.
+    """
+    if not isinstance(correction, Permutation):
+        return {}
+    found = {}
+    for test in tests:
+        with steps(f"permutations of {test.name}", correction.settings.n_permutations) as advance:
+            permuted = permute_strata_test(
+                maps, model, test, space, correction.settings, (correction.statistic,), progress=advance
+            )
+        found[test.name, test.stratum] = permuted_map(permuted, correction.statistic)
+    return found
+
+
 def permute_mixed(
-    y: Float[Array, "observation voxel"],
+    maps: GroupMaps,
     model: MixedModel,
     tests: Sequence[MixedTest],
     contrasts: Sequence[Hypothesis],
     space: Space,
-    correction: Permutation,
+    correction: object,
 ) -> dict[str, PermutedMap]:
-    """Permute every term and contrast; a term that cannot be permuted is told and left uncorrected.
+    """Permute every term and contrast, where that is the correction; one that cannot be permuted is told.
 
     Args:
         tests: of the terms, then of the contrasts.
@@ -57,33 +106,43 @@ def permute_mixed(
     Raises:
         DesignError: a contrast cannot be permuted, or none of the terms.
     """
+    if not isinstance(correction, Permutation):
+        return {}
     found, refused = {}, []
-    hypotheses = (*model.hypotheses, *contrasts)
-    for hypothesis, test in zip(hypotheses, tests, strict=True):
+    settings: PermutationSettings = correction.settings
+    statistics: tuple[MapStatistic, ...] = (correction.statistic,)
+    for hypothesis, test in zip((*model.hypotheses, *contrasts), tests, strict=True):
         try:
-            with steps(f"permutations of {test.name}", correction.settings.n_permutations) as advance:
-                permuted = permute_hypothesis(
-                    y,
-                    model,
-                    hypothesis,
-                    test,
-                    space.mask,
-                    statistics=(correction.statistic,),
-                    settings=correction.settings,
-                    exchange=correction.exchange,
-                    progress=advance,
-                )
+            plan = plan_hypothesis(model, hypothesis, settings=settings, exchange=correction.exchange)
         except DesignError as error:
             if hypothesis in contrasts:
                 raise
             refused.append(str(error))
             continue
+        with steps(f"permutations of {test.name}", settings.n_permutations) as advance:
+            permuted = _permuted(maps, plan, test, space, settings, statistics, advance)
         found[test.name] = permuted_map(permuted, correction.statistic)
     if not found:
         raise DesignError(refused)
     for line in refused:
         say(f"group: not corrected: {line}")
     return found
+
+
+def _permuted(
+    maps: GroupMaps,
+    plan: TermPlan,
+    test: Tested,
+    space: Space,
+    settings: PermutationSettings,
+    statistics: Sequence[MapStatistic],
+    progress: Callable[[int], None] | None,
+) -> PermutedTerm:
+    with scratch_beside(maps.scratch / "permuted") as folder:
+        blocks, fitted = prepared_blocks(maps, plan, test.f, folder)
+        return permute_prepared(
+            blocks, fitted, plan, test, space.mask, statistics=statistics, settings=settings, progress=progress
+        )
 
 
 def permuted_map(permuted: PermutedTerm, statistic: MapStatistic) -> PermutedMap:

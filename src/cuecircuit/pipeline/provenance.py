@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import cuecircuit
 from cuecircuit.io.atomic import replacing
-from cuecircuit.pipeline.job import Job
+from cuecircuit.pipeline.job import AnyJob
 from cuecircuit.study.about import About
 
 if TYPE_CHECKING:
@@ -32,7 +32,7 @@ class RunFiles:
     outputs: Mapping[str, str]
 
 
-def run_files(job: Job) -> RunFiles:
+def run_files(job: AnyJob) -> RunFiles:
     """Collect the files of all stages done; what a later stage reads of an earlier one is output, not input."""
     records = job.store.records().values()
     outputs = {name: digest for record in records for name, digest in record["outputs"].items()}
@@ -40,7 +40,7 @@ def run_files(job: Job) -> RunFiles:
     return RunFiles(inputs={name: digest for name, digest in read.items() if name not in outputs}, outputs=outputs)
 
 
-def write_crate(job: Job) -> None:
+def write_crate(job: AnyJob) -> None:
     """Write `ro-crate-metadata.json` from the records of all stages done; no date, so that bytes do not change."""
     from rocrate.model.contextentity import ContextEntity
     from rocrate.model.data_entity import DataEntity
@@ -104,5 +104,5 @@ def _describe(crate: "ROCrate", about: About) -> None:
             crate.root_dataset[name] = value
 
 
-def _settings(job: Job) -> str:
+def _settings(job: AnyJob) -> str:
     return json.dumps(job.study.model_dump(mode="json"), sort_keys=True, ensure_ascii=False)

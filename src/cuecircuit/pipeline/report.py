@@ -7,10 +7,15 @@ from functools import cached_property, partial
 from pathlib import Path
 
 import pandas as pd
+from markupsafe import Markup
 
 from cuecircuit.errors import DataError
 from cuecircuit.figures.scatter import CorrelationNote
 from cuecircuit.io.tables import read_json, read_table
+from cuecircuit.pipeline import people_report
+from cuecircuit.pipeline.alternatives_page import alternative_outputs, alternative_sections
+from cuecircuit.pipeline.behavior import session_kinetics
+from cuecircuit.pipeline.behavior_figures import session_captions
 from cuecircuit.pipeline.figures import (
     CORRECTIONS_FIGURE,
     VIEWER,
@@ -19,11 +24,12 @@ from cuecircuit.pipeline.figures import (
     figure_names,
     shown_regions,
 )
-from cuecircuit.pipeline.job import Job, read_study
+from cuecircuit.pipeline.job import Job, PeopleFiles, PeopleJob, read_any_study
 from cuecircuit.pipeline.provenance import software
+from cuecircuit.pipeline.quality import QUALITY_TABLE, overview_item, stands_out
 from cuecircuit.pipeline.store import Stage, Store, code_hash
 from cuecircuit.report import captions, sections
-from cuecircuit.report.content import FigureItem, ReportContent, Section, TableItem, ViewerItem
+from cuecircuit.report.content import FigureItem, Item, Paragraph, ReportContent, Section, TableItem, ViewerItem
 from cuecircuit.report.methods import RunFacts
 from cuecircuit.report.page import render
 from cuecircuit.study.study import Study
@@ -50,7 +56,10 @@ def report_stage(job: Job) -> Stage:
     names = figure_names(job.study)
     inputs += [out / "figures" / f"{name}.{kind}" for name in names for kind in ("svg", "png", "tsv")]
     inputs += [out / "group" / name for name in comparison_files(job.study)]
+    inputs += _session_files(out)
+    inputs += alternative_outputs(job)
     inputs += [out / "figures" / VIEWER, out / "group" / "settings.json", *_quality_files(out)]
+    inputs += out.glob(QUALITY_TABLE)
     return Stage(
         name="report",
         target="report.html",
@@ -69,16 +78,25 @@ def rewrite_report(out: Path) -> Path:
     """
     if not (out / "study.yaml").is_file():
         raise DataError(f"{out}: no study.yaml; expected the output folder of `cuecircuit run`")
-    job = Job(files=read_study(out / "study.yaml"), store=Store(out))
+    files, store = read_any_study(out / "study.yaml"), Store(out)
+    people = isinstance(files, PeopleFiles)
+    job = PeopleJob(files=files, store=store) if people else Job(files=files, store=store)
     if any(record["code"] != code_hash() for record in job.store.records().values()):
         raise DataError(f"{out}: made by another version of cuecircuit; bring it up to date with `cuecircuit run`")
     with job.store.alone():
-        job.store.run(report_stage(job))
+        job.store.run(report_stage(job) if isinstance(job, Job) else people_report.report_stage(job))
     return out / "report.html"
 
 
 def _make(job: Job, new: Path) -> None:
     new.write_text(render(_Page(study=job.study, out=job.out, job=job).content()), encoding="utf-8")
+
+
+def _session_files(out: Path) -> list[Path]:
+    """Which figures of single sessions there are, and their files."""
+    drawn = out / "behavior" / "figures.json"
+    names = read_json(drawn) if drawn.is_file() else {}
+    return [drawn, *(drawn.with_name(f"{name}.{kind}") for name in names for kind in ("svg", "png", "tsv"))]
 
 
 def _quality_files(out: Path) -> list[Path]:
@@ -107,6 +125,7 @@ class _Page:
                     escalation_anova=self.table("behavior/escalation_anova"),
                     escalation_posthoc=self.table("behavior/escalation_posthoc"),
                     conditioning_anova=self.table("behavior/conditioning_anova"),
+                    sessions=self.sessions(),
                 ),
                 sections.quality_section(*self.quality()),
                 sections.group_section(
@@ -120,6 +139,7 @@ class _Page:
                 sections.regions_section(study, self.table1()),
                 sections.correlations_section(study, self.panels(), self.table("regions/correlations")),
                 *self.corrections(),
+                *alternative_sections(self.job),
                 sections.methods_section(study, self.facts),
                 sections.settings_section(study),
                 sections.provenance_section(self.inputs(), software(), study.seed),
@@ -133,7 +153,8 @@ class _Page:
     def facts(self) -> RunFacts:
         study, settings = self.study, read_json(self.out / "group" / "settings.json")
         term = self.table("group/terms").set_index("term").loc[study.group.effect]
-        smoothness = self.table("group/smoothness").set_index("stratum").loc[term["stratum"]]
+        stratum = term["stratum"] if study.group.formula is None else "residual"
+        smoothness = self.table("group/smoothness").set_index("stratum").loc[stratum]
         maps = self.table("group/maps").drop_duplicates("subject")[study.subjects.group].value_counts()
         acf = (float(smoothness["a"]), float(smoothness["b_mm"]), float(smoothness["c_mm"]))
         use_acf = study.correction.smoothness == "acf"
@@ -149,8 +170,17 @@ class _Page:
             versions=software(),
         )
 
-    def figure(self, name: str, caption: str, number: str) -> FigureItem:
-        stem = self.out / "figures" / name
+    def sessions(self) -> list[FigureItem]:
+        drawn = read_json(self.out / "behavior" / "figures.json")
+        known = session_captions(self.study, session_kinetics(self.study))
+        return [
+            self.figure(name, caption, f"of the {name.replace('_', ' ')}", folder="behavior")
+            for name, caption in known.items()
+            if name in drawn
+        ]
+
+    def figure(self, name: str, caption: str, number: str, *, folder: str = "figures") -> FigureItem:
+        stem = self.out / folder / name
         return FigureItem(
             id=name,
             title=f"Figure {number}",
@@ -159,10 +189,10 @@ class _Page:
             svg=stem.with_suffix(".svg").read_bytes(),
             png=stem.with_suffix(".png").read_bytes(),
             tsv=stem.with_suffix(".tsv").read_text(encoding="utf-8"),
-            wide=name in ("fig1c", CORRECTIONS_FIGURE),
+            wide=name in ("fig1c", CORRECTIONS_FIGURE, "event_raster", "drug_level"),
         )
 
-    def quality(self) -> tuple[TableItem, ...]:
+    def quality(self) -> tuple[Item, ...]:
         files = _quality_files(self.out)
         parts = [read_table(path, text=("nuisance_dropped",)) for path in files]
         scans = pd.concat(
@@ -174,11 +204,23 @@ class _Page:
         cells = maps.groupby([group, self.study.cues.factor], sort=False)[covariates].agg(["mean", "std"]).reset_index()
         cells.columns = [" ".join(filter(None, column)).replace(" std", " SD") for column in cells.columns]
         faults = self.table("behavior/faults")
+        scans = scans[["subject", *parts[0].columns]].assign(stands_out=stands_out(scans))
+        subjects = scans["subject"].str.removeprefix("sub-")
+        grouped = scans.assign(subject=subjects, group=subjects.map(maps.groupby("subject")[group].first()))
+        grouped = grouped.sort_values("group", key=lambda of: of.map(self.study.subjects.groups.index), kind="stable")
         return (
+            self.quality_pages(),
+            overview_item(grouped, "group"),
             TableItem(id="covariates", title="Covariates by group and cue", frame=cells),
-            TableItem(id="scans", title="Scans", frame=scans[["subject", *parts[0].columns]], folded=True),
+            TableItem(id="scans", title="Scans", frame=scans, folded=True),
             TableItem(id="faults", title="Faults found in the operant logs", frame=faults, folded=len(faults) > 10),
         )
+
+    def quality_pages(self) -> Paragraph:
+        if (self.out / QUALITY_TABLE).exists():
+            link = '<a href="quality/index.html">quality/index.html</a>'
+            return Paragraph(text=Markup("A page for every subject lies beside this one: {}.").format(Markup(link)))
+        return Paragraph(text="`cuecircuit quality` with the same folder draws a page for every subject.")
 
     def terms(self) -> pd.DataFrame:
         shown = ["term", "stratum", "df1", "df2", "largest_f", "cluster_size", "significant_clusters"]

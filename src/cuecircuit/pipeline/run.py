@@ -3,8 +3,10 @@
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
+from cuecircuit.errors import StudyError
 from cuecircuit.io.atomic import replacing
 from cuecircuit.io.derivatives import write_description
+from cuecircuit.pipeline.alternatives import run_stages
 from cuecircuit.pipeline.behavior import behavior_stage
 from cuecircuit.pipeline.cells import subjects_of
 from cuecircuit.pipeline.check import check_files
@@ -13,7 +15,8 @@ from cuecircuit.pipeline.engine import engine
 from cuecircuit.pipeline.figures import figures_stage
 from cuecircuit.pipeline.firstlevel import run_first_level
 from cuecircuit.pipeline.group import group_stage
-from cuecircuit.pipeline.job import Job, read_study
+from cuecircuit.pipeline.job import Job, PeopleFiles, PeopleJob, bring_up_to_date, read_any_study
+from cuecircuit.pipeline.people_stages import STAGES as PEOPLE_STAGES
 from cuecircuit.pipeline.progress import say
 from cuecircuit.pipeline.provenance import write_crate
 from cuecircuit.pipeline.regions import regions_stage
@@ -22,13 +25,22 @@ from cuecircuit.pipeline.store import Stage, Store
 from cuecircuit.pipeline.threads import one_blas_thread
 
 
-def run_study(study: Path, out: Path, *, stages: Sequence[str] = (), n_jobs: int = 1, dask: str | None = None) -> Path:
+def run_study(
+    study: Path,
+    out: Path,
+    *,
+    stages: Sequence[str] = (),
+    alternatives: bool = False,
+    n_jobs: int = 1,
+    dask: str | None = None,
+) -> Path:
     """Run a study into `out` and give the path of its last result.
 
     Args:
         study: the study file.
         out: output folder, a BIDS derivative.
         stages: names of `STAGES`; all where none is named. A stage finds the results of those before it in `out`.
+        alternatives: also run the other choices that the study lists, between the last stages and the page.
         n_jobs: processes at work.
         dask: `local` or a scheduler's address: subjects, null fields and permutations go to its workers.
 
@@ -39,17 +51,23 @@ def run_study(study: Path, out: Path, *, stages: Sequence[str] = (), n_jobs: int
     """
     if dask is not None:  # workers stand in folders of their own
         study, out = study.absolute(), out.absolute()
-    files = read_study(study)
+    files = read_any_study(study)
+    known = PEOPLE_STAGES if isinstance(files, PeopleFiles) else STAGES
+    if unknown := [name for name in stages if name not in known]:
+        raise StudyError(f"{study}: has no stage {', '.join(unknown)}; expected some of: {', '.join(known)}")
     say("check")
-    check_files(files)
-    job = Job(files=files, store=Store(out, study.parent), n_jobs=n_jobs)
+    check_files(files, alternatives=alternatives)
+    store = Store(out, study.parent)
+    people = isinstance(files, PeopleFiles)
+    job = PeopleJob(files=files, store=store, n_jobs=n_jobs) if people else Job(files=files, store=store, n_jobs=n_jobs)
     with job.store.alone(), one_blas_thread(), engine(dask, n_jobs):
         write_description(out, files.study.about.title, files.study.about)
         with replacing(out / "study.yaml") as new:
             new.write_bytes(study.read_bytes())
-        for name, stage in STAGES.items():
-            if not stages or name in stages:
-                stage(job)
+        if isinstance(job, PeopleJob):
+            run_stages(job, PEOPLE_STAGES, stages, alternatives=alternatives)
+        else:
+            run_stages(job, STAGES, stages, alternatives=alternatives)
         write_crate(job)
         write_deposit(job)
     page = out / "report.html"
@@ -57,14 +75,7 @@ def run_study(study: Path, out: Path, *, stages: Sequence[str] = (), n_jobs: int
 
 
 def _one(make_stage: Callable[[Job], Stage]) -> Callable[[Job], None]:
-    def run(job: Job) -> None:
-        stage = make_stage(job)
-        why = job.store.why_stale(stage)
-        say(f"{stage.name}: {why or 'up to date'}")
-        if why:
-            job.store.run(stage)
-
-    return run
+    return lambda job: bring_up_to_date(job, make_stage(job))
 
 
 def _first_level(job: Job) -> None:

@@ -23,6 +23,7 @@ from cuecircuit.pipeline.cells import block_table, blocks_of
 from cuecircuit.pipeline.job import Job
 from cuecircuit.records.grid import Grid
 from cuecircuit.records.scan import Block, Series, Trace
+from cuecircuit.study.sections import word_of
 from cuecircuit.study.study import Nuisance, Study
 
 
@@ -129,8 +130,7 @@ def block_answer(scan: Scan, study: Study, *, smoothed: bool) -> BlockResponses:
 
 def condition(cue: str, level: str) -> str:
     """Name a cell so that a contrast can be written in it: `saline_early`."""
-    words = "".join(letter if letter.isalnum() else "_" for letter in f"{cue}_{level}")
-    return words if words[0].isalpha() else f"c{words}"
+    return word_of(f"{cue}_{level}")
 
 
 def glm_answer(
@@ -148,11 +148,6 @@ def glm_answer(
         DesignError: too few degrees of freedom are left.
     """
     response, tr_s = study.response, scan.series.tr_s
-    regressors, keep = regressors_of(scan, study.nuisance.model_copy(update={"drift_period_s": None}))
-    if keep is not None:
-        spikes = np.eye(len(keep))[:, ~keep]
-        names = tuple(f"censored{volume}" for volume in np.flatnonzero(~keep))
-        regressors = Regressors(values=np.hstack([regressors.values, spikes]), names=(*regressors.names, *names))
     events = glm_events(scan, study)
     present = frozenset(events["trial_type"])
     parts = {
@@ -168,13 +163,22 @@ def glm_answer(
         drift_period_s=study.nuisance.drift_period_s,
         fwhm_mm=study.nuisance.smoothing_fwhm_mm if smoothed else 0.0,
         fir_s=response.peri_cue_s[1],
-        nuisance=regressors,
+        nuisance=_with_spikes(*regressors_of(scan, study.nuisance.model_copy(update={"drift_period_s": None}))),
         min_df=study.nuisance.min_residual_df,
     )
     return {
         name: (frozenset(parts[name]), Estimate(effect=found.effect, variance=found.variance))
         for name, found in maps.items()
     }
+
+
+def _with_spikes(regressors: Regressors, keep: Bool[Array, "volume"] | None) -> Regressors:
+    """Give each volume that does not count a column of its own, which leaves it out of the fit."""
+    if keep is None:
+        return regressors
+    names = tuple(f"censored{volume}" for volume in np.flatnonzero(~keep))
+    values = np.hstack([regressors.values, np.eye(len(keep))[:, ~keep]])
+    return Regressors(values=values, names=(*regressors.names, *names))
 
 
 def glm_events(scan: Scan, study: Study) -> pd.DataFrame:

@@ -10,6 +10,7 @@ from cuecircuit.pipeline.progress import steps
 from cuecircuit.simulation.animals import Learning, Policy
 from cuecircuit.simulation.dataset import write_dataset
 from cuecircuit.simulation.experiment import Model, plan_experiment
+from cuecircuit.simulation.native import native_text
 from cuecircuit.simulation.protocol import check_protocol
 from cuecircuit.study.file import lines_of, parse_study
 from cuecircuit.study.study import Study
@@ -36,6 +37,7 @@ def simulate(
     protocol: Path | None = None,
     policy: Policy = "satiety",
     learning: Learning = "rescorla-wagner",
+    native: bool = False,
 ) -> Path:
     """Simulate a study and return its study file.
 
@@ -50,6 +52,7 @@ def simulate(
         protocol: a study file to live through in place of the design's own; for `mechanism`.
         policy: how the mechanism's animals decide to press.
         learning: how they learn about odors.
+        native: every rat lies its own way in the scanner, so that its scans need `preprocess`.
 
     Raises:
         StudyError: unknown design, hypothesis or scale; a protocol that animals cannot be taken through.
@@ -61,8 +64,17 @@ def simulate(
     if out.exists() and (not out.is_dir() or any(out.iterdir())):
         raise DataError(f"{out}: exists and is not an empty folder; choose another name or remove it first")
     experiment = plan_experiment(
-        study, hypothesis=hypothesis, scale=scale, seed=seed, model=model, policy=policy, learning=learning
+        study,
+        hypothesis=hypothesis,
+        scale=scale,
+        seed=seed,
+        model=model,
+        policy=policy,
+        learning=learning,
+        native=native,
     )
+    if native:
+        text = native_text(text, study, voxel_mm=min(experiment.brain.grid.voxel_mm))
     n_scans = len(experiment.rats) * len(experiment.study.cues.levels)
     with replacing(out, folder=True) as new, steps(f"simulate {design}", n_scans) as advance:
         write_dataset(new, experiment, text, n_jobs=n_jobs, progress=advance)

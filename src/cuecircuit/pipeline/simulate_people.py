@@ -7,6 +7,7 @@ import numpy as np
 from cuecircuit.errors import DataError, StudyError
 from cuecircuit.io.atomic import replacing
 from cuecircuit.pipeline.progress import steps
+from cuecircuit.pipeline.simulate import designs
 from cuecircuit.records.grid import Grid
 from cuecircuit.simulation.human_dataset import HumanStudy, write_human_dataset
 from cuecircuit.simulation.human_plan import plan_people
@@ -16,7 +17,7 @@ _VOXEL_MM = {"tiny": 8, "paper": 3}
 
 
 def simulate_people(out: Path, *, seed: int = 0, hypothesis: str = "reactivity", scale: str = "paper") -> Path:
-    """Simulate the study of Huang et al. 2023 and return its folder.
+    """Simulate the study of Huang et al. 2023 and return its study file.
 
     Args:
         out: folder to make; must not hold anything yet.
@@ -49,5 +50,5 @@ def simulate_people(out: Path, *, seed: int = 0, hypothesis: str = "reactivity",
         seed=seed,
     )
     with replacing(out, folder=True) as new, steps("simulate huang2023", sum(1 for _ in study.runs())) as advance:
-        write_human_dataset(new, study, progress=advance)
-    return out
+        write_human_dataset(new, study, designs()["huang2023"], progress=advance)
+    return out / "study.yaml"

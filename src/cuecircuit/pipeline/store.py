@@ -1,12 +1,14 @@
 """What is up to date: each stage's result is keyed by the content of its inputs, its settings and the code.
 
 `OUT/.cuecircuit/<stage>.json` keeps the parts of the key, so that a stage that runs again can say why, and the
-hash of every file it wrote, so that a lost or edited output is noticed.
+hash of every file it wrote, so that a lost or edited output is noticed. A stage with the key of one that another
+folder has done already takes over its files, as links where the disk can.
 """
 
 import fcntl
 import hashlib
 import json
+import os
 import shutil
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
@@ -64,10 +66,14 @@ class Stage:
 
 @dataclass(frozen=True, slots=True)
 class Store:
-    """The output folder and what is known of it; inputs outside it are named relative to `sources`."""
+    """The output folder and what is known of it; inputs outside it are named relative to `sources`.
+
+    `donors` are folders of other runs of the same sources: what they have done alike is not done again.
+    """
 
     root: Path
     sources: Path = Path()
+    donors: tuple[Path, ...] = ()
 
     def __post_init__(self) -> None:
         """Make the folder, with the place of its records.
@@ -105,11 +111,15 @@ class Store:
                 sweep(self.root)
 
     def why_stale(self, stage: Stage) -> str | None:
-        """Say why `stage` must run, or None where what is there is up to date."""
-        record_path = self._records / f"{stage.name}.json"
-        if not record_path.exists():
+        """Say why `stage` must run; None where what is there is up to date, or was just taken over from a donor."""
+        record = self._record(self.root, stage)
+        if record is None and not self.donors:
             return "not done yet"
-        record, now = read_json(record_path), self._key(stage)
+        key = self._key(stage)
+        why = self._change(record, key) if record else "not done yet"
+        return None if why is not None and self._take_over(stage, key) else why
+
+    def _change(self, record: Mapping[str, Any], now: Mapping[str, Any]) -> str | None:
         if record["code"] != now["code"]:
             return "the code changed"
         for part, noun in (("settings", "setting"), ("inputs", "input")):
@@ -118,13 +128,7 @@ class Store:
             if changed:
                 more = f" and {len(changed) - 1} more" if len(changed) > 1 else ""
                 return f"{noun} {changed[0]}{more} changed"
-        for name, known in record["outputs"].items():
-            path = self.root / name
-            if not path.is_file():
-                return f"output {name} is gone"
-            if file_hash(path) != known:
-                return f"output {name} was edited"
-        return None
+        return _damage(self.root, record["outputs"])
 
     def run(self, stage: Stage) -> None:
         """Make the stage's result and record it; an interrupted run leaves the stage undone, never half done."""
@@ -136,6 +140,10 @@ class Store:
             stage.make(new)
         outputs = sorted(path for path in target.rglob("*") if path.is_file()) if stage.folder else [target]
         write_json(record, {**key, "outputs": {str(path.relative_to(self.root)): file_hash(path) for path in outputs}})
+
+    def taken_over(self) -> dict[str, str]:
+        """Give the stages whose files are those of another run, each with the name of its folder."""
+        return {name: record["from"] for name, record in self.records().items() if "from" in record}
 
     def drop(self, stale: Iterable[str]) -> None:
         """Remove results of a study that no longer has them, such as an excluded subject's folder."""
@@ -150,6 +158,24 @@ class Store:
         """Give the record of every stage done, by its name."""
         return {path.stem: read_json(path) for path in sorted(self._records.glob("*.json"))}
 
+    @staticmethod
+    def _record(root: Path, stage: Stage) -> dict[str, Any] | None:
+        path = root / ".cuecircuit" / f"{stage.name}.json"
+        return read_json(path) if path.exists() else None
+
+    def _take_over(self, stage: Stage, key: Mapping[str, Any]) -> bool:
+        for donor in self.donors:
+            record = self._record(donor, stage)
+            if record is None or any(record[part] != key[part] for part in key) or _damage(donor, record["outputs"]):
+                continue
+            with replacing(self.root / stage.target, folder=stage.folder) as new:
+                for name in record["outputs"]:
+                    _link(donor / name, new / Path(name).relative_to(stage.target))
+            whence = record.get("from", donor.name)
+            write_json(self._records / f"{stage.name}.json", {**key, "outputs": record["outputs"], "from": whence})
+            return True
+        return False
+
     def _key(self, stage: Stage) -> dict[str, Any]:
         settings = dict(_flat(json.loads(json.dumps(stage.settings, default=_plain))))
         inputs = {self._name(path): file_hash(path) for path in sorted(set(stage.inputs))}
@@ -161,6 +187,24 @@ class Store:
             if path.is_relative_to(base):
                 return str(path.relative_to(base))
         return str(path.absolute())
+
+
+def _damage(root: Path, outputs: Mapping[str, str]) -> str | None:
+    for name, known in outputs.items():
+        path = root / name
+        if not path.is_file():
+            return f"output {name} is gone"
+        if file_hash(path) != known:
+            return f"output {name} was edited"
+    return None
+
+
+def _link(old: Path, new: Path) -> None:
+    new.parent.mkdir(parents=True, exist_ok=True)
+    try:
+        os.link(old, new)
+    except OSError:  # a disk without links
+        shutil.copyfile(old, new)
 
 
 def _plain(section: BaseModel) -> Any:

@@ -1,7 +1,8 @@
 """A long table (one row per subject and cell) to subjects × conditions; whoever lacks a cell is named and left out.
 
-Levels and subjects stand in order of first appearance. Conditions are all combinations of the levels within subjects,
-the last factor changing fastest. Line numbers in messages count the header as line 1.
+Levels stand in order of first appearance, subjects by group and name: in which order the table has them does not
+matter. Conditions are all combinations of the levels within subjects, the last factor changing fastest. Line numbers in
+messages count the header as line 1.
 """
 
 from collections.abc import Sequence
@@ -83,6 +84,7 @@ def complete_cells(
             f"no subject has every cell ({len(cells)} cells of {' × '.join(within) or 'one measurement'}); "
             f"for example {excluded[0]}"
         )
+    kept = _in_order(kept, ids, [labels[name] for name in between], at)
     rows = at[kept]
     design = MixedDesign(
         subjects=[ids[place] for place in kept],
@@ -93,6 +95,18 @@ def complete_cells(
         unit=subject,
     )
     return CellTable(design=design, rows=rows, excluded=excluded)
+
+
+def _in_order(
+    kept: Sequence[int], ids: Sequence[str], between: Sequence[Sequence[str]], at: Int[Array, "subject condition"]
+) -> list[int]:
+    groups = [{place: labels[at[place, 0]] for place in kept} for labels in between]
+    codes = [{label: code for code, label in enumerate(dict.fromkeys(own.values()))} for own in groups]
+
+    def key(place: int) -> tuple[object, ...]:
+        return (*(code[own[place]] for own, code in zip(groups, codes, strict=True)), ids[place])
+
+    return sorted(kept, key=key)
 
 
 def averaged(

@@ -8,10 +8,10 @@ import re
 from collections.abc import Mapping
 
 from cuecircuit.study.about import About
-from cuecircuit.study.study import Study
+from cuecircuit.study.sections import StudyBase
 
 
-def pagetab(study: Study, outputs: Mapping[str, str]) -> str:
+def pagetab(study: StudyBase, outputs: Mapping[str, str]) -> str:
     """Write the submission as PageTab.
 
     Args:
@@ -91,7 +91,8 @@ def rerun_script(versions: Mapping[str, str], *, seed: int) -> str:
             f"  rerun-env/bin/pip install {pins}",
             "fi",
             '(cd "$study" && sha256sum --check --quiet "$here/inputs.sha256")',
-            '"$program" run "$study/study.yaml" rerun-results',
+            'if grep -q "  alternatives/" "$here/outputs.sha256"; then set -- --alternatives; else set --; fi',
+            '"$program" run "$study/study.yaml" rerun-results "$@"',
             "cd rerun-results",
             'sha256sum --check --quiet "$here/outputs.sha256"',
             'echo "every file has the same bytes"',

@@ -7,6 +7,8 @@ import pandas as pd
 from markupsafe import Markup
 
 from cuecircuit.figures.numbers import short
+from cuecircuit.study.alternatives import SECTION
+from cuecircuit.study.sections import StudyBase
 from cuecircuit.study.settings import Setting, resolved
 from cuecircuit.study.study import Study
 
@@ -34,7 +36,7 @@ class Marks:
         return tuple(setting for setting in self.settings.values() if setting.source == "assumed")
 
 
-def marks_of(study: Study) -> Marks:
+def marks_of(study: StudyBase) -> Marks:
     """Collect the settings of a study."""
     return Marks(settings={setting.path: setting for setting in resolved(study, study.assumed)})
 
@@ -45,10 +47,12 @@ def adjustment_name(study: Study) -> str:
     return "not adjusted" if said == "none" else said.capitalize()
 
 
-def settings_table(study: Study) -> pd.DataFrame:
+def settings_table(study: StudyBase) -> pd.DataFrame:
     """Every resolved setting, its source and the reason: columns setting, value, source, reason."""
     rows = [
-        (s.path, value_text(s.value), s.source, s.why) for s in marks_of(study).settings.values() if s.path != "assumed"
+        (s.path, value_text(s.value), s.source, s.why)
+        for s in marks_of(study).settings.values()
+        if s.path not in ("assumed", SECTION)  # each has a table of its own
     ]
     return pd.DataFrame(rows, columns=["setting", "value", "source", "reason"])
 
@@ -82,6 +86,11 @@ def counted(n: int, one: str, many: str = "") -> str:
 def dose_text(mg_kg: float) -> str:
     """Print a dose in µg/kg below 1 mg/kg: 60 µg/kg."""
     return f"{short(mg_kg * 1000)} µg/kg" if mg_kg < 1 else f"{short(mg_kg)} mg/kg"
+
+
+def words(name: str) -> str:
+    """Print a name of the study file as words: look drug."""
+    return name.replace("_", " ").replace("-", " ")
 
 
 def effect_text(effect: str) -> str:

@@ -8,6 +8,7 @@ from markupsafe import Markup
 from cuecircuit.figures.numbers import number, short, threshold
 from cuecircuit.report.content import Paragraph
 from cuecircuit.report.marks import Marks, adjustment_name, counted, dose_text, effect_text, listed, marks_of
+from cuecircuit.report.preprocessing import preprocessing
 from cuecircuit.report.references import cited, printed_reference
 from cuecircuit.study.study import Phase, Study
 
@@ -48,6 +49,7 @@ def methods(study: Study, facts: RunFacts) -> tuple[Paragraph, ...]:
         "Subjects and drug": _subjects(study, marks, facts),
         "Behavior": _behavior(study, marks),
         "Scans": _scans(study, marks),
+        "Preprocessing": preprocessing(study, marks),
         "Responses to the cues": _responses(study, marks),
         "Group map": _group(study, marks, facts),
         "Correction": _correction(study, marks, facts),
@@ -55,7 +57,7 @@ def methods(study: Study, facts: RunFacts) -> tuple[Paragraph, ...]:
         "Software": _software(study, facts),
         "References": Markup("<br>").join(Markup.escape(printed_reference(each)) for each in cited(study)),
     }
-    return tuple(Paragraph(heading=heading, text=text) for heading, text in parts.items())
+    return tuple(Paragraph(heading=heading, text=text) for heading, text in parts.items() if text is not None)
 
 
 def _subjects(study: Study, marks: Marks, facts: RunFacts) -> Markup:
@@ -154,7 +156,8 @@ def _responses(study: Study, marks: Marks) -> Markup:
         parts = counted(nuisance.acompcor, "principal component")
         removed.append(marks.said("nuisance.acompcor", f"{parts} of each tissue (Behzadi et al. 2007)"))
     if nuisance.respiration != "none":
-        models = {"retroicor": "RETROICOR", "rvt": "respiration volume", "both": "RETROICOR and respiration volume"}
+        phase, depth = "RETROICOR (Glover et al. 2000)", "respiration volume per time (Birn et al. 2006)"
+        models = {"retroicor": phase, "rvt": depth, "both": f"{phase} and {depth}"}
         removed.append(marks.said("nuisance.respiration", f"{models[nuisance.respiration]} regressors"))
     drift = nuisance.drift_period_s
     cleaned = Markup("{} removed from each voxel's series by one multiple regression").format(
@@ -197,7 +200,8 @@ def _censoring(study: Study, marks: Marks) -> Iterator[Markup]:
         limits.append(marks.said("nuisance.censor_fd_mm", f"displacement above {short(nuisance.censor_fd_mm)} mm"))
     if nuisance.censor_dvars_percent is not None:
         limits.append(marks.said("nuisance.censor_dvars_percent", f"DVARS above {nuisance.censor_dvars_percent:g} %"))
-    yield Markup("Volumes with {} were left out").format(listed(limits)) if limits else Markup("No volume was left out")
+    censored = Markup("Volumes with {} on the way into them were left out (Power et al. 2012)").format(listed(limits))
+    yield censored if limits else Markup("No volume was left out")
     yield Markup("A scan with fewer than {} residual degrees of freedom is refused").format(
         marks.said("nuisance.min_residual_df", short(nuisance.min_residual_df))
     )
@@ -226,6 +230,8 @@ def _window(window: tuple[float, float]) -> str:
 
 def _group(study: Study, marks: Marks, facts: RunFacts) -> Markup:
     group = study.group
+    if group.formula is not None:
+        return _mixed(study, marks, facts)
     text = Markup(
         "The responses of {} of {} mm were tested voxel by voxel by a mixed-design analysis of {} in exact error "
         "strata, with {} between and {} within subjects"
@@ -242,6 +248,21 @@ def _group(study: Study, marks: Marks, facts: RunFacts) -> Markup:
         )
     return text + Markup(". The effect of interest is {}, F({}, {}).").format(
         marks.said("group.effect", effect_text(group.effect)), short(facts.df[0]), short(facts.df[1])
+    )
+
+
+def _mixed(study: Study, marks: Marks, facts: RunFacts) -> Markup:
+    return Markup(
+        "The responses of {} of {} mm were fitted voxel by voxel by a linear mixed model, {}, by restricted maximum "
+        "likelihood; terms were tested by F with Satterthwaite's degrees of freedom. The effect of interest is {}, "
+        "F({}, {}; median over voxels)."
+    ).format(
+        counted(facts.voxels, "voxel"),
+        " × ".join(short(round(edge, 3)) for edge in facts.voxel_mm),
+        marks.said("group.formula", study.group.formula or ""),
+        marks.said("group.effect", effect_text(study.group.effect)),
+        short(facts.df[0]),
+        short(facts.df[1]),
     )
 
 
@@ -274,10 +295,11 @@ def _simulation(study: Study, marks: Marks, facts: RunFacts) -> Markup:
             "the mixed autocorrelation model of Cox et al. (2017), a = {}, b = {} mm, c = {} mm (FWHM {} mm)"
         ).format(a, b, c, number(facts.fwhm_mm))
     return Markup(
-        "Smoothness was estimated from the residuals of the effect's error stratum by {}. In {} null fields of this "
+        "Smoothness was estimated from the residuals of {} by {}. In {} null fields of this "
         "smoothness, clusters of voxels with p &lt; {} that touch by {} reached {} in fewer than {} of the fields; "
         "clusters at least as large are reported (corrected p &lt; {})."
     ).format(
+        "the model" if study.group.formula else "the effect's error stratum",
         marks.said("correction.smoothness", field),
         marks.said("correction.iterations", short(correction.iterations)),
         marks.said("correction.voxel_p", threshold(correction.voxel_p)),
@@ -290,14 +312,18 @@ def _simulation(study: Study, marks: Marks, facts: RunFacts) -> Markup:
 
 def _permutation(study: Study, marks: Marks, facts: RunFacts) -> Markup:
     correction = study.correction
+    exchanged = "the subjects in the effect's error stratum (Freedman–Lane, two-sided"
+    if study.group.formula is not None:
+        exchanged = "the subjects, or of the signs of their scores, in the mixed model (two-sided"
     return Markup(
         "Clusters of voxels with p &lt; {} that touch by {} were compared with the largest cluster of the map under {} "
-        "rearrangements of the subjects in the effect's error stratum (Freedman–Lane, two-sided; all of them where "
-        "fewer are distinct); clusters of at least {} are reported (corrected p &lt; {})."
+        "rearrangements of {}; all of them where fewer are distinct); clusters of at least {} are reported (corrected "
+        "p &lt; {})."
     ).format(
         marks.said("correction.voxel_p", threshold(correction.voxel_p)),
         marks.said("correction.connectivity", _NEIGHBORS[correction.connectivity]),
         marks.said("correction.permutations", short(correction.permutations)),
+        exchanged,
         f"{short(facts.cluster_voxels)} voxels",
         marks.said("correction.alpha", threshold(correction.alpha)),
     )

@@ -128,6 +128,16 @@ COBIDAS = Reference(
     pages="299–303",
     doi="10.1038/nn.4500",
 )
+SIMONSOHN = Reference(
+    key="simonsohn2020",
+    authors=("Simonsohn, U", "Simmons, JP", "Nelson, LD"),
+    year=2020,
+    title="Specification curve analysis",
+    journal="Nat Hum Behav",
+    volume="4",
+    pages="1208–1214",
+    doi="10.1038/s41562-020-0912-z",
+)
 SMITH = Reference(
     key="smith2009",
     authors=("Smith, SM", "Nichols, TE"),
@@ -141,6 +151,16 @@ SMITH = Reference(
     pages="83–98",
     doi="10.1016/j.neuroimage.2008.03.061",
 )
+STEEGEN = Reference(
+    key="steegen2016",
+    authors=("Steegen, S", "Tuerlinckx, F", "Gelman, A", "Vanpaemel, W"),
+    year=2016,
+    title="Increasing transparency through a multiverse analysis",
+    journal="Perspect Psychol Sci",
+    volume="11",
+    pages="702–712",
+    doi="10.1177/1745691616658637",
+)
 WINKLER = Reference(
     key="winkler2014",
     authors=("Winkler, AM", "Ridgway, GR", "Webster, MA", "Smith, SM", "Nichols, TE"),
@@ -152,6 +172,57 @@ WINKLER = Reference(
     doi="10.1016/j.neuroimage.2014.01.060",
 )
 
+AVANTS = Reference(
+    key="avants2008",
+    authors=("Avants, BB", "Epstein, CL", "Grossman, M", "Gee, JC"),
+    year=2008,
+    title="Symmetric diffeomorphic image registration with cross-correlation",
+    journal="Med Image Anal",
+    volume="12",
+    pages="26–41",
+    doi="10.1016/j.media.2007.06.004",
+)
+BIRN = Reference(
+    key="birn2006",
+    authors=("Birn, RM", "Diamond, JB", "Smith, MA", "Bandettini, PA"),
+    year=2006,
+    title="Separating respiratory-variation-related fluctuations from neuronal-activity-related fluctuations in fMRI",
+    journal="NeuroImage",
+    volume="31",
+    pages="1536–1548",
+    doi="10.1016/j.neuroimage.2006.02.048",
+)
+GLOVER = Reference(
+    key="glover2000",
+    authors=("Glover, GH", "Li, TQ", "Ress, D"),
+    year=2000,
+    title="Image-based method for retrospective correction of physiological motion effects in fMRI: RETROICOR",
+    journal="Magn Reson Med",
+    volume="44",
+    pages="162–167",
+    doi="10.1002/1522-2594(200007)44:1<162::AID-MRM23>3.0.CO;2-E",
+)
+POWER = Reference(
+    key="power2012",
+    authors=("Power, JD", "Barnes, KA", "Snyder, AZ", "Schlaggar, BL", "Petersen, SE"),
+    year=2012,
+    title="Spurious but systematic correlations in functional connectivity MRI networks arise from subject motion",
+    journal="NeuroImage",
+    volume="59",
+    pages="2142–2154",
+    doi="10.1016/j.neuroimage.2011.10.018",
+)
+TUSTISON = Reference(
+    key="tustison2010",
+    authors=("Tustison, NJ", "Avants, BB", "Cook, PA", "others"),
+    year=2010,
+    title="N4ITK: improved N3 bias correction",
+    journal="IEEE Trans Med Imaging",
+    volume="29",
+    pages="1310–1320",
+    doi="10.1109/TMI.2010.2046908",
+)
+
 
 def cited(study: Study) -> tuple[Reference, ...]:
     """Choose the references of a study's Methods, by first author and year."""
@@ -160,8 +231,7 @@ def cited(study: Study) -> tuple[Reference, ...]:
 
 def _cited(study: Study) -> Iterator[Reference]:
     yield from (BENJAMINI, GREENHOUSE, HUYNH, GORGOLEWSKI, COBIDAS)
-    if study.nuisance.acompcor:
-        yield BEHZADI
+    yield from _scan_references(study)
     methods = study.correction.compare
     if (study.correction.method == "simulation" or "simulation size" in methods) and (
         study.correction.smoothness == "acf"
@@ -173,6 +243,21 @@ def _cited(study: Study) -> Iterator[Reference]:
         yield BULLMORE
     if "permutation tfce" in methods:
         yield SMITH
+    if study.alternatives:
+        yield from (SIMONSOHN, STEEGEN)
+
+
+def _scan_references(study: Study) -> Iterator[Reference]:
+    if study.acquisition.derivatives is not None and study.preprocess is not None:
+        yield from (AVANTS, TUSTISON)
+    if study.nuisance.respiration in ("retroicor", "both"):
+        yield GLOVER
+    if study.nuisance.respiration in ("rvt", "both"):
+        yield BIRN
+    if study.nuisance.censor_fd_mm is not None or study.nuisance.censor_dvars_percent is not None:
+        yield POWER
+    if study.nuisance.acompcor:
+        yield BEHZADI
 
 
 def printed_reference(reference: Reference) -> str:

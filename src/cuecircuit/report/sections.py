@@ -27,6 +27,7 @@ from cuecircuit.report.deposit import rerun_script
 from cuecircuit.report.marks import dose_text, effect_text, marks_of, settings_table
 from cuecircuit.report.methods import RunFacts, methods
 from cuecircuit.report.references import bibtex, cited
+from cuecircuit.study.sections import StudyBase
 from cuecircuit.study.study import Study
 
 _PHASE_WORDS = {"sessions": "sessions", "access_h": "access", "window_min": "counted minutes"}
@@ -84,8 +85,9 @@ def behavior_section(
     escalation_anova: pd.DataFrame,
     escalation_posthoc: pd.DataFrame,
     conditioning_anova: pd.DataFrame,
+    sessions: Sequence[FigureItem] = (),
 ) -> Section:
-    """Fig. 1A and 1B with their tests."""
+    """Fig. 1A and 1B with their tests, then the figures of single sessions."""
     return Section(
         id="behavior",
         title="Behavior",
@@ -107,13 +109,14 @@ def behavior_section(
                 frame=conditioning_anova,
                 notes=(_STRATA,),
             ),
+            *sessions,
         ),
     )
 
 
-def quality_section(*tables: TableItem) -> Section:
-    """Temporal SNR, respiration, degrees of freedom spent on nuisance signals: whatever tables the run kept."""
-    return Section(id="quality", title="Quality of the scans", items=tables)
+def quality_section(*items: Item) -> Section:
+    """Temporal SNR, respiration, degrees of freedom spent on nuisance signals: whatever the run kept."""
+    return Section(id="quality", title="Quality of the scans", items=items)
 
 
 def group_section(
@@ -240,7 +243,7 @@ def corrections_display(corrections: pd.DataFrame) -> pd.DataFrame:
     return pd.DataFrame(shown)
 
 
-def settings_section(study: Study) -> Section:
+def settings_section(study: StudyBase) -> Section:
     """Every setting with its source."""
     text = Markup(
         'Source of each value: <span class="source paper">paper</span> printed in the article, '

@@ -20,7 +20,8 @@ _SYMBOLS = {
     "p_permutation_voxel": "p (permutation, voxel)", "q_fdr": "q (FDR)",
     "term": "Effect", "df1": "df₁", "df2": "df₂", "eps_gg": "ε (GG)", "p_gg": "p (GG)", "eps_hf": "ε (HF)",
     "p_hf": "p (HF)", "pes": "η²ₚ", "ges": "η²G", "p_fwe": "p (FWE)", "p_adj": "p (adjusted)",
-    "F": "F", "t": "t", "z": "z", "p": "p", "q": "q", "r": "r", "n": "n", "tsnr": "tSNR", "sem": "SEM", "se": "SE",
+    "F": "F", "t": "t", "z": "z", "p": "p", "q": "q", "r": "r", "n": "n", "tsnr": "tSNR", "dvars": "DVARS (%)",
+    "framewise_displacement": "Displacement (mm)", "sem": "SEM", "se": "SE",
     "sha256": "SHA-256",
 }  # fmt: skip
 _UNITS = {"mm": "mm", "mm3": "mm³", "s": "s", "hz": "Hz", "min": "min", "h": "h", "percent": "%", "bytes": "bytes"}

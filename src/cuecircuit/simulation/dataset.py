@@ -54,7 +54,8 @@ def write_dataset(
     write_participants(folder, experiment)
     _write_logs(folder, experiment)
     _write_template(folder, experiment)
-    _describe(folder / "derivatives" / "confounds", "Motion of the simulated scans", "derivative")
+    if not experiment.native:  # whoever preprocesses the scans estimates their motion
+        _describe(folder / "derivatives" / "confounds", "Motion of the simulated scans", "derivative")
     scans = [(subject, cue) for subject in range(len(experiment.rats)) for cue in (0, 1)]
     # threads: drawing, filtering and zipping leave the interpreter free, and nothing is copied
     work = joblib.Parallel(n_jobs=n_jobs, prefer="threads", return_as="generator")
@@ -77,6 +78,7 @@ def _write_description(folder: Path, experiment: Experiment) -> None:
     about = experiment.study.about
     more = {"Authors": ["cuecircuit simulate"], "ReferencesAndLinks": [about.reference]}
     _describe(folder, f"Simulated study: {about.title}", "raw", more)
+    confounds = "" if experiment.native else "derivatives/confounds/  motion of each scan\n"
     text = (
         f"No animal was used: `cuecircuit simulate` drew every file (seed {experiment.seed},\n"
         f"scale {experiment.scale}, model {experiment.model},\n"
@@ -87,7 +89,7 @@ def _write_description(folder: Path, experiment: Experiment) -> None:
         "sourcedata/medpc/       operant logs, one file per day\n"
         "phenotype/              body weights\n"
         "derivatives/template/   the drawn brain: mask, tissues, anatomy, regions\n"
-        "derivatives/confounds/  motion of each scan\n"
+        f"{confounds}"
         "truth/                  what was planted; for checking an analysis, never for use in one\n"
     )
     (folder / "README").write_text(text, encoding="utf-8")
@@ -127,7 +129,7 @@ def _write_scan(folder: Path, experiment: Experiment, subject: int, cue: int) ->
     place = folder / rat.participant / "func"
     breathing = experiment.breathing_of(subject, cue)
     scan = experiment.scan_of(subject, cue, breathing)
-    write_volume(place / f"{name}_bold.nii.gz", scan.data, experiment.brain.grid, tr_s=acquisition.tr_s)
+    write_volume(place / f"{name}_bold.nii.gz", scan.data, experiment.grid_of(subject), tr_s=acquisition.tr_s)
     write_json(
         place / f"{name}_bold.json",
         {
@@ -152,6 +154,8 @@ def _write_scan(folder: Path, experiment: Experiment, subject: int, cue: int) ->
             "block": "Number of the block in the scan, from 1",
         },
     )
+    if experiment.native:
+        return breathing
     motion = pd.DataFrame(scan.motion, columns=list(_MOTION))
     confounds = folder / "derivatives" / "confounds" / rat.participant / "func"
     write_table(confounds / f"{name}_desc-confounds_timeseries.tsv", motion, _MOTION)

@@ -9,6 +9,7 @@ from typing import Literal
 import numpy as np
 
 from cuecircuit.arrays import Array, Float
+from cuecircuit.records.grid import Grid
 from cuecircuit.simulation.animals import Learning, Policy
 from cuecircuit.simulation.bold import Scan, block_onsets, simulate_scan
 from cuecircuit.simulation.brain import Brain, draw_brain
@@ -16,12 +17,13 @@ from cuecircuit.simulation.breathing import Breathing, draw_breathing, draw_leve
 from cuecircuit.simulation.circuit import circuit_of
 from cuecircuit.simulation.intake import IntakeModel, PhaseCounts, draw_counts, intake_model, pairing_means
 from cuecircuit.simulation.mechanism import Lived, counts_of, days_of, draw_responses, live_study
+from cuecircuit.simulation.native import draw_head, lying
 from cuecircuit.simulation.operant import Day, lay_out_days
 from cuecircuit.simulation.planted import Responses, check_hypothesis, plant_responses
 from cuecircuit.simulation.rats import Rat, draw_rats, draw_weights, levels_of
 from cuecircuit.study.study import Study
 
-_RATS, _INTAKE, _RESPONSES, _PRESSES, _WEIGHTS, _LEVELS, _BREATHING, _SCANS, _ANIMALS, _LIVES = range(10)
+_RATS, _INTAKE, _RESPONSES, _PRESSES, _WEIGHTS, _LEVELS, _BREATHING, _SCANS, _ANIMALS, _LIVES, _HEADS = range(11)
 
 Model = Literal["planted", "mechanism"]
 
@@ -30,7 +32,7 @@ Model = Literal["planted", "mechanism"]
 class Experiment:
     """What is known before a file is written; `intake` is planted counts' model, `lived` the mechanism's animals.
 
-    `rates` is the mean change of breathing by each cue, per minute.
+    `rates` is the mean change of breathing by each cue, per minute. `native`: every head lies its own way.
     """
 
     study: Study
@@ -47,6 +49,7 @@ class Experiment:
     responses: Responses
     rates: Float[Array, "subject cue=2"]
     brain: Brain
+    native: bool = False
 
     @property
     def length_s(self) -> float:
@@ -57,6 +60,14 @@ class Experiment:
     def onsets_s(self) -> Float[Array, "block"]:
         """Starts of the cue blocks."""
         return block_onsets(self.study.acquisition.blocks, self.length_s)
+
+    def head_of(self, subject: int) -> Float[Array, "6"]:
+        """Draw how one rat lies in the scanner: shifts (mm) and turns (rad); zeros where all lie alike."""
+        return draw_head(stream(self.seed, _HEADS, subject)) if self.native else np.zeros(6)
+
+    def grid_of(self, subject: int) -> Grid:
+        """Give the grid of one rat's scans."""
+        return lying(self.brain.grid, self.head_of(subject)) if self.native else self.brain.grid
 
     def breathing_of(self, subject: int, cue: int) -> Breathing:
         """Draw the breathing of one rat during one cue's scan."""
@@ -88,6 +99,7 @@ def plan_experiment(
     model: Model = "planted",
     policy: Policy = "satiety",
     learning: Learning = "rescorla-wagner",
+    native: bool = False,
 ) -> Experiment:
     """Draw everything but the scans.
 
@@ -99,6 +111,7 @@ def plan_experiment(
         model: whether effects are planted as statistics or arise from animals that live through the study.
         policy: of the mechanism's animals.
         learning: of the mechanism's animals.
+        native: every rat lies its own way in the scanner.
 
     Raises:
         StudyError: unknown hypothesis or scale, or a design with other than two groups, cues and odors.
@@ -143,6 +156,7 @@ def plan_experiment(
         else plant_responses(hypothesis, group, behavior, noise),
         rates=lived.rates if lived else rate_changes(hypothesis)[group],
         brain=brain,
+        native=native,
     )
 
 

@@ -35,6 +35,8 @@ def write_truth(folder: Path, experiment: Experiment, block_rates: Float[Array, 
     _write_slopes(folder, experiment)
     _write_breathing(folder, experiment, block_rates)
     _write_intake(folder, experiment)
+    if experiment.native:
+        _write_heads(folder, experiment)
     if experiment.lived is not None:
         write_mechanism(folder, experiment, experiment.lived)
     write_json(
@@ -55,6 +57,20 @@ def write_truth(folder: Path, experiment: Experiment, block_rates: Float[Array, 
             },
         },
     )
+
+
+def _write_heads(folder: Path, experiment: Experiment) -> None:
+    heads = [experiment.head_of(subject) for subject in range(len(experiment.rats))]
+    notes = {
+        "participant_id": "Name of the rat",
+        **{f"shift_{axis}": {"Description": f"Place of bregma along {axis}", "Units": "mm"} for axis in "xyz"},
+        **{
+            f"turn_{axis}": {"Description": f"Turn of the head about {axis}, before the shift", "Units": "rad"}
+            for axis in "xyz"
+        },
+    }
+    rows = [(rat.participant, *head) for rat, head in zip(experiment.rats, heads, strict=True)]
+    write_table(folder / "heads.tsv", pd.DataFrame(rows, columns=list(notes)), notes)
 
 
 def _spread(experiment: Experiment) -> dict[str, float | str]:

@@ -12,6 +12,7 @@ import numpy as np
 from cuecircuit.errors import DesignError
 from cuecircuit.stats.contrasts import fixed_levels, grid_row, parse_contrast
 from cuecircuit.stats.mixed_design import Column, MixedColumns, mixed_columns
+from cuecircuit.stats.mixed_formula import parse_formula
 from cuecircuit.stats.mixed_inference import Hypothesis
 from cuecircuit.stats.strata_design import MixedDesign, StrataModel, StratumTerm, strata_model
 
@@ -56,13 +57,9 @@ def between_subject_model(
     Raises:
         DesignError: the formula cannot be read, has random parts, or the columns do not carry it.
     """
-    if "|" in formula:
-        raise DesignError(
-            f"formula '{formula}': found a random part, expected one map per subject; use `cuecircuit group --formula`"
-        )
+    fixed = _fixed_part(formula)
     n = len(next(iter(columns.values()), ()))
     rows = {_ROW: [f"r{row}" for row in range(n)]}
-    fixed = formula.split("~", 1)[-1].strip() or "1"
     try:
         design = mixed_columns(f"{fixed} + (1 | {_ROW})", {**columns, **rows}, factors=factors)
     except DesignError as error:
@@ -79,6 +76,24 @@ def between_subject_model(
     return BetweenModel(
         formula=formula, design=design, hypotheses=(*terms, *(_contrast(text, design) for text in contrasts))
     )
+
+
+def columns_of(formula: str) -> tuple[str, ...]:
+    """Name the columns of the table that a formula between subjects uses.
+
+    Raises:
+        DesignError: the formula cannot be read, or has random parts.
+    """
+    parsed = parse_formula(f"{_fixed_part(formula)} + (1 | {_ROW})")
+    return tuple(name for name in parsed.columns if name != _ROW)
+
+
+def _fixed_part(formula: str) -> str:
+    if "|" in formula:
+        raise DesignError(
+            f"formula '{formula}': found a random part, expected one map per subject; use `cuecircuit group --formula`"
+        )
+    return formula.split("~", 1)[-1].strip() or "1"
 
 
 def _contrast(text: str, design: MixedColumns) -> Hypothesis:

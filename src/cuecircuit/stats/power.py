@@ -2,6 +2,9 @@
 
 For weights c of the groups' means, sizes n and a difference c'μ = δσ, F has 1 and N − G degrees of freedom and the
 noncentrality λ = δ²/Σ(c²/n) (Cohen 1988, Statistical Power Analysis, chs. 2 and 8; exact for equal variances).
+
+The test of r among two normal measures is, given the one, a t test of the other's slope: t is noncentral with
+δ = ρ/√(1 − ρ²) · √S, S being χ² with one degree of freedom more than the test. Power is the mean over S: exact.
 """
 
 from collections.abc import Sequence
@@ -56,3 +59,23 @@ def detectable_effect(
     return float(
         optimize.brentq(lambda effect: contrast_power(sizes, weights, effect, alpha=alpha) - power, 0.0, highest)
     )
+
+
+def correlation_power(df: int, rho: float, *, alpha: float = 0.05) -> float:
+    """Give the probability that the two-sided test of a correlation between normal measures finds it.
+
+    Args:
+        df: degrees of freedom: subjects − 2, or subjects − groups − 1 where groups' means are taken out.
+        rho: the correlation, between −1 and 1.
+        alpha: level.
+
+    Raises:
+        DesignError: fewer than one degree of freedom, or a correlation of 1 or more.
+    """
+    if df < 1 or not -1 < rho < 1:
+        raise DesignError(f"correlation power: found {df} df and ρ = {rho:g}; expected 1 df or more and −1 < ρ < 1")
+    t = stats.t.isf(alpha / 2, df)
+    # equal parts of S by probability; the power is smooth in it: 400 parts give six digits
+    s = stats.chi2.ppf((np.arange(400) + 0.5) / 400, df + 1)
+    delta = rho / np.sqrt(1 - rho**2) * np.sqrt(s)
+    return float(np.mean(stats.nct.sf(t, df, delta) + stats.nct.cdf(-t, df, delta)))

@@ -100,12 +100,7 @@ class StrataAnova:
         Raises:
             DesignError: there is no such test, or more than one.
         """
-        every = (*self.terms, *self.contrasts)
-        found = [term for term in every if term.name == name and stratum in (None, term.stratum)]
-        if len(found) != 1:
-            known = ", ".join(f"{term.name} ({term.stratum})" for term in every)
-            raise DesignError(f"term '{name}': found {len(found)} tests of that name, expected one of {known}")
-        return found[0]
+        return find_test((*self.terms, *self.contrasts), name, stratum)
 
     def generalized_eta2(self, term: TermTest, *, observed: Sequence[str] = ()) -> Float[Array, "response"]:
         """Generalized η², comparable across designs.
@@ -118,3 +113,16 @@ class StrataAnova:
         counted = {id(each): each.ss for each in (*measured, term)}
         error = {each.stratum: each.ss_error for each in self.terms}
         return term.ss / sum((*counted.values(), *error.values()))
+
+
+def find_test(tests: Sequence[TermTest], name: str, stratum: str | None = None) -> TermTest:
+    """Find a test by its name; a covariate within subjects needs its stratum as well.
+
+    Raises:
+        DesignError: there is no such test, or more than one.
+    """
+    found = [test for test in tests if test.name == name and stratum in (None, test.stratum)]
+    if len(found) != 1:
+        known = ", ".join(f"{test.name} ({test.stratum})" for test in tests)
+        raise DesignError(f"term '{name}': found {len(found)} tests of that name, expected one of {known}")
+    return found[0]

@@ -1,34 +1,42 @@
 """What a study file says in one place against what it says in another."""
 
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 
+from cuecircuit.errors import DesignError
+from cuecircuit.stats.mixed_formula import parse_formula, term_label
+from cuecircuit.study.people import HeightAndExtent
+from cuecircuit.study.sections import StudyBase
 from cuecircuit.study.settings import resolved
-from cuecircuit.study.study import Study
+from cuecircuit.study.study import Correction, Study
 
-Contradiction = tuple[tuple[str, ...], str]
+Contradiction = tuple[tuple[str | int, ...], str]
 
 
 def contradictions(study: Study) -> Iterator[Contradiction]:
     """Yield each contradiction with the path of the setting to look at."""
-    yield from _names_stand_once(study)
+    yield from names_once(
+        {
+            ("subjects", "groups"): study.subjects.groups,
+            ("cues", "levels"): study.cues.levels,
+            ("phases",): [phase.name for phase in study.phases],
+        }
+    )
     yield from _phases_exist(study)
     yield from _blocks_fit(study)
     yield from _design_is_known(study)
-    yield from _alpha_can_be_told(study)
-    yield from _assumptions_point_somewhere(study)
+    yield from _formula_fits(study)
+    yield from alpha_can_be_told(study.correction)
+    yield from assumptions_point_somewhere(study)
 
 
-def _one_of(found: str, known: Iterable[str], what: str) -> str:
+def one_of(found: str, known: Iterable[str], what: str) -> str:
+    """Say that a name is not known, and which are."""
     return f"'{found}' is no {what} of this study; expected one of: {', '.join(known)}"
 
 
-def _names_stand_once(study: Study) -> Iterator[Contradiction]:
-    lists = {
-        ("subjects", "groups"): study.subjects.groups,
-        ("cues", "levels"): study.cues.levels,
-        ("phases",): [phase.name for phase in study.phases],
-    }
+def names_once(lists: Mapping[tuple[str | int, ...], Sequence[str]]) -> Iterator[Contradiction]:
+    """Yield the names that stand several times in a list, by the path of the list."""
     for path, names in lists.items():
         for name, times in Counter(names).items():
             if times > 1:
@@ -40,17 +48,17 @@ def _phases_exist(study: Study) -> Iterator[Contradiction]:
     for key in ("escalation", "conditioning"):
         found = getattr(study.behavior, key)
         if found not in names:
-            yield ("behavior", key), _one_of(found, names, "phase")
+            yield ("behavior", key), one_of(found, names, "phase")
     for phase in study.phases:
         for group in phase.access_h:
             if group not in study.subjects.groups:
-                yield ("phases",), f"phase {phase.name}: access_h: {_one_of(group, study.subjects.groups, 'group')}"
+                yield ("phases",), f"phase {phase.name}: access_h: {one_of(group, study.subjects.groups, 'group')}"
     if study.behavior.conditioning in names:
         treatments = [treatment.name for treatment in study.phase(study.behavior.conditioning).treatments]
         if not treatments:
             yield ("behavior", "conditioning"), f"phase {study.behavior.conditioning} has no treatments to compare"
         elif study.correlations.treatment not in treatments:
-            yield ("correlations", "treatment"), _one_of(study.correlations.treatment, treatments, "treatment")
+            yield ("correlations", "treatment"), one_of(study.correlations.treatment, treatments, "treatment")
 
 
 def _blocks_fit(study: Study) -> Iterator[Contradiction]:
@@ -83,10 +91,10 @@ def _design_is_known(study: Study) -> Iterator[Contradiction]:
     between, within = (study.subjects.group,), (study.cues.factor, study.response.block_factor)
     for factor in model.between:
         if factor not in between:
-            yield ("group", "between"), _one_of(factor, between, "between-subject factor")
+            yield ("group", "between"), one_of(factor, between, "between-subject factor")
     for factor in model.within:
         if factor not in within:
-            yield ("group", "within"), _one_of(factor, within, "within-subject factor")
+            yield ("group", "within"), one_of(factor, within, "within-subject factor")
     for factor, levels, where in (
         (study.cues.factor, len(study.cues.levels), "cues.levels"),
         (study.response.block_factor, len(study.response.blocks), "response.blocks"),
@@ -101,13 +109,34 @@ def _design_is_known(study: Study) -> Iterator[Contradiction]:
     factors = (*model.between, *model.within)
     for factor in model.effect.split(":"):
         if factor not in factors:
-            yield ("group", "effect"), _one_of(factor, factors, "factor of the group model")
+            yield ("group", "effect"), one_of(factor, factors, "factor of the group model")
     if study.correlations.cue not in study.cues.levels:
-        yield ("correlations", "cue"), _one_of(study.correlations.cue, study.cues.levels, "cue")
+        yield ("correlations", "cue"), one_of(study.correlations.cue, study.cues.levels, "cue")
 
 
-def _alpha_can_be_told(study: Study) -> Iterator[Contradiction]:
-    correction = study.correction
+def _formula_fits(study: Study) -> Iterator[Contradiction]:
+    model = study.group
+    if model.formula is None:
+        return
+    at = ("group", "formula")
+    try:
+        formula = parse_formula(model.formula)
+    except DesignError as error:
+        yield from ((at, fault) for fault in error.faults)
+        return
+    for column in formula.columns:
+        known = ("subject", *model.between, *model.within, *model.covariates)
+        if column not in known:
+            yield at, one_of(column, known, "column of the group model")
+    terms = [term_label(term) for term in formula.fixed]
+    if model.effect not in terms:
+        yield at, f"has no term {model.effect}, which group.effect names; its terms: {', '.join(terms)}"
+    if study.correction.compare:
+        yield at, "corrections are compared in the error-strata model alone; set correction.compare to []"
+
+
+def alpha_can_be_told(correction: Correction | HeightAndExtent) -> Iterator[Contradiction]:
+    """Yield an alpha below the smallest p that can come."""
     key = "permutations" if correction.method == "permutation" else "iterations"
     times = getattr(correction, key)
     if correction.alpha * (times + 1) < 1:  # the smallest p is 1 / (times + 1)
@@ -118,7 +147,8 @@ def _alpha_can_be_told(study: Study) -> Iterator[Contradiction]:
         )
 
 
-def _assumptions_point_somewhere(study: Study) -> Iterator[Contradiction]:
+def assumptions_point_somewhere(study: StudyBase) -> Iterator[Contradiction]:
+    """Yield the paths under `assumed` that name no setting."""
     known = {setting.path for setting in resolved(study, {})}
     for path in study.assumed:
         if path not in known:

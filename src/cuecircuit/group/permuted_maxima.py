@@ -1,0 +1,125 @@
+"""The maxima of every rearranged map: batches of arrangements, each over all blocks of voxels.
+
+What arrangements work on is prepared once for each block of voxels (`prepared_term`, `prepared_hypothesis`) and read
+again by every batch, from memory or from disk: a batch needs the whole map, for clusters know no blocks, but of the
+residuals only one block at a time.
+"""
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+from joblib import Parallel, delayed
+from scipy import stats
+from threadpoolctl import threadpool_limits
+
+from cuecircuit.arrays import Array, Bool, Float, Float32, Float64
+from cuecircuit.clusters.maxima import (
+    MAP_STATISTICS,
+    MapStatistic,
+    MaximaRule,
+    VoxelPlaces,
+    map_extremes,
+    permuted_heights,
+)
+from cuecircuit.stats.arrangements import Plan
+from cuecircuit.stats.mixed_exchange import ScorePlan
+from cuecircuit.stats.mixed_permutation import Scores, arranged_statistics, subject_scores
+from cuecircuit.stats.permutation import PermutationPlan, arranged_bases, permutation_p, unit_residuals
+
+# numbers in the maps of one batch: 4 MB, so that they stay in a cache that cores share
+_BATCH_NUMBERS = 1_000_000
+_FEWEST_IN_BATCH, _MOST_IN_BATCH = 8, 256
+# residuals are read once for each batch: of many rows more is done with a reading
+_ROWS_IN_BATCH = 16
+
+TermPlan = PermutationPlan | ScorePlan
+Prepared = Float[Array, "row voxel"] | Scores
+# reads what arrangements work on in a block of voxels; it travels to workers
+PreparedBlock = Callable[[], Prepared]
+
+
+def prepared_term(
+    y: Float[Array, "subject condition voxel"], plan: PermutationPlan, f: Float[Array, "voxel"]
+) -> tuple[Float[Array, "row voxel"], Bool[Array, "voxel"]]:
+    """Give what arrangements of an error-strata model work on, and where; `f` is NaN where nothing can be tested."""
+    # a voxel that lacks maps has fewer subjects to exchange than the others
+    fitted = np.isfinite(f) & np.isfinite(y).all(axis=(0, 1))
+    return unit_residuals(y, plan, testable=fitted), fitted
+
+
+def prepared_hypothesis(
+    y: Float[Array, "observation voxel"], plan: ScorePlan, *, n_jobs: int = 1
+) -> tuple[Scores, Bool[Array, "voxel"]]:
+    """Give what arrangements of a mixed model work on, and where."""
+    scores = subject_scores(y, plan, n_jobs=n_jobs)
+    return scores, scores.fitted
+
+
+def found_heights(blocks: Sequence[PreparedBlock], plan: TermPlan) -> Float32[Array, "voxel"]:
+    """Give the map of t (one tested column) or F of the arrangement found."""
+    return _heights(blocks, replace(plan, arrangements=plan.arrangements[:1]))[0]
+
+
+def _heights(blocks: Sequence[PreparedBlock], plan: TermPlan) -> Float32[Array, "map voxel"]:
+    # batches are spread over cores; the products' sums must not depend on how many
+    with threadpool_limits(limits=1, user_api="blas"):
+        return np.concatenate([_block_heights(block(), plan) for block in blocks], axis=1)
+
+
+def _block_heights(prepared: Prepared, plan: TermPlan) -> Float32[Array, "map voxel"]:
+    whole = slice(None)
+    if isinstance(plan, ScorePlan):
+        assert isinstance(prepared, Scores)
+        return arranged_statistics(prepared, plan, whole)
+    assert isinstance(prepared, np.ndarray)
+    bases = arranged_bases(plan, whole).astype(prepared.dtype)
+    return permuted_heights(prepared, bases, tested=plan.tested, df2=plan.stratum.df)
+
+
+def arranged_maxima(
+    blocks: Sequence[PreparedBlock],
+    plan: TermPlan,
+    where: VoxelPlaces,
+    rule: MaximaRule,
+    *,
+    n_rows: int,
+    n_jobs: int = 1,
+    progress: Callable[[int], None] | None = None,
+) -> Iterator[Float64[Array, "map 4"]]:
+    """Give the maxima of all arrangements done so far, after each batch.
+
+    Args:
+        n_rows: number of rows of what the blocks give.
+    """
+    n = len(plan.arrangements)
+    size = min(_MOST_IN_BATCH, max(_FEWEST_IN_BATCH, n_rows // _ROWS_IN_BATCH, _BATCH_NUMBERS // where.places.size))
+    batches = [slice(start, min(start + size, n)) for start in range(0, n, size)]
+    maxima = np.empty((n, len(MAP_STATISTICS)))
+    workers: Any = Parallel(n_jobs=n_jobs, prefer="threads", return_as="generator")
+    # a batch travels with its own arrangements alone
+    own = (replace(plan, arrangements=plan.arrangements[part]) for part in batches)
+    for part, found in zip(batches, workers(delayed(_maxima)(blocks, each, where, rule) for each in own), strict=True):
+        maxima[part] = found
+        if progress is not None:
+            progress(len(found))
+        yield maxima[: part.stop]
+
+
+def _maxima(
+    blocks: Sequence[PreparedBlock], plan: TermPlan, where: VoxelPlaces, rule: MaximaRule
+) -> Float64[Array, "map 4"]:
+    return map_extremes(_heights(blocks, plan), where, rule)
+
+
+def is_hopeless(
+    maxima: dict[MapStatistic, Float64[Array, "arrangement"]], plan: Plan, alpha: float, stop_error: float
+) -> bool:
+    """Tell whether the strongest of every statistic is surely not significant after the arrangements done."""
+    looks = len(plan.arrangements)  # no more looks than arrangements
+    for null in maxima.values():
+        larger = round(permutation_p(null, null[:1])[0] * len(null)) - 1
+        if stats.binom.sf(larger - 1, len(null) - 1, alpha) >= stop_error / looks:
+            return False
+    return True

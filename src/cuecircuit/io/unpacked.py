@@ -1,0 +1,47 @@
+"""Compressed files that would unpack to more than any recording holds are refused before memory fills."""
+
+import gzip
+import zipfile
+from pathlib import Path
+
+from cuecircuit.errors import DataError
+
+# assumed: a day of one channel at 1 kHz is 0.7 GB of text; workbooks hold at most a million rows
+MOST_BYTES = 2**30
+_CHUNK = 2**20
+
+
+def check_gzip(path: Path) -> None:
+    """Refuse a gzip file that unpacks to more than `MOST_BYTES`; it is unpacked piece by piece, none is kept.
+
+    Raises:
+        DataError: it unpacks to more.
+        OSError, EOFError, zlib.error: it is damaged.
+    """
+    left = MOST_BYTES
+    with gzip.open(path) as file:
+        while piece := file.read(_CHUNK):
+            left -= len(piece)
+            if left < 0:
+                raise _too_much(path, "more than ")
+
+
+def check_zip(path: Path) -> None:
+    """Refuse a zip file (such as a workbook) whose members state more than `MOST_BYTES`; no more is unpacked then.
+
+    Raises:
+        DataError: they state more.
+        OSError, zipfile.BadZipFile: it is damaged.
+    """
+    with zipfile.ZipFile(path) as archive:
+        stated = sum(member.file_size for member in archive.infolist())
+    if stated > MOST_BYTES:
+        raise _too_much(path, f"{stated / 2**30:.1f} GiB, more than ")
+
+
+def _too_much(path: Path, found: str) -> DataError:
+    size = path.stat().st_size
+    return DataError(
+        f"{path}: its {size} bytes unpack to {found}{MOST_BYTES / 2**30:.3g} GiB, which no recording does; damaged "
+        "or not what its name says: copy it again from its source, or part it"
+    )

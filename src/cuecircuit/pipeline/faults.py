@@ -1,0 +1,36 @@
+"""Faults collected from many looks at a study's files, and said with the line of the setting that each names."""
+
+from collections.abc import Callable, Iterable, Iterator, Mapping
+
+from cuecircuit.errors import CuecircuitError, StudyError
+from cuecircuit.pipeline.job import AnyFiles
+from cuecircuit.study.file import KeyPath, lines_of
+
+
+def attempt(look: Callable[[], object]) -> Iterator[str]:
+    """Yield the faults that a look at files raises; none where it finds none."""
+    try:
+        look()
+    except CuecircuitError as error:
+        notes = "; ".join(getattr(error, "__notes__", []))
+        yield from (f"{fault} ({notes})" if notes else fault for fault in error.faults)
+
+
+def raise_faults(faults: Iterable[str], files: AnyFiles) -> None:
+    """Raise all faults at once, each once.
+
+    Raises:
+        StudyError: there are any.
+    """
+    known = tuple(dict.fromkeys(faults))
+    if known:
+        lines = lines_of(files.file.read_text(encoding="utf-8-sig"))
+        raise StudyError(_with_line(fault, files.file.name, lines) for fault in known)
+
+
+def _with_line(fault: str, name: str, lines: Mapping[KeyPath, int]) -> str:
+    """Put the line of the setting that a fault names, such as (acquisition.tr_s), before the fault."""
+    named = [path for path in lines if len(path) == 2 and f"{path[0]}.{path[1]}" in fault]
+    # the setting that is named first; of alternatives called alike, the longer name
+    first = min(named, key=lambda path: (fault.index(f"{path[0]}.{path[1]}"), -len(str(path[1]))), default=None)
+    return f"{name}:{lines[first]}: {fault}" if first else fault

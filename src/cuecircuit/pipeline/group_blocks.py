@@ -1,0 +1,199 @@
+"""The maps of a group analysis on disk, worked on in blocks of voxels, here or by the workers of a cluster.
+
+Maps are read once into a scratch folder beside the results (`io.disk_matrix`). Each block of voxels is a task that
+reads its own maps, fits them and writes what the model leaves; tests of whole maps come back. So memory depends on the
+block and the mask, not on the number of maps, and little travels between machines. The blocks depend on the number of
+maps and the settings alone: results are the same bytes for any number of workers.
+"""
+
+import shutil
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, fields, replace
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from joblib import Parallel, delayed
+
+from cuecircuit.arrays import Array, Bool, Float
+from cuecircuit.clusters.smoothness import Smoothness, smoothness_of_parts
+from cuecircuit.errors import DataError
+from cuecircuit.group.correction import residual_scores
+from cuecircuit.group.fitted_maps import AnyTest, FittedMaps, joined, voxels_at_a_time
+from cuecircuit.group.permuted_maxima import Prepared, PreparedBlock, TermPlan, prepared_hypothesis, prepared_term
+from cuecircuit.io.disk_matrix import DiskMatrix, load_arrays, save_arrays
+from cuecircuit.io.maps import read_maps
+from cuecircuit.pipeline.group_files import Space
+from cuecircuit.pipeline.progress import steps
+from cuecircuit.pipeline.threads import one_blas_thread
+from cuecircuit.stats.mixed_exchange import ScorePlan
+from cuecircuit.stats.mixed_permutation import Scores
+from cuecircuit.stats.strata_design import Stratum
+
+# numbers of a part of the maps, in single precision: 128 MB while they are read, 32 MB when read back map by map
+_READ_NUMBERS, _BACK_NUMBERS = 2**25, 2**23
+
+Fit = Callable[..., tuple[FittedMaps[AnyTest], Float[Array, "map voxel"]]]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class GroupMaps:
+    """Maps by voxels of the mask on disk, one matrix for the measure and each covariate by voxel, and the residuals.
+
+    `scratch` has room for what else is kept while it is needed.
+    """
+
+    values: tuple[DiskMatrix, ...]
+    residuals: DiskMatrix
+    scratch: Path
+    n_jobs: int
+
+    @property
+    def blocks(self) -> list[slice]:
+        """Blocks of voxels."""
+        return self.residuals.columns
+
+    def residual_parts(self) -> list[Callable[[], Float[Array, "map voxel"]]]:
+        """Functions that read some of the residual maps."""
+        return [partial(self.residuals.read, part) for part in self.residuals.rows]
+
+
+def store_maps(
+    columns: Sequence[Sequence[str]],
+    maps_folder: Path,
+    space: Space,
+    scratch: Path,
+    *,
+    block: int,
+    n_cells: int = 1,
+    n_jobs: int = 1,
+) -> GroupMaps:
+    """Read maps into the scratch folder.
+
+    Args:
+        columns: names of the maps of the measure and of each covariate by voxel.
+        maps_folder: where relative names start.
+        scratch: on a disk that all workers see.
+        block: voxels of a fit.
+        n_cells: maps of a subject, which are never parted.
+
+    Raises:
+        DataError: every fault of every map.
+    """
+    scratch, maps_folder = scratch.absolute(), maps_folder.absolute()
+    n, n_voxels = len(columns[0]), int(space.mask.sum())
+    # whether a covariate varies at all is a question to the whole mask
+    voxels = n_voxels if len(columns) > 1 else voxels_at_a_time(n, block)
+    rows = max(1, _READ_NUMBERS // n_voxels)
+    _check_room(scratch, 4 * n * n_voxels * (len(columns) + 1))
+    values = tuple(
+        DiskMatrix(folder=scratch / f"maps{k}", shape=(n, n_voxels), steps=(rows, voxels), slabs="rows")
+        for k in range(len(columns))
+    )
+    faults: dict[str, None] = {}
+    with steps("maps", n * len(columns)) as advance:
+        for names, matrix in zip(columns, values, strict=True):
+            tasks = (
+                delayed(_store)(names[part], maps_folder, space.mask, space.grid, matrix, part) for part in matrix.rows
+            )
+            for part, found in zip(matrix.rows, _work(n_jobs)(tasks), strict=True):
+                faults |= dict.fromkeys(found)
+                if not faults:
+                    advance(part.stop - part.start)
+    if faults:
+        raise DataError(faults)
+    back = n_cells * max(1, _BACK_NUMBERS // (n_voxels * n_cells))
+    residuals = DiskMatrix(folder=scratch / "residuals", shape=(n, n_voxels), steps=(back, voxels), slabs="columns")
+    return GroupMaps(values=values, residuals=residuals, scratch=scratch, n_jobs=n_jobs)
+
+
+def _check_room(scratch: Path, needed: int) -> None:
+    """Refuse to fill a disk: the maps and their residuals are kept while the analysis runs."""
+    free = shutil.disk_usage(scratch).free
+    if needed > free:
+        raise DataError(
+            f"{scratch.parent}: the maps and what the model leaves of them take {needed / 1e9:.3g} GB while the "
+            f"analysis runs, and {free / 1e9:.3g} GB are free; free some space or choose another folder for the results"
+        )
+
+
+def _work(n_jobs: int) -> Any:
+    return Parallel(n_jobs=n_jobs, prefer="threads", return_as="generator")
+
+
+def _store(
+    names: Sequence[str], maps_folder: Path, mask: Bool[Array, "x y z"], grid: Any, matrix: DiskMatrix, part: slice
+) -> list[str]:
+    try:
+        matrix.write(part, read_maps(names, maps_folder, mask, grid))
+    except DataError as error:
+        return list(error.faults)
+    return []
+
+
+def fit_maps(maps: GroupMaps, fit: Fit[AnyTest], what: str) -> FittedMaps[AnyTest]:
+    """Fit every block of voxels; what is left goes to the residuals of `maps`."""
+    found = []
+    with steps(what, maps.residuals.shape[1]) as advance:
+        tasks = (delayed(_fit)(fit, maps, part) for part in maps.blocks)
+        for part, own in zip(maps.blocks, _work(maps.n_jobs)(tasks), strict=True):
+            found.append(own)
+            advance(part.stop - part.start)
+    return joined(found)
+
+
+def _fit(fit: Fit[AnyTest], maps: GroupMaps, part: slice) -> FittedMaps[AnyTest]:
+    with one_blas_thread():
+        found, left = fit(*(matrix.read(part) for matrix in maps.values))
+    maps.residuals.write(part, left)
+    return found
+
+
+def smoothness_of_residuals(maps: GroupMaps, space: Space, stratum: Stratum | None = None) -> Smoothness:
+    """Estimate the smoothness of the residual maps, or of their scores in a stratum."""
+    parts = maps.residual_parts()
+    if stratum is not None:
+        parts = [partial(_stratum_part, read, stratum) for read in parts]
+    return smoothness_of_parts(parts, space.mask, space.grid.voxel_mm, n_jobs=maps.n_jobs)
+
+
+def _stratum_part(read: Callable[[], Array], stratum: Stratum) -> Float[Array, "score voxel"]:
+    left = read()
+    return residual_scores(left.reshape(-1, len(stratum.scores), left.shape[1]), stratum)
+
+
+def prepared_blocks(
+    maps: GroupMaps, plan: TermPlan, f: Float[Array, "voxel"], folder: Path
+) -> tuple[list[PreparedBlock], Bool[Array, "voxel"]]:
+    """Prepare every block of voxels for permutation and keep it in `folder`; give the blocks and where there is a fit.
+
+    Args:
+        f: NaN where the analysis could not test.
+    """
+    one = replace(plan, arrangements=plan.arrangements[:1])  # the others do not travel
+    paths = [folder.absolute() / f"block{part.start}" for part in maps.blocks]
+    tasks = (delayed(_prepare)(maps, one, f[part], part, path) for part, path in zip(maps.blocks, paths, strict=True))
+    fitted = np.concatenate(list(_work(maps.n_jobs)(tasks)))
+    return [partial(_kept, path) for path in paths], fitted
+
+
+def _prepare(maps: GroupMaps, plan: TermPlan, f: Float[Array, "voxel"], part: slice, path: Path) -> Array:
+    y = maps.values[0].read(part)
+    with one_blas_thread():
+        if isinstance(plan, ScorePlan):
+            scores, fitted = prepared_hypothesis(y, plan)
+            kept = {each.name: getattr(scores, each.name) for each in fields(Scores)}
+        else:
+            n_cells = len(plan.stratum.scores)
+            residuals, fitted = prepared_term(y.reshape(-1, n_cells, y.shape[1]), plan, f)
+            kept = {"residuals": residuals}
+    save_arrays(path, kept)
+    return fitted
+
+
+def _kept(path: Path) -> Prepared:
+    arrays = load_arrays(path)
+    if "residuals" in arrays:
+        return arrays["residuals"]
+    return Scores(**{each.name: arrays.get(each.name) for each in fields(Scores)})  # pyright: ignore[reportArgumentType]

@@ -1,0 +1,85 @@
+"""A disk that fills up: a clear message, nothing half written, and the same bytes once there is room."""
+
+import errno
+import os
+import resource
+import shutil
+import subprocess
+import sys
+from collections import namedtuple
+
+import pytest
+
+from cuecircuit.errors import DataError
+from cuecircuit.io.atomic import replacing
+from cuecircuit.pipeline.run import run_study
+from tests.pipeline.test_group_blocks import STRATA, run, write_study
+from tests.pipeline.test_run import hashes
+
+
+def test_what_was_written_and_what_is_free_is_said(tmp_path):
+    def fill() -> None:
+        with replacing(tmp_path / "maps.nii") as new:
+            new.write_bytes(bytes(500_000))
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    with pytest.raises(DataError, match=r"maps.nii: writing failed \(No space .*\) after 0.5 MB, with .* run again"):
+        fill()
+    assert not list(tmp_path.iterdir())
+
+
+def test_maps_that_would_not_fit_are_refused_before_they_are_read(tmp_path, monkeypatch):
+    write_study(tmp_path, (9, 8, 9))
+    monkeypatch.setattr(shutil, "disk_usage", lambda _: namedtuple("usage", "free")(30_000))
+    # 24 maps and residuals of 294 voxels, 4 bytes each
+    with pytest.raises(DataError, match=r"take 5.64e-05 GB while the analysis runs, and 3e-05 GB are free"):
+        run(tmp_path, "out", STRATA)
+    assert not (tmp_path / "out").exists()
+
+
+def test_a_limit_on_files_ends_the_command_with_one_line_and_leaves_nothing(tmp_path):
+    write_study(tmp_path, (9, 8, 9))
+    words = [tmp_path / "maps.tsv", tmp_path / "out", "--mask", tmp_path / "mask.nii", "--subject", "rat"]
+    done = subprocess.run(
+        [sys.executable, "-c", "from cuecircuit.cli import main; main()", "group", *words, "--within", "cue"],
+        preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (20_000, 20_000)),
+        env={**os.environ, "NUMBA_CACHE_DIR": ""},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 1, done.stderr
+    (line,) = [line for line in done.stderr.splitlines() if line.startswith("cuecircuit:")]
+    assert "writing failed (File too large) after 0.0 MB" in line
+    assert not [path for path in tmp_path.iterdir() if path.name.startswith((".unfinished", "out"))]
+
+
+@pytest.fixture
+def small_disk(tmp_path):
+    """A disk of 3 MB, and how to give it more room."""
+    disk = tmp_path / "disk"
+    disk.mkdir()
+
+    def mount(*options: str) -> bool:
+        return subprocess.run(["mount", *options, disk], capture_output=True, check=False).returncode == 0
+
+    if shutil.which("mount") is None or not mount("-t", "tmpfs", "-o", "size=3m", "tmpfs"):
+        pytest.skip("a disk of 3 MB cannot be mounted here (needs root)")
+    yield disk, lambda: mount("-o", "remount,size=500m")
+    subprocess.run(["umount", disk], check=True)
+
+
+@pytest.mark.slow
+@pytest.mark.xdist_group("tiny")
+def test_a_run_on_a_full_disk_goes_on_when_there_is_room_and_gives_the_same_bytes(tiny_study, tiny_results, small_disk):
+    disk, more_room = small_disk
+    out = disk / "out"
+    with pytest.raises(DataError, match=r"writing failed \(No space left on device\)"):
+        run_study(tiny_study, out)
+    finished = hashes(out)
+    assert finished
+    assert set(finished.items()) < set(hashes(tiny_results).items())
+    assert not list(out.rglob(".unfinished*"))
+    assert more_room()
+    run_study(tiny_study, out)
+    assert hashes(out) == hashes(tiny_results)

@@ -1,0 +1,326 @@
+"""A study of people from its study file: planted effects, the maps of `compare`, drop-outs, resuming, faults."""
+
+from dataclasses import replace
+from pathlib import Path
+
+import nibabel as nib
+import numpy as np
+import pandas as pd
+import pytest
+from scipy.stats import norm
+
+from cuecircuit.errors import CuecircuitError, StudyError
+from cuecircuit.group.correction import CorrectionSettings
+from cuecircuit.io.nifti import read_mask
+from cuecircuit.pipeline.check import check_study
+from cuecircuit.pipeline.compare import BetweenDesign, compare_command
+from cuecircuit.pipeline.report import rewrite_report
+from cuecircuit.pipeline.run import run_study
+from cuecircuit.pipeline.simulate import designs
+from cuecircuit.records.grid import Grid
+from cuecircuit.simulation import human_plan as plan
+from cuecircuit.simulation.human_dataset import HumanStudy, write_human_dataset
+
+pytestmark = pytest.mark.xdist_group("people")
+
+NUMBERS = ("behavior", "firstlevel", "group", "longitudinal", "regions")
+ROWS = [*range(3, 13), *range(36, 44)]  # 10 patients and 8 controls, women and men in both
+KEPT = ("drug_neutral", "reappraise_look", "reappraise_savor")
+
+
+def study_text() -> str:
+    """The shipped study with three contrasts, two questions and as few null fields as alpha allows."""
+    text = designs()["huang2023"]
+    for dropped in ("    drug_food: look_drug - look_food\n", "    savor_look: savor_food - look_food\n"):
+        assert dropped in text
+        text = text.replace(dropped, "")
+    start, end = text.index("  - name: craving_by_group"), text.index("correction:")
+    text = text[:start] + "\n" + text[end:].replace("  alpha: 0.05\n", "  alpha: 0.05\n  iterations: 200\n")
+    return "".join(line for line in text.splitlines(keepends=True) if "questions.craving_by_group" not in line)
+
+
+def write_study(folder: Path, text: str, *, hypothesis: str = "reactivity", rows: list[int] = ROWS) -> Path:
+    affine = np.diag([8.0, 8.0, 8.0, 1.0])
+    affine[:3, 3] = [-68.0, -20.0, -40.0]
+    mask = np.zeros((18, 11, 16), bool)
+    mask[1:-1, 1:-1, 1:-1] = True
+    whole = plan.plan_people(hypothesis, np.random.default_rng([0, 0]))
+    few = replace(whole, people=tuple(whole.people[row] for row in rows), responses=whole.responses[rows])
+    grid = Grid(shape=(18, 11, 16), affine=affine)
+    study = HumanStudy(people=few, mask=mask, grid=grid, hypothesis=hypothesis, scale="tiny", seed=0)
+    write_human_dataset(folder, study, text)
+    return folder / "study.yaml"
+
+
+@pytest.fixture(scope="module")
+def study(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return write_study(tmp_path_factory.mktemp("people") / "study", study_text())
+
+
+@pytest.fixture(scope="module")
+def results(study: Path) -> Path:
+    out = study.parents[1] / "results"
+    run_study(study, out, stages=NUMBERS)
+    return out
+
+
+def terms(results: Path, question: str, contrast: str) -> pd.DataFrame:
+    return pd.read_csv(results / "group" / question / contrast / "terms.tsv", sep="\t").set_index("term")
+
+
+def volume(path: Path) -> np.ndarray:
+    return np.asarray(nib.load(path).dataobj)  # pyright: ignore
+
+
+def test_the_shipped_study_and_its_files_have_no_fault(study):
+    check_study(study)
+
+
+def test_planted_effects_are_found_where_they_are_planted(study, results):
+    labels = volume(study.parent / "derivatives/template/tpl-MNI152NLin2009cAsym_atlas-spheres_dseg.nii.gz")
+    regions = dict(enumerate(plan.REGIONS, 1))
+    for contrast, test, wanted in (
+        ("drug_neutral", "intercept", {"ventral striatum", "IFG"}),
+        ("reappraise_look", "intercept", {"SMA", "IFG", "dlPFC"}),
+        ("reappraise_savor", "iHUDMinusHC", {"ventral striatum"}),
+    ):
+        folder = results / "group" / "groups" / contrast
+        significant = volume(folder / f"contrast-{test}_stat-pfwe_statmap.nii.gz") <= 0.05
+        hit = {regions[label] for label in np.unique(labels[significant]) if label}
+        assert wanted <= hit, (contrast, test, hit)
+        effect = volume(folder / f"contrast-{test}_stat-effect_statmap.nii.gz")
+        inside = np.isin(labels, [k for k, name in regions.items() if name in wanted]) & significant
+        assert (effect[inside] > 0).all()  # patients less controls: above 0, as planted
+
+
+def test_no_group_difference_is_found_in_the_strategy_that_has_none(results):
+    assert terms(results, "groups", "reappraise_look").loc["iHUD - HC", "significant_voxels"] == 0
+
+
+def test_region_numbers_follow_what_was_planted_in_each_person(study, results):
+    truth = pd.read_csv(study.parent / "truth" / "responses.tsv", sep="\t")
+    keys = ["participant_id", "session_id", "region"]
+    planted = truth.pivot(index=keys, columns="cell", values="percent").reset_index()
+    found = pd.read_csv(results / "regions" / "responses.tsv", sep="\t")
+    found = found.assign(participant_id="sub-" + found["subject"], session_id="ses-" + found["session"].astype(str))
+    for contrast, plus, minus in (
+        ("drug_neutral", "look_drug", "look_neutral"),
+        ("reappraise_savor", "reappraise_drug", "savor_food"),
+    ):
+        both = found[found["contrast"] == contrast].merge(planted, on=keys)
+        r = np.corrcoef(both["response"], both[plus] - both[minus])[0, 1]
+        assert r > 0.8  # with all 53 people it is .95; the rest is noise of the scans
+    table = pd.read_csv(results / "regions" / "correlations.tsv", sep="\t")
+    assert set(table["region"]) == set(plan.REGIONS)
+    assert set(table["n"]) == {10}
+
+
+def test_the_group_stage_equals_compare_on_the_written_maps(study, results, tmp_path):
+    own = results / "group" / "groups" / "drug_neutral"
+    people = pd.read_csv(results / "people.tsv", sep="\t")
+    maps = pd.concat(pd.read_csv(path, sep="\t") for path in sorted(results.glob("sub-*/sub-*_maps.tsv")))
+    chosen = maps[(maps["contrast"] == "drug_neutral") & (maps["session"] == 1)]
+    table = people[["subject", "group", "sex", "age"]].merge(chosen[["subject", "map", "variance"]], on="subject")
+    table.to_csv(results / "for_compare.tsv", sep="\t", index=False)
+    design = BetweenDesign(
+        formula="group + sex + center(age)",
+        method="mixed-effects",
+        variance="variance",
+        contrasts=("iHUD - HC", "F - M"),
+    )
+    two_sided = 2 * float(norm.sf(3.1))
+    correction = CorrectionSettings(voxel_p=two_sided, alpha=0.05, connectivity=26, sided="bi", iterations=200)
+    mask = study.parent / "derivatives/template/tpl-MNI152NLin2009cAsym_desc-brain_mask.nii.gz"
+    out = tmp_path / "compared"
+    compare_command(results / "for_compare.tsv", out, mask, design=design, correction=correction)
+    (results / "for_compare.tsv").unlink()
+    for name in ("intercept_stat-F", "intercept_stat-effect", "iHUDMinusHC_stat-z", "iHUDMinusHC_stat-pfwe"):
+        file = f"contrast-{name}_statmap.nii.gz"
+        assert np.array_equal(volume(own / file), volume(out / file)), name
+
+
+def test_people_with_one_session_stay_in_the_mixed_model(results):
+    attended = pd.read_csv(results / "regions" / "sessions.tsv", sep="\t").set_index("group")
+    people = [plan.plan_people("reactivity", np.random.default_rng([0, 0])).people[row] for row in ROWS]
+    for group, row in attended.iterrows():
+        own = [each.sessions for each in people if each.group == group]
+        assert (row["session_1"], row["session_2"], row["both"]) == (len(own), own.count(2), own.count(2))
+    assert 0 < attended["both"].sum() < len(ROWS)
+    table = pd.read_csv(results / "regions" / "longitudinal.tsv", sep="\t")
+    assert set(table["people"]) == {len(ROWS)}
+    assert set(table["observations"]) == {sum(each.sessions for each in people)}
+    change = pd.read_csv(results / "regions" / "change.tsv", sep="\t")
+    assert set(change["people"]) == {int(attended["both"].sum())}
+
+
+def test_less_drug_reactivity_in_session_2_of_patients_is_found(results):
+    table = pd.read_csv(results / "regions" / "longitudinal.tsv", sep="\t").set_index(["contrast", "region", "term"])
+    assert table.loc[("reappraise_savor", "IFG", "group:session"), "p"] < 0.05
+    responses = pd.read_csv(results / "regions" / "responses.tsv", sep="\t")
+    own = responses[(responses["contrast"] == "reappraise_savor") & (responses["region"] == "IFG")]
+    means = own.groupby(["group", "session"])["response"].mean()
+    assert means["iHUD", 2] < means["iHUD", 1]
+
+
+def test_maps_of_the_second_session_have_reliability_and_change(results):
+    folder = results / "longitudinal" / "drug_neutral"
+    icc = volume(folder / "contrast-drugneutral_stat-icc_statmap.nii.gz")
+    r = volume(folder / "contrast-drugneutral_stat-changeR_statmap.nii.gz")
+    for values in (icc, r):
+        tested = values[np.isfinite(values)]
+        assert tested.size > 1000
+        assert (np.abs(tested) <= 1).all()
+
+
+def test_ratings_and_craving_are_tested(results):
+    rating = pd.read_csv(results / "behavior" / "rating_anova.tsv", sep="\t").set_index("term")
+    assert rating.loc["group:cell", "p"] < 0.001  # patients like drug pictures, controls do not
+    assert rating.loc["cell", "df1"] == 4
+    craving = pd.read_csv(results / "behavior" / "before_after_anova.tsv", sep="\t").set_index("term")
+    assert craving.loc["group", "df2"] == len(ROWS) - 2
+
+
+def test_a_second_run_does_nothing_and_a_lost_map_is_made_again_alone(study, results, capsys):
+    run_study(study, results, stages=NUMBERS)
+    said = capsys.readouterr().err
+    assert "not done" not in said
+    assert "up to date" in said
+    lost = results / "group/groups/drug_neutral/contrast-intercept_stat-z_statmap.nii.gz"
+    before = lost.read_bytes()
+    lost.unlink()
+    run_study(study, results, stages=("group",))
+    redone = [line for line in capsys.readouterr().err.splitlines() if "is gone" in line]
+    assert len(redone) == 1
+    assert redone[0].startswith("group_groups_drug_neutral")
+    assert lost.read_bytes() == before
+
+
+def test_under_the_null_no_test_of_groups_finds_anything(tmp_path):
+    text = study_text().replace("    reappraise_look: reappraise_drug - look_drug\n", "")
+    study = write_study(tmp_path / "study", text, hypothesis="null")
+    run_study(study, tmp_path / "out", stages=("firstlevel", "group"))
+    found = [terms(tmp_path / "out", "groups", contrast) for contrast in ("drug_neutral", "reappraise_savor")]
+    # one seed, six tests at 5 %: the number is that of this seed, and none is the likely one
+    assert sum(int(table["significant_clusters"].fillna(0).sum()) for table in found) == 0
+
+
+ONE_GROUP = """
+study: people
+about: { title: Pictures }
+subjects: {}
+acquisition: { task: cues, tr_s: 2.0, derivatives: derivatives/fmriprep, sessions: ["1"] }
+space: { mask: derivatives/template/tpl-MNI152NLin2009cAsym_desc-brain_mask.nii.gz }
+cues: { levels: [look_drug, look_neutral] }
+nuisance: { motion: 6, censor_fd_mm: 0.5 }
+response: { contrasts: { drug: look_drug - look_neutral } }
+questions:
+  - { name: all, tests: ["(Intercept)"], method: ols }
+correction: { method: permutation, permutations: 100, exploratory_z: null }
+"""
+
+
+def test_another_study_with_one_group_two_cells_and_no_second_session_has_its_page(tmp_path):
+    study = write_study(tmp_path / "study", ONE_GROUP, rows=list(range(3, 11)))
+    page = run_study(study, tmp_path / "out", n_jobs=1)
+    text = page.read_text(encoding="utf-8")
+    assert "8 people were analyzed. " in text
+    assert "Two sessions" not in text
+    assert "permut" in text
+    assert not (tmp_path / "out" / "behavior").exists()
+    assert not (tmp_path / "out" / "regions").exists()
+    found = pd.read_csv(tmp_path / "out/group/all/drug/terms.tsv", sep="\t")
+    assert found.loc[0, "significant_voxels"] > 0
+    page.unlink()
+    assert rewrite_report(tmp_path / "out").read_text(encoding="utf-8") == text
+
+
+def broken(study: Path, tmp_path: Path, name: str, old: str, new: str) -> tuple[str, ...]:
+    """Change one file of a copy and give the faults."""
+    copy = tmp_path / "study"
+    copy.mkdir()
+    for path in study.parent.rglob("*"):
+        target = copy / path.relative_to(study.parent)
+        if path.is_dir():
+            target.mkdir(exist_ok=True)
+        elif str(path.relative_to(study.parent)) == name:
+            text = path.read_text(encoding="utf-8")
+            assert old in text
+            target.write_text(text.replace(old, new), encoding="utf-8")
+        else:
+            target.symlink_to(path)
+    with pytest.raises(CuecircuitError) as error:
+        check_study(copy / "study.yaml")
+    return error.value.faults
+
+
+FUNC = "sub-iHUD04/ses-1/func/sub-iHUD04_ses-1_task-cues_run-1"
+CONFOUNDS = f"derivatives/fmriprep/{FUNC}_desc-confounds_timeseries.tsv"
+
+
+@pytest.mark.parametrize(
+    ("file", "old", "new", "said"),
+    [
+        ("study.yaml", "sex + center(age)", "sex + center(bmi)", "no column bmi in the tables about people"),
+        ("study.yaml", '"F - M"]', '"F - M", handedness]', "no term 'handedness' in 'group + sex + center(age)'"),
+        ("study.yaml", "look_drug - look_neutral", "look_drug - look_shapes", "contrast drug_neutral: 'look_drug"),
+        ("study.yaml", 'sessions: ["1", "2"]', 'sessions: ["1", "3"]', "no scans of session 3 (acquisition.sessions)"),
+        ("study.yaml", "tr_s: 2.0", "tr_s: 1.0", "TR is 2 s in the header and 1 s in the study (acquisition.tr_s)"),
+        ("study.yaml", "motion: 24", "motion: 24\n  csf: true", "no column csf, which the study asks for (nuisance.c"),
+        ("study.yaml", "measures: [rating,", "measures: [valence,", "no column valence (behavior.measures)"),
+        ("study.yaml", "  measure: craving_after\n  groups", "  measure: wanting\n  groups", "no column wanting"),
+        ("study.yaml", "formula: group*session +", "formula: group*time +", "longitudinal.formula: no column time"),
+        ("study.yaml", 'tests: ["group:session"]', "tests: [time]", "longitudinal.tests: no term 'time'"),
+        ("phenotype/craving.tsv", "sub-iHUD05\tses-1", "sub-iHUD04\tses-1", "sub-iHUD04 stands twice in session 1"),
+        ("study.yaml", "savor_food]", "savor_food, look_shapes]", "no trial of look_shapes (cues.levels) in session 1"),
+        (CONFOUNDS, "rot_z", "rot_w", "no column rot_z, which the study asks for (nuisance.motion)"),
+    ],
+)  # fmt: skip
+def test_a_fault_is_named(study, tmp_path, file, old, new, said):
+    faults = broken(study, tmp_path, file, old, new)
+    assert any(said in fault for fault in faults), faults
+    if file == "study.yaml":
+        assert all(fault.split(":")[1].isdigit() for fault in faults), faults
+
+
+def test_a_formula_s_fault_has_the_line_of_its_question(study, tmp_path):
+    faults = broken(study, tmp_path, "study.yaml", "sex + center(age)", "sex + center(bmi)")
+    lines = study.read_text().splitlines()
+    places = [number for number, line in enumerate(lines, 1) if line.startswith("  - name: ")]
+    assert [int(fault.split(":")[1]) for fault in faults] == places
+
+
+def test_a_person_without_a_value_is_left_out_of_that_question_and_counted(study, results, tmp_path):
+    from cuecircuit.pipeline.job import PeopleFiles, read_any_study
+    from cuecircuit.pipeline.people_group import asked_people
+
+    files = read_any_study(study)
+    assert isinstance(files, PeopleFiles)
+    question = files.study.questions[0].model_copy(update={"formula": "group + days_abstinent"})
+    people, left_out = asked_people(files, question)  # controls have no days of abstinence
+    assert set(people["group"]) == {"iHUD"}
+    assert len(left_out) == 8
+    assert left_out[0] == "sub-HC05: no days_abstinent"
+
+
+def test_an_animal_command_refuses_people(study):
+    from cuecircuit.pipeline.job import read_study
+
+    with pytest.raises(StudyError, match="a study of people, expected one of operant animals"):
+        read_study(study)
+
+
+def test_the_mask_of_the_study_is_what_was_tested(study, results):
+    mask, _ = read_mask(study.parent / "derivatives/template/tpl-MNI152NLin2009cAsym_desc-brain_mask.nii.gz")
+    z = volume(results / "group/groups/drug_neutral/contrast-intercept_stat-z_statmap.nii.gz")
+    assert (z[~mask] == 0).all()
+    assert np.isfinite(z[mask]).all()
+
+
+def test_a_stage_that_a_kind_of_study_does_not_have_is_refused(study, tmp_path):
+    text = study.parent / "study.yaml"
+    animals = tmp_path / "animals.yaml"
+    animals.write_text(designs()["carmack2019"], encoding="utf-8")
+    with pytest.raises(StudyError, match="has no stage longitudinal; expected some of: behavior, firstlevel, group"):
+        run_study(animals, tmp_path / "out", stages=("longitudinal",))
+    with pytest.raises(StudyError, match="has no stage sessions; expected some of: behavior, firstlevel, group, longi"):
+        run_study(text, tmp_path / "out", stages=("sessions",))
