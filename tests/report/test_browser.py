@@ -91,6 +91,12 @@ def test_the_page_opens_from_a_file_without_a_complaint_or_a_request(opened):
     assert opened.title() == f"Study {EVIL}"
 
 
+def test_the_vector_file_of_a_figure_is_the_picture_shown(opened):
+    link = opened.get_by_role("link", name="Vector (SVG) of Figure 1C")
+    assert link.get_attribute("href") == opened.locator("#fig1c img").get_attribute("src")
+    assert link.get_attribute("download") == "fig1c.svg"
+
+
 def test_the_slices_show_anatomy_and_statistic(opened):
     for plane in ("coronal", "sagittal", "axial"):
         assert len(colors_of(opened, plane)) > 10
@@ -153,8 +159,8 @@ def test_names_stay_text_everywhere(opened):
     assert EVIL in opened.locator("#brain-readout").inner_text()
     assert opened.locator("#brain-dots .dots-title").text_content() == f"{EVIL} (whole region)"
     assert opened.locator("#brain-dots .dots-group").last.text_content() == EVIL
-    # the data, and the page's own two scripts
-    assert opened.locator("script").count() == 3
+    # the data, and the page's own three scripts
+    assert opened.locator("script").count() == 4
 
 
 def test_a_script_that_is_not_the_pages_own_does_not_run(opened):

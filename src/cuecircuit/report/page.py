@@ -1,8 +1,8 @@
 """The page: one HTML file that holds everything it shows and asks no network for anything.
 
-Figures are embedded as SVG pictures; every figure and table offers its files through `data:` links. Only the
-interactive brain needs a script. The page's own security policy forbids any load from elsewhere and any script but
-those two, which it names by their hash.
+Figures are embedded as SVG pictures; every figure and table offers its files through `data:` links. Only the vector
+files and the interactive brain need a script. The page's own security policy forbids any load from elsewhere and any
+script but its own, which it names by their hash.
 """
 
 import base64
@@ -17,7 +17,7 @@ from cuecircuit.report.content import ReportContent, TableItem
 from cuecircuit.report.tables import Printed, printed, tsv
 from cuecircuit.report.viewer import script_safe
 
-SCRIPTS = ("dots.js", "viewer.js")
+SCRIPTS = {"figure": ("figures.js",), "viewer": ("dots.js", "viewer.js")}
 
 
 def render(content: ReportContent) -> str:
@@ -26,8 +26,8 @@ def render(content: ReportContent) -> str:
     Args:
         content: what stands on it; all plain text is escaped.
     """
-    drawn = any(item.kind == "viewer" for section in content.sections for item in section.items)
-    scripts = [_script(name) for name in SCRIPTS] if drawn else []
+    kinds = {"figure" if item.kind == "row" else item.kind for section in content.sections for item in section.items}
+    scripts = [_script(name) for kind, names in SCRIPTS.items() if kind in kinds for name in names]
     allowed = " ".join(f"'sha256-{_sha256(script)}'" for script in scripts)
     return _environment().get_template("page.html.j2").render(content=content, scripts=scripts, allowed=allowed)
 
