@@ -1,6 +1,6 @@
 import re
 
-from cuecircuit.report.references import bibtex, cited, printed_reference
+from cuecircuit.report.references import bibtex, cited, library, printed_reference
 from cuecircuit.study.file import parse_study
 from cuecircuit.study.study import Study
 
@@ -42,3 +42,10 @@ def test_a_printed_reference_reads_as_in_a_list(study: Study) -> None:
     smith = next(reference for reference in cited(study) if reference.key == "smith2009")
     assert printed_reference(smith).startswith("Smith SM, Nichols TE (2009). Threshold-free cluster enhancement")
     assert printed_reference(smith).endswith("NeuroImage 44:83–98. doi:10.1016/j.neuroimage.2008.03.061")
+
+
+def test_the_library_has_no_reference_twice_and_each_with_its_doi() -> None:
+    dois = [reference.doi for reference in library().values()]
+    assert len(set(dois)) == len(dois)
+    assert all(re.fullmatch(r"10\.\d{4,}/\S+", doi) for doi in dois)
+    assert all(key.endswith(str(reference.year)) for key, reference in library().items())

@@ -5,8 +5,7 @@ from cuecircuit.io.atomic import replacing
 from cuecircuit.pipeline.job import Job, PeopleJob
 from cuecircuit.pipeline.provenance import run_files, software
 from cuecircuit.report.deposit import checksums, pagetab, rerun_script, study_bibtex
-from cuecircuit.report.people_references import cited_by
-from cuecircuit.report.references import bibtex
+from cuecircuit.report.references import bibtex, cited
 
 
 def write_deposit(job: Job | PeopleJob) -> None:
@@ -17,7 +16,7 @@ def write_deposit(job: Job | PeopleJob) -> None:
     """
     study, files = job.study, run_files(job)
     texts = {
-        "references.bib": bibtex(cited_by(study)),
+        "references.bib": bibtex(cited(study)),
         "study.bib": study_bibtex(study.about, version=cuecircuit.__version__),
         "pagetab.tsv": pagetab(study, files.outputs),
         "inputs.sha256": checksums(files.inputs),

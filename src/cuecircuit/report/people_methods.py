@@ -8,8 +8,7 @@ from markupsafe import Markup
 from cuecircuit.figures.numbers import number, short, threshold
 from cuecircuit.report.content import Paragraph
 from cuecircuit.report.marks import Marks, counted, listed, marks_of, words
-from cuecircuit.report.people_references import cited_by
-from cuecircuit.report.references import printed_reference
+from cuecircuit.report.references import cited, printed_reference
 from cuecircuit.study.people import BrainMeasure, Longitudinal, PeopleStudy, Question, TaskBehavior
 
 _NEIGHBORS = {6: "faces", 18: "faces or edges", 26: "faces, edges or corners"}
@@ -58,7 +57,7 @@ def people_methods(study: PeopleStudy, facts: PeopleFacts) -> tuple[Paragraph, .
         parts["Two sessions"] = _sessions(study.longitudinal, study, marks, facts)
     programs = listed(f"{program} {version}" for program, version in facts.versions.items())
     parts["Software"] = Markup("{}; seed {}.").format(programs, str(study.seed))
-    parts["References"] = Markup("<br>").join(Markup.escape(printed_reference(one)) for one in cited_by(study))
+    parts["References"] = Markup("<br>").join(Markup.escape(printed_reference(one)) for one in cited(study))
     return tuple(Paragraph(heading=heading, text=text) for heading, text in parts.items())
 
 

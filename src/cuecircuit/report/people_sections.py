@@ -10,8 +10,7 @@ from cuecircuit.figures.numbers import short, threshold
 from cuecircuit.report.content import Facts, FigureItem, FigureRow, Item, Paragraph, Section, TableItem, TextFile
 from cuecircuit.report.marks import marks_of, settings_table, words
 from cuecircuit.report.people_methods import PeopleFacts, people_methods
-from cuecircuit.report.people_references import cited_by
-from cuecircuit.report.references import bibtex
+from cuecircuit.report.references import bibtex, cited
 from cuecircuit.study.people import PeopleStudy
 
 
@@ -164,7 +163,7 @@ def people_methods_section(study: PeopleStudy, facts: PeopleFacts) -> Section:
         frame=assumed,
         notes=("No source states these values; somebody had to choose. Change them in the study file.",),
     )
-    references = bibtex(cited_by(study))
+    references = bibtex(cited(study))
     citations = TextFile(
         id="references", ending="bib", title="References as BibTeX", text=references, media="text/x-bibtex"
     )
