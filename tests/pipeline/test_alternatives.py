@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from cuecircuit.errors import DataError, StudyError
+from cuecircuit.errors import StudyError
 from cuecircuit.pipeline.check import check_study
 from cuecircuit.pipeline.report import rewrite_report
 from cuecircuit.pipeline.run import run_study
@@ -169,7 +169,7 @@ def test_a_second_run_of_the_alternatives_does_nothing(results, listed, capfd):
 
 def test_alternatives_of_a_study_that_lists_none_are_refused(tiny_study, tmp_path):
     study = with_alternatives(tiny_study, "none.yaml", "")
-    with pytest.raises(DataError, match="lists no `alternatives:`"):
+    with pytest.raises(StudyError, match="lists no `alternatives:`"):
         run_study(study, tmp_path / "out", alternatives=True)
 
 

@@ -68,10 +68,8 @@ def run_alternatives(job: JobOfKind, stages: Sequence[Callable[[JobOfKind], None
         stages: those that make numbers, in order.
 
     Raises:
-        DataError: the study lists no alternatives; or what was wrong with each that failed, after all others are done.
+        DataError: what was wrong with each that failed, after all others are done.
     """
-    if not job.study.alternatives:
-        raise DataError(f"{job.files.file}: lists no `alternatives:`; write some into the study file, or run without")
     _clear_others(job)
     done, faults = [job.out], []
     texts = _texts(job.files)
