@@ -12,7 +12,7 @@ from cuecircuit.arrays import Array, Float
 from cuecircuit.figures.numbers import fraction
 from cuecircuit.figures.style import DOUBLE_MM, FAINT, color_of, marker_of, sheet, style
 
-_COLUMNS, _PANEL_MM = 3, 48.0
+_COLUMNS, _PANEL_MM = 3, 56.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -86,7 +86,9 @@ def _draw_panel(axes: Axes, panel: Panel, animals: Sequence[int]) -> None:
             axes.plot(animals, curve.y, color=color, marker=marker, ms=2.8, lw=1.1, zorder=3, label=curve.label)
     axes.set_xticks(animals)
     axes.tick_params(axis="x", labelrotation=45 if len(animals) > 8 else 0)
-    axes.legend(loc="best", handlelength=1.6, borderaxespad=0.2, fontsize=5.5)
+    # below the axes: bands leave no room inside
+    below = (0.5, -0.32)
+    axes.legend(loc="upper center", bbox_to_anchor=below, ncols=2, handlelength=1.6, borderaxespad=0, fontsize=5.5)
 
 
 def separation_figure(
