@@ -10,6 +10,7 @@ from cuecircuit.group.correction import (
     simulate_nulls,
     simulate_nulls_at,
     smoothness_of,
+    voxels_needed,
 )
 from cuecircuit.records.grid import Grid
 from cuecircuit.stats.strata import strata_anova
@@ -61,6 +62,11 @@ def test_the_threshold_and_the_p_of_a_cluster_say_the_same():
     term, result = found["group:cue"]
     for size, p in zip(result.clusters.sizes, result.p, strict=True):
         assert (p <= 0.05) == (size >= nulls.size_threshold(term)[0]) or abs(size - result.size_threshold) < 1
+
+
+@pytest.mark.parametrize(("size", "voxels"), [(1.0, 1), (2.11, 3), (20.0, 20), (20 + 1e-13, 20), (20.001, 21)])
+def test_a_cluster_has_whole_voxels(size, voxels):
+    assert voxels_needed(size) == voxels
 
 
 def test_the_smoothness_of_the_residuals_is_that_of_the_noise():

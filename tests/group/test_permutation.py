@@ -12,7 +12,7 @@ from cuecircuit.clusters.neighbors import ClusterRule, neighbor_table
 from cuecircuit.clusters.tfce import tfce
 from cuecircuit.errors import DataError, DesignError
 from cuecircuit.group.correction import CorrectionSettings, correct, simulate_nulls, smoothness_of
-from cuecircuit.group.permutation import PermutationSettings, permute_term
+from cuecircuit.group.permutation import PermutationSettings, corrected_term, permute_term
 from cuecircuit.group.side_by_side import side_by_side
 from cuecircuit.records.grid import Grid
 from cuecircuit.stats.permutation import arranged_bases, permutation_p, permuted_f, plan_permutations, unit_residuals
@@ -159,6 +159,15 @@ def test_only_what_is_asked_for_is_given():
     result = permute_term(noise(5), design(), "cue", MASK, statistics=("size",), settings=SETTINGS)
     assert result.p_maps.keys() == result.p_clusters.keys() == result.maxima.keys() == {"size"}
     assert result.score is None
+
+
+@pytest.mark.parametrize("alpha", [0.05, 0.07, 0.29])
+def test_the_size_a_cluster_must_reach_is_the_smallest_with_a_p_of_at_most_alpha(alpha):
+    settings = replace(SETTINGS, n_permutations=99, alpha=alpha)
+    result = permute_term(noise(8), design(), "cue", MASK, statistics=("size",), settings=settings)
+    needed = corrected_term(result, "size").size_threshold
+    p, p_of_less = permutation_p(result.maxima["size"], np.array([needed, needed - 1]))
+    assert p <= alpha < p_of_less
 
 
 def test_permutations_stop_early_where_nothing_can_be_significant_and_only_there():

@@ -20,3 +20,20 @@ def tiny_results(tiny_study: Path) -> Path:
     out = tiny_study.parents[1] / "results"
     run_study(tiny_study, out)
     return out
+
+
+@pytest.fixture(scope="session")
+def six_animals(tiny_study: Path) -> Path:
+    """A study file beside it with three animals of each group, corrected by few null fields and nothing else."""
+    others = [f"ShA{k:02d}" for k in range(4, 12)] + [f"LgA{k:02d}" for k in range(4, 11)]
+    left_out = "".join(f"    {name}: not needed here\n" for name in others)
+    text = tiny_study.read_text(encoding="utf-8")
+    for old, new in (
+        ("\nsubjects:\n", f"\nsubjects:\n  exclude:\n{left_out}"),
+        ("\ncorrection:\n", "\ncorrection:\n  iterations: 1000\n  compare: []\n"),
+    ):
+        assert text.count(old) == 1
+        text = text.replace(old, new)
+    found = tiny_study.with_name("six.yaml")
+    found.write_text(text, encoding="utf-8")
+    return found

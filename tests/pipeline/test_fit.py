@@ -10,10 +10,11 @@ import pytest
 from cuecircuit.behavior.fit_intervals import response_of
 from cuecircuit.behavior.fit_models import MODELS
 from cuecircuit.behavior.pharmacokinetics import kinetics_of
-from cuecircuit.errors import CuecircuitError
+from cuecircuit.errors import CuecircuitError, StudyError
 from cuecircuit.pipeline.fit import FitChoices, fit_sessions
-from cuecircuit.pipeline.fit_source import DrugChoice
+from cuecircuit.pipeline.fit_source import DrugChoice, read_source
 from cuecircuit.pipeline.sessions import write_sessions
+from cuecircuit.pipeline.simulate import designs
 from cuecircuit.simulation.fit_sessions import simulate_sessions
 
 COCAINE = DrugChoice(drug="cocaine", dose_mg_kg=0.5)
@@ -22,12 +23,12 @@ FEW = ("poisson", "satiety")
 
 @pytest.fixture(scope="module")
 def tables(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Four rats of the satiety model and three sessions of an hour each; the fifth takes next to nothing."""
+    """Three rats of the satiety model and three sessions of an hour each; the fourth takes next to nothing."""
     folder = tmp_path_factory.mktemp("tables")
     sessions, events = [], []
-    for rat in range(5):
+    for rat in range(4):
         drawn = simulate_sessions(
-            MODELS["satiety"], np.log([0.02 if rat == 4 else 1.0, 1.0, 0.1]), subject=f"r{rat}", sessions=3,
+            MODELS["satiety"], np.log([0.02 if rat == 3 else 1.0, 1.0, 0.1]), subject=f"r{rat}", sessions=3,
             duration_s=3600, timeout_s=20, dose_mg_kg=0.5, response=response_of(kinetics_of("cocaine"), 3600),
             rng=np.random.default_rng(rat),
         )  # fmt: skip
@@ -35,7 +36,7 @@ def tables(tmp_path_factory: pytest.TempPathFactory) -> Path:
             start = f"2024-05-0{number + 1}T09:00:00"
             who = {"subject": f"r{rat}", "start": start}
             sessions.append({**who, "experiment": "SA", "group": "ShA", "duration_s": 3600})
-            times = session.infusions_s[: 1 if rat == 4 else None]
+            times = session.infusions_s[: 1 if rat == 3 else None]
             events += [{**who, "event": "infusion", "time_s": time} for time in times]
             events.append({**who, "event": "inactive", "time_s": 5.0})
     pd.DataFrame(sessions).to_csv(folder / "sessions.tsv", sep="\t", index=False)
@@ -53,45 +54,61 @@ def changed(tables: Path, folder: Path, name: str, **columns: object) -> Path:
     return folder
 
 
-def test_tables_figures_and_settings_are_written_with_a_note_for_each_column(tables: Path, tmp_path: Path, capsys):
-    choices = FitChoices(drug=COCAINE, models=FEW, hold_out="last:1", elimination=True)
+@pytest.fixture(scope="module")
+def fitted(tables: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """What two models say of them, with all that can be asked."""
+    out = tmp_path_factory.mktemp("fitted")
+    fit_sessions(tables, out, FitChoices(drug=COCAINE, models=FEW, hold_out="last:1", elimination=True))
+    return out
 
-    fit_sessions(tables, tmp_path, choices)
 
-    assert "r4 left out: 2 infusions, fewer than 5" in capsys.readouterr().err
+def test_tables_figures_and_settings_are_written_with_a_note_for_each_column(fitted: Path):
     for name in ("parameters", "population", "comparison", "thresholds", "elimination"):
-        table = pd.read_csv(tmp_path / f"{name}.tsv", sep="\t")
-        assert list(json.loads((tmp_path / f"{name}.json").read_text(encoding="utf-8"))) == list(table.columns)
-    assert set(json.loads((tmp_path / "figures.json").read_text(encoding="utf-8"))) == {
-        path.stem for path in tmp_path.glob("*.svg")
+        table = pd.read_csv(fitted / f"{name}.tsv", sep="\t")
+        assert list(json.loads((fitted / f"{name}.json").read_text(encoding="utf-8"))) == list(table.columns)
+    assert set(json.loads((fitted / "figures.json").read_text(encoding="utf-8"))) == {
+        path.stem for path in fitted.glob("*.svg")
     }
-    settings = json.loads((tmp_path / "settings.json").read_text(encoding="utf-8"))
-    assert (settings["left_out"], settings["hold_out"], settings["thresholds"]) == (["r4"], "last:1", "satiety")
+    settings = json.loads((fitted / "settings.json").read_text(encoding="utf-8"))
+    assert (settings["left_out"], settings["hold_out"], settings["thresholds"]) == (["r3"], "last:1", "satiety")
     assert settings["kinetics"]["drug"] == "cocaine"
 
 
-def test_the_threshold_is_found_and_foretells_better_than_a_constant_rate(tables: Path, tmp_path: Path):
-    comparison = fit_sessions(tables, tmp_path, FitChoices(drug=COCAINE, models=FEW, hold_out="last:1"))
-
-    assert comparison["model"].tolist() == ["satiety", "poisson"]
-    population = pd.read_csv(tmp_path / "population.tsv", sep="\t").set_index(["model", "parameter"])
+def test_the_threshold_is_found_and_foretells_better_than_a_constant_rate(fitted: Path):
+    assert pd.read_csv(fitted / "comparison.tsv", sep="\t")["model"].tolist() == ["satiety", "poisson"]
+    population = pd.read_csv(fitted / "population.tsv", sep="\t").set_index(["model", "parameter"])
     threshold = population.loc[("satiety", "threshold")]
     assert threshold["low"] < 1.0 < threshold["high"]
-    parameters = pd.read_csv(tmp_path / "parameters.tsv", sep="\t")
+    parameters = pd.read_csv(fitted / "parameters.tsv", sep="\t")
     assert set(parameters["group"]) == {"ShA"}
-    assert set(parameters["subject"]) == {"r0", "r1", "r2", "r3"}
+    assert set(parameters["subject"]) == {"r0", "r1", "r2"}
 
 
-def test_the_same_seed_gives_the_same_bytes(tables: Path, tmp_path: Path):
+def without_figures(monkeypatch):
+    """Leave out what takes most of the time and is looked at elsewhere."""
+    monkeypatch.setattr("cuecircuit.pipeline.fit.draw_fits", lambda *_, **__: None)
+
+
+def few(tables: Path, folder: Path) -> Path:
+    """The tables of two of the rats that take the drug, and of the one that does not."""
+    for path in tables.glob("*.tsv"):
+        table = pd.read_csv(path, sep="\t")
+        table[table["subject"] != "r2"].to_csv(folder / path.name, sep="\t", index=False)
+    return folder
+
+
+def test_the_same_seed_gives_the_same_bytes(tables: Path, tmp_path: Path, capsys):
     choices = FitChoices(drug=COCAINE, models=("poisson",), hold_out="every:3", seed=4)
     written = []
     for name in ("one", "two"):
-        fit_sessions(tables, tmp_path / name, choices)
+        fit_sessions(few(tables, tmp_path), tmp_path / name, choices)
         written.append({path.name: path.read_bytes() for path in (tmp_path / name).iterdir()})
     assert written[0] == written[1]
+    assert "r3 left out: 3 infusions, fewer than 5" in capsys.readouterr().err
 
 
 def test_nothing_held_out_gives_a_comparison_by_marginal_likelihood(tables: Path, tmp_path: Path):
+    tables = few(tables, tmp_path)
     comparison = fit_sessions(tables, tmp_path, FitChoices(drug=COCAINE, models=FEW, hold_out="none"))
 
     assert comparison["log_score"].isna().all()
@@ -136,11 +153,56 @@ def test_faults_of_tables_are_named(tables: Path, tmp_path: Path):
         with pytest.raises(CuecircuitError) as refused:
             fit_sessions(changed(tables, folder, "events.tsv", **columns), tmp_path / "out", FitChoices(drug=COCAINE))
         assert says in "\n".join(refused.value.faults)
-    with pytest.raises(CuecircuitError, match=r"sessions\.tsv: no such file"):
-        fit_sessions(tmp_path, tmp_path / "out", FitChoices(drug=COCAINE))
+    for source, says in ((tmp_path, r"sessions\.tsv: no such file"), (tmp_path / "nowhere", "nowhere: no such file")):
+        with pytest.raises(CuecircuitError, match=says):
+            fit_sessions(source, tmp_path / "out", FitChoices(drug=COCAINE))
 
 
-def test_real_rats_that_take_oxycodone_are_described_better_with_lapses(real_data: Path, tmp_path: Path):
+@pytest.mark.xdist_group("tiny")
+def test_a_study_file_says_what_was_infused_and_which_sessions_are_fitted(six_animals: Path, tmp_path: Path):
+    write_sessions(sorted(six_animals.parent.glob("sourcedata/medpc/*.txt")), tmp_path / "tables")
+    heroin = DrugChoice(drug="heroin", dose_mg_kg=0.06)
+    told = read_source(tmp_path / "tables", heroin, experiment="ESCALATION")
+
+    found = read_source(six_animals, DrugChoice())
+
+    assert set(found.sessions) == {f"{group}{k:02d}" for group in ("ShA", "LgA") for k in (1, 2, 3)}
+    assert found.kinetics == told.kinetics
+    for subject, own in found.sessions.items():
+        assert (found.doses[subject], found.groups[subject]) == (0.06, subject[:3])
+        assert len(own) == 10
+        for session, other in zip(own, told.sessions[subject], strict=True):
+            assert (session.start, session.duration_s) == (other.start, other.duration_s)
+            np.testing.assert_array_equal(session.infusions_s, other.infusions_s)
+
+
+@pytest.mark.xdist_group("tiny")
+def test_a_study_file_is_fitted(six_animals: Path, tmp_path: Path, monkeypatch):
+    without_figures(monkeypatch)
+    choices = FitChoices(drug=DrugChoice(), experiment="conditioning", models=("poisson",), hold_out="none")
+    assert fit_sessions(six_animals, tmp_path, choices)["animals"].tolist() == [6]
+    settings = json.loads((tmp_path / "settings.json").read_text(encoding="utf-8"))
+    assert settings["kinetics"]["drug"] == "heroin"
+    parameters = pd.read_csv(tmp_path / "parameters.tsv", sep="\t")
+    assert set(zip(parameters["subject"], parameters["group"], strict=True)) == {
+        (f"{group}{k:02d}", group) for group in ("ShA", "LgA") for k in (1, 2, 3)
+    }
+
+
+def test_a_phase_that_the_study_lacks_and_a_study_of_people_are_refused_in_one_line(tmp_path: Path):
+    for design, phase, says in (
+        ("carmack2019", "training", r"no phase 'training'; expected one of: escalation, conditioning, cue_test"),
+        ("huang2023", None, "a study of people, expected one of operant animals"),
+    ):
+        (tmp_path / "study.yaml").write_text(designs()[design], encoding="utf-8")
+        with pytest.raises(StudyError, match=says) as refused:
+            fit_sessions(tmp_path / "study.yaml", tmp_path / "out", FitChoices(drug=DrugChoice(), experiment=phase))
+        assert len(refused.value.faults) == 1
+        assert not (tmp_path / "out").exists()
+
+
+def test_real_rats_that_take_oxycodone_are_described_better_with_lapses(real_data: Path, tmp_path: Path, monkeypatch):
+    without_figures(monkeypatch)
     write_sessions([real_data / "operant/georgelab_oxycodone_lga/SF1_MedPC_example_txt"], tmp_path / "tables")
     choices = FitChoices(
         drug=DrugChoice(drug="oxycodone", dose_mg_kg=0.15), models=("poisson", "bouts"), hold_out="every:3"

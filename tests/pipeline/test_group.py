@@ -49,6 +49,16 @@ def study(tmp_path) -> Path:
     return tmp_path
 
 
+@pytest.mark.xdist_group("tiny")
+def test_the_table_that_a_run_writes_gives_the_same_maps_again(tiny_study, tiny_results, tmp_path):
+    table, mask = tiny_results / "group" / "maps.tsv", tiny_study.parent / "derivatives/template"
+    design = StrataDesign(subject="subject", between=("group",), within=("cue", "block"), covariates=("respiration",))
+    group_command(table, tmp_path / "out", mask / "tpl-drawn_desc-brain_mask.nii.gz", design=design, correction=None)
+    for name in ("groupXcue", "respiration"):
+        file = f"contrast-{name}_stat-F_statmap.nii.gz"
+        assert (tmp_path / "out" / file).read_bytes() == (tiny_results / "group" / file).read_bytes()
+
+
 def lacking(study: Path) -> None:
     """One rat has no value in a slab of the mask, four of its group have none at one voxel."""
     image = nib.load(study / "map.nii.gz")

@@ -14,18 +14,24 @@ from cuecircuit.group.correction import CorrectionSettings
 from cuecircuit.io.nifti import read_mask
 from cuecircuit.pipeline.check import check_study
 from cuecircuit.pipeline.compare import BetweenDesign, compare_command
+from cuecircuit.pipeline.job import PeopleFiles, PeopleJob, read_any_study, read_study
+from cuecircuit.pipeline.people_group import asked_people, group_stages
 from cuecircuit.pipeline.report import rewrite_report
 from cuecircuit.pipeline.run import run_study
 from cuecircuit.pipeline.simulate import designs
+from cuecircuit.pipeline.store import Store
 from cuecircuit.records.grid import Grid
 from cuecircuit.simulation import human_plan as plan
 from cuecircuit.simulation.human_dataset import HumanStudy, write_human_dataset
+from cuecircuit.stats.between_fit import fit_between
+from cuecircuit.stats.between_model import between_subject_model
+from cuecircuit.study.people import Question
 
 pytestmark = pytest.mark.xdist_group("people")
 
 NUMBERS = ("behavior", "firstlevel", "group", "longitudinal", "regions")
 ROWS = [*range(3, 13), *range(36, 44)]  # 10 patients and 8 controls, women and men in both
-KEPT = ("drug_neutral", "reappraise_look", "reappraise_savor")
+PEOPLE = [f"iHUD{number:02d}" for number in range(4, 14)] + [f"HC{number:02d}" for number in range(5, 13)]
 
 
 def study_text() -> str:
@@ -39,13 +45,16 @@ def study_text() -> str:
     return "".join(line for line in text.splitlines(keepends=True) if "questions.craving_by_group" not in line)
 
 
-def write_study(folder: Path, text: str, *, hypothesis: str = "reactivity", rows: list[int] = ROWS) -> Path:
+def write_study(
+    folder: Path, text: str, *, hypothesis: str = "reactivity", rows: list[int] = ROWS, sessions: int = 2
+) -> Path:
     affine = np.diag([8.0, 8.0, 8.0, 1.0])
     affine[:3, 3] = [-68.0, -20.0, -40.0]
     mask = np.zeros((18, 11, 16), bool)
     mask[1:-1, 1:-1, 1:-1] = True
     whole = plan.plan_people(hypothesis, np.random.default_rng([0, 0]))
-    few = replace(whole, people=tuple(whole.people[row] for row in rows), responses=whole.responses[rows])
+    people = tuple(replace(whole.people[row], craving=whole.people[row].craving[:sessions]) for row in rows)
+    few = replace(whole, people=people, responses=whole.responses[rows])
     grid = Grid(shape=(18, 11, 16), affine=affine)
     study = HumanStudy(people=few, mask=mask, grid=grid, hypothesis=hypothesis, scale="tiny", seed=0)
     write_human_dataset(folder, study, text)
@@ -115,13 +124,8 @@ def test_region_numbers_follow_what_was_planted_in_each_person(study, results):
     assert set(table["n"]) == {10}
 
 
-def test_the_group_stage_equals_compare_on_the_written_maps(study, results, tmp_path):
+def test_the_group_stage_equals_compare_on_the_table_that_it_wrote(study, results, tmp_path):
     own = results / "group" / "groups" / "drug_neutral"
-    people = pd.read_csv(results / "people.tsv", sep="\t")
-    maps = pd.concat(pd.read_csv(path, sep="\t") for path in sorted(results.glob("sub-*/sub-*_maps.tsv")))
-    chosen = maps[(maps["contrast"] == "drug_neutral") & (maps["session"] == 1)]
-    table = people[["subject", "group", "sex", "age"]].merge(chosen[["subject", "map", "variance"]], on="subject")
-    table.to_csv(results / "for_compare.tsv", sep="\t", index=False)
     design = BetweenDesign(
         formula="group + sex + center(age)",
         method="mixed-effects",
@@ -132,11 +136,34 @@ def test_the_group_stage_equals_compare_on_the_written_maps(study, results, tmp_
     correction = CorrectionSettings(voxel_p=two_sided, alpha=0.05, connectivity=26, sided="bi", iterations=200)
     mask = study.parent / "derivatives/template/tpl-MNI152NLin2009cAsym_desc-brain_mask.nii.gz"
     out = tmp_path / "compared"
-    compare_command(results / "for_compare.tsv", out, mask, design=design, correction=correction)
-    (results / "for_compare.tsv").unlink()
+    compare_command(own / "maps.tsv", out, mask, design=design, correction=correction)
     for name in ("intercept_stat-F", "intercept_stat-effect", "iHUDMinusHC_stat-z", "iHUDMinusHC_stat-pfwe"):
         file = f"contrast-{name}_statmap.nii.gz"
         assert np.array_equal(volume(own / file), volume(out / file)), name
+
+
+@pytest.mark.parametrize(("method", "fitted"), [("robust", "huber"), ("bisquare", "bisquare"), ("welch", "welch")])
+def test_a_question_is_answered_by_the_method_it_names(study, results, tmp_path, method, fitted):
+    files = read_any_study(study)
+    assert isinstance(files, PeopleFiles)
+    asked = Question(name="other", formula="group", tests=("iHUD - HC",), contrasts=("drug_neutral",), method=method)
+    files = replace(files, study=files.study.model_copy(update={"questions": (asked,)}))
+    (stage,) = group_stages(PeopleJob(files=files, store=Store(results, study.parent)))
+    stage.make(tmp_path)
+
+    people, _ = asked_people(files, asked)
+    effect = "task-cues_contrast-drugneutral_stat-effect_statmap.nii.gz"
+    maps = [results / f"sub-{one}/ses-1/func/sub-{one}_ses-1_{effect}" for one in people["subject"]]
+    mask, _ = read_mask(study.parent / "derivatives/template/tpl-MNI152NLin2009cAsym_desc-brain_mask.nii.gz")
+    y = np.stack([volume(path)[mask] for path in maps])
+    model = between_subject_model("group", {"group": people["group"].to_numpy()}, contrasts=("iHUD - HC",))
+    test = next(each for each in fit_between(y, model, method=fitted).tests if each.name == "iHUD - HC")
+    assert test.estimate is not None
+    for statistic, values in (("effect", test.estimate), ("z", test.z)):
+        # maps are written in single precision
+        found = volume(tmp_path / f"contrast-iHUDMinusHC_stat-{statistic}_statmap.nii.gz")[mask]
+        np.testing.assert_allclose(found, values, rtol=1e-5, atol=1e-6)
+    assert (tmp_path / "contrast-iHUDMinusHC_stat-df2_statmap.nii.gz").is_file() == (method == "welch")
 
 
 def test_people_with_one_session_stay_in_the_mixed_model(results):
@@ -197,7 +224,10 @@ def test_a_second_run_does_nothing_and_a_lost_map_is_made_again_alone(study, res
 
 def test_under_the_null_no_test_of_groups_finds_anything(tmp_path):
     text = study_text().replace("    reappraise_look: reappraise_drug - look_drug\n", "")
-    study = write_study(tmp_path / "study", text, hypothesis="null")
+    start, end = text.index("longitudinal:"), text.index("correlations:")
+    kept = (line for line in (text[:start] + text[end:]).splitlines(keepends=True) if "longitudinal." not in line)
+    text = "".join(kept).replace('sessions: ["1", "2"]', 'sessions: ["1"]')
+    study = write_study(tmp_path / "study", text, hypothesis="null", sessions=1)
     run_study(study, tmp_path / "out", stages=("firstlevel", "group"))
     found = [terms(tmp_path / "out", "groups", contrast) for contrast in ("drug_neutral", "reappraise_savor")]
     # one seed, six tests at 5 %: the number is that of this seed, and none is the likely one
@@ -217,11 +247,16 @@ questions:
   - { name: all, tests: ["(Intercept)"], method: ols }
 correction: { method: permutation, permutations: 100, exploratory_z: null }
 """
+FIRST_MAP = "sub-iHUD04/ses-1/func/sub-iHUD04_ses-1_task-cues_contrast-drug_stat-effect_statmap.nii.gz"
+LISTED = """
+alternatives:
+  loose: { why: a lower height, settings: { correction.voxel_z: 2.3 } }
+"""
 
 
 def test_another_study_with_one_group_two_cells_and_no_second_session_has_its_page(tmp_path):
-    study = write_study(tmp_path / "study", ONE_GROUP, rows=list(range(3, 11)))
-    page = run_study(study, tmp_path / "out", n_jobs=1)
+    study = write_study(tmp_path / "study", ONE_GROUP + LISTED, rows=list(range(3, 11)), sessions=1)
+    page = run_study(study, tmp_path / "out", alternatives=True)
     text = page.read_text(encoding="utf-8")
     assert "8 people were analyzed. " in text
     assert "Two sessions" not in text
@@ -233,18 +268,33 @@ def test_another_study_with_one_group_two_cells_and_no_second_session_has_its_pa
     page.unlink()
     assert rewrite_report(tmp_path / "out").read_text(encoding="utf-8") == text
 
+    runs = tmp_path / "out" / "alternatives_runs"
+    assert (runs / "loose" / FIRST_MAP).stat().st_ino == (tmp_path / "out" / FIRST_MAP).stat().st_ino  # done once
+    rows = pd.read_csv(tmp_path / "out/alternatives/alternatives.tsv", sep="\t").set_index(["result", "choice"])
+    assert set(rows.index.get_level_values("choice")) == {"as planned", "loose"}
+    for choice, root in (("as planned", tmp_path / "out"), ("loose", runs / "loose")):
+        own = pd.read_csv(root / "group/all/drug/terms.tsv", sep="\t")
+        assert rows.loc[("all drug, (Intercept)", choice), "value"] == own.loc[0, "significant_voxels"]
+    assert '<section id="choices"' in text
+    assert "correction.voxel_z" in text
+
+
+def test_alternatives_that_a_study_of_people_does_not_list_are_refused(study, tmp_path):
+    with pytest.raises(StudyError, match="lists no `alternatives:`"):
+        run_study(study, tmp_path / "out", alternatives=True)
+
 
 def broken(study: Path, tmp_path: Path, name: str, old: str, new: str) -> tuple[str, ...]:
-    """Change one file of a copy and give the faults."""
+    """Change one file of a copy, in which some people are left out for speed, and give the faults."""
     copy = tmp_path / "study"
     copy.mkdir()
     for path in study.parent.rglob("*"):
         target = copy / path.relative_to(study.parent)
         if path.is_dir():
             target.mkdir(exist_ok=True)
-        elif str(path.relative_to(study.parent)) == name:
-            text = path.read_text(encoding="utf-8")
-            assert old in text
+        elif str(path.relative_to(study.parent)) in (name, "study.yaml"):
+            text = path.read_text(encoding="utf-8").replace("\nsubjects:\n", f"\nsubjects:\n{LEFT_OUT}")
+            assert old in text or path.name != Path(name).name
             target.write_text(text.replace(old, new), encoding="utf-8")
         else:
             target.symlink_to(path)
@@ -253,6 +303,7 @@ def broken(study: Path, tmp_path: Path, name: str, old: str, new: str) -> tuple[
     return error.value.faults
 
 
+LEFT_OUT = "  exclude: {" + ", ".join(f"{name}: few are enough" for name in PEOPLE[5:10] + PEOPLE[14:]) + "}\n"
 FUNC = "sub-iHUD04/ses-1/func/sub-iHUD04_ses-1_task-cues_run-1"
 CONFOUNDS = f"derivatives/fmriprep/{FUNC}_desc-confounds_timeseries.tsv"
 
@@ -284,15 +335,12 @@ def test_a_fault_is_named(study, tmp_path, file, old, new, said):
 
 def test_a_formula_s_fault_has_the_line_of_its_question(study, tmp_path):
     faults = broken(study, tmp_path, "study.yaml", "sex + center(age)", "sex + center(bmi)")
-    lines = study.read_text().splitlines()
+    lines = (tmp_path / "study" / "study.yaml").read_text().splitlines()
     places = [number for number, line in enumerate(lines, 1) if line.startswith("  - name: ")]
     assert [int(fault.split(":")[1]) for fault in faults] == places
 
 
 def test_a_person_without_a_value_is_left_out_of_that_question_and_counted(study, results, tmp_path):
-    from cuecircuit.pipeline.job import PeopleFiles, read_any_study
-    from cuecircuit.pipeline.people_group import asked_people
-
     files = read_any_study(study)
     assert isinstance(files, PeopleFiles)
     question = files.study.questions[0].model_copy(update={"formula": "group + days_abstinent"})
@@ -303,8 +351,6 @@ def test_a_person_without_a_value_is_left_out_of_that_question_and_counted(study
 
 
 def test_an_animal_command_refuses_people(study):
-    from cuecircuit.pipeline.job import read_study
-
     with pytest.raises(StudyError, match="a study of people, expected one of operant animals"):
         read_study(study)
 

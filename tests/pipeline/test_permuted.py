@@ -29,12 +29,13 @@ def corrected(sizes, p, *, voxel_p=1.0, alpha=0.05, needed=20.0):
     ("sizes", "p", "options", "words"),
     [
         ([12], [0.17], {}, "nothing survives at corrected p 0.05; largest cluster 12 voxels (p = 0.17, 20 needed)"),
+        ([2], [0.06], {"needed": 2.11}, "largest cluster 2 voxels (p = 0.06, 3 needed)"),
         ([12, 1], [0.3, 0.08], {"needed": np.nan}, "largest cluster 12 voxels (p = 0.3); smallest p 0.08 (1 voxel)"),
         ([], [], {}, "no voxel reaches the cluster-forming threshold"),
         ([], [], {"voxel_p": 0.4}, "no voxel reaches the cluster-forming threshold; best voxel p = 0.4"),
         ([5], [0.2], {"voxel_p": 0.6, "needed": np.nan}, "largest cluster 5 voxels (p = 0.2); best voxel p = 0.2"),
     ],
-    ids=["one cluster", "a heavier smaller one", "no cluster", "voxels without cluster", "voxels"],
+    ids=["one cluster", "between two sizes", "a heavier smaller one", "no cluster", "voxels without cluster", "voxels"],
 )
 def test_a_map_without_survivors_says_how_far_it_was(sizes, p, options, words):
     line = verdict("cue", corrected(sizes, p, **options))

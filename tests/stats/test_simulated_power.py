@@ -67,6 +67,13 @@ def test_nothing_is_said_beyond_the_sizes():
     assert 10 < smallest_size((10, 20), np.array([0.0, 1.0]), 0.8) < 20
 
 
+@pytest.mark.parametrize("lower", [12, 18, 22, 24, 36, 40])
+def test_a_size_that_has_just_the_power_wanted_is_the_size(lower):
+    # the way there by Φ⁻¹ and roots rounds: no animal more must come of it
+    for share in range(17):
+        assert smallest_size((lower, lower + 8), np.array([share / 20, 0.9]), 0.9) <= lower + 8
+
+
 def test_chance_that_lowers_a_curve_is_smoothed_away():
     smoothed = smallest_size((10, 20, 30), np.array([0.75, 0.65, 0.9]), 0.7)
     # two sizes at .70 after pooling: the first of them has it

@@ -8,6 +8,7 @@ clusters of a Gaussian field at the same voxel p. With more numerator degrees of
 one-sided ones, which is an approximation.
 """
 
+import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
@@ -72,6 +73,11 @@ class CorrectedTerm:
     alpha: float
     size_threshold: float
     size_threshold_se: float
+
+
+def voxels_needed(size_threshold: float) -> int:
+    """Give the fewest voxels that reach a cluster size; what interpolation adds to a whole number is no voxel."""
+    return math.ceil(round(size_threshold, 6))
 
 
 def smoothness_of(residuals: Float[Array, "observation voxel"], mask: Bool[Array, "x y z"], grid: Grid) -> Smoothness:

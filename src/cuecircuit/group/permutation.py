@@ -349,6 +349,13 @@ def _p_map(p: Float64[Array, "voxel"], mask: Bool[Array, "x y z"]) -> Float64[Ar
     return np.where(mask, on_grid(p, mask), 1.0)
 
 
+def _fewest_voxels(maxima: Float64[Array, "arrangement"], alpha: float) -> float:
+    """Give the smallest cluster with a p of at most α; one larger than any where too few arrangements were done."""
+    sizes = np.arange(1.0, maxima.max() + 2)
+    enough = permutation_p(maxima, sizes) <= alpha
+    return float(sizes[enough][0] if enough.any() else sizes[-1])
+
+
 def corrected_term(permuted: PermutedTerm, statistic: MapStatistic) -> CorrectedTerm:
     """Give what one statistic says of a term in the form that simulation gives it.
 
@@ -361,7 +368,7 @@ def corrected_term(permuted: PermutedTerm, statistic: MapStatistic) -> Corrected
         p = permuted.p_clusters[statistic]
     else:
         p = np.array([np.nanmin(p_map[labels == label]) for label in range(1, len(permuted.clusters.sizes) + 1)])
-    size = float(np.quantile(permuted.maxima["size"], 1 - alpha)) + 1 if statistic == "size" else float("nan")
+    size = _fewest_voxels(permuted.maxima["size"], alpha) if statistic == "size" else float("nan")
     return CorrectedTerm(
         clusters=permuted.clusters,
         p=p,

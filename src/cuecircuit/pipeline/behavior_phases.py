@@ -237,6 +237,6 @@ class PhaseTests:
 
 def _measure(study: Study, phase: Phase) -> str:
     """What is counted in a phase: presses where no drug is given, otherwise infusions (in the window, if any)."""
-    if study.kind(phase) in ("extinction", "reinstatement"):
+    if study.withheld(phase):
         return "active"
     return "infusions" if phase.window_min is None else f"infusions_{phase.name}"

@@ -16,7 +16,7 @@ from cuecircuit.group.permutation import corrected_term, permute_term
 from cuecircuit.io.atomic import replacing
 from cuecircuit.io.derivatives import write_description
 from cuecircuit.io.maps import read_maps
-from cuecircuit.io.tables import read_table, write_json, write_table
+from cuecircuit.io.tables import read_table, write_json
 from cuecircuit.pipeline.group import Correction, Permutation, read_space
 from cuecircuit.pipeline.group_files import (
     Effect,
@@ -28,7 +28,7 @@ from cuecircuit.pipeline.group_files import (
     write_verdicts,
 )
 from cuecircuit.pipeline.group_models import say_verdicts
-from cuecircuit.pipeline.group_record import cluster_rule
+from cuecircuit.pipeline.group_record import cluster_rule, write_observations
 from cuecircuit.pipeline.progress import steps
 from cuecircuit.pipeline.threads import one_blas_thread
 from cuecircuit.stats.between_fit import BetweenFit, Method, fit_between
@@ -103,6 +103,7 @@ def write_between(
     correction: Correction,
     exploratory: Correction = None,
     tests: Sequence[str] = (),
+    up: str = "",
 ) -> None:
     """Test a model between subjects and write maps, tables and settings into `folder`.
 
@@ -115,6 +116,7 @@ def write_between(
         correction: of every test.
         exploratory: the same with another cluster-forming p; its verdicts go to `folder`/exploratory.
         tests: terms and contrasts to correct; all where none is named.
+        up: the way from `folder` back to `maps_folder`, for the names in maps.tsv; empty writes them as they are.
 
     Raises:
         DataError: the maps or the correction are at fault.
@@ -136,9 +138,8 @@ def write_between(
         chosen = [effect for effect in _effects(fit, found) if effect.corrected is not None]
         write_verdicts(folder / "exploratory", chosen, space, rule=cluster_rule(exploratory))
     write_residuals(folder, [np.nan_to_num(fit.residuals)], len(y), space)
-    notes = dict.fromkeys(map(str, frame.columns), "column of the table of maps")
-    notes["map"] = "map of the row; volume k of residuals.nii.gz is what the model leaves of map k, from 0"
-    write_table(folder / "maps.tsv", frame, notes)
+    files = ["map", *([design.variance] if design.variance else [])]
+    write_observations(folder, frame, list(map(str, frame.columns)), files=files, up=up)
     write_json(folder / "settings.json", _settings(design, fit, space, correction))
 
 

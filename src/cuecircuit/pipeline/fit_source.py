@@ -56,6 +56,8 @@ def read_source(
         raise DataError(f"dose {choice.dose_mg_kg:g} mg/kg; expected a number above 0 (--dose)")
     if timeout_s is not None and not timeout_s >= 0:
         raise DataError(f"time-out {timeout_s:g} s; expected 0 or more (--timeout)")
+    if not source.exists():
+        raise DataError(f"{source}: no such file or folder; expected a study file, or what `cuecircuit sessions` wrote")
     if source.suffix in (".yaml", ".yml"):
         return _of_study(source, choice, experiment, timeout_s)
     if choice.drug is None or choice.dose_mg_kg is None:

@@ -104,15 +104,13 @@ def group_stage(job: Job) -> Stage:
         if model.formula is not None:
             named = cells[["subject", *model.between, *model.within, *model.covariates, "map"]]
             text = MixedDesignText(subject="subject", formula=model.formula)
-            write_mixed(folder, named, job.out, space, design=text, correction=correction, n_jobs=job.n_jobs)
+            write_mixed(folder, named, job.out, space, design=text, correction=correction, n_jobs=job.n_jobs, up="../")
             return
         design = StrataDesign(
             subject="subject", between=model.between, within=model.within, covariates=model.covariates
         )
-        comparison, n_jobs = _study_comparison(job), job.n_jobs
-        write_strata(
-            folder, cells, job.out, space, design=design, correction=correction, comparison=comparison, n_jobs=n_jobs
-        )
+        options = {"correction": correction, "comparison": _study_comparison(job), "n_jobs": job.n_jobs}
+        write_strata(folder, cells, job.out, space, design=design, up="../", **options)
 
     return Stage(
         name="group",

@@ -55,8 +55,12 @@ def write_strata(
     correction: Correction,
     comparison: Comparison | None = None,
     n_jobs: int = 1,
+    up: str = "",
 ) -> None:
-    """Test every effect in its own error stratum and write maps, tables and settings into `folder`."""
+    """Test every effect in its own error stratum and write maps, tables and settings into `folder`.
+
+    `up` is the way from `folder` back to `maps_folder`, for the names in maps.tsv; empty writes them as they are.
+    """
     columns = {"between": design.between, "within": design.within, "covariates": design.covariates}
     cells = complete_cells(frame, subject=design.subject, **columns)
     for line in cells.excluded:
@@ -80,8 +84,8 @@ def write_strata(
     say_verdicts(effects)
     write_effects(folder, effects, space, rule=cluster_rule(correction))
     write_counts(folder / "subjects.nii.gz", result.n_subjects, space)
-    named = [design.subject, *sum(columns.values(), ()), *by_voxel]
-    write_observations(folder, frame.iloc[rows], named)
+    named = [design.subject, *sum(columns.values(), ())]
+    write_observations(folder, frame.iloc[rows], named, files=[*by_voxel, "map"], up=up)
     write_settings(folder, space, correction, strata_settings(design, cells, result), permuted)
 
 
@@ -133,8 +137,9 @@ def write_mixed(
     design: MixedDesignText,
     correction: Correction,
     n_jobs: int = 1,
+    up: str = "",
 ) -> None:
-    """Fit a linear mixed model and write maps, tables and settings into `folder`."""
+    """Fit a linear mixed model and write maps, tables and settings into `folder`; `up` as in `write_strata`."""
     names = [name for name in frame.columns if name != "map"]
     # faults are told by the rows of the user's table
     frame = _in_order(frame, _mixed_model(frame, names, design))
@@ -155,7 +160,7 @@ def write_mixed(
     effects = [_mixed_effect(test, nulls, permuted.get(test.name), space) for test in result.tests]
     say_verdicts(effects)
     write_effects(folder, effects, space, rule=cluster_rule(correction))
-    write_observations(folder, frame, names)
+    write_observations(folder, frame, names, files=["map"], up=up)
     write_counts(folder / "observations.nii.gz", result.n_observations, space)
     by_voxel = {"by_observations": counted(result.n_observations), "by_subjects": counted(result.n_subjects)}
     settings = {**mixed_settings(design, model), "voxels": {**result.counts, **by_voxel}}

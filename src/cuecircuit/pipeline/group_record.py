@@ -1,6 +1,6 @@
 """The records of a group analysis beside its statistics: settings, which map was which, how many entered where."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -51,11 +51,22 @@ def cluster_rule(correction: Correction) -> dict[str, Any]:
     }
 
 
-def write_observations(folder: Path, rows: pd.DataFrame, columns: list[str]) -> None:
-    """Write `maps.tsv`: which map was which observation."""
-    notes = dict.fromkeys(columns, "column of the design")
+def write_observations(
+    folder: Path, rows: pd.DataFrame, columns: Sequence[str], *, files: Sequence[str], up: str
+) -> None:
+    """Write `maps.tsv`: which map was which observation.
+
+    Args:
+        folder: of the results.
+        rows: the observations.
+        columns: of the design.
+        files: columns that name files, `map` among them.
+        up: the way from the results back to where names of files start, such as `../`; empty leaves them alone.
+    """
+    rows = rows[list(dict.fromkeys([*columns, *files]))].assign(**{name: up + rows[name] for name in files})
+    notes = dict.fromkeys(rows, "column of the design")
     notes["map"] = "map of the row; volume k of residuals.nii.gz is what the model leaves of map k, from 0"
-    write_table(folder / "maps.tsv", rows[[*columns, "map"]], notes)
+    write_table(folder / "maps.tsv", rows, notes)
 
 
 def strata_settings(design: StrataDesign, cells: CellTable, result: FittedMaps[TermTest]) -> dict[str, Any]:

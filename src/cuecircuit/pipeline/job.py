@@ -9,7 +9,8 @@ from pathlib import Path
 from cuecircuit.errors import DataError, StudyError
 from cuecircuit.pipeline.progress import say
 from cuecircuit.pipeline.store import Stage, Store
-from cuecircuit.study.file import parse_any_study
+from cuecircuit.simulation.protocol import check_simulation
+from cuecircuit.study.file import lines_of, parse_any_study
 from cuecircuit.study.people import PeopleStudy
 from cuecircuit.study.sections import StudyBase
 from cuecircuit.study.study import Study
@@ -127,4 +128,5 @@ def read_any_study(path: Path) -> StudyFiles | PeopleFiles:
     study = parse_any_study(text, path.name)
     if isinstance(study, PeopleStudy):
         return PeopleFiles(study=study, file=path)
+    check_simulation(study, lines_of(text), path.name)
     return StudyFiles(study=study, file=path)

@@ -271,12 +271,11 @@ class _Drawing:
         table = read_table(self.job.out / "regions" / "correlations.tsv", text=TEXT)
         found = table[(table["contrast"] == contrast) & (table["region"] == region)].iloc[0]
         numbers = {name: float(found[name]) for name in ("r", "p", "q", "r_within", "p_within")}
-        shown = tuple(level for level in self.levels if level in wanted.groups or not wanted.groups)
         figure = scatter_figure(
             data[wanted.measure].to_numpy(float),
             data["response"].to_numpy(float),
             tuple(self.groups[subject] for subject in data["subject"]),
-            shown,
+            self.levels,
             note=CorrelationNote(n=int(found["n"]), **numbers),
             title=f"{region}: {words(contrast)}",
             behavior_label=words(wanted.measure),

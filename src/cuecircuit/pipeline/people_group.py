@@ -174,4 +174,5 @@ def _make(job: PeopleJob, question: Question, frame: pd.DataFrame, folder: Path)
         correction=people_correction(job, wanted.voxel_z),
         exploratory=people_correction(job, wanted.exploratory_z) if wanted.exploratory_z else None,
         tests=question.tests,
+        up="../../../",
     )

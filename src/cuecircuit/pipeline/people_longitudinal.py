@@ -139,7 +139,8 @@ def _make(
         subject="subject", formula=wanted.formula, contrasts=level_contrasts(wanted.tests), factors=("session",)
     )
     correction = people_correction(job, job.study.correction.voxel_z)
-    write_mixed(folder, frame, job.out, space, design=design, correction=correction, n_jobs=job.n_jobs)
+    options = {"correction": correction, "n_jobs": job.n_jobs}
+    write_mixed(folder, frame, job.out, space, design=design, up="../../", **options)
     people = complete(job.study, frame)
     y = paired(frame, people, "map", job.study)
     maps = read_maps([str(name) for name in y.ravel()], job.out, space.mask, space.grid).reshape(len(people), 2, -1)

@@ -9,7 +9,7 @@ import numpy as np
 from cuecircuit.arrays import Array, Float64
 from cuecircuit.clusters.maxima import MapStatistic
 from cuecircuit.errors import DesignError
-from cuecircuit.group.correction import CorrectedTerm, Tested
+from cuecircuit.group.correction import CorrectedTerm, Tested, voxels_needed
 from cuecircuit.group.permutation import (
     PermutationSettings,
     PermutedTerm,
@@ -188,7 +188,8 @@ def verdict(name: str, corrected: CorrectedTerm) -> str | None:
         return f"{start}; no voxel reaches the cluster-forming threshold{best}"
     largest = int(np.argmax(sizes))
     best = int(np.nanargmin(corrected.p))
-    needed = f", {corrected.size_threshold:.0f} needed" if np.isfinite(corrected.size_threshold) else ""
+    threshold = corrected.size_threshold
+    needed = f", {voxels_needed(threshold)} needed" if np.isfinite(threshold) else ""
     line = f"{start}; largest cluster {_voxels(int(sizes[largest]))} (p = {corrected.p[largest]:.3g}{needed})"
     if voxels:
         return f"{line}; best voxel p = {np.nanmin(corrected.p_map):.3g}"

@@ -184,8 +184,7 @@ def unit_of(study: Study, test: PlannedTest) -> str:
     """Give the unit of a test's estimate."""
     if test.kind != "phase":
         return "r" if "correlation" in test.kind else "% BOLD"
-    withheld = study.kind(study.phase(test.part)) in ("extinction", "reinstatement")
-    return "presses" if withheld else "infusions"
+    return "presses" if study.withheld(study.phase(test.part)) else "infusions"
 
 
 def smallest_table(plan: Plan, power: pd.DataFrame) -> pd.DataFrame:

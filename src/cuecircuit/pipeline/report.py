@@ -1,6 +1,5 @@
 """The page: tables, figures and settings of a run to one offline file; all it needs lies in the output folder."""
 
-import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import cached_property, partial
@@ -11,6 +10,7 @@ from markupsafe import Markup
 
 from cuecircuit.errors import DataError
 from cuecircuit.figures.scatter import CorrelationNote
+from cuecircuit.group.correction import voxels_needed
 from cuecircuit.io.tables import read_json, read_table
 from cuecircuit.pipeline import people_report
 from cuecircuit.pipeline.alternatives_page import alternative_outputs, alternative_sections
@@ -165,7 +165,7 @@ class _Page:
             df=(float(term["df1"]), float(term["df2"])),
             acf=acf if use_acf else None,
             fwhm_mm=float(smoothness["fwhm_mm" if use_acf else "fwhm_classic_mm"]),
-            cluster_voxels=math.ceil(term["cluster_size"]),
+            cluster_voxels=voxels_needed(float(term["cluster_size"])),
             clusters=int(term["significant_clusters"]),
             versions=software(),
         )

@@ -52,6 +52,8 @@ def run_study(
     if dask is not None:  # workers stand in folders of their own
         study, out = study.absolute(), out.absolute()
     files = read_any_study(study)
+    if alternatives and not files.study.alternatives:
+        raise StudyError(f"{study}: lists no `alternatives:`; write some into the study file, or run without")
     known = PEOPLE_STAGES if isinstance(files, PeopleFiles) else STAGES
     if unknown := [name for name in stages if name not in known]:
         raise StudyError(f"{study}: has no stage {', '.join(unknown)}; expected some of: {', '.join(known)}")

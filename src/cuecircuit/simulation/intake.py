@@ -22,9 +22,6 @@ PARTS_MIN = (0.0, 30.0, 60.0)
 # a time-out of 20 s lets 90 into half an hour; fewer leave room for every press
 _MOST_PER_HALF_HOUR = 60
 
-WITHHELD = ("extinction", "reinstatement")
-"""Phases in which the pump does not run."""
-
 Pair = tuple[float, float]
 
 
@@ -125,7 +122,7 @@ def draw_counts(
                     phase=phase,
                     treatment=treatment,
                     experiment=experiment,
-                    rewarded=phase.name not in WITHHELD,
+                    rewarded=not study.withheld(phase),
                     counts=_draw(mean, level, own_course, model, rng),
                 )
             )

@@ -83,7 +83,8 @@ def smallest_size(sizes: Sequence[int], power: Float[Array, "size"], wanted: flo
     low, high = special.ndtri(np.clip(rising[at - 1 : at + 1], 1e-9, 1 - 1e-9))
     roots = np.sqrt([sizes[at - 1], sizes[at]])
     part = (special.ndtri(wanted) - low) / (high - low)
-    return float((roots[0] + part * (roots[1] - roots[0])) ** 2)
+    # rounding must not pass the size that is enough
+    return min(float((roots[0] + part * (roots[1] - roots[0])) ** 2), float(sizes[at]))
 
 
 def confusion(verdicts: Sequence[Int[Array, "study test"]]) -> Int[Array, "truth said"]:

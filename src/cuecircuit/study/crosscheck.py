@@ -8,9 +8,18 @@ from cuecircuit.stats.mixed_formula import parse_formula, term_label
 from cuecircuit.study.people import HeightAndExtent
 from cuecircuit.study.sections import StudyBase
 from cuecircuit.study.settings import resolved
-from cuecircuit.study.study import Correction, Study
+from cuecircuit.study.study import Correction, Study, Treatment
 
 Contradiction = tuple[tuple[str | int, ...], str]
+
+# mg/kg: beyond these a rat is dead (heroin i.v.) or no solution holds the dose (naloxone s.c.); of any other drug no
+# animal takes a thousandth of its weight at once; assumed, as is the heaviest animal, for doses given as an amount
+_MOST_MG_KG = {"heroin": 3.0, "naloxone": 100.0}
+_MOST_OF_ANY_MG_KG = 1000.0
+_HEAVIEST_KG = 1.0
+_DAY_H = 24.0
+_NO_DRUG = ("none", "saline")
+_AFTER_DRUG = ("extinction", "reinstatement", "cue_test")
 
 
 def contradictions(study: Study) -> Iterator[Contradiction]:
@@ -23,6 +32,9 @@ def contradictions(study: Study) -> Iterator[Contradiction]:
         }
     )
     yield from _phases_exist(study)
+    yield from _doses_can_be(study)
+    yield from _hours_can_be(study)
+    yield from _phases_have_what_they_need(study)
     yield from _blocks_fit(study)
     yield from _design_is_known(study)
     yield from _formula_fits(study)
@@ -49,16 +61,73 @@ def _phases_exist(study: Study) -> Iterator[Contradiction]:
         found = getattr(study.behavior, key)
         if found not in names:
             yield ("behavior", key), one_of(found, names, "phase")
-    for phase in study.phases:
-        for group in phase.access_h:
-            if group not in study.subjects.groups:
-                yield ("phases",), f"phase {phase.name}: access_h: {one_of(group, study.subjects.groups, 'group')}"
     if study.behavior.conditioning in names:
         treatments = [treatment.name for treatment in study.phase(study.behavior.conditioning).treatments]
         if not treatments:
             yield ("behavior", "conditioning"), f"phase {study.behavior.conditioning} has no treatments to compare"
         elif study.correlations.treatment not in treatments:
             yield ("correlations", "treatment"), one_of(study.correlations.treatment, treatments, "treatment")
+
+
+def cue_of(study: Study, treatment: Treatment) -> int | None:
+    """Give the number of the cue that a treatment shows: its name is the cue's, or begins with it and `_`."""
+    for number, cue in enumerate(study.cues.levels):
+        if treatment.name == cue or treatment.name.startswith(f"{cue}_"):
+            return number
+    return None
+
+
+def _doses_can_be(study: Study) -> Iterator[Contradiction]:
+    most = _MOST_MG_KG.get(study.drug.name, _MOST_OF_ANY_MG_KG)
+    for key, unit, limit in (("dose_mg_kg", "mg/kg", most), ("dose_mg", "mg", most * _HEAVIEST_KG)):
+        dose = getattr(study.drug, key)
+        if dose is not None and dose > limit:
+            yield ("drug", key), f"{dose:g} {unit} in one infusion is impossible; at most {limit:g}"
+    for index, phase in enumerate(study.phases):
+        for number, treatment in enumerate(phase.treatments):
+            path = ("phases", index, "treatments", number, "dose_mg_kg")
+            drug, dose = treatment.drug, treatment.dose_mg_kg
+            most = _MOST_MG_KG.get(drug, _MOST_OF_ANY_MG_KG)
+            if drug in _NO_DRUG and dose > 0:
+                yield path, f"{drug} has no dose; give 0"
+            elif dose > most:
+                yield path, f"{dose:g} mg/kg of {drug} is impossible; at most {most:g}"
+
+
+def _hours_can_be(study: Study) -> Iterator[Contradiction]:
+    for index, phase in enumerate(study.phases):
+        for group, hours in phase.access_h.items():
+            path = ("phases", index, "access_h", group)
+            if group not in study.subjects.groups:
+                yield path, one_of(group, study.subjects.groups, "group")
+            elif not 0 < hours <= _DAY_H:
+                yield path, f"{hours:g} h of access are impossible; expected more than 0, at most {_DAY_H:g}"
+            elif phase.window_min is not None and phase.window_min[1] > 60 * hours:
+                end = phase.window_min[1]
+                said = f"ends at minute {end:g}; {group} has access for {60 * hours:g} minutes"
+                yield ("phases", index, "window_min"), said
+
+
+def _phases_have_what_they_need(study: Study) -> Iterator[Contradiction]:
+    """Yield phases, which follow one another in the order of the file, before what they look back to."""
+    taken, paired = False, set[int | None]()
+    for index, phase in enumerate(study.phases):
+        after_drug = study.kind(phase) in _AFTER_DRUG
+        if after_drug and not taken:
+            yield (
+                ("phases", index),
+                f"{phase.name} comes before any phase in which the drug is taken; put self-administration before it",
+            )
+        cues = {number: cue_of(study, treatment) for number, treatment in enumerate(phase.treatments)}
+        for number, cue in cues.items():
+            if phase.treatments[number].drug == "none" and cue is not None and cue not in paired:
+                yield (
+                    ("phases", index, "treatments", number),
+                    f"{phase.name} shows the cue {study.cues.levels[cue]} before any phase pairs it with an injection; "
+                    "put conditioning before it",
+                )
+        paired |= {cue for number, cue in cues.items() if phase.treatments[number].drug != "none"}
+        taken |= not after_drug
 
 
 def _blocks_fit(study: Study) -> Iterator[Contradiction]:

@@ -14,9 +14,9 @@ Source = Literal["paper", "convention", "assumed", "study file"]
 
 
 class Section(BaseModel):
-    """One part of the study file; keys that are not known are faults, and nothing changes after reading."""
+    """One part of the study file; unknown keys and endless numbers are faults, and nothing changes after reading."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
 
 
 def default(value: Any, source: Source, why: str, **limits: Any) -> Any:

@@ -317,6 +317,10 @@ class Study(StudyBase):
         named |= {self.behavior.escalation: "self_administration", self.behavior.conditioning: "conditioning"}
         return named.get(phase.name)
 
+    def withheld(self, phase: Phase) -> bool:
+        """Tell whether the pump does not run in a phase."""
+        return self.kind(phase) in ("extinction", "reinstatement")
+
     def phase(self, name: str) -> Phase:
         """Find a phase by its name; the study's own checks have made sure that it exists."""
         return next(phase for phase in self.phases if phase.name == name)
