@@ -3,8 +3,8 @@
     python examples/gallery.py docs/images/gallery [WORK]
 
 Runs the commands of `RUNS` in the folder WORK (kept, so that a second call redoes only what is stale; a temporary one
-where none is given), takes the figures of `PICTURES` and makes them small enough for a page. Takes a quarter of an
-hour on two cores.
+where none is given), takes the figures of `PICTURES` and makes them small enough for a page. Takes some ten
+minutes on two cores.
 """
 
 import shlex
@@ -19,8 +19,10 @@ WIDEST = 1100  # pixels
 COLORS = 128  # as many a drawn figure needs
 RUNS = (
     ("rats", "simulate carmack2019 rats --seed 1"),
-    ("", "run rats/study.yaml results --alternatives"),
+    ("", "run rats/study.yaml results"),
     ("plan", "plan rats/study.yaml plan"),
+    ("tiny", "simulate carmack2019 tiny --scale tiny"),
+    ("", "run tiny/study.yaml choices --alternatives"),
     ("people", "simulate huang2023 people --scale tiny"),
     ("", "run people/study.yaml human"),
 )
@@ -34,7 +36,7 @@ PICTURES = {
     "region": "results/figures/fig2a.png",
     "cells": "results/figures/fig2b.png",
     "scatter": "results/figures/fig2c.png",
-    "alternatives": "results/alternatives/alternatives.png",
+    "alternatives": "choices/alternatives/alternatives.png",
     "plan": "plan/figures/power_behavior.png",
     "people_map": "human/figures/map_groups_drug_neutral_iHUDMinusHC.png",
     "people_rating": "human/figures/rating.png",
