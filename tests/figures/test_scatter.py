@@ -51,6 +51,16 @@ def test_a_dot_for_each_animal_with_both_values() -> None:
     assert [line.get_label() for line in dots] == ["ShA", "LgA"]
 
 
+def test_a_group_keeps_its_color_where_it_is_alone() -> None:
+    alone = scatter_figure(X[3:], Y[3:], ["LgA"] * 3, ["ShA", "LgA"], note=NOTE)
+
+    of_both, own = (
+        {line.get_label(): line.get_markerfacecolor() for line in each.axes[0].lines} for each in (FIGURE, alone)
+    )
+    assert own["LgA"] == of_both["LgA"] != of_both["ShA"]
+    assert [text.get_text() for text in alone.legends[0].get_texts()] == ["LgA"]
+
+
 @pytest.mark.parametrize("x", [[1.0, 1.0, 1.0], [1.0, np.nan, np.nan]])
 def test_no_line_is_drawn_where_none_can_be_fitted(x: list[float]) -> None:
     figure = scatter_figure(np.array(x), np.array([0.0, 1, 2]), ["a"] * 3, ["a"], note=NOTE)

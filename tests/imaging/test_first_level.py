@@ -6,6 +6,7 @@ import numpy as np
 import pandas as pd
 import pytest
 from nibabel.nifti1 import Nifti1Image
+from scipy.signal import lfilter
 
 from cuecircuit.errors import DesignError
 from cuecircuit.imaging import first_level
@@ -55,6 +56,36 @@ def test_maps_are_those_of_nilearns_first_level_model(noise):
         # float32 scans, scaled to percent in two ways
         np.testing.assert_allclose(values, theirs[key].get_fdata()[MASK], rtol=1e-3, atol=1e-4)
     np.testing.assert_allclose(ours.z, theirs["z_score"].get_fdata()[MASK], rtol=1e-3, atol=1e-4)
+
+
+def test_every_autocorrelation_is_whitened_as_nilearn_whitens_it():
+    from nilearn.glm import compute_contrast
+    from nilearn.glm.first_level import run_glm
+
+    rng = np.random.default_rng(7)
+    # 48 voxels from -0.6 to 0.8
+    noise = np.stack([lfilter([1.0], [1.0, -rho], rng.normal(size=140)) for rho in np.linspace(-0.6, 0.8, 48)])
+    data = np.ones((5, 4, 3, 140), np.float32)
+    data[MASK] += 0.01 * noise
+    series = Series(data=data, grid=Grid(shape=(5, 4, 3), affine=np.eye(4)), tr_s=2.0)
+    percent = 100 * (data[MASK].T / data[MASK].T.mean(axis=0, dtype=float) - 1)
+    design = design_matrix(EVENTS, n_volumes=140, tr_s=2.0, hrf="glover", drift_period_s=128.0)
+    labels, results = run_glm(percent, design.to_numpy(), noise_model="ar1")
+    assert len(results) > 30
+
+    found = fit(series, {"d": "face - house", "face": "face"})
+
+    for name, weights in (("d", [1.0, -1.0]), ("face", [1.0, 0.0])):
+        theirs = compute_contrast(labels, results, np.pad(weights, (0, design.shape[1] - 2)), stat_type="t")
+        # the order of additions
+        np.testing.assert_allclose(found[name].effect, theirs.effect_size(), rtol=1e-10)
+        np.testing.assert_allclose(found[name].variance, theirs.effect_variance(), rtol=1e-10)
+        np.testing.assert_allclose(found[name].z, theirs.z_score(), rtol=1e-10)
+        assert found[name].df == theirs.dof
+
+
+def test_a_run_that_is_asked_for_nothing_gives_nothing():
+    assert fit(scan(6), {}) == {}
 
 
 def test_least_squares_gives_the_textbook_t():

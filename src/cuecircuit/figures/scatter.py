@@ -50,7 +50,7 @@ def scatter_figure(
         behavior: the measure on the x axis; NaN where missing.
         response: mean response of the region, percent; NaN where missing.
         groups: the group of each subject.
-        levels: the groups in order, reference first.
+        levels: the groups in order, reference first; those without a dot keep their color and are not named.
         note: the correlations of this region, from the records.
         title: the region.
         behavior_label: label of the x axis, with its unit.
@@ -67,7 +67,8 @@ def scatter_figure(
             line, half = fit_band(x, y, at)
             axes.fill_between(at, line - half, line + half, color="#999999", alpha=0.25, lw=0, zorder=1)
             axes.plot(at, line, color=INK, lw=1.0, zorder=2, gid="fit")
-        for level in levels:
+        shown = [level for level in levels if (present & (np.asarray(groups) == level)).any()]
+        for level in shown:
             here = present & (np.asarray(groups) == level)
             axes.plot(
                 behavior[here], response[here], ls="", marker=marker_of(level, levels), ms=4,
@@ -77,7 +78,7 @@ def scatter_figure(
         axes.set_title(title, pad=4)
         axes.margins(0.08)
         figure.legend(
-            *axes.get_legend_handles_labels(), loc="outside lower center", ncols=len(levels), title=_said(note),
+            *axes.get_legend_handles_labels(), loc="outside lower center", ncols=len(shown), title=_said(note),
             title_fontsize=6, handletextpad=0.1, columnspacing=1.2, borderaxespad=0.1,
         )  # fmt: skip
     return figure

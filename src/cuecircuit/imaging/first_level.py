@@ -1,13 +1,14 @@
 """The general linear model of one scan: events convolved with a hemodynamic response, contrasts written as text.
 
-nilearn does the work: design matrix with cosine drift, AR(1) prewhitening voxel by voxel, contrasts. Its functions on
-arrays are called, which give what its FirstLevelModel gives. Effects are percent of each voxel's own mean.
+nilearn does the work: design matrix with cosine drift, regression, AR(1) prewhitening. Its models of arrays are called,
+which give what its FirstLevelModel gives; as there, voxels of the same hundredth of autocorrelation share a whitened
+design. Effects are percent of each voxel's own mean.
 
 A finite impulse response (hrf `fir`; Glover 1999, NeuroImage 9:416) assumes no shape: for each condition and each TR
 after its onset one column, which is 1 at the volumes that begin in that step.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -29,15 +30,28 @@ Hrf = Literal["rat", "spm", "glover", "fir"]
 class ContrastMaps:
     """One contrast, voxels in the order of `volume[mask]`; NaN where the mean signal is not above 0.
 
-    `effect` is in percent of the voxel's mean, `variance` in its square; `t` has `df` degrees of freedom, `z` is the
-    standard normal deviate with the same tail probability.
+    `effect` is in percent of the voxel's mean, `variance` in its square, with `df` degrees of freedom.
     """
 
     effect: Float64[Array, "voxel"]
     variance: Float64[Array, "voxel"]
-    t: Float64[Array, "voxel"]
-    z: Float64[Array, "voxel"]
-    df: float
+    df: int
+
+    @property
+    def t(self) -> Float64[Array, "voxel"]:
+        """Effect over its standard error."""
+        return self._contrast.stat()
+
+    @property
+    def z(self) -> Float64[Array, "voxel"]:
+        """The standard normal deviate with the tail probability of t."""
+        return self._contrast.z_score()
+
+    @property
+    def _contrast(self) -> Any:
+        from nilearn.glm import Contrast
+
+        return Contrast(self.effect, self.variance, dim=1, dof=self.df, stat_type="t")
 
 
 def design_matrix(
@@ -148,12 +162,16 @@ def fit_first_level(
             "or more; remove fewer nuisance signals, follow a shorter response, or exclude the subject"
         )
     weights = contrast_weights(contrasts, list(design.columns))
+    if not weights:
+        return {}
     data = smooth_in_mask(series.data[mask].T, mask, fwhm_mm=fwhm_mm, voxel_mm=series.grid.voxel_mm)
     # voxels are fitted each for itself: in blocks the residuals of the whole brain never stand in memory
     blocks = [
-        _fit_block(data[:, start : start + _BLOCK], design, weights, noise) for start in range(0, data.shape[1], _BLOCK)
+        _fit_block(data[:, start : start + _BLOCK], design.to_numpy(), np.stack([*weights.values()]), noise)
+        for start in range(0, data.shape[1], _BLOCK)
     ]
-    return {name: _joined([block[name] for block in blocks]) for name in weights}
+    effect, variance = np.concatenate(blocks, axis=2)
+    return {name: ContrastMaps(effect=effect[row], variance=variance[row], df=left) for row, name in enumerate(weights)}
 
 
 def contrast_weights(contrasts: Mapping[str, str], columns: Sequence[str]) -> dict[str, Float64[Array, "column"]]:
@@ -182,41 +200,32 @@ def contrast_weights(contrasts: Mapping[str, str], columns: Sequence[str]) -> di
 
 def _fit_block(
     data: Float[Array, "volume voxel"],
-    design: pd.DataFrame,
-    weights: Mapping[str, Float64[Array, "column"]],
+    design: Float64[Array, "volume column"],
+    weights: Float64[Array, "contrast column"],
     noise: Literal["ar1", "ols"],
-) -> dict[str, ContrastMaps]:
-    from nilearn.glm.first_level import run_glm
+) -> Float64[Array, "2 contrast voxel"]:
+    """Give effect and variance of each contrast, percent of the mean; NaN where the mean is not above 0."""
+    from nilearn.glm import ARModel, OLSModel
 
     mean = data.mean(axis=0, dtype=np.float64)
-    usable = mean > 0
-    if not usable.any():
-        nothing = np.full(len(usable), np.nan)
-        return {name: ContrastMaps(effect=nothing, variance=nothing, t=nothing, z=nothing, df=0.0) for name in weights}
-    labels, results = run_glm(100 * (data[:, usable] / mean[usable] - 1), design.to_numpy(), noise_model=noise)
-    return {name: _maps(labels, results, vector, usable) for name, vector in weights.items()}
+    usable = np.flatnonzero(mean > 0)
+    found = np.full((2, len(weights), len(mean)), np.nan)
+    percent = 100 * (data[:, usable] / mean[usable] - 1)
+    fit = OLSModel(design).fit(percent)
+    fits: Iterable[Any] = [(slice(None), fit)]
+    if noise == "ar1":
+        rho = _autocorrelation(fit.whitened_residuals)  # of least squares: nothing is whitened yet
+        own = ((rho == value, value) for value in np.unique(rho))
+        fits = ((voxels, ARModel(design, value).fit(percent[:, voxels])) for voxels, value in own)
+    for voxels, each in fits:
+        found[0][:, usable[voxels]] = weights @ each.theta
+        found[1][:, usable[voxels]] = np.outer(np.einsum("kc,cd,kd->k", weights, each.cov, weights), each.dispersion)
+    return found
 
 
-def _joined(blocks: Sequence[ContrastMaps]) -> ContrastMaps:
-    names = ("effect", "variance", "t", "z")
-    maps = {name: np.concatenate([getattr(block, name) for block in blocks]) for name in names}
-    return ContrastMaps(**maps, df=max(block.df for block in blocks))
-
-
-def _maps(labels: Any, results: Any, weights: Float64[Array, "column"], usable: Bool[Array, "voxel"]) -> ContrastMaps:
-    from nilearn.glm.contrasts import compute_contrast
-
-    contrast = compute_contrast(labels, results, weights, stat_type="t")
-
-    def everywhere(values: Any) -> Float64[Array, "voxel"]:
-        full = np.full(len(usable), np.nan)
-        full[usable] = np.ravel(values)
-        return full
-
-    return ContrastMaps(
-        effect=everywhere(contrast.effect_size()),
-        variance=everywhere(contrast.effect_variance()),
-        t=everywhere(contrast.stat()),
-        z=everywhere(contrast.z_score()),
-        df=float(contrast.dof),
-    )
+def _autocorrelation(residuals: Float64[Array, "volume voxel"]) -> Float64[Array, "voxel"]:
+    """Lag-one autocorrelation in whole hundredths toward 0, as nilearn's `run_glm` has it; 0 of a constant series."""
+    n = len(residuals)
+    power = np.einsum("tv,tv->v", residuals, residuals) / n
+    lagged = np.einsum("tv,tv->v", residuals[1:], residuals[:-1]) / (n - 1)
+    return np.trunc(100 * np.divide(lagged, power, out=np.zeros_like(power), where=power > 0)) / 100
