@@ -113,7 +113,7 @@ IN_THE_STUDY_FILE: dict[str, tuple[Break, str]] = {
     "an absolute path": (edit(STUDY, "mask: deriv", "mask: /deriv"), "space.mask: '/derivatives"),
     "a group that has access but does not exist": (
         edit(STUDY, "groups: [ShA, LgA]", "groups: [ShA]"),
-        "access_h: 'LgA' is no group",
+        "access_h.LgA: 'LgA' is no group",
     ),
     "an effect of an unknown factor": (edit(STUDY, "group:cue", "group:odor"), "group.effect: 'odor' is no factor"),
     "seven neighbors": (edit(STUDY, "alpha: 0.01", "connectivity: 7"), "correction.connectivity: "),
