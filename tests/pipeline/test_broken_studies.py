@@ -210,7 +210,7 @@ IN_SCANS: dict[str, tuple[Break, str]] = {
     "one volume": (data(BOLD, lambda scan: scan[..., 0]), "1 volumes, the study expects 210"),
     "an oblique scan": (
         affine(BOLD, [[0.9, -0.44, 0, 0], [0.44, 0.9, 0, 0], [0, 0, 1, 0], [0, 0, 0, 1]]),
-        "the scan lies on another grid than the mask",
+        "the slices are oblique: their axes are turned by 26.",
     ),
     "another origin": (
         affine(BOLD, [[1, 0, 0, 3], [0, 1, 0, 0], [0, 0, 1, 0], [0, 0, 0, 1]]),

@@ -24,7 +24,7 @@ def kill_a_worker(cluster, when_there_is):
 
 def test_a_cluster_that_loses_a_worker_gives_the_same_bytes(tiny_study, tiny_results, tmp_path):
     out = tmp_path / "out"
-    with LocalCluster(n_workers=2, threads_per_worker=1, dashboard_address=None) as cluster:
+    with LocalCluster(n_workers=2, threads_per_worker=1, dashboard_address=":0") as cluster:
         first = {worker.pid for worker in cluster.workers.values()}
         murder = threading.Thread(target=kill_a_worker, args=(cluster, out))
         murder.start()

@@ -189,7 +189,7 @@ def test_a_cluster_that_loses_a_worker_gives_the_same_bytes(tmp_path, monkeypatc
             term="access:cue", methods=methods, simulation=SIMULATION, permutation=PERMUTATION
         )
     here = run(tmp_path, "here", design, permutation, n_jobs=1, **options)
-    with LocalCluster(n_workers=2, threads_per_worker=1, dashboard_address=None) as cluster:
+    with LocalCluster(n_workers=2, threads_per_worker=1, dashboard_address=":0") as cluster:
         first = {worker.pid for worker in cluster.workers.values()}
 
         def kill_a_worker():

@@ -62,9 +62,14 @@ def found_heights(blocks: Sequence[PreparedBlock], plan: TermPlan) -> Float32[Ar
     return _heights(blocks, replace(plan, arrangements=plan.arrangements[:1]))[0]
 
 
+def _one_blas_thread() -> threadpool_limits:
+    """Batches are spread over cores; the sums of their products must not depend on how many."""
+    return threadpool_limits(limits=1, user_api="blas")
+
+
 def _heights(blocks: Sequence[PreparedBlock], plan: TermPlan) -> Float32[Array, "map voxel"]:
-    # batches are spread over cores; the products' sums must not depend on how many
-    with threadpool_limits(limits=1, user_api="blas"):
+    # in a process of its own too
+    with _one_blas_thread():
         return np.concatenate([_block_heights(block(), plan) for block in blocks], axis=1)
 
 
@@ -100,11 +105,14 @@ def arranged_maxima(
     workers: Any = Parallel(n_jobs=n_jobs, prefer="threads", return_as="generator")
     # a batch travels with its own arrangements alone
     own = (replace(plan, arrangements=plan.arrangements[part]) for part in batches)
-    for part, found in zip(batches, workers(delayed(_maxima)(blocks, each, where, rule) for each in own), strict=True):
-        maxima[part] = found
-        if progress is not None:
-            progress(len(found))
-        yield maxima[: part.stop]
+    tasks = (delayed(_maxima)(blocks, each, where, rule) for each in own)
+    # around all threads: a limit that one of them takes back would be gone for the others
+    with _one_blas_thread():
+        for part, found in zip(batches, workers(tasks), strict=True):
+            maxima[part] = found
+            if progress is not None:
+                progress(len(found))
+            yield maxima[: part.stop]
 
 
 def _maxima(
