@@ -37,7 +37,9 @@ def mixed(tiny_study, tiny_results, tmp_path_factory):
 
 def test_the_study_s_mixed_model_is_that_of_the_command(mixed, tmp_path):
     study, out = mixed
-    cells = table(out / "group" / "maps.tsv").assign(map=lambda rows: [str(out / "group" / name) for name in rows["map"]])
+    cells = table(out / "group" / "maps.tsv").assign(
+        map=lambda rows: [str(out / "group" / name) for name in rows["map"]]
+    )
     cells.to_csv(tmp_path / "cells.tsv", sep="\t", index=False)
     mask = study.parent / "derivatives/template/tpl-drawn_desc-brain_mask.nii.gz"
     design = MixedDesignText(subject="subject", formula=FORMULA)

@@ -71,8 +71,9 @@ def _refused(effect: PrintedEffect, name: str, printed: Range, implied: Mapping[
 def _implied(effect: PrintedEffect, test: PrintedTest, df: tuple[float, ...] | None, sizes: Range) -> dict[str, Range]:
     """Ranges of the effect size by the formula that gives it (in words, empty for the plain one)."""
     share = effect.kind in ("partial_eta2", "eta2", "r2")
-    if test.kind == "chi2" and effect.kind == "phi" and test.n and df == (1.0,):
-        return {"": _over(sizes, lambda x: np.sqrt(x / test.n))}
+    n = test.n
+    if test.kind == "chi2" and effect.kind == "phi" and n and df == (1.0,):
+        return {"": _over(sizes, lambda x: np.sqrt(x / n))}
     if df is None or test.kind in ("chi2", "z"):
         return {}
     if test.kind == "r":
@@ -92,7 +93,7 @@ def _implied(effect: PrintedEffect, test: PrintedTest, df: tuple[float, ...] | N
     return {how: (float(t[0] * d), float(t[1] * d)) for how, d in per_t.items()}
 
 
-def _over(sizes: Range, rising: Callable[[np.float64], np.float64]) -> Range:
+def _over(sizes: Range, rising: Callable[[np.float64], float]) -> Range:
     with np.errstate(over="ignore"):
         return float(rising(np.float64(sizes[0]))), float(rising(np.float64(sizes[1])))
 

@@ -96,15 +96,15 @@ _PARTIAL = (
     r"(?:partial[\s-]*(?:η|eta)[\s_-]*(?:p\s*)?(?:\^?\{?2\}?|squared)"
     r"|η[\s_{]*p[\s_}]*\^?\{?2\}?|η\s*\^?\{?2\}?[\s_{]*p\}?)"
 )
+_EFFECT_NAMES: tuple[tuple[EffectKind, str], ...] = (
+    ("partial_eta2", _PARTIAL),
+    ("eta2", r"(?<!partial )(?<!partial-)(?:η|eta)[\s_-]*(?:\^?\{?2\}?|squared)"),
+    ("r2", r"r\s*(?:\^?\s*\{?2\}?|[\s-]squared)"),
+    ("d", r"(?:Cohen(?:['’]?s)?\s+)?(?-i:d)(?:[_\s]?[zs])?"),
+    ("phi", r"(?:φ|ϕ|phi|Cram[eé]r(?:['’]?s)?\s+V)"),
+)
 _EFFECTS: tuple[tuple[EffectKind, re.Pattern[str]], ...] = tuple(
-    (kind, re.compile(rf"(?<![A-Za-z]){name}{_STATISTIC}", re.IGNORECASE))
-    for kind, name in (
-        ("partial_eta2", _PARTIAL),
-        ("eta2", r"(?<!partial )(?<!partial-)(?:η|eta)[\s_-]*(?:\^?\{?2\}?|squared)"),
-        ("r2", r"r\s*(?:\^?\s*\{?2\}?|[\s-]squared)"),
-        ("d", r"(?:Cohen(?:['’]?s)?\s+)?(?-i:d)(?:[_\s]?[zs])?"),
-        ("phi", r"(?:φ|ϕ|phi|Cram[eé]r(?:['’]?s)?\s+V)"),
-    )
+    (kind, re.compile(rf"(?<![A-Za-z]){name}{_STATISTIC}", re.IGNORECASE)) for kind, name in _EFFECT_NAMES
 )
 
 _SAME = str.maketrans("−–‒", "---")
@@ -154,7 +154,9 @@ def printed_tests(text: str) -> tuple[PrintedTest, ...]:
 def printed_effects(text: str) -> tuple[PrintedEffect, ...]:
     """Find the effect sizes in `text`, in order."""
     text = _plain(text)
-    found = [(match.start(), kind, match) for kind, pattern in _EFFECTS for match in pattern.finditer(text)]
+    found: list[tuple[int, EffectKind, re.Match[str]]] = [
+        (match.start(), kind, match) for kind, pattern in _EFFECTS for match in pattern.finditer(text)
+    ]
     return tuple(
         PrintedEffect(kind=kind, number=_number(match["relation"], match["value"]))
         for _, kind, match in sorted(found, key=lambda each: each[0])
