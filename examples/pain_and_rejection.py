@@ -13,7 +13,7 @@ import nibabel as nib
 import numpy as np
 import pandas as pd
 
-from cuecircuit.pipeline.group import StrataDesign, group_command
+from cuecircuit.pipeline.group.command import StrataDesign, group_command
 
 CELLS = {
     "heat": ("somatic", "high"),

@@ -15,7 +15,7 @@ import pandas as pd
 from pain_and_rejection import read_cells, write_inputs
 
 from cuecircuit.group.permutation import PermutationSettings
-from cuecircuit.pipeline.group import Permutation, StrataDesign, group_command
+from cuecircuit.pipeline.group.command import Permutation, StrataDesign, group_command
 
 
 def main(folder: Path, out: Path, n_permutations: int) -> None:

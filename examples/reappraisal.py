@@ -14,7 +14,7 @@ import numpy as np
 import pandas as pd
 
 from cuecircuit.group.correction import CorrectionSettings
-from cuecircuit.pipeline.compare import BetweenDesign, compare_command
+from cuecircuit.pipeline.group.compare import BetweenDesign, compare_command
 
 SUCCESS = "Y_Reappraisal_Success"
 

@@ -10,8 +10,8 @@ import pytest
 from cuecircuit.errors import DataError, DesignError
 from cuecircuit.group.correction import CorrectionSettings
 from cuecircuit.group.permutation import PermutationSettings
-from cuecircuit.pipeline.compare import BetweenDesign, compare_command
-from cuecircuit.pipeline.group import Permutation
+from cuecircuit.pipeline.group.command import Permutation
+from cuecircuit.pipeline.group.compare import BetweenDesign, compare_command
 
 SIZE = 10
 

@@ -11,8 +11,8 @@ from cuecircuit.behavior.fit_intervals import response_of
 from cuecircuit.behavior.fit_models import MODELS
 from cuecircuit.behavior.pharmacokinetics import kinetics_of
 from cuecircuit.errors import CuecircuitError, StudyError
-from cuecircuit.pipeline.fit import FitChoices, fit_sessions
-from cuecircuit.pipeline.fit_source import DrugChoice, read_source
+from cuecircuit.pipeline.fit.command import FitChoices, fit_sessions
+from cuecircuit.pipeline.fit.source import DrugChoice, read_source
 from cuecircuit.pipeline.sessions import write_sessions
 from cuecircuit.pipeline.simulate import designs
 from cuecircuit.simulation.fit_sessions import simulate_sessions
@@ -86,7 +86,7 @@ def test_the_threshold_is_found_and_foretells_better_than_a_constant_rate(fitted
 
 def without_figures(monkeypatch):
     """Leave out what takes most of the time and is looked at elsewhere."""
-    monkeypatch.setattr("cuecircuit.pipeline.fit.draw_fits", lambda *_, **__: None)
+    monkeypatch.setattr("cuecircuit.pipeline.fit.command.draw_fits", lambda *_, **__: None)
 
 
 def few(tables: Path, folder: Path) -> Path:

@@ -12,7 +12,7 @@ import pytest
 from cuecircuit.errors import DataError, DesignError
 from cuecircuit.group.correction import CorrectionSettings
 from cuecircuit.group.permutation import PermutationSettings
-from cuecircuit.pipeline.group import MixedDesignText, Permutation, StrataDesign, group_command
+from cuecircuit.pipeline.group.command import MixedDesignText, Permutation, StrataDesign, group_command
 from cuecircuit.stats.strata import strata_anova
 from cuecircuit.stats.strata_covariate import ResponseCovariate
 from cuecircuit.stats.strata_design import MixedDesign

@@ -18,9 +18,9 @@ from cuecircuit.errors import DataError
 from cuecircuit.group import fitted_maps
 from cuecircuit.group.correction import CorrectionSettings
 from cuecircuit.group.permutation import PermutationSettings
-from cuecircuit.pipeline import group_blocks
-from cuecircuit.pipeline.corrections import Comparison
-from cuecircuit.pipeline.group import MixedDesignText, Permutation, StrataDesign, group_command
+from cuecircuit.pipeline.group import blocks as group_blocks
+from cuecircuit.pipeline.group.command import MixedDesignText, Permutation, StrataDesign, group_command
+from cuecircuit.pipeline.group.corrections import Comparison
 from cuecircuit.stats.mixed_fit import fit_mixed
 from cuecircuit.stats.mixed_model import mixed_model
 from cuecircuit.stats.strata import strata_anova

@@ -9,8 +9,8 @@ import pytest
 
 from cuecircuit.group.correction import CorrectionSettings
 from cuecircuit.io.derivatives import map_name
-from cuecircuit.pipeline.group import group_command
-from cuecircuit.pipeline.group_design import MixedDesignText
+from cuecircuit.pipeline.group.command import group_command
+from cuecircuit.pipeline.group.design import MixedDesignText
 from cuecircuit.pipeline.run import run_study
 
 pytestmark = pytest.mark.xdist_group("tiny")

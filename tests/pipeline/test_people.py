@@ -13,9 +13,9 @@ from cuecircuit.errors import CuecircuitError, StudyError
 from cuecircuit.group.correction import CorrectionSettings
 from cuecircuit.io.nifti import read_mask
 from cuecircuit.pipeline.check import check_study
-from cuecircuit.pipeline.compare import BetweenDesign, compare_command
+from cuecircuit.pipeline.group.compare import BetweenDesign, compare_command
 from cuecircuit.pipeline.job import PeopleFiles, PeopleJob, read_any_study, read_study
-from cuecircuit.pipeline.people_group import asked_people, group_stages
+from cuecircuit.pipeline.people.group import asked_people, group_stages
 from cuecircuit.pipeline.report import rewrite_report
 from cuecircuit.pipeline.run import run_study
 from cuecircuit.pipeline.simulate import designs

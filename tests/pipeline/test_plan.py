@@ -9,8 +9,8 @@ import pytest
 
 from cuecircuit.errors import CuecircuitError, DataError, StudyError
 from cuecircuit.io.tables import read_json, read_table
-from cuecircuit.pipeline.plan import plan_study
-from cuecircuit.pipeline.plan_tables import PlanSettings
+from cuecircuit.pipeline.plan.command import plan_study
+from cuecircuit.pipeline.plan.tables import PlanSettings
 from cuecircuit.pipeline.simulate import designs
 from cuecircuit.stats.power import contrast_power, correlation_power
 

@@ -46,8 +46,8 @@ def fit(
 ) -> None:
     """Fit satiety-threshold and rival models to infusion times, and compare what they foretell; TSV on stdout."""
     from cuecircuit.behavior.fit_models import MODELS
-    from cuecircuit.pipeline.fit import FitChoices, fit_sessions
-    from cuecircuit.pipeline.fit_source import DrugChoice
+    from cuecircuit.pipeline.fit.command import FitChoices, fit_sessions
+    from cuecircuit.pipeline.fit.source import DrugChoice
 
     choices = FitChoices(
         drug=DrugChoice(drug=drug, dose_mg_kg=dose, half_life_min=half_life),

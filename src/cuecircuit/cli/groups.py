@@ -89,8 +89,8 @@ def group(
     from cuecircuit.group.correction import CorrectionSettings
     from cuecircuit.group.permutation import PermutationSettings
     from cuecircuit.group.side_by_side import METHODS
-    from cuecircuit.pipeline.corrections import Comparison
-    from cuecircuit.pipeline.group import MixedDesignText, Permutation, StrataDesign, group_command
+    from cuecircuit.pipeline.group.command import MixedDesignText, Permutation, StrataDesign, group_command
+    from cuecircuit.pipeline.group.corrections import Comparison
 
     strata: dict[str, Any] = {"between": names(between), "within": names(within), "covariates": names(covariate)}
     strata |= {"voxel_covariate": voxel_covariate} if voxel_covariate else {}

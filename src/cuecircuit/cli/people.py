@@ -59,8 +59,8 @@ def compare(
     """Test a model between subjects in every voxel; MAPS has one row per subject, column `map`."""
     from cuecircuit.group.correction import CorrectionSettings
     from cuecircuit.group.permutation import PermutationSettings
-    from cuecircuit.pipeline.compare import BetweenDesign, compare_command
-    from cuecircuit.pipeline.group import Permutation
+    from cuecircuit.pipeline.group.command import Permutation
+    from cuecircuit.pipeline.group.compare import BetweenDesign, compare_command
 
     rule = CONNECTIVITY[connectivity.value]
     correction = None

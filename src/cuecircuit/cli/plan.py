@@ -46,8 +46,8 @@ def plan(
     ] = None,
 ) -> None:
     """Power and precision of the study's tests by simulation, over numbers of animals: tables, curves and a page."""
-    from cuecircuit.pipeline.plan import plan_study
-    from cuecircuit.pipeline.plan_tables import ANIMALS, PlanSettings
+    from cuecircuit.pipeline.plan.command import plan_study
+    from cuecircuit.pipeline.plan.tables import ANIMALS, PlanSettings
 
     if effects is not None and model is not Model.planted:
         raise typer.BadParameter("a table takes the place of a model; give one of the two", param_hint="--effects")

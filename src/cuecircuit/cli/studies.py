@@ -103,7 +103,7 @@ def simulate(
 ) -> None:
     """Write a whole study with known answers: a BIDS data set, operant files, study.yaml and truth/."""
     if design is Design.huang2023:
-        from cuecircuit.pipeline.simulate_people import simulate_people
+        from cuecircuit.pipeline.people.simulate import simulate_people
 
         if model is not Model.planted or protocol is not None:
             raise typer.BadParameter("people are not taken through a mechanism; use carmack2019", param_hint="--model")

@@ -11,13 +11,13 @@ from cuecircuit.imaging.scan_checks import scan_faults
 from cuecircuit.io.bids import ScanFiles, scan_set_faults
 from cuecircuit.io.events import read_blocks
 from cuecircuit.io.nifti import orientation_faults, read_grid, read_mask
-from cuecircuit.pipeline.alternatives import alternative_files
+from cuecircuit.pipeline.alternatives.runs import alternative_files
 from cuecircuit.pipeline.cells import block_table, cells_of, scans_of, subjects_of, with_subjects
 from cuecircuit.pipeline.check_logs import log_faults, log_notes
 from cuecircuit.pipeline.check_scans import block_faults, sidecar_faults, value_faults
 from cuecircuit.pipeline.faults import attempt, raise_faults
 from cuecircuit.pipeline.job import AnyFiles, PeopleFiles, StudyFiles, read_any_study
-from cuecircuit.pipeline.people_check import people_faults
+from cuecircuit.pipeline.people.check import people_faults
 from cuecircuit.pipeline.space import read_space_atlas
 from cuecircuit.records.cells import complete_cells
 from cuecircuit.records.grid import Grid

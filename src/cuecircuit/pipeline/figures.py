@@ -15,7 +15,7 @@ from cuecircuit.group.side_by_side import METHODS
 from cuecircuit.io.derivatives import map_name
 from cuecircuit.io.nifti import read_mask, read_volume
 from cuecircuit.io.tables import ColumnNote, read_table, write_table
-from cuecircuit.pipeline.corrections import method_map
+from cuecircuit.pipeline.group.corrections import method_map
 from cuecircuit.pipeline.job import Job
 from cuecircuit.pipeline.space import read_space_atlas
 from cuecircuit.pipeline.store import Stage

@@ -12,8 +12,7 @@ from cuecircuit.errors import DataError
 from cuecircuit.figures.scatter import CorrelationNote
 from cuecircuit.group.correction import voxels_needed
 from cuecircuit.io.tables import read_json, read_table
-from cuecircuit.pipeline import people_report
-from cuecircuit.pipeline.alternatives_page import alternative_outputs, alternative_sections
+from cuecircuit.pipeline.alternatives.page import alternative_outputs, alternative_sections
 from cuecircuit.pipeline.behavior import session_kinetics
 from cuecircuit.pipeline.behavior_figures import session_captions
 from cuecircuit.pipeline.figures import (
@@ -25,6 +24,7 @@ from cuecircuit.pipeline.figures import (
     shown_regions,
 )
 from cuecircuit.pipeline.job import Job, PeopleFiles, PeopleJob, read_any_study
+from cuecircuit.pipeline.people import report as people_report
 from cuecircuit.pipeline.provenance import software
 from cuecircuit.pipeline.quality import QUALITY_TABLE, overview_item, stands_out
 from cuecircuit.pipeline.store import Stage, Store, code_hash

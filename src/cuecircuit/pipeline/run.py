@@ -6,7 +6,7 @@ from pathlib import Path
 from cuecircuit.errors import StudyError
 from cuecircuit.io.atomic import replacing
 from cuecircuit.io.derivatives import write_description
-from cuecircuit.pipeline.alternatives import run_stages
+from cuecircuit.pipeline.alternatives.runs import run_stages
 from cuecircuit.pipeline.behavior import behavior_stage
 from cuecircuit.pipeline.cells import subjects_of
 from cuecircuit.pipeline.check import check_files
@@ -14,9 +14,9 @@ from cuecircuit.pipeline.deposit import write_deposit
 from cuecircuit.pipeline.engine import engine
 from cuecircuit.pipeline.figures import figures_stage
 from cuecircuit.pipeline.firstlevel import run_first_level
-from cuecircuit.pipeline.group import group_stage
+from cuecircuit.pipeline.group.command import group_stage
 from cuecircuit.pipeline.job import Job, PeopleFiles, PeopleJob, bring_up_to_date, read_any_study
-from cuecircuit.pipeline.people_stages import STAGES as PEOPLE_STAGES
+from cuecircuit.pipeline.people.stages import STAGES as PEOPLE_STAGES
 from cuecircuit.pipeline.progress import say
 from cuecircuit.pipeline.provenance import write_crate
 from cuecircuit.pipeline.regions import regions_stage

@@ -16,9 +16,9 @@ from cuecircuit.io.atomic import replacing
 from cuecircuit.io.tables import read_table
 from cuecircuit.pipeline.engine import engine
 from cuecircuit.pipeline.job import StudyFiles, read_study
-from cuecircuit.pipeline.plan_files import write_plan
-from cuecircuit.pipeline.plan_tables import Plan, PlanSettings
-from cuecircuit.pipeline.plan_tests import all_outcomes, joined
+from cuecircuit.pipeline.plan.files import write_plan
+from cuecircuit.pipeline.plan.hypotheses import all_outcomes, joined
+from cuecircuit.pipeline.plan.tables import Plan, PlanSettings
 from cuecircuit.pipeline.progress import steps
 from cuecircuit.pipeline.threads import one_blas_thread
 from cuecircuit.simulation.plan_draws import StudyDraws, check_planted, draw_planted

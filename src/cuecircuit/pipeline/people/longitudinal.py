@@ -18,12 +18,12 @@ from cuecircuit.io.derivatives import map_name
 from cuecircuit.io.maps import read_maps
 from cuecircuit.io.nifti import write_volume
 from cuecircuit.io.tables import write_json
-from cuecircuit.pipeline.group_design import MixedDesignText
-from cuecircuit.pipeline.group_models import write_mixed
+from cuecircuit.pipeline.group.design import MixedDesignText
+from cuecircuit.pipeline.group.models import write_mixed
 from cuecircuit.pipeline.job import PeopleFiles, PeopleJob
-from cuecircuit.pipeline.people_firstlevel import maps_table
-from cuecircuit.pipeline.people_group import people_correction, people_space, space_files
-from cuecircuit.pipeline.people_tables import people_table
+from cuecircuit.pipeline.people.firstlevel import maps_table
+from cuecircuit.pipeline.people.group import people_correction, people_space, space_files
+from cuecircuit.pipeline.people.tables import people_table
 from cuecircuit.pipeline.store import Stage
 from cuecircuit.stats.mixed_formula import parse_formula
 from cuecircuit.stats.mixed_model import MixedModel, mixed_model

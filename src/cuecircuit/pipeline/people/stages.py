@@ -4,13 +4,13 @@ from collections.abc import Callable, Sequence
 
 from cuecircuit.pipeline.cells import subjects_of
 from cuecircuit.pipeline.job import PeopleJob, bring_up_to_date
-from cuecircuit.pipeline.people_behavior import behavior_stage
-from cuecircuit.pipeline.people_figures import figures_stage
-from cuecircuit.pipeline.people_firstlevel import run_people
-from cuecircuit.pipeline.people_group import group_stages
-from cuecircuit.pipeline.people_longitudinal import longitudinal_stages
-from cuecircuit.pipeline.people_regions import regions_stage
-from cuecircuit.pipeline.people_report import report_stage
+from cuecircuit.pipeline.people.behavior import behavior_stage
+from cuecircuit.pipeline.people.figures import figures_stage
+from cuecircuit.pipeline.people.firstlevel import run_people
+from cuecircuit.pipeline.people.group import group_stages
+from cuecircuit.pipeline.people.longitudinal import longitudinal_stages
+from cuecircuit.pipeline.people.regions import regions_stage
+from cuecircuit.pipeline.people.report import report_stage
 from cuecircuit.pipeline.store import Stage
 
 

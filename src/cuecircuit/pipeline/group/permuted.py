@@ -20,8 +20,8 @@ from cuecircuit.group.permutation import (
 )
 from cuecircuit.group.permuted_maxima import TermPlan
 from cuecircuit.io.atomic import scratch_beside
-from cuecircuit.pipeline.group_blocks import GroupMaps, prepared_blocks
-from cuecircuit.pipeline.group_files import Space
+from cuecircuit.pipeline.group.blocks import GroupMaps, prepared_blocks
+from cuecircuit.pipeline.group.files import Space
 from cuecircuit.pipeline.progress import say, steps
 from cuecircuit.stats.arrangements import Exchange
 from cuecircuit.stats.mixed_inference import Hypothesis, MixedTest

@@ -14,14 +14,14 @@ from cuecircuit.io.atomic import replacing
 from cuecircuit.io.derivatives import write_description
 from cuecircuit.io.nifti import read_mask
 from cuecircuit.io.tables import read_table
-from cuecircuit.pipeline.corrections import Comparison
 from cuecircuit.pipeline.engine import engine
 from cuecircuit.pipeline.firstlevel import cells_table
-from cuecircuit.pipeline.group_design import Correction, MixedDesignText, StrataDesign
-from cuecircuit.pipeline.group_files import Space
-from cuecircuit.pipeline.group_models import write_mixed, write_strata
+from cuecircuit.pipeline.group.corrections import Comparison
+from cuecircuit.pipeline.group.design import Correction, MixedDesignText, StrataDesign
+from cuecircuit.pipeline.group.files import Space
+from cuecircuit.pipeline.group.models import write_mixed, write_strata
+from cuecircuit.pipeline.group.permuted import Permutation
 from cuecircuit.pipeline.job import Job
-from cuecircuit.pipeline.permuted import Permutation
 from cuecircuit.pipeline.progress import say
 from cuecircuit.pipeline.space import read_named_atlas
 from cuecircuit.pipeline.store import Stage

@@ -17,8 +17,8 @@ from cuecircuit.io.atomic import replacing
 from cuecircuit.io.derivatives import write_description
 from cuecircuit.io.maps import read_maps
 from cuecircuit.io.tables import read_table, write_json
-from cuecircuit.pipeline.group import Correction, Permutation, read_space
-from cuecircuit.pipeline.group_files import (
+from cuecircuit.pipeline.group.command import Correction, Permutation, read_space
+from cuecircuit.pipeline.group.files import (
     Effect,
     Space,
     term_prefix,
@@ -27,8 +27,8 @@ from cuecircuit.pipeline.group_files import (
     write_smoothness,
     write_verdicts,
 )
-from cuecircuit.pipeline.group_models import say_verdicts
-from cuecircuit.pipeline.group_record import cluster_rule, write_observations
+from cuecircuit.pipeline.group.models import say_verdicts
+from cuecircuit.pipeline.group.record import cluster_rule, write_observations
 from cuecircuit.pipeline.progress import steps
 from cuecircuit.pipeline.threads import one_blas_thread
 from cuecircuit.stats.between_fit import BetweenFit, Method, fit_between

@@ -24,10 +24,10 @@ from cuecircuit.behavior.fit_intervals import AnimalIntervals, FitSession, anima
 from cuecircuit.behavior.fit_models import MODELS, ModelName
 from cuecircuit.errors import DataError
 from cuecircuit.io.tables import write_json, write_table
-from cuecircuit.pipeline import fit_tables as tables
-from cuecircuit.pipeline.fit_figures import draw_fits
-from cuecircuit.pipeline.fit_source import DrugChoice, FitSource, read_source
-from cuecircuit.pipeline.fit_tables import Fits
+from cuecircuit.pipeline.fit import tables
+from cuecircuit.pipeline.fit.figures import draw_fits
+from cuecircuit.pipeline.fit.source import DrugChoice, FitSource, read_source
+from cuecircuit.pipeline.fit.tables import Fits
 from cuecircuit.pipeline.progress import say
 
 FEWEST_INFUSIONS = 5

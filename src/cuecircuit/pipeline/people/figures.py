@@ -18,9 +18,9 @@ from cuecircuit.io.derivatives import map_name
 from cuecircuit.io.nifti import read_mask, read_volume
 from cuecircuit.io.tables import ColumnNote, read_table, write_table
 from cuecircuit.pipeline.job import PeopleJob
-from cuecircuit.pipeline.people_group import group_folder
-from cuecircuit.pipeline.people_regions import measured
-from cuecircuit.pipeline.people_tables import people_table
+from cuecircuit.pipeline.people.group import group_folder
+from cuecircuit.pipeline.people.regions import measured
+from cuecircuit.pipeline.people.tables import people_table
 from cuecircuit.pipeline.store import Stage
 from cuecircuit.records.grid import Grid
 from cuecircuit.report.marks import words

@@ -14,8 +14,8 @@ from cuecircuit.io.tables import ColumnNote, write_table
 from cuecircuit.pipeline.behavior import ANOVA_COLUMNS
 from cuecircuit.pipeline.cells import subjects_of
 from cuecircuit.pipeline.job import PeopleFiles, PeopleJob
-from cuecircuit.pipeline.people_firstlevel import analyzed
-from cuecircuit.pipeline.people_tables import people_table
+from cuecircuit.pipeline.people.firstlevel import analyzed
+from cuecircuit.pipeline.people.tables import people_table
 from cuecircuit.pipeline.progress import say
 from cuecircuit.pipeline.store import Stage
 from cuecircuit.study.people import PeopleStudy, TaskBehavior

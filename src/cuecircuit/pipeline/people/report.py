@@ -8,9 +8,9 @@ from pathlib import Path
 import pandas as pd
 
 from cuecircuit.io.tables import read_json, read_table
-from cuecircuit.pipeline.alternatives_page import alternative_outputs, alternative_sections
+from cuecircuit.pipeline.alternatives.page import alternative_outputs, alternative_sections
 from cuecircuit.pipeline.job import PeopleJob
-from cuecircuit.pipeline.people_figures import (
+from cuecircuit.pipeline.people.figures import (
     EVERYONE,
     TEXT,
     figure_names,
@@ -19,8 +19,8 @@ from cuecircuit.pipeline.people_figures import (
     session_place,
     shown_maps,
 )
-from cuecircuit.pipeline.people_group import group_folder
-from cuecircuit.pipeline.people_longitudinal import longitudinal_folder
+from cuecircuit.pipeline.people.group import group_folder
+from cuecircuit.pipeline.people.longitudinal import longitudinal_folder
 from cuecircuit.pipeline.provenance import run_files, software
 from cuecircuit.pipeline.store import Stage
 from cuecircuit.report import people_sections as sections

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 
 from cuecircuit.group.correction import CorrectionSettings
-from cuecircuit.pipeline.permuted import Permutation
+from cuecircuit.pipeline.group.permuted import Permutation
 from cuecircuit.stats.mixed_inference import DegreesOfFreedomRule
 
 Correction = CorrectionSettings | Permutation | None

@@ -22,11 +22,12 @@ from cuecircuit.group.correction import (
 )
 from cuecircuit.group.fitted_maps import FittedMaps, fit_mixed_maps, fit_strata_maps
 from cuecircuit.io.atomic import scratch_beside
-from cuecircuit.pipeline.corrections import Comparison, write_comparison
-from cuecircuit.pipeline.group_blocks import GroupMaps, fit_maps, smoothness_of_residuals, store_maps
-from cuecircuit.pipeline.group_design import Correction, MixedDesignText, StrataDesign
-from cuecircuit.pipeline.group_files import Effect, Space, term_prefix, write_effects, write_residuals, write_smoothness
-from cuecircuit.pipeline.group_record import (
+from cuecircuit.pipeline.group.blocks import GroupMaps, fit_maps, smoothness_of_residuals, store_maps
+from cuecircuit.pipeline.group.corrections import Comparison, write_comparison
+from cuecircuit.pipeline.group.design import Correction, MixedDesignText, StrataDesign
+from cuecircuit.pipeline.group.files import Effect, Space, term_prefix, write_effects, write_residuals, write_smoothness
+from cuecircuit.pipeline.group.permuted import Permutation, PermutedMap, permute_mixed, permute_strata, verdict
+from cuecircuit.pipeline.group.record import (
     cluster_rule,
     counted,
     mixed_settings,
@@ -35,7 +36,6 @@ from cuecircuit.pipeline.group_record import (
     write_observations,
     write_settings,
 )
-from cuecircuit.pipeline.permuted import Permutation, PermutedMap, permute_mixed, permute_strata, verdict
 from cuecircuit.pipeline.progress import say, steps
 from cuecircuit.records.cells import complete_cells
 from cuecircuit.stats.contrasts import mixed_contrast, strata_contrast

@@ -14,9 +14,9 @@ from cuecircuit.group.correction import CorrectionSettings
 from cuecircuit.group.fitted_maps import FittedMaps
 from cuecircuit.io.nifti import write_volume
 from cuecircuit.io.tables import write_json, write_table
-from cuecircuit.pipeline.group_design import Correction, MixedDesignText, StrataDesign
-from cuecircuit.pipeline.group_files import Space
-from cuecircuit.pipeline.permuted import Permutation, PermutedMap
+from cuecircuit.pipeline.group.design import Correction, MixedDesignText, StrataDesign
+from cuecircuit.pipeline.group.files import Space
+from cuecircuit.pipeline.group.permuted import Permutation, PermutedMap
 from cuecircuit.records.cells import CellTable
 from cuecircuit.stats.mixed_model import MixedModel
 from cuecircuit.stats.strata_result import TermTest

@@ -18,9 +18,9 @@ from cuecircuit.group.side_by_side import METHODS, Correction, CorrectionMethod,
 from cuecircuit.io.derivatives import bids_label, map_name
 from cuecircuit.io.nifti import write_volume
 from cuecircuit.io.tables import ColumnNote, write_table
-from cuecircuit.pipeline.group_blocks import GroupMaps
-from cuecircuit.pipeline.group_files import Space
-from cuecircuit.pipeline.permuted import permute_strata_test
+from cuecircuit.pipeline.group.blocks import GroupMaps
+from cuecircuit.pipeline.group.files import Space
+from cuecircuit.pipeline.group.permuted import permute_strata_test
 from cuecircuit.pipeline.progress import steps
 from cuecircuit.stats.strata_design import StrataModel
 from cuecircuit.stats.strata_result import TermTest

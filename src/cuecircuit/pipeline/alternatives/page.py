@@ -6,8 +6,8 @@ from markupsafe import Markup
 
 from cuecircuit.io.nifti import read_volume
 from cuecircuit.io.tables import read_table
-from cuecircuit.pipeline.alternatives import FOLDER
-from cuecircuit.pipeline.alternatives_tables import BEHAVIOR_ALPHA, GRID, MAP, choices_map, voxels_by_share
+from cuecircuit.pipeline.alternatives.runs import FOLDER
+from cuecircuit.pipeline.alternatives.tables import BEHAVIOR_ALPHA, GRID, MAP, choices_map, voxels_by_share
 from cuecircuit.pipeline.job import AnyJob
 from cuecircuit.report.alternatives import AlternativeFacts, alternatives_section, grid_caption, map_caption
 from cuecircuit.report.content import FigureItem, Section

@@ -13,7 +13,7 @@ from cuecircuit.behavior.fit_intervals import FitSession
 from cuecircuit.figures.fit import AnimalCurve, elimination_figure, intervals_figure, scores_figure, thresholds_figure
 from cuecircuit.figures.saving import save
 from cuecircuit.io.tables import write_json
-from cuecircuit.pipeline.fit_tables import Fits
+from cuecircuit.pipeline.fit.tables import Fits
 from cuecircuit.simulation.fit_sessions import simulate_sessions
 
 # each animal's sessions are simulated this many times, so that the curve is smooth

@@ -12,9 +12,9 @@ from cuecircuit.errors import DataError
 from cuecircuit.io.maps import read_maps
 from cuecircuit.io.tables import ColumnNote, write_table
 from cuecircuit.pipeline.job import PeopleJob
-from cuecircuit.pipeline.people_firstlevel import maps_table
-from cuecircuit.pipeline.people_group import people_space, space_files
-from cuecircuit.pipeline.people_longitudinal import (
+from cuecircuit.pipeline.people.firstlevel import maps_table
+from cuecircuit.pipeline.people.group import people_space, space_files
+from cuecircuit.pipeline.people.longitudinal import (
     change_of,
     complete,
     paired,
@@ -22,7 +22,7 @@ from cuecircuit.pipeline.people_longitudinal import (
     session_model,
     sessions_table,
 )
-from cuecircuit.pipeline.people_tables import people_table
+from cuecircuit.pipeline.people.tables import people_table
 from cuecircuit.pipeline.store import Stage
 from cuecircuit.regions.brain_behavior import brain_behavior
 from cuecircuit.regions.means import region_means

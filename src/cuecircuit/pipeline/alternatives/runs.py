@@ -13,7 +13,7 @@ from typing import TypeVar
 
 from cuecircuit.errors import CuecircuitError, DataError
 from cuecircuit.io.atomic import replacing
-from cuecircuit.pipeline.alternatives_tables import PLANNED, ChoiceRun, tables_read, write_tables
+from cuecircuit.pipeline.alternatives.tables import PLANNED, ChoiceRun, tables_read, write_tables
 from cuecircuit.pipeline.job import AnyFiles, AnyJob, bring_up_to_date
 from cuecircuit.pipeline.progress import say
 from cuecircuit.pipeline.store import Stage, Store

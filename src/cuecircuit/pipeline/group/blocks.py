@@ -24,7 +24,7 @@ from cuecircuit.group.fitted_maps import AnyTest, FittedMaps, joined, voxels_at_
 from cuecircuit.group.permuted_maxima import Prepared, PreparedBlock, TermPlan, prepared_hypothesis, prepared_term
 from cuecircuit.io.disk_matrix import DiskMatrix, load_arrays, save_arrays
 from cuecircuit.io.maps import read_maps
-from cuecircuit.pipeline.group_files import Space
+from cuecircuit.pipeline.group.files import Space
 from cuecircuit.pipeline.progress import steps
 from cuecircuit.pipeline.threads import one_blas_thread
 from cuecircuit.stats.mixed_exchange import ScorePlan

@@ -12,7 +12,7 @@ from cuecircuit.figures.plan import Curve, Panel, curves_figure, separation_figu
 from cuecircuit.figures.saving import save
 from cuecircuit.io.derivatives import write_description
 from cuecircuit.io.tables import ColumnNote, read_table, write_json, write_table
-from cuecircuit.pipeline.plan_tables import (
+from cuecircuit.pipeline.plan.tables import (
     CONFUSION_NOTES,
     POWER_NOTES,
     PRECISION_NOTES,

@@ -12,12 +12,12 @@ from cuecircuit.io.nifti import read_grid
 from cuecircuit.pipeline.cells import subjects_of
 from cuecircuit.pipeline.faults import attempt
 from cuecircuit.pipeline.job import PeopleFiles
-from cuecircuit.pipeline.people_behavior import behavior_faults
-from cuecircuit.pipeline.people_firstlevel import analyzed
-from cuecircuit.pipeline.people_group import people_space, question_faults
-from cuecircuit.pipeline.people_longitudinal import longitudinal_faults
-from cuecircuit.pipeline.people_run import run_events, weights_of
-from cuecircuit.pipeline.people_tables import people_table
+from cuecircuit.pipeline.people.behavior import behavior_faults
+from cuecircuit.pipeline.people.firstlevel import analyzed
+from cuecircuit.pipeline.people.group import people_space, question_faults
+from cuecircuit.pipeline.people.longitudinal import longitudinal_faults
+from cuecircuit.pipeline.people.scan import run_events, weights_of
+from cuecircuit.pipeline.people.tables import people_table
 from cuecircuit.records.grid import Grid
 from cuecircuit.study.sections import word_of
 

@@ -15,8 +15,8 @@ from cuecircuit.io.tables import read_table, write_table
 from cuecircuit.pipeline.cells import scans_of, subjects_of
 from cuecircuit.pipeline.firstlevel import account, run_subjects
 from cuecircuit.pipeline.job import PeopleFiles, PeopleJob
-from cuecircuit.pipeline.people_run import Weights, quality_row, read_run, run_answer, weights_of
-from cuecircuit.pipeline.people_tables import people_table
+from cuecircuit.pipeline.people.scan import Weights, quality_row, read_run, run_answer, weights_of
+from cuecircuit.pipeline.people.tables import people_table
 from cuecircuit.pipeline.store import Stage
 from cuecircuit.study.people import PeopleStudy
 

@@ -13,12 +13,12 @@ from scipy import stats
 from cuecircuit.errors import CuecircuitError, DataError
 from cuecircuit.group.correction import CorrectionSettings
 from cuecircuit.group.permutation import PermutationSettings
-from cuecircuit.pipeline.compare import BetweenDesign, between_model_of, write_between
-from cuecircuit.pipeline.group import Permutation, read_space
-from cuecircuit.pipeline.group_files import Space
+from cuecircuit.pipeline.group.command import Permutation, read_space
+from cuecircuit.pipeline.group.compare import BetweenDesign, between_model_of, write_between
+from cuecircuit.pipeline.group.files import Space
 from cuecircuit.pipeline.job import PeopleFiles, PeopleJob
-from cuecircuit.pipeline.people_firstlevel import maps_table
-from cuecircuit.pipeline.people_tables import people_table
+from cuecircuit.pipeline.people.firstlevel import maps_table
+from cuecircuit.pipeline.people.tables import people_table
 from cuecircuit.pipeline.store import Stage
 from cuecircuit.stats.between_model import columns_of
 from cuecircuit.study.people import HeightAndExtent, PeopleStudy, Question, level_contrasts

@@ -1,0 +1,1 @@
+"""Models of drug taking fitted to infusion times and compared."""

@@ -1,0 +1,1 @@
+"""Maps of subjects to corrected tests, voxel by voxel."""

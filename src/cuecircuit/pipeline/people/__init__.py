@@ -1,0 +1,1 @@
+"""A study of people: its stages from preprocessed runs to the page."""
