@@ -66,3 +66,9 @@ def test_no_line_is_drawn_where_none_can_be_fitted(x: list[float]) -> None:
     figure = scatter_figure(np.array(x), np.array([0.0, 1, 2]), ["a"] * 3, ["a"], note=NOTE)
 
     assert not [line for line in figure.axes[0].lines if line.get_gid() == "fit"]
+
+
+def test_a_group_that_is_alone_has_one_correlation() -> None:
+    alone = scatter_figure(X[3:], Y[3:], ["LgA"] * 3, ["ShA", "LgA"], note=NOTE)
+
+    assert alone.legends[0].get_title().get_text() == "r = .67, p < .001, q = .011 (n = 21)"

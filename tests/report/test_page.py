@@ -9,7 +9,7 @@ import pytest
 from markupsafe import Markup
 
 from cuecircuit.report.content import Facts, FigureItem, FigureRow, Paragraph, ReportContent, Section, TableItem
-from cuecircuit.report.page import data_uri, render
+from cuecircuit.report.page import data_uri, render, shown_width
 
 EVIL = "<script>alert(1)</script>"
 SVG = b'<svg xmlns="http://www.w3.org/2000/svg" width="10" height="10"/>'
@@ -207,3 +207,8 @@ def luminance(color: str) -> float:
         for c in (int(color[k : k + 2], 16) / 255 for k in (1, 3, 5))
     ]
     return 0.2126 * linear[0] + 0.7152 * linear[1] + 0.0722 * linear[2]
+
+
+def test_letters_of_all_figures_are_of_one_size():
+    assert shown_width(b'<svg width="72pt" height="36pt">') == 144  # 1 inch, 96 px, half as much again
+    assert shown_width(b"<svg viewBox='0 0 1 1'>") is None

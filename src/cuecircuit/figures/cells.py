@@ -46,8 +46,8 @@ def cells_figure(
             first = block * (len(cues) + _GAP)
             for column in range(len(cues)):
                 x, values = first + column, rows[:, column][np.isfinite(rows[:, column])]
-                # the reference cue hollow, the others filled
-                face = "white" if column == 0 else color
+                # of two cells the first, the reference, is hollow
+                face = "white" if column == 0 and len(cues) == 2 else color
                 axes.plot(
                     x + swarm(values, near=near), values, ls="", marker=marker_of(level, levels), ms=3.4,
                     mfc=face, mec=color, mew=0.8, alpha=0.9, zorder=2, gid=f"cell-{level}-{cues[column]}",

@@ -44,7 +44,7 @@ def scatter_figure(
     response_label: str = "BOLD change (%)",
     width_mm: float = PANEL_MM,
 ) -> Figure:
-    """Draw one dot per animal, the fit over all animals, and both correlations.
+    """Draw one dot per subject, the fit over all, and both correlations; one where there is one group.
 
     Args:
         behavior: the measure on the x axis; NaN where missing.
@@ -78,7 +78,7 @@ def scatter_figure(
         axes.set_title(title, pad=4)
         axes.margins(0.08)
         figure.legend(
-            *axes.get_legend_handles_labels(), loc="outside lower center", ncols=len(shown), title=_said(note),
+            *axes.get_legend_handles_labels(), loc="outside lower center", ncols=len(shown), title=_said(note, len(shown)),
             title_fontsize=6, handletextpad=0.1, columnspacing=1.2, borderaxespad=0.1,
         )  # fmt: skip
     return figure
@@ -97,6 +97,8 @@ def fit_band(
     return y.mean() + slope * (at - x.mean()), half
 
 
-def _said(note: CorrelationNote) -> str:
-    pooled = f"pooled r = {fraction(note.r)}, {p_equals(note.p)}, {p_equals(note.q, 'q')} (n = {note.n})"
-    return f"{pooled}\nwithin groups r = {fraction(note.r_within)}, {p_equals(note.p_within)}"
+def _said(note: CorrelationNote, n_groups: int) -> str:
+    pooled = f"r = {fraction(note.r)}, {p_equals(note.p)}, {p_equals(note.q, 'q')} (n = {note.n})"
+    if n_groups < 2:
+        return pooled
+    return f"pooled {pooled}\nwithin groups r = {fraction(note.r_within)}, {p_equals(note.p_within)}"

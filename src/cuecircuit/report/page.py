@@ -7,6 +7,7 @@ script but its own, which it names by their hash.
 
 import base64
 import hashlib
+import re
 from functools import cache
 from importlib.resources import files
 
@@ -16,6 +17,9 @@ from markupsafe import Markup
 from cuecircuit.report.content import ReportContent, TableItem
 from cuecircuit.report.tables import Printed, printed, tsv
 from cuecircuit.report.viewer import script_safe
+
+# letters of figures, 7 to 8 pt, are then as large as those of captions
+_ENLARGED = 1.5
 
 SCRIPTS = {"figure": ("figures.js",), "viewer": ("dots.js", "viewer.js")}
 
@@ -52,6 +56,7 @@ def _environment() -> Environment:
         lstrip_blocks=True,
     )
     environment.filters["data_uri"] = data_uri
+    environment.filters["shown_width"] = shown_width
     environment.filters["printed"] = _printed
     environment.filters["tsv"] = tsv
     environment.filters["script_safe"] = lambda text: Markup(script_safe(text))
@@ -62,6 +67,12 @@ def data_uri(content: str | bytes, media: str) -> str:
     """Pack a file into an address."""
     raw = content.encode("utf-8") if isinstance(content, str) else content
     return f"data:{media};base64,{base64.b64encode(raw).decode('ascii')}"
+
+
+def shown_width(svg: bytes) -> int | None:
+    """Give the width in pixels at which letters of all figures are of one size; None where the SVG names none in pt."""
+    found = re.search(rb'<svg[^>]* width="([0-9.]+)pt"', svg)
+    return None if found is None else round(float(found[1]) * 4 / 3 * _ENLARGED)
 
 
 def _printed(item: TableItem) -> Printed:
