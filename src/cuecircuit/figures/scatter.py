@@ -78,8 +78,8 @@ def scatter_figure(
         axes.set_title(title, pad=4)
         axes.margins(0.08)
         figure.legend(
-            *axes.get_legend_handles_labels(), loc="outside lower center", ncols=len(shown), title=_said(note, len(shown)),
-            title_fontsize=6, handletextpad=0.1, columnspacing=1.2, borderaxespad=0.1,
+            *axes.get_legend_handles_labels(), loc="outside lower center", ncols=len(shown),
+            title=_said(note, len(shown)), title_fontsize=6, handletextpad=0.1, columnspacing=1.2, borderaxespad=0.1,
         )  # fmt: skip
     return figure
 
