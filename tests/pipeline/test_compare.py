@@ -58,20 +58,32 @@ def test_every_method_finds_the_block_where_groups_differ_and_little_else(maps, 
     assert settings["voxels"]["n_not_finite"] == 0
 
 
-def test_permutation_corrects_terms_of_an_interaction_with_a_covariate(maps, tmp_path):
+def test_permutation_corrects_terms_and_contrasts_of_an_interaction_with_a_covariate(maps, tmp_path):
     correction = Permutation(statistic="size", settings=PermutationSettings(n_permutations=100))
     compare_command(
         maps / "maps.tsv",
         tmp_path / "out",
         maps / "mask.nii.gz",
-        design=BetweenDesign(formula="group*center(craving)"),
+        design=BetweenDesign(
+            formula="group*center(craving)", contrasts=("iHUD - HC", "HC - iHUD", "iHUD - HC: craving")
+        ),
         correction=correction,
         subject="person",
     )
     terms = pd.read_csv(tmp_path / "out" / "terms.tsv", sep="\t").set_index("term")
-    assert list(terms.index) == ["(Intercept)", "group", "center(craving)", "group:center(craving)"]
-    assert terms.loc["group", "significant_clusters"] == 1
-    assert terms.loc["group:center(craving)", "significant_clusters"] == 0
+    contrasts = ["iHUD - HC", "HC - iHUD", "iHUD - HC: craving"]
+    assert list(terms.index) == ["(Intercept)", "group", "center(craving)", "group:center(craving)", *contrasts]
+    assert terms["significant_clusters"].notna().all()
+    for group, slope in (("group", "group:center(craving)"), ("iHUD - HC", "iHUD - HC: craving")):
+        assert terms.loc[group, "significant_clusters"] == 1
+        assert terms.loc[slope, "significant_clusters"] == 0
+    found = {
+        name: read(tmp_path / "out" / f"contrast-{name}_stat-pfwe_statmap.nii.gz")
+        for name in ("group", "iHUDMinusHC", "HCMinusiHUD")
+    }
+    assert (found["group"] == found["iHUDMinusHC"]).all()
+    assert (found["group"] == found["HCMinusiHUD"]).all()
+    assert (read(tmp_path / "out" / "contrast-HCMinusiHUD_stat-t_statmap.nii.gz")[3:5, 3:5, 3:5] < 0).mean() > 0.95
 
 
 @pytest.mark.parametrize(
@@ -104,3 +116,13 @@ def test_a_subject_with_two_maps_is_refused(maps, tmp_path):
             correction=None,
             subject="person",
         )
+
+
+def test_a_folder_with_files_is_never_replaced(maps):
+    correction = CorrectionSettings(voxel_p=0.001, alpha=0.05, iterations=300)
+    with pytest.raises(DataError, match="exists and is not an empty folder"):
+        compare_command(
+            maps / "maps.tsv", maps, maps / "mask.nii.gz", design=BetweenDesign(formula="1"), correction=correction
+        )
+
+    assert (maps / "map00.nii.gz").exists()

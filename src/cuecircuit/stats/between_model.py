@@ -107,26 +107,31 @@ def _contrast(text: str, design: MixedColumns) -> Hypothesis:
 
 
 def as_strata(model: BetweenModel) -> StrataModel:
-    """Give the model as one error stratum, for permutation (`group.permutation.permute_term`) of its terms.
+    """Give the model as one error stratum, for permutation (`group.permutation.permute_term`) of what it tests.
 
-    A term is permuted after Freedman and Lane; the intercept by flipping signs. Contrasts are not part of it.
+    Of a hypothesis Lβ = 0 the columns X(X'X)⁻¹L' are tested, whose products with the data are Lβ̂; all that is at right
+    angles to them in the span of X is nuisance (Winkler et al. 2014, NeuroImage 92:381, partition of the model). Signs
+    are flipped where they do not add up to 0 over subjects, for then the constant is no nuisance and a mean is tested;
+    else subjects change places.
     """
     x = model.design.x
     whole = strata_model(MixedDesign(subjects=[f"row {row + 1}" for row in range(len(x))]))
+    basis, triangle = np.linalg.qr(x)
     terms = []
-    for term in model.design.terms:
-        others = np.linalg.qr(np.delete(x, term.columns, axis=1))[0]
-        own = x[:, term.columns]
-        basis, triangle = np.linalg.qr(own - others @ (others.T @ own))
+    for each in model.hypotheses:
+        own, lengths = np.linalg.qr(basis @ np.linalg.solve(triangle.T, each.rows.T))
+        # sums of columns of length 1 that are 0 but for rounding
+        of_a_mean = bool((np.abs(own.sum(axis=0)) > 1e-9 * len(x)).any())
         terms.append(
             StratumTerm(
-                name=term.name,
+                name=each.name,
                 factors=(),
-                covariate=term.name if term.variables else None,
-                columns=term.columns,
-                # QR leaves the sign open: point along the column
-                basis=basis * np.where(np.diag(triangle) < 0, -1.0, 1.0),
-                per_length=float(1 / abs(triangle[0, 0])) if len(term.columns) == 1 else None,
+                covariate=None if of_a_mean else each.name,
+                # how many are tested: those of a contrast are no columns of the design
+                columns=np.arange(len(each.rows)),
+                # QR leaves the sign open: along Lβ
+                basis=own * np.where(np.diag(lengths) < 0, -1.0, 1.0),
+                per_length=float(abs(lengths[0, 0])) if len(each.rows) == 1 else None,
             )
         )
     stratum = replace(
@@ -134,7 +139,7 @@ def as_strata(model: BetweenModel) -> StrataModel:
         design=x,
         labels=model.design.labels,
         terms=tuple(terms),
-        basis=np.linalg.qr(x)[0],
+        basis=basis,
         df=model.df,
     )
     return replace(whole, strata=(stratum,))

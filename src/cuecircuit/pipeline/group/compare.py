@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +14,7 @@ from cuecircuit.arrays import Array, Float
 from cuecircuit.errors import DataError
 from cuecircuit.group.correction import CorrectedTerm, CorrectionSettings, correct, simulate_nulls_at, smoothness_of
 from cuecircuit.group.permutation import corrected_term, permute_term
-from cuecircuit.io.atomic import replacing
+from cuecircuit.io.atomic import check_unused, replacing
 from cuecircuit.io.derivatives import write_description
 from cuecircuit.io.maps import read_maps
 from cuecircuit.io.tables import read_table, write_json
@@ -77,6 +78,7 @@ def compare_command(
     columns = ("map", *((subject,) if subject else ()), *((design.variance,) if design.variance else ()))
     frame = read_table(table, text=columns)
     _check(frame, table, columns, subject, design, correction)
+    check_unused(out)
     space = read_space(mask, atlas=atlas)
     with replacing(out, folder=True) as new, one_blas_thread():
         write_between(new, frame, table.parent, space, design=design, correction=correction)
@@ -137,7 +139,7 @@ def write_between(
     for found in others:
         chosen = [effect for effect in _effects(fit, found) if effect.corrected is not None]
         write_verdicts(folder / "exploratory", chosen, space, rule=cluster_rule(exploratory))
-    write_residuals(folder, [np.nan_to_num(fit.residuals)], len(y), space)
+    write_residuals(folder, [partial(np.nan_to_num, fit.residuals)], len(y), space)
     files = ["map", *([design.variance] if design.variance else [])]
     write_observations(folder, frame, list(map(str, frame.columns)), files=files, up=up)
     write_json(folder / "settings.json", _settings(design, fit, space, correction))
@@ -167,8 +169,6 @@ def _check(
         faults.append(
             f"permutation tests least squares, found method {design.method}; use ols, or --inference simulation"
         )
-    if isinstance(correction, Permutation) and design.contrasts:
-        faults.append("permutation tests the terms of the formula, found contrasts; use --inference simulation")
     if faults:
         raise DataError(faults)
 
@@ -212,20 +212,20 @@ def _permuted(
     tests: Sequence[str],
 ) -> dict[str, CorrectedTerm]:
     found, strata = {}, as_strata(model)
-    for term in model.design.terms:
-        if tests and term.name not in tests:
+    for hypothesis in model.hypotheses:
+        if tests and hypothesis.name not in tests:
             continue
-        with steps(f"permutations of {term.name}", correction.settings.n_permutations) as advance:
+        with steps(f"permutations of {hypothesis.name}", correction.settings.n_permutations) as advance:
             permuted = permute_term(
                 y[:, None, :],
                 strata,
-                term.name,
+                hypothesis.name,
                 space.mask,
                 statistics=(correction.statistic,),
                 settings=correction.settings,
                 progress=advance,
             )
-        found[term.name] = corrected_term(permuted, correction.statistic)
+        found[hypothesis.name] = corrected_term(permuted, correction.statistic)
     return found
 
 

@@ -1,0 +1,103 @@
+"""How often does the human study find a cluster where nothing was planted? Simulated studies, first level to group.
+
+Each seed is one study of 53 people, in which no picture, strategy or group changes anything and craving is related to
+nothing. The shipped questions are asked of the shipped contrasts in session 1, corrected by simulated null fields
+(mixed effects) and by permutation (least squares). A test is one term or contrast of a question in one contrast of the
+response; of those, a share of α may have a cluster. Voxels of 8 mm make clusters of one, two or three voxels, so that p
+takes few values and α is hardly ever reached: the shares of tests with a largest cluster of so many voxels or more are
+printed beside the p of such a cluster, which they should equal.
+
+    python validation/people_null.py OUT [--seeds 6] [--first 0] [--method simulation permutation]
+"""
+
+import argparse
+import tempfile
+from pathlib import Path
+
+import pandas as pd
+import yaml
+from scipy.stats import binomtest
+
+from cuecircuit.pipeline.people.simulate import simulate_people
+from cuecircuit.pipeline.run import run_study
+
+
+def changed(text, method):
+    """The study without its second session, corrected as `method` says."""
+    study = yaml.safe_load(text)
+    study["acquisition"]["sessions"] = ["1"]
+    for section in ("longitudinal", "correlations", "behavior", "alternatives"):
+        del study[section]
+    gone = ("longitudinal", "correlations", "behavior")
+    study["assumed"] = {key: why for key, why in study["assumed"].items() if key.split(".")[0] not in gone}
+    study["correction"]["method"] = method
+    if method == "permutation":
+        study["correction"]["permutations"] = 1000
+        for question in study["questions"]:
+            question["method"] = "ols"
+    return yaml.safe_dump(study)
+
+
+def run_one(folder, seed, methods):
+    """Simulate a study and give a row for each test under each correction, at both heights."""
+    file = simulate_people(folder / "study", seed=seed, hypothesis="null", scale="tiny")
+    text, rows = file.read_text(encoding="utf-8"), []
+    for method in methods:
+        file.write_text(changed(text, method), encoding="utf-8")
+        run_study(file, folder / "out", stages=("firstlevel", "group"))
+        for path in sorted((folder / "out" / "group").rglob("terms.tsv")):
+            question, contrast, *height = path.parent.relative_to(folder / "out" / "group").parts
+            terms = pd.read_csv(path, sep="\t", na_values="n/a").dropna(subset="significant_clusters")
+            clusters = pd.read_csv(path.with_name("clusters.tsv"), sep="\t", na_values="n/a")
+            largest = clusters.groupby("prefix")["voxels"].max()
+            p = clusters.groupby("prefix")["p_fwe"].min()
+            rows += [
+                {
+                    "seed": seed,
+                    "method": method,
+                    "height": "exploratory" if height else "planned",
+                    "question": question,
+                    "contrast": contrast,
+                    "test": row["term"],
+                    "clusters": int(row["significant_clusters"]),
+                    "largest": int(largest.get(row["prefix"], 0)),
+                    "p": float(p.get(row["prefix"], 1.0)),
+                }
+                for row in terms.to_dict("records")
+            ]
+    return rows
+
+
+def summary(table, alpha):
+    """Share of tests with a cluster, its exact 95 % interval, and studies with one in any test."""
+    for keys, own in table.assign(hit=table["clusters"] > 0).groupby(["method", "height"]):
+        hits, n = int(own["hit"].sum()), len(own)
+        low, high = binomtest(hits, n).proportion_ci()
+        studies = own.groupby("seed")["hit"].any()
+        print(
+            f"{', '.join(keys)}: {hits} of {n} tests ({hits / n:.3f}, {low:.3f} to {high:.3f} if tests were "
+            f"independent; α = {alpha}); {studies.sum()} of {len(studies)} studies have one"
+        )
+        for size, same in own[own["largest"] > 0].groupby("largest"):
+            reached = (own["largest"] >= size).mean()
+            print(f"  {size} voxels or more: {reached:.3f} of tests; corrected p {same['p'].mean():.3f}")
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("out", type=Path)
+    parser.add_argument("--seeds", type=int, default=6)
+    parser.add_argument("--first", type=int, default=0)
+    parser.add_argument("--method", nargs="+", default=["simulation", "permutation"])
+    arguments = parser.parse_args()
+    arguments.out.mkdir(parents=True, exist_ok=True)
+    rows = []
+    for seed in range(arguments.first, arguments.first + arguments.seeds):
+        with tempfile.TemporaryDirectory() as folder:
+            rows += run_one(Path(folder), seed, arguments.method)
+        pd.DataFrame(rows).to_csv(arguments.out / f"people_null_{arguments.first}.tsv", sep="\t", index=False)
+    summary(pd.DataFrame(rows), alpha=0.05)
+
+
+if __name__ == "__main__":
+    main()
