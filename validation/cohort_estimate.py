@@ -4,7 +4,7 @@
 
 Counted per map and voxel, with what one processor core did in `cohort.py` (mixed model, 2 000 maps x 235 375 voxels):
 164 s, all of reading, fitting, smoothness, 1 000 null fields and writing, for 4.7e8 numbers. Assumed, not measured:
-cores of a node, how fast a shared file system reads, how fast one process packs, and that blocks share out evenly.
+cores of a node, how fast a shared file system reads, how fast a core packs, and that blocks share out evenly.
 """
 
 import argparse
@@ -31,17 +31,18 @@ def estimate(maps: int, permutations: int, machines: Machines) -> dict[str, floa
     numbers = maps * VOXELS
     cores = machines.nodes * machines.cores
     gb = FLOAT * numbers / 1e9
-    # read packed, written by maps, read by voxels, residuals written and read four times (three for smoothness)
-    moved = gb * (GZIP + 1 + 1 + 1 + 4)
+    # read packed, written by maps, read by voxels, residuals written and read four times (three for smoothness), packed
+    # in parts that are written, read and joined: noise in single precision hardly gets smaller
+    moved = gb * (GZIP + 1 + 1 + 1 + 4 + 3)
     fit_s = MEASURED_S * numbers / MEASURED_NUMBERS / cores
-    packing_s = gb * 1e9 / 40e6  # residuals.nii.gz is written by one process at about 40 MB/s
+    packing_s = max(gb * 1e9 / (40e6 * cores), 3 * gb / machines.shared_gb_per_s)  # a core packs 40 MB/s
     batches = -(-permutations // 256)
     scores = gb / 2  # subjects' scores, at most one row for two maps
     moved += scores * (1 + batches) if permutations else 0
     flops = 2.0 * permutations * numbers / 2
     seconds = {
         "first pass (files, fits, smoothness)": max(fit_s, gb * (GZIP + 7) / machines.shared_gb_per_s),
-        "residuals packed by one process": packing_s,
+        "residuals packed by all, joined by one process": packing_s,
         "permutations": max(flops / (cores * machines.core_gflops * 1e9), scores * batches / machines.shared_gb_per_s),
     }
     return {

@@ -188,10 +188,10 @@ def test_permutations_stop_early_where_nothing_can_be_significant_and_only_there
     assert not permute_term(y, design(), "group", MASK, settings=settings).stopped
 
 
-def test_progress_counts_every_arrangement():
+def test_progress_counts_every_permutation():
     done = []
     permute_term(noise(5), design(), "cue", MASK, statistics=("size",), settings=SETTINGS, progress=done.append)
-    assert sum(done) == 200  # the one found among them
+    assert sum(done) == SETTINGS.n_permutations
 
 
 def test_corrections_stand_side_by_side_on_the_same_clusters():

@@ -12,8 +12,9 @@ import pytest
 
 from cuecircuit.errors import DataError
 from cuecircuit.io.atomic import replacing
+from cuecircuit.pipeline.group.permuted import Permutation
 from cuecircuit.pipeline.run import run_study
-from tests.pipeline.test_group_blocks import STRATA, run, write_study
+from tests.pipeline.test_group_blocks import MIXED, PERMUTATION, STRATA, N, run, small_parts, write_study
 from tests.pipeline.test_run import hashes
 
 
@@ -35,6 +36,31 @@ def test_maps_that_would_not_fit_are_refused_before_they_are_read(tmp_path, monk
     with pytest.raises(DataError, match=r"take 5.64e-05 GB while the analysis runs, and 3e-05 GB are free"):
         run(tmp_path, "out", STRATA)
     assert not (tmp_path / "out").exists()
+
+
+@pytest.mark.parametrize(
+    ("design", "kept"),
+    [
+        # what is left of the scores of 12 rats
+        (STRATA, {"residuals": 12 * 4}),
+        # scores of 12 rats, and how they lean on one direction of the nuisance; whether there is a fit
+        (MIXED, {"own": 12 * 4, "leaning": 12 * 4, "fitted": 1}),
+    ],
+    ids=["strata", "mixed"],
+)
+def test_permutations_that_would_not_fit_are_refused_after_one_block(tmp_path, monkeypatch, design, kept):
+    n_voxels = write_study(tmp_path, (9, 8, 9)).shape[2]
+    small_parts(monkeypatch, 2 * N, n_voxels)
+    free = iter([10**9, 0])
+    monkeypatch.setattr(shutil, "disk_usage", lambda _: namedtuple("usage", "free")(next(free)))
+    # a block has 64 voxels and each of its files a header of 128 bytes
+    needed = (n_voxels - 64) * (sum(kept.values()) * 64 + 128 * len(kept)) // 64
+    said = (
+        rf"permutations of \(Intercept\) keep another {needed / 1e9:.3g} GB while the analysis runs, and 0 GB are free"
+    )
+    with pytest.raises(DataError, match=said):
+        run(tmp_path, "out", design, Permutation(statistic="size", settings=PERMUTATION))
+    assert not [path for path in tmp_path.iterdir() if path.name.startswith((".unfinished", "out"))]
 
 
 def test_a_limit_on_files_ends_the_command_with_one_line_and_leaves_nothing(tmp_path):

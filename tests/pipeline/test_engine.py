@@ -42,6 +42,23 @@ def test_local_work_is_done_by_processes_of_its_own():
     assert os.getpid() not in found
 
 
+def test_a_single_worker_gets_the_work_too():
+    with engine("local", n_jobs=1):
+        found = set(Parallel(n_jobs=1)(delayed(os.getpid)() for _ in range(20)))
+
+    assert len(found) == 1
+    assert os.getpid() not in found
+
+
+def test_local_workers_keep_the_memory_that_they_free(monkeypatch):
+    for name in engine_module._MALLOC:
+        monkeypatch.delenv(name, raising=False)  # a setting of the user's own comes first
+    with engine("local", n_jobs=1):
+        found = Parallel()(delayed(os.getenv)(name) for name in ("MALLOC_TRIM_THRESHOLD_", "MALLOC_MMAP_THRESHOLD_"))
+
+    assert found == ["1073741824", "33554432"]
+
+
 def test_an_address_where_nobody_answers_is_named(monkeypatch):
     monkeypatch.setattr(engine_module, "_WAIT_S", 1)
     with (

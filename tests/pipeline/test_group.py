@@ -190,3 +190,10 @@ def test_a_row_without_a_map_is_told_and_its_rat_named(study, capsys):
     assert "line 5: left out, no map" in said
     assert "r3: left out, no row for sal" in said
     assert json.loads((study / "out" / "settings.json").read_text())["left_out"] == ["r3: left out, no row for sal"]
+
+
+def test_a_folder_with_files_is_never_replaced(study):
+    with pytest.raises(DataError, match="exists and is not an empty folder"):
+        group_command(study / "maps.tsv", study, study / "mask.nii.gz", design=STRATA, correction=None)
+
+    assert (study / "map.nii.gz").exists()

@@ -97,6 +97,7 @@ def arranged_maxima(
 
     Args:
         n_rows: number of rows of what the blocks give.
+        progress: called with the number of permutations done since the last call; the arrangement found is none.
     """
     n = len(plan.arrangements)
     size = min(_MOST_IN_BATCH, max(_FEWEST_IN_BATCH, n_rows // _ROWS_IN_BATCH, _BATCH_NUMBERS // where.places.size))
@@ -111,7 +112,7 @@ def arranged_maxima(
         for part, found in zip(batches, workers(tasks), strict=True):
             maxima[part] = found
             if progress is not None:
-                progress(len(found))
+                progress(len(found) - (part.start == 0))
             yield maxima[: part.stop]
 
 

@@ -40,6 +40,16 @@ def replacing(path: Path, *, folder: bool = False) -> Iterator[Path]:
         shutil.rmtree(scratch, ignore_errors=True)
 
 
+def check_unused(out: Path) -> None:
+    """Refuse a folder that would be replaced although it holds files.
+
+    Raises:
+        DataError: `out` is a file, or a folder that is not empty.
+    """
+    if out.exists() and (not out.is_dir() or any(out.iterdir())):
+        raise DataError(f"{out}: exists and is not an empty folder; choose another name or remove it first")
+
+
 def _failed(path: Path, scratch: Path, error: OSError) -> str:
     done = sum(file.stat().st_size for file in scratch.rglob("*") if file.is_file())
     free = shutil.disk_usage(scratch).free

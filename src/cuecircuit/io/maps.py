@@ -1,14 +1,17 @@
 """Many maps to one array and back: only the voxels of a mask, one row per map, every fault collected."""
 
-from collections.abc import Iterable, Sequence
+import shutil
+import zlib
+from collections.abc import Callable, Sequence
+from io import BytesIO
 from pathlib import Path
 from typing import Any
 
 import nibabel as nib
 import numpy as np
+from joblib import Parallel, delayed
 from nibabel.nifti1 import Nifti1Image
 from nibabel.nifti2 import Nifti2Image
-from nibabel.openers import ImageOpener
 
 from cuecircuit.arrays import Array, Bool, Float
 from cuecircuit.errors import DataError
@@ -17,6 +20,8 @@ from cuecircuit.io.nifti import BROKEN
 from cuecircuit.records.grid import Grid
 
 _File = str
+# reads some maps, one row each
+MapsPart = Callable[[], Float[Array, "map voxel"]]
 _MOST_VOLUMES = 32767  # NIfTI-1 counts in 16 bits; more volumes make a NIfTI-2 file
 
 
@@ -65,25 +70,38 @@ def _read_file(
         found = Grid(shape=image.shape[:3], affine=np.asarray(image.affine, float))  # pyright: ignore
         if not grid.same_as(found):
             raise DataError(f"{path}: {found}, but the mask has {grid} (or another origin); resample one to the other")
-        n_volumes = image.shape[3] if image.ndim > 3 else 1  # pyright: ignore[reportAttributeAccessIssue]
+        # AFNI and ITK write volumes along the fifth axis, the fourth has one
+        axes = image.shape[3:]  # pyright: ignore[reportAttributeAccessIssue]
+        n_volumes = int(np.prod(axes))
         for volume, row in wanted:
             if volume is None and n_volumes > 1:
                 raise DataError(f"{path}: {n_volumes} volumes; name one as {path.name}#0 to #{n_volumes - 1}")
             if volume is not None and volume >= n_volumes:
                 raise DataError(f"{path}#{volume}: the file has {n_volumes} volumes, counted from 0")
-            data = image.dataobj[..., volume or 0] if image.ndim > 3 else image.dataobj  # pyright: ignore
+            data = image.dataobj[(..., *map(int, np.unravel_index(volume or 0, axes, order="F")))]  # pyright: ignore
             y[row] = np.asarray(data, np.float32)[mask]
     except BROKEN as error:
         raise DataError(f"{path}: not readable or damaged ({error}); copy it again from its source") from error
 
 
 def write_maps(
-    path: Path, parts: Iterable[Float[Array, "_ voxel"]], n_maps: int, mask: Bool[Array, "x y z"], grid: Grid
+    path: Path,
+    parts: Sequence[MapsPart],
+    n_maps: int,
+    mask: Bool[Array, "x y z"],
+    grid: Grid,
+    *,
+    n_jobs: int = 1,
 ) -> None:
-    """Write maps, given part by part, as the volumes of one float32 file, 0 outside the mask.
+    """Write maps, given part by part, as the volumes of one float32 .nii.gz, 0 outside the mask.
+
+    Each part is packed by a task, each volume as a gzip member of its own, so that the bytes depend on the maps alone.
+    Members one after the other are one gzip file (RFC 1952, section 2.2); gzread of zlib goes on from one to the next
+    (zlib.h), and so do programs that read NIfTI with it (znzlib of nifticlib, as in AFNI and FSL).
 
     Args:
-        parts: rows of `n_maps` maps in all, voxels of the mask in C order.
+        parts: functions that give rows of `n_maps` maps in all, voxels of the mask in C order; they travel to workers.
+        n_jobs: parts packed at a time.
 
     Raises:
         DataError: the place cannot be written.
@@ -92,11 +110,27 @@ def write_maps(
     header = kind(np.broadcast_to(np.float32(0), (*grid.shape, n_maps)), grid.affine).header
     header.set_xyzt_units("mm", "sec")
     header.set_slope_inter(1, 0)
+    start = BytesIO()
+    header.write_to(start)
+    with replacing(path.absolute()) as new, new.open("wb") as file:
+        file.write(_member(start.getvalue().ljust(header.get_data_offset(), b"\0")))
+        files = [new.with_name(f"part{k}.gz") for k in range(len(parts))]
+        work: Any = Parallel(n_jobs=n_jobs, prefer="threads", return_as="generator")
+        packed = work(delayed(_pack)(part, mask, own) for part, own in zip(parts, files, strict=True))
+        for own, _ in zip(files, packed, strict=True):
+            with own.open("rb") as one:
+                shutil.copyfileobj(one, file)
+            own.unlink()
+
+
+def _pack(part: MapsPart, mask: Bool[Array, "x y z"], path: Path) -> None:
     volume = np.zeros(mask.shape, np.float32)
-    with replacing(path) as new, ImageOpener(str(new), "wb") as file:
-        header.write_to(file)
-        file.write(bytes(header.get_data_offset() - file.tell()))
-        for rows in parts:
-            for row in rows:
-                volume[mask] = row
-                file.write(volume.tobytes(order="F"))
+    with replacing(path) as new, new.open("wb") as file:
+        for row in part():
+            volume[mask] = row
+            file.write(_member(volume.tobytes(order="F")))
+
+
+def _member(content: bytes) -> bytes:
+    """Pack bytes as a gzip file of their own, without a time; level 1 as nibabel: noise gets no smaller with more."""
+    return zlib.compress(content, 1, wbits=31)

@@ -6,11 +6,15 @@ submits the tasks of a worker that was lost again (https://distributed.dask.org/
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import Any
 
 from cuecircuit.errors import DataError
 from cuecircuit.pipeline.progress import say
 
 _WAIT_S = 30  # for the scheduler to answer, and for its first worker
+# Dask has workers give freed memory back at once (docs/machines.md): glibc then maps every array above 128 kB anew,
+# and the kernel zeroes it page by page. 32 MiB is the most that glibc takes (M_MMAP_THRESHOLD in mallopt(3)).
+_MALLOC = {"MALLOC_TRIM_THRESHOLD_": 2**30, "MALLOC_MMAP_THRESHOLD_": 2**25}
 
 
 @contextmanager
@@ -30,13 +34,17 @@ def engine(dask: str | None, n_jobs: int) -> Iterator[None]:
         yield
         return
     try:
+        from dask import config
         from distributed import Client, LocalCluster
     except ImportError as error:
         raise DataError('--dask needs Dask: pip install "cuecircuit[dask]"') from error
     from joblib import parallel_config
 
-    # one thread a worker: numba and BLAS must not share cores among tasks
-    local = LocalCluster(n_workers=n_jobs, threads_per_worker=1, dashboard_address=":0") if dask == "local" else None
+    local = None
+    if dask == "local":
+        with config.set({f"distributed.nanny.pre-spawn-environ.{name}": value for name, value in _MALLOC.items()}):
+            # one thread a worker: numba and BLAS must not share cores among tasks
+            local = LocalCluster(n_workers=n_jobs, threads_per_worker=1, dashboard_address=":0")
     try:
         client = Client(local or dask, timeout=_WAIT_S)
         client.wait_for_workers(1, timeout=_WAIT_S)
@@ -47,9 +55,20 @@ def engine(dask: str | None, n_jobs: int) -> Iterator[None]:
         ) from error
     try:
         say(f"dask: {len(client.scheduler_info()['workers'])} workers at {dask}")
-        with parallel_config(backend="dask", client=client):
+        with parallel_config(backend=_backend(client)):
             yield
     finally:
         client.close()
         if local is not None:
             local.close()
+
+
+def _backend(client: Any) -> Any:
+    """Give joblib's way to Dask; of a single worker joblib would do the work in this process, which may be a laptop."""
+    from joblib._dask import DaskDistributedBackend
+
+    class Backend(DaskDistributedBackend):
+        def effective_n_jobs(self, n_jobs: int) -> int:
+            return max(2, super().effective_n_jobs(n_jobs))
+
+    return Backend(client=client)

@@ -86,7 +86,7 @@ def store_maps(
     # whether a covariate varies at all is a question to the whole mask
     voxels = n_voxels if len(columns) > 1 else voxels_at_a_time(n, block)
     rows = max(1, _READ_NUMBERS // n_voxels)
-    _check_room(scratch, 4 * n * n_voxels * (len(columns) + 1))
+    _check_room(scratch, 4 * n * n_voxels * (len(columns) + 1), "the maps and what the model leaves of them take")
     values = tuple(
         DiskMatrix(folder=scratch / f"maps{k}", shape=(n, n_voxels), steps=(rows, voxels), slabs="rows")
         for k in range(len(columns))
@@ -108,13 +108,13 @@ def store_maps(
     return GroupMaps(values=values, residuals=residuals, scratch=scratch, n_jobs=n_jobs)
 
 
-def _check_room(scratch: Path, needed: int) -> None:
-    """Refuse to fill a disk: the maps and their residuals are kept while the analysis runs."""
+def _check_room(scratch: Path, needed: int, what: str) -> None:
+    """Refuse to fill a disk with what is kept while the analysis runs."""
     free = shutil.disk_usage(scratch).free
     if needed > free:
         raise DataError(
-            f"{scratch.parent}: the maps and what the model leaves of them take {needed / 1e9:.3g} GB while the "
-            f"analysis runs, and {free / 1e9:.3g} GB are free; free some space or choose another folder for the results"
+            f"{scratch.parent}: {what} {needed / 1e9:.3g} GB while the analysis runs, and {free / 1e9:.3g} GB are "
+            "free; free some space or choose another folder for the results"
         )
 
 
@@ -170,12 +170,23 @@ def prepared_blocks(
 
     Args:
         f: NaN where the analysis could not test.
+
+    Raises:
+        DataError: the disk has no room for the blocks.
     """
     one = replace(plan, arrangements=plan.arrangements[:1])  # the others do not travel
     paths = [folder.absolute() / f"block{part.start}" for part in maps.blocks]
-    tasks = (delayed(_prepare)(maps, one, f[part], part, path) for part, path in zip(maps.blocks, paths, strict=True))
-    fitted = np.concatenate(list(_work(maps.n_jobs)(tasks)))
-    return [partial(_kept, path) for path in paths], fitted
+    tasks = [delayed(_prepare)(maps, one, f[part], part, path) for part, path in zip(maps.blocks, paths, strict=True)]
+    fitted = list(_work(maps.n_jobs)(tasks[:1]))
+    # how much is kept of each voxel is known when there is a block: that depends on what the model finds
+    left = (f.size - len(fitted[0])) * _bytes(paths[0]) // len(fitted[0])
+    _check_room(maps.scratch, left, f"permutations of {plan.name} keep another")
+    fitted += _work(maps.n_jobs)(tasks[1:])
+    return [partial(_kept, path) for path in paths], np.concatenate(fitted)
+
+
+def _bytes(folder: Path) -> int:
+    return sum(file.stat().st_size for file in folder.iterdir())
 
 
 def _prepare(maps: GroupMaps, plan: TermPlan, f: Float[Array, "voxel"], part: slice, path: Path) -> Array:

@@ -1,6 +1,6 @@
 """The files of a group analysis, whichever model and correction made it: maps, terms, clusters, residuals."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -13,7 +13,7 @@ from cuecircuit.clusters.smoothness import Smoothness
 from cuecircuit.errors import DataError
 from cuecircuit.group.correction import CorrectedTerm, Tested, on_grid
 from cuecircuit.io.derivatives import bids_label, map_name
-from cuecircuit.io.maps import write_maps
+from cuecircuit.io.maps import MapsPart, write_maps
 from cuecircuit.io.nifti import write_volume
 from cuecircuit.io.tables import ColumnNote, write_table
 from cuecircuit.records.atlas import Atlas
@@ -136,9 +136,9 @@ def write_verdicts(
         _write_clusters(folder, effects, space, rule or {})
 
 
-def write_residuals(folder: Path, parts: Iterable[Float[Array, "_ voxel"]], n_maps: int, space: Space) -> None:
+def write_residuals(folder: Path, parts: Sequence[MapsPart], n_maps: int, space: Space, *, n_jobs: int = 1) -> None:
     """Write what the model leaves of each of `n_maps` maps, given part by part."""
-    write_maps(folder / "residuals.nii.gz", parts, n_maps, space.mask, space.grid)
+    write_maps(folder / "residuals.nii.gz", parts, n_maps, space.mask, space.grid, n_jobs=n_jobs)
 
 
 def write_smoothness(folder: Path, noise: Mapping[str, Smoothness]) -> None:

@@ -79,7 +79,7 @@ def write_strata(
         result = fit_maps(maps, fit, "strata model")
         _check_tested(result, "{n_not_finite} lack maps, {n_no_error} leave nothing for error, in {n_flat} the "
                       "covariate does not vary")  # fmt: skip
-        write_residuals(folder, (read() for read in maps.residual_parts()), len(rows), space)
+        write_residuals(folder, maps.residual_parts(), len(rows), space, n_jobs=n_jobs)
         effects, permuted = _strata_effects(folder, maps, model, result, space, correction, comparison)
     say_verdicts(effects)
     write_effects(folder, effects, space, rule=cluster_rule(correction))
@@ -151,7 +151,7 @@ def write_mixed(
         options = {"df": design.df, "fewest": design.fewest, "block": design.block}
         result = fit_maps(maps, partial(fit_mixed_maps, model=model, contrasts=contrasts, **options), "mixed model")
         _check_tested(result, "{n_not_finite} lack maps, {n_no_error} leave nothing for error")
-        write_residuals(folder, (read() for read in maps.residual_parts()), len(frame), space)
+        write_residuals(folder, maps.residual_parts(), len(frame), space, n_jobs=n_jobs)
         noise = {"residual": smoothness_of_residuals(maps, space)} if correction else {}
         if noise:
             write_smoothness(folder, noise)
