@@ -1,6 +1,8 @@
 """Events written by pynwb come back, from every place NWB keeps them."""
 
 import sys
+import tracemalloc
+from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
 from types import SimpleNamespace
@@ -10,6 +12,7 @@ import numpy as np
 import pytest
 
 from cuecircuit.errors import DataError
+from cuecircuit.io import operant_nwb
 from cuecircuit.io.operant_declaration import SourceDeclaration
 from cuecircuit.io.operant_nwb import _events_of, read_nwb_log
 
@@ -118,6 +121,106 @@ def test_a_damaged_file_is_refused(tmp_path: Path):
 
     with pytest.raises(DataError, match="cannot be read as NWB"):
         read_nwb_log(tmp_path / "a.nwb")
+
+
+def with_presses(path: Path) -> Path:
+    """A file of three presses on a lever."""
+    from pynwb import TimeSeries
+    from pynwb.behavior import BehavioralEvents
+
+    file = empty()
+    events = BehavioralEvents(name="presses")
+    events.add_timeseries(TimeSeries(name="left", data=np.ones(3), unit="n/a", timestamps=[1.0, 2.0, 3.0]))
+    file.create_processing_module("behavior", "b").add(events)
+    return saved(path, file)
+
+
+LEFT = "processing/behavior/presses/left"
+
+
+def states(name: str, shape: tuple[int, ...]) -> Callable[[Any], None]:
+    """Declare a dataset anew, with chunks of which none is written."""
+
+    def change(file: Any) -> None:
+        attributes = dict(file[name].attrs)
+        del file[name]
+        made = file.create_dataset(name, shape=shape, chunks=(1024,) * len(shape), compression="gzip", dtype="f8")
+        made.attrs.update(attributes)
+
+    return change
+
+
+def point_elsewhere(file: Any) -> None:
+    import h5py
+
+    del file[f"{LEFT}/data"]
+    file[f"{LEFT}/data"] = h5py.ExternalLink("/etc/passwd", "/")
+
+
+def lie_elsewhere(file: Any) -> None:
+    import h5py
+
+    del file[f"{LEFT}/data"]
+    layout = h5py.VirtualLayout(shape=(3,), dtype="f8")
+    layout[:] = h5py.VirtualSource("other.nwb", "data", shape=(3,))
+    file.create_virtual_dataset(f"{LEFT}/data", layout)
+
+
+def be_raw_elsewhere(file: Any) -> None:
+    del file[f"{LEFT}/data"]
+    file.create_dataset(f"{LEFT}/data", shape=(3,), dtype="f8", external="/etc/passwd")
+
+
+def be_a_long_word(file: Any) -> None:
+    del file["identifier"]
+    file.create_dataset("identifier", shape=(), dtype=f"S{2**31 - 1}")
+
+
+@old_types
+@pytest.mark.parametrize(
+    ("breaking", "said"),
+    [
+        (
+            states(f"{LEFT}/timestamps", (10**12,)),
+            rf"/{LEFT}/timestamps states \(10{'0' * 11},\) values \(8e\+12 bytes",
+        ),
+        (states(f"{LEFT}/data", (2**32, 2**33)), rf"/{LEFT}/data states \(4294967296, 8589934592\) values"),
+        (be_a_long_word, r"/identifier states \(\) values \(2\.15e\+09 bytes\)"),
+        (point_elsewhere, rf"data in /{LEFT} is a link to another file"),
+        (lie_elsewhere, rf"the values of /{LEFT}/data lie in other files"),
+        (be_raw_elsewhere, rf"the values of /{LEFT}/data lie in other files"),
+    ],
+    ids=["a giant", "a giant past 64 bits", "a word of 2 GB", "an external link", "a virtual dataset", "raw bytes"],
+)
+def test_what_a_file_cannot_hold_or_has_elsewhere_is_refused_before_it_is_read(
+    tmp_path: Path, breaking: Callable[[Any], None], said: str
+):
+    h5py = pytest.importorskip("h5py")
+    path = with_presses(tmp_path / "a.nwb")
+    (session,) = read_nwb_log(path).sessions
+    assert session.events["left"].tolist() == [1, 2, 3]
+    with h5py.File(path, "a") as file:
+        breaking(file)
+
+    tracemalloc.start()
+    try:
+        with pytest.raises(DataError, match=rf"a\.nwb: {said}") as error:
+            read_nwb_log(path)
+        _, largest = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+
+    assert len(error.value.faults) == 1
+    assert largest < 10 * 2**20
+
+
+@old_types
+def test_more_events_than_a_session_has_are_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    path = with_presses(tmp_path / "a.nwb")
+    monkeypatch.setattr(operant_nwb, "_MOST_EVENTS", 2)
+
+    with pytest.raises(DataError, match=r"a\.nwb: 3 events; a session has at most 2"):
+        read_nwb_log(path)
 
 
 def test_without_pynwb_the_message_says_what_to_install(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):

@@ -14,11 +14,11 @@ from nibabel.spatialimages import HeaderDataError
 from cuecircuit.arrays import Array, Bool, Float
 from cuecircuit.errors import DataError
 from cuecircuit.io.atomic import replacing
+from cuecircuit.io.unpacked import DEFLATE_RATIO
 from cuecircuit.records.atlas import Atlas
 from cuecircuit.records.grid import Grid
 from cuecircuit.records.scan import Series
 
-_DEFLATE_RATIO = 1032  # zlib.net/zlib_tech.html: the most that deflate can shrink data
 BROKEN = (ImageFileError, HeaderDataError, EOFError, OSError, zlib.error, gzip.BadGzipFile, ValueError)
 
 
@@ -38,7 +38,7 @@ def _check_room(path: Path, image: Any, stated: int) -> None:
     """Refuse a header that states more data than its file can hold, before room for them is made."""
     data_file = Path(image.file_map["image"].filename)
     held = data_file.stat().st_size if data_file.is_file() else 0
-    most = {".nii": 1, ".img": 1, ".gz": _DEFLATE_RATIO}.get(data_file.suffix, float("inf")) * held
+    most = {".nii": 1, ".img": 1, ".gz": DEFLATE_RATIO}.get(data_file.suffix, float("inf")) * held
     if stated > most:
         raise DataError(
             f"{path}: the header states {image.shape} voxels ({stated:.3g} bytes), more than {held} bytes on disk can "

@@ -3,8 +3,12 @@
 Read are EventsTable (NWB 2.10), the Events, LabeledEvents and AnnotatedEventsTable of ndx-events, TimeSeries inside
 BehavioralEvents, AnnotationSeries, IntervalSeries (their starts) and the starts of trials. An event is called by its
 label, else by the name of the object that holds it.
+
+The file is looked through before any of it is read: HDF5 states shapes of any size in a few bytes, and can point to
+other files.
 """
 
+import math
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +18,10 @@ from cuecircuit.arrays import Array, Float
 from cuecircuit.errors import DataError
 from cuecircuit.io.operant_declaration import SourceDeclaration
 from cuecircuit.io.operant_table import ordered
+from cuecircuit.io.unpacked import DEFLATE_RATIO, MOST_BYTES
 from cuecircuit.records.operant import OperantLog, OperantSession
+
+_MOST_EVENTS = 10_000_000  # assumed: a hundred a second all day
 
 _Events = list[tuple[str, Float[Array, "_"]]]
 
@@ -23,7 +30,8 @@ def read_nwb_log(path: Path, declared: SourceDeclaration | None = None) -> Opera
     """Read the events of one NWB file; times are seconds from the start of the session, as NWB has them.
 
     Raises:
-        DataError: pynwb is not installed, no such file, not NWB, no events, or times that are not finite.
+        DataError: pynwb is not installed, no such file, not NWB, parts in other files or larger than the file can
+            hold, no events or too many, or times that are not finite.
     """
     try:
         from pynwb import NWBHDF5IO
@@ -31,14 +39,18 @@ def read_nwb_log(path: Path, declared: SourceDeclaration | None = None) -> Opera
         raise DataError(f'{path}: reading NWB needs pynwb; install it: pip install "cuecircuit[nwb]"') from error
     declared = declared or SourceDeclaration()
     try:
+        _check_content(path)
         # hdmf's wrappers hide the types
         opened: Any = NWBHDF5IO
         with opened(str(path), "r", load_namespaces=True) as file:
             content = file.read()
-            found = [pair for thing in content.objects.values() for pair in _events_of(thing)]
+            found: _Events = []
+            for thing in content.objects.values():
+                found += _events_of(thing)
+                _check_number(sum(len(times) for _, times in found))
             session = _session(path, content, declared)
-    except DataError:
-        raise
+    except DataError as error:
+        raise DataError([f"{path}: {fault}" for fault in error.faults]) from error
     except Exception as error:  # h5py, hdmf and pynwb let through what a damaged file makes them raise
         raise DataError(f"{path}: cannot be read as NWB ({type(error).__name__}: {error})") from error
     if not found:
@@ -54,6 +66,39 @@ def read_nwb_log(path: Path, declared: SourceDeclaration | None = None) -> Opera
         raise DataError(f"{path}: times of {', '.join(bad)} are not all numbers; expected seconds")
     events, faults = ordered(events, file=str(path), line=0, subject=session["subject"])
     return OperantLog(sessions=(OperantSession(events=events, **session),), faults=tuple(faults))
+
+
+def _check_content(path: Path) -> None:
+    """Refuse datasets that the file cannot hold, and what lies in other files.
+
+    Raises:
+        DataError: every such part of the file.
+    """
+    import h5py
+
+    held, faults = path.stat().st_size, []
+
+    def look(_name: str, thing: Any) -> None:
+        if isinstance(thing, h5py.Group):
+            links = {name: thing.get(name, getlink=True) for name in thing}
+            away = [name for name, link in links.items() if isinstance(link, h5py.ExternalLink)]
+            faults.extend(f"{name} in {thing.name} is a link to another file; copy it into this one" for name in away)
+        elif isinstance(thing, h5py.Dataset):
+            if thing.is_virtual or thing.external:
+                faults.append(f"the values of {thing.name} lie in other files; copy them into this one")
+            # not of the dtype, which NumPy may not have
+            stated = math.prod(thing.shape or ()) * thing.id.get_type().get_size()
+            if stated > (DEFLATE_RATIO * held if thing.shape else MOST_BYTES):
+                faults.append(
+                    f"{thing.name} states {thing.shape} values ({stated:.3g} bytes), more than the {held} bytes of the "
+                    "file can hold; damaged or not what its name says: copy it again from its source"
+                )
+
+    with h5py.File(path) as file:
+        look("/", file)
+        file.visititems(look)
+    if faults:
+        raise DataError(faults)
 
 
 def _session(path: Path, content: Any, declared: SourceDeclaration) -> dict[str, Any]:
@@ -80,25 +125,38 @@ def _events_of(thing: Any) -> _Events:
     # the ids of a table's rows have no type of NWB
     match getattr(thing, "neurodata_type", ""):
         case "EventsTable":
-            return [(thing.name, _seconds(thing["timestamp"][:]))]
+            return [(thing.name, _seconds(thing["timestamp"]))]
         case "Events":
             return [(thing.name, _seconds(thing.timestamps))]
         case "LabeledEvents":
             # where ndx-events is not installed, the type made from the file calls them by their place
             labels = thing.labels if hasattr(thing, "labels") else thing.data__labels
-            return _by_label([str(labels[int(code)]) for code in thing.data[:]], _seconds(thing.timestamps))
+            return _by_label([str(labels[int(code)]) for code in _all(thing.data)], _seconds(thing.timestamps))
         case "AnnotatedEventsTable":
-            return [(str(label), _seconds(thing["event_times"][k])) for k, label in enumerate(thing["label"][:])]
+            times = thing["event_times"]
+            _check_number(len(getattr(times, "target", times)))
+            return [(str(label), _seconds(times[k])) for k, label in enumerate(_all(thing["label"]))]
         case "BehavioralEvents":
             return [(series.name, _clock(series)) for series in thing.time_series.values()]
         case "AnnotationSeries":
-            return _by_label([str(text) for text in thing.data[:]], _clock(thing))
+            return _by_label([str(text) for text in _all(thing.data)], _clock(thing))
         case "IntervalSeries":
-            return [(thing.name, _clock(thing)[np.asarray(thing.data[:]) > 0])]
+            return [(thing.name, _clock(thing)[_all(thing.data) > 0])]
         case "TimeIntervals" if thing.name == "trials":
-            return [("trial", _seconds(thing["start_time"][:]))]
+            return [("trial", _seconds(thing["start_time"]))]
         case _:
             return []
+
+
+def _check_number(n: int) -> None:
+    if n > _MOST_EVENTS:
+        raise DataError(f"{n} events; a session has at most {_MOST_EVENTS}: are these samples of a signal?")
+
+
+def _all(values: Any) -> Array:
+    """Everything that a dataset or column has."""
+    _check_number(len(values))
+    return np.asarray(values[:])
 
 
 def _by_label(labels: list[str], times: Float[Array, "event"]) -> _Events:
@@ -110,8 +168,9 @@ def _clock(series: Any) -> Float[Array, "sample"]:
     """The times of a series, given one by one or by a rate."""
     if series.timestamps is not None:
         return _seconds(series.timestamps)
+    _check_number(len(series.data))
     return float(series.starting_time or 0.0) + np.arange(len(series.data)) / float(series.rate)
 
 
 def _seconds(values: Any) -> Float[Array, "event"]:
-    return np.asarray(values[:], dtype=np.float64)
+    return _all(values).astype(np.float64)

@@ -8,6 +8,7 @@ from cuecircuit.errors import DataError
 
 # assumed: a day of one channel at 1 kHz is 0.7 GB of text; workbooks hold at most a million rows
 MOST_BYTES = 2**30
+DEFLATE_RATIO = 1032  # zlib.net/zlib_tech.html: the most that deflate can shrink data
 _CHUNK = 2**20
 
 
