@@ -39,7 +39,9 @@ audit: $(VENV)/python.done
 	$(VENV)/audit/bin/pip-audit --disable-pip --require-hashes -r locks/dev.txt
 
 # The tests with the oldest versions that pyproject.toml allows, and with the newest there are.
-oldest: RESOLUTION := lowest-direct
+# Old versions warn of what newer ones beside them deprecate: their warnings are shown and do not fail a test.
+oldest: RESOLUTION := lowest-direct --all-extras
+oldest: WARNINGS := -W default
 newest: RESOLUTION := highest
 oldest newest: $(VENV)/python.done
 	$(BIN)/pip install --quiet uv
@@ -48,7 +50,7 @@ oldest newest: $(VENV)/python.done
 	$(PYTHON) -m venv $(VENV)/$@
 	$(VENV)/$@/bin/pip install --quiet --no-deps -r $(VENV)/$@-dev.txt
 	$(VENV)/$@/bin/pip install --quiet --no-deps --no-build-isolation .
-	$(VENV)/$@/bin/python -m pytest -n auto --dist loadgroup tests
+	$(VENV)/$@/bin/python -m pytest -n auto --dist loadgroup $(WARNINGS) tests
 
 $(VENV)/python.done:
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { \

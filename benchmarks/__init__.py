@@ -1,6 +1,25 @@
-"""Timed comparisons: ratios against a peer or a floor, measured in the same run."""
+"""Timed comparisons: ratios against a peer or a floor, measured in the same run.
+
+Ratios are of the processor time of one job of each, which what else the machine does changes least.
+"""
+
+import time
+from collections.abc import Callable
+
+from threadpoolctl import threadpool_limits
 
 RATIOS: dict[str, float] = {}
+
+
+def seconds(work: Callable[[], object], repeats: int = 1) -> float:
+    """Give the processor's seconds for some work, the least of several; products of matrices by one thread."""
+    taken = []
+    with threadpool_limits(1, "blas"):
+        for _ in range(repeats):
+            start = time.process_time()
+            work()
+            taken.append(time.process_time() - start)
+    return min(taken)
 
 
 def ratio(name: str, times: float) -> str:

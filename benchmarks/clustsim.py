@@ -1,11 +1,9 @@
 """Simulated cluster thresholds: fields per second, against drawing and labeling them with NumPy and SciPy alone."""
 
-import time
-
 import numpy as np
 from scipy import fft, ndimage
 
-from benchmarks import ratio
+from benchmarks import ratio, seconds
 from cuecircuit.clusters.autocorrelation import Autocorrelation
 from cuecircuit.clusters.clustsim import simulate_cluster_sizes
 from cuecircuit.clusters.neighbors import structure
@@ -37,14 +35,10 @@ def plain(inside: np.ndarray, fields: int) -> None:
 def main() -> None:
     inside = mask()
     simulate_cluster_sizes(inside, VOXEL_MM, ACF, iterations=16)  # compiles
-    start = time.perf_counter()
-    simulate_cluster_sizes(inside, VOXEL_MM, ACF, iterations=2000)
-    ours = (time.perf_counter() - start) / 2000
-    start = time.perf_counter()
-    plain(inside, 50)
-    usual = (time.perf_counter() - start) / 50
+    ours = seconds(lambda: simulate_cluster_sizes(inside, VOXEL_MM, ACF, iterations=2000)) / 2000
+    usual = seconds(lambda: plain(inside, 50)) / 50
     times = ratio("null fields, NumPy and SciPy", usual / ours)
-    print(f"null field with 3 p in {inside.sum()} voxels, one thread: {1000 * ours:.2f} ms, "
+    print(f"null field with 3 p in {inside.sum()} voxels: {1000 * ours:.2f} ms, "
           f"NumPy and SciPy alone {1000 * usual:.2f} ms: {times}")  # fmt: skip
 
 

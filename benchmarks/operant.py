@@ -8,15 +8,14 @@ of the processor, the least of several, so that what else the machine does count
 
 import importlib.util
 import tempfile
-import time
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
 from pathlib import Path
 
 import numpy as np
 
-from benchmarks import ratio
+from benchmarks import ratio, seconds
 from cuecircuit.io.medpc_text import parse_sessions
 from cuecircuit.io.medpc_write import MedpcSession, write_medpc
 from cuecircuit.io.session_store import write_events, write_events_parquet
@@ -29,15 +28,6 @@ QUERY = """
     SELECT subject, start::date AS day, count(*) AS infusions FROM '{}'
     WHERE event = 'infusion' AND time_s < 3600 GROUP BY ALL ORDER BY ALL
 """
-
-
-def seconds(work: Callable[[], object], times: int = 1) -> float:
-    taken: list[float] = []
-    for _ in range(times):
-        start = time.process_time()
-        work()
-        taken.append(time.process_time() - start)
-    return min(taken)
 
 
 def cohort(folder: Path, rng: np.random.Generator) -> list[Path]:

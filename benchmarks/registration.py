@@ -1,5 +1,6 @@
 """Registration of a real rat EPI (70 × 70 × 24 of 0.5 mm) to the SIGMA template, by its last step and by the measure
-of similarity of SyN: seconds, and overlap with a brain drawn by hand. Needs the shared data beside the checkout.
+of similarity of SyN: seconds, and overlap with a brain drawn by hand. Needs the shared data beside the checkout. Every
+step is of ANTs itself: there is no peer, so no ratio.
 """
 
 import tempfile

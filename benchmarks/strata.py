@@ -6,15 +6,13 @@
 import shutil
 import subprocess
 import tempfile
-import time
-from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 
-from benchmarks import ratio
+from benchmarks import ratio, seconds
 from cuecircuit.stats.strata import strata_anova
 from cuecircuit.stats.strata_design import MixedDesign, strata_model
 
@@ -27,18 +25,8 @@ time <- system.time(for (v in seq_len(ncol(y))) {
   d$y <- y[, v]
   summary(aov(y ~ group * cue * block + resp + Error(subject / (cue * block)), d))
 })
-cat(time[["elapsed"]])
+cat(sum(time[1:2]))
 """
-
-
-def seconds(work: Callable[[], object], repeats: int = 5) -> float:
-    """Best of several, so that what others do on the machine counts least."""
-    times = []
-    for _ in range(repeats):
-        start = time.perf_counter()
-        work()
-        times.append(time.perf_counter() - start)
-    return min(times)
 
 
 def design(rng: np.random.Generator) -> MixedDesign:
@@ -76,7 +64,7 @@ def nilearn_seconds(y: np.ndarray) -> float:
         labels, results = run_glm(maps, matrix, noise_model="ols")
         compute_contrast(labels, results, np.array([0.0, 1, 0])).p_value()
 
-    return seconds(fit, repeats=3)
+    return seconds(fit, 3)
 
 
 def curve(rng: np.random.Generator) -> None:
@@ -89,7 +77,7 @@ def curve(rng: np.random.Generator) -> None:
             covariates={"resp": rng.normal(size=(subjects, 4))},
         )
         y, model = rng.normal(size=(subjects, 4, voxels)).astype(np.float32), strata_model(plan)
-        print(f"  {4 * subjects} maps x {voxels} voxels: {seconds(partial(strata_anova, y, model)):.3f} s")
+        print(f"  {4 * subjects} maps x {voxels} voxels: {seconds(partial(strata_anova, y, model), 5):.3f} s")
 
 
 def main() -> None:
@@ -97,9 +85,9 @@ def main() -> None:
     plan = design(rng)
     y = rng.normal(size=(21, 4, 20_000)).astype(np.float32)
     model = strata_model(plan)
-    ours = seconds(lambda: strata_anova(y, model))
+    ours = seconds(lambda: strata_anova(y, model), 5)
     rotation = rng.normal(size=(84, 84)).astype(np.float32)
-    floor = seconds(lambda: rotation @ y.reshape(84, -1))
+    floor = seconds(lambda: rotation @ y.reshape(84, -1), 5)
     print(f"strata ANCOVA, 84 maps x 20000 voxels: {ours:.3f} s, {ours / floor:.1f} x one matrix product of that size")
     by_nilearn = ratio("strata ANCOVA, nilearn's least squares", nilearn_seconds(y) / ours)
     print(f"nilearn's ordinary least squares of one design (no strata, no F): {by_nilearn} ours")

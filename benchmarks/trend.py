@@ -24,14 +24,14 @@ def record(release: str, found: dict[str, float], table: Path = TABLE) -> None:
 
 
 def worse(table: pd.DataFrame) -> list[str]:
-    """Measures whose last release is more than 10 % worse than the one before."""
+    """Measures whose last release is worse than the one before by 10 % or more."""
     lines = []
     for measure, own in table.groupby("measure", sort=False):
         if len(own) < 2:
             continue
         before, last = own["value"].iloc[-2:]
         change = last / before if str(measure).startswith("instructions") else before / last
-        if change > 1 + TOLERANCE:
+        if round(change - 1, 6) >= TOLERANCE:
             releases = " to ".join(own["release"].iloc[-2:])
             lines.append(f"{measure}: {before:.4g} to {last:.4g} ({releases}), {100 * (change - 1):.0f} % worse")
     return lines
@@ -58,7 +58,7 @@ def main() -> None:
     if len(sys.argv) > 1:
         draw(table, Path(sys.argv[1]))
     found = worse(table)
-    print("\n".join(found) or "no measure is more than 10 % worse than in the release before")
+    print("\n".join(found) or "no measure is 10 % worse than in the release before")
     sys.exit(bool(found))
 
 

@@ -1,12 +1,17 @@
-"""What is needed at run time may be used by anybody: no GPL, nothing for non-commercial use alone."""
+"""What is needed at run time, extras included, may be used by anybody: no GPL, nothing for non-commercial use alone."""
 
 import re
-from importlib.metadata import PackageNotFoundError, metadata
+import tomllib
+from importlib.metadata import PackageNotFoundError, metadata, requires
 from pathlib import Path
 
 import pytest
+from packaging.requirements import Requirement
+from packaging.utils import canonicalize_name
 
-LOCK = Path(__file__).parents[1] / "locks" / "run.txt"
+HERE = Path(__file__).parents[1]
+LOCK = HERE / "locks" / "run.txt"
+EXTRAS = tomllib.loads((HERE / "pyproject.toml").read_text())["project"]["optional-dependencies"]
 REFUSED = re.compile(r"\bA?GPL|Affero|GNU General Public|non-?commercial|\bCC-BY-NC", re.IGNORECASE)
 # packages of the lock with what stands behind them: "name==1.0 ; sys_platform == 'win32' \"
 PINS = re.findall(r"^([\w.-]+)==[^\s\\]+ *(;[^\\\n]*)?", LOCK.read_text(), re.MULTILINE)
@@ -29,6 +34,26 @@ def test_a_run_time_dependency_states_a_license_that_lets_anybody_use_it(name, m
         return
     assert found
     assert not REFUSED.search(found)
+
+
+def needed(requirements: list[str], known: set[str]) -> list[str]:
+    """Name the packages that some requirements need on this system, beside those known."""
+    found: set[str] = set()
+    left = [Requirement(each) for each in requirements]
+    while left:
+        requirement = left.pop()
+        name = canonicalize_name(requirement.name)
+        if name not in found | known and (requirement.marker is None or requirement.marker.evaluate({"extra": ""})):
+            found.add(name)
+            left += map(Requirement, requires(name) or ())
+    return sorted(found)
+
+
+@pytest.mark.parametrize("extra", EXTRAS)
+def test_all_that_an_extra_brings_states_a_license_that_lets_anybody_use_it(extra):
+    stated = {name: license_of(name) for name in needed(EXTRAS[extra], {name for name, _ in PINS})}
+    assert {canonicalize_name(Requirement(each).name) for each in EXTRAS[extra]} <= set(stated)
+    assert [name for name, found in stated.items() if not found or REFUSED.search(found)] == []
 
 
 @pytest.mark.parametrize(

@@ -1,11 +1,15 @@
 import runpy
+import shutil
+import subprocess
+import sys
 from pathlib import Path
 
 import pandas as pd
 import pytest
 
 # scripts beside the package, not a part of it
-trend = runpy.run_path(str(Path(__file__).parents[2] / "benchmarks" / "trend.py"))
+SCRIPT = Path(__file__).parents[2] / "benchmarks" / "trend.py"
+trend = runpy.run_path(str(SCRIPT))
 worse, record, draw = (trend[name] for name in ("worse", "record", "draw"))
 
 
@@ -18,6 +22,7 @@ def table(**values: tuple[float, float]) -> pd.DataFrame:
     ("measure", "values", "said"),
     [
         ("instructions: fit", (100.0, 111.0), "11 % worse"),
+        ("instructions: fit", (100.0, 110.0), "10 % worse"),
         ("instructions: fit", (100.0, 109.0), None),
         ("instructions: fit", (100.0, 50.0), None),
         ("times faster: fit", (100.0, 89.0), "12 % worse"),
@@ -28,6 +33,17 @@ def table(**values: tuple[float, float]) -> pd.DataFrame:
 def test_what_got_ten_percent_worse_is_named_whichever_way_is_worse(measure, values, said):
     found = worse(table(**{measure: values}))
     assert (said in found[0]) if said else not found
+
+
+@pytest.mark.parametrize(("count", "status"), [(110.0, 1), (109.0, 0)])
+def test_the_command_ends_with_status_one_where_a_count_grew_by_ten_percent(tmp_path, count, status):
+    record("0.1.0", {"instructions: fit": 100.0, "times faster: fit": 5.0}, tmp_path / "ratios.tsv")
+    record("0.2.0", {"instructions: fit": count, "times faster: fit": 5.0}, tmp_path / "ratios.tsv")
+    script = shutil.copy(SCRIPT, tmp_path)
+    done = subprocess.run([sys.executable, script], capture_output=True, text=True, check=False)
+    assert done.returncode == status
+    assert ("instructions: fit: 100 to 110 (0.1.0 to 0.2.0), 10 % worse" in done.stdout) == bool(status)
+    assert "times faster" not in done.stdout
 
 
 def test_a_release_measured_anew_replaces_its_numbers_and_keeps_its_place(tmp_path):
