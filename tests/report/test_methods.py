@@ -95,6 +95,15 @@ def test_a_gaussian_correction_names_no_acf(design_text: str, facts: RunFacts) -
     assert "a = " not in text
 
 
+def test_one_group_is_no_factor_of_the_text(design_text: str, facts: RunFacts) -> None:
+    text = design_text.replace("groups: [ShA, LgA]", "groups: [LgA]").replace("ShA: 1, ", "")
+    text = text.replace("between: [group]", "between: []").replace('effect: "group:cue"', "effect: cue")
+    text = plain(parse_study(text), dataclasses.replace(facts, subjects={"LgA": 10}))
+
+    assert "a repeated-measures analysis of variance (session within subjects)" in text
+    assert "were tested for treatment (within)." in text
+
+
 def test_who_is_left_out_stands_with_the_reason_and_as_text(design_text: str, facts: RunFacts) -> None:
     text = design_text.replace("  species:", "  exclude: { 'rat<b>07': 'catheter <not> patent' }\n  species:")
 

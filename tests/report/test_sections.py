@@ -14,13 +14,11 @@ from cuecircuit.report.sections import (
     correlations_section,
     group_section,
     methods_section,
-    provenance_section,
-    quality_section,
     region_frame,
     regions_section,
-    settings_section,
     study_section,
 )
+from cuecircuit.report.shared_sections import provenance_section, quality_section, settings_section
 from cuecircuit.study.settings import resolved
 from cuecircuit.study.study import Study
 

@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 
+from cuecircuit.stats.mixed_criterion_kernel import spd_inverse
 from cuecircuit.stats.mixed_df import kenward_roger_covariance, parameter_covariance, relative_factor
 from cuecircuit.stats.mixed_kernel import CONVERGED, fit_responses
 from cuecircuit.stats.mixed_likelihood import likelihood
@@ -213,3 +214,8 @@ def test_the_adjusted_covariance_is_that_of_kenward_and_rogers_matrices(formula)
     found = kenward_roger_covariance(psi, model.blocks, model.forms)
     np.testing.assert_allclose(found.adjusted[0], phi + 2 * phi @ middle @ phi, rtol=1e-8, atol=1e-12)
     np.testing.assert_allclose(found.parameters[0], weight, rtol=1e-7, atol=1e-10)
+
+
+def test_a_loop_of_several_callers_does_not_take_its_arithmetic_from_the_first_of_them():
+    # numba hands fastmath down to a callee that says nothing, and keeps what it compiled on disk
+    assert spd_inverse.targetoptions["fastmath"]

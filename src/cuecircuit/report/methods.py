@@ -109,19 +109,21 @@ def _treatment(name: str, drug: str, dose_mg_kg: float) -> str:
 def _behavior(study: Study, marks: Marks) -> Markup:
     counted_in = {"session": "the whole session", "first_hour": "the first hour of each session"}
     error = {"pooled": "the pooled error term", "contrast": "the error of each contrast"}
+    several, group = len(study.subjects.groups) > 1, study.subjects.group
     return Markup(
-        "Infusions in {} over the sessions of {} were tested by a mixed analysis of variance ({} between, session "
+        "Infusions in {} over the sessions of {} were tested by {} analysis of variance ({}session "
         "within subjects); p is given uncorrected and after Greenhouse–Geisser (1959) and Huynh–Feldt (1976). Within "
         "each group every session was compared with the first, with {} ({}). Infusions of the {} "
-        "phase, averaged over the sessions of each treatment, were tested for treatment (within) and {} (between)."
+        "phase, averaged over the sessions of each treatment, were tested for treatment (within){}."
     ).format(
         marks.said("behavior.count", counted_in[study.behavior.count]),
         study.behavior.escalation,
-        study.subjects.group,
+        "a mixed" if several else "a repeated-measures",
+        f"{group} between, " if several else "",
         marks.said("behavior.posthoc_error", error[study.behavior.posthoc_error]),
         marks.said("behavior.posthoc_adjustment", adjustment_name(study)),
         study.behavior.conditioning,
-        study.subjects.group,
+        f" and {group} (between)" if several else "",
     )
 
 
@@ -143,22 +145,27 @@ def _scans(study: Study, marks: Marks) -> Markup:
     return text
 
 
-def _responses(study: Study, marks: Marks) -> Markup:
-    nuisance, response = study.nuisance, study.response
-    removed: list[str] = []
+def _removed(study: Study, marks: Marks) -> Iterator[Markup]:
+    """Name the nuisance signals that were regressed out."""
+    nuisance = study.nuisance
     if nuisance.white_matter:
-        removed.append(marks.said("nuisance.white_matter", "the mean white-matter signal"))
+        yield marks.said("nuisance.white_matter", "the mean white-matter signal")
     if nuisance.ventricles:
-        removed.append(marks.said("nuisance.ventricles", "the mean ventricle signal"))
+        yield marks.said("nuisance.ventricles", "the mean ventricle signal")
     if nuisance.motion:
-        removed.append(marks.said("nuisance.motion", f"{nuisance.motion} motion terms"))
+        yield marks.said("nuisance.motion", f"{nuisance.motion} motion terms")
     if nuisance.acompcor:
         parts = counted(nuisance.acompcor, "principal component")
-        removed.append(marks.said("nuisance.acompcor", f"{parts} of each tissue (Behzadi et al. 2007)"))
+        yield marks.said("nuisance.acompcor", f"{parts} of each tissue (Behzadi et al. 2007)")
     if nuisance.respiration != "none":
         phase, depth = "RETROICOR (Glover et al. 2000)", "respiration volume per time (Birn et al. 2006)"
         models = {"retroicor": phase, "rvt": depth, "both": f"{phase} and {depth}"}
-        removed.append(marks.said("nuisance.respiration", f"{models[nuisance.respiration]} regressors"))
+        yield marks.said("nuisance.respiration", f"{models[nuisance.respiration]} regressors")
+
+
+def _responses(study: Study, marks: Marks) -> Markup:
+    nuisance, response = study.nuisance, study.response
+    removed = list(_removed(study, marks))
     drift = nuisance.drift_period_s
     cleaned = Markup("{} removed from each voxel's series by one multiple regression").format(
         Markup("{} were").format(listed(removed)) if len(removed) > 1 else Markup("{} was").format(listed(removed))

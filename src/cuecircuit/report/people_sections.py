@@ -4,13 +4,12 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import pandas as pd
-from markupsafe import Markup
 
 from cuecircuit.figures.numbers import short, threshold
-from cuecircuit.report.content import Facts, FigureItem, FigureRow, Item, Paragraph, Section, TableItem, TextFile
-from cuecircuit.report.marks import marks_of, settings_table, words
+from cuecircuit.report.content import FigureItem, FigureRow, Item, Section, TableItem
+from cuecircuit.report.marks import words
 from cuecircuit.report.people_methods import PeopleFacts, people_methods
-from cuecircuit.report.references import bibtex, cited
+from cuecircuit.report.shared_sections import opening_section, sourced_methods
 from cuecircuit.study.people import PeopleStudy
 
 
@@ -33,24 +32,7 @@ def study_section(study: PeopleStudy, facts: PeopleFacts) -> Section:
     }
     if facts.attendance:
         values["Sessions"] = facts.attendance
-    items: list[Item] = [Facts(values=values)]
-    if study.about.reference:
-        items.append(Paragraph(text=f"The design follows {study.about.reference}."))
-    assumed = len(marks_of(study).assumed)
-    if assumed:
-        items.append(
-            Paragraph(
-                text=Markup(
-                    "No source states {} of the settings. They carry the mark "
-                    '<span class="assumed-mark">assumed</span> wherever they are used, and '
-                    '<a href="#settings">the settings</a> say why each was chosen.'
-                ).format(assumed)
-            )
-        )
-    if study.subjects.exclude:
-        left_out = pd.DataFrame(study.subjects.exclude.items(), columns=["subject", "reason"])
-        items.append(TableItem(id="excluded", title="Left out", frame=left_out))
-    return Section(id="study", title="Study and people", items=tuple(items))
+    return opening_section(study, "Study and people", values)
 
 
 def behavior_section(figures: Sequence[FigureItem], anovas: Mapping[str, pd.DataFrame]) -> Section:
@@ -155,17 +137,4 @@ def sessions_section(figure: FigureItem | None, maps: pd.DataFrame, regions: Ses
 
 def people_methods_section(study: PeopleStudy, facts: PeopleFacts) -> Section:
     """The Methods text, and the values in it that nobody stated."""
-    settings = settings_table(study)
-    assumed = pd.DataFrame(settings[settings["source"] == "assumed"])
-    table = TableItem(
-        id="assumed",
-        title="Assumed values",
-        frame=assumed,
-        notes=("No source states these values; somebody had to choose. Change them in the study file.",),
-    )
-    references = bibtex(cited(study))
-    citations = TextFile(
-        id="references", ending="bib", title="References as BibTeX", text=references, media="text/x-bibtex"
-    )
-    items = (*people_methods(study, facts), citations, *((table,) if len(assumed) else ()))
-    return Section(id="methods", title="Methods", items=items)
+    return sourced_methods(study, people_methods(study, facts))

@@ -5,29 +5,23 @@ from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
-from markupsafe import Markup
 
 from cuecircuit.arrays import Array, Float, Int
 from cuecircuit.figures.numbers import MISSING, number, short, threshold
 from cuecircuit.report.captions import threshold_statement
 from cuecircuit.report.checklist import checklist
 from cuecircuit.report.content import (
-    Facts,
     FigureItem,
     FigureRow,
-    Item,
     Paragraph,
     RowPlace,
     Section,
     TableItem,
-    TextFile,
     ViewerItem,
 )
-from cuecircuit.report.deposit import rerun_script
-from cuecircuit.report.marks import dose_text, effect_text, marks_of, settings_table
+from cuecircuit.report.marks import dose_text, effect_text, marks_of
 from cuecircuit.report.methods import RunFacts, methods
-from cuecircuit.report.references import bibtex, cited
-from cuecircuit.study.sections import StudyBase
+from cuecircuit.report.shared_sections import opening_section, sourced_methods
 from cuecircuit.study.study import Study
 
 _PHASE_WORDS = {"sessions": "sessions", "access_h": "access", "window_min": "counted minutes"}
@@ -49,7 +43,6 @@ class RegionMeans:
 
 def study_section(study: Study, subjects: Mapping[str, int]) -> Section:
     """Say who took part and what they went through; `subjects` counts those analyzed, by group."""
-    about = study.about
     facts = {
         "Subjects": f"{sum(subjects.values())} ({', '.join(f'{n} {group}' for group, n in subjects.items())})",
         "Species": study.subjects.species,
@@ -57,25 +50,8 @@ def study_section(study: Study, subjects: Mapping[str, int]) -> Section:
         "Cues": ", ".join(study.cues.levels),
         "Effect of interest": effect_text(study.group.effect),
     }
-    items: list[Item] = [Facts(values=facts)]
-    if about.reference:
-        items.append(Paragraph(text=f"The design follows {about.reference}."))
-    assumed = len(marks_of(study).assumed)
-    if assumed:
-        items.append(
-            Paragraph(
-                text=Markup(
-                    "No source states {} of the settings. They carry the mark "
-                    '<span class="assumed-mark">assumed</span> wherever they are used, and '
-                    '<a href="#settings">the settings</a> say why each was chosen.'
-                ).format(assumed)
-            )
-        )
-    items.append(TableItem(id="phases", title="Phases", frame=_phases(study)))
-    if study.subjects.exclude:
-        left_out = pd.DataFrame(study.subjects.exclude.items(), columns=["subject", "reason"])
-        items.append(TableItem(id="excluded", title="Left out", frame=left_out))
-    return Section(id="study", title="Study and animals", items=tuple(items))
+    phases = TableItem(id="phases", title="Phases", frame=_phases(study))
+    return opening_section(study, "Study and animals", facts, phases)
 
 
 def behavior_section(
@@ -112,11 +88,6 @@ def behavior_section(
             *sessions,
         ),
     )
-
-
-def quality_section(*items: Item) -> Section:
-    """Temporal SNR, respiration, degrees of freedom spent on nuisance signals: whatever the run kept."""
-    return Section(id="quality", title="Quality of the scans", items=items)
 
 
 def group_section(
@@ -243,31 +214,8 @@ def corrections_display(corrections: pd.DataFrame) -> pd.DataFrame:
     return pd.DataFrame(shown)
 
 
-def settings_section(study: StudyBase) -> Section:
-    """Every setting with its source."""
-    text = Markup(
-        'Source of each value: <span class="source paper">paper</span> printed in the article, '
-        '<span class="source convention">convention</span> usual in the field, '
-        '<span class="source study-file">study file</span> written by the user, '
-        '<span class="source assumed">assumed</span> stated by nobody.'
-    )
-    table = TableItem(id="settings-table", title="Every setting", frame=settings_table(study))
-    return Section(id="settings", title="Settings", items=(Paragraph(text=text), table))
-
-
 def methods_section(study: Study, facts: RunFacts) -> Section:
-    """The Methods text, and the values in it that nobody stated."""
-    settings = settings_table(study)
-    assumed = pd.DataFrame(settings[settings["source"] == "assumed"])
-    table = TableItem(
-        id="assumed",
-        title="Assumed values",
-        frame=assumed,
-        notes=("No source states these values; somebody had to choose. Change them in the study file.",),
-    )
-    citations = TextFile(
-        id="references", ending="bib", title="References as BibTeX", text=bibtex(cited(study)), media="text/x-bibtex"
-    )
+    """The Methods text, and what a reader would look for in it."""
     items = TableItem(
         id="checklist",
         title="Checklist of what to report",
@@ -277,32 +225,7 @@ def methods_section(study: Study, facts: RunFacts) -> Section:
             "settings behind it; what this analysis cannot know is marked as not stated.",
         ),
     )
-    return Section(
-        id="methods",
-        title="Methods",
-        items=(*methods(study, facts), citations, *((table,) if len(assumed) else ()), items),
-    )
-
-
-def provenance_section(inputs: pd.DataFrame, versions: Mapping[str, str], seed: int) -> Section:
-    """Where everything came from: files, programs, seed."""
-    programs = pd.DataFrame(versions.items(), columns=["program", "version"])
-    return Section(
-        id="provenance",
-        title="Provenance",
-        items=(
-            Facts(values={"Seed": str(seed), "Input files": short(len(inputs))}),
-            TextFile(
-                id="rerun",
-                ending="sh",
-                title="The same bytes again",
-                text=rerun_script(versions, seed=seed),
-                shown=True,
-            ),
-            TableItem(id="versions", title="Programs", frame=programs),
-            TableItem(id="inputs", title="Input files", frame=inputs, folded=len(inputs) > 30),
-        ),
-    )
+    return sourced_methods(study, methods(study, facts), items)
 
 
 def _phases(study: Study) -> pd.DataFrame:

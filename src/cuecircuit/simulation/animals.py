@@ -21,7 +21,6 @@ from cuecircuit.simulation.rats import Rat
 Policy = Literal["satiety", "homeostatic"]
 Learning = Literal["rescorla-wagner", "pearce-hall"]
 POLICIES: tuple[Policy, ...] = ("satiety", "homeostatic")
-LEARNINGS: tuple[Learning, ...] = ("rescorla-wagner", "pearce-hall")
 
 OUTCOMES = ("withdrawal", "missing", "relief")
 """What odors come to predict: withdrawal, missing drug effect in any animal, and relief from withdrawal."""

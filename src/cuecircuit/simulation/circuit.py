@@ -13,11 +13,9 @@ from dataclasses import dataclass
 from functools import cache
 
 import numpy as np
-from scipy.linalg import expm
 
 from cuecircuit.arrays import Array, Float
 from cuecircuit.simulation.breathing import rate_changes
-from cuecircuit.simulation.hrf import rat_hrf
 from cuecircuit.simulation.planted import TABLE_1
 
 REGIONS = tuple(TABLE_1)
@@ -53,8 +51,6 @@ PATHS: dict[tuple[str, str], float] = {
 TAU_S = 1.0
 """Time constant of a region, assumed: a network this quick settles within a volume or two."""
 
-_STEP_S = 0.1
-
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Circuit:
@@ -85,25 +81,3 @@ def settled_response(circuit: Circuit, inputs: Float[Array, "*cell input=4"]) ->
     """Give what the network comes to while the inputs last: (I − C)⁻¹ B u, the plateau of a block, % BOLD."""
     gain = np.linalg.solve(np.eye(len(circuit.between)) - circuit.between, circuit.into)
     return inputs @ gain.T
-
-
-def neural_course(
-    circuit: Circuit, inputs: Float[Array, "input=4"], *, block_s: float, length_s: float
-) -> Float[Array, "region time"]:
-    """Give the regions' activity from the onset of a block, ten times a second, without error of integration."""
-    size = len(circuit.between)
-    flows = (circuit.between - np.eye(size)) / TAU_S
-    move = expm(flows * _STEP_S)
-    push = np.linalg.solve(flows, (move - np.eye(size)) @ circuit.into @ inputs / TAU_S)
-    course = np.zeros((size, round(length_s / _STEP_S)))
-    for step in range(1, course.shape[1]):
-        on = step * _STEP_S <= block_s
-        course[:, step] = move @ course[:, step - 1] + (push if on else 0)
-    return course
-
-
-def bold_course(neural: Float[Array, "region time"]) -> Float[Array, "region time"]:
-    """Give the BOLD signal of a neural course, % of the mean signal, by the rat's hemodynamic response."""
-    times = np.arange(neural.shape[1]) * _STEP_S + _STEP_S / 2
-    kernel = rat_hrf(times) * _STEP_S
-    return np.array([np.convolve(row, kernel)[: len(row)] for row in neural])

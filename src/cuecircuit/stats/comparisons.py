@@ -14,7 +14,7 @@ from typing import Literal
 import numpy as np
 from scipy import optimize, stats
 
-from cuecircuit.arrays import Array, Float
+from cuecircuit.arrays import Array, Float, Int
 from cuecircuit.errors import DesignError
 from cuecircuit.stats.distributions import log_p_t
 from cuecircuit.stats.dunnett import dunnett_p
@@ -105,21 +105,58 @@ def family_comparisons(
     se = np.sqrt(np.diag(covariance))
     length = np.where(se > 0, se, 1.0)
     correlation = np.where(np.eye(len(se)) > 0, 1.0, covariance / np.outer(length, length))
+    return compare_families(
+        names,
+        families,
+        estimate,
+        se,
+        df,
+        correlations=lambda here: correlation[np.ix_(here, here)][:, :, None],
+        adjustment=adjustment,
+        confidence=confidence,
+        largest=largest,
+    )
+
+
+def compare_families(
+    names: Sequence[str],
+    families: Sequence[str],
+    estimate: Float[Array, "comparison *response"],
+    se: Float[Array, "comparison *response"],
+    df: Float[Array, "comparison *response"],
+    *,
+    correlations: Callable[[Int[Array, "test"]], Float[Array, "test test response"]],
+    adjustment: FamilyAdjustment,
+    confidence: float | None,
+    largest: LargestT = dunnett_p,
+) -> Comparisons:
+    """Test estimates of any number of responses by t, p adjusted within their families.
+
+    Args:
+        names: of the comparisons.
+        families: to which each belongs.
+        estimate: in units of the response.
+        se: standard errors; where one is 0 or NaN there is no test.
+        df: degrees of freedom of each.
+        correlations: of the estimates at some places; asked only for Dunnett.
+        adjustment: within each family.
+        confidence: simultaneous coverage of a family's intervals; none are made where it is None.
+        largest: tail of the largest |t|; for Dunnett.
+
+    Raises:
+        DesignError: as `adjust_family`.
+    """
     t = np.divide(estimate, se, out=np.full_like(se, np.nan), where=se > 0)
     log_p = log_p_t(t, df)
     adjusted, critical = np.empty_like(t), np.empty_like(t)
     for family in dict.fromkeys(families):
         here = np.flatnonzero(np.array(families) == family)
+        own_t, own_p, own_df = (each[here].reshape(len(here), -1) for each in (t, np.exp(log_p), df))
+        shared = correlations(here) if adjustment == "dunnett" else None
         found = adjust_family(
-            t[here, None],
-            np.exp(log_p[here, None]),
-            df[here, None],
-            adjustment,
-            correlations=correlation[np.ix_(here, here)][:, :, None],
-            confidence=confidence,
-            largest=largest,
+            own_t, own_p, own_df, adjustment, correlations=shared, confidence=confidence, largest=largest
         )
-        adjusted[here], critical[here] = (values[:, 0] for values in found)
+        adjusted[here], critical[here] = (values.reshape(t[here].shape) for values in found)
     return Comparisons(
         names=tuple(names),
         families=tuple(families),
@@ -129,8 +166,8 @@ def family_comparisons(
         t=t,
         log_p=log_p,
         p_adjusted=adjusted,
-        ci_low=estimate - critical * se,
-        ci_high=estimate + critical * se,
+        ci_low=None if confidence is None else estimate - critical * se,
+        ci_high=None if confidence is None else estimate + critical * se,
     )
 
 
@@ -156,6 +193,22 @@ def level_pairs(names: Sequence[str], reference: str | None, what: str = "") -> 
         raise DesignError(f"reference {what}'{reference}': found {', '.join(names)}; name one of them")
     r = list(names).index(reference)
     return [(f"{name} - {reference}", i, r) for i, name in enumerate(names) if i != r]
+
+
+def family_pairs(cells: Sequence[tuple[str, ...]], by: int, reference: str | None) -> list[tuple[str, str, int, int]]:
+    """Compare cells that share their first `by` levels, which make a family: name, family, positions of the two.
+
+    Raises:
+        DesignError: as `level_pairs`.
+    """
+    members: dict[str, list[int]] = {}
+    for place, cell in enumerate(cells):
+        members.setdefault(":".join(cell[:by]), []).append(place)
+    return [
+        (f"{family}: {name}" if by else name, family or "all", places[i], places[j])
+        for family, places in members.items()
+        for name, i, j in level_pairs([":".join(cells[place][by:]) for place in places], reference)
+    ]
 
 
 def adjust_family(

@@ -117,6 +117,27 @@ def _name_at(text: str, at: int, written: Sequence[str]) -> str | None:
     return next((name for name in written if fits(name)), None)
 
 
+def level_cells(
+    factors: Sequence[str], levels: Mapping[str, Sequence[str]]
+) -> dict[tuple[str, ...], dict[str, Float[Array, "level"]]]:
+    """Weights that pick each combination of the factors' levels, the last factor changing fastest."""
+    return {
+        cell: {
+            name: np.eye(len(levels[name]))[list(levels[name]).index(level)]
+            for name, level in zip(factors, cell, strict=True)
+        }
+        for cell in product(*(levels[name] for name in factors))
+    }
+
+
+def factor_faults(factors: Sequence[str], levels: Mapping[str, Sequence[str]], where: str) -> list[str]:
+    """Say which factors are not among those of `levels`, or are named twice."""
+    faults = [
+        f"factor '{name}': not in the {where}, which has {', '.join(levels)}" for name in factors if name not in levels
+    ]
+    return faults + [f"factor '{name}': named twice" for name in dict.fromkeys(factors) if factors.count(name) > 1]
+
+
 def fixed_levels(design: MixedColumns) -> dict[str, tuple[str, ...]]:
     """Levels of the factors in the fixed part."""
     used = dict.fromkeys(variable.column for term in design.formula.fixed for variable in term)

@@ -7,7 +7,7 @@ within those families (`comparisons`).
 """
 
 from collections.abc import Mapping, Sequence
-from itertools import combinations, product
+from itertools import combinations
 
 import numpy as np
 
@@ -17,13 +17,12 @@ from cuecircuit.stats.comparisons import (
     Comparisons,
     FamilyAdjustment,
     MarginalMeans,
-    adjust_family,
     check_adjustment,
+    compare_families,
+    family_pairs,
     interval_means,
-    level_pairs,
 )
-from cuecircuit.stats.contrasts import fixed_levels, grid_row
-from cuecircuit.stats.distributions import log_p_t
+from cuecircuit.stats.contrasts import factor_faults, fixed_levels, grid_row, level_cells
 from cuecircuit.stats.mixed_fit import MixedFit, hypothesis_tests
 from cuecircuit.stats.mixed_inference import DegreesOfFreedomRule, Hypothesis, MixedTest
 
@@ -84,38 +83,18 @@ def compare_means(
     """
     check_adjustment(adjustment, reference)
     cells, rows = _cells(fit, [*by, *factors], at)
-    families: dict[str, list[tuple[str, Array]]] = {}
-    for cell, row in zip(cells, rows, strict=True):
-        families.setdefault(":".join(cell[: len(by)]), []).append((":".join(cell[len(by) :]), row))
-    found = {family: _pairs(members, reference) for family, members in families.items()}
-    hypotheses = [
-        Hypothesis(name=f"{family}: {name}" if by else name, rows=row[None])
-        for family, pairs in found.items()
-        for name, row in pairs
-    ]
+    pairs = family_pairs(cells, len(by), reference)
+    hypotheses = [Hypothesis(name=name, rows=(rows[i] - rows[j])[None]) for name, _, i, j in pairs]
     estimate, se, own_df = _columns(fit, hypotheses, df)
-    t = estimate / se
-    log_p = log_p_t(t, own_df)
-    adjusted, critical = np.empty_like(t), np.empty_like(t)
-    start = 0
-    for pairs in found.values():
-        here = slice(start, start + len(pairs))
-        start = here.stop
-        shared = _correlations(fit, hypotheses[here], se[here], df) if adjustment == "dunnett" else None
-        adjusted[here], critical[here] = adjust_family(
-            t[here], np.exp(log_p[here]), own_df[here], adjustment, correlations=shared, confidence=confidence
-        )
-    return Comparisons(
-        names=tuple(each.name for each in hypotheses),
-        families=tuple(family or "all" for family, pairs in found.items() for _ in pairs),
-        estimate=estimate,
-        se=se,
-        df=own_df,
-        t=t,
-        log_p=log_p,
-        p_adjusted=adjusted,
-        ci_low=None if confidence is None else estimate - critical * se,
-        ci_high=None if confidence is None else estimate + critical * se,
+    return compare_families(
+        [name for name, _, _, _ in pairs],
+        [family for _, family, _, _ in pairs],
+        estimate,
+        se,
+        own_df,
+        correlations=lambda here: _correlations(fit, [hypotheses[i] for i in here], se[here], df),
+        adjustment=adjustment,
+        confidence=confidence,
     )
 
 
@@ -124,31 +103,12 @@ def _cells(
 ) -> tuple[tuple[tuple[str, ...], ...], list[Float[Array, "column"]]]:
     design = fit.model.design
     levels = fixed_levels(design)
-    faults = [
-        f"factor '{name}': not in the fixed part, which has {', '.join(levels)}"
-        for name in factors
-        if name not in levels
-    ]
-    faults += [f"factor '{name}': named twice" for name in dict.fromkeys(factors) if list(factors).count(name) > 1]
+    faults = factor_faults(factors, levels, "fixed part")
     faults += [f"covariate '{name}': not in the model" for name in at or {} if name not in design.covariates]
     if faults:
         raise DesignError(faults)
-    cells = tuple(product(*(levels[name] for name in factors)))
-    rows = []
-    for cell in cells:
-        weights = {
-            name: np.eye(len(levels[name]))[levels[name].index(level)]
-            for name, level in zip(factors, cell, strict=True)
-        }
-        rows.append(grid_row(design, weights, at=at))
-    return cells, rows
-
-
-def _pairs(
-    members: Sequence[tuple[str, Float[Array, "column"]]], reference: str | None
-) -> list[tuple[str, Float[Array, "column"]]]:
-    pairs = level_pairs([name for name, _ in members], reference)
-    return [(name, members[i][1] - members[j][1]) for name, i, j in pairs]
+    weights = level_cells(factors, levels)
+    return tuple(weights), [grid_row(design, own, at=at) for own in weights.values()]
 
 
 def _columns(

@@ -22,7 +22,8 @@ _FAST = {"reassoc", "contract", "nsz"}
 _INNER = {"cache": True, "nogil": True, "error_model": "numpy", "no_cpython_wrapper": True, "no_cfunc_wrapper": True}
 
 
-@njit(**_INNER)
+# said here, or numba would take it from whichever kernel is compiled first, and last digits with it
+@njit(**_INNER, fastmath=_FAST)
 def spd_inverse(matrix, inverse):
     """Inverse and log determinant of a positive definite matrix (its lower triangle is overwritten); NaN if it is not.
 

@@ -92,34 +92,21 @@ def plan_scores(
     """
     if n_permutations < 1:
         raise DesignError(f"n_permutations = {n_permutations}: expected 1 or more, better 10000")
-    stacked = check_hypotheses([hypothesis], len(model.to_coded)) @ model.to_coded
-    if len(stacked) == stacked.shape[1]:
-        raise DesignError(
-            f"{hypothesis.name}: it is all of the fixed part, so that nothing is left to fit without it; "
-            "use the error-strata model (--within), or --inference simulation"
-        )
+    stacked = _tested_rows(model, hypothesis)
     rows, starts, cells, blocks = _patterns(model)
     design = model.basis[rows]
-    between = _is_between(model, design, cells, stacked)
-    kind: Exchange = ("permutations" if between else "sign flips") if exchange == "auto" else exchange
-    if kind == "permutations" and not between:
-        raise DesignError(
-            f"{hypothesis.name}: its effect is one within subjects, which changing places does not touch; flip signs"
-        )
+    kind = _exchange_of(hypothesis.name, exchange, between=_is_between(model, design, cells, stacked))
     one_sided = one_sided and len(stacked) == 1
     ends = np.append(starts, len(rows))
     classes = _classes(design, ends, blocks)
     shares, leaning = _start_shares(model, stacked)
     scored = shares > _NO_SHARE * shares.max()
     rng = np.random.default_rng(seed)
-    if kind == "sign flips":
-        found = _flips_of(scored, n_permutations, rng, one_sided)
-        smallest = 1 / len(found.rows)
-    else:
-        found = orders(classes, blocks, n_permutations, rng)
-        smallest = 1 / len(found.rows)
-        if found.enumerated and found.n_distinct > 1:
-            smallest = _ties(model, stacked, found, rows, ends, one_sided)
+    flips = kind == "sign flips"
+    found = _flips_of(scored, n_permutations, rng, one_sided) if flips else orders(classes, blocks, n_permutations, rng)
+    smallest = 1 / len(found.rows)
+    if not flips and found.enumerated and found.n_distinct > 1:
+        smallest = _ties(model, stacked, found, rows, ends, one_sided)
     n = int(scored.sum())
     # a nuisance that differs between subjects takes one n-th of the variance of flipped sums for each of its columns
     df2 = n - len(stacked) - round(n * leaning)
@@ -141,6 +128,27 @@ def plan_scores(
         scored=scored,
         df2=df2,
     )
+
+
+def _tested_rows(model: MixedModel, hypothesis: Hypothesis) -> Float[Array, "row column"]:
+    """Rows of the hypothesis in the columns of the model's orthonormal design."""
+    stacked = check_hypotheses([hypothesis], len(model.to_coded)) @ model.to_coded
+    if len(stacked) == stacked.shape[1]:
+        raise DesignError(
+            f"{hypothesis.name}: it is all of the fixed part, so that nothing is left to fit without it; "
+            "use the error-strata model (--within), or --inference simulation"
+        )
+    return stacked
+
+
+def _exchange_of(name: str, asked: Literal["auto", Exchange], *, between: bool) -> Exchange:
+    if asked == "auto":
+        return "permutations" if between else "sign flips"
+    if asked == "permutations" and not between:
+        raise DesignError(
+            f"{name}: its effect is one within subjects, which changing places does not touch; flip signs"
+        )
+    return asked
 
 
 def _nothing_to_exchange(

@@ -14,6 +14,7 @@ Source: Viechtbauer (2005), J Educ Behav Stat 30:261, equations for REML and ML.
 import numpy as np
 from numba import njit
 
+from cuecircuit.stats.least_squares_kernel import residuals, solve_weighted
 from cuecircuit.stats.mixed_criterion_kernel import spd_inverse
 
 CONVERGED, NOT_CONVERGED = 0, 1
@@ -36,7 +37,8 @@ def fit_variances(x, y, v, restricted, tau2, beta, inverse, status):
             w[i] = 1.0
         _moments(x, w, a, a2, a3)
         spd_inverse(a, inverse[k])
-        _residuals(x, y[k], w, inverse[k], beta[k], r)
+        solve_weighted(x, y[k], w, inverse[k], beta[k])
+        residuals(x, y[k], beta[k], r)
         spread = (r**2).sum() / (n - p)
         found = max(spread - mean_v, 0.0)
         value = _criterion(x, y[k], v[k], found, restricted, w, r, a, a2, a3, beta[k], inverse[k])
@@ -70,7 +72,8 @@ def _criterion(x, y, v, tau2, restricted, w, r, a, a2, a3, beta, inverse):
         w[i] = 1.0 / (v[i] + tau2)
     _moments(x, w, a, a2, a3)
     log_det = spd_inverse(a, inverse)
-    _residuals(x, y, w, inverse, beta, r)
+    solve_weighted(x, y, w, inverse, beta)
+    residuals(x, y, beta, r)
     total = log_det if restricted else 0.0
     for i in range(len(y)):
         total += w[i] * r[i] ** 2 - np.log(w[i])
@@ -91,22 +94,6 @@ def _moments(x, w, a, a2, a3):
             a[j, k] = a[k, j] = one
             a2[j, k] = a2[k, j] = two
             a3[j, k] = a3[k, j] = three
-
-
-@njit(cache=True, nogil=True, error_model="numpy")
-def _residuals(x, y, w, inverse, beta, r):
-    n, p = x.shape
-    beta[:] = 0.0
-    for k in range(p):
-        along = 0.0
-        for i in range(n):
-            along += w[i] * x[i, k] * y[i]
-        for j in range(p):
-            beta[j] += inverse[j, k] * along
-    for i in range(n):
-        r[i] = y[i]
-        for j in range(p):
-            r[i] -= x[i, j] * beta[j]
 
 
 @njit(cache=True, nogil=True, error_model="numpy")

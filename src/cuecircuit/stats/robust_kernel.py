@@ -6,6 +6,7 @@ Weights of u = r/s, s = median|r|/0.6745: Huber 1 to |u| = k then k/|u|; bisquar
 import numpy as np
 from numba import njit
 
+from cuecircuit.stats.least_squares_kernel import residuals, solve_weighted
 from cuecircuit.stats.mixed_criterion_kernel import spd_inverse
 
 CONVERGED, NOT_CONVERGED, NO_SCALE = 0, 1, 2
@@ -22,7 +23,7 @@ def reweight(x, y, k, bisquare, beta, scale, weights, status):
     r, before, size = np.empty(n), np.empty(n), np.empty(n)
     a, inverse = np.empty((p, p)), np.empty((p, p))
     for response in range(len(y)):
-        _left(x, y[response], beta[response], r)
+        residuals(x, y[response], beta[response], r)
         largest = np.abs(y[response]).max()
         status[response] = NOT_CONVERGED
         for _ in range(_STEPS):
@@ -38,7 +39,7 @@ def reweight(x, y, k, bisquare, beta, scale, weights, status):
             _weigh(r, s, k, bisquare, weights[response])
             if not _solve(x, y[response], weights[response], a, inverse, beta[response]):
                 break
-            _left(x, y[response], beta[response], r)
+            residuals(x, y[response], beta[response], r)
             moved = 0.0
             for i in range(n):
                 moved = max(moved, abs(r[i] - before[i]))
@@ -58,14 +59,6 @@ def _weigh(r, s, k, bisquare, weights):
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
-def _left(x, y, beta, r):
-    for i in range(len(y)):
-        r[i] = y[i]
-        for j in range(len(beta)):
-            r[i] -= x[i, j] * beta[j]
-
-
-@njit(cache=True, nogil=True, error_model="numpy")
 def _solve(x, y, w, a, inverse, beta):
     n, p = x.shape
     for j in range(p):
@@ -77,11 +70,5 @@ def _solve(x, y, w, a, inverse, beta):
             a[k, j] = total
     if not np.isfinite(spd_inverse(a, inverse)):
         return False
-    beta[:] = 0.0
-    for k in range(p):
-        along = 0.0
-        for i in range(n):
-            along += w[i] * x[i, k] * y[i]
-        for j in range(p):
-            beta[j] += inverse[j, k] * along
+    solve_weighted(x, y, w, inverse, beta)
     return True

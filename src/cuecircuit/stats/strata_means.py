@@ -11,7 +11,6 @@ randomized quasi-Monte Carlo (Genz and Bretz 2009, as in SciPy) with a fixed see
 """
 
 from collections.abc import Sequence
-from itertools import product
 
 import numpy as np
 from scipy import stats
@@ -24,10 +23,10 @@ from cuecircuit.stats.comparisons import (
     MarginalMeans,
     check_adjustment,
     family_comparisons,
+    family_pairs,
     interval_means,
-    level_pairs,
 )
-from cuecircuit.stats.contrasts import strata_levels, weighted_cells
+from cuecircuit.stats.contrasts import factor_faults, level_cells, strata_levels, weighted_cells
 from cuecircuit.stats.dunnett import dunnett_p
 from cuecircuit.stats.strata import strata_anova
 from cuecircuit.stats.strata_design import Contrast, MixedDesign, strata_model
@@ -80,13 +79,11 @@ def compare_strata_means(
             Dunnett without a reference.
     """
     check_adjustment(adjustment, reference)
-    families: dict[str, list[tuple[str, Contrast]]] = {}
-    for cell, weights in _cells(design, [*by, *factors]).items():
-        families.setdefault(":".join(cell[: len(by)]), []).append((":".join(cell[len(by) :]), weights))
+    cells = _cells(design, [*by, *factors])
+    weights = list(cells.values())
     contrasts = [
-        _difference(f"{family}: {name}" if by else name, family or "all", members[i][1], members[j][1])
-        for family, members in families.items()
-        for name, i, j in level_pairs([name for name, _ in members], reference)
+        _difference(name, family, weights[i], weights[j])
+        for name, family, i, j in family_pairs(list(cells), len(by), reference)
     ]
     return compare_contrasts(y, design, contrasts, adjustment=adjustment, confidence=confidence)
 
@@ -119,20 +116,11 @@ def compare_contrasts(
 
 def _cells(design: MixedDesign, factors: Sequence[str]) -> dict[tuple[str, ...], Contrast]:
     levels = strata_levels(design)
-    faults = [
-        f"factor '{name}': not in the design, which has {', '.join(levels)}" for name in factors if name not in levels
-    ]
-    faults += [f"factor '{name}': named twice" for name in dict.fromkeys(factors) if list(factors).count(name) > 1]
-    if faults:
+    if faults := factor_faults(factors, levels, "design"):
         raise DesignError(faults)
-    found = {}
-    for cell in product(*(levels[name] for name in factors)):
-        weights = {
-            name: np.eye(len(levels[name]))[list(levels[name]).index(level)]
-            for name, level in zip(factors, cell, strict=True)
-        }
-        found[cell] = weighted_cells(":".join(cell), weights, design)
-    return found
+    return {
+        cell: weighted_cells(":".join(cell), weights, design) for cell, weights in level_cells(factors, levels).items()
+    }
 
 
 def _difference(name: str, family: str, one: Contrast, other: Contrast) -> Contrast:
