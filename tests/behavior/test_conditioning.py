@@ -87,6 +87,18 @@ def test_a_planted_effect_of_the_treatment_is_found():
     assert p["group:treatment"] > 0.05
 
 
+def test_animals_of_one_group_are_tested_within_animals_alone():
+    test = run(table(8, effect=3).query("group == 'LgA'"))
+
+    means = test.means.pivot(index="subject", columns="treatment", values="value")
+    paired = stats.ttest_rel(means["naloxone"], means["saline"])
+    assert test.anova["term"].tolist() == ["treatment"]
+    assert test.anova["F"].item() == pytest.approx(paired.statistic**2)
+    assert test.anova["p"].item() == pytest.approx(paired.pvalue)
+    assert set(test.means["group"]) == set(test.posthoc["group"]) == {"LgA"}
+    assert test.posthoc["t"].item() == pytest.approx(paired.statistic)
+
+
 def test_one_pairing_has_no_course():
     assert run(table(5, pairings=1), sessions=1).pairings is None
 

@@ -8,6 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import stats
+from statsmodels.stats.anova import AnovaRM
 
 from cuecircuit.behavior.anova import mixed_anova
 from cuecircuit.behavior.escalation import escalation_test
@@ -92,6 +93,21 @@ def test_with_two_sessions_pooled_t_squared_of_equal_groups_adds_up_to_the_anova
     rows = test.anova.set_index("term")
     assert (test.posthoc["t"] ** 2).sum() == pytest.approx(rows["F"]["session"] + rows["F"]["group:session"], rel=1e-9)
     assert test.posthoc["df"].tolist() == [14, 14]
+
+
+def test_animals_of_one_group_give_the_repeated_measures_anova_of_statsmodels():
+    frame = counts(9, groups=["LgA"] * 10, slope=2.0)
+
+    test = escalation_test(frame, phase="esc", sessions=5)
+
+    other = AnovaRM(frame, "infusions", "subject", within=["session"]).fit().anova_table.loc["session"]
+    row = test.anova.set_index("term").loc["session"]
+    assert test.anova["term"].tolist() == ["session"]
+    assert [row["df1"], row["df2"]] == [other["Num DF"], other["Den DF"]]
+    assert row["F"] == pytest.approx(other["F Value"])
+    assert row["p"] == pytest.approx(other["Pr > F"])
+    assert set(test.posthoc["group"]) == {"LgA"}
+    assert test.groups.empty
 
 
 def test_bonferroni_counts_the_comparisons_of_one_group():

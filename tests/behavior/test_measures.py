@@ -11,7 +11,6 @@ from hypothesis import strategies as st
 
 from cuecircuit.behavior.measures import (
     count_between,
-    events_table,
     measure_level,
     measure_session,
     rates_table,
@@ -144,16 +143,8 @@ def test_the_table_is_in_order_of_start_and_counts_may_be_missing():
     assert table["events"].tolist() == [2, 1]
 
 
-def test_the_tables_of_no_session_have_their_columns():
+def test_the_table_of_no_session_has_its_columns():
     assert sessions_table([]).columns.tolist() == sessions_table([session({})]).columns.tolist()
-    assert events_table([]).columns.tolist() == ["subject", "start", "event", "time_s", "file"]
-
-
-def test_every_event_stands_in_the_table_in_order_of_time():
-    table = events_table([session({"active": [1, 5], "inactive": [], "infusion": [1, 3]})])
-
-    assert table["event"].tolist() == ["active", "infusion", "infusion", "active"]
-    assert table["time_s"].tolist() == [1, 1, 3, 5]
 
 
 def test_presses_of_one_lever_alone_discriminate_fully_and_no_press_does_not_at_all():

@@ -1,4 +1,7 @@
+from itertools import combinations
+
 import numpy as np
+from matplotlib.backends.backend_agg import FigureCanvasAgg
 
 from cuecircuit.figures.quality import QualityPage, ScanMeasure, quality_overview, quality_page
 
@@ -65,3 +68,17 @@ def test_the_overview_names_only_scans_that_stand_out_and_leaves_out_what_nobody
     assert axes.get_title() == "tSNR"
     assert [text.get_text() for text in axes.texts] == ["rat2 1"]
     assert [label.get_text() for label in axes.get_xticklabels()] == ["ShA", "LgA"]
+
+
+def test_names_of_scans_that_stand_out_at_the_same_height_do_not_lie_on_one_another():
+    names = [f"LgA{number:02d} 2" for number in range(10)]
+    values = np.r_[np.linspace(4.04, 4.05, 6), 4.065, 4.065, 4.065, 4.064]
+    dvars = ScanMeasure(label="DVARS (%)", values=values, stands_out=np.arange(10) > 5)
+
+    figure = quality_overview(names, {"LgA": range(10)}, [dvars] * 3)
+    FigureCanvasAgg(figure).draw()
+
+    for axes in figure.axes:
+        boxes = [text.get_window_extent() for text in axes.texts]
+        assert len(boxes) == 4
+        assert not any(a.overlaps(b) for a, b in combinations(boxes, 2))

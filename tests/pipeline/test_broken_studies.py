@@ -93,6 +93,13 @@ def header_of_a_giant(study: Path) -> None:
     put(BOLD, gzip.compress(header.binaryblock + whole[header.sizeof_hdr :]))(study)
 
 
+def log_of_a_giant(study: Path) -> None:
+    h5py = pytest.importorskip("h5py", reason="NWB needs the extra nwb")
+    (study / LOG).unlink()
+    with h5py.File(study / LOG, "w") as file:
+        file.create_dataset("timestamps", shape=(10**12,), chunks=(1024,), compression="gzip", dtype="f8")
+
+
 IN_THE_STUDY_FILE: dict[str, tuple[Break, str]] = {
     "nothing": (put(STUDY, ""), "study.yaml:1: expected sections"),
     "a list": (put(STUDY, "- a\n- b\n"), "study.yaml:1: expected sections"),
@@ -148,10 +155,13 @@ IN_TABLES: dict[str, tuple[Break, str]] = {
     "a subject twice": (append("participants.tsv", "sub-ShA01" + "\tn/a" * 9 + "\n"), "subject ShA01 stands twice"),
     "a cell too many": (edit("participants.tsv", "Evans\tM", "Evans\tM\tx"), "participants.tsv:2: 11 cells under a"),
     "a subject without group": (edit("participants.tsv", "\tShA\t", "\tn/a\t"), "subject ShA01 has no group"),
-    "another encoding": (put("participants.tsv", "participant_id\tL\xf6ng\n".encode("latin1")), "cannot be read as a"),
+    "another encoding": (
+        put("participants.tsv", "participant_id\tL\xf6ng\n".encode("latin1")),
+        "save it as TSV or CSV in UTF-8",
+    ),
     "commas for tabs": (
         edit("participants.tsv", "\t", ",", -1),
-        "column participant_id is missing; found: participant_id,species",
+        "participants.tsv:1: one column, 'participant_id,species",
     ),
     "an events file without events": (put(EVENTS, "onset\tduration\ttrial_type\n"), "no events"),
     "an empty events file": (put(EVENTS, ""), "events.tsv: the table is empty"),
@@ -189,6 +199,7 @@ IN_LOGS: dict[str, tuple[Break, str]] = {
     "a letter among digits": (edit(LOG, "2050.920", "20x0.920"), "line 18: value 3 of letter X is '20x0.920'"),
     "a lost row": (edit(LOG, "     5:     2466", "     7:     2466"), "row index 7 where 5 was expected"),
     "bytes that are no text": (put(LOG, bytes(range(256)) * 10), "a zero byte: this is not text"),
+    "an NWB file of a giant": (log_of_a_giant, "/timestamps states (1000000000000,) values (8e+12 bytes)"),
     "no session": (put(LOG, "A: 1\n"), "line 1: no session found"),
     "a phase that is nowhere": (
         edit(STUDY, "experiment: EXTINCTION", "experiment: EXTINKTION"),

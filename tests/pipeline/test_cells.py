@@ -34,6 +34,7 @@ def test_cells_of_unequal_blocks_are_named():
         cells_of(STUDY, "ShA01", blocks("ssnnss", "elelll", [80.0] * 6))
     assert len(error.value.faults) == 3
     assert "cell naloxone late has 1 blocks, others have 3" in error.value.faults[2]
+    assert "exclude the subject" in error.value.faults[2]
 
 
 def test_a_raw_scan_without_a_preprocessed_one_is_accounted_for(tmp_path):

@@ -2,9 +2,10 @@
 
 import shutil
 
+import pandas as pd
 import pytest
 
-from cuecircuit.pipeline.report import rewrite_report
+from cuecircuit.pipeline.report import covariate_items, rewrite_report
 
 pytestmark = pytest.mark.xdist_group("tiny")
 EVIL = "<script>alert(1)</script>"
@@ -32,6 +33,15 @@ def page(open_page, address):
 def shown(page, plane):
     """The picture on one canvas."""
     return page.locator(f"#brain-{plane}").evaluate("canvas => canvas.toDataURL()")
+
+
+def test_only_covariates_that_the_maps_have_make_a_table():
+    cells = {"group": ["ShA", "ShA", "LgA", "LgA"], "cue": ["odor"] * 4}
+    maps = pd.DataFrame({**cells, "respiration": [1.0, 3.0, 4.0, 4.0]})
+    (table,) = covariate_items(maps, ("group", "cue"), ("respiration", "age"))
+    assert table.frame["respiration mean"].tolist() == [2.0, 4.0]
+    assert table.frame["respiration SD"].tolist() == [pytest.approx(2**0.5), 0.0]
+    assert covariate_items(maps, ("group", "cue"), ()) == ()
 
 
 def test_it_opens_offline_without_a_complaint_and_names_stay_text(page):

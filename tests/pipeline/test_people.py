@@ -1,5 +1,6 @@
 """A study of people from its study file: planted effects, the maps of `compare`, drop-outs, resuming, faults."""
 
+import hashlib
 from dataclasses import replace
 from pathlib import Path
 
@@ -16,6 +17,7 @@ from cuecircuit.pipeline.check import check_study
 from cuecircuit.pipeline.group.compare import BetweenDesign, compare_command
 from cuecircuit.pipeline.job import PeopleFiles, PeopleJob, read_any_study, read_study
 from cuecircuit.pipeline.people.group import asked_people, group_stages
+from cuecircuit.pipeline.quality import write_quality
 from cuecircuit.pipeline.report import rewrite_report
 from cuecircuit.pipeline.run import run_study
 from cuecircuit.pipeline.simulate import designs
@@ -35,8 +37,9 @@ PEOPLE = [f"iHUD{number:02d}" for number in range(4, 14)] + [f"HC{number:02d}" f
 
 
 def study_text() -> str:
-    """The shipped study with three contrasts, two questions and as few null fields as alpha allows."""
-    text = designs()["huang2023"]
+    """The shipped study with three contrasts, two questions, no alternatives and as few null fields as alpha allows."""
+    text, _, listed = designs()["huang2023"].partition("\nalternatives:\n")
+    assert listed
     for dropped in ("    drug_food: look_drug - look_food\n", "    savor_look: savor_food - look_food\n"):
         assert dropped in text
         text = text.replace(dropped, "")
@@ -166,6 +169,31 @@ def test_a_question_is_answered_by_the_method_it_names(study, results, tmp_path,
     assert (tmp_path / "contrast-iHUDMinusHC_stat-df2_statmap.nii.gz").is_file() == (method == "welch")
 
 
+def test_permutation_corrects_every_test_of_a_question(study, results, tmp_path):
+    files = read_any_study(study)
+    assert isinstance(files, PeopleFiles)
+    whole = files.study
+    asked = whole.questions[0].model_copy(update={"method": "ols", "contrasts": ("reappraise_savor",)})
+    changes = {"method": "permutation", "permutations": 100, "exploratory_z": None}
+    corrected = whole.correction.model_copy(update=changes)
+    files = replace(files, study=whole.model_copy(update={"questions": (asked,), "correction": corrected}))
+    (stage,) = group_stages(PeopleJob(files=files, store=Store(results, study.parent)))
+    stage.make(tmp_path)
+    clusters = pd.read_csv(tmp_path / "terms.tsv", sep="\t").set_index("term")["significant_clusters"]
+    assert clusters.notna().sum() == len(asked.tests)
+    assert clusters["iHUD - HC"] > 0
+    assert clusters["F - M"] == 0
+
+
+def test_the_tables_about_people_are_inputs_of_the_run(study, results):
+    lines = (results / "report" / "inputs.sha256").read_text().splitlines()
+    listed = {name: digest for digest, name in (line.split("  ") for line in lines)}
+    files = read_any_study(study)
+    assert isinstance(files, PeopleFiles)
+    for name in (files.study.subjects.participants, *files.study.subjects.phenotype):
+        assert listed[name] == hashlib.sha256((study.parent / name).read_bytes()).hexdigest()
+
+
 def test_people_with_one_session_stay_in_the_mixed_model(results):
     attended = pd.read_csv(results / "regions" / "sessions.tsv", sep="\t").set_index("group")
     people = [plan.plan_people("reactivity", np.random.default_rng([0, 0])).people[row] for row in ROWS]
@@ -261,6 +289,7 @@ def test_another_study_with_one_group_two_cells_and_no_second_session_has_its_pa
     assert "8 people were analyzed. " in text
     assert "Two sessions" not in text
     assert "permut" in text
+    assert "<code>cuecircuit quality</code> with the same folder draws a page" in text
     assert not (tmp_path / "out" / "behavior").exists()
     assert not (tmp_path / "out" / "regions").exists()
     found = pd.read_csv(tmp_path / "out/group/all/drug/terms.tsv", sep="\t")
@@ -348,6 +377,25 @@ def test_a_person_without_a_value_is_left_out_of_that_question_and_counted(study
     assert set(people["group"]) == {"iHUD"}
     assert len(left_out) == 8
     assert left_out[0] == "sub-HC05: no days_abstinent"
+
+
+def test_quality_has_a_page_for_each_person_and_one_of_all_runs(tmp_path):
+    text = ONE_GROUP.replace("subjects: {}", "subjects: { exclude: { iHUD06: asleep } }")
+    study = write_study(tmp_path / "study", text, rows=[3, 4, 5], sessions=1)
+    page = write_quality(study, tmp_path / "out").read_text(encoding="utf-8")
+    table = pd.read_csv(tmp_path / "out/quality/scans.tsv", sep="\t", dtype={"session": str})
+    assert set(table["session"]) == {"1"}
+    assert set(table["group"]) == {"everyone"}
+    assert set(table.loc[table["excluded"] == "asleep", "subject"]) == {"iHUD06"}
+    for name, own in table.groupby("subject"):
+        assert f'href="sub-{name}/index.html"' in page
+        pictures = (tmp_path / "out/quality" / f"sub-{name}" / "index.html").read_text().count("data:image/png")
+        assert pictures == len(own) > 0
+    first = table.iloc[0]
+    stem = f"sub-{first['subject']}/ses-1/func/sub-{first['subject']}_ses-1_task-cues_run-{first['run']}_desc-confounds"
+    confounds = pd.read_csv(study.parent / f"derivatives/fmriprep/{stem}_timeseries.tsv", sep="\t", na_values="n/a")
+    # tables have ten digits
+    assert first["framewise_displacement"] == pytest.approx(confounds["framewise_displacement"].mean(), rel=1e-8)
 
 
 def test_an_animal_command_refuses_people(study):

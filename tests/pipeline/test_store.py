@@ -77,6 +77,19 @@ def test_a_folder_that_cannot_be_made_is_named(tmp_path):
         Store(tmp_path / "file" / "out")
 
 
+def test_a_folder_of_files_that_no_run_made_is_left_as_it_is(tmp_path):
+    scan = tmp_path / "rats" / "sub-1" / "bold.nii.gz"
+    scan.parent.mkdir(parents=True)
+    scan.write_text("raw")
+
+    for _ in range(2):
+        with pytest.raises(DataError, match=r"rats: holds files that no run made.*such as .*results"):
+            Store(tmp_path / "rats")
+
+    assert [path.name for path in (tmp_path / "rats").iterdir()] == ["sub-1"]
+    Store(tmp_path / "rats" / "results")
+
+
 def test_what_another_folder_has_done_alike_is_taken_over_and_not_made_again(tmp_path, source):
     Store(tmp_path / "first", tmp_path).run(a_stage(source))
     second = Store(tmp_path / "second", tmp_path, donors=(tmp_path / "first",))

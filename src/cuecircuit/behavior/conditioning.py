@@ -8,8 +8,8 @@ import numpy as np
 import pandas as pd
 
 from cuecircuit.behavior.anova import TableAnova, mixed_anova
-from cuecircuit.behavior.escalation import planned_sessions
-from cuecircuit.stats.posthoc import FamilyAdjustment, compare, conditions_against, groups_of
+from cuecircuit.behavior.escalation import factor_of, group_labels, planned_sessions
+from cuecircuit.stats.posthoc import FamilyAdjustment, compare, conditions_against
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -61,12 +61,13 @@ def conditioning_test(
     order = chosen["treatment"].map({treatment: rank for rank, treatment in enumerate(treatments)})
     pairings = chosen.assign(order=order, pairing=chosen["session"]).sort_values(["order", "pairing"], kind="stable")
     within = ["treatment", "pairing"] if sessions > 1 else ["treatment"]
-    each = mixed_anova(pairings, dv=dv, between=[between], within=within)
-    means = _means(each)
-    anova = mixed_anova(means, dv="value", between=["group"], within=["treatment"])
+    each = mixed_anova(pairings, dv=dv, between=factor_of(pairings, between), within=within)
+    labels = group_labels(each, pairings, between)
+    means = _means(each, labels)
+    anova = mixed_anova(means, dv="value", between=factor_of(means, "group"), within=["treatment"])
     return ConditioningTest(
         anova=anova.table,
-        posthoc=_within_groups(anova, error=error, adjustment=adjustment),
+        posthoc=_within_groups(anova, tuple(dict.fromkeys(labels)), error=error, adjustment=adjustment),
         fitted=anova,
         pairings=each.table if sessions > 1 else None,
         means=means,
@@ -74,14 +75,14 @@ def conditioning_test(
     )
 
 
-def _means(each: TableAnova) -> pd.DataFrame:
+def _means(each: TableAnova, labels: Sequence[str]) -> pd.DataFrame:
     subjects, treatments = each.design.subjects, each.design.within["treatment"]
     # the pairings of a treatment change fastest in the order of conditions
     values = each.cells.reshape(len(subjects), len(treatments), -1).mean(axis=2)
     return pd.DataFrame(
         {
             "subject": np.repeat(list(subjects), len(treatments)),
-            "group": np.repeat(list(groups_of(each.design)), len(treatments)),
+            "group": np.repeat(list(labels), len(treatments)),
             "treatment": list(treatments) * len(subjects),
             "value": values.ravel(),
         }
@@ -89,9 +90,9 @@ def _means(each: TableAnova) -> pd.DataFrame:
 
 
 def _within_groups(
-    anova: TableAnova, *, error: Literal["pooled", "contrast"], adjustment: FamilyAdjustment
+    anova: TableAnova, groups: Sequence[str], *, error: Literal["pooled", "contrast"], adjustment: FamilyAdjustment
 ) -> pd.DataFrame:
-    treatments, groups = anova.design.within["treatment"], list(dict.fromkeys(groups_of(anova.design)))
+    treatments = anova.design.within["treatment"]
     contrasts = conditions_against(anova.design, treatments[0])
     found = compare(anova.cells, anova.design, contrasts, error=error, adjustment=adjustment)
     return pd.DataFrame(

@@ -59,14 +59,26 @@ def escalation_test(
     chosen = table[(table["phase"] == phase) & (table["session"] <= sessions)]
     planned_sessions(chosen, phase=phase, sessions=sessions)
     # conditions stand in order of first appearance: sessions by number
-    anova = mixed_anova(chosen.sort_values("session", kind="stable"), dv=dv, between=[between], within=["session"])
+    chosen = chosen.sort_values("session", kind="stable")
+    anova = mixed_anova(chosen, dv=dv, between=factor_of(chosen, between), within=["session"])
+    labels = group_labels(anova, chosen, between)
     return EscalationTest(
         anova=anova.table,
-        posthoc=_against_first(anova, error=error, adjustment=adjustment),
+        posthoc=_against_first(anova, labels, error=error, adjustment=adjustment),
         groups=_between_groups(anova, error=error, adjustment=adjustment),
         fitted=anova,
         left_out=tuple(map(str, anova.excluded)),
     )
+
+
+def factor_of(table: pd.DataFrame, between: str) -> list[str]:
+    """Name the groups as a factor; no factor where all animals are of one group."""
+    return [between] if table[between].nunique() > 1 else []
+
+
+def group_labels(anova: TableAnova, table: pd.DataFrame, between: str) -> tuple[str, ...]:
+    """Name the group of each subject of the design, also where one group makes no factor."""
+    return tuple(table.groupby("subject")[between].first().loc[list(anova.design.subjects)])
 
 
 def planned_sessions(table: pd.DataFrame, *, phase: str, sessions: int) -> None:
@@ -84,13 +96,13 @@ def planned_sessions(table: pd.DataFrame, *, phase: str, sessions: int) -> None:
 
 
 def _against_first(
-    anova: TableAnova, *, error: Literal["pooled", "contrast"], adjustment: FamilyAdjustment
+    anova: TableAnova, of: Sequence[str], *, error: Literal["pooled", "contrast"], adjustment: FamilyAdjustment
 ) -> pd.DataFrame:
     sessions: Sequence[str] = anova.design.within["session"]
     contrasts = conditions_against(anova.design, sessions[0])
     found = compare(anova.cells, anova.design, contrasts, error=error, adjustment=adjustment)
-    labels = np.array(groups_of(anova.design))
-    groups = list(dict.fromkeys(labels))
+    labels = np.array(of)
+    groups = list(dict.fromkeys(of))
     return pd.DataFrame(
         {
             "group": np.repeat(groups, len(sessions) - 1),

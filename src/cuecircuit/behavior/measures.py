@@ -171,29 +171,6 @@ def sessions_table(
     return _typed(pd.DataFrame(rows, columns=[*columns, "events", "file", "line"]))
 
 
-def events_table(sessions: Sequence[OperantSession]) -> pd.DataFrame:
-    """One row per event: subject, start of the session, kind, time in s from the start, file."""
-    parts = [
-        pd.DataFrame(
-            {
-                "subject": session.subject or None,
-                "start": session.start.isoformat(),
-                "event": np.repeat(
-                    np.array(list(session.events), dtype=object), [t.size for t in session.events.values()]
-                ),
-                "time_s": np.concatenate([np.empty(0), *session.events.values()]),
-                "file": session.file,
-            }
-        )
-        for session in sorted(sessions, key=lambda s: (s.start, s.subject, s.box))
-        if any(times.size for times in session.events.values())
-    ]
-    if not parts:
-        return pd.DataFrame(columns=["subject", "start", "event", "time_s", "file"])
-    # events of one session in the order they happened
-    return pd.concat([part.sort_values("time_s", kind="stable") for part in parts], ignore_index=True)
-
-
 def rates_table(sessions: Sequence[OperantSession], *, bin_s: float = 300.0) -> pd.DataFrame:
     """Events per hour in bins of each session whose length is known: subject, start, event, time_s, per_h."""
     columns: dict[str, list[object]] = {name: [] for name in RATE_COLUMNS}

@@ -5,6 +5,7 @@ The carpet (Power 2017, NeuroImage 154:150) shows every voxel's series in percen
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 
 import numpy as np
 from matplotlib.axes import Axes
@@ -15,6 +16,7 @@ from cuecircuit.figures.style import BLUE, DOUBLE_MM, FAINT, INK, MM_PER_INCH, S
 
 _CARPET_ROWS = 400
 _CARPET_PERCENT = 5.0
+_DOTS_PT, _NAME_PT = 100.0, 5.0  # height of the dots in a panel of the overview, and of a name beside one
 _MARGIN = 3  # voxels around the mask, so that a registration that is off can be seen
 
 
@@ -147,22 +149,26 @@ def quality_overview(
         for number, measure in enumerate(shown, 1):
             axes = figure.add_subplot(1, max(len(shown), 1), number)
             axes.axhline(float(np.nanmedian(measure.values)), color=FAINT, lw=0.7, ls=":")
+            unit_pt = _DOTS_PT / (float(np.nanmax(measure.values) - np.nanmin(measure.values)) or 1.0)
             for place, scans in enumerate(groups.values()):
                 where = place + np.linspace(-0.3, 0.3, len(scans)) if len(scans) > 1 else np.array([place])
-                for at, scan in zip(where, scans, strict=True):
-                    out = bool(measure.stands_out[scan])
-                    axes.plot(
-                        at,
-                        measure.values[scan],
-                        "D" if out else "o",
-                        color=VERMILLION if out else BLUE,
-                        ms=3.5 if out else 2.5,
-                    )
-                    if out:
-                        axes.annotate(
-                            names[scan], (at, measure.values[scan]), (3, 0), textcoords="offset points", fontsize=5
-                        )
+                values, out = measure.values[list(scans)], measure.stands_out[list(scans)]
+                axes.plot(where[~out], values[~out], "o", color=BLUE, ms=2.5)
+                axes.plot(where[out], values[out], "D", color=VERMILLION, ms=3.5)
+                named = [names[scan] for scan, far in zip(scans, out, strict=True) if far]
+                heights = _apart(values[out] * unit_pt, least=_NAME_PT + 1)
+                for name, at, value, height in zip(named, where[out], values[out], heights, strict=True):
+                    offset = (3.0, height - value * unit_pt)
+                    axes.annotate(name, (at, value), offset, textcoords="offset points", fontsize=_NAME_PT)
             axes.set_xticks(range(len(groups)), list(groups))
             axes.margins(x=0.15)
             axes.set_title(measure.label)
     return figure
+
+
+def _apart(heights: Float[Array, "name"], *, least: float) -> Float[Array, "name"]:
+    """Raise heights as little as keeps each `least` above the one below it."""
+    raised = heights.copy()
+    for below, above in pairwise(np.argsort(heights, kind="stable")):
+        raised[above] = max(raised[above], raised[below] + least)
+    return raised

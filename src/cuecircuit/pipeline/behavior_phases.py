@@ -3,6 +3,7 @@
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import TypeVar
 
 import pandas as pd
 
@@ -15,6 +16,8 @@ from cuecircuit.behavior.severity import severity_table
 from cuecircuit.errors import CuecircuitError
 from cuecircuit.io.tables import ColumnNote, write_table
 from cuecircuit.study.study import Phase, Study
+
+_T = TypeVar("_T")
 
 PHASE_COLUMNS: Mapping[str, ColumnNote] = {
     "source": "source of variation",
@@ -82,13 +85,18 @@ class PhaseTests:
 
     def write(self, name: str, make: Callable[[], pd.DataFrame]) -> None:
         """Write one table, or say why there is none."""
-        try:
-            made = make()
-        except CuecircuitError as error:
-            self.untested.append((f"{name}.tsv", "; ".join(error.faults)))
+        made = self._tried(name, make)
+        if made is None:
             return
         notes = {column: f"standardized {column[2:]}" for column in made.columns if column.startswith("z_")}
         write_table(self.folder / f"{name}.tsv", made, {**PHASE_COLUMNS, **notes})
+
+    def _tried(self, name: str, make: Callable[[], _T]) -> _T | None:
+        try:
+            return make()
+        except CuecircuitError as error:
+            self.untested.append((f"{name}.tsv", "; ".join(error.faults)))
+            return None
 
     def escalation(self, phase: Phase, test: EscalationTest, dv: str) -> None:
         """Everything beside the ANOVA of the sessions of a phase."""
@@ -138,18 +146,19 @@ class PhaseTests:
         self.write(f"{phase.name}_animals", lambda: self._courses(phase, dv))
         if phase.sessions < 2:
             return
-        try:
-            rule = self.study.behavior
-            test = escalation_test(
+        rule = self.study.behavior
+        test = self._tried(
+            f"{phase.name}_layout",
+            lambda: escalation_test(
                 self.table,
                 phase=phase.name,
                 sessions=phase.sessions,
                 dv=dv,
                 error=rule.posthoc_error,
                 adjustment=rule.posthoc_adjustment,
-            )
-        except CuecircuitError as error:
-            self.untested.append((f"{phase.name}_layout.tsv", "; ".join(error.faults)))
+            ),
+        )
+        if test is None:
             return
         self.write(f"{phase.name}_layout", lambda: anova_layout(test.fitted))
         self.write(f"{phase.name}_effects", lambda: effects_table(test.fitted))
@@ -158,8 +167,9 @@ class PhaseTests:
 
     def _treatments(self, phase: Phase, dv: str) -> None:
         names, rule = [treatment.name for treatment in phase.treatments], self.study.behavior
-        try:
-            test = conditioning_test(
+        test = self._tried(
+            f"{phase.name}_layout",
+            lambda: conditioning_test(
                 self.table,
                 phase=phase.name,
                 treatments=names,
@@ -167,11 +177,10 @@ class PhaseTests:
                 dv=dv,
                 error=rule.posthoc_error,
                 adjustment=rule.posthoc_adjustment,
-            )
-        except CuecircuitError as error:
-            self.untested.append((f"{phase.name}_layout.tsv", "; ".join(error.faults)))
-            return
-        self.conditioning(phase, test, dv)
+            ),
+        )
+        if test is not None:
+            self.conditioning(phase, test, dv)
 
     def _courses(self, phase: Phase, dv: str) -> pd.DataFrame:
         return courses(self.table, phase=phase.name, sessions=phase.sessions, dv=dv)

@@ -6,12 +6,13 @@ import numpy as np
 import pandas as pd
 
 from cuecircuit.arrays import Array, Float
-from cuecircuit.errors import CuecircuitError, DataError
+from cuecircuit.errors import DataError
 from cuecircuit.imaging.respiration import block_rates, find_breaths, plausible_rates
 from cuecircuit.io.bids import ScanFiles, find_derivatives, find_scans, read_participants, read_scan_table
 from cuecircuit.io.events import read_blocks
 from cuecircuit.io.physio import read_respiration
 from cuecircuit.io.rabies import find_rabies, is_rabies
+from cuecircuit.pipeline.faults import faults_named
 from cuecircuit.pipeline.job import AnyFiles, StudyFiles
 from cuecircuit.records.scan import Block
 from cuecircuit.study.study import Study
@@ -116,7 +117,8 @@ def cell_members(study: Study, blocks: pd.DataFrame) -> dict[tuple[str, str], "p
     numbers = {cell: int(chosen.sum()) for cell, chosen in members.items()}
     expected = max(numbers.values())
     faults = [
-        f"cell {cue} {level} has {found} blocks, others have {expected}; an unbalanced cell cannot be averaged alike"
+        f"cell {cue} {level} has {found} blocks, others have {expected}; an unbalanced cell cannot be averaged alike; "
+        "add what is missing, or exclude the subject (subjects.exclude)"
         for (cue, level), found in numbers.items()
         if found < max(expected, 1)
     ]
@@ -173,10 +175,7 @@ def _respiration(
 ) -> tuple[Float[Array, "block"], Float[Array, "block"]]:
     if scan.physio is None:
         return np.full(len(blocks), np.nan), np.zeros(len(blocks))
-    try:
+    with faults_named(scan.physio):
         trace = read_respiration(scan.physio, files.path(files.study.acquisition.dataset))
         rates = block_rates(find_breaths(trace, plausible_rates(files.study.subjects.species)), blocks)
-    except CuecircuitError as error:
-        named = (fault if str(scan.physio) in fault else f"{scan.physio}: {fault}" for fault in error.faults)
-        raise DataError(named) from error
     return rates.per_min, rates.valid_share

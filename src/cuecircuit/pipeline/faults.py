@@ -1,8 +1,10 @@
 """Faults collected from many looks at a study's files, and said with the line of the setting that each names."""
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
 
-from cuecircuit.errors import CuecircuitError, StudyError
+from cuecircuit.errors import CuecircuitError, DataError, StudyError
 from cuecircuit.pipeline.job import AnyFiles
 from cuecircuit.study.file import KeyPath, lines_of
 
@@ -14,6 +16,24 @@ def attempt(look: Callable[[], object]) -> Iterator[str]:
     except CuecircuitError as error:
         notes = "; ".join(getattr(error, "__notes__", []))
         yield from (f"{fault} ({notes})" if notes else fault for fault in error.faults)
+
+
+@contextmanager
+def faults_named(file: Path, *, unless: Path | None = None) -> Iterator[None]:
+    """Say with every fault of the work inside which file it is of: the mathematics does not know.
+
+    Args:
+        file: stands before a fault.
+        unless: a file or folder; a fault that names it already stays as it is. The file itself where None.
+
+    Raises:
+        DataError: for any fault inside.
+    """
+    try:
+        yield
+    except CuecircuitError as error:
+        known = str(unless or file)
+        raise DataError(fault if known in fault else f"{file}: {fault}" for fault in error.faults) from error
 
 
 def raise_faults(faults: Iterable[str], files: AnyFiles) -> None:

@@ -1,18 +1,14 @@
 """Scans of one subject to one map per cell: % BOLD of each cue in each block half, with the respiration of the cell."""
 
-import os
-from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import partial
 from itertools import product
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pandas as pd
 
 from cuecircuit.arrays import Array
-from cuecircuit.errors import CuecircuitError, DataError
 from cuecircuit.imaging.first_level import contrast_weights
 from cuecircuit.imaging.fixed_effects import Estimate, expand, over_runs
 from cuecircuit.imaging.peri_cue import PeriCue
@@ -21,20 +17,13 @@ from cuecircuit.io.bids import ScanFiles
 from cuecircuit.io.derivatives import map_name
 from cuecircuit.io.nifti import read_mask, write_volume
 from cuecircuit.io.tables import read_table, write_table
-from cuecircuit.pipeline.cells import (
-    cell_members,
-    cells_of,
-    raw_scans_without_result,
-    scans_of,
-    subjects_of,
-    with_subjects,
-)
-from cuecircuit.pipeline.job import AnyJob, Job
-from cuecircuit.pipeline.progress import say, steps
+from cuecircuit.pipeline.cells import cell_members, cells_of, scans_of, subjects_of, with_subjects
+from cuecircuit.pipeline.faults import faults_named
+from cuecircuit.pipeline.job import Job
 from cuecircuit.pipeline.scan import block_answer, condition, course_of, glm_answer, quality_row, read_scan
 from cuecircuit.pipeline.space import read_space_atlas
 from cuecircuit.pipeline.store import Stage
-from cuecircuit.pipeline.threads import one_blas_thread
+from cuecircuit.pipeline.subject_stages import SCAN_COLUMNS, account, run_subjects
 from cuecircuit.study.study import Study
 
 CELL_COLUMNS = {
@@ -51,17 +40,6 @@ COURSE_COLUMNS = {
     "sem": {"Description": "standard error over blocks", "Units": "%"},
     "blocks": "blocks with a volume that counts at this step",
 }
-INPUT_COLUMNS = {
-    "subject": "participant label",
-    "session": "entity ses; n/a where scans have none",
-    "run": "scan",
-    "bold": "the scan, relative to the study file",
-    "events": "its cue blocks; n/a where none was found",
-    "physio": "its recording of respiration; n/a where none was found",
-    "confounds": "its motion parameters; n/a where none were found",
-    "used": "yes or no",
-    "reason": "why it is left out",
-}
 BLOCK_COLUMNS = {
     "run": "scan",
     "cue": "meaning of the cue",
@@ -72,10 +50,7 @@ BLOCK_COLUMNS = {
     "respiration": {"Description": "mean respiration rate during the block", "Units": "breaths/min"},
     "respiration_valid": "share of the block in which breaths could be told apart",
 }
-QUALITY_COLUMNS = {
-    "run": "scan",
-    "tsnr": "temporal signal-to-noise ratio, median over the mask",
-    "dvars": {"Description": "root mean square change from volume to volume, median", "Units": "%"},
+QUALITY_COLUMNS = SCAN_COLUMNS | {
     "framewise_displacement": {"Description": "mean over volumes; n/a where motion was not estimated", "Units": "mm"},
     "censored": "volumes left out for motion or a jump of the image",
     "nuisance_df": "degrees of freedom left after nuisance regression",
@@ -95,59 +70,6 @@ def run_first_level(job: Job) -> None:
     run_subjects(job, [_stage(job, subject, scans) for subject in subjects_of(job.files)["subject"]])
 
 
-def run_subjects(job: AnyJob, stages: Sequence[Stage], *, what: str = "first level") -> None:
-    """Do every subject's stage that is missing or stale; one subject's failure does not stop the others.
-
-    Raises:
-        DataError: what was wrong with each subject that failed, after all others are done.
-    """
-    from joblib import Parallel, delayed
-
-    stale = [stage for stage in stages if job.store.why_stale(stage)]
-    if not stale:
-        say(f"{what}: {len(stages)} subjects up to date")
-        return
-    say(f"{what}: {len(stale)} of {len(stages)} subjects to do ({job.store.why_stale(stale[0])})")
-    faults: list[str] = []
-    work: Any = Parallel(n_jobs=job.n_jobs, return_as="generator")(delayed(_attempt)(job, stage) for stage in stale)
-    with steps(what, len(stale)) as advance:
-        for failed in work:
-            faults += failed
-            advance(1)
-    if faults:
-        raise DataError(faults)
-
-
-def account(job: AnyJob, scans: tuple[ScanFiles, ...]) -> None:
-    """Write inputs.tsv: every scan found, whether it is used, and why not."""
-    reasons, included = job.study.subjects.exclude, set(subjects_of(job.files)["subject"])
-    lost = raw_scans_without_result(job.files, scans)
-    rows = [
-        {
-            "subject": scan.subject,
-            "session": scan.session,
-            "run": scan.run,
-            **{
-                name: None if path is None else os.path.relpath(path, job.files.file.parent)
-                for name, path in (
-                    ("bold", scan.bold),
-                    ("events", scan.events),
-                    ("physio", scan.physio),
-                    ("confounds", scan.confounds),
-                )
-            },
-            "used": "yes" if scan.subject in included and scan not in lost else "no",
-            "reason": reasons.get(scan.subject)
-            or ("not in the participants table" if scan.subject not in included else None)
-            or ("a raw scan without a preprocessed one" if scan in lost else None),
-        }
-        for scan in (*scans, *lost)
-    ]
-    write_table(job.out / "inputs.tsv", pd.DataFrame(rows), INPUT_COLUMNS)
-    used = sum(row["used"] == "yes" for row in rows)
-    say(f"scans: {len(rows)} found, {used} used, {len(rows) - used} left out (inputs.tsv)")
-
-
 def cells_table(job: Job) -> pd.DataFrame:
     """Give one row per subject and cell, joined with the subject's group: what the group model is fitted to."""
     rows = [
@@ -155,18 +77,6 @@ def cells_table(job: Job) -> pd.DataFrame:
         for subject in subjects_of(job.files)["subject"]
     ]
     return with_subjects(job.files, pd.concat(rows, ignore_index=True))
-
-
-def _attempt(job: AnyJob, stage: Stage) -> tuple[str, ...]:
-    try:
-        with one_blas_thread():  # a worker process starts with its own number of threads
-            job.store.run(stage)
-    except CuecircuitError as error:
-        return tuple(f"{stage.name}: {fault}" for fault in error.faults)
-    except (MemoryError, ArithmeticError, ValueError, RuntimeError) as error:
-        # numbers nobody foresaw in one subject must not cost the others their results
-        return (f"{stage.name}: {type(error).__name__}: {error}; leave the subject out (subjects.exclude) to go on",)
-    return ()
 
 
 def _stage(job: Job, subject: str, scans: tuple[ScanFiles, ...]) -> Stage:
@@ -183,6 +93,10 @@ def _stage(job: Job, subject: str, scans: tuple[ScanFiles, ...]) -> Stage:
         inputs=tuple(files),
         make=partial(_make, job, subject, own),
     )
+
+
+Cell = tuple[str, str]  # cue and level, or a contrast and nothing
+_KINDS = ("smoothed", "unsmoothed")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -203,47 +117,52 @@ def _make(job: Job, subject: str, scans: tuple[ScanFiles, ...], folder: Path) ->
     results = [_named_scan(job, scan, weights, atlas.labels, regions) for scan in scans]
     blocks = pd.concat([result.blocks for result in results], ignore_index=True)
     members = cell_members(study, blocks)
-    cells = cells_of(study, subject, blocks)
     if study.response.method == "glm":
-        found = {kind: _combined(kind, results, weights) for kind in ("smoothed", "unsmoothed")}
+        found = {kind: _combined(kind, results, weights) for kind in _KINDS}
     else:
-        found = {kind: _averaged(kind, results, members) for kind in ("smoothed", "unsmoothed")}
-    mask, grid = read_mask(job.path(study.space.mask))
-
-    def write(contrast: str, statistic: str, values: Array, prefix: str) -> str:
-        name = f"func/{map_name(contrast, statistic, prefix=prefix)}"
-        volume = np.zeros(grid.shape, np.float32)
-        volume[mask] = values
-        write_volume(folder / name, volume, grid)
-        return f"sub-{subject}/{name}"
-
-    for kind, column, prefix in (
-        ("smoothed", "map", f"{stem}_"),
-        ("unsmoothed", "map_unsmoothed", f"{stem}_desc-unsmoothed_"),
-    ):
-        cells[column] = [
-            write(f"{cue}:{level}", "effect", found[kind][cue, level].effect, prefix) for cue, level in members
-        ]
-    cells["variance"] = [
-        write(":".join(cell), "variance", found["smoothed"][cell].variance, f"{stem}_") for cell in members
-    ]
-    for name in study.response.contrasts if study.response.method == "glm" else ():
-        for statistic in ("effect", "variance"):
-            write(name, statistic, getattr(found["smoothed"][name, ""], statistic), f"{stem}_")
+        found = {kind: _averaged(kind, results, members) for kind in _KINDS}
+    cells = cells_of(study, subject, blocks).assign(**_written(job, folder, stem, list(members), found))
     notes = {study.cues.factor: "meaning of the cue", study.response.block_factor: "blocks averaged", **CELL_COLUMNS}
-    write_table(folder / "func" / f"{stem}_cells.tsv", cells, notes)
-    write_table(folder / "func" / f"{stem}_blocks.tsv", blocks, BLOCK_COLUMNS)
     courses = _course_table(study, results, members, list(atlas.names.values()))
-    write_table(folder / "func" / f"{stem}_timecourse.tsv", courses, {**notes, **COURSE_COLUMNS})
     quality = pd.DataFrame([result.quality for result in results])
-    write_table(folder / "func" / f"{stem}_quality.tsv", quality, QUALITY_COLUMNS)
+    for name, table, columns in (
+        ("cells", cells, notes),
+        ("blocks", blocks, BLOCK_COLUMNS),
+        ("timecourse", courses, {**notes, **COURSE_COLUMNS}),
+        ("quality", quality, QUALITY_COLUMNS),
+    ):
+        write_table(folder / "func" / f"{stem}_{name}.tsv", table, columns)
+
+
+def _written(
+    job: Job, folder: Path, stem: str, cells: list[Cell], found: dict[str, dict[Cell, Estimate]]
+) -> dict[str, list[str]]:
+    """Write the maps of cells and contrasts; give the columns that name those of the cells."""
+    mask, grid = read_mask(job.path(job.study.space.mask))
+
+    def write(contrast: str, statistic: str, estimate: Estimate, space: str = "") -> str:
+        name = f"func/{map_name(contrast, statistic, prefix=f'{stem}_{space}')}"
+        volume = np.zeros(grid.shape, np.float32)
+        volume[mask] = getattr(estimate, statistic)
+        write_volume(folder / name, volume, grid)
+        return f"{folder.name}/{name}"
+
+    smoothed, unsmoothed = (found[kind] for kind in _KINDS)
+    for name in job.study.response.contrasts if job.study.response.method == "glm" else ():
+        for statistic in ("effect", "variance"):
+            write(name, statistic, smoothed[name, ""])
+    return {
+        "map": [write(":".join(cell), "effect", smoothed[cell]) for cell in cells],
+        "map_unsmoothed": [write(":".join(cell), "effect", unsmoothed[cell], "desc-unsmoothed_") for cell in cells],
+        "variance": [write(":".join(cell), "variance", smoothed[cell]) for cell in cells],
+    }
 
 
 def _named_scan(
-    job: Job, files: ScanFiles, weights: dict[tuple[str, str], dict[str, float]], labels: Array, regions: Array
+    job: Job, files: ScanFiles, weights: dict[Cell, dict[str, float]], labels: Array, regions: Array
 ) -> _ScanResult:
     study = job.study
-    try:
+    with faults_named(files.bold, unless=files.bold.parent):
         scan = read_scan(job, files)
         if study.response.method == "glm":
             texts = {"|".join(key): own for key, own in weights.items()}
@@ -258,13 +177,9 @@ def _named_scan(
             smoothed=answers[0],
             unsmoothed=answers[1],
         )
-    except CuecircuitError as error:
-        # the mathematics names the block or the trace; the scan is known here
-        named = (fault if str(files.bold.parent) in fault else f"{files.bold}: {fault}" for fault in error.faults)
-        raise DataError(named) from error
 
 
-def _weights(study: Study) -> dict[tuple[str, str], dict[str, float]]:
+def _weights(study: Study) -> dict[Cell, dict[str, float]]:
     """Give the weight of each condition in each cell and each contrast of the study."""
     cells = list(product(study.cues.levels, study.response.blocks))
     names = [condition(cue, level) for cue, level in cells]
@@ -278,9 +193,7 @@ def _weights(study: Study) -> dict[tuple[str, str], dict[str, float]]:
     }
 
 
-def _averaged(
-    kind: str, results: list[_ScanResult], members: dict[tuple[str, str], "pd.Series"]
-) -> dict[tuple[str, str], Estimate]:
+def _averaged(kind: str, results: list[_ScanResult], members: dict[Cell, "pd.Series"]) -> dict[Cell, Estimate]:
     """Average the blocks of each cell; the variance of a mean of n independent blocks is their mean variance over n."""
     answers = [getattr(result, kind) for result in results]
     percent = np.concatenate([answer.percent for answer in answers])
@@ -294,9 +207,7 @@ def _averaged(
     }
 
 
-def _combined(
-    kind: str, results: list[_ScanResult], weights: dict[tuple[str, str], dict[str, float]]
-) -> dict[tuple[str, str], Estimate]:
+def _combined(kind: str, results: list[_ScanResult], weights: dict[Cell, dict[str, float]]) -> dict[Cell, Estimate]:
     answers = [getattr(result, kind) for result in results]
     return {
         key: over_runs(key[0], [answer["|".join(key)] for answer in answers if "|".join(key) in answer])
@@ -305,7 +216,7 @@ def _combined(
 
 
 def _course_table(
-    study: Study, results: list[_ScanResult], members: dict[tuple[str, str], "pd.Series"], regions: list[str]
+    study: Study, results: list[_ScanResult], members: dict[Cell, "pd.Series"], regions: list[str]
 ) -> pd.DataFrame:
     """Give mean and SEM over the blocks of each cell, region by region and second by second."""
     percent = np.concatenate([result.course.percent for result in results])

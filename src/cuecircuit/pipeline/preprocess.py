@@ -38,10 +38,10 @@ from cuecircuit.io.nifti import orientation_faults, read_series, write_volume
 from cuecircuit.io.tables import write_json, write_table
 from cuecircuit.pipeline.cells import subjects_of
 from cuecircuit.pipeline.engine import engine
-from cuecircuit.pipeline.firstlevel import run_subjects
 from cuecircuit.pipeline.job import Job, bring_up_to_date, read_study
 from cuecircuit.pipeline.progress import say
 from cuecircuit.pipeline.store import Stage, Store
+from cuecircuit.pipeline.subject_stages import run_subjects
 from cuecircuit.pipeline.template import Template, mask_on, read_template, template_files, write_space
 from cuecircuit.pipeline.threads import one_blas_thread
 from cuecircuit.records.grid import Grid

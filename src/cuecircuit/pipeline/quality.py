@@ -10,7 +10,6 @@ import numpy as np
 import pandas as pd
 from markupsafe import Markup
 
-from cuecircuit.errors import CuecircuitError, DataError
 from cuecircuit.figures.quality import QualityPage, ScanMeasure, quality_overview, quality_page
 from cuecircuit.figures.saving import rendered, rendered_png
 from cuecircuit.imaging.first_level import design_matrix
@@ -21,10 +20,13 @@ from cuecircuit.io.bids import ScanFiles, read_participants
 from cuecircuit.io.tables import read_table, write_table
 from cuecircuit.pipeline.cells import scans_of
 from cuecircuit.pipeline.engine import engine
-from cuecircuit.pipeline.firstlevel import run_subjects
-from cuecircuit.pipeline.job import Job, read_study
+from cuecircuit.pipeline.faults import faults_named
+from cuecircuit.pipeline.job import Job, PeopleFiles, PeopleJob, read_any_study
+from cuecircuit.pipeline.people.firstlevel import QUALITY_COLUMNS, analyzed
+from cuecircuit.pipeline.people.quality import run_quality
 from cuecircuit.pipeline.scan import Scan, glm_events, quality_row, read_scan, regressors_of, respiration_of
 from cuecircuit.pipeline.store import Stage, Store
+from cuecircuit.pipeline.subject_stages import SCAN_COLUMNS, run_subjects
 from cuecircuit.pipeline.threads import one_blas_thread
 from cuecircuit.report.content import FigureItem, Paragraph, ReportContent, Section, TableItem
 from cuecircuit.report.page import data_uri, render
@@ -46,16 +48,17 @@ RULE = (
 COLUMNS = {
     "subject": "participant label",
     "group": "of the participants table",
-    "run": "scan",
+    "session": SCAN_COLUMNS["session"],
+    "run": SCAN_COLUMNS["run"],
     "stands_out": "measures further than 3 scaled median absolute deviations from the median, on the bad side",
     "excluded": "reason of the study file (subjects.exclude); n/a where none",
-    "tsnr": "temporal signal-to-noise ratio, median over the mask",
-    "dvars": {"Description": "root mean square change from volume to volume, median", "Units": "%"},
+    "tsnr": SCAN_COLUMNS["tsnr"],
+    "dvars": SCAN_COLUMNS["dvars"],
     "framewise_displacement": {"Description": "mean over volumes", "Units": "mm"},
     "nuisance_df": "degrees of freedom left after nuisance regression",
+    "confounds": QUALITY_COLUMNS["confounds"],
     "censored": "volumes left out",
 }
-_SCAN_COLUMNS = ("run", "tsnr", "dvars", "framewise_displacement", "nuisance_df", "censored")
 
 
 def write_quality(study: Path, out: Path, *, n_jobs: int = 1, dask: str | None = None) -> Path:
@@ -68,15 +71,15 @@ def write_quality(study: Path, out: Path, *, n_jobs: int = 1, dask: str | None =
     """
     if dask is not None:  # workers stand in folders of their own
         study, out = study.absolute(), out.absolute()
-    files = read_study(study)
-    job = Job(files=files, store=Store(out, study.parent), n_jobs=n_jobs)
-    subjects = read_participants(
-        files.path(files.study.subjects.participants),
-        group=files.study.subjects.group,
-        levels=files.study.subjects.groups,
-    )
-    groups = dict(zip(subjects["subject"], subjects[files.study.subjects.group], strict=True))
-    scans = scans_of(files)
+    files, store = read_any_study(study), Store(out, study.parent)
+    if isinstance(files, PeopleFiles):
+        job, scans = PeopleJob(files=files, store=store, n_jobs=n_jobs), analyzed(files)
+    else:
+        job, scans = Job(files=files, store=store, n_jobs=n_jobs), scans_of(files)
+    wanted = files.study.subjects
+    subjects = read_participants(files.path(wanted.participants), group=wanted.group, levels=wanted.groups)
+    levels = subjects[wanted.group] if wanted.groups else ["everyone"] * len(subjects)
+    groups = dict(zip(subjects["subject"], levels, strict=True))
     stages = [_stage(job, subject, scans) for subject in groups if any(scan.subject == subject for scan in scans)]
     with job.store.alone(), one_blas_thread(), engine(dask, n_jobs):
         try:
@@ -86,11 +89,12 @@ def write_quality(study: Path, out: Path, *, n_jobs: int = 1, dask: str | None =
     return out / "quality" / "index.html"
 
 
-def _stage(job: Job, subject: str, scans: tuple[ScanFiles, ...]) -> Stage:
+def _stage(job: Job | PeopleJob, subject: str, scans: tuple[ScanFiles, ...]) -> Stage:
     own = tuple(scan for scan in scans if scan.subject == subject)
     study, space = job.study, job.study.space
     inputs = [path for scan in own for path in (scan.bold, scan.events, scan.physio, scan.confounds) if path]
-    inputs += [job.path(path) for path in (space.mask, space.white_matter, space.ventricles)]
+    tissues = () if isinstance(job, PeopleJob) else (job.study.space.white_matter, job.study.space.ventricles)
+    inputs += [job.path(path) for path in (space.mask, *tissues)]
     return Stage(
         name=f"quality-{subject}",
         target=f"quality/sub-{subject}",
@@ -100,41 +104,39 @@ def _stage(job: Job, subject: str, scans: tuple[ScanFiles, ...]) -> Stage:
     )
 
 
-def _make(job: Job, subject: str, scans: tuple[ScanFiles, ...], folder: Path) -> None:
+def _make(job: Job | PeopleJob, subject: str, scans: tuple[ScanFiles, ...], folder: Path) -> None:
     rows, sections = [], []
     for number, files in enumerate(scans):
-        try:
-            scan = read_scan(job, files)
-            row = quality_row(scan, job.study, None)
-            png = rendered_png(quality_page(_page(job, scan)), dpi=_PAGE_DPI)
-        except CuecircuitError as error:
-            named = (fault if str(files.bold.parent) in fault else f"{files.bold}: {fault}" for fault in error.faults)
-            raise DataError(named) from error
-        rows.append(row)
+        with faults_named(files.bold, unless=files.bold.parent):
+            row, shown = run_quality(job, files) if isinstance(job, PeopleJob) else _scan_quality(job, files)
+            rows.append(row)
+            png = rendered_png(quality_page(shown), dpi=_PAGE_DPI)
         alt = f"Quality of {files.name}: mean with outline, tSNR, displacement, DVARS, breathing, carpet, design"
         image = Markup('<img src="{}" alt="{}" style="max-width:100%">').format(data_uri(png, "image/png"), alt)
         sections.append(Section(id=f"scan{number}", title=files.name, items=(Paragraph(text=image),)))
-    table = pd.DataFrame(rows)[list(_SCAN_COLUMNS)]
-    numbers = Section(id="numbers", title="Numbers", items=(TableItem(id="scans", title="Scans", frame=table),))
-    page = ReportContent(title=f"sub-{subject}", subtitle="Quality of the scans", sections=(numbers, *sections))
+    numbers = pd.DataFrame(rows)
+    table = numbers[[name for name in COLUMNS if name in numbers]]
+    first = Section(id="numbers", title="Numbers", items=(TableItem(id="scans", title="Scans", frame=table),))
+    page = ReportContent(title=f"sub-{subject}", subtitle="Quality of the scans", sections=(first, *sections))
     (folder / "index.html").write_text(render(page), encoding="utf-8")
-    write_table(folder / "scans.tsv", table, {name: COLUMNS[name] for name in _SCAN_COLUMNS})
+    write_table(folder / "scans.tsv", table, {name: COLUMNS[name] for name in table})
 
 
-def _write_group(job: Job, groups: dict[str, str]) -> None:
+def _write_group(job: Job | PeopleJob, groups: dict[str, str]) -> None:
     folder = job.out / "quality"
     found = [(subject, folder / f"sub-{subject}" / "scans.tsv") for subject in groups]
-    parts = [read_table(path).assign(subject=subject) for subject, path in found if path.is_file()]
+    parts = [read_table(path, text=("session",)).assign(subject=subject) for subject, path in found if path.is_file()]
     if not parts:
         return
     table = pd.concat(parts, ignore_index=True)
-    excluded = job.study.subjects.exclude
+    excluded, order = job.study.subjects.exclude, job.study.subjects.groups or ("everyone",)
     table = table.assign(
         group=table["subject"].map(groups),
         stands_out=stands_out(table),
         excluded=[excluded.get(subject) for subject in table["subject"]],
-    )[list(COLUMNS)].sort_values("group", key=lambda of: of.map(job.study.subjects.groups.index), kind="stable")
-    write_table(job.out / QUALITY_TABLE, table, COLUMNS)
+    ).sort_values("group", key=lambda of: of.map(order.index), kind="stable")
+    table = table[[name for name in COLUMNS if name in table]]
+    write_table(job.out / QUALITY_TABLE, table, {name: COLUMNS[name] for name in table})
     links = Markup(", ").join(
         Markup('<a href="sub-{0}/index.html">{0}</a>').format(subject) for subject in table["subject"].unique()
     )
@@ -159,8 +161,9 @@ def stands_out(table: pd.DataFrame) -> list[str]:
 
 
 def overview_item(table: pd.DataFrame, group: str) -> FigureItem:
-    """Show every scan's numbers by group; `table` has subject, run, the group and the measures."""
-    names = [f"{subject} {run}" for subject, run in zip(table["subject"], table["run"], strict=True)]
+    """Show every scan's numbers by group; `table` has subject, run, the group and the measures, perhaps session."""
+    keys = [name for name in ("subject", "session", "run") if name in table and table[name].notna().any()]
+    names = [" ".join(str(part) for part in row if pd.notna(part)) for row in table[keys].to_numpy()]
     groups = {str(level): np.flatnonzero(table[group] == level).tolist() for level in table[group].unique()}
     measures = []
     for name, sign in WORSE.items():
@@ -168,7 +171,7 @@ def overview_item(table: pd.DataFrame, group: str) -> FigureItem:
         measures.append(ScanMeasure(label=_LABELS[name], values=values, stands_out=outlying(values, worse=sign)))
     files = rendered(quality_overview(names, groups, measures))
     caption = f"Every scan. Dotted line: median; diamonds with names: scans that stand out. {RULE}"
-    shown = table[["subject", "run", group, *WORSE]].assign(stands_out=stands_out(table))
+    shown = table[[*keys, group, *WORSE]].assign(stands_out=stands_out(table))
     return FigureItem(
         id="quality_overview",
         title="Scans that stand out",
@@ -179,6 +182,21 @@ def overview_item(table: pd.DataFrame, group: str) -> FigureItem:
         tsv=tsv(shown),
         wide=True,
     )
+
+
+def pages_item(out: Path) -> Paragraph:
+    """Lead from the report in `out` to the pages, or say how they are made."""
+    if (out / QUALITY_TABLE).exists():
+        link = '<a href="quality/index.html">quality/index.html</a>'
+        return Paragraph(text=Markup("A page for every subject lies beside this one: {}.").format(Markup(link)))
+    return Paragraph(
+        text=Markup("<code>cuecircuit quality</code> with the same folder draws a page for every subject.")
+    )
+
+
+def _scan_quality(job: Job, files: ScanFiles) -> tuple[dict[str, object], QualityPage]:
+    scan = read_scan(job, files)
+    return quality_row(scan, job.study, None), _page(job, scan)
 
 
 def _page(job: Job, scan: Scan) -> QualityPage:

@@ -1,12 +1,11 @@
 """The page: tables, figures and settings of a run to one offline file; all it needs lies in the output folder."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property, partial
 from pathlib import Path
 
 import pandas as pd
-from markupsafe import Markup
 
 from cuecircuit.errors import DataError
 from cuecircuit.figures.scatter import CorrelationNote
@@ -26,10 +25,10 @@ from cuecircuit.pipeline.figures import (
 from cuecircuit.pipeline.job import Job, PeopleFiles, PeopleJob, read_any_study
 from cuecircuit.pipeline.people import report as people_report
 from cuecircuit.pipeline.provenance import software
-from cuecircuit.pipeline.quality import QUALITY_TABLE, overview_item, stands_out
+from cuecircuit.pipeline.quality import QUALITY_TABLE, overview_item, pages_item, stands_out
 from cuecircuit.pipeline.store import Stage, Store, code_hash
-from cuecircuit.report import captions, sections
-from cuecircuit.report.content import FigureItem, Item, Paragraph, ReportContent, Section, TableItem, ViewerItem
+from cuecircuit.report import captions, sections, shared_sections
+from cuecircuit.report.content import FigureItem, Item, ReportContent, Section, TableItem, ViewerItem
 from cuecircuit.report.methods import RunFacts
 from cuecircuit.report.page import render
 from cuecircuit.study.study import Study
@@ -76,8 +75,8 @@ def rewrite_report(out: Path) -> Path:
     Raises:
         DataError: OUT is not the folder of a run, another version made it, or a stage is missing.
     """
-    if not (out / "study.yaml").is_file():
-        raise DataError(f"{out}: no study.yaml; expected the output folder of `cuecircuit run`")
+    if not (out / "study.yaml").is_file() or not (out / ".cuecircuit").is_dir():
+        raise DataError(f"{out}: no results; expected the output folder of `cuecircuit run`")
     files, store = read_any_study(out / "study.yaml"), Store(out)
     people = isinstance(files, PeopleFiles)
     job = PeopleJob(files=files, store=store) if people else Job(files=files, store=store)
@@ -127,7 +126,7 @@ class _Page:
                     conditioning_anova=self.table("behavior/conditioning_anova"),
                     sessions=self.sessions(),
                 ),
-                sections.quality_section(*self.quality()),
+                shared_sections.quality_section(*self.quality()),
                 sections.group_section(
                     study,
                     self.facts,
@@ -141,8 +140,8 @@ class _Page:
                 *self.corrections(),
                 *alternative_sections(self.job),
                 sections.methods_section(study, self.facts),
-                sections.settings_section(study),
-                sections.provenance_section(self.inputs(), software(), study.seed),
+                shared_sections.settings_section(study),
+                shared_sections.provenance_section(self.inputs(), software(), study.seed),
             ),
         )
 
@@ -155,7 +154,7 @@ class _Page:
         term = self.table("group/terms").set_index("term").loc[study.group.effect]
         stratum = term["stratum"] if study.group.formula is None else "residual"
         smoothness = self.table("group/smoothness").set_index("stratum").loc[stratum]
-        maps = self.table("group/maps").drop_duplicates("subject")[study.subjects.group].value_counts()
+        maps = self.maps().drop_duplicates("subject")[study.subjects.group].value_counts()
         acf = (float(smoothness["a"]), float(smoothness["b_mm"]), float(smoothness["c_mm"]))
         use_acf = study.correction.smoothness == "acf"
         return RunFacts(
@@ -199,28 +198,24 @@ class _Page:
             [part.assign(subject=path.name.split("_")[0]) for path, part in zip(files, parts, strict=True)]
         )
         group = self.study.subjects.group
-        maps = self.table("group/maps")
-        covariates = [name for name in self.study.group.covariates if name in maps]
-        cells = maps.groupby([group, self.study.cues.factor], sort=False)[covariates].agg(["mean", "std"]).reset_index()
-        cells.columns = [" ".join(filter(None, column)).replace(" std", " SD") for column in cells.columns]
+        maps = self.maps()
         faults = self.table("behavior/faults")
         scans = scans[["subject", *parts[0].columns]].assign(stands_out=stands_out(scans))
         subjects = scans["subject"].str.removeprefix("sub-")
         grouped = scans.assign(subject=subjects, group=subjects.map(maps.groupby("subject")[group].first()))
         grouped = grouped.sort_values("group", key=lambda of: of.map(self.study.subjects.groups.index), kind="stable")
         return (
-            self.quality_pages(),
+            pages_item(self.out),
             overview_item(grouped, "group"),
-            TableItem(id="covariates", title="Covariates by group and cue", frame=cells),
+            *covariate_items(maps, (group, self.study.cues.factor), self.study.group.covariates),
             TableItem(id="scans", title="Scans", frame=scans, folded=True),
             TableItem(id="faults", title="Faults found in the operant logs", frame=faults, folded=len(faults) > 10),
         )
 
-    def quality_pages(self) -> Paragraph:
-        if (self.out / QUALITY_TABLE).exists():
-            link = '<a href="quality/index.html">quality/index.html</a>'
-            return Paragraph(text=Markup("A page for every subject lies beside this one: {}.").format(Markup(link)))
-        return Paragraph(text="`cuecircuit quality` with the same folder draws a page for every subject.")
+    def maps(self) -> pd.DataFrame:
+        """The table of maps with the group of each; one group is no factor of the model, so that table lacks it."""
+        table, subjects = self.table("group/maps"), self.study.subjects
+        return table if subjects.group in table else table.assign(**{subjects.group: subjects.groups[0]})
 
     def terms(self) -> pd.DataFrame:
         shown = ["term", "stratum", "df1", "df2", "largest_f", "cluster_size", "significant_clusters"]
@@ -289,3 +284,13 @@ class _Page:
         outputs = {name for record in records for name in record["outputs"]}
         found = {name: digest for record in records for name, digest in record["inputs"].items() if name not in outputs}
         return pd.DataFrame(sorted(found.items()), columns=["file", "sha256"])
+
+
+def covariate_items(maps: pd.DataFrame, factors: Sequence[str], covariates: Sequence[str]) -> tuple[TableItem, ...]:
+    """Mean and SD of the covariates that the maps have, in each combination of `factors`; nothing without any."""
+    names = [name for name in covariates if name in maps]
+    if not names:
+        return ()
+    cells = maps.groupby(list(factors), sort=False)[names].agg(["mean", "std"]).reset_index()
+    cells.columns = [" ".join(filter(None, column)).replace(" std", " SD") for column in cells.columns]
+    return (TableItem(id="covariates", title="Covariates by group and cue", frame=cells),)

@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 
 from cuecircuit.arrays import Array, Bool, Float, Int
-from cuecircuit.errors import CuecircuitError, DataError
+from cuecircuit.errors import DataError
 from cuecircuit.imaging.breath_regressors import breath_regressors
 from cuecircuit.imaging.first_level import fir_names, fit_first_level
 from cuecircuit.imaging.fixed_effects import Estimate
@@ -20,6 +20,7 @@ from cuecircuit.io.bids import ScanFiles, read_motion
 from cuecircuit.io.nifti import read_mask, read_series
 from cuecircuit.io.physio import read_respiration
 from cuecircuit.pipeline.cells import block_table, blocks_of
+from cuecircuit.pipeline.faults import faults_named
 from cuecircuit.pipeline.job import Job
 from cuecircuit.records.grid import Grid
 from cuecircuit.records.scan import Block, Series, Trace
@@ -89,11 +90,10 @@ def _breaths(job: Job, files: ScanFiles, series: Series) -> Regressors | None:
     trace = respiration_of(job, files)
     if trace is None:
         raise DataError(f"{files.bold}: no physio file, but nuisance.respiration asks for its regressors")
-    try:
+    assert files.physio is not None
+    with faults_named(files.physio):
         breathing = find_breaths(trace, plausible_rates(job.study.subjects.species))
         return breath_regressors(trace, breathing, n_volumes=series.data.shape[3], tr_s=series.tr_s, kind=kind)
-    except CuecircuitError as error:
-        raise DataError(f"{files.physio}: {fault}" for fault in error.faults) from error
 
 
 def regressors_of(scan: Scan, nuisance: Nuisance) -> tuple[Regressors, Bool[Array, "volume"] | None]:

@@ -3,8 +3,8 @@
 from importlib.resources import files
 from pathlib import Path
 
-from cuecircuit.errors import DataError, StudyError
-from cuecircuit.io.atomic import replacing
+from cuecircuit.errors import StudyError
+from cuecircuit.io.atomic import check_unused, replacing
 from cuecircuit.pipeline.job import read_study
 from cuecircuit.pipeline.progress import steps
 from cuecircuit.simulation.animals import Learning, Policy
@@ -61,8 +61,7 @@ def simulate(
     study, text = _protocol(design, protocol, model)
     if seed < 0:
         raise StudyError(f"seed {seed} is negative; give 0 or more")
-    if out.exists() and (not out.is_dir() or any(out.iterdir())):
-        raise DataError(f"{out}: exists and is not an empty folder; choose another name or remove it first")
+    check_unused(out)
     experiment = plan_experiment(
         study,
         hypothesis=hypothesis,

@@ -76,11 +76,16 @@ class Store:
     donors: tuple[Path, ...] = ()
 
     def __post_init__(self) -> None:
-        """Make the folder, with the place of its records.
+        """Make the folder, with the place of its records; stages replace what stands under their names.
 
         Raises:
-            DataError: it cannot be written.
+            DataError: it cannot be written, or holds files that no run made (such as the data set).
         """
+        if self.root.is_dir() and not self._records.is_dir() and any(self.root.iterdir()):
+            raise DataError(
+                f"{self.root}: holds files that no run made, and would lose those whose names results take; choose a "
+                f"folder for results alone, such as {self.root / 'results'}"
+            )
         try:
             self._records.mkdir(parents=True, exist_ok=True)
         except OSError as error:

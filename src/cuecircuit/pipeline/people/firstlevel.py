@@ -6,19 +6,19 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from cuecircuit.errors import CuecircuitError, DataError
+from cuecircuit.errors import DataError
 from cuecircuit.imaging.fixed_effects import Estimate, over_runs
 from cuecircuit.io.bids import ScanFiles
 from cuecircuit.io.derivatives import map_name
 from cuecircuit.io.nifti import read_mask, write_volume
 from cuecircuit.io.tables import read_table, write_table
 from cuecircuit.pipeline.cells import scans_of, subjects_of
-from cuecircuit.pipeline.firstlevel import account, run_subjects
-from cuecircuit.pipeline.job import PeopleFiles, PeopleJob
-from cuecircuit.pipeline.people.scan import Weights, quality_row, read_run, run_answer, weights_of
-from cuecircuit.pipeline.people.tables import people_table
+from cuecircuit.pipeline.faults import faults_named
+from cuecircuit.pipeline.job import PeopleFiles, PeopleJob, bring_up_to_date
+from cuecircuit.pipeline.people.scan import quality_row, read_run, run_answer, weights_of
+from cuecircuit.pipeline.people.tables import people_stage
 from cuecircuit.pipeline.store import Stage
-from cuecircuit.study.people import PeopleStudy
+from cuecircuit.pipeline.subject_stages import SCAN_COLUMNS, account, run_subjects
 
 MAP_COLUMNS = {
     "subject": "participant label",
@@ -28,12 +28,8 @@ MAP_COLUMNS = {
     "map": "effect, percent of the voxel's mean, relative to the output folder",
     "variance": "its variance",
 }
-QUALITY_COLUMNS = {
-    "session": "entity ses; n/a where scans have none",
-    "run": "scan",
+QUALITY_COLUMNS = SCAN_COLUMNS | {
     "volumes": "length",
-    "tsnr": "temporal signal-to-noise ratio, median over the mask",
-    "dvars": {"Description": "root mean square change from volume to volume, median", "Units": "%"},
     "framewise_displacement": {"Description": "mean over volumes; n/a where not given", "Units": "mm"},
     "censored": "volumes left out for motion",
     "confounds": "columns of the model beside the events, drift and the constant",
@@ -49,8 +45,7 @@ def run_people(job: PeopleJob) -> None:
     """
     scans = analyzed(job.files)
     account(job, scans)
-    people = people_table(job.files, job.study.session)
-    write_table(job.out / "people.tsv", people, dict.fromkeys(map(str, people), "column of the tables about people"))
+    bring_up_to_date(job, people_stage(job))
     run_subjects(job, [_stage(job, subject, scans) for subject in subjects_of(job.files)["subject"]])
 
 
@@ -98,9 +93,10 @@ def _make(job: PeopleJob, subject: str, scans: tuple[ScanFiles, ...], folder: Pa
     for session in dict.fromkeys(scan.session for scan in scans):
         answers = []
         for scan in (each for each in scans if each.session == session):
-            answer, numbers = _answered(job.files, study, scan, weights)
-            answers.append(answer)
-            quality.append(numbers)
+            with faults_named(scan.bold, unless=scan.bold.parent):
+                run = read_run(job.files, scan)
+                answers.append(run_answer(run, study, weights))
+                quality.append(quality_row(run))
         for name in weights:
             parts = [answer[name] for answer in answers if name in answer]
             if not parts:
@@ -109,15 +105,6 @@ def _make(job: PeopleJob, subject: str, scans: tuple[ScanFiles, ...], folder: Pa
             rows.append(known | _written(job, folder, session, name, over_runs(name, parts)))
     write_table(folder / f"sub-{subject}_maps.tsv", pd.DataFrame(rows), MAP_COLUMNS)
     write_table(folder / f"sub-{subject}_quality.tsv", pd.DataFrame(quality), QUALITY_COLUMNS)
-
-
-def _answered(files: PeopleFiles, study: PeopleStudy, scan: ScanFiles, weights: Weights):
-    try:
-        run = read_run(files, scan)
-        return run_answer(run, study, weights), quality_row(run)
-    except CuecircuitError as error:
-        # the mathematics does not know the file
-        raise DataError(f if str(scan.bold.parent) in f else f"{scan.bold}: {f}" for f in error.faults) from error
 
 
 def _written(job: PeopleJob, folder: Path, session: str | None, name: str, estimate: Estimate) -> dict[str, str]:

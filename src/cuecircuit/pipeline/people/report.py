@@ -22,13 +22,14 @@ from cuecircuit.pipeline.people.figures import (
 from cuecircuit.pipeline.people.group import group_folder
 from cuecircuit.pipeline.people.longitudinal import longitudinal_folder
 from cuecircuit.pipeline.provenance import run_files, software
+from cuecircuit.pipeline.quality import QUALITY_TABLE, pages_item
 from cuecircuit.pipeline.store import Stage
 from cuecircuit.report import people_sections as sections
 from cuecircuit.report.content import FigureItem, ReportContent, Section, TableItem
 from cuecircuit.report.marks import words
 from cuecircuit.report.page import render
 from cuecircuit.report.people_methods import PeopleFacts
-from cuecircuit.report.sections import provenance_section, quality_section, settings_section
+from cuecircuit.report.shared_sections import provenance_section, quality_section, settings_section
 from cuecircuit.stats.between_model import columns_of
 from cuecircuit.stats.power import contrast_power, detectable_effect
 from cuecircuit.study.people import PeopleStudy
@@ -44,8 +45,12 @@ def report_stage(job: PeopleJob) -> Stage:
     if study.longitudinal is not None:
         answers += [longitudinal_folder(one) for one in study.contrasts(study.longitudinal.contrasts)]
     inputs = [out / answer / name for answer in answers for name in ("terms.tsv", "clusters.tsv", "settings.json")]
-    inputs += [out / "people.tsv", *sorted((out / "behavior").glob("*.tsv")), *sorted((out / "regions").glob("*.tsv"))]
-    inputs += [*sorted(out.glob("sub-*/*_quality.tsv"))]
+    inputs += [
+        out / "people" / "people.tsv",
+        *sorted((out / "behavior").glob("*.tsv")),
+        *sorted((out / "regions").glob("*.tsv")),
+    ]
+    inputs += [*sorted(out.glob("sub-*/*_quality.tsv")), *out.glob(QUALITY_TABLE)]
     inputs += [
         out / "figures" / f"{name}.{kind}" for name in figure_names(out, study) for kind in ("svg", "png", "tsv")
     ]
@@ -79,7 +84,7 @@ class _Page:
             sections=(
                 sections.study_section(study, self.facts),
                 *self.behavior(),
-                quality_section(self.quality()),
+                quality_section(pages_item(self.out), self.quality()),
                 sections.group_section(study, list(self.maps()), self.answers(""), self.exploratory()),
                 *self.regions(),
                 *self.sessions(),
@@ -103,7 +108,7 @@ class _Page:
 
     @cached_property
     def people(self) -> pd.DataFrame:
-        return self.table("people")
+        return self.table("people/people")
 
     @cached_property
     def facts(self) -> PeopleFacts:

@@ -15,6 +15,7 @@ from cuecircuit.io.bids import ScanFiles
 from cuecircuit.io.confounds import read_confounds
 from cuecircuit.io.events import read_events
 from cuecircuit.io.nifti import read_mask, read_series
+from cuecircuit.pipeline.faults import faults_named
 from cuecircuit.pipeline.job import PeopleFiles
 from cuecircuit.records.scan import Series
 from cuecircuit.study.people import PeopleStudy
@@ -50,10 +51,8 @@ def read_run(files: PeopleFiles, scan: ScanFiles) -> Run:
     rows, volumes = len(next(iter(table.values()))), series.data.shape[3]
     if rows != volumes:
         raise DataError(f"{scan.confounds}: {rows} rows, the run {scan.bold} has {volumes} volumes")
-    try:
+    with faults_named(scan.confounds):
         confounds = run_confounds(table, files.study.nuisance)
-    except DataError as error:
-        raise DataError(f"{scan.confounds}: {fault}" for fault in error.faults) from error
     return Run(
         files=scan, series=series, mask=mask, events=run_events(scan, volumes * series.tr_s), confounds=confounds
     )

@@ -1,15 +1,34 @@
 """What is known of people: participants.tsv and the phenotype tables of the study, joined by person and session."""
 
+from functools import partial
 from pathlib import Path
 
 import pandas as pd
 
 from cuecircuit.errors import DataError
-from cuecircuit.io.tables import read_table
+from cuecircuit.io.tables import read_table, write_table
 from cuecircuit.pipeline.cells import subjects_of
-from cuecircuit.pipeline.job import PeopleFiles
+from cuecircuit.pipeline.job import PeopleFiles, PeopleJob
+from cuecircuit.pipeline.store import Stage
 
 _KEYS = ("participant_id", "session_id")
+
+
+def people_stage(job: PeopleJob) -> Stage:
+    """Make the stage that writes who entered, with what is known of them."""
+    subjects = job.study.subjects
+    return Stage(
+        name="people",
+        target="people",
+        settings={"subjects": subjects, "session": job.study.session},
+        inputs=tuple(job.path(name) for name in (subjects.participants, *subjects.phenotype)),
+        make=partial(_write, job),
+    )
+
+
+def _write(job: PeopleJob, folder: Path) -> None:
+    people = people_table(job.files, job.study.session)
+    write_table(folder / "people.tsv", people, dict.fromkeys(map(str, people), "column of the tables about people"))
 
 
 def people_table(files: PeopleFiles, session: str | None) -> pd.DataFrame:

@@ -11,10 +11,11 @@ from pathlib import Path
 import joblib
 import numpy as np
 
-from cuecircuit.errors import CuecircuitError, DataError, StudyError
-from cuecircuit.io.atomic import replacing
+from cuecircuit.errors import StudyError
+from cuecircuit.io.atomic import check_unused, replacing
 from cuecircuit.io.tables import read_table
 from cuecircuit.pipeline.engine import engine
+from cuecircuit.pipeline.faults import faults_named
 from cuecircuit.pipeline.job import StudyFiles, read_study
 from cuecircuit.pipeline.plan.files import write_plan
 from cuecircuit.pipeline.plan.hypotheses import all_outcomes, joined
@@ -57,8 +58,7 @@ def plan_study(path: Path, out: Path, *, settings: PlanSettings, n_jobs: int = 1
         DesignError: so few animals that a test has no degrees of freedom.
     """
     files = read_study(path)
-    if out.exists() and (not out.is_dir() or any(out.iterdir())):
-        raise DataError(f"{out}: exists and is not an empty folder; choose another name or remove it first")
+    check_unused(out)
     sizes = _sizes(files.study, settings)
     effects = None if settings.effects is None else _effects(files, settings.effects)
     hypotheses = _hypotheses(settings, HYPOTHESES if effects is None else effects)
@@ -100,11 +100,8 @@ def _sizes(study: Study, settings: PlanSettings) -> tuple[tuple[int, ...], ...]:
 def _effects(files: StudyFiles, path: Path) -> dict[str, Effects]:
     labels = files.path(files.study.space.labels)
     regions = list(read_table(labels, text=("name",))["name"]) if labels.is_file() else list(TABLE_1)
-    try:
+    with faults_named(path):
         return parse_effects(read_table(path, text=_TEXT), files.study, regions)
-    except CuecircuitError as error:
-        named = (fault if str(path) in fault else f"{path}: {fault}" for fault in error.faults)
-        raise DataError(named) from error
 
 
 def _hypotheses(settings: PlanSettings, known: Mapping[str, object]) -> tuple[str, ...]:

@@ -1,0 +1,100 @@
+"""One stage per subject, whatever the stage does, and the scans that the subjects of a study have."""
+
+import os
+from collections.abc import Sequence
+from typing import Any
+
+import pandas as pd
+
+from cuecircuit.errors import CuecircuitError, DataError
+from cuecircuit.io.bids import ScanFiles
+from cuecircuit.io.tables import write_table
+from cuecircuit.pipeline.cells import raw_scans_without_result, subjects_of
+from cuecircuit.pipeline.job import AnyJob
+from cuecircuit.pipeline.progress import say, steps
+from cuecircuit.pipeline.store import Stage
+from cuecircuit.pipeline.threads import one_blas_thread
+
+INPUT_COLUMNS = {
+    "subject": "participant label",
+    "session": "entity ses; n/a where scans have none",
+    "run": "scan",
+    "bold": "the scan, relative to the study file",
+    "events": "its cue blocks; n/a where none was found",
+    "physio": "its recording of respiration; n/a where none was found",
+    "confounds": "its motion parameters; n/a where none were found",
+    "used": "yes or no",
+    "reason": "why it is left out",
+}
+# what the first levels of every kind of study say of a scan
+SCAN_COLUMNS = {
+    "session": "entity ses; n/a where scans have none",
+    "run": "scan",
+    "tsnr": "temporal signal-to-noise ratio, median over the mask",
+    "dvars": {"Description": "root mean square change from volume to volume, median", "Units": "%"},
+}
+
+
+def run_subjects(job: AnyJob, stages: Sequence[Stage], *, what: str = "first level") -> None:
+    """Do every subject's stage that is missing or stale; one subject's failure does not stop the others.
+
+    Raises:
+        DataError: what was wrong with each subject that failed, after all others are done.
+    """
+    from joblib import Parallel, delayed
+
+    stale = [stage for stage in stages if job.store.why_stale(stage)]
+    if not stale:
+        say(f"{what}: {len(stages)} subjects up to date")
+        return
+    say(f"{what}: {len(stale)} of {len(stages)} subjects to do ({job.store.why_stale(stale[0])})")
+    faults: list[str] = []
+    work: Any = Parallel(n_jobs=job.n_jobs, return_as="generator")(delayed(_attempt)(job, stage) for stage in stale)
+    with steps(what, len(stale)) as advance:
+        for failed in work:
+            faults += failed
+            advance(1)
+    if faults:
+        raise DataError(faults)
+
+
+def account(job: AnyJob, scans: tuple[ScanFiles, ...]) -> None:
+    """Write inputs.tsv: every scan found, whether it is used, and why not."""
+    reasons, included = job.study.subjects.exclude, set(subjects_of(job.files)["subject"])
+    lost = raw_scans_without_result(job.files, scans)
+    rows = [
+        {
+            "subject": scan.subject,
+            "session": scan.session,
+            "run": scan.run,
+            **{
+                name: None if path is None else os.path.relpath(path, job.files.file.parent)
+                for name, path in (
+                    ("bold", scan.bold),
+                    ("events", scan.events),
+                    ("physio", scan.physio),
+                    ("confounds", scan.confounds),
+                )
+            },
+            "used": "yes" if scan.subject in included and scan not in lost else "no",
+            "reason": reasons.get(scan.subject)
+            or ("not in the participants table" if scan.subject not in included else None)
+            or ("a raw scan without a preprocessed one" if scan in lost else None),
+        }
+        for scan in (*scans, *lost)
+    ]
+    write_table(job.out / "inputs.tsv", pd.DataFrame(rows), INPUT_COLUMNS)
+    used = sum(row["used"] == "yes" for row in rows)
+    say(f"scans: {len(rows)} found, {used} used, {len(rows) - used} left out (inputs.tsv)")
+
+
+def _attempt(job: AnyJob, stage: Stage) -> tuple[str, ...]:
+    try:
+        with one_blas_thread():  # a worker process starts with its own number of threads
+            job.store.run(stage)
+    except CuecircuitError as error:
+        return tuple(f"{stage.name}: {fault}" for fault in error.faults)
+    except (MemoryError, ArithmeticError, ValueError, RuntimeError) as error:
+        # numbers nobody foresaw in one subject must not cost the others their results
+        return (f"{stage.name}: {type(error).__name__}: {error}; leave the subject out (subjects.exclude) to go on",)
+    return ()
