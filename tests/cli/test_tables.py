@@ -65,6 +65,15 @@ def test_sessions_without_a_folder_is_a_fault_of_the_command_line(log: Path):
     assert "--out" in done.stderr
 
 
+def test_an_anova_of_nothing_is_a_fault_of_the_command_line(tmp_path: Path):
+    (tmp_path / "intake.tsv").write_text("rat\tinfusions\nR1\t4\nR2\t7\n")
+
+    done = run("anova", tmp_path / "intake.tsv", "--dv", "infusions", "--subject", "rat")
+
+    assert done.exit_code == 2
+    assert "nothing to test" in done.output
+
+
 @pytest.mark.parametrize("text", ["F(9,171)=4.25, P=0.002", "F(9, 171) = 4,25, P = 0,002"])
 def test_audit_takes_words_a_file_and_stdin(text: str, tmp_path: Path):
     (tmp_path / "results.txt").write_text(text)

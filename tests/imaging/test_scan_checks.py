@@ -72,7 +72,7 @@ def test_each_fault_of_the_grid_is_named(grid, said):
         ({"blocks": changed_block(onset_s=-1.0)}, "block 1 (onset -1 s) begins outside the scan"),
         ({"blocks": changed_block(onset_s=400.0)}, "block 1 (onset 400 s) ends at 430 s, after the scan (420 s)"),
         ({"blocks": changed_block(duration_s=20.0)}, "block 1 (onset 60 s) lasts 20 s, the study expects 30"),
-        ({"blocks": changed_block(cue="sham")}, "trial_type 'sham' is no cue of the study (saline, naloxone)"),
+        ({"blocks": changed_block(cue="sham")}, "trial_type 'sham' is no cue of the study (saline, naloxone); name it"),
     ],
 )
 def test_each_fault_of_time_and_blocks_is_named(changes, said):

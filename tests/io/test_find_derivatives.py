@@ -55,6 +55,25 @@ def test_several_spaces_must_be_chosen_from(study):
         find(study)
 
 
+def test_the_same_scan_with_and_without_a_resolution_is_not_taken_twice(study):
+    func = study / "derivatives" / "fmriprep" / "sub-01" / "func"
+    (func / "sub-01_task-cue_run-1_space-MNI152NLin2009cAsym_desc-preproc_bold.nii.gz").touch()
+
+    with pytest.raises(DataError, match=r"several scans are called sub-01_task-cue_run-1; keep one, or name acq"):
+        find(study, space="MNI152NLin2009cAsym")
+    assert len(find(study, space="MNI152NLin2009cAsym", res="2")) == 2
+
+
+def test_confounds_go_by_the_name_they_had_before_fmriprep_20_2_too(study):
+    for path in study.rglob("*_desc-confounds_timeseries.tsv"):
+        path.rename(path.with_name(path.name.replace("timeseries", "regressors")))
+
+    first, _ = find(study, space="T1w")
+
+    assert first.confounds is not None
+    assert first.confounds.name == "sub-01_task-cue_run-1_desc-confounds_regressors.tsv"
+
+
 def test_a_space_that_is_not_there_is_named(study):
     with pytest.raises(DataError, match="with space MNI305 0; space found: MNI152NLin2009cAsym, T1w"):
         find(study, space="MNI305")

@@ -231,10 +231,27 @@ def test_what_is_no_whole_file_is_turned_away_by_line(content: bytes, line: int,
         parse_sessions(content)
 
 
-def test_a_short_but_whole_last_row_without_line_end_is_not_taken_for_cut():
-    text = HEADER + "B:\n     0:        1.000        2.000\n     2:       30.000"
+@pytest.mark.parametrize(
+    "rows",
+    [
+        "     0:        1.000        2.000\n     2:       30.000",
+        # 12 characters where the format has 10: the row is longer than its last
+        "     0: 12345678.123  45678901.123\n     2:    30.000",
+    ],
+)
+def test_a_short_but_whole_last_row_without_line_end_is_not_taken_for_cut(rows: str):
+    assert only(parse_sessions(f"{HEADER}B:\n{rows}")).letters["B"].size == 3
 
-    assert only(parse_sessions(text)).letters["B"].size == 3
+
+@pytest.mark.parametrize(
+    "rows",
+    [
+        "     0:    1.000    2.000    3.000\n     3:    4.000    5.000  \\ note",
+        "     0:    1.000    2.000    3.000  \\ a longer note\n     3:    4.000    5.000",
+    ],
+)
+def test_a_comment_on_the_last_rows_of_a_text_without_line_end_is_not_taken_for_a_cut(rows: str):
+    assert only(parse_sessions(f"{HEADER}B:\n{rows}")).letters["B"].values() == tuple(f"{n}.000" for n in range(1, 6))
 
 
 @pytest.mark.parametrize(

@@ -26,7 +26,10 @@ def test_a_column_without_description_is_our_own_bug(tmp_path):
         (b"", "empty"),
         (b"a\ta\n1\t2\n", "1: column 'a' stands twice"),
         (b"a\tb\n1\t2\t3\n", "2: 3 cells under a header of 2"),
-        (b"\xff\xfe", "cannot be read"),
+        (b"\xff\xfe", "cannot be read as text .* save it as TSV or CSV in UTF-8"),
+        (b"PK\x03\x04\xab", "cannot be read as text .* save it as TSV or CSV in UTF-8"),
+        (b"rat;intake\nr1;2,5\nr2;3,5\n", "1: one column, 'rat;intake', which holds semicolons; .* by tabs"),
+        (b"rat,intake\nr1,2.5\n", "1: one column, 'rat,intake', which holds commas; .* by tabs"),
     ],
 )
 def test_a_broken_table_is_named(tmp_path, content, said):
@@ -35,6 +38,11 @@ def test_a_broken_table_is_named(tmp_path, content, said):
     with pytest.raises(DataError, match=said) as error:
         read_table(path)
     assert str(path) in str(error.value)
+
+
+def test_a_folder_is_no_table(tmp_path):
+    with pytest.raises(DataError, match="is a folder; name a table in it"):
+        read_table(tmp_path)
 
 
 def test_a_missing_file_is_named(tmp_path):

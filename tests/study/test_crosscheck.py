@@ -4,21 +4,10 @@ from importlib.resources import files
 
 import pytest
 
-from cuecircuit.errors import StudyError
 from cuecircuit.study.crosscheck import cue_of
 from cuecircuit.study.file import parse_study
 
 TEXT = (files("cuecircuit.study") / "designs" / "carmack2019.yaml").read_text()
-
-
-def faults_of(text: str) -> tuple[str, ...]:
-    with pytest.raises(StudyError) as error:
-        parse_study(text, "mine.yaml")
-    return error.value.faults
-
-
-def line_with(text: str, part: str) -> int:
-    return next(number for number, line in enumerate(text.splitlines(), 1) if part in line)
 
 
 @pytest.mark.parametrize(
@@ -43,11 +32,11 @@ def line_with(text: str, part: str) -> int:
         ("naloxone, dose_mg_kg: 0.12", "LiCl, dose_mg_kg: 1001", "1001 mg/kg of LiCl is impossible; at most 1000"),
     ],
 )  # fmt: skip
-def test_what_is_impossible_is_named_with_its_line(old, new, said):
+def test_what_is_impossible_is_named_with_its_line(faults_of, line_of, old, new, said):
     text = TEXT.replace(old, new, 1)
     assert text != TEXT
     (fault,) = faults_of(text)
-    assert fault.startswith(f"mine.yaml:{line_with(text, new)}: ")
+    assert fault.startswith(f"study.yaml:{line_of(text, new)}: ")
     assert said in fault
 
 
@@ -77,27 +66,27 @@ def in_order(*names: str, **renamed: str) -> str:
     return TEXT[:start] + "".join(own[name] for name in names) + TEXT[end:]
 
 
-def test_a_phase_before_the_phase_it_looks_back_to_is_named_with_its_line():
+def test_a_phase_before_the_phase_it_looks_back_to_is_named_with_its_line(faults_of, line_of):
     text = in_order("extinction", "escalation", "cue_test", "conditioning", "reinstatement")
     extinction, *odors = faults_of(text)
     assert extinction == (
-        f"mine.yaml:{line_with(text, 'name: extinction')}: phases.0: extinction comes before any phase in which the "
+        f"study.yaml:{line_of(text, 'name: extinction')}: phases.0: extinction comes before any phase in which the "
         "drug is taken; put self-administration before it"
     )
     for number, (cue, fault) in enumerate(zip(("saline", "naloxone"), odors, strict=True)):
-        line = line_with(text, f"CUE-{cue.upper()}")
-        assert fault.startswith(f"mine.yaml:{line}: phases.2.treatments.{number}: cue_test shows the cue {cue} before")
+        line = line_of(text, f"CUE-{cue.upper()}")
+        assert fault.startswith(f"study.yaml:{line}: phases.2.treatments.{number}: cue_test shows the cue {cue} before")
 
 
 @pytest.mark.parametrize("kind", ["extinction", "reinstatement", "cue_test"])
-def test_a_phase_is_known_by_its_kind_whatever_its_name(kind):
+def test_a_phase_is_known_by_its_kind_whatever_its_name(faults_of, kind):
     text = in_order("extinction", "escalation", "conditioning", extinction=f"last\n    kind: {kind}")
     assert "phases.0: last comes before any phase in which the drug is taken" in faults_of(text)[0]
     text = in_order("escalation", "extinction", "conditioning", extinction=f"last\n    kind: {kind}")
     assert not [fault for fault in faults_of(text) if "phases.1: " in fault]  # left are reasons for phases left out
 
 
-def test_a_phase_without_the_drug_does_not_prepare_another():
+def test_a_phase_without_the_drug_does_not_prepare_another(faults_of):
     faults = faults_of(in_order("extinction", "reinstatement", "escalation", "conditioning"))
     assert [fault.split(": ")[1] for fault in faults if "before any phase in which" in fault] == [
         "phases.0",

@@ -2,21 +2,12 @@ from importlib.resources import files
 
 import pytest
 
-from cuecircuit.errors import StudyError
 from cuecircuit.study.file import parse_study
 from cuecircuit.study.settings import resolved
 
-TEXT = (files("cuecircuit.study") / "designs" / "carmack2019.yaml").read_text()
-
-
-def line_where(text: str, needle: str) -> int:
-    return next(number for number, line in enumerate(text.splitlines(), 1) if needle in line)
-
-
-def faults_of(text: str) -> tuple[str, ...]:
-    with pytest.raises(StudyError) as error:
-        parse_study(text)
-    return error.value.faults
+DESIGNS = files("cuecircuit.study") / "designs"
+TEXT, PEOPLE = (DESIGNS.joinpath(f"{name}.yaml").read_text(encoding="utf-8") for name in ("carmack2019", "huang2023"))
+LABELS = "  labels: derivatives/template/tpl-MNI152NLin2009cAsym_atlas-spheres_dseg.tsv\n"
 
 
 def test_the_shipped_study_has_no_fault():
@@ -25,50 +16,78 @@ def test_the_shipped_study_has_no_fault():
     assert study.group.within == ("cue", "block")
 
 
+FAULTS_OF_ANIMALS = [
+    ("  task: odor", "  tasks: odor", "acquisition.tasks: unknown key"),
+    ("  task: odor\n", "", "acquisition.task: missing"),
+    (
+        "  atlas: derivatives/template/tpl-drawn_atlas-carmack2019_dseg.nii.gz\n",
+        "",
+        "space.atlas: missing; scans without",
+    ),
+    ("  task: odor", "  task: odor\n  task: odor", "acquisition.task: stands twice (first on line"),
+    ("  q: 0.05", "  q: 1.05", "correlations.q: input should be less than 1, found 1.05"),
+    ("tr_s: 2.0", "tr_s: fast", "acquisition.tr_s: input should be a valid number"),
+    ("early: [1, 2]", "early: [1, 5]", "block 5 does not exist; a scan has blocks 1 to 4"),
+    ("early: [1, 2]", "early: [1, 3]", "block 3 stands in 2 levels"),
+    ("late: [3, 4]", "late: [3]", "levels average unequal numbers of blocks (early 2, late 1)"),
+    ("within: [cue, block]", "within: [cue]", "leaves out 'block', which has 2 levels (response.blocks)"),
+    ("early: [1, 2], late: [3, 4]", "all: [1, 2, 3, 4]", "names 'block', which has 1 level (response.blocks)"),
+    ("block_s: 30", "block_s: 300", "4 blocks of 300 s do not fit a scan of 420 s"),
+    ("groups: [ShA, LgA]", "groups: [ShA, ShA]", "'ShA' stands 2 times"),
+    ("  escalation: escalation", "  escalation: escalate", "'escalate' is no phase of this study"),
+    ("between: [group]", "between: [sex]", "'sex' is no between-subject factor of this study"),
+    ("within: [cue, block]", "within: [odor]", "'odor' is no within-subject factor of this study"),
+    ('effect: "group:cue"', 'effect: "group:odor"', "'odor' is no factor of the group model"),
+    ("  cue: naloxone", "  cue: nalaxone", "'nalaxone' is no cue of this study; expected one of: saline, naloxone"),
+    ("  treatment: naloxone", "  treatment: nal", "'nal' is no treatment of this study"),
+    ("  acquisition.tr_s: not", "  acquisition.tr: not", "no such setting"),
+    ("mask: derivatives", "mask: ../derivatives", "leaves the folder of the study"),
+    ("window_min: [30, 60]", "window_min: [60, 30]", "must rise from 0 or later"),
+    ("    experiment: ESCALATION\n", "", "give either `experiment` or `treatments`"),
+    ("access_h: { ShA: 1, LgA: 12 }", "access_h: { Sha: 1 }", "'Sha' is no group of this study"),
+]
+FAULTS_OF_PEOPLE = [
+    ("study: people", "study: plants", "study: input should be 'operant'"),
+    ("  task: cues", "  tasks: cues", "acquisition.tasks: unknown key"),
+    ("  - name: craving #", "  - name: groups #", "'groups' stands 2 times"),
+    ("    groups: [iHUD]\n    tests", "    groups: [HUD]\n    tests", "'HUD' is no group of this study"),
+    ("formula: group + sex", "contrasts: [drug]\n    formula: group + sex", "'drug' is no contrast of this study"),
+    ('sessions: ["1", "2"]', 'sessions: ["1"]', "needs two sessions, acquisition.sessions names 1"),
+    (LABELS, "", "give both atlas and labels"),
+    ("  motion: 24", "  motion: 24\n  cosine: true", "cosine and drift_period_s remove drift twice"),
+    ("  motion: 24", "  motion: 24\n  acompcor: 5", "acompcor was made beside the columns cosine*"),
+    (
+        "  voxel_z: 3.1",
+        "  voxel_z: 3.1\n  method: permutation",
+        "permutation tests least squares, groups has mixed",
+    ),
+    ("  alpha: 0.05", "  alpha: 0.0001", "0.0001 cannot be told from 2000 iterations"),
+    ("  nuisance.motion: not", "  nuisance.movement: not", "no such setting"),
+    ("    drug_food:", "    drugneutral:", "contrasts drug_neutral and drugneutral would have the same files"),
+    ("    drug_food:", "    look_drug:", "'look_drug' is a cell and a contrast"),
+]
+
+
 @pytest.mark.parametrize(
-    ("old", "new", "said"),
-    [
-        ("  task: odor", "  tasks: odor", "acquisition.tasks: unknown key"),
-        ("  task: odor\n", "", "acquisition.task: missing"),
-        ("  task: odor", "  task: odor\n  task: odor", "acquisition.task: stands twice (first on line"),
-        ("  q: 0.05", "  q: 1.05", "correlations.q: input should be less than 1, found 1.05"),
-        ("tr_s: 2.0", "tr_s: fast", "acquisition.tr_s: input should be a valid number"),
-        ("early: [1, 2]", "early: [1, 5]", "block 5 does not exist; a scan has blocks 1 to 4"),
-        ("early: [1, 2]", "early: [1, 3]", "block 3 stands in 2 levels"),
-        ("late: [3, 4]", "late: [3]", "levels average unequal numbers of blocks (early 2, late 1)"),
-        ("within: [cue, block]", "within: [cue]", "leaves out 'block', which has 2 levels (response.blocks)"),
-        ("early: [1, 2], late: [3, 4]", "all: [1, 2, 3, 4]", "names 'block', which has 1 level (response.blocks)"),
-        ("block_s: 30", "block_s: 300", "4 blocks of 300 s do not fit a scan of 420 s"),
-        ("groups: [ShA, LgA]", "groups: [ShA, ShA]", "'ShA' stands 2 times"),
-        ("  escalation: escalation", "  escalation: escalate", "'escalate' is no phase of this study"),
-        ("between: [group]", "between: [sex]", "'sex' is no between-subject factor of this study"),
-        ("within: [cue, block]", "within: [odor]", "'odor' is no within-subject factor of this study"),
-        ('effect: "group:cue"', 'effect: "group:odor"', "'odor' is no factor of the group model"),
-        ("  cue: naloxone", "  cue: nalaxone", "'nalaxone' is no cue of this study; expected one of: saline, naloxone"),
-        ("  treatment: naloxone", "  treatment: nal", "'nal' is no treatment of this study"),
-        ("  acquisition.tr_s: not", "  acquisition.tr: not", "no such setting"),
-        ("mask: derivatives", "mask: ../derivatives", "leaves the folder of the study"),
-        ("window_min: [30, 60]", "window_min: [60, 30]", "must rise from 0 or later"),
-        ("    experiment: ESCALATION\n", "", "give either `experiment` or `treatments`"),
-        ("access_h: { ShA: 1, LgA: 12 }", "access_h: { Sha: 1 }", "'Sha' is no group of this study"),
-    ],
+    ("text", "old", "new", "said"),
+    [(TEXT, *fault) for fault in FAULTS_OF_ANIMALS] + [(PEOPLE, *fault) for fault in FAULTS_OF_PEOPLE],
+    ids=[said for _, _, said in FAULTS_OF_ANIMALS + FAULTS_OF_PEOPLE],
 )
-def test_a_fault_is_named_with_its_line(old, new, said):
-    text = TEXT.replace(old, new, 1)
-    assert text != TEXT
-    faults = faults_of(text)
+def test_a_fault_is_named_with_its_line(faults_of, text, old, new, said):
+    assert old in text
+    faults = faults_of(text.replace(old, new, 1))
     assert any(said in fault for fault in faults), faults
     assert all(fault.split(":")[1].isdigit() for fault in faults)
 
 
-def test_the_line_of_a_fault_is_the_line_of_its_key():
+def test_the_line_of_a_fault_is_the_line_of_its_key(faults_of, line_of):
     text = TEXT.replace("  q: 0.05", "  q: 5", 1)
     assert faults_of(text) == (
-        f"study.yaml:{line_where(text, 'q: 5')}: correlations.q: input should be less than 1, found 5",
+        f"study.yaml:{line_of(text, 'q: 5')}: correlations.q: input should be less than 1, found 5",
     )
 
 
-def test_all_faults_come_at_once():
+def test_all_faults_come_at_once(faults_of):
     text = TEXT.replace("  q: 0.05", "  q: 5\n  colour: red").replace("tr_s: 2.0", "tr_s: -1")
     assert len(faults_of(text)) == 3
 
@@ -83,7 +102,7 @@ def test_all_faults_come_at_once():
         ("about: !!python/object:os.system {}", "study.yaml:1"),
     ],
 )
-def test_text_that_is_no_study_is_one_clear_fault(text, said):
+def test_text_that_is_no_study_is_one_clear_fault(faults_of, text, said):
     (fault,) = faults_of(text)
     assert said in fault
 

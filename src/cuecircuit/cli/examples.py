@@ -53,7 +53,7 @@ EXAMPLES = {
         "cuecircuit clustsim --mask mask.nii.gz --acf 0.5 0.6 2.4 --pthr .01 --pthr .001 --athr .05",
         "cuecircuit clustsim --mask mask.nii.gz --fwhm 1.2 --sided bi --connectivity 26",
     ),
-    "preprocess": ("cuecircuit preprocess rats/study.yaml rats/derivatives",),
+    "preprocess": ("cuecircuit preprocess rats/study.yaml rats/derivatives/preprocessed",),
     "quality": ("cuecircuit quality rats/study.yaml quality",),
 }
 

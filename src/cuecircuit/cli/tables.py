@@ -73,6 +73,8 @@ def anova(
     """
     from cuecircuit.pipeline.anova import Followup, anova_table, followup_tables
 
+    if not (between or within or covariate):
+        raise typer.BadParameter("nothing to test; name the columns of a factor or covariate", param_hint="--between")
     if (by or reference) and not posthoc:
         raise typer.BadParameter("families and references are those of comparisons", param_hint="--posthoc")
     tests = anova_table(

@@ -148,7 +148,8 @@ def _block_faults(blocks: Sequence[Block], volumes: int, acquisition: Acquisitio
         if abs(block.duration_s - acquisition.block_s) > _SAME_DURATION_S:
             yield f"{who} lasts {block.duration_s:g} s, the study expects {acquisition.block_s:g} (acquisition.block_s)"
         if block.cue not in cues.levels:
-            yield f"{who}: trial_type '{block.cue}' is no cue of the study ({', '.join(cues.levels)})"
+            known = ", ".join(cues.levels)
+            yield f"{who}: trial_type '{block.cue}' is no cue of the study ({known}); name it there, or take it out"
     for before, after in pairwise(sorted(blocks, key=lambda block: block.onset_s)):
         if after.onset_s < before.onset_s + before.duration_s - _SAME_DURATION_S:
             yield f"the blocks at {before.onset_s:g} and {after.onset_s:g} s overlap; correct their onsets or durations"

@@ -62,9 +62,7 @@ def find_scans(root: Path, *, task: str) -> tuple[ScanFiles, ...]:
     if not of_task:
         found = ", ".join(sorted({str(scan["task"]) for scan in scans})) or "none"
         raise DataError(f"{root}: no scans of task '{task}'; tasks found: {found}")
-    twice = [key for key, times in Counter(_key(scan) for scan in of_task).items() if times > 1]
-    if twice:
-        raise DataError([f"{root}: several scans are called {'_'.join(map(str, key))}; keep one" for key in twice])
+    _check_once(of_task, root, "keep one")
     tables = [*files, *_derivatives(root)]
     return tuple(_scan_files(scan, tables, root) for scan in sorted(of_task, key=_order))
 
@@ -102,9 +100,9 @@ def find_derivatives(
                 f"{len(of_task)}; {name} found: {', '.join(found) or 'none'}; "
                 f"name one in acquisition.derivative_{name}"
             )
+    _check_once(of_task, folder, "keep one, or name acquisition.derivative_space and derivative_res")
     raw = _index(root) if root.is_dir() else []
-    confounds = [file for file in tables if file["desc"] == "confounds"]
-    return tuple(_derived(scan, [*raw, *confounds], root) for scan in sorted(of_task, key=_order))
+    return tuple(_derived(scan, [*raw, *_confounds(tables)], root) for scan in sorted(of_task, key=_order))
 
 
 def _derived(scan: Mapping[str, Any], tables: Sequence[Mapping[str, Any]], root: Path) -> ScanFiles:
@@ -177,11 +175,20 @@ def _quiet(name: str) -> Iterator[None]:
 
 def _derivatives(root: Path) -> list[dict[str, Any]]:
     folders = sorted(path for path in (root / "derivatives").glob("*") if any(path.glob("sub-*")))
-    return [file for folder in folders for file in _index(folder) if file["desc"] == "confounds"]
+    return [file for folder in folders for file in _confounds(_index(folder))]
 
 
-def _key(file: Mapping[str, Any]) -> tuple[str, ...]:
-    return tuple(f"{name}-{file[name]}" for name in _ENTITIES if file[name] is not None)
+def _confounds(files: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
+    """Tables of confounds; fMRIPrep before 20.2 gave them the suffix regressors."""
+    tables = (file for file in files if file["desc"] == "confounds" and file["suffix"] in ("timeseries", "regressors"))
+    return [{**file, "suffix": "timeseries"} for file in tables]
+
+
+def _check_once(scans: Sequence[Mapping[str, Any]], folder: Path, mend: str) -> None:
+    times = Counter("_".join(f"{name}-{scan[name]}" for name in _ENTITIES if scan[name] is not None) for scan in scans)
+    twice = sorted(name for name, found in times.items() if found > 1)
+    if twice:
+        raise DataError(f"{folder}: several scans are called {name}; {mend}" for name in twice)
 
 
 def _order(file: Mapping[str, Any]) -> tuple[str, str, int]:
@@ -316,8 +323,10 @@ def scan_set_faults(
     """
     left_out = set(exclude)
     expected, found = set(subjects) - left_out, {scan.subject for scan in scans} - left_out
-    faults = [f"sub-{one}: in the participants table, but has no scan" for one in sorted(expected - found)]
-    faults += [f"sub-{one}: has scans, but is not in the participants table" for one in sorted(found - expected)]
+    mend = "add or exclude it (subjects.exclude)"
+    faults = [f"sub-{one}: in the participants table, but has no scan; {mend}" for one in sorted(expected - found)]
+    alone = sorted(found - expected)
+    faults += [f"sub-{one}: has scans, but is not in the participants table; {mend}" for one in alone]
     for scan in scans:
         if scan.subject in left_out:
             continue

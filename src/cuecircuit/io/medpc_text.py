@@ -377,11 +377,14 @@ def _check_end(last: RawSession, data: bytes) -> None:
 def _is_cut(lines: Sequence[str]) -> bool:
     """Whether the last line, which no line end follows, is a row shorter than its number of fixed-width values."""
     row, before = _ROW.match(lines[-1]), _ROW.match(lines[-2]) if len(lines) > 1 else None
-    if row is None or before is None:
+    if row is None or before is None or "\\" in row[2]:  # a comment stands behind whole values
         return False
-    full, last = before[2].rstrip(), row[2].rstrip()
+    full, last = before[2].partition("\\")[0].rstrip(), row[2].rstrip()
     width, odd = divmod(len(full), max(len(full.split()), 1))
-    return not last.strip() or (not odd and len(last) < width * len(last.split()))
+    # a number too long for its width moves what follows; one with all its decimals is whole
+    places = [len(text.rpartition(".")[2]) for text in (full, last) if "." in text.split(" ")[-1]]
+    whole = len(places) == 2 and places[0] == places[1]
+    return not last.strip() or (not odd and not whole and len(last) < width * len(last.split()))
 
 
 def _fault(line: int, subject: str, what: str, done: str) -> OperantFault:

@@ -13,17 +13,21 @@ from cuecircuit.errors import DataError
 from cuecircuit.io.atomic import replacing
 
 ColumnNote = str | Mapping[str, Any]
+_SEPARATORS = {"\t": "tabs", ";": "semicolons", ",": "commas"}
 
 
 def read_table(path: Path, *, text: tuple[str, ...] = (), separator: str = "\t") -> pd.DataFrame:
     """Read a TSV; the columns named in `text` stay text ("01" is a subject, not a number).
 
     Raises:
-        DataError: no such file, no header, ragged rows, a column name that stands twice, or not UTF-8.
+        DataError: no such file, no header, ragged rows, a column name that stands twice, another separator, or no text
+            in UTF-8.
     """
+    if path.is_dir():
+        raise DataError(f"{path}: is a folder; name a table in it")
     try:
         with path.open(encoding="utf-8-sig", newline="") as file:
-            _check_shape(path, csv.reader(file, delimiter=separator, strict=True))
+            _check_shape(path, csv.reader(file, delimiter=separator, strict=True), separator)
         return pd.read_csv(
             path,
             sep=separator,
@@ -36,12 +40,20 @@ def read_table(path: Path, *, text: tuple[str, ...] = (), separator: str = "\t")
         raise DataError(f"{path}: no such file") from error
     except pd.errors.EmptyDataError as error:
         raise DataError(f"{path}: the table is empty; expected a header line and one row per observation") from error
-    except (csv.Error, pd.errors.ParserError, UnicodeDecodeError, OSError) as error:
-        raise DataError(f"{path}: cannot be read as a table ({error})") from error
+    except UnicodeDecodeError as error:
+        raise DataError(f"{path}: cannot be read as text ({error.reason}); save it as TSV or CSV in UTF-8") from error
+    except (csv.Error, pd.errors.ParserError, OSError) as error:
+        raise DataError(f"{path}: cannot be read as a table ({error}); save it as TSV or CSV in UTF-8") from error
 
 
-def _check_shape(path: Path, rows: Iterator[list[str]]) -> None:
+def _check_shape(path: Path, rows: Iterator[list[str]], separator: str) -> None:
     header = next(rows, [])
+    other = [name for sign, name in _SEPARATORS.items() if sign != separator and sign in "".join(header)]
+    if len(header) == 1 and other:
+        raise DataError(
+            f"{path}:1: one column, '{header[0]}', which holds {other[0]}; columns of a .csv are parted by commas, of "
+            "any other table by tabs, and decimals by points"
+        )
     faults = [f"{path}:1: column '{name}' stands twice" for name, times in Counter(header).items() if times > 1]
     faults += [
         f"{path}:{line}: {len(row)} cells under a header of {len(header)}; is a separator missing or too many?"

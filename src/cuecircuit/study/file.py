@@ -15,6 +15,8 @@ from cuecircuit.study.settings import resolved
 from cuecircuit.study.study import Study
 
 KeyPath = tuple[str | int, ...]
+# what a study of operant animals needs and one of people does not
+_OF_ANIMALS = (("phases",), ("correlations",), *(("space", name) for name in ("white_matter", "ventricles", "atlas")))
 
 
 def parse_study(text: str, name: str = "study.yaml") -> Study:
@@ -144,6 +146,8 @@ def _what(fault: Any) -> str:
     match fault["type"]:
         case "extra_forbidden":
             return "unknown key; is it misspelled, or in another section?"
+        case "missing" if fault["loc"] in _OF_ANIMALS:
+            return "missing; scans without operant sessions, atlas or tissues go with `study: people`, of any species"
         case "missing":
             return "missing"
         case "value_error":
