@@ -118,7 +118,7 @@ def test_a_subject_with_two_maps_is_refused(maps, tmp_path):
         )
 
 
-def test_a_folder_with_files_is_never_replaced(maps):
+def test_a_folder_with_other_files_is_never_replaced(maps):
     correction = CorrectionSettings(voxel_p=0.001, alpha=0.05, iterations=300)
     with pytest.raises(DataError, match="exists and is not an empty folder"):
         compare_command(

@@ -192,8 +192,18 @@ def test_a_row_without_a_map_is_told_and_its_rat_named(study, capsys):
     assert json.loads((study / "out" / "settings.json").read_text())["left_out"] == ["r3: left out, no row for sal"]
 
 
-def test_a_folder_with_files_is_never_replaced(study):
+def test_a_folder_with_other_files_is_never_replaced(study):
     with pytest.raises(DataError, match="exists and is not an empty folder"):
         group_command(study / "maps.tsv", study, study / "mask.nii.gz", design=STRATA, correction=None)
 
     assert (study / "map.nii.gz").exists()
+
+
+def test_results_are_replaced_by_those_of_the_same_command_again(study):
+    out = study / "out"
+    contents = []
+    for _ in range(2):
+        group_command(study / "maps.tsv", out, study / "mask.nii.gz", design=STRATA, correction=None)
+        contents.append({path.name: path.read_bytes() for path in out.iterdir()})
+
+    assert contents[0] == contents[1]

@@ -10,7 +10,7 @@ from cuecircuit.clusters.neighbors import border_note
 from cuecircuit.errors import DataError
 from cuecircuit.group.correction import CorrectionSettings
 from cuecircuit.group.permutation import PermutationSettings
-from cuecircuit.io.atomic import check_unused, replacing
+from cuecircuit.io.atomic import replacing
 from cuecircuit.io.derivatives import write_description
 from cuecircuit.io.nifti import read_mask
 from cuecircuit.io.tables import read_table
@@ -18,7 +18,7 @@ from cuecircuit.pipeline.engine import engine
 from cuecircuit.pipeline.firstlevel import cells_table
 from cuecircuit.pipeline.group.corrections import Comparison
 from cuecircuit.pipeline.group.design import Correction, MixedDesignText, StrataDesign
-from cuecircuit.pipeline.group.files import Space
+from cuecircuit.pipeline.group.files import Space, check_replaceable
 from cuecircuit.pipeline.group.models import write_mixed, write_strata
 from cuecircuit.pipeline.group.permuted import Permutation
 from cuecircuit.pipeline.job import Job
@@ -64,7 +64,7 @@ def group_command(
     if by_voxel and by_voxel[0] in frame and pd.api.types.is_numeric_dtype(frame[by_voxel[0]]):
         raise DataError(f"column '{by_voxel[0]}' has numbers, expected names of maps; numbers go with --covariate")
     frame = _with_maps(frame, ["map", *by_voxel])
-    check_unused(out)
+    check_replaceable(out)
     space = read_space(mask, atlas=atlas)
     if note := border_note(space.mask):
         say(f"group: {note}")

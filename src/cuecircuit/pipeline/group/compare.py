@@ -14,7 +14,7 @@ from cuecircuit.arrays import Array, Float
 from cuecircuit.errors import DataError
 from cuecircuit.group.correction import CorrectedTerm, CorrectionSettings, correct, simulate_nulls_at, smoothness_of
 from cuecircuit.group.permutation import corrected_term, permute_term
-from cuecircuit.io.atomic import check_unused, replacing
+from cuecircuit.io.atomic import replacing
 from cuecircuit.io.derivatives import write_description
 from cuecircuit.io.maps import read_maps
 from cuecircuit.io.tables import read_table, write_json
@@ -22,6 +22,7 @@ from cuecircuit.pipeline.group.command import Correction, Permutation, read_spac
 from cuecircuit.pipeline.group.files import (
     Effect,
     Space,
+    check_replaceable,
     term_prefix,
     write_effects,
     write_residuals,
@@ -78,7 +79,7 @@ def compare_command(
     columns = ("map", *((subject,) if subject else ()), *((design.variance,) if design.variance else ()))
     frame = read_table(table, text=columns)
     _check(frame, table, columns, subject, design, correction)
-    check_unused(out)
+    check_replaceable(out)
     space = read_space(mask, atlas=atlas)
     with replacing(out, folder=True) as new, one_blas_thread():
         write_between(new, frame, table.parent, space, design=design, correction=correction)

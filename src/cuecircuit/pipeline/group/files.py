@@ -12,6 +12,7 @@ from cuecircuit.arrays import Array, Bool, Float
 from cuecircuit.clusters.smoothness import Smoothness
 from cuecircuit.errors import DataError
 from cuecircuit.group.correction import CorrectedTerm, Tested, on_grid
+from cuecircuit.io.atomic import check_unused
 from cuecircuit.io.derivatives import bids_label, map_name
 from cuecircuit.io.maps import MapsPart, write_maps
 from cuecircuit.io.nifti import write_volume
@@ -134,6 +135,16 @@ def write_verdicts(
     write_table(folder / "terms.tsv", pd.DataFrame([_term_row(effect) for effect in effects]), TERM_COLUMNS)
     if any(effect.corrected for effect in effects):
         _write_clusters(folder, effects, space, rule or {})
+
+
+def check_replaceable(out: Path) -> None:
+    """Refuse to replace a folder with files, unless they are the results of an earlier test of maps.
+
+    Raises:
+        DataError: `out` holds something else.
+    """
+    if not all((out / name).is_file() for name in ("terms.tsv", "settings.json")):
+        check_unused(out)
 
 
 def write_residuals(folder: Path, parts: Sequence[MapsPart], n_maps: int, space: Space, *, n_jobs: int = 1) -> None:

@@ -4,8 +4,8 @@ from pathlib import Path
 
 import numpy as np
 
-from cuecircuit.errors import DataError, StudyError
-from cuecircuit.io.atomic import replacing
+from cuecircuit.errors import StudyError
+from cuecircuit.io.atomic import check_unused, replacing
 from cuecircuit.pipeline.progress import steps
 from cuecircuit.pipeline.simulate import designs
 from cuecircuit.records.grid import Grid
@@ -35,8 +35,7 @@ def simulate_people(out: Path, *, seed: int = 0, hypothesis: str = "reactivity",
         raise StudyError(f"scale '{scale}' is unknown; expected one of: {', '.join(_VOXEL_MM)}")
     if seed < 0:
         raise StudyError(f"seed {seed} is negative; give 0 or more")
-    if out.exists() and (not out.is_dir() or any(out.iterdir())):
-        raise DataError(f"{out}: exists and is not an empty folder; choose another name or remove it first")
+    check_unused(out)
     people = plan_people(hypothesis, np.random.default_rng([seed, 0]))
     image = load_mni152_brain_mask(resolution=_VOXEL_MM[scale])
     mask = np.asarray(image.dataobj) > 0
