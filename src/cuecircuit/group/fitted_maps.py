@@ -42,7 +42,8 @@ class FittedMaps(Generic[AnyTest]):
 
 def voxels_at_a_time(n_maps: int, block: int) -> int:
     """How many voxels are fitted as one task: some blocks of the fit, fewer of them the more maps there are."""
-    return block * int(np.clip(_BLOCK_NUMBERS // (block * n_maps), 1, _MOST_INNER))
+    most = max(1, _BLOCK_NUMBERS // n_maps)
+    return min(most, block) if most < 2 * block else block * min(most // block, _MOST_INNER)
 
 
 def fit_strata_maps(

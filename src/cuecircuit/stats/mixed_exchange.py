@@ -19,15 +19,17 @@ from cuecircuit.arrays import Array, Bool, Float, Int
 from cuecircuit.errors import DesignError
 from cuecircuit.stats.arrangements import Arrangements, Exchange, orders, sign_flips
 from cuecircuit.stats.mixed_inference import Hypothesis, check_hypotheses
-from cuecircuit.stats.mixed_likelihood import covariance_weights, weighted_forms
+from cuecircuit.stats.mixed_likelihood import covariance_weights, full_forms, weighted_forms
 from cuecircuit.stats.mixed_model import MixedModel, starting_point
-from cuecircuit.stats.mixed_sums import design_forms
+from cuecircuit.stats.mixed_sums import elements
 
 _ROUNDING = 1e-9
 # a subject whose share of the largest subject's information is below this has no score of its own
 _NO_SHARE = 1e-6
 # a nuisance direction that takes less of the variance of flipped sums than this is left out
 _LITTLE = 1e-3
+NUMBERS = 2**22
+"""Numbers of a working array, 32 MB: responses are worked on some at a time."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -208,7 +210,8 @@ def _is_between(
     """
     first: dict[tuple, int] = {}
     like = np.array([first.setdefault(cell, row) for row, cell in enumerate(cells)])
-    _, sizes, turned = np.linalg.svd(design - design[like])
+    # of the triangle: directions of rows are not needed, and there may be many
+    _, sizes, turned = np.linalg.svd(np.linalg.qr(design - design[like], mode="r"))
     alike = turned[int((sizes > _ROUNDING * max(sizes.max(initial=0.0), 1.0)).sum()) :]
     if np.abs(stacked @ alike.T).max(initial=0.0) > 1e-7 * np.abs(stacked).max():
         return False
@@ -240,9 +243,9 @@ def _start_shares(model: MixedModel, stacked: Array) -> tuple[Array, float]:
     """Each subject's part of the information at relative variances 1, and what flipped sums lean on the nuisance."""
     forms = subject_forms(model)
     weights = covariance_weights(starting_point(model.blocks)[None], model.blocks).w
-    k = _start_k(model, stacked)[None]
-    shares = np.array([np.trace(k[0].T @ weighted_forms(weights, own)[0] @ k[0]) for own in forms])
-    return shares, float((leaning_scores(stacked, forms, weights, k) ** 2).sum())
+    k = _start_k(model, stacked)
+    shares = np.einsum("qr,sqt,tr->s", k, full_forms(weights[0] @ forms), k)
+    return shares, float((leaning_scores(stacked, forms, weights, k[None]) ** 2).sum())
 
 
 def _flips_of(
@@ -269,15 +272,18 @@ def _ties(model: MixedModel, stacked: Array, found: Arrangements, rows: Array, e
 
 def subject_forms(model: MixedModel) -> Float[Array, "subject element pair"]:
     """Sums of squares of each subject's rows of the basis, in every element of the covariance."""
-    rotation = model.blocks.rotation
+    rotation, x = model.blocks.rotation, model.blocks.x
+    # each score belongs to one subject
     owner = model.design.subjects[rotation.indices[rotation.indptr[:-1]]]
-    # each score belongs to one subject; those of the others are set to 0
-    return np.array(
-        [
-            design_forms(replace(model.blocks, x=np.where(owner[:, None] == subject, model.blocks.x, 0.0)))
-            for subject in range(model.n_subjects)
-        ]
-    )
+    a, b = np.tril_indices(x.shape[1])
+    pairs = list(elements(model.blocks))
+    forms = np.zeros((model.n_subjects, len(pairs), len(a)))
+    for element, (one, other) in enumerate(pairs):
+        products = x[one][:, a] * x[other][:, b]
+        if one != other:
+            products += x[other][:, a] * x[one][:, b]
+        np.add.at(forms[:, element], owner[one], products)
+    return forms
 
 
 def leaning_scores(
@@ -291,15 +297,27 @@ def leaning_scores(
     Directions that matter in no response are left out. For several rows d'd is the mean share over the rows.
     """
     r, p = stacked.shape
+    n, v = len(forms), len(weights)
     nuisance = np.linalg.svd(stacked)[2][r:].T
     form = weighted_forms(weights, forms.sum(axis=0))
     half = np.swapaxes(np.linalg.cholesky(np.linalg.inv(nuisance.T @ form @ nuisance)), 1, 2) @ nuisance.T
     scaled = k @ np.linalg.cholesky(np.linalg.inv(np.swapaxes(k, 1, 2) @ form @ k)) / np.sqrt(r)
-    found = np.empty((len(forms), p - r, r, len(weights)))
-    for subject, own in enumerate(forms):
-        found[subject] = np.moveaxis(half @ weighted_forms(weights, own) @ scaled, 0, 2)
+    full = full_forms(forms).transpose(1, 3, 2, 0).reshape(-1, p * n)
+
+    def leaning(part: slice) -> Float[Array, "response row direction subject"]:
+        # Σ_e w_e A_e k for every subject and response as one product of matrices
+        each = np.einsum("ve,vqr->vreq", weights[part], scaled[part])
+        along = each.reshape(-1, len(full)) @ full
+        return half[part, None] @ along.reshape(len(each), r, p, n)
+
+    step = max(1, NUMBERS // (r * p * n))
+    parts = [slice(start, start + step) for start in range(0, v, step)]
     # a common turn of the nuisance directions, so that few of them matter
-    flat = np.moveaxis(found, 1, 0).reshape(p - r, -1)
-    values, vectors = np.linalg.eigh(flat @ flat.T / len(weights))
-    turned = np.einsum("pd,sprv->sdrv", vectors[:, values > _LITTLE], found, optimize=True)
-    return turned.reshape(len(forms), -1, len(weights))
+    products = sum(np.tensordot(found, found, ((0, 1, 3), (0, 1, 3))) for found in map(leaning, parts))
+    values, vectors = np.linalg.eigh(products / v)
+    turn = vectors[:, values > _LITTLE].T
+    found = np.empty((n, len(turn) * r, v))
+    for part in parts:
+        turned = turn @ leaning(part)
+        found[:, :, part] = turned.transpose(3, 2, 1, 0).reshape(n, -1, len(turned))
+    return found

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from cuecircuit.arrays import Array, Float, Int
+from cuecircuit.arrays import Array, Float
 from cuecircuit.stats.mixed_blocks import MixedBlocks
 
 
@@ -76,15 +76,16 @@ def weighted_forms(
     weights: Float[Array, "response element"], forms: Float[Array, "element pair"]
 ) -> Float[Array, "response column column"]:
     """Σ_e w_e A_e as full matrices."""
-    return (weights @ forms)[:, _full_index(forms.shape[1])]
+    return full_forms(weights @ forms)
 
 
-def _full_index(n_pairs: int) -> Int[Array, "column column"]:
-    """Where the entries of a full symmetric matrix stand among packed ones."""
+def full_forms(packed: Float[Array, "*some pair"]) -> Float[Array, "*some column column"]:
+    """Symmetric matrices from their lower triangles, row by row."""
+    n_pairs = packed.shape[-1]
     p = int(np.sqrt(2 * n_pairs))
     index = np.zeros((p, p), int)
     index[np.tril_indices(p)] = np.arange(n_pairs)
-    return np.maximum(index, index.T)
+    return packed[..., np.maximum(index, index.T)]
 
 
 def likelihood(
@@ -108,7 +109,7 @@ def likelihood(
     form = weighted_forms(weights.w, forms)
     inverse = np.linalg.inv(form)
     beta = np.einsum("vij,ve,vej->vi", inverse, weights.w, c, optimize=True)
-    full = forms[:, _full_index(forms.shape[1])]
+    full = full_forms(forms)
     # X'B_e(y − Xβ̂) and (y − Xβ̂)'B_e(y − Xβ̂)
     pulls = c - np.tensordot(beta, full, axes=(1, 2))
     quadratic = s - np.einsum("vi,vei->ve", beta, c + pulls)

@@ -32,7 +32,7 @@ import numpy as np
 
 from cuecircuit.arrays import Array, Bool, Float, Float32, Int
 from cuecircuit.stats.mixed_design import FixedTerm
-from cuecircuit.stats.mixed_exchange import ScorePlan, leaning_scores, subject_forms
+from cuecircuit.stats.mixed_exchange import NUMBERS, ScorePlan, leaning_scores, subject_forms
 from cuecircuit.stats.mixed_fit import fit_mixed
 from cuecircuit.stats.mixed_inference import Hypothesis
 from cuecircuit.stats.mixed_likelihood import covariance_weights, weighted_forms
@@ -88,8 +88,9 @@ def subject_scores(y: Float[Array, "observation response"], plan: ScorePlan, *, 
     leaning = []
     forms = subject_forms(plan.model) if flips else None
     stacked, design = plan.hypothesis.rows @ plan.model.to_coded, plan.model.basis[plan.rows]
-    for start in range(0, v, _BLOCK):
-        part = slice(start, start + _BLOCK)
+    step = min(_BLOCK, max(1, NUMBERS // n_rows))
+    for start in range(0, v, step):
+        part = slice(start, start + step)
         good = fitted[part]
         w, k = _by_weights(plan, np.where(good[:, None], fit.estimates.psi[part], 1.0))
         z = np.where(good, fit.residuals[plan.rows, part], 0.0)
