@@ -3,7 +3,7 @@
     python validation/cohort_estimate.py [--maps 44000] [--nodes 32] [--permutations 0]
 
 Counted per map and voxel, with what one processor core did in `cohort.py` (mixed model, 2 000 maps x 235 375 voxels):
-164 s, all of reading, fitting, smoothness, 1 000 null fields and writing, for 4.7e8 numbers. Assumed, not measured:
+153 s, all of reading, fitting, smoothness, 1 000 null fields and writing, for 4.7e8 numbers. Assumed, not measured:
 cores of a node, how fast a shared file system reads, how fast a core packs, and that blocks share out evenly.
 """
 
@@ -11,7 +11,7 @@ import argparse
 from dataclasses import dataclass
 
 VOXELS = 235_375
-MEASURED_S, MEASURED_NUMBERS = 164.0, 2000 * VOXELS
+MEASURED_S, MEASURED_NUMBERS = 153.0, 2000 * VOXELS
 FLOAT = 4
 GZIP = 0.70  # bytes on disk per byte of float32: int16 maps, as measured
 
