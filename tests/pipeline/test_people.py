@@ -13,6 +13,7 @@ from scipy.stats import norm
 from cuecircuit.errors import CuecircuitError, StudyError
 from cuecircuit.group.correction import CorrectionSettings
 from cuecircuit.io.nifti import read_mask
+from cuecircuit.pipeline.alternatives.tables import ChoiceRun, write_tables
 from cuecircuit.pipeline.check import check_study
 from cuecircuit.pipeline.group.compare import BetweenDesign, compare_command
 from cuecircuit.pipeline.job import PeopleFiles, PeopleJob, read_any_study, read_study
@@ -306,6 +307,13 @@ def test_another_study_with_one_group_two_cells_and_no_second_session_has_its_pa
         assert rows.loc[("all drug, (Intercept)", choice), "value"] == own.loc[0, "significant_voxels"]
     assert '<section id="choices"' in text
     assert "correction.voxel_z" in text
+
+
+def test_answers_of_questions_and_of_two_sessions_have_different_names_side_by_side(study, results, tmp_path):
+    write_tables(tmp_path, {"as planned": ChoiceRun(files=read_any_study(study), root=results)})
+    names = pd.read_csv(tmp_path / "alternatives.tsv", sep="\t")["result"]
+    assert {"groups drug_neutral, iHUD - HC", "longitudinal drug_neutral, group"} <= set(names)
+    assert names.is_unique
 
 
 def test_alternatives_that_a_study_of_people_does_not_list_are_refused(study, tmp_path):

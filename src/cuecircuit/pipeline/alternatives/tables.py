@@ -190,7 +190,8 @@ def _rows(run: ChoiceRun, choice: str) -> Iterator[dict[str, Any]]:
 def _maps(root: Path) -> Iterator[dict[str, Any]]:
     for path in sorted(path for folder in _MAP_FOLDERS for path in (root / folder).rglob("terms.tsv")):
         # a study of people has a folder for each question and contrast
-        where = " ".join(path.parent.relative_to(root).parts[1:])
+        first, *parts = path.parent.relative_to(root).parts
+        where = " ".join(parts if first == "group" else (first, *parts))
         terms = read_table(path, text=("term", "prefix", "stratum"))
         clusters = read_table(path.with_name("clusters.tsv"), text=("prefix", "regions"))
         smallest = clusters.groupby("prefix")["p_fwe"].min()
