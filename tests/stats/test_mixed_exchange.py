@@ -49,6 +49,7 @@ def test_scores_lean_as_the_formula_says_however_many_responses_are_worked_on_at
     weights, forms = covariance_weights(psi, model.blocks).w, subject_forms(model)
     form = full_forms(weights @ model.forms)
     k = np.linalg.solve(form, np.broadcast_to(rows.T, (v, *rows.T.shape)))
+    monkeypatch.setattr(mixed_exchange, "_LITTLE", -1.0)  # every direction, also those that matter little
     found = leaning_scores(rows, forms, weights, k)
     monkeypatch.setattr(mixed_exchange, "NUMBERS", 1)
     np.testing.assert_allclose(leaning_scores(rows, forms, weights, k), found, atol=1e-12)
@@ -60,7 +61,7 @@ def test_scores_lean_as_the_formula_says_however_many_responses_are_worked_on_at
         spread = (k[response].T @ form[response] @ k[response]).item()
         m = (left @ own @ k[response] / np.sqrt(spread))[..., 0]
         # the turn of the directions is free
-        np.testing.assert_allclose(found[:, :, response] @ found[:, :, response].T, m @ m.T, atol=1e-3)
+        np.testing.assert_allclose(found[:, :, response] @ found[:, :, response].T, m @ m.T, atol=1e-12)
 
 
 def test_a_plan_for_thousands_of_subjects_takes_room_for_each_row_not_for_each_pair_of_rows():
