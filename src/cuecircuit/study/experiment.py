@@ -1,0 +1,157 @@
+"""Sections of the study file about subjects, drugs, operant sessions and events."""
+
+from typing import Annotated, Any, Literal
+
+from pydantic import BeforeValidator, model_validator
+
+from cuecircuit.study.fields import Label, Labels, Name, Names, Section, Span, Word, optional, required
+
+PhaseKind = Literal[
+    "self_administration",
+    "conditioning",
+    "cue_test",
+    "extinction",
+    "reinstatement",
+    "progressive_ratio",
+    "punishment",
+]
+Counted = Literal["infusion", "active", "inactive", "lick", "shock"]
+
+
+class Subjects(Section):
+    """Who took part, and who is left out and why."""
+
+    participants: str = optional("participants.tsv", "a row per subject (BIDS)")
+    tables: tuple[str, ...] = optional((), "more tables by participant_id and, where they have it, session_id")
+    species: str = required("Latin name; decides on breathing rates and doses that are possible")
+    weight_kg: Name | None = optional(None, "column of body weights, for doses given as an amount")
+    exclude: dict[Label, str] = optional({}, "subject to reason")
+
+
+class Factor(Section):
+    """A column of labels: its levels in order, the reference first."""
+
+    levels: Labels = required("levels that count, the reference first; no other level may occur", min_length=1)
+    leave_out: dict[Label, str] = optional({}, "levels that occur and are not analyzed, each with its reason")
+    names: Literal["session", "run"] | None = optional(
+        None, "its levels name those of this key, one to one in a subject"
+    )
+    label: str = optional("", "in words, for axes")
+
+
+def _levels_alone(value: Any) -> Any:
+    return {"levels": value} if isinstance(value, list) else value
+
+
+Factors = dict[Name, Annotated[Factor, BeforeValidator(_levels_alone, json_schema_input_type=Factor | list[Word])]]
+
+
+class Drug(Section):
+    """What is taken or injected."""
+
+    dose_mg_kg: float | None = optional(None, "of one delivery", gt=0)
+    dose_mg: float | None = optional(None, "of one delivery, divided by subjects.weight_kg", gt=0)
+    concentration_percent: float | None = optional(None, "weight by volume of what is drunk", gt=0, le=100)
+    volume_ml: float | None = optional(None, "of one delivery", gt=0)
+    route: str = required("i.v., oral, s.c., vapor ...")
+    half_life_min: float | None = optional(None, "one compartment; kinetics of known drugs otherwise", gt=0)
+
+    @property
+    def delivered_mg(self) -> float | None:
+        """Amount of one delivery, mg, where it is not per kg: given, or concentration times volume (1 % = 10 mg/ml)."""
+        if self.dose_mg is not None or self.concentration_percent is None or self.volume_ml is None:
+            return self.dose_mg
+        return 10 * self.concentration_percent * self.volume_ml
+
+
+class Treatment(Section):
+    """A condition within subjects: an injection or a cue, and the header entry that its sessions are found by."""
+
+    experiment: Label = required("header field that its sessions are found by (shell pattern)")
+    drug: Name | None = optional(None, "of `drugs`, injected before; none for a cue alone")
+    dose_mg_kg: float | None = optional(None, "injected", ge=0)
+    cue: Label | None = optional(None, "level of the cue factor that is shown or paired")
+
+
+class Phase(Section):
+    """A row of sessions under one rule."""
+
+    kind: PhaseKind = required("what happens in it")
+    experiment: Label | None = optional(None, "header field that its sessions are found by (shell pattern)")
+    treatments: dict[Name, Treatment] = optional({}, "conditions within subjects, the reference first")
+    days: int = required("sessions per subject (and treatment)", gt=0)
+    access_h: dict[Label, float] | float | None = optional(None, "hours, of all or by group")
+    by_day: dict[Name, tuple[float, ...]] = optional({}, "columns of operant that change from day to day, as shock_ma")
+    delivers: Name | dict[Label, Name] | None = optional(
+        None, "drug of a delivery, of all or by group; none if withheld"
+    )
+
+    @model_validator(mode="after")
+    def _found_by_one_rule(self) -> "Phase":
+        for name, values in self.by_day.items():
+            if len(values) != self.days:
+                raise ValueError(f"by_day.{name} has {len(values)} values, the phase {self.days} days")
+        if (self.experiment is None) == (not self.treatments):
+            raise ValueError("give either `experiment` or `treatments`, which say how its sessions are found")
+        return self
+
+    def access_of(self, group: str | None) -> float | None:
+        """Hours of access of a group; None where the file gives none."""
+        return self.access_h.get(group or "") if isinstance(self.access_h, dict) else self.access_h
+
+    def drug_of(self, group: str | None) -> str | None:
+        """Name of the drug that a delivery carries in a group; None where it is withheld."""
+        return self.delivers.get(group or "") if isinstance(self.delivers, dict) else self.delivers
+
+
+class Measure(Section):
+    """A count of one kind of event in a part of a session, or in bins of it."""
+
+    count: Counted = required("which events are counted")
+    window_min: Span | None = optional(None, "part of the session; the whole where none is given")
+    every_min: float | None = optional(None, "bins: the measure is in table `bins`, with key bin", gt=0)
+
+    @model_validator(mode="after")
+    def _window_rises(self) -> "Measure":
+        if self.window_min is not None and not 0 <= self.window_min[0] < self.window_min[1]:
+            raise ValueError(f"window_min {list(self.window_min)} must rise from 0 or later")
+        if self.window_min is not None and self.every_min is not None:
+            raise ValueError("give window_min or every_min, not both")
+        return self
+
+
+class Drawn(Section):
+    """Single sessions that are drawn event by event."""
+
+    phase: Name = required("whose sessions are drawn")
+    day: Label = optional("last", "number of the day, or last")
+    subjects: Labels = optional((), "subjects drawn; the one nearest its group's median where none is named")
+
+
+class Operant(Section):
+    """Operant logs: tables `operant` and `bins`."""
+
+    logs: str = required("pattern of the files")
+    programs: str | None = optional(None, "folder of MED-PC program declarations")
+    mpc: str | None = optional(None, "MED-PC program file or folder of them (array sizes)")
+    source: str | None = optional(None, "event names and columns of logs that are not MED-PC")
+    by: Name = optional("group", "factor that access_h and delivers are given by")
+    phases: dict[Name, Phase] = required("in their order in time", min_length=1)
+    measures: dict[Name, Measure] = optional(
+        {}, "counts of parts of sessions; those of whole sessions are always there"
+    )
+    drawn: Drawn | None = optional(None, "single sessions drawn event by event")
+    rate_bin_min: float = optional(30.0, "bins of the rate within sessions", gt=0)
+
+
+class Trials(Section):
+    """Events of scans: table `trials`."""
+
+    cells: Name | dict[Label, dict[Name, Label]] = required(
+        "factor that trial_type is, or trial_type to levels of factors"
+    )
+    others: Labels = optional((), "trial types that are no cell: modeled, in no estimate; any other type is a fault")
+    parts: dict[Name, dict[Label, tuple[int, ...]]] = optional({}, "factor of which of its cell in a scan a trial is")
+    measures: Names = optional((), "columns of the events that are numbers, such as rating")
+    labels: Names = optional((), "columns of the events that are labels, such as picture")
+    breathing: Name | None = optional(None, "name of the measure: mean rate during the event, from the physio file")

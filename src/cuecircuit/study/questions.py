@@ -1,0 +1,240 @@
+"""Rows of a table, numbers derived from them, and the questions asked of them.
+
+What kind a question is follows from one key: `formula`, `with`, `agreement`, `trend` or `by`; error strata otherwise.
+"""
+
+from collections.abc import Mapping
+from typing import Annotated, Any, Literal, Union
+
+from pydantic import Discriminator, Field, Tag
+
+from cuecircuit.study.acquisition import Correction
+from cuecircuit.study.fields import Label, Labels, Name, Names, Section, Where, optional, required
+
+Adjustment = Literal["none", "bonferroni", "holm", "fdr"]
+
+
+class Rows(Section):
+    """Rows of a table: chosen, averaged, or as the change between two levels."""
+
+    of: str = required("table.response; of maps and contrasts the table alone")
+    where: Where = optional({}, "rows: key or factor to level or levels")
+    average: Names = optional((), "keys averaged away; a subject who lacks a planned level of one has no row")
+    change: Name | None = optional(None, "key: last level less the first of those in `where`")
+
+
+class Reduce(Rows):
+    """One number of several rows."""
+
+    how: Literal["mean", "sum", "first", "last", "slope", "index", "breakpoint"] = required("over the levels of `over`")
+    over: Name = required("key that is reduced")
+    complete: bool = optional(True, "who lacks a planned level of `over` has no number; false: of those there are")
+    less: Rows | None = optional(None, "subtracted: the same reduced from other rows")
+    relative: Literal["difference", "share", "log_ratio"] = optional("difference", "`less`: x-y, x/(x+y), ln x/y")
+
+
+class Split(Section):
+    """Labels that a number splits subjects into."""
+
+    split: Name = required("derived number, or number of subjects, that they are split by")
+    at: Literal["median", "tertiles"] | float = required("where; a number is a fixed bound")
+    labels: Labels = required("of the parts, the lowest first", min_length=2)
+    among: Where = optional({}, "subjects that are split; the others keep their level of that factor as a label")
+
+
+class Composite(Section):
+    """A sum of standardized numbers."""
+
+    sum_of_z: Names = required("derived numbers, each standardized", min_length=2)
+    inside: Names = optional((), "standardized within these factors")
+    mean: bool = optional(False, "mean in place of sum")
+
+
+class Stack(Section):
+    """Columns that become rows."""
+
+    stack: dict[Label, Name] = required("level to column: columns of subjects or visits become rows", min_length=2)
+    key: Name = required("name of the key that the levels make, such as time")
+    of: Literal["subjects", "visits"] = required("table whose columns they are")
+
+
+# tags in brackets are never taken for keys of the file
+DERIVED = {"<split>": Split, "<composite>": Composite, "<stack>": Stack, "<reduce>": Reduce}
+_DERIVED_TELLS = (("<split>", "split"), ("<composite>", "sum_of_z"), ("<stack>", "stack"))
+
+
+def _keys_of(value: Any) -> set[str]:
+    return set(value) if isinstance(value, Mapping) else {name.rstrip("_") for name in getattr(value, "__dict__", {})}
+
+
+def derived_tag(value: Any) -> str:
+    """Return the kind of a derived number from the one key that tells it."""
+    return next((tag for tag, key in _DERIVED_TELLS if key in _keys_of(value)), "<reduce>")
+
+
+Derived = Annotated[
+    Union[tuple(Annotated[model, Tag(tag)] for tag, model in DERIVED.items())],  # noqa: UP007
+    Discriminator(derived_tag),
+]
+
+
+class Comparison(Section):
+    """Comparisons of means."""
+
+    factor: Name = required("whose levels are compared")
+    by: Names = optional((), "within each level of these")
+    against: Label | Literal["first", "each"] = optional("first", "the reference level, or every pair")
+    error: Literal["pooled", "own"] = optional("own", "error term: of the whole design, or of each comparison")
+    adjust: Literal["none", "bonferroni", "holm", "dunnett", "tukey"] = optional("holm", "over a family")
+    family: Names = optional((), "a family for each level of these; one family where none is named")
+
+
+class Question(Rows):
+    """What every question has."""
+
+    title: str = optional("", "heading of the page; the name where none is given")
+    each: Names = optional((), "keys whose levels get a fit of their own")
+    adjust: Adjustment = optional("none", "over the fits of `each`")
+    family: Names = optional((), "keys of `each` that make a family; all where none is named")
+    unit: Name = optional("subject", "who is exchangeable: subject, or the pair of a yoked design")
+    covariates: Names = optional((), "numbers of the rows or of the subject")
+    repeats: Names = optional((), "keys that tell repeated rows apart and are no term; not for exact strata")
+    correction: Correction | None = optional(None, "of maps, in place of the study's")
+    alpha: float = optional(0.05, "of a test that is no map, for verdicts and stars", gt=0, lt=1)
+    shown: Labels = optional((), "effects drawn; the highest interaction where none is named")
+    exclude: dict[Label, str] = optional({}, "subject to reason, for this question alone")
+    why: str = optional("", "what it asks, for the page")
+
+
+class Strata(Question):
+    """Exact tests in error strata."""
+
+    between: Names = optional((), "factors between units")
+    within: Names = optional((), "keys crossed within units; who lacks a cell is left out and named")
+    comparisons: tuple[Comparison, ...] = optional((), "of means")
+    contrasts: Labels = optional((), "of levels: `LgA: naloxone - saline`")
+
+
+class Formula(Question):
+    """A model by formula."""
+
+    formula: str = required("fixed terms, center(x), random parts (1 | subject)", min_length=1, max_length=1000)
+    tests: Labels = required("terms and contrasts that are corrected and shown", min_length=1)
+    method: Literal["reml", "ols", "huber", "bisquare", "mixed-effects", "welch"] = required("how it is fitted")
+    df: Literal["satterthwaite", "kenward-roger", "knapp-hartung"] | None = optional(None, "the method's usual")
+    factors: Names = optional((), "columns of numbers that are labels")
+    comparisons: tuple[Comparison, ...] = optional((), "of marginal means")
+
+
+class Correlation(Question):
+    """A correlation with other rows."""
+
+    with_: Rows = required("the other side; joined by subject and every key both keep", alias="with")
+    inside: Name | None = optional(None, "factor whose means are taken out, beside the pooled r")
+    rank: bool = optional(False, "Spearman's in place of Pearson's")
+    draws: int = optional(10_000, "permutations inside the factor", ge=100)
+    controls: Names = optional((), "numbers partialled out of both sides")
+
+
+class Reliability(Question):
+    """An intraclass correlation."""
+
+    agreement: Literal["absolute", "consistency"] = required("ICC(A,1) or ICC(C,1)")
+    over: Name = required("key of the repetitions")
+
+
+class Counts(Question):
+    """A model of counts."""
+
+    trend: Name | None = required("key whose number is a log-linear slope in a negative-binomial GEE; null for none")
+    between: Names = optional((), "factors between subjects")
+    within: Names = optional((), "factors within subjects")
+
+
+class Means(Question):
+    """Means, SEM and n, without a test."""
+
+    by: Names = required("factors and keys: mean, SEM and n of each combination; nothing is tested")
+
+
+QUESTIONS = {
+    "<formula>": Formula,
+    "<correlation>": Correlation,
+    "<reliability>": Reliability,
+    "<counts>": Counts,
+    "<means>": Means,
+    "<strata>": Strata,
+}
+_QUESTION_TELLS = (
+    ("<formula>", "formula"),
+    ("<correlation>", "with"),
+    ("<reliability>", "agreement"),
+    ("<counts>", "trend"),
+    ("<means>", "by"),
+)
+
+
+def question_tag(value: Any) -> str:
+    """Return the kind of a question from the one key that tells it."""
+    return next((tag for tag, key in _QUESTION_TELLS if key in _keys_of(value)), "<strata>")
+
+
+AnyQuestion = Annotated[
+    Union[tuple(Annotated[model, Tag(tag)] for tag, model in QUESTIONS.items())],  # noqa: UP007
+    Discriminator(question_tag),
+]
+
+
+class Figure(Section):
+    """A further name of a figure."""
+
+    question: Name = required("whose figure it is")
+    kind: Literal["course", "cells", "map", "region_map", "scatter", "forest", "corrections"] | None = optional(
+        None, "by the kind of question and table where none is given"
+    )
+    only: Where = optional({}, "levels of `each` drawn, such as a region")
+
+
+class Base(Section):
+    """What a simulated response is without effects."""
+
+    in_: str = required("table.response", alias="in")
+    mean: float = required("where no effect is planted")
+    between_sd: float = required("between subjects", ge=0)
+    within_sd: float = required("between the rows of a subject", ge=0)
+    counts: bool = optional(False, "rows are whole numbers, effects multiply")
+
+
+class Effect(Section):
+    """What is planted in a response."""
+
+    in_: str = required("table.response", alias="in")
+    where: Where = optional({}, "rows that it changes; regions too, of maps")
+    by: Names = optional((), "keys of `add`, outermost first")
+    add: float | dict[str, Any] | str = required(
+        "to the mean: a number, a tree by levels, or a TSV with keys and `add`"
+    )
+    slope_on: str | None = optional(None, "table.column: `add` is then the correlation with it, within groups")
+
+
+class Simulation(Section):
+    """Subjects of a simulated study, and what is planted in them."""
+
+    n: dict[Label, int] = required("subjects by group; `all` where there are no groups", min_length=1)
+    base: tuple[Base, ...] = optional((), "what is there without effects")
+    effects: dict[Name, Effect] = optional({}, "what may be planted")
+    hypotheses: dict[Name, Names] = optional({}, "sets of effects, the first is simulated; `null` is always there")
+    missing: dict[str, Annotated[float, Field(ge=0, lt=1)]] = optional(
+        {}, "`session=2`: share of subjects without them"
+    )
+    generator: Literal["declared", "carmack2019", "huang2023"] = optional(
+        "declared", "random streams of the two papers"
+    )
+    parameters: dict[str, float] = optional({}, "medians of the mechanism's parameters; none differs")
+
+
+class Alternative(Section):
+    """One other choice: settings that differ from the rest of the file, and why one could have chosen so."""
+
+    why: str = required("why one could have chosen so", min_length=1)
+    settings: dict[str, Any] = required("dotted path to value", min_length=1)

@@ -1,0 +1,43 @@
+"""The study file: tables that are made, and questions asked of them.
+
+Whatever has a name is a mapping (`operant.phases.NAME`, `maps.NAME`, `questions.NAME`), so that a dotted path means one
+thing to readers, `assumed`, `alternatives` and messages. Paths are relative to the study file; times are seconds unless
+a name says otherwise.
+"""
+
+from cuecircuit.study.about import About as DataSet
+from cuecircuit.study.acquisition import Correction, MapSet, Nuisance, Preprocess, Regions, Scans, Space
+from cuecircuit.study.experiment import Drug, Factors, Operant, Subjects, Trials
+from cuecircuit.study.fields import Name, Section, optional, required
+from cuecircuit.study.questions import Alternative, AnyQuestion, Derived, Figure, Simulation
+
+
+class About(DataSet):
+    """What the study is called, who made it, and which values an article prints."""
+
+    follows: dict[str, str] = optional({}, "dotted path to where the article prints it: these values are `paper`")
+
+
+class Study(Section):
+    """A study: who took part, the tables that are made, the questions asked of them."""
+
+    about: About
+    subjects: Subjects
+    factors: Factors = optional({}, "every column of labels that is used: levels, reference first")
+    drugs: dict[Name, Drug] = optional({}, "what is taken or injected")
+    operant: Operant | None = optional(None, "logs: tables operant and bins")
+    trials: Trials | None = optional(None, "events of scans: table trials")
+    scans: Scans | None = optional(None, "where scans are")
+    space: Space | None = optional(None, "of maps")
+    preprocess: Preprocess | None = optional(None, "from raw scans of a rat to the space of a template")
+    nuisance: Nuisance = optional(Nuisance(), "what is removed from series or modeled beside the events")
+    maps: dict[Name, MapSet] = optional({}, "sets of maps: tables maps.NAME and contrasts.NAME")
+    regions: dict[Name, Regions] = optional({}, "means over voxels: tables regions.NAME")
+    derived: dict[Name, Derived] = optional({}, "numbers or labels made of tables: columns of subjects")
+    correction: Correction | None = optional(None, "of every question on maps")
+    questions: dict[Name, AnyQuestion] = required("in the order of the page", min_length=1)
+    figures: dict[Name, Figure] = optional({}, "further names of figures, such as fig1a")
+    seed: int = optional(0, "of null fields and permutations", ge=0)
+    assumed: dict[str, str] = optional({}, "dotted path to why: values that nobody printed")
+    alternatives: dict[Name, Alternative] = optional({}, "other choices")
+    simulation: Simulation | None = optional(None, "what simulate and plan plant")
