@@ -116,7 +116,7 @@ class Accounting:
         )
 
     def spoken_for(self, rows: Rows, *more: str) -> set[str]:
-        """Return the keys that rows account for: fixed to one level, averaged, differenced, named by a factor that is."""
+        """Return the keys that rows account for: fixed to one level, averaged, differenced, named by a factor."""
         fixed = (key for key, levels in rows.where.items() if len(levels) == 1)
         named = {*more, *rows.average, rows.change or "", *fixed}
         return named | {self.study.factors[name].names or "" for name in named if name in self.study.factors}

@@ -99,6 +99,12 @@ class Phase(Section):
         """Hours of access of a group; None where the file gives none."""
         return self.access_h.get(group or "") if isinstance(self.access_h, dict) else self.access_h
 
+    @property
+    def drugs(self) -> tuple[str, ...]:
+        """Names of the drugs that a delivery carries in any group."""
+        named = self.delivers.values() if isinstance(self.delivers, dict) else (self.delivers,)
+        return tuple(dict.fromkeys(name for name in named if name is not None))
+
     def drug_of(self, group: str | None) -> str | None:
         """Name of the drug that a delivery carries in a group; None where it is withheld."""
         return self.delivers.get(group or "") if isinstance(self.delivers, dict) else self.delivers

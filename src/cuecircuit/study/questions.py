@@ -4,7 +4,7 @@ What kind a question is follows from one key: `formula`, `with`, `agreement`, `t
 """
 
 from collections.abc import Mapping
-from typing import Annotated, Any, Literal, Union
+from typing import Annotated, Any, Literal
 
 from pydantic import Discriminator, Field, Tag
 
@@ -73,7 +73,10 @@ def derived_tag(value: Any) -> str:
 
 
 Derived = Annotated[
-    Union[tuple(Annotated[model, Tag(tag)] for tag, model in DERIVED.items())],  # noqa: UP007
+    Annotated[Split, Tag("<split>")]
+    | Annotated[Composite, Tag("<composite>")]
+    | Annotated[Stack, Tag("<stack>")]
+    | Annotated[Reduce, Tag("<reduce>")],
     Discriminator(derived_tag),
 ]
 
@@ -180,7 +183,12 @@ def question_tag(value: Any) -> str:
 
 
 AnyQuestion = Annotated[
-    Union[tuple(Annotated[model, Tag(tag)] for tag, model in QUESTIONS.items())],  # noqa: UP007
+    Annotated[Formula, Tag("<formula>")]
+    | Annotated[Correlation, Tag("<correlation>")]
+    | Annotated[Reliability, Tag("<reliability>")]
+    | Annotated[Counts, Tag("<counts>")]
+    | Annotated[Means, Tag("<means>")]
+    | Annotated[Strata, Tag("<strata>")],
     Discriminator(question_tag),
 ]
 

@@ -1,0 +1,74 @@
+"""What a study file states in one place against what it states in another, and what it states and nothing uses."""
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from cuecircuit.study.accounting import Accounting
+from cuecircuit.study.operant_checks import operant_contradictions
+from cuecircuit.study.question_checks import Contradiction, QuestionChecks
+from cuecircuit.study.schema import Study
+from cuecircuit.study.section_checks import SectionChecks
+
+
+def contradictions(study: Study, *, unused: bool = True) -> Iterator[Contradiction]:
+    """Yield each contradiction with the path of the setting to look at.
+
+    Args:
+        study: what was read.
+        unused: also yield sections that nothing uses; not for alternatives, which may leave a section unused.
+    """
+    asked = QuestionChecks(study=study, books=Accounting(study))
+    sections = SectionChecks(asked)
+    yield from asked.derived()
+    yield from asked.questions()
+    yield from operant_contradictions(study)
+    yield from sections.maps_and_regions()
+    yield from sections.trials()
+    yield from sections.simulation()
+    yield from _lost_paths(study)
+    if unused:
+        yield from _unused(study, asked.used)
+
+
+def has_path(whole: Any, path: str) -> bool:
+    """Whether a dotted path leads to a value of a study, dumped to plain data."""
+    for key in path.split("."):
+        if not (isinstance(whole, Mapping) and key in whole):
+            return False
+        whole = whole[key]
+    return whole is not None
+
+
+def _lost_paths(study: Study) -> Iterator[Contradiction]:
+    whole = study.model_dump(by_alias=True)
+    for at, paths in ((("assumed",), study.assumed), (("about", "follows"), study.about.follows)):
+        for path in paths:
+            if not has_path(whole, path):
+                yield (*at, path), "no such setting; write the dotted path of a value, such as scans.tr_s"
+
+
+def _unused(study: Study, used: set[str]) -> Iterator[Contradiction]:
+    """Yield named sections that no question or other section uses."""
+    used = used | _used_by_operant(study)
+    for section, named in (("factors", study.factors), ("drugs", study.drugs)):  # derived numbers are results
+        for name in named:
+            if name not in used:
+                yield (section, name), "no question or section uses it; take it out, or ask about it"
+    for section, kinds in (("maps", ("maps", "contrasts")), ("regions", ("regions",))):
+        for name in getattr(study, section):
+            if not used & {f"{kind}.{name}" for kind in kinds}:
+                yield (section, name), "no question asks about it"
+    if study.operant and not used & {"operant", "bins"}:
+        yield ("operant",), "no question asks about its tables"
+    if study.trials and "trials" not in used and not study.maps:
+        yield ("trials",), "no question asks about its table"
+
+
+def _used_by_operant(study: Study) -> set[str]:
+    if study.operant is None:
+        return set()
+    phases = study.operant.phases.values()
+    treatments = [treatment for phase in phases for treatment in phase.treatments.values()]
+    drugs = {drug for phase in phases for drug in phase.drugs} | {str(treatment.drug) for treatment in treatments}
+    cues = {name for name, factor in study.factors.items() for t in treatments if t.cue in factor.levels}
+    return drugs | cues | {study.operant.by}

@@ -1,0 +1,115 @@
+"""Whether phases, groups, drugs, hours and doses of operant sessions are possible and in an order that can be."""
+
+from collections.abc import Iterator
+
+from cuecircuit.study.experiment import Drug, Operant, Phase
+from cuecircuit.study.question_checks import Contradiction, KeyPath, not_among
+from cuecircuit.study.schema import Study
+
+# mg/kg: beyond these a rat is dead (heroin i.v.) or no solution holds the dose (naloxone s.c.); of any other drug no
+# animal takes a thousandth of its weight at once; assumed, as is the heaviest animal, for doses given as an amount
+_MOST_MG_KG = {"heroin": 3.0, "naloxone": 100.0}
+_MOST_OF_ANY_MG_KG = 1000.0
+_HEAVIEST_KG = 1.0
+_DAY_H = 24.0
+_VEHICLES = ("saline", "vehicle", "water")
+_WITHHELD = ("extinction", "reinstatement")
+_AFTER_DRUG = (*_WITHHELD, "cue_test")
+
+
+def operant_contradictions(study: Study) -> Iterator[Contradiction]:
+    """Yield what is impossible in the sections `drugs` and `operant`."""
+    for name, drug in study.drugs.items():
+        yield from _dose(study, name, drug)
+    operant = study.operant
+    if operant is None:
+        return
+    groups = study.factors[operant.by].levels if operant.by in study.factors else ()
+    for name, phase in operant.phases.items():
+        at = ("operant", "phases", name)
+        yield from _told_by_group(at, phase, operant, groups)
+        yield from _drugs_exist(study, at, phase)
+        yield from _hours(at, phase, operant)
+        for label, treatment in phase.treatments.items():
+            cues = {level for factor in study.factors.values() for level in factor.levels}
+            if treatment.cue is not None and treatment.cue not in cues:
+                yield (*at, "treatments", label, "cue"), not_among(treatment.cue, cues, "level of a factor")
+    yield from _order(operant)
+    if operant.drawn and operant.drawn.phase not in operant.phases:
+        yield ("operant", "drawn", "phase"), not_among(operant.drawn.phase, operant.phases, "phase")
+
+
+def _dose(study: Study, name: str, drug: Drug) -> Iterator[Contradiction]:
+    at = ("drugs", name)
+    most = _MOST_MG_KG.get(name, _MOST_OF_ANY_MG_KG)
+    for key, unit, limit in (("dose_mg_kg", "mg/kg", most), ("dose_mg", "mg", most * _HEAVIEST_KG)):
+        dose = getattr(drug, key)
+        if dose is not None and dose > limit:
+            yield (*at, key), f"{dose:g} {unit} in one delivery is impossible; at most {limit:g}"
+    if drug.dose_mg is not None and study.subjects.weight_kg is None:
+        yield (*at, "dose_mg"), "an amount is divided by body weight; name its column in subjects.weight_kg"
+
+
+def _told_by_group(at: KeyPath, phase: Phase, operant: Operant, groups: tuple[str, ...]) -> Iterator[Contradiction]:
+    for key in ("access_h", "delivers"):
+        told = getattr(phase, key)
+        if not isinstance(told, dict):
+            continue
+        for group in told:
+            if group not in groups:
+                yield (*at, key, group), not_among(group, groups, f"level of {operant.by}")
+        if missing := [group for group in groups if group not in told]:
+            yield (*at, key), f"says nothing of {', '.join(missing)}; give every level of {operant.by}"
+
+
+def _drugs_exist(study: Study, at: KeyPath, phase: Phase) -> Iterator[Contradiction]:
+    if phase.kind in _WITHHELD and phase.drugs:
+        yield (*at, "delivers"), f"a phase of kind {phase.kind} delivers nothing; leave `delivers` out"
+    for name in phase.drugs:
+        if name not in study.drugs:
+            yield (*at, "delivers"), not_among(name, study.drugs, "drug of drugs:")
+    for label, treatment in phase.treatments.items():
+        here = (*at, "treatments", label)
+        if treatment.drug is None:
+            if treatment.dose_mg_kg:
+                yield (*here, "dose_mg_kg"), "a dose of which drug? name it in `drug`"
+            continue
+        if treatment.drug not in study.drugs:
+            yield (*here, "drug"), not_among(treatment.drug, study.drugs, "drug of drugs:")
+        most = _MOST_MG_KG.get(treatment.drug, _MOST_OF_ANY_MG_KG)
+        if treatment.drug in _VEHICLES and treatment.dose_mg_kg:
+            yield (*here, "dose_mg_kg"), f"{treatment.drug} has no dose; give 0"
+        elif (treatment.dose_mg_kg or 0) > most:
+            reason = f"{treatment.dose_mg_kg:g} mg/kg of {treatment.drug} is impossible; at most {most:g}"
+            yield (*here, "dose_mg_kg"), reason
+
+
+def _hours(at: KeyPath, phase: Phase, operant: Operant) -> Iterator[Contradiction]:
+    hours = phase.access_h if isinstance(phase.access_h, dict) else {"": phase.access_h}
+    for group, length in hours.items():
+        if length is not None and not 0 < length <= _DAY_H:
+            here = (*at, "access_h", group) if group else (*at, "access_h")
+            yield here, f"{length:g} h of access are impossible; expected more than 0, at most {_DAY_H:g}"
+    longest = max((length for length in hours.values() if length is not None), default=None)
+    for name, measure in operant.measures.items():
+        if measure.window_min and longest and phase.kind == "conditioning" and measure.window_min[1] > 60 * longest:
+            end = measure.window_min[1]
+            where = ("operant", "measures", name, "window_min")
+            yield where, f"ends at minute {end:g}; access in {at[-1]} lasts {60 * longest:g} minutes"
+
+
+def _order(operant: Operant) -> Iterator[Contradiction]:
+    """Yield phases, which follow one another in the order of the file, before what they look back to."""
+    taken, paired = False, set[str]()
+    for name, phase in operant.phases.items():
+        after_drug = phase.kind in _AFTER_DRUG
+        if after_drug and not taken:
+            reason = "comes before any phase in which the drug is taken; put self-administration before it"
+            yield ("operant", "phases", name), f"{name} {reason}"
+        for label, treatment in phase.treatments.items():
+            if treatment.cue and phase.kind in ("cue_test", "reinstatement") and paired and treatment.cue not in paired:
+                reason = f"{name} shows the cue {treatment.cue} before any phase pairs it; put conditioning before it"
+                yield ("operant", "phases", name, "treatments", label), reason
+        if phase.kind == "conditioning":
+            paired |= {treatment.cue for treatment in phase.treatments.values() if treatment.cue}
+        taken |= not after_drug

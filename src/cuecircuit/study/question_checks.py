@@ -1,0 +1,280 @@
+"""Whether rows, derived numbers and questions ask for what the tables of a study have."""
+
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+from difflib import get_close_matches
+from functools import cached_property, lru_cache
+
+from cuecircuit.errors import DesignError
+from cuecircuit.stats.contrasts import parse_contrast
+from cuecircuit.stats.mixed_formula import MixedFormula, parse_formula, term_label
+from cuecircuit.study.accounting import Accounting, levels_of_phases, names_in, split_reference
+from cuecircuit.study.questions import Composite, Correlation, Formula, Means, Question, Reduce, Rows, Split, Strata
+from cuecircuit.study.schema import Study
+
+KeyPath = tuple[str | int, ...]
+Contradiction = tuple[KeyPath, str]
+
+_MADE_BY = {
+    "operant": "operant:",
+    "bins": "operant.measures with every_min",
+    "trials": "trials:",
+    "visits": "factors.session",
+}
+# what a permutation cannot arrange: each map has a weight of its own
+_NOT_PERMUTED = ("huber", "bisquare", "mixed-effects")
+
+
+def not_among(word: str, names: Iterable[str], what: str) -> str:
+    """Say that a name is unknown, with the nearest one or all there are."""
+    options = sorted(names)
+    close = get_close_matches(word, options, n=1)
+    hint = (
+        f"did you mean {close[0]}?" if close else f"expected one of: {', '.join(options) or 'none, there are no such'}"
+    )
+    return f"'{word}' is no {what}; {hint}"
+
+
+@lru_cache(maxsize=256)
+def formula_of(text: str) -> MixedFormula:
+    """Parse a model formula, with or without a random part.
+
+    Raises:
+        DesignError: it is no formula.
+    """
+    return parse_formula(text if "|" in text else f"{text} + (1 | subject)")
+
+
+def contrast_faults(at: KeyPath, text: str, levels: Mapping[str, tuple[str, ...]]) -> Iterator[Contradiction]:
+    """Yield what is wrong with the text of a contrast of levels."""
+    try:
+        parse_contrast(text, levels)
+    except DesignError as error:
+        yield from ((at, fault) for fault in error.faults)
+
+
+@dataclass(frozen=True)
+class QuestionChecks:
+    """Checks of rows, derived numbers and questions; `used` collects the names that they use."""
+
+    study: Study
+    books: Accounting
+    used: set[str] = field(default_factory=lambda: {"session"})
+
+    @cached_property
+    def labels(self) -> frozenset[str]:
+        """Columns whose values are labels."""
+        trials = self.study.trials
+        return frozenset({*self.books.factors, *(trials.labels if trials else ())})
+
+    def rows(self, at: KeyPath, rows: Rows, modeled: Iterable[str]) -> Iterator[Contradiction]:
+        """Yield what is wrong with the choice of rows of a table."""
+        table, response = split_reference(rows.of)
+        modeled = tuple(modeled)
+        plan = self.books.tables.get(table)
+        if plan is None:
+            made = not_among(table, self.books.tables, "table of this study")
+            way = f"give {_MADE_BY[table]}" if table in _MADE_BY else made
+            yield (*at, "of"), f"nothing makes table {table}; {way}"
+            return
+        self.used.update((table, response, table.partition(".")[2], *rows.where, *modeled, *rows.average))
+        self.used.update(self.study.factors[name].names or "" for name in modeled if name in self.study.factors)
+        if plan.responses is not None and response not in plan.responses:
+            if plan.responses == {""}:
+                yield (*at, "of"), f"table {table} has one response; leave out '.{response}'"
+            else:
+                yield (*at, "of"), not_among(response, plan.responses, f"response of table {table}")
+        if plan.responses is None and not response:
+            yield (*at, "of"), f"name a column of {table}, such as {table}.age"
+        yield from self._choice(at, table, rows)
+        if left := self.books.unaccounted(rows, *modeled):
+            yield (
+                at,
+                f"table {table} has a row for each {', '.join(plan.keys)}; nothing accounts for {', '.join(left)}: "
+                "name one level in `where`, model it, ask `each`, or `average` it",
+            )
+
+    def _choice(self, at: KeyPath, table: str, rows: Rows) -> Iterator[Contradiction]:
+        keys = self.books.tables[table].keys
+        columns = {*keys, *self.labels}
+        for name, wanted in rows.where.items():
+            levels = self.levels_here(table, rows, name)
+            if name not in columns:
+                yield (*at, "where", name), not_among(name, columns, f"key of {table} or factor")
+            for level in wanted if levels else ():
+                if level not in levels and level not in ("first", "last"):
+                    yield (*at, "where", name), not_among(level, levels, f"level of {name}")
+        for name in rows.average:
+            if name not in keys:
+                yield (*at, "average"), not_among(name, keys, f"key of {table}")
+        if rows.change:
+            levels = rows.where.get(rows.change) or self.books.levels(table, rows.change)
+            if levels and len(levels) != 2:
+                number = f"{rows.change} has {len(levels)} levels here"
+                yield (*at, "change"), f"{number}; name the two in `where`, the earlier first"
+            elif rows.change not in columns:
+                yield (*at, "change"), not_among(rows.change, keys, f"key of {table}")
+
+    def levels_here(self, table: str, rows: Rows, key: str) -> tuple[str, ...]:
+        """Return the levels that a key has among the chosen rows; empty where only files have them."""
+        phases = levels_of_phases(self.study.operant, rows) if table in ("operant", "bins") else ()
+        if key == "treatment":
+            return names_in(*(phase.treatments for phase in phases))
+        if key == "day" and phases:
+            return tuple(str(day) for day in range(1, max(phase.days for phase in phases) + 1))
+        return self.books.levels(table, key)
+
+    def derived(self) -> Iterator[Contradiction]:
+        """Yield faults of derived numbers and labels."""
+        study = self.study
+        for name, derived in study.derived.items():
+            at = ("derived", name)
+            if name in study.factors:
+                yield at, f"'{name}' is also a factor; name one of them otherwise"
+            match derived:
+                case Reduce():
+                    plan = self.books.tables.get(f"derived.{name}")
+                    keys = plan.keys if plan else ()
+                    yield from self.rows(at, derived, (*keys, derived.over))
+                    if derived.less:
+                        yield from self.rows((*at, "less"), derived.less, (*keys, derived.over))
+                case Composite():
+                    for part in derived.sum_of_z:
+                        if part not in study.derived:
+                            yield (*at, "sum_of_z"), not_among(part, study.derived, "derived number")
+                    yield from self._are_factors((*at, "inside"), derived.inside)
+                    self.used.update(derived.sum_of_z)
+                case Split():
+                    self.used.update((derived.split, *derived.among))
+                    parts = {"median": 2, "tertiles": 3}.get(str(derived.at), 2)
+                    if len(derived.labels) != parts:
+                        yield (
+                            (*at, "labels"),
+                            f"at: {derived.at} makes {parts} parts, labels names {len(derived.labels)}",
+                        )
+                    for factor, levels in derived.among.items():
+                        yield from self._are_factors((*at, "among"), (factor,))
+                        for level in levels:
+                            if factor in study.factors and level not in study.factors[factor].levels:
+                                here = not_among(level, study.factors[factor].levels, f"level of {factor}")
+                                yield (*at, "among", factor), here
+                case _:
+                    self.used.add(derived.of)
+                    if derived.of not in self.books.tables:
+                        yield (*at, "of"), f"nothing makes table {derived.of}; give {_MADE_BY[derived.of]}"
+            if f"derived.{name}" not in self.books.tables and isinstance(derived, Reduce):
+                source = split_reference(derived.of)[0]
+                if source.startswith("derived.") and source.partition(".")[2] in study.derived:
+                    yield (*at, "of"), f"goes back to itself by way of {source}"
+
+    def _are_factors(self, at: KeyPath, names: Iterable[str]) -> Iterator[Contradiction]:
+        for name in names:
+            self.used.add(name)
+            if name not in self.books.factors:
+                yield at, not_among(name, self.books.factors, "factor of the study")
+
+    def questions(self) -> Iterator[Contradiction]:
+        """Yield faults of questions."""
+        for name, question in self.study.questions.items():
+            yield from self._question(("questions", name), question)
+        for name, figure in self.study.figures.items():
+            if figure.question not in self.study.questions:
+                yield ("figures", name, "question"), not_among(figure.question, self.study.questions, "question")
+
+    def _question(self, at: KeyPath, question: Question) -> Iterator[Contradiction]:
+        table = split_reference(question.of)[0]
+        modeled = [*question.repeats, *question.each, question.unit]
+        modeled += [getattr(question, "over", ""), getattr(question, "trend", "") or ""]
+        keys = self.books.tables[table].keys if table in self.books.tables else ()
+        known = {*self.labels, *keys, *self._by_day()}
+        for key in ("between", "within", "by", "each", "repeats"):
+            for name in getattr(question, key, ()):
+                modeled.append(name)
+                if name not in known:
+                    hint = not_among(name, known, f"key of {table} or factor")
+                    yield (*at, key), f"{hint}; a column of labels is listed under factors:"
+                elif key in ("between", "within") and len(self._levels_left(question, table, name)) == 1:
+                    yield (*at, key), f"{name} has one level here; a factor of a model has two or more"
+        for name in question.family:
+            if name not in question.each:
+                yield (*at, "family"), not_among(name, question.each, "key of each")
+        if isinstance(question, Formula):
+            yield from self._formula(at, question, modeled)
+        self.used.update((*modeled, *question.covariates, *getattr(question, "controls", ())))
+        yield from self.rows(at, question, modeled)
+        if isinstance(question, Correlation):
+            yield from self._partner(at, question, keys)
+        if isinstance(question, Strata):
+            yield from self._strata(at, question, table)
+        yield from self._correction(at, question, table)
+
+    def _by_day(self) -> set[str]:
+        operant = self.study.operant
+        return {name for phase in (operant.phases.values() if operant else ()) for name in phase.by_day}
+
+    def _levels_left(self, question: Rows, table: str, name: str) -> tuple[str, ...]:
+        return question.where.get(name) or self.levels_here(table, question, name)
+
+    def _partner(self, at: KeyPath, question: Correlation, keys: tuple[str, ...]) -> Iterator[Contradiction]:
+        shared = [key for key in question.each if key in keys]
+        yield from self.rows((*at, "with"), question.with_, shared)
+        if question.inside:
+            yield from self._are_factors((*at, "inside"), (question.inside,))
+
+    def _strata(self, at: KeyPath, question: Strata, table: str) -> Iterator[Contradiction]:
+        terms = (*question.between, *question.within)
+        for effect in question.shown:
+            for part in effect.split(":"):
+                if part not in (*terms, *question.covariates):
+                    yield (*at, "shown"), not_among(part, terms, "factor of the question")
+        if question.repeats:
+            yield (*at, "repeats"), "error strata have one row per cell; name the keys in `average`, or ask by formula"
+        levels = {name: self._levels_left(question, table, name) for name in terms}
+        for text in question.contrasts if all(levels.values()) else ():
+            yield from contrast_faults((*at, "contrasts"), text, levels)
+        for place, comparison in enumerate(question.comparisons):
+            for name in (comparison.factor, *comparison.by, *comparison.family):
+                if name not in terms:
+                    yield (*at, "comparisons", place), not_among(name, terms, "factor of the question")
+            if comparison.adjust in ("dunnett", "tukey") and comparison.error == "own":
+                reason = f"adjust {comparison.adjust} needs error: pooled; use holm for own error terms"
+                yield (*at, "comparisons", place), reason
+
+    def _formula(self, at: KeyPath, question: Formula, modeled: list[str]) -> Iterator[Contradiction]:
+        try:
+            formula = formula_of(question.formula)
+        except DesignError as error:
+            yield from (((*at, "formula"), fault) for fault in error.faults)
+            return
+        modeled += formula.columns
+        terms = {_ordered(term_label(term)) for term in formula.fixed}
+        for test in question.tests:
+            if " - " not in test and _ordered(test) not in terms and test != "(Intercept)":
+                yield (*at, "tests"), not_among(test, [term_label(t) for t in formula.fixed], "term of the formula")
+        if "|" in question.formula and question.method != "reml":
+            yield (
+                (*at, "method"),
+                f"{question.method} has no random parts; use reml, or leave ({'|'}) out of the formula",
+            )
+        if "|" not in question.formula and question.method == "reml":
+            yield (*at, "method"), "reml needs a random part such as (1 | subject); use ols for none"
+
+    def _correction(self, at: KeyPath, question: Question, table: str) -> Iterator[Contradiction]:
+        maps = table.startswith(("maps.", "contrasts."))
+        if question.correction and not maps:
+            yield (*at, "correction"), f"corrects maps; {table} is no table of maps (use `adjust`)"
+        if not maps or isinstance(question, Means):
+            return
+        correction = question.correction or self.study.correction
+        if correction is None and isinstance(question, Strata | Formula):
+            yield at, "tests maps, and nothing says how they are corrected; give `correction:` here or for the study"
+        method = getattr(question, "method", "")
+        if correction is not None and correction.method == "permutation" and method in _NOT_PERMUTED:
+            yield (
+                (*at, "method"),
+                f"permutation tests least squares; set method to ols, or correct {method} by simulation",
+            )
+
+
+def _ordered(term: str) -> tuple[str, ...]:
+    return tuple(sorted(part.strip() for part in term.split(":")))

@@ -1,0 +1,161 @@
+"""Whether the sections about maps, regions, events and simulation fit together."""
+
+from collections import Counter
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+
+from cuecircuit.study.accounting import split_reference
+from cuecircuit.study.acquisition import Blocks, Glm
+from cuecircuit.study.question_checks import Contradiction, KeyPath, QuestionChecks, contrast_faults, not_among
+from cuecircuit.study.questions import Effect, Rows
+from cuecircuit.study.schema import Study
+
+
+@dataclass(frozen=True)
+class SectionChecks:
+    """Checks of sections; names that they use are added to those that questions use."""
+
+    asked: QuestionChecks
+
+    @property
+    def study(self) -> Study:
+        """The study."""
+        return self.asked.study
+
+    def maps_and_regions(self) -> Iterator[Contradiction]:
+        """Yield faults of sets of maps and of regions."""
+        study = self.study
+        if study.maps and study.space is None:
+            yield ("maps",), "maps need a space: give space.mask and space.origin"
+        for name, maps in study.maps.items():
+            self.asked.used.update((*maps.carry, *getattr(maps, "cells", ()), *getattr(maps, "keys", ())))
+            if maps.kind != "given" and study.scans is None:
+                yield ("maps", name), f"kind {maps.kind} is made from scans; give scans:"
+            if isinstance(maps, Blocks | Glm):
+                yield from self._cells(("maps", name), maps)
+            measures = (*study.trials.measures, study.trials.breathing) if study.trials else ()
+            for measure in (*maps.carry, *getattr(maps, "modulators", ())):
+                if measure not in measures:
+                    yield ("maps", name, "carry"), not_among(measure, filter(None, measures), "measure of trials")
+            if maps.kind == "seed" and not (study.space and study.space.atlas):
+                yield ("maps", name, "seeds"), "seeds are regions; give space.atlas and space.labels"
+            for key in getattr(maps, "keys", ()):
+                if key not in self.asked.labels:
+                    yield ("maps", name, "keys"), f"list the levels of {key} under factors:"
+        for name, region in study.regions.items():
+            at, table = ("regions", name), split_reference(region.of)[0]
+            self.asked.used.add(table)
+            if table not in self.asked.books.tables or not table.startswith(("maps.", "contrasts.")):
+                maps = [made for made in self.asked.books.tables if made.startswith(("maps.", "contrasts."))]
+                yield (*at, "of"), not_among(table, maps, "table of maps")
+            if not (study.space and study.space.atlas):
+                yield at, "regions need space.atlas and space.labels"
+            asked = study.questions.get(region.within.question) if region.within else None
+            if region.within and (asked is None or split_reference(asked.of)[0] != table):
+                yield (*at, "within", "question"), f"'{region.within.question}' is no question on {table}"
+            if region.unsmoothed and not getattr(study.maps.get(table.partition(".")[2]), "unsmoothed", True):
+                yield (*at, "unsmoothed"), f"set {table}.unsmoothed: true, so that these maps are kept"
+
+    def _cells(self, at: KeyPath, maps: Blocks | Glm) -> Iterator[Contradiction]:
+        trials = self.study.trials
+        if trials is None:
+            yield at, f"kind {maps.kind} needs the events of scans; give trials:"
+            return
+        told = {trials.cells} if isinstance(trials.cells, str) else {f for cell in trials.cells.values() for f in cell}
+        told |= set(trials.parts)
+        for factor in maps.cells:
+            if factor not in told:
+                yield (*at, "cells"), not_among(factor, told, "factor of trials.cells or trials.parts")
+        if isinstance(maps, Glm):
+            yield from self._response_contrasts(at, maps)
+
+    def _response_contrasts(self, at: KeyPath, maps: Glm) -> Iterator[Contradiction]:
+        levels = {factor: self.asked.books.factors.get(factor, ()) for factor in maps.cells}
+        files: dict[str, str] = {}
+        for name, text in maps.contrasts.items():
+            if all(levels.values()) and not any(text == level for names in levels.values() for level in names):
+                yield from contrast_faults((*at, "contrasts", name), text, levels)
+            file = name.replace("_", "")  # labels of BIDS have no underscore
+            if file in files:
+                reason = f"contrasts {files[file]} and {name} would have the same files; tell them apart by more than _"
+                yield (*at, "contrasts", name), reason
+            files[file] = name
+
+    def trials(self) -> Iterator[Contradiction]:
+        """Yield faults of cells and parts."""
+        trials, factors = self.study.trials, self.study.factors
+        if trials is None:
+            return
+        told = {"": {trials.cells: ""}} if isinstance(trials.cells, str) else trials.cells
+        for cell, levels in told.items():
+            at = ("trials", "cells", cell) if cell else ("trials", "cells")
+            for factor, level in levels.items():
+                self.asked.used.add(factor)
+                if factor not in factors:
+                    yield at, f"{not_among(factor, factors, 'factor')}; list its levels under factors:"
+                elif level and level not in factors[factor].levels:
+                    yield at, not_among(level, factors[factor].levels, f"level of {factor}")
+        for part, numbers in trials.parts.items():
+            yield from self._part(("trials", "parts", part), part, numbers)
+        for factor in self.study.factors.values():
+            if factor.names == "run" and not (self.study.scans and self.study.scans.runs == "key"):
+                yield ("scans", "runs"), "a factor names runs; set runs: key"
+
+    def _part(self, at: KeyPath, part: str, numbers: Mapping[str, tuple[int, ...]]) -> Iterator[Contradiction]:
+        self.asked.used.add(part)
+        if part not in self.study.factors:
+            yield at, f"list the levels {', '.join(numbers)} under factors.{part}"
+        elif set(numbers) != set(self.study.factors[part].levels):
+            yield at, f"has levels {', '.join(numbers)}, factors.{part} {', '.join(self.study.factors[part].levels)}"
+        for number, times in Counter(number for listed in numbers.values() for number in listed).items():
+            if number < 1:
+                yield at, f"block {number} does not exist; blocks count from 1"
+            if times > 1:
+                yield at, f"block {number} is in {times} levels; each block in one"
+
+    def simulation(self) -> Iterator[Contradiction]:
+        """Yield faults of what is to be planted."""
+        plan = self.study.simulation
+        if plan is None:
+            return
+        for name, effects in plan.hypotheses.items():
+            for effect in effects:
+                if effect not in plan.effects:
+                    yield ("simulation", "hypotheses", name), not_among(effect, plan.effects, "effect")
+        for name, effect in plan.effects.items():
+            yield from self._planted(("simulation", "effects", name), effect)
+        for place, base in enumerate(plan.base):
+            if split_reference(base.in_)[0] not in self.asked.books.tables:
+                table = split_reference(base.in_)[0]
+                yield ("simulation", "base", place, "in"), not_among(table, self.asked.books.tables, "table")
+        for rows in plan.missing:
+            key, _, level = rows.partition("=")
+            if level not in self.asked.books.levels("", key):
+                yield ("simulation", "missing", rows), "write a key with one of its levels, such as session=2"
+
+    def _planted(self, at: KeyPath, effect: Effect) -> Iterator[Contradiction]:
+        table = split_reference(effect.in_)[0]
+        if table not in self.asked.books.tables:
+            yield (*at, "in"), not_among(table, self.asked.books.tables, "table")
+            return
+        columns = {
+            *self.asked.books.tables[table].keys,
+            *self.asked.labels,
+            *({"region"} if table.startswith("maps.") else ()),
+        }
+        for name, wanted in effect.where.items():
+            levels = self.asked.levels_here(table, Rows(of=effect.in_, where=effect.where), name)
+            if name not in columns:
+                yield (*at, "where", name), not_among(name, columns, f"key of {table} or factor")
+            for level in wanted if levels else ():
+                if level not in levels:
+                    yield (*at, "where", name), not_among(level, levels, f"level of {name}")
+        tree = effect.add
+        for key in effect.by:
+            levels = self.asked.levels_here(table, Rows(of=effect.in_, where=effect.where), key)
+            if key not in columns:
+                yield (*at, "by"), not_among(key, columns, f"key of {table} or factor")
+            for level in tree if isinstance(tree, dict) and levels else ():
+                if level not in levels:
+                    yield (*at, "add", level), not_among(level, levels, f"level of {key}")
+            tree = next(iter(tree.values()), None) if isinstance(tree, dict) else None

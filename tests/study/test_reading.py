@@ -1,0 +1,183 @@
+"""The one study file: designs that are read, and what is said of those that are not."""
+
+import copy
+import random
+import re
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from cuecircuit.errors import StudyError
+from cuecircuit.study.accounting import Accounting
+from cuecircuit.study.reading import alternative_studies, parse_study
+
+DESIGNS = sorted((Path(__file__).parents[3] / "shared" / "prototypes" / "study").glob("*.yaml"))
+# sentences of a library, which mean nothing to who wrote the file
+RAW = re.compile(r"Input should|valid |pydantic|NoneType|Traceback|function-|tuple\[|Field required|dict\[", re.I)
+
+needs_designs = pytest.mark.skipif(not DESIGNS, reason="the nine study files are not beside this checkout")
+
+MINIMAL = """
+about: { title: Intake }
+subjects: { species: Mus musculus }
+factors: { group: [water, ethanol] }
+drugs:
+  water: { route: oral }
+  ethanol: { route: oral }
+operant:
+  logs: "logs/*"
+  phases:
+    drinking:
+      kind: self_administration
+      experiment: FR1
+      days: 3
+      access_h: 1
+      delivers: { water: water, ethanol: ethanol }
+questions:
+  intake: { of: operant.infusions, where: { phase: drinking }, between: group, within: day }
+"""
+
+
+def faults_of(text: str) -> list[str]:
+    with pytest.raises(StudyError) as error:
+        parse_study(text, "s.yaml")
+    return list(error.value.faults)
+
+
+def minimal(**changes: Any) -> str:
+    data = yaml.safe_load(MINIMAL)
+    for path, value in changes.items():
+        here = data
+        *above, last = path.split("__")
+        for key in above:
+            here = here.setdefault(key, {})
+        here[last] = value
+    return yaml.safe_dump(data, sort_keys=False)
+
+
+@needs_designs
+@pytest.mark.parametrize("path", DESIGNS, ids=lambda path: path.stem)
+def test_designs_are_read(path: Path) -> None:
+    assert parse_study(path.read_text(), path.name).questions
+
+
+@needs_designs
+def test_tables_and_keys_follow_from_the_sections() -> None:
+    tables = Accounting(parse_study(next(d for d in DESIGNS if d.stem == "carmack2019").read_text())).tables
+    assert tables["maps.responses"].keys == ("subject", "cue", "block")
+    assert tables["regions.cluster"].keys == ("subject", "cue", "block", "region")
+    assert tables["derived.reinstated"].keys == ("subject", "treatment")
+    assert "visits" not in tables
+
+
+@needs_designs
+def test_a_second_session_must_be_accounted_for_by_every_question_on_scans() -> None:
+    data = yaml.safe_load(next(d for d in DESIGNS if d.stem == "carmack2019").read_text())
+    data.pop("alternatives")
+    data["factors"]["session"] = ["early", "late"]
+    faults = faults_of(yaml.safe_dump(data, sort_keys=False))
+    assert faults
+    assert all("nothing accounts for session" in fault and "average" in fault for fault in faults)
+    assert any(": questions.access_by_cue:" in fault for fault in faults)
+
+
+@needs_designs
+def test_alternatives_are_studies_of_their_own() -> None:
+    studies = alternative_studies(next(d for d in DESIGNS if d.stem == "carmack2019").read_text())
+    assert studies["connectivity_26"].correction is not None
+    assert studies["connectivity_26"].correction.connectivity == 26
+    assert not studies["permutation"].alternatives
+
+
+@pytest.mark.parametrize(
+    ("changes", "words"),
+    [
+        ({"questions__intake__within": []}, "nothing accounts for day"),
+        ({"questions__intake__between": "grop"}, "did you mean group?"),
+        ({"questions__intake__of": "operant.infusion"}, "did you mean infusions?"),
+        ({"questions__intake__of": "maps.task"}, "nothing makes table maps.task"),
+        ({"questions__intake__where": {"phase": "drinkin"}}, "did you mean drinking?"),
+        ({"operant__phases__drinking__delivers": {"water": "water"}}, "says nothing of ethanol"),
+        ({"operant__phases__drinking__delivers": "wine"}, "'wine' is no drug"),
+        ({"operant__phases__drinking__access_h": 25}, "at most 24"),
+        ({"factors__sex": ["f", "m"]}, "factors.sex: no question or section uses it"),
+        ({"drugs__ethanol": {"route": "oral", "dose_mg_kg": 1e6}}, "impossible"),
+        ({"group": {"effect": "x"}}, "moved: a question of maps"),
+        ({"nuisance__smoothing_fwhm_mm": 1}, "moved: maps.NAME.smoothing_fwhm_mm"),
+        ({"operant__phases__drinking__kind": "drinking"}, "expected 'self_administration'"),
+        ({"questions__more": {"of": "operant.infusions"}}, "nothing accounts for day"),
+        ({"questions__intake__comparisons": [{"factor": "day", "adjust": "dunnett"}]}, "needs error: pooled"),
+        ({"alternatives": {"a": {"why": "w", "settings": {"operant.rate_bin": 5}}}}, "did you mean rate_bin_min?"),
+        ({"alternatives": {"a": {"why": "w", "settings": {"operant.rate_bin_min": 30.0}}}}, "makes the same study"),
+        ({"alternatives": {"a": {"why": "w", "settings": {"about.title": "x"}}}}, "cannot change 'about'"),
+        ({"assumed": {"scans.tr_s": "why"}}, "no such setting"),
+    ],
+)
+def test_each_fault_says_what_would_be_right(changes: dict[str, Any], words: str) -> None:
+    faults = faults_of(minimal(**changes))
+    assert any(words in fault for fault in faults), faults
+    assert all(re.match(r"s\.yaml:\d+: ", fault) for fault in faults)
+
+
+def test_all_faults_come_at_once_by_line() -> None:
+    faults = faults_of(minimal(questions__intake__between="grop", operant__phases__drinking__access_h=25))
+    assert len(faults) == 2
+    lines = [int(fault.split(":")[1]) for fault in faults]
+    assert lines == sorted(lines)
+
+
+def test_numbers_and_words_of_yaml_are_labels() -> None:
+    assert parse_study(minimal(factors__group=["water", "ethanol"])).factors["group"].levels == ("water", "ethanol")
+    assert "put it in quotes" in faults_of(minimal(factors__group=[True, "ethanol"]))[0]
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("a: *b", "put a pattern that begins with * in quotes"),
+        ("a: [1", "s.yaml:1"),
+        ("- a", "found no mapping"),
+        ("[" * 5000, "levels deep"),
+        ("about: {title: x}\nabout: {title: y}", "written twice (first on line 1)"),
+    ],
+)
+def test_text_that_is_no_study_file_is_one_clear_line(text: str, words: str) -> None:
+    assert any(words in fault for fault in faults_of(text))
+
+
+def _paths(data: Any, at: tuple[Any, ...] = ()) -> list[tuple[Any, ...]]:
+    pairs = data.items() if isinstance(data, dict) else enumerate(data) if isinstance(data, list) else ()
+    return [path for key, value in pairs for path in ((*at, key), *_paths(value, (*at, key)))]
+
+
+MUTATIONS = {
+    "removed": lambda here, key: here.pop(key),
+    "null": lambda here, key: here.__setitem__(key, None),
+    "word": lambda here, key: here.__setitem__(key, "xyz"),
+    "list": lambda here, key: here.__setitem__(key, ["xyz", 3]),
+    "negative": lambda here, key: here.__setitem__(key, -1),
+    "mapping": lambda here, key: here.__setitem__(key, {"xyz": {"of": 3}}),
+}
+
+
+@needs_designs
+@pytest.mark.parametrize("how", MUTATIONS)
+@pytest.mark.parametrize("path", DESIGNS, ids=lambda path: path.stem)
+def test_a_mutated_file_is_read_or_refused_in_words_of_the_file(path: Path, how: str) -> None:
+    data = yaml.safe_load(path.read_text())
+    data.pop("alternatives", None)
+    keys = _paths(data)
+    for keys_of_one in random.Random(f"{path.stem} {how}").sample(keys, min(8, len(keys))):
+        mutated = copy.deepcopy(data)
+        here = mutated
+        for key in keys_of_one[:-1]:
+            here = here[key]
+        MUTATIONS[how](here, keys_of_one[-1])
+        try:
+            parse_study(yaml.safe_dump(mutated, sort_keys=False), "s.yaml")
+        except StudyError as error:
+            for fault in error.faults:
+                assert re.match(r"s\.yaml:\d+: ", fault), (keys_of_one, fault)
+                assert not RAW.search(fault), (keys_of_one, fault)
