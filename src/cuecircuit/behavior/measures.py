@@ -12,7 +12,7 @@ from dataclasses import asdict, dataclass
 import numpy as np
 import pandas as pd
 
-from cuecircuit.arrays import Array, Float
+from cuecircuit.arrays import Array, Float, Int
 from cuecircuit.behavior.pattern import InfusionPattern, infusion_pattern, loading_count, rate_curve
 from cuecircuit.behavior.pharmacokinetics import Kinetics, drug_level, satiety_threshold
 from cuecircuit.records.operant import OperantSession
@@ -128,6 +128,23 @@ def count_between(times: Float[Array, "event"], *, start_s: float, stop_s: float
     return int(((times >= start_s) & (times < stop_s)).sum())
 
 
+def count_in_window(session: OperantSession, event: str, *, start_s: float, stop_s: float) -> int | None:
+    """Count the events of a part of a session; None where they are not logged or the session was over before."""
+    times = session.events.get(event)
+    if times is None or (session.duration_s is not None and session.duration_s < stop_s):
+        return None
+    return count_between(times, start_s=start_s, stop_s=stop_s)
+
+
+def bin_counts(session: OperantSession, event: str, *, bin_s: float) -> Int[Array, "bin"]:
+    """Count events in each bin that the session filled; empty where events or length are not known."""
+    times = session.events.get(event)
+    if times is None or session.duration_s is None:
+        return np.zeros(0, int)
+    n = int((session.duration_s + _TOLERANCE_S) // bin_s)
+    return np.bincount((times[(times >= 0) & (times < n * bin_s)] // bin_s).astype(int), minlength=n)
+
+
 def sessions_table(
     sessions: Sequence[OperantSession],
     *,
@@ -161,7 +178,10 @@ def sessions_table(
         row |= (measured.pop("pattern") or {}) | measured
         if kinetics is not None and dose is not None:
             row |= asdict(measure_level(session, dose_mg_kg=dose, kinetics=kinetics))
-        row |= {f"infusions_{name}": _in_window(session, *window) for name, window in (windows or {}).items()}
+        row |= {
+            f"infusions_{name}": count_in_window(session, "infusion", start_s=window[0], stop_s=window[1])
+            for name, window in (windows or {}).items()
+        }
         rows.append(row | {"events": sum(t.size for t in session.events.values())})
         rows[-1] |= {"file": session.file, "line": session.line}
     measures = [name for name in SessionMeasures.__dataclass_fields__ if name != "pattern"]
@@ -206,13 +226,6 @@ def _timeout_presses(session: OperantSession) -> int | None:
     first = np.searchsorted(active, infusions - _TOLERANCE_S)
     after = np.searchsorted(active, infusions + session.timeout_s - _TOLERANCE_S)
     return int(np.maximum(after - first - 1, 0).sum())
-
-
-def _in_window(session: OperantSession, start_s: float, stop_s: float) -> int | None:
-    times = session.events.get("infusion")
-    if times is None or (session.duration_s is not None and session.duration_s < stop_s):
-        return None
-    return count_between(times, start_s=start_s, stop_s=stop_s)
 
 
 def _typed(table: pd.DataFrame) -> pd.DataFrame:

@@ -1,0 +1,287 @@
+"""Tables `operant` and `bins`: logs to sessions, sessions to phases and days, and the measures of each session."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from cuecircuit.behavior.course import breakpoint_of
+from cuecircuit.behavior.measures import LevelMeasures, bin_counts, count_in_window, measure_level, sessions_table
+from cuecircuit.behavior.pharmacokinetics import Kinetics, kinetics_of
+from cuecircuit.behavior.phases import PhaseRule, assign_phases
+from cuecircuit.errors import DataError, StudyError
+from cuecircuit.io.tables import ColumnNote
+from cuecircuit.nodes.study_files import StudyFiles
+from cuecircuit.nodes.table import Table
+from cuecircuit.pipeline.sessions import SESSION_COLUMNS, load_sessions
+from cuecircuit.records.operant import OperantFault, OperantLog, OperantSession
+from cuecircuit.study.experiment import Drug, Operant
+
+KEYS = ("subject", "phase", "treatment", "day")
+_KEY_NOTES: dict[str, ColumnNote] = {
+    "subject": "participant label",
+    "phase": "phase of the study",
+    "treatment": "treatment of the session; n/a in a phase without treatments",
+    "day": "number of the day in its phase and treatment, from 1",
+}
+_NO_TREATMENT = "none"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class OperantData:
+    """Sessions of a study: `table` has those that enter tests, `sessions` every one with its phase, if it has any."""
+
+    table: Table
+    bins: Table | None
+    sessions: pd.DataFrame
+    log: OperantLog
+    faults: tuple[OperantFault, ...]
+
+
+def log_files(files: StudyFiles, operant: Operant) -> tuple[Path, ...]:
+    """Find the operant logs.
+
+    Raises:
+        DataError: no file fits the pattern of operant.logs.
+    """
+    logs = tuple(sorted(path for path in files.file.parent.glob(operant.logs) if path.is_file()))
+    if not logs:
+        raise DataError(f"operant.logs: no file fits {files.path(operant.logs)}")
+    return logs
+
+
+def declaration_files(files: StudyFiles, operant: Operant) -> tuple[Path, ...]:
+    """Return the files that say what logs mean."""
+    named = [files.path(each) for each in (operant.programs, operant.mpc, operant.source) if each]
+    inside = [sorted(path.iterdir()) if path.is_dir() else [path] for path in named]
+    return tuple(path for paths in inside for path in paths if path.is_file())
+
+
+def operant_data(files: StudyFiles, operant: Operant, subjects: Table) -> OperantData:
+    """Read all logs and measure every session.
+
+    Args:
+        files: the study.
+        operant: its section about logs.
+        subjects: who takes part.
+
+    Raises:
+        DataError: damaged logs, an unknown program, a subject who is in the logs or among the participants only.
+    """
+    programs, source, mpc = (
+        None if each is None else files.path(each) for each in (operant.programs, operant.source, operant.mpc)
+    )
+    log = load_sessions(log_files(files, operant), programs=programs, source=source, mpc=mpc)
+    excluded = files.study.subjects.exclude
+    log = replace(log, sessions=tuple(one for one in log.sessions if one.subject not in excluded))
+    _check_subjects(files, {one.subject for one in log.sessions}, list(subjects.rows["subject"]))
+    sessions, faults = _phased(files, operant, subjects, log)
+    by_place = {(one.file, one.line): one for one in log.sessions}
+    planned = _planned(sessions, operant)
+    own = [by_place[file, line] for file, line in zip(planned["file"], planned["line"], strict=True)]
+    named = sessions.assign(file=[files.shown(file) for file in sessions["file"]])
+    return OperantData(
+        table=_operant_table(files, operant, subjects, planned, own),
+        bins=_bins_table(operant, planned, own),
+        sessions=named,
+        log=log,
+        faults=tuple(_placed(fault, files) for fault in (*log.faults, *faults)),
+    )
+
+
+def phase_rules(operant: Operant) -> list[PhaseRule]:
+    """Return how the sessions of each phase, and of each treatment in it, are recognized."""
+    rules = []
+    for name, phase in operant.phases.items():
+        if phase.experiment is not None:
+            rules.append(PhaseRule(phase=name, experiment=phase.experiment, sessions=phase.days))
+        for treatment, one in phase.treatments.items():
+            rules.append(PhaseRule(phase=name, treatment=treatment, experiment=one.experiment, sessions=phase.days))
+    return rules
+
+
+def dose_of(files: StudyFiles, subjects: Table, drug: Drug, subject: str) -> float | None:
+    """Return the dose of one delivery, mg per kg of body weight; None where the study does not give it.
+
+    Raises:
+        DataError: the dose is an amount, and the column of body weights is missing or holds no number above 0.
+    """
+    if drug.dose_mg_kg is not None or drug.delivered_mg is None:
+        return drug.dose_mg_kg
+    column = files.study.subjects.weight_kg
+    if column is None:
+        return None
+    if column not in subjects.rows:
+        raise DataError(f"subjects.weight_kg: no column '{column}' in {files.study.subjects.participants}")
+    weight = pd.to_numeric(subjects.rows.set_index("subject")[column], errors="coerce")[subject]
+    if weight <= 0:
+        raise DataError(f"{column} of {subject} is {weight:g}; a body weight in kg is above 0")
+    return None if pd.isna(weight) else drug.delivered_mg / float(weight)
+
+
+def kinetics_of_drug(name: str, drug: Drug) -> Kinetics | None:
+    """Return the kinetics of a drug; None where nothing is known of it (no level is then estimated)."""
+    try:
+        return kinetics_of(name, half_life_min=drug.half_life_min)
+    except StudyError:
+        return None
+
+
+def _phased(
+    files: StudyFiles, operant: Operant, subjects: Table, log: OperantLog
+) -> tuple[pd.DataFrame, list[OperantFault]]:
+    table = sessions_table(log.sessions)
+    who = list(subjects.rows["subject"])
+    faults: list[OperantFault] = []
+    if operant.by in subjects.rows:
+        group_of = subjects.rows.set_index("subject")[operant.by]
+        faults += _other_groups(table, group_of)
+        table["group"] = table["subject"].map(group_of)
+    place = table["subject"].map({subject: k for k, subject in enumerate(who)})
+    table = table.assign(_place=place).sort_values(["_place", "start"], kind="stable").drop(columns="_place")
+    phased = assign_phases(table.reset_index(drop=True), phase_rules(operant), participants=who)
+    return phased.table.rename(columns={"session": "day"}), [*faults, *phased.faults]
+
+
+def _planned(sessions: pd.DataFrame, operant: Operant) -> pd.DataFrame:
+    """Return the sessions that enter tests: of a phase, and no more days than it has."""
+    days = sessions["phase"].map({name: phase.days for name, phase in operant.phases.items()})
+    kept = sessions[days.notna() & (sessions["day"] <= days)]
+    return kept.assign(treatment=kept["treatment"].fillna(_NO_TREATMENT)).reset_index(drop=True)
+
+
+def _operant_table(
+    files: StudyFiles, operant: Operant, subjects: Table, planned: pd.DataFrame, sessions: Sequence[OperantSession]
+) -> Table:
+    rows = planned.assign(
+        delivers=[
+            operant.phases[phase].drug_of(group)
+            for phase, group in zip(planned["phase"], _groups(planned), strict=True)
+        ],
+        breakpoint=_breakpoints(planned, operant),
+        **{
+            name: [_counted(one, measure.count, measure.window_min) for one in sessions]
+            for name, measure in operant.measures.items()
+            if measure.every_min is None
+        },
+    )
+    by_day = {name for phase in operant.phases.values() for name in phase.by_day}
+    for name in sorted(by_day):
+        rows[name] = [
+            operant.phases[phase].by_day.get(name, {})[day - 1] if name in operant.phases[phase].by_day else None
+            for phase, day in zip(rows["phase"], rows["day"], strict=True)
+        ]
+    rows = rows.assign(**_intake(files, subjects, rows, sessions))
+    rows["file"] = [files.shown(file) for file in rows["file"]]
+    columns = [*KEYS, *(name for name in rows if name not in (*KEYS, "group"))]
+    notes: dict[str, ColumnNote] = {**SESSION_COLUMNS, **_KEY_NOTES, **dict.fromkeys(by_day, "operant.phases.by_day")}
+    notes |= {"delivers": "drug of a delivery", "breakpoint": "presses that the last infusion cost"}
+    notes |= {name: {"Description": f"operant.measures.{name}", "Units": "count"} for name in operant.measures}
+    return Table(name="operant", keys=KEYS, rows=_as_numbers(rows[columns]), notes=notes)
+
+
+def _intake(
+    files: StudyFiles, subjects: Table, rows: pd.DataFrame, sessions: Sequence[OperantSession]
+) -> dict[str, list[float | None]]:
+    """Return intake and estimated levels of each session by the drug that its group gets in its phase."""
+    made: dict[str, list[float | None]] = {name: [] for name in ("intake_mg_kg", *LevelMeasures.__dataclass_fields__)}
+    for row, session in zip(rows.itertuples(), sessions, strict=True):
+        name: Any = row.delivers
+        drug = files.study.drugs.get(name) if isinstance(name, str) else None
+        dose = dose_of(files, subjects, drug, str(row.subject)) if drug else None
+        kinetics = kinetics_of_drug(name, drug) if drug and dose else None
+        infusions: Any = row.infusions
+        made["intake_mg_kg"].append(None if dose is None or pd.isna(infusions) else float(infusions) * dose)
+        level = measure_level(session, dose_mg_kg=dose, kinetics=kinetics) if kinetics and dose else None
+        for field in LevelMeasures.__dataclass_fields__:
+            made[field].append(getattr(level, field, None))
+    return made
+
+
+def _bins_table(operant: Operant, planned: pd.DataFrame, sessions: Sequence[OperantSession]) -> Table | None:
+    binned = {name: measure for name, measure in operant.measures.items() if measure.every_min is not None}
+    if not binned:
+        return None
+    parts = []
+    for name, measure in binned.items():
+        rows = []
+        for row, session in zip(planned[list(KEYS)].itertuples(index=False), sessions, strict=True):
+            width_s = 60 * (measure.every_min or 0)
+            counts = bin_counts(session, measure.count, bin_s=width_s)
+            rows += [(*row, k + 1, k * width_s / 60, float(count)) for k, count in enumerate(counts)]
+        parts.append(pd.DataFrame(rows, columns=[*KEYS, "bin", "start_min", name]))
+    table = parts[0]
+    for part in parts[1:]:
+        table = table.merge(part, on=[*KEYS, "bin", "start_min"], how="outer", sort=False)
+    notes: dict[str, ColumnNote] = {
+        **_KEY_NOTES,
+        "bin": "number of the bin of time, from 1",
+        "start_min": {"Description": "start of the bin", "Units": "min"},
+        **{name: {"Description": f"operant.measures.{name}", "Units": "count per bin"} for name in binned},
+    }
+    return Table(name="bins", keys=(*KEYS, "bin"), rows=_as_numbers(table), notes=notes)
+
+
+def _groups(rows: pd.DataFrame) -> list[str | None]:
+    return [None if pd.isna(group) else str(group) for group in rows["group"]]
+
+
+def _breakpoints(planned: pd.DataFrame, operant: Operant) -> list[float | None]:
+    """Return the breakpoint of each session of a progressive ratio; none of other sessions."""
+    return [
+        breakpoint_of(float(infusions)) if operant.phases[phase].kind == "progressive_ratio" else None
+        for phase, infusions in zip(planned["phase"], planned["infusions"].astype("float64"), strict=True)
+    ]
+
+
+def _counted(session: OperantSession, event: str, window_min: tuple[float, float] | None) -> float | None:
+    if window_min is None:
+        return session.counts.get(event)
+    count = count_in_window(session, event, start_s=60 * window_min[0], stop_s=60 * window_min[1])
+    return None if count is None else float(count)
+
+
+def _as_numbers(rows: pd.DataFrame) -> pd.DataFrame:
+    """Return numbers as float64 and labels as text; keys that count stay whole."""
+    kinds = {
+        name: "int64" if name in ("day", "bin", "line") else "float64"
+        for name in rows
+        if pd.api.types.is_numeric_dtype(rows[name]) or rows[name].isna().all()
+    }
+    return rows.astype(kinds)
+
+
+def _check_subjects(files: StudyFiles, logged: set[str], subjects: list[str]) -> None:
+    participants = files.path(files.study.subjects.participants)
+    faults = [
+        f"subject '{subject}' has operant sessions but is not in {participants}; add or exclude the subject"
+        for subject in sorted(logged - set(subjects))
+    ]
+    faults += [
+        f"subject '{subject}' is in {participants} but has no operant session; add the logs or exclude the subject"
+        for subject in subjects
+        if subject not in logged
+    ]
+    if faults:
+        raise DataError(faults)
+
+
+def _other_groups(table: pd.DataFrame, group_of: "pd.Series[str]") -> Iterator[OperantFault]:
+    for row in table.itertuples():
+        planned = group_of.get(row.subject)
+        if row.group not in ("", planned):
+            yield OperantFault(
+                file=str(row.file),
+                line=int(row.line),  # pyright: ignore[reportArgumentType]
+                subject=str(row.subject),
+                what=f"Group is '{row.group}' in the log and '{planned}' in the table of participants",
+                done="took the table of participants",
+            )
+
+
+def _placed(fault: OperantFault, files: StudyFiles) -> OperantFault:
+    # the ledger names other files in what it did
+    done = fault.done.replace(f"({files.file.parent}/", "(").replace(f" {files.file.parent}/", " ")
+    return replace(fault, file=files.shown(fault.file), done=done)
