@@ -126,11 +126,21 @@ def test_a_missing_folder_and_an_empty_one_are_named(tmp_path):
         find_scans(tmp_path, task="odor")
 
 
-def test_two_scans_with_the_same_name_are_a_fault(dataset):
-    touch(dataset, "sub-ShA01/func/sub-ShA01_task-odor_run-1_bold.nii")
+def test_a_copy_kept_beside_a_scan_is_no_scan(dataset):
+    stem = "sub-ShA01/func/sub-ShA01_task-odor_run-1"
+    touch(dataset, f"{stem}_bold.nii.gz.bak", f"{stem}_bold.nii.gz.part", f"{stem}_physio.tsv.gz.bak")
 
-    with pytest.raises(DataError, match=r"several scans are called sub-ShA01_task-odor_run-1; keep one"):
-        find_scans(dataset, task="odor")
+    assert len(find_scans(dataset, task="odor")) == 4
+    assert "bak" not in str(find_scans(dataset, task="odor")[2].physio)
+
+
+def test_every_entity_of_a_file_name_is_kept(dataset):
+    touch(dataset, "sub-ShA02/ses-a/func/sub-ShA02_ses-a_task-odor_acq-mb_dir-AP_run-3_echo-2_part-mag_bold.nii.gz")
+
+    scan = find_scans(dataset, task="odor")[-1]
+
+    assert (scan.subject, scan.session, scan.run) == ("ShA02", "a", 3)
+    assert scan.entities == {"acq": "mb", "dir": "AP", "echo": "2", "part": "mag"}
 
 
 def test_nearer_and_more_special_sidecars_win(dataset):

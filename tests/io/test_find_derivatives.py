@@ -4,6 +4,7 @@ import pytest
 
 from cuecircuit.errors import DataError
 from cuecircuit.io.bids import find_derivatives, read_scan_table
+from cuecircuit.io.scan_inventory import ScanChoice, one_per_run
 
 
 @pytest.fixture
@@ -27,7 +28,8 @@ def study(tmp_path):
 
 
 def find(study, **entities):
-    return find_derivatives(study, study / "derivatives" / "fmriprep", task="cue", **entities)
+    scans = find_derivatives(study, study / "derivatives" / "fmriprep", task="cue")
+    return one_per_run(scans, ScanChoice(entities=entities)).scans
 
 
 def test_a_preprocessed_scan_keeps_its_raw_events_and_physio_and_its_own_confounds(study):
@@ -49,17 +51,20 @@ def test_a_space_and_resolution_can_be_chosen(study):
 
 
 def test_several_spaces_must_be_chosen_from(study):
-    with pytest.raises(
-        DataError, match=r"space found: MNI152NLin2009cAsym, T1w; name one in acquisition\.derivative_sp"
-    ):
+    with pytest.raises(DataError) as error:
         find(study)
+
+    space, res = error.value.faults
+    assert space.startswith("sub-01 run-1 and 1 others: 2 images of one run, space MNI152NLin2009cAsym, T1w; ")
+    assert "name the one to take in acquisition.derivative_space, or keep one in the data set" in space
+    assert "res 2, none (none: the scan without res)" in res
 
 
 def test_the_same_scan_with_and_without_a_resolution_is_not_taken_twice(study):
     func = study / "derivatives" / "fmriprep" / "sub-01" / "func"
     (func / "sub-01_task-cue_run-1_space-MNI152NLin2009cAsym_desc-preproc_bold.nii.gz").touch()
 
-    with pytest.raises(DataError, match=r"several scans are called sub-01_task-cue_run-1; keep one, or name acq"):
+    with pytest.raises(DataError, match=r"^sub-01 run-1: 2 images of one run, res 2, none .*derivative_res"):
         find(study, space="MNI152NLin2009cAsym")
     assert len(find(study, space="MNI152NLin2009cAsym", res="2")) == 2
 
@@ -75,7 +80,7 @@ def test_confounds_go_by_the_name_they_had_before_fmriprep_20_2_too(study):
 
 
 def test_a_space_that_is_not_there_is_named(study):
-    with pytest.raises(DataError, match="with space MNI305 0; space found: MNI152NLin2009cAsym, T1w"):
+    with pytest.raises(DataError, match=r"no scan with space MNI305 \(acquisition.*found: MNI152NLin2009cAsym, T1w;"):
         find(study, space="MNI305")
 
 

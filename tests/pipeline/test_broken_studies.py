@@ -238,7 +238,7 @@ IN_SCANS: dict[str, tuple[Break, str]] = {
     "a time step in milliseconds": (keys(SIDECAR, RepetitionTime=2000), "2 s in the header and 2000 s in the sidecar"),
     "two scans of one name": (
         lambda study: shutil.copy(study / BOLD, study / BOLD.replace("run-1", "run-01")),
-        "several scans are called sub-ShA02_task-odor_run-1",
+        "sub-ShA02 run-1: several scans are called so (",
     ),
     "an empty mask": (data(MASK, lambda mask: mask * 0), "space.mask: "),
     "a mask of two volumes": (data(MASK, lambda mask: np.stack([mask, mask], -1)), "expected one volume"),

@@ -1,10 +1,9 @@
 """BIDS data sets: which scans a task has, and the files that belong to each. Vocabulary: BIDS entities and suffixes."""
 
 import logging
-from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -13,100 +12,67 @@ import pandas as pd
 
 from cuecircuit.arrays import Array, Float64
 from cuecircuit.errors import DataError
+from cuecircuit.io.scan_inventory import DERIVED_ENTITIES, ScanFiles
 from cuecircuit.io.tables import read_json, read_table
 
 _MOTION = ("trans_x", "trans_y", "trans_z", "rot_x", "rot_y", "rot_z")
 _RABIES_MOTION = ("mov1", "mov2", "mov3", "rot1", "rot2", "rot3")
 _ENTITIES = ("sub", "ses", "task", "acq", "ce", "rec", "dir", "run", "echo", "part")
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ScanFiles:
-    """A functional scan and the files beside it; None where there is no such file.
-
-    `subject` and `session` stand without their prefix; `tr_s` is RepetitionTime of the sidecars.
-    """
-
-    subject: str
-    session: str | None
-    run: int | None
-    bold: Path
-    events: Path | None
-    physio: Path | None
-    confounds: Path | None
-    tr_s: float | None
-
-    @property
-    def name(self) -> str:
-        """What messages call the scan."""
-        parts = {"ses": self.session, "run": self.run}
-        return " ".join(
-            [f"sub-{self.subject}", *(f"{key}-{value}" for key, value in parts.items() if value is not None)]
-        )
+# columns of the index that are no entities by which scans differ
+_NO_ENTITIES = ("dataset", "sub", "ses", "task", "run", "datatype", "suffix", "ext", "extra_entities", "root", "path")
 
 
 def find_scans(root: Path, *, task: str) -> tuple[ScanFiles, ...]:
-    """Find the scans of a task, in order of subject, session and run.
+    """Find all scans of a task, in order of subject, session and run; `one_per_run` chooses among them.
 
     Confounds are looked for in the data sets under `derivatives/` as well.
 
     Raises:
-        DataError: no such folder, no scan of the task, two scans with the same entities, or sidecars that cannot
-            be read.
+        DataError: no such folder, no scan of the task, or sidecars that cannot be read.
     """
     if not root.is_dir():
         raise DataError(f"{root}: no such folder; the study's data set must lie there")
     files = _index(root)
-    scans = [file for file in files if file["suffix"] == "bold" and str(file["ext"]).startswith(".nii")]
+    scans = [file for file in files if _is_image(file)]
     of_task = [scan for scan in scans if scan["task"] == task]
     if not of_task:
         found = ", ".join(sorted({str(scan["task"]) for scan in scans})) or "none"
         raise DataError(f"{root}: no scans of task '{task}'; tasks found: {found}")
-    _check_once(of_task, root, "keep one")
     tables = [*files, *_derivatives(root)]
     return tuple(_scan_files(scan, tables, root) for scan in sorted(of_task, key=_order))
 
 
-def find_derivatives(
-    root: Path, folder: Path, *, task: str, space: str | None = None, res: str | None = None
-) -> tuple[ScanFiles, ...]:
-    """Find preprocessed scans (desc-preproc, as fMRIPrep names them) with their confounds; events and physio are raw.
+def find_derivatives(root: Path, folder: Path, *, task: str, desc: str = "preproc") -> tuple[ScanFiles, ...]:
+    """Find all preprocessed scans, as fMRIPrep names them, with their confounds; events and physio are raw.
 
     Args:
         root: the raw data set.
         folder: the derivative.
         task: entity task.
-        space: entity space; None where the derivative has one only.
-        res: entity res; None where it has one only.
+        desc: entity desc of the scans.
 
     Raises:
-        DataError: no such folder, no scan, or several spaces or resolutions to choose from.
+        DataError: no such folder, or no scan.
     """
     if not folder.is_dir():
         raise DataError(f"{folder}: no such folder; acquisition.derivatives must name a folder of preprocessed scans")
     tables = _index(folder)
-    scans = [
-        file
-        for file in tables
-        if file["suffix"] == "bold" and file["desc"] == "preproc" and str(file["ext"]).startswith(".nii")
-    ]
-    of_task = [scan for scan in scans if scan["task"] == task]
-    for name, wanted in (("space", space), ("res", res)):
-        found = sorted({str(scan[name]) for scan in of_task if scan[name] is not None})
-        of_task = [scan for scan in of_task if wanted is None or str(scan[name]) == wanted]
-        if not of_task or (wanted is None and len(found) > 1):
-            raise DataError(
-                f"{folder}: {len(scans)} preprocessed scans, of task '{task}' with {name} {wanted or 'given'} "
-                f"{len(of_task)}; {name} found: {', '.join(found) or 'none'}; "
-                f"name one in acquisition.derivative_{name}"
-            )
-    _check_once(of_task, folder, "keep one, or name acquisition.derivative_space and derivative_res")
+    images = [file for file in tables if _is_image(file)]
+    scans = [file for file in images if file["task"] == task and file["desc"] == desc]
+    if not scans:
+        found = ", ".join(sorted({f"task {file['task']} desc {file['desc']}" for file in images})) or "none"
+        raise DataError(f"{folder}: no preprocessed scans of task '{task}' with desc {desc}; found: {found}")
     raw = _index(root) if root.is_dir() else []
-    return tuple(_derived(scan, [*raw, *_confounds(tables)], root) for scan in sorted(of_task, key=_order))
+    return tuple(_derived(scan, [*raw, *_confounds(tables)], root) for scan in sorted(scans, key=_order))
+
+
+def _is_image(file: Mapping[str, Any]) -> bool:
+    """Tell a functional scan from what lies beside it, such as a copy that ends in .bak."""
+    return file["suffix"] == "bold" and file["ext"] in (".nii", ".nii.gz")
 
 
 def _derived(scan: Mapping[str, Any], tables: Sequence[Mapping[str, Any]], root: Path) -> ScanFiles:
-    names = [part for part in scan["path"].name.split("_") if part.split("-")[0] not in ("space", "res", "desc")]
+    names = [part for part in scan["path"].name.split("_") if part.split("-")[0] not in DERIVED_ENTITIES]
     folders = [f"sub-{scan['sub']}", *([f"ses-{scan['ses']}"] if scan["ses"] else []), "func"]
     like_raw = _scan_files({**scan, "path": root.joinpath(*folders, "_".join(names))}, tables, root)
     beside = scan["path"].with_name(scan["path"].name.split(".")[0] + ".json")
@@ -184,13 +150,6 @@ def _confounds(files: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
     return [{**file, "suffix": "timeseries"} for file in tables]
 
 
-def _check_once(scans: Sequence[Mapping[str, Any]], folder: Path, mend: str) -> None:
-    times = Counter("_".join(f"{name}-{scan[name]}" for name in _ENTITIES if scan[name] is not None) for scan in scans)
-    twice = sorted(name for name, found in times.items() if found > 1)
-    if twice:
-        raise DataError(f"{folder}: several scans are called {name}; {mend}" for name in twice)
-
-
 def _order(file: Mapping[str, Any]) -> tuple[str, str, int]:
     return file["sub"], file["ses"] or "", file["run"] or 0
 
@@ -202,6 +161,7 @@ def _scan_files(scan: Mapping[str, Any], tables: Sequence[Mapping[str, Any]], ro
         subject=scan["sub"],
         session=scan["ses"],
         run=scan["run"],
+        entities=_entities(scan),
         bold=scan["path"],
         events=events[-1] if events else None,
         physio=_beside(scan, "physio", tables),
@@ -210,13 +170,18 @@ def _scan_files(scan: Mapping[str, Any], tables: Sequence[Mapping[str, Any]], ro
     )
 
 
+def _entities(file: Mapping[str, Any]) -> dict[str, str]:
+    named = {name: str(value) for name, value in file.items() if name not in _NO_ENTITIES and value is not None}
+    return named | {name: str(value) for name, value in file["extra_entities"]}
+
+
 def _beside(scan: Mapping[str, Any], suffix: str, tables: Sequence[Mapping[str, Any]]) -> Path | None:
     """Find the table of that suffix that speaks of the scan; entities that tell images apart (echo) it may lack."""
     found = [
         table
         for table in tables
         if table["suffix"] == suffix
-        and str(table["ext"]).startswith(".tsv")
+        and table["ext"] in (".tsv", ".tsv.gz")
         and all(table[name] == scan[name] for name in ("sub", "ses", "task", "run"))
         and all(table[name] in (None, scan[name]) for name in _ENTITIES)
     ]

@@ -12,6 +12,7 @@ from cuecircuit.io.bids import ScanFiles, find_derivatives, find_scans, read_par
 from cuecircuit.io.events import read_blocks
 from cuecircuit.io.physio import read_respiration
 from cuecircuit.io.rabies import find_rabies, is_rabies
+from cuecircuit.io.scan_inventory import ScanChoice, ScanSelection, one_per_run
 from cuecircuit.pipeline.faults import faults_named
 from cuecircuit.pipeline.job import AnyFiles, StudyFiles
 from cuecircuit.records.scan import Block
@@ -40,7 +41,32 @@ def subjects_of(files: AnyFiles) -> pd.DataFrame:
 
 
 def scans_of(files: AnyFiles) -> tuple[ScanFiles, ...]:
-    """Find all scans of the study's task: raw, preprocessed, or those of a table."""
+    """Find the scans of the study: one for each subject, session and run.
+
+    Raises:
+        DataError: as `scan_selection`.
+    """
+    return scan_selection(files).scans
+
+
+def scan_selection(files: AnyFiles) -> ScanSelection:
+    """Find all scans of the study's task, raw, preprocessed or those of a table, and choose one for each run.
+
+    Raises:
+        DataError: no scan, or sessions and entities that the study does not account for.
+    """
+    return one_per_run(_all_scans(files), scan_choice(files), exclude=files.study.subjects.exclude)
+
+
+def scan_choice(files: AnyFiles) -> ScanChoice:
+    """Return what the study says of sessions and entities."""
+    source = files.study.acquisition
+    return ScanChoice(
+        sessions=source.sessions_taken, session_setting=source.session_setting, entities=source.entities_taken
+    )
+
+
+def _all_scans(files: AnyFiles) -> tuple[ScanFiles, ...]:
     scan = files.study.acquisition
     if scan.scans is not None:
         return read_scan_table(files.path(scan.scans))
@@ -48,13 +74,8 @@ def scans_of(files: AnyFiles) -> tuple[ScanFiles, ...]:
         folder = files.path(scan.derivatives)
         if is_rabies(folder):
             return find_rabies(files.path(scan.dataset), folder, task=scan.task)
-        return find_derivatives(
-            files.path(scan.dataset),
-            folder,
-            task=scan.task,
-            space=scan.derivative_space,
-            res=scan.derivative_res,
-        )
+        desc = scan.entities.get("desc", "preproc")
+        return find_derivatives(files.path(scan.dataset), folder, task=scan.task, desc=desc)
     return find_scans(files.path(scan.dataset), task=scan.task)
 
 

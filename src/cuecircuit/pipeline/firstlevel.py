@@ -17,7 +17,7 @@ from cuecircuit.io.bids import ScanFiles
 from cuecircuit.io.derivatives import map_name
 from cuecircuit.io.nifti import read_mask, write_volume
 from cuecircuit.io.tables import read_table, write_table
-from cuecircuit.pipeline.cells import cell_members, cells_of, scans_of, subjects_of, with_subjects
+from cuecircuit.pipeline.cells import cell_members, cells_of, subjects_of, with_subjects
 from cuecircuit.pipeline.faults import faults_named
 from cuecircuit.pipeline.job import Job
 from cuecircuit.pipeline.scan import block_answer, condition, course_of, glm_answer, quality_row, read_scan
@@ -65,8 +65,7 @@ def run_first_level(job: Job) -> None:
     Raises:
         DataError: what was wrong with each subject that failed, after all others are done.
     """
-    scans = scans_of(job.files)
-    account(job, scans)
+    scans = account(job)
     run_subjects(job, [_stage(job, subject, scans) for subject in subjects_of(job.files)["subject"]])
 
 

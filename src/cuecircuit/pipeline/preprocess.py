@@ -35,8 +35,9 @@ from cuecircuit.imaging.slice_timing import correct_slice_timing
 from cuecircuit.io.bids import ScanFiles, find_scans, sidecar
 from cuecircuit.io.derivatives import write_description
 from cuecircuit.io.nifti import orientation_faults, read_series, write_volume
+from cuecircuit.io.scan_inventory import DERIVED_ENTITIES, one_per_run
 from cuecircuit.io.tables import write_json, write_table
-from cuecircuit.pipeline.cells import subjects_of
+from cuecircuit.pipeline.cells import scan_choice, subjects_of
 from cuecircuit.pipeline.engine import engine
 from cuecircuit.pipeline.job import Job, bring_up_to_date, read_study
 from cuecircuit.pipeline.progress import say
@@ -97,7 +98,13 @@ def _space_stage(job: Job, wanted: Preprocess, template: Template) -> Stage:
 
 def _subject_stages(job: Job, wanted: Preprocess, template: Template) -> list[Stage]:
     scan = job.study.acquisition
-    found = find_scans(job.path(scan.dataset), task=scan.task)
+    choice = scan_choice(job.files)
+    raw = {name: value for name, value in choice.entities.items() if name not in DERIVED_ENTITIES}
+    found = one_per_run(
+        find_scans(job.path(scan.dataset), task=scan.task),
+        replace(choice, entities=raw, sessions_apart=True),
+        exclude=job.study.subjects.exclude,
+    ).scans
     subjects = tuple(subjects_of(job.files)["subject"])
     if lost := sorted({one.subject for one in found} - set(subjects)):
         say(f"left out, excluded or not in the participants table: {', '.join(lost)}")

@@ -22,7 +22,7 @@ from cuecircuit.pipeline.cells import scans_of
 from cuecircuit.pipeline.engine import engine
 from cuecircuit.pipeline.faults import faults_named
 from cuecircuit.pipeline.job import Job, PeopleFiles, PeopleJob, read_any_study
-from cuecircuit.pipeline.people.firstlevel import QUALITY_COLUMNS, analyzed
+from cuecircuit.pipeline.people.firstlevel import QUALITY_COLUMNS
 from cuecircuit.pipeline.people.quality import run_quality
 from cuecircuit.pipeline.scan import Scan, glm_events, quality_row, read_scan, regressors_of, respiration_of
 from cuecircuit.pipeline.store import Stage, Store
@@ -73,7 +73,7 @@ def write_quality(study: Path, out: Path, *, n_jobs: int = 1, dask: str | None =
         study, out = study.absolute(), out.absolute()
     files, store = read_any_study(study), Store(out, study.parent)
     if isinstance(files, PeopleFiles):
-        job, scans = PeopleJob(files=files, store=store, n_jobs=n_jobs), analyzed(files)
+        job, scans = PeopleJob(files=files, store=store, n_jobs=n_jobs), scans_of(files)
     else:
         job, scans = Job(files=files, store=store, n_jobs=n_jobs), scans_of(files)
     wanted = files.study.subjects

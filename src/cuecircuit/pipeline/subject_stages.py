@@ -9,7 +9,7 @@ import pandas as pd
 from cuecircuit.errors import CuecircuitError, DataError
 from cuecircuit.io.bids import ScanFiles
 from cuecircuit.io.tables import write_table
-from cuecircuit.pipeline.cells import raw_scans_without_result, subjects_of
+from cuecircuit.pipeline.cells import raw_scans_without_result, scan_selection, subjects_of
 from cuecircuit.pipeline.job import AnyJob
 from cuecircuit.pipeline.progress import say, steps
 from cuecircuit.pipeline.store import Stage
@@ -19,6 +19,7 @@ INPUT_COLUMNS = {
     "subject": "participant label",
     "session": "entity ses; n/a where scans have none",
     "run": "scan",
+    "entities": "further BIDS entities of its name, such as echo and space; n/a where it has none",
     "bold": "the scan, relative to the study file",
     "events": "its cue blocks; n/a where none was found",
     "physio": "its recording of respiration; n/a where none was found",
@@ -58,34 +59,36 @@ def run_subjects(job: AnyJob, stages: Sequence[Stage], *, what: str = "first lev
         raise DataError(faults)
 
 
-def account(job: AnyJob, scans: tuple[ScanFiles, ...]) -> None:
-    """Write inputs.tsv: every scan found, whether it is used, and why not."""
+def account(job: AnyJob) -> tuple[ScanFiles, ...]:
+    """Return the scans of the study; write inputs.tsv: every scan found, whether it is used, and why not."""
+    selection = scan_selection(job.files)
     reasons, included = job.study.subjects.exclude, set(subjects_of(job.files)["subject"])
-    lost = raw_scans_without_result(job.files, scans)
-    rows = [
-        {
-            "subject": scan.subject,
-            "session": scan.session,
-            "run": scan.run,
-            **{
-                name: None if path is None else os.path.relpath(path, job.files.file.parent)
-                for name, path in (
-                    ("bold", scan.bold),
-                    ("events", scan.events),
-                    ("physio", scan.physio),
-                    ("confounds", scan.confounds),
-                )
-            },
-            "used": "yes" if scan.subject in included and scan not in lost else "no",
-            "reason": reasons.get(scan.subject)
-            or ("not in the participants table" if scan.subject not in included else None)
-            or ("a raw scan without a preprocessed one" if scan in lost else None),
-        }
-        for scan in (*scans, *lost)
-    ]
+    preprocessed = (*selection.scans, *(scan for scan, _ in selection.left_out))
+    without_result = raw_scans_without_result(job.files, preprocessed)
+    why = [(scan, "a raw scan without a preprocessed one") for scan in without_result]
+    why = [*((scan, None) for scan in selection.scans), *why, *selection.left_out]
+    rows = []
+    for scan, reason in why:
+        if scan.subject not in included:
+            reason = reasons.get(scan.subject, "not in the participants table")
+        rows.append(_input_row(job, scan) | {"used": "no" if reason else "yes", "reason": reason})
     write_table(job.out / "inputs.tsv", pd.DataFrame(rows), INPUT_COLUMNS)
     used = sum(row["used"] == "yes" for row in rows)
     say(f"scans: {len(rows)} found, {used} used, {len(rows) - used} left out (inputs.tsv)")
+    for note in selection.notes:
+        say(f"scans: {note}")
+    return selection.scans
+
+
+def _input_row(job: AnyJob, scan: ScanFiles) -> dict[str, object]:
+    files = {"bold": scan.bold, "events": scan.events, "physio": scan.physio, "confounds": scan.confounds}
+    return {
+        "subject": scan.subject,
+        "session": scan.session,
+        "run": scan.run,
+        "entities": " ".join(f"{name}-{value}" for name, value in scan.entities.items()) or None,
+        **{name: path and os.path.relpath(path, job.files.file.parent) for name, path in files.items()},
+    }
 
 
 def _attempt(job: AnyJob, stage: Stage) -> tuple[str, ...]:

@@ -4,12 +4,21 @@ It reads in the order of a Methods section; paths are relative to the study file
 Huang et al. 2023 (Am J Psychiatry, doi:10.1176/appi.ajp.20220759) where the article states a value.
 """
 
-from typing import Literal
+from typing import ClassVar, Literal
 
 from pydantic import Field, model_validator
 
 from cuecircuit.stats.random_effects import RandomEffectsTest
-from cuecircuit.study.sections import Label, MaskedSpace, Name, Participants, RelativePath, ScanSource, StudyBase
+from cuecircuit.study.sections import (
+    EntityLabel,
+    Label,
+    MaskedSpace,
+    Name,
+    Participants,
+    RelativePath,
+    ScanSource,
+    StudyBase,
+)
 from cuecircuit.study.settings import Section, default
 
 
@@ -25,10 +34,17 @@ class People(Participants):
 class Runs(ScanSource):
     """Runs as they must be found; those of one person and session are combined."""
 
-    sessions: tuple[Label, ...] = default(
+    sessions: tuple[EntityLabel, ...] = default(
         (), "convention", "entity ses, in order: the first is analyzed, all are fitted; none where scans have none"
     )
     volumes: int | None = default(None, "convention", "volumes per run; None where runs differ", gt=1)
+
+    session_setting: ClassVar[str] = "acquisition.sessions"
+
+    @property
+    def sessions_taken(self) -> tuple[str, ...]:
+        """The sessions that the study names."""
+        return self.sessions
 
 
 class StandardSpace(MaskedSpace):

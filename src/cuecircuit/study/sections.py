@@ -4,9 +4,9 @@ A kind of study adds the sections that apply to it and narrows these: `study.Stu
 `people.PeopleStudy` for people with one contrast map each. Stages that serve both take `StudyBase`.
 """
 
-from typing import Annotated
+from typing import Annotated, ClassVar, Literal
 
-from pydantic import AfterValidator, Field
+from pydantic import AfterValidator, BeforeValidator, Field
 
 from cuecircuit.study.about import About
 from cuecircuit.study.alternatives import Alternative
@@ -22,6 +22,25 @@ def _inside(path: str) -> str:
 RelativePath = Annotated[str, AfterValidator(_inside)]
 Name = Annotated[str, Field(pattern=r"^[A-Za-z][A-Za-z0-9_]*$")]
 Label = Annotated[str, Field(min_length=1)]
+# the value of a BIDS entity; YAML reads ses-1 written as `1` as a number
+EntityLabel = Annotated[
+    str, BeforeValidator(lambda value: str(value) if type(value) is int else value), Field(min_length=1)
+]
+
+
+def _without_settings(entities: dict[str, str]) -> dict[str, str]:
+    settings = {
+        "sub": "subjects.exclude",
+        "ses": "the sessions of acquisition",
+        "task": "acquisition.task",
+        "run": "all runs of a session are taken",
+        "echo": "acquisition.echo",
+        "space": "acquisition.derivative_space",
+        "res": "acquisition.derivative_res",
+    }
+    if wrong := [f"{name} is chosen elsewhere ({settings[name]})" for name in entities if name in settings]:
+        raise ValueError("; ".join(wrong))
+    return entities
 
 
 def word_of(label: str) -> str:
@@ -49,9 +68,28 @@ class ScanSource(Section):
     derivatives: RelativePath | None = default(
         None, "convention", "folder of preprocessed scans (fMRIPrep, cuecircuit preprocess); None takes the raw ones"
     )
-    derivative_space: Label | None = default(None, "convention", "entity space of the preprocessed scans to take")
-    derivative_res: Label | None = default(None, "convention", "entity res of the preprocessed scans to take")
+    derivative_space: EntityLabel | None = default(None, "convention", "entity space of the preprocessed scans to take")
+    derivative_res: EntityLabel | None = default(None, "convention", "entity res of the preprocessed scans to take")
+    echo: Annotated[int, Field(ge=1)] | Literal["combined"] | None = default(
+        None, "convention", "entity echo of the scans to take, or their combined image; None where runs have one image"
+    )
+    entities: Annotated[dict[Name, EntityLabel], AfterValidator(_without_settings)] = default(
+        {}, "convention", "further BIDS entities of the scans to take, such as {acq: mb}; `none` for scans without it"
+    )
     scans: RelativePath | None = default(None, "convention", "TSV of paths instead of a BIDS data set")
+
+    session_setting: ClassVar[str]
+
+    @property
+    def sessions_taken(self) -> tuple[str, ...]:
+        """Entity ses of the scans to take; empty where the study names none."""
+        raise NotImplementedError
+
+    @property
+    def entities_taken(self) -> dict[str, str]:
+        """Value to take of each entity that the study chooses."""
+        named = {"echo": self.echo, "space": self.derivative_space, "res": self.derivative_res}
+        return self.entities | {name: str(value) for name, value in named.items() if value is not None}
 
 
 class MaskedSpace(Section):

@@ -4,11 +4,20 @@ It reads in the order of a Methods section. Paths are relative to the study file
 name says otherwise. Defaults follow Carmack et al. 2019 (J Clin Invest 129:2480) where the article states a value.
 """
 
-from typing import Literal, get_args
+from typing import ClassVar, Literal, get_args
 
 from pydantic import Field, model_validator
 
-from cuecircuit.study.sections import Label, MaskedSpace, Name, Participants, RelativePath, ScanSource, StudyBase
+from cuecircuit.study.sections import (
+    EntityLabel,
+    Label,
+    MaskedSpace,
+    Name,
+    Participants,
+    RelativePath,
+    ScanSource,
+    StudyBase,
+)
 from cuecircuit.study.settings import Section, default
 
 
@@ -124,9 +133,19 @@ class Cues(Section):
 class Acquisition(ScanSource):
     """Scans as they must be found in the BIDS data set."""
 
+    session: EntityLabel | None = default(
+        None, "convention", "entity ses of the scans to take; None where every animal was scanned in one session"
+    )
     volumes: int = Field(gt=1, description="volumes per scan")
     blocks: int = default(4, "paper", "4 cue blocks per scan", gt=0)
     block_s: float = Field(gt=0, description="length of a cue block")
+
+    session_setting: ClassVar[str] = "acquisition.session"
+
+    @property
+    def sessions_taken(self) -> tuple[str, ...]:
+        """The session that the study names."""
+        return () if self.session is None else (self.session,)
 
 
 class Space(MaskedSpace):

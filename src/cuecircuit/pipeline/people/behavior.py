@@ -12,9 +12,8 @@ from cuecircuit.io.bids import ScanFiles
 from cuecircuit.io.events import read_events
 from cuecircuit.io.tables import ColumnNote, write_table
 from cuecircuit.pipeline.behavior import ANOVA_COLUMNS
-from cuecircuit.pipeline.cells import subjects_of
+from cuecircuit.pipeline.cells import scans_of, subjects_of
 from cuecircuit.pipeline.job import PeopleFiles, PeopleJob
-from cuecircuit.pipeline.people.firstlevel import analyzed
 from cuecircuit.pipeline.people.tables import people_table
 from cuecircuit.pipeline.progress import say
 from cuecircuit.pipeline.store import Stage
@@ -75,7 +74,7 @@ def behavior_faults(files: PeopleFiles, wanted: TaskBehavior, scans: Sequence[Sc
 
 def _included(files: PeopleFiles) -> list[ScanFiles]:
     known = set(subjects_of(files)["subject"])
-    return [scan for scan in analyzed(files) if scan.subject in known]
+    return [scan for scan in scans_of(files) if scan.subject in known]
 
 
 def _make(job: PeopleJob, wanted: TaskBehavior, scans: Sequence[ScanFiles], folder: Path) -> None:

@@ -9,11 +9,10 @@ from cuecircuit.imaging.scan_checks import run_faults
 from cuecircuit.io.bids import ScanFiles, scan_set_faults
 from cuecircuit.io.confounds import read_confounds
 from cuecircuit.io.nifti import read_grid
-from cuecircuit.pipeline.cells import subjects_of
+from cuecircuit.pipeline.cells import scans_of, subjects_of
 from cuecircuit.pipeline.faults import attempt
 from cuecircuit.pipeline.job import PeopleFiles
 from cuecircuit.pipeline.people.behavior import behavior_faults
-from cuecircuit.pipeline.people.firstlevel import analyzed
 from cuecircuit.pipeline.people.group import people_space, question_faults
 from cuecircuit.pipeline.people.longitudinal import longitudinal_faults
 from cuecircuit.pipeline.people.scan import run_events, weights_of
@@ -33,7 +32,7 @@ def people_faults(files: PeopleFiles) -> Iterator[str]:
     tables = tuple(attempt(lambda: [people_table(files, one) for one in files.study.acquisition.sessions or (None,)]))
     yield from tables
     scans: list[ScanFiles] = []
-    yield from attempt(lambda: scans.extend(analyzed(files)))
+    yield from attempt(lambda: scans.extend(scans_of(files)))
     if tables or not scans:
         return
     included = set(subjects_of(files)["subject"])

@@ -12,9 +12,9 @@ from cuecircuit.io.bids import ScanFiles
 from cuecircuit.io.derivatives import map_name
 from cuecircuit.io.nifti import read_mask, write_volume
 from cuecircuit.io.tables import read_table, write_table
-from cuecircuit.pipeline.cells import scans_of, subjects_of
+from cuecircuit.pipeline.cells import subjects_of
 from cuecircuit.pipeline.faults import faults_named
-from cuecircuit.pipeline.job import PeopleFiles, PeopleJob, bring_up_to_date
+from cuecircuit.pipeline.job import PeopleJob, bring_up_to_date
 from cuecircuit.pipeline.people.scan import quality_row, read_run, run_answer, weights_of
 from cuecircuit.pipeline.people.tables import people_stage
 from cuecircuit.pipeline.store import Stage
@@ -43,26 +43,9 @@ def run_people(job: PeopleJob) -> None:
     Raises:
         DataError: what was wrong with each person that failed, after all others are done.
     """
-    scans = analyzed(job.files)
-    account(job, scans)
+    scans = account(job)
     bring_up_to_date(job, people_stage(job))
     run_subjects(job, [_stage(job, subject, scans) for subject in subjects_of(job.files)["subject"]])
-
-
-def analyzed(files: PeopleFiles) -> tuple[ScanFiles, ...]:
-    """Find the scans of the study's sessions.
-
-    Raises:
-        DataError: no scan, or none of a session that the study names.
-    """
-    scans, sessions = scans_of(files), files.study.acquisition.sessions
-    found = sorted({str(scan.session) for scan in scans})
-    missing = [session for session in sessions if session not in found]
-    if missing:
-        raise DataError(
-            f"no scans of session {one} (acquisition.sessions); found: {', '.join(found)}" for one in missing
-        )
-    return tuple(scan for scan in scans if not sessions or scan.session in sessions)
 
 
 def maps_table(job: PeopleJob) -> pd.DataFrame:
