@@ -1,14 +1,18 @@
-"""Nothing half-written: a file or folder takes its name only when it is whole."""
+"""Nothing half-written: a file or folder takes its name only when it is whole and on the disk."""
 
+import fcntl
+import os
+import re
 import shutil
 import tempfile
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from cuecircuit.errors import DataError
 
 _UNFINISHED = ".unfinished-"
+_SCRATCH = re.compile(rf"{re.escape(_UNFINISHED)}[a-z0-9_]{{8}}")  # as tempfile names folders
 
 
 @contextmanager
@@ -22,22 +26,63 @@ def replacing(path: Path, *, folder: bool = False) -> Iterator[Path]:
     Raises:
         DataError: the place cannot be written.
     """
-    scratch = _scratch(path)
-    try:
+    with scratch_beside(path) as scratch, _named_failures(path, scratch):
         # the name is kept, because libraries read the format from the ending
         new = scratch / path.name
         if folder:
             new.mkdir()
         yield new
+        nested = any(part.startswith(_UNFINISHED) for part in path.parts)  # flushed with the whole it is part of
+        if not nested:
+            _flush(new)
         if path.is_dir():
             path.rename(scratch / "before")
         new.replace(path)
+        if not nested:
+            _flush_folder(path.parent)
+
+
+@contextmanager
+def _named_failures(path: Path, scratch: Path) -> Iterator[None]:
+    try:
+        yield
     except OSError as error:
         if error.errno is None or isinstance(error, FileNotFoundError):
             raise
         raise DataError(_failed(path, scratch, error)) from error
-    finally:
-        shutil.rmtree(scratch, ignore_errors=True)
+
+
+def _flush(path: Path) -> None:
+    """Write a file, or a folder with all that is in it, through to the disk: a power loss must not empty it."""
+    for folder, _, names in os.walk(path):
+        for name in names:
+            _flush_file(Path(folder, name))
+        _flush_folder(Path(folder))
+    if path.is_file():
+        _flush_file(path)
+
+
+def _flush_file(path: Path) -> None:
+    if path.is_file() and not path.is_symlink():
+        with path.open("rb") as file:
+            os.fsync(file.fileno())
+
+
+def _flush_folder(path: Path) -> None:
+    with suppress(OSError):  # file systems that cannot, and folders one may write to but not list
+        folder = os.open(path, os.O_RDONLY)
+        try:
+            os.fsync(folder)
+        finally:
+            os.close(folder)
+
+
+def remove(path: Path) -> None:
+    """Remove a file, a link (not what it leads to) or a folder with all that is in it, if there is one."""
+    if path.is_dir() and not path.is_symlink():
+        shutil.rmtree(path, ignore_errors=True)
+    else:
+        path.unlink(missing_ok=True)
 
 
 def check_unused(out: Path) -> None:
@@ -63,25 +108,62 @@ def _failed(path: Path, scratch: Path, error: OSError) -> str:
 def scratch_beside(path: Path) -> Iterator[Path]:
     """Yield a folder beside `path` for what is too much for memory; it is gone after the block.
 
+    It is locked while this process lives, so that `sweep_beside` can tell it from one that a killed process left.
+
     Raises:
         DataError: the place cannot be written.
     """
-    scratch = _scratch(path)
+    scratch, lock = _scratch(path)
     try:
         yield scratch
     finally:
         shutil.rmtree(scratch, ignore_errors=True)
+        os.close(lock)
 
 
-def _scratch(path: Path) -> Path:
+def _scratch(path: Path) -> tuple[Path, int]:
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        return Path(tempfile.mkdtemp(prefix=_UNFINISHED, dir=path.parent))
+        while True:  # another process may take it for one that was left, between its making and its lock
+            scratch = Path(tempfile.mkdtemp(prefix=_UNFINISHED, dir=path.parent))
+            with suppress(FileNotFoundError):
+                lock = os.open(scratch, os.O_RDONLY)
+                with suppress(OSError):  # file systems without locks on folders
+                    fcntl.flock(lock, fcntl.LOCK_EX)
+                if scratch.is_dir():
+                    return scratch, lock
+                os.close(lock)
     except OSError as error:
         raise DataError(f"{path}: cannot be written ({error.strerror}); choose a folder you may write to") from error
 
 
 def sweep(folder: Path) -> None:
-    """Remove what killed processes left unfinished anywhere under `folder`."""
+    """Remove what killed processes left unfinished anywhere under `folder`, which no other process may be using."""
     for scratch in list(folder.rglob(f"{_UNFINISHED}*")):
-        shutil.rmtree(scratch, ignore_errors=True)
+        if _is_scratch(scratch):
+            shutil.rmtree(scratch, ignore_errors=True)
+
+
+def sweep_beside(path: Path) -> None:
+    """Remove what killed processes left unfinished beside `path`; what a living one is at work on stays."""
+    for scratch in list(path.parent.glob(f"{_UNFINISHED}*")):
+        if _is_scratch(scratch) and _is_left(scratch):
+            shutil.rmtree(scratch, ignore_errors=True)
+
+
+def _is_scratch(path: Path) -> bool:
+    return bool(_SCRATCH.fullmatch(path.name)) and path.is_dir() and not path.is_symlink()
+
+
+def _is_left(scratch: Path) -> bool:
+    try:
+        lock = os.open(scratch, os.O_RDONLY)
+    except OSError:
+        return False
+    try:
+        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        return True
+    except OSError:  # locked, or nobody can tell
+        return False
+    finally:
+        os.close(lock)

@@ -124,6 +124,7 @@ def _make(job: Job | PeopleJob, subject: str, scans: tuple[ScanFiles, ...], fold
 
 def _write_group(job: Job | PeopleJob, groups: dict[str, str]) -> None:
     folder = job.out / "quality"
+    job.store.check_inside(folder)
     found = [(subject, folder / f"sub-{subject}" / "scans.tsv") for subject in groups]
     parts = [read_table(path, text=("session",)).assign(subject=subject) for subject, path in found if path.is_file()]
     if not parts:

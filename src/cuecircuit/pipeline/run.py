@@ -82,7 +82,7 @@ def _one(make_stage: Callable[[Job], Stage]) -> Callable[[Job], None]:
 
 def _first_level(job: Job) -> None:
     subjects = {f"sub-{subject}" for subject in subjects_of(job.files)["subject"]}
-    job.store.drop(name for name in job.store.records() if name.startswith("sub-") and name not in subjects)
+    job.store.drop(name for name in job.store.names() if name.startswith("sub-") and name not in subjects)
     run_first_level(job)
 
 

@@ -3,6 +3,10 @@
 `OUT/.cuecircuit/<stage>.json` keeps the parts of the key, so that a stage that runs again can say why, and the
 hash of every file it wrote, so that a lost or edited output is noticed. A stage with the key of one that another
 folder has done already takes over its files, as links where the disk can.
+
+Nothing in the folder is trusted: records are validated (`stage_record`), and no file outside the folder is deleted or
+overwritten. Where a result is a link, such as to another disk, the link is followed and kept, but only to a place that
+is free or holds what the stage made last.
 """
 
 import fcntl
@@ -14,23 +18,26 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cache
-from pathlib import Path
+from pathlib import Path, PurePath
 from typing import Any
 
 from pydantic import BaseModel
 
 import cuecircuit
 from cuecircuit.errors import DataError
-from cuecircuit.io.atomic import replacing, sweep
-from cuecircuit.io.tables import read_json, write_json
+from cuecircuit.io.atomic import remove, replacing, sweep, sweep_beside
+from cuecircuit.io.tables import write_json
+from cuecircuit.pipeline.stage_record import FOLDER, read_hashes, read_record
 
 
 def file_hash(path: Path) -> str:
     """Give the SHA-256 of a file's content.
 
     Raises:
-        DataError: the file cannot be read.
+        DataError: the file cannot be read, or is a device or a pipe, which might never end.
     """
+    if path.exists() and not path.is_file():
+        raise DataError(f"{path}: expected a file, found a folder, device or pipe")
     try:
         with path.open("rb") as file:
             return hashlib.file_digest(file, "sha256").hexdigest()
@@ -88,12 +95,14 @@ class Store:
             )
         try:
             self._records.mkdir(parents=True, exist_ok=True)
+            if self._records.is_symlink():
+                raise DataError(f"{self._records}: is a link, expected a folder of records; remove it, then run again")
         except OSError as error:
             raise DataError(f"{self.root}: cannot be written ({error.strerror}); choose another folder") from error
 
     @property
     def _records(self) -> Path:
-        return self.root / ".cuecircuit"
+        return self.root / FOLDER
 
     @contextmanager
     def alone(self) -> Iterator[None]:
@@ -117,12 +126,15 @@ class Store:
 
     def why_stale(self, stage: Stage) -> str | None:
         """Say why `stage` must run; None where what is there is up to date, or was just taken over from a donor."""
-        record = self._record(self.root, stage)
+        record = read_record(self._file(stage.name))
         if record is None and not self.donors:
-            return "not done yet"
+            return self._undone(stage)
         key = self._key(stage)
-        why = self._change(record, key) if record else "not done yet"
+        why = self._change(record, key) if record else self._undone(stage)
         return None if why is not None and self._take_over(stage, key) else why
+
+    def _undone(self, stage: Stage) -> str:
+        return "its record is damaged" if os.path.lexists(self._file(stage.name)) else "not done yet"
 
     def _change(self, record: Mapping[str, Any], now: Mapping[str, Any]) -> str | None:
         if record["code"] != now["code"]:
@@ -136,48 +148,122 @@ class Store:
         return _damage(self.root, record["outputs"])
 
     def run(self, stage: Stage) -> None:
-        """Make the stage's result and record it; an interrupted run leaves the stage undone, never half done."""
-        record = self._records / f"{stage.name}.json"
-        record.unlink(missing_ok=True)
+        """Make the stage's result and record it; an interrupted run leaves the stage undone, never half done.
+
+        Raises:
+            DataError: the result cannot be written, or is a link to files that the stage did not make.
+        """
+        target, earlier = self._place(stage)
         key = self._key(stage)
-        target = self.root / stage.target
         with replacing(target, folder=stage.folder) as new:
             stage.make(new)
-        outputs = sorted(path for path in target.rglob("*") if path.is_file()) if stage.folder else [target]
-        write_json(record, {**key, "outputs": {str(path.relative_to(self.root)): file_hash(path) for path in outputs}})
+            outputs = {
+                str(PurePath(stage.target) / path.relative_to(new)): file_hash(path)
+                for path in _files(new)
+                if path.is_file()
+            }
+            self._claim(stage, {*earlier, *outputs.values()})
+        self._finish(stage, {**key, "outputs": outputs})
+
+    def check_inside(self, folder: Path) -> None:
+        """Refuse a folder that a link leads out of this one.
+
+        Raises:
+            DataError: it does.
+        """
+        if not self._is_inside(folder):
+            raise DataError(
+                f"{folder}: a link leads out of {self.root}; remove the link (only a stage's own folder or file may be "
+                "one)"
+            )
+
+    def _is_inside(self, path: Path) -> bool:
+        try:
+            return path.resolve().is_relative_to(self.root.resolve())
+        except (RuntimeError, OSError):  # a circle of links, until Python 3.12 and from 3.13 on
+            return False
+
+    def _place(self, stage: Stage) -> tuple[Path, set[str]]:
+        """Mark a stage undone, and find where its result goes and the hashes of what may be replaced there.
+
+        Raises:
+            DataError: a link on the way leads out of the folder, or the result is a link to files of somebody else.
+        """
+        target, record = self.root / stage.target, self._file(stage.name)
+        self.check_inside(target.parent)
+        if not target.is_symlink():
+            remove(record)
+            return target, set()
+        place = _followed(target)
+        sweep_beside(place)
+        earlier = read_hashes(self._claims(stage.name)) | {
+            *(read_record(record) or {"outputs": {}})["outputs"].values()
+        }
+        if foreign := [path for path in _files(place) if not path.is_file() or file_hash(path) not in earlier]:
+            raise DataError(
+                f"{target}: a link to {place}, where {foreign[0]} was not made by this stage, or was edited; move what "
+                f"is to be kept ({len(foreign)} files), or remove the link"
+            )
+        self._claim(stage, earlier)
+        remove(record)
+        return place, earlier
+
+    def _claim(self, stage: Stage, hashes: Iterable[str]) -> None:
+        """Note which files may be replaced behind a linked result, also after a kill halfway."""
+        if (self.root / stage.target).is_symlink():
+            with replacing(self._claims(stage.name)) as new:
+                new.write_text(json.dumps(sorted(hashes)), encoding="utf-8")
+
+    def _finish(self, stage: Stage, record: Mapping[str, Any]) -> None:
+        self._claim(stage, record["outputs"].values())
+        write_json(self._file(stage.name), record)
 
     def taken_over(self) -> dict[str, str]:
         """Give the stages whose files are those of another run, each with the name of its folder."""
         return {name: record["from"] for name, record in self.records().items() if "from" in record}
 
     def drop(self, stale: Iterable[str]) -> None:
-        """Remove results of a study that no longer has them, such as an excluded subject's folder."""
+        """Remove results of a study that no longer has them, such as an excluded subject's folder.
+
+        Links are removed, not what they lead to; a file that is not as recorded stays.
+        """
         for name in list(stale):
-            record = self._records / f"{name}.json"
-            for output in read_json(record)["outputs"]:
-                (self.root / output).unlink(missing_ok=True)
-            record.unlink()
-            shutil.rmtree(self.root / name, ignore_errors=True)
+            record = read_record(self._file(name)) or {"outputs": {}}
+            for output, known in record["outputs"].items():
+                path = self.root / output
+                if self._is_inside(path) and path.is_file() and file_hash(path) == known:
+                    path.unlink()
+            for left in (self._file(name), self._claims(name), self.root / name):
+                remove(left)
+
+    def names(self) -> list[str]:
+        """List the stages that have a record, which may be damaged."""
+        return [path.stem for path in sorted(self._records.glob("*.json"))]
 
     def records(self) -> dict[str, dict[str, Any]]:
-        """Give the record of every stage done, by its name."""
-        return {path.stem: read_json(path) for path in sorted(self._records.glob("*.json"))}
+        """Read the record of every stage done, by its name."""
+        records = {name: read_record(self._file(name)) for name in self.names()}
+        return {name: record for name, record in records.items() if record is not None}
 
-    @staticmethod
-    def _record(root: Path, stage: Stage) -> dict[str, Any] | None:
-        path = root / ".cuecircuit" / f"{stage.name}.json"
-        return read_json(path) if path.exists() else None
+    def _file(self, name: str) -> Path:
+        return self._records / f"{name}.json"
+
+    def _claims(self, name: str) -> Path:
+        return self._records / f"{name}.linked"
 
     def _take_over(self, stage: Stage, key: Mapping[str, Any]) -> bool:
         for donor in self.donors:
-            record = self._record(donor, stage)
+            record = read_record(donor / FOLDER / f"{stage.name}.json")
             if record is None or any(record[part] != key[part] for part in key) or _damage(donor, record["outputs"]):
                 continue
-            with replacing(self.root / stage.target, folder=stage.folder) as new:
+            if not all(PurePath(name).is_relative_to(stage.target) for name in record["outputs"]):
+                continue
+            target, earlier = self._place(stage)
+            with replacing(target, folder=stage.folder) as new:
                 for name in record["outputs"]:
-                    _link(donor / name, new / Path(name).relative_to(stage.target))
-            whence = record.get("from", donor.name)
-            write_json(self._records / f"{stage.name}.json", {**key, "outputs": record["outputs"], "from": whence})
+                    _link(donor / name, new / PurePath(name).relative_to(stage.target))
+                self._claim(stage, {*earlier, *record["outputs"].values()})
+            self._finish(stage, {**key, "outputs": record["outputs"], "from": record.get("from", donor.name)})
             return True
         return False
 
@@ -202,6 +288,30 @@ def _damage(root: Path, outputs: Mapping[str, str]) -> str | None:
         if file_hash(path) != known:
             return f"output {name} was edited"
     return None
+
+
+def _files(place: Path) -> list[Path]:
+    """List a file, or everything below a folder but folders."""
+    if place.is_dir():
+        return sorted(path for path in place.rglob("*") if path.is_symlink() or not path.is_dir())
+    return [place] if place.exists() else []
+
+
+def _followed(link: Path) -> Path:
+    """Follow a link to where it leads.
+
+    Raises:
+        DataError: it leads in circles, or to a folder that is not there, such as a disk that is not mounted.
+    """
+    try:
+        place = link.resolve()
+    except (RuntimeError, OSError):  # a circle, until Python 3.12 and from 3.13 on
+        place = link
+    if place.is_symlink() or not place.parent.is_dir():
+        raise DataError(
+            f"{link}: a link to {link.readlink()}, which cannot be reached; mount its disk or remove the link"
+        )
+    return place
 
 
 def _link(old: Path, new: Path) -> None:

@@ -4,7 +4,6 @@
 an alternative before it takes over its files (`store`). `OUT/alternatives` says what came of it.
 """
 
-import shutil
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from functools import partial
@@ -12,7 +11,7 @@ from pathlib import Path
 from typing import TypeVar
 
 from cuecircuit.errors import CuecircuitError, DataError
-from cuecircuit.io.atomic import replacing
+from cuecircuit.io.atomic import remove, replacing
 from cuecircuit.pipeline.alternatives.tables import PLANNED, ChoiceRun, tables_read, write_tables
 from cuecircuit.pipeline.job import AnyFiles, AnyJob, bring_up_to_date
 from cuecircuit.pipeline.progress import say
@@ -70,6 +69,7 @@ def run_alternatives(job: JobOfKind, stages: Sequence[Callable[[JobOfKind], None
     Raises:
         DataError: what was wrong with each that failed, after all others are done.
     """
+    job.store.check_inside(job.out / RUNS)
     _clear_others(job)
     done, faults = [job.out], []
     texts = _texts(job.files)
@@ -143,4 +143,4 @@ def _clear_others(job: AnyJob) -> None:
     """Remove runs of alternatives that the study no longer lists."""
     for root in sorted((job.out / RUNS).glob("*")):
         if root.name not in job.study.alternatives:
-            shutil.rmtree(root)
+            remove(root)

@@ -35,7 +35,7 @@ def _many(prefix: str, make_stages: Callable[[PeopleJob], list[Stage]]) -> Calla
 
 
 def _drop_others(job: PeopleJob, prefix: str, kept: Sequence[str]) -> None:
-    job.store.drop(name for name in job.store.records() if name.startswith(prefix) and name not in kept)
+    job.store.drop(name for name in job.store.names() if name.startswith(prefix) and name not in kept)
 
 
 def _regions(job: PeopleJob) -> None:
