@@ -31,6 +31,7 @@ from cuecircuit.pipeline.group.files import (
 )
 from cuecircuit.pipeline.group.models import say_verdicts
 from cuecircuit.pipeline.group.record import cluster_rule, write_observations
+from cuecircuit.pipeline.group.variances import between_variances, variance_facts, warn_of_variances
 from cuecircuit.pipeline.progress import steps
 from cuecircuit.pipeline.threads import one_blas_thread
 from cuecircuit.stats.between_fit import BetweenFit, Method, fit_between
@@ -132,6 +133,9 @@ def write_between(
         files = [str(name) for name in frame[design.variance]]
         variance = read_maps(files, maps_folder, space.mask, space.grid)
     fit = fit_between(y, model, method=design.method, variance=variance, criterion=design.criterion, test=design.test)
+    by_permutation = any(isinstance(each, Permutation) for each in (correction, exploratory))
+    variances = between_variances(y, fit.model) if by_permutation else {}
+    warn_of_variances(variances, "compare")
     asked = [each for each in (correction, exploratory) if each is not None]
     first, *others = _corrected(folder, fit, y, space, asked, tests) or [{}]
     effects = _effects(fit, first)
@@ -143,7 +147,7 @@ def write_between(
     write_residuals(folder, [partial(np.nan_to_num, fit.residuals)], len(y), space)
     files = ["map", *([design.variance] if design.variance else [])]
     write_observations(folder, frame, list(map(str, frame.columns)), files=files, up=up)
-    write_json(folder / "settings.json", _settings(design, fit, space, correction))
+    write_json(folder / "settings.json", _settings(design, fit, space, correction) | variance_facts(variances))
 
 
 def _check(

@@ -36,6 +36,7 @@ from cuecircuit.pipeline.group.record import (
     write_observations,
     write_settings,
 )
+from cuecircuit.pipeline.group.variances import mixed_variances, strata_variances, variance_facts, warn_of_variances
 from cuecircuit.pipeline.progress import say, steps
 from cuecircuit.records.cells import complete_cells
 from cuecircuit.stats.contrasts import mixed_contrast, strata_contrast
@@ -80,13 +81,16 @@ def write_strata(
         _check_tested(result, "{n_not_finite} lack maps, {n_no_error} leave nothing for error, in {n_flat} the "
                       "covariate does not vary")  # fmt: skip
         write_residuals(folder, maps.residual_parts(), len(rows), space, n_jobs=n_jobs)
+        variances = strata_variances(maps, model) if comparison or isinstance(correction, Permutation) else {}
+        warn_of_variances(variances)
         effects, permuted = _strata_effects(folder, maps, model, result, space, correction, comparison)
     say_verdicts(effects)
     write_effects(folder, effects, space, rule=cluster_rule(correction))
     write_counts(folder / "subjects.nii.gz", result.n_subjects, space)
     named = [design.subject, *sum(columns.values(), ())]
     write_observations(folder, frame.iloc[rows], named, files=[*by_voxel, "map"], up=up)
-    write_settings(folder, space, correction, strata_settings(design, cells, result), permuted)
+    settings = strata_settings(design, cells, result) | variance_facts(variances)
+    write_settings(folder, space, correction, settings, permuted)
 
 
 def _fit_strata(
@@ -156,6 +160,8 @@ def write_mixed(
         if noise:
             write_smoothness(folder, noise)
         nulls = _nulls(noise, result.fitted, space, correction).get("residual")
+        variances = mixed_variances(maps, model) if isinstance(correction, Permutation) else {}
+        warn_of_variances(variances)
         permuted = permute_mixed(maps, model, result.tests, contrasts, space, correction)
     effects = [_mixed_effect(test, nulls, permuted.get(test.name), space) for test in result.tests]
     say_verdicts(effects)
@@ -163,7 +169,7 @@ def write_mixed(
     write_observations(folder, frame, names, files=["map"], up=up)
     write_counts(folder / "observations.nii.gz", result.n_observations, space)
     by_voxel = {"by_observations": counted(result.n_observations), "by_subjects": counted(result.n_subjects)}
-    settings = {**mixed_settings(design, model), "voxels": {**result.counts, **by_voxel}}
+    settings = {**mixed_settings(design, model), "voxels": {**result.counts, **by_voxel}, **variance_facts(variances)}
     write_settings(folder, space, correction, settings, permuted.values())
 
 
