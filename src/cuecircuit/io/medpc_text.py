@@ -19,6 +19,7 @@ import numpy as np
 from cuecircuit.arrays import Array, Float
 from cuecircuit.errors import DataError
 from cuecircuit.io.medpc_kernel import read_lines
+from cuecircuit.io.text_encoding import SNIFFED, decode_text
 from cuecircuit.records.operant import OperantFault
 
 HEADER_FIELDS = ("Start Date", "End Date", "Subject", "Experiment", "Group", "Box", "Start Time", "End Time", "MSN")
@@ -43,6 +44,7 @@ _CONDENSED_FIELDS = {
 # nine digits: an index, not a number too long to be one; ASCII blanks: the separators \x1c to \x1f are none to int()
 _ROW = re.compile(r"\s*([0-9]{1,9}):(.*)", re.ASCII)
 _LETTER = re.compile(r"\s*([A-Z]):\s*([-+]?[0-9]+(?:[.,][0-9]*)?(?:[eE][-+]?[0-9]{1,3})?)?\s*(?:\\(.*))?$")
+_BARE_RETURNS = re.compile(rb"(?<!\r)\r++(?!\n)")
 _EXPECTED = "expected a MED-PC data file: 'Start Date:' ... 'MSN:', then lettered values"
 _AGAIN = "copy it again from the MED-PC computer"
 
@@ -155,16 +157,19 @@ def _plain(content: bytes | str) -> bytes:
     if zero >= 0:
         line = data.count(b"\n", 0, zero) + 1
         raise DataError(f"line {line}: a zero byte: this is not text; {_EXPECTED}; check that this is the right file")
-    # form feed and the DOS end-of-file mark part the runs of concatenated files and mean nothing
+    # form feed and the DOS end-of-file mark separate the parts of concatenated files and mean nothing
     data = data.replace(b"\f", b" ").replace(b"\x1a", b" ")
-    return data if b"\n" in data else data.replace(b"\r", b"\n")
+    if data.count(b"\r") == data.count(b"\r\n"):
+        return data
+    # a carriage return ends a line by itself, except before the line feed that does (MED-PC writes "\r\r\n" too)
+    return _BARE_RETURNS.sub(lambda run: b"\n" * len(run[0]), data)
 
 
 def _utf8(content: bytes | str) -> bytes:
     """Any content as UTF-8, without a byte-order mark."""
-    if isinstance(content, bytes) and content.isascii():
+    if isinstance(content, bytes) and content.isascii() and b"\x00" not in content[:SNIFFED]:
         return content
-    text = content if isinstance(content, str) else _decoded(content)
+    text = content if isinstance(content, str) else decode_text(content)
     # half of a pair of UTF-16 is no character
     return text.lstrip("\ufeff").encode("utf-8", errors="replace")
 
@@ -177,8 +182,8 @@ def _outline(data: bytes) -> tuple[list[_Mark], dict[int, list[_Run]]]:
     owner = [0]
     for number, start, stop in lines.tolist():
         text = data[start:stop].decode()
-        # a `File:` line says where MED-PC wrote: it parts sessions and tells nothing of them
-        if not text.isspace() and not text.startswith("File:"):
+        # a `File:` line is the path MED-PC wrote to and tells nothing of the sessions; one that holds more is reported
+        if not text.isspace() and (not text.startswith("File:") or "Start Date:" in text):
             marks[number] = _mark(number, text)
         owner.append(number if number in marks else owner[-1])
     runs: dict[int, list[_Run]] = {}
@@ -196,16 +201,6 @@ def _outline(data: bytes) -> tuple[list[_Mark], dict[int, list[_Run]]]:
 def _rows(runs: Sequence[_Run]) -> list[_Row]:
     """Rows one by one, each with its line."""
     return [(n, row) for run in runs for n, row in enumerate(run.text.split("\n"), run.line) if row.strip()]
-
-
-def _decoded(content: bytes) -> str:
-    if content.startswith((b"\xff\xfe", b"\xfe\xff")):
-        return content.decode("utf-16", errors="replace")
-    try:
-        return content.decode("utf-8")
-    except UnicodeDecodeError:
-        # every byte is a letter here: only header text can hold one, and a wrong accent there harms no number
-        return content.decode("latin-1")
 
 
 def _mark(number: int, line: str) -> _Mark:
