@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from cuecircuit.errors import DataError
 from cuecircuit.io import medpc_text
-from cuecircuit.io.medpc_events import numbers
+from cuecircuit.io.medpc_numbers import numbers
 from cuecircuit.io.medpc_kernel import read_lines
 from cuecircuit.io.medpc_text import ParsedLog, parse_sessions
 

@@ -20,7 +20,7 @@ from cuecircuit.arrays import Array, Float
 from cuecircuit.errors import DataError
 from cuecircuit.io.medpc_kernel import read_lines
 from cuecircuit.io.text_encoding import SNIFFED, decode_text
-from cuecircuit.records.operant import OperantFault
+from cuecircuit.records.operant import SET_ASIDE, OperantFault
 
 HEADER_FIELDS = ("Start Date", "End Date", "Subject", "Experiment", "Group", "Box", "Start Time", "End Time", "MSN")
 _FIELDS = {name.lower(): name for name in HEADER_FIELDS}
@@ -123,7 +123,8 @@ def parse_sessions(content: bytes | str) -> ParsedLog:
     """Split a MED-PC text into sessions without decoding a value.
 
     Raises:
-        DataError: empty, binary, without a session, with a row out of place, or cut off; names the line.
+        DataError: empty, binary, without a session, or every session with a row out of place or cut off; names the
+            line. One such session among others is set aside as a fault.
     """
     data = _plain(content)
     marks, runs = _outline(data)
@@ -140,12 +141,28 @@ def parse_sessions(content: bytes | str) -> ParsedLog:
         for run in runs.get(line, [])
     ]
     sessions: list[RawSession] = []
-    for group in groups:
-        session, found = _session([(mark, runs.get(mark.line, [])) for mark in group])
-        sessions.append(session)
-        faults += found
-    _check_end(sessions[-1], data)
+    errors: list[str] = []
+    for k, group in enumerate(groups, 1):
+        blocks = [(mark, runs.get(mark.line, [])) for mark in group]
+        try:
+            session, found = _session(blocks)
+            if k == len(groups):
+                _check_end(session, data)
+        except DataError as error:
+            errors += error.faults
+            header, _, _ = _header(blocks)
+            faults += [_fault(group[0].line, header.get("Subject", ""), what, SET_ASIDE) for what in error.faults]
+        else:
+            sessions.append(session)
+            faults += found
+    if not sessions:
+        raise DataError(errors)
     return ParsedLog(sessions=tuple(sessions), faults=tuple(faults))
+
+
+def set_aside(session: RawSession, what: str) -> OperantFault:
+    """Return the fault of a session that cannot be decoded (`file` is empty)."""
+    return _fault(session.line, session.header.get("Subject", ""), what, SET_ASIDE)
 
 
 def _plain(content: bytes | str) -> bytes:
