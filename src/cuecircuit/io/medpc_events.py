@@ -73,7 +73,9 @@ def coded_events(session: RawSession, letter: str, declared: Coded) -> DecodedEv
         split = [each for each in split if int(each.code) != 0]
     if extra := sum(each.has_rest for each in split):
         what = f"{extra} values of array {letter} have decimals after a code of {declared.digits} digits"
-        findings.append(Finding(line=raw.line, what=what, done="left them out of the time; see whether `digits` is right"))
+        findings.append(
+            Finding(line=raw.line, what=what, done="left them out of the time; see whether `digits` is right")
+        )
     ticks = _ticks(session, letter, np.array([each.ticks for each in split], dtype=np.float64), declared, findings)
     return _by_code(session, letter, ticks * declared.unit_s, [each.code for each in split], declared, findings)
 
@@ -201,7 +203,9 @@ def _by_code(
     expected = {*declared.events, *declared.counts, *declared.unknown_codes} if declared.events else set(codes)
     if strange := sorted(set(codes) - expected):
         tally = Counter(codes)
-        what = f"codes not declared in array {letter}: " + ", ".join(f"{code} ({tally[code]} times)" for code in strange)
+        what = f"codes not declared in array {letter}: " + ", ".join(
+            f"{code} ({tally[code]} times)" for code in strange
+        )
         done = "kept under the names code_N; see whether `place` and `digits` are right"
         findings.append(Finding(line=line, what=what, done=done))
     split = {name: times[every == code] for code, name in names.items()}

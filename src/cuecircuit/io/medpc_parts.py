@@ -11,7 +11,7 @@ from cuecircuit.records.operant import OperantSession
 
 
 def sessions_of_parts(record: OperantSession, raw: RawSession, parts: Sequence[Part]) -> tuple[OperantSession, ...]:
-    """Return one session for each part of a record that was run; times of events are cut where the part begins and ends.
+    """Return one session for each part of a record that was run; times of events are cut to the part.
 
     Args:
         record: the record as one session.

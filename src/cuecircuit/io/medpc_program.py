@@ -50,7 +50,7 @@ class _Events(_Declared):
     """An array of events; after the first `count` of them, or from `end_marker` on, it holds padding.
 
     `relative`: elements are times since the element before. Where it is left out, an array whose times fall again and
-    again is refused. Of interleaved rows, `every` is the number of elements in a row and `offset` the place of the time.
+    again is refused. Of interleaved rows, `every` is the number of elements in one and `offset` the place of the time.
     """
 
     unit_s: Seconds

@@ -45,6 +45,7 @@ _CONDENSED_FIELDS = {
 _ROW = re.compile(r"\s*([0-9]{1,9}):(.*)", re.ASCII)
 _LETTER = re.compile(r"\s*([A-Z]):\s*([-+]?[0-9]+(?:[.,][0-9]*)?(?:[eE][-+]?[0-9]{1,3})?)?\s*(?:\\(.*))?$")
 _BARE_RETURNS = re.compile(rb"(?<!\r)\r++(?!\n)")
+_LINE = re.compile(r"line ([0-9]+): (.*)", re.DOTALL)
 _EXPECTED = "expected a MED-PC data file: 'Start Date:' ... 'MSN:', then lettered values"
 _AGAIN = "copy it again from the MED-PC computer"
 
@@ -151,7 +152,7 @@ def parse_sessions(content: bytes | str) -> ParsedLog:
         except DataError as error:
             errors += error.faults
             header, _, _ = _header(blocks)
-            faults += [_fault(group[0].line, header.get("Subject", ""), what, SET_ASIDE) for what in error.faults]
+            faults += [_set_aside(group[0].line, header.get("Subject", ""), what) for what in error.faults]
         else:
             sessions.append(session)
             faults += found
@@ -161,8 +162,8 @@ def parse_sessions(content: bytes | str) -> ParsedLog:
 
 
 def set_aside(session: RawSession, what: str) -> OperantFault:
-    """Return the fault of a session that cannot be decoded (`file` is empty)."""
-    return _fault(session.line, session.header.get("Subject", ""), what, SET_ASIDE)
+    """Return the fault of a session that cannot be decoded (`file` is empty), on the line that `what` begins with."""
+    return _set_aside(session.line, session.header.get("Subject", ""), what)
 
 
 def _plain(content: bytes | str) -> bytes:
@@ -397,6 +398,12 @@ def _is_cut(lines: Sequence[str]) -> bool:
     places = [len(text.rpartition(".")[2]) for text in (full, last) if "." in text.split(" ")[-1]]
     whole = len(places) == 2 and places[0] == places[1]
     return not last.strip() or (not odd and not whole and len(last) < width * len(last.split()))
+
+
+def _set_aside(line: int, subject: str, what: str) -> OperantFault:
+    found = _LINE.match(what)
+    told = (found[2] if found else what).removeprefix(f"subject {subject!r}: ")
+    return _fault(int(found[1]) if found else line, subject, told, SET_ASIDE)
 
 
 def _fault(line: int, subject: str, what: str, done: str) -> OperantFault:
