@@ -19,6 +19,11 @@ def decode_text(content: bytes) -> str:
         return content.decode("latin-1")
 
 
+def is_utf16(content: bytes) -> bool:
+    """Whether a text is UTF-16, with a byte-order mark or without."""
+    return _utf16(content) is not None
+
+
 def _utf16(content: bytes) -> str | None:
     """Which UTF-16 the content is; without a mark, every other byte of a Latin text is zero."""
     if content.startswith((b"\xff\xfe", b"\xfe\xff")):
