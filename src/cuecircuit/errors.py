@@ -1,6 +1,11 @@
 """What can be wrong outside the program, in three kinds; each carries every fault found, one line apiece."""
 
-from collections.abc import Iterable
+import re
+from collections import defaultdict
+from collections.abc import Iterable, Sequence
+
+_NUMBERS = re.compile(r"[0-9][0-9.:/-]*")
+_KINDS = 50  # more kinds than anybody reads: what is left is counted
 
 
 class CuecircuitError(Exception):
@@ -22,3 +27,18 @@ class DesignError(CuecircuitError):
 
 class DataError(CuecircuitError):
     """A data file is at fault: missing, cut off, on another grid, or not what its name says."""
+
+
+def one_of_each_kind(faults: Sequence[str], kinds: Sequence[str] | None = None) -> tuple[str, ...]:
+    """Return the first of the faults that differ in numbers alone, with how many more are like it.
+
+    Args:
+        faults: one line each.
+        kinds: the part of each that says its kind, without the place; the whole line where it is left out.
+    """
+    alike: dict[str, list[str]] = defaultdict(list)
+    for fault, kind in zip(faults, faults if kinds is None else kinds, strict=True):
+        alike[_NUMBERS.sub("0", kind)].append(fault)
+    lines = [f"{same[0]}; {len(same) - 1} more like it" if len(same) > 1 else same[0] for same in alike.values()]
+    rest = sum(map(len, list(alike.values())[_KINDS:]))
+    return (*lines[:_KINDS], *([f"and {rest} faults of other kinds"] if rest else []))

@@ -36,7 +36,7 @@ def test_of_an_interim_and_a_final_save_the_final_one_is_kept():
 
     for order in [(interim, final), (final, interim)]:
         log = settled(*order)
-        assert log.sessions == (final,)
+        assert [kept.line for kept in log.sessions] == [40]
         assert [(fault.line, fault.what) for fault in log.faults] == [
             (4, "saved 2 times: this save ends 2024-01-31 09:30:00 with 1 events")
         ]
@@ -46,7 +46,7 @@ def test_of_an_interim_and_a_final_save_the_final_one_is_kept():
 def test_the_later_save_is_kept_even_with_fewer_events():
     interim, final = session(hours=0.5, infusions=[1, 2]), session(hours=1, infusions=[1])
 
-    assert settled(final, interim).sessions == (final,)
+    assert [kept.events["infusion"].tolist() for kept in settled(final, interim).sessions] == [[1]]
 
 
 def test_of_two_equal_saves_the_later_in_the_file_is_kept():
@@ -89,17 +89,57 @@ def test_sessions_one_after_the_other_are_no_fault_and_faults_of_reading_stay():
     earlier = OperantFault(file="a.txt", line=1, subject="", what="w", done="d")
     log = OperantLog(sessions=(session(), session(start=NINE + timedelta(hours=1))), faults=(earlier,))
 
-    assert settle(log).sessions == log.sessions
+    assert [kept.start for kept in settle(log).sessions] == [kept.start for kept in log.sessions]
     assert settle(log).faults == (earlier,)
 
 
-def test_a_session_stopped_before_its_declared_length_is_told_and_kept():
+def test_a_session_stopped_before_its_declared_length_is_kept_with_the_length_it_was_run():
     early, whole = session(hours=0.5, duration_s=3600.0), session(hours=1, duration_s=3600.0, box="2", subject="R2")
 
     log = settled(early, whole)
 
-    assert log.sessions == (early, whole)
+    assert [kept.duration_s for kept in log.sessions] == [1800, 3600]
     assert [fault.what for fault in log.faults] == ["stopped 1800 s before its declared length of 3600 s"]
+
+
+def test_a_session_that_ran_on_or_declares_no_length_has_the_shorter_of_the_two_lengths():
+    log = settled(
+        session(hours=2, duration_s=3600.0), session("R2", hours=2), session("R3", hours=None, duration_s=9.0)
+    )
+
+    assert [kept.duration_s for kept in log.sessions] == [3600, 7200, 9]
+    assert log.faults == ()
+
+
+def test_events_after_the_end_of_the_header_show_that_the_clock_was_set():
+    # the hour that ends daylight saving: 12 h of session in 11 h of clock
+    log = settled(session(hours=11, duration_s=43200.0, infusions=[10, 42000]))
+
+    assert log.sessions[0].duration_s == 43200
+    assert log.faults[0].done == "kept the declared length of 43200 s; was the clock set?"
+
+
+def test_events_after_the_end_are_reported_by_kind_with_their_number():
+    log = settled(session(hours=1, duration_s=3600.0, infusions=[5, 3600, 3700, 3800]))
+
+    assert [fault.what for fault in log.faults] == ["2 infusion after the end of the session at 3600 s"]
+
+
+def test_a_crash_and_its_restart_are_one_day_the_longer():
+    crash = session(hours=1 / 3, duration_s=3600.0, infusions=[100], line=4)
+    restart = session(start=NINE + timedelta(minutes=25), duration_s=3600.0, infusions=[1, 2], line=40)
+
+    for order in [(crash, restart), (restart, crash)]:
+        log = settled(*order)
+        assert [kept.line for kept in log.sessions] == [40]
+        assert log.faults[-1].done == "left out; kept the longest of the date (a.txt line 40, 3600 s)"
+
+
+def test_two_whole_sessions_of_a_date_are_two_sessions():
+    log = settled(session(duration_s=3600.0), session(start=NINE + timedelta(hours=4), duration_s=3600.0))
+
+    assert len(log.sessions) == 2
+    assert log.faults == ()
 
 
 def test_a_second_of_the_clock_is_not_an_early_stop():

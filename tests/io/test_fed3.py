@@ -7,6 +7,7 @@ import pytest
 from cuecircuit.errors import DataError
 from cuecircuit.io.fed3 import read_fed3
 from cuecircuit.io.operant_declaration import SourceDeclaration
+from cuecircuit.records.operant import SET_ASIDE
 
 # the header that the feeder's library writes (version 1.16)
 HEADER = (
@@ -54,7 +55,7 @@ def test_declared_names_join_what_the_feeder_parts(tmp_path: Path):
 @pytest.mark.parametrize(
     ("rows", "what"),
     [
-        ((ROWS[0], ROWS[2].replace("15:54:12", "15:53:12")), "times of LeftinTimeout lie before the start"),
+        ((ROWS[0], ROWS[2].replace("15:54:12", "15:53:12")), "the feeder's clock runs backwards 1 times"),
         ((ROWS[0], ROWS[1].replace(",1,1,2.10", ",3,3,2.10")), "Pellet_Count counts 3 pellets, the log has 1 rows"),
         ((ROWS[3], ROWS[0].replace("Left,1,0", "Left,1,0")), "falls from"),
         (tuple(row.replace(":07,", ",", 1)[:16] + row[19:] for row in ROWS), "times without seconds"),
@@ -99,3 +100,32 @@ def test_a_real_log_of_an_early_feeder_is_read(real_data: Path):
     assert (session.events["active"].size, session.events["inactive"].size) == (129, 57)
     # Excel took the seconds
     assert log.faults[0].what.startswith("times without seconds")
+
+
+def test_iso_times_of_joined_logs_are_read(tmp_path: Path):
+    iso = tuple(row.replace("11/13/2019", "2019-11-13") for row in ROWS)
+
+    assert read_fed3(log_file(tmp_path, *iso)).faults == ()
+    iso_times, own = (read_fed3(log_file(tmp_path, *rows)).sessions[0].events for rows in (iso, ROWS))
+    assert {name: times.tolist() for name, times in iso_times.items()} == {n: t.tolist() for n, t in own.items()}
+
+
+def test_rows_after_the_clock_fell_back_to_its_beginning_are_set_aside(tmp_path: Path):
+    lost = tuple(row.replace("11/13/2019 15:5", "1/1/2000 00:0") for row in ROWS[1:3])
+
+    log = read_fed3(log_file(tmp_path, ROWS[0], *lost, ROWS[3]))
+
+    (session,) = log.sessions
+    assert {name: times.tolist() for name, times in session.events.items()} == {"active": [0], "inactive": [53]}
+    assert (log.faults[0].line, log.faults[0].what, log.faults[0].done) == (
+        3,
+        "2 rows after the feeder's clock fell back to 2000",
+        SET_ASIDE,
+    )
+
+
+def test_a_clock_that_was_never_set_still_tells_times_from_the_start(tmp_path: Path):
+    log = read_fed3(log_file(tmp_path, *(row.replace("11/13/2019", "01/01/2000") for row in ROWS)))
+
+    assert log.sessions[0].events["inactive"].tolist() == [53]
+    assert "never set" in log.faults[0].what

@@ -9,6 +9,7 @@ from cuecircuit.errors import DataError
 from cuecircuit.io.getoperant import is_getoperant, read_getoperant
 from cuecircuit.io.medpc_program import load_programs, parse_program
 from cuecircuit.io.operant_rows import read_workbook
+from cuecircuit.records.operant import SET_ASIDE
 
 PROGRAM = parse_program(
     """
@@ -97,9 +98,18 @@ def test_disagreements_are_told(sheet: list[list[str]], what: str):
     ],
 )
 def test_what_cannot_be_read_is_named_by_sheet_column_and_row(sheet: list[list[str]], found: str):
+    alone = [row[:2] for row in sheet]
     with pytest.raises(DataError, match=found) as caught:
-        read(sheet)
+        read(alone)
     assert all(fault.startswith("w.xlsx: sheet 'GEToperant output', column") for fault in caught.value.faults)
+
+
+def test_a_session_that_cannot_be_read_is_set_aside_and_the_others_stay():
+    log = read(changed(9, "MSN", "FR5", "FR1"))
+
+    assert [session.subject for session in log.sessions] == ["R2"]
+    assert [fault.done for fault in log.faults] == [SET_ASIDE]
+    assert "column 2: subject 'R1': program (MSN) 'FR5' has no declaration" in log.faults[0].what
 
 
 def test_other_sheets_are_told_and_left_out():

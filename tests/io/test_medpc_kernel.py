@@ -10,8 +10,8 @@ from hypothesis import strategies as st
 
 from cuecircuit.errors import DataError
 from cuecircuit.io import medpc_text
-from cuecircuit.io.medpc_events import numbers
 from cuecircuit.io.medpc_kernel import read_lines
+from cuecircuit.io.medpc_numbers import numbers
 from cuecircuit.io.medpc_text import ParsedLog, parse_sessions
 
 HEADER = "Start Date: 11/02/23\nSubject: R1\nBox: 1\nStart Time:  8:39:51\nMSN: OXY 12h\n"

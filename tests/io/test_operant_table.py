@@ -10,6 +10,7 @@ import pytest
 from cuecircuit.errors import DataError
 from cuecircuit.io.operant_declaration import SourceDeclaration, TableColumns
 from cuecircuit.io.operant_table import read_table_log
+from cuecircuit.records.operant import SET_ASIDE
 
 EVENTS = SourceDeclaration(
     events={"L": "active", "R": "inactive", "pump": "infusion"},
@@ -114,18 +115,42 @@ def test_columns_of_a_session_that_disagree_are_told(tmp_path: Path):
 
 
 @pytest.mark.parametrize(
-    ("text", "found"),
+    ("text", "line", "found", "left"),
     [
-        (TEXT.replace("rat,", "animal,"), r"log\.csv:1: column 'rat' is missing; found: animal, session"),
-        (TEXT.replace("L,1500", "L,soon"), r"log\.csv:2: column 'ms' is 'soon'; expected one number"),
-        (TEXT.replace("L,1500", "L,60 140"), r"log\.csv:2: column 'ms' is '60 140'"),
-        (TEXT.replace("L,1500", ",1500"), r"log\.csv:2: column 'what' is empty"),
-        (TEXT.replace("2024-02-01T09:00:00", "Feb 1"), r"log\.csv:6: start 'Feb 1' cannot be read; expected ISO 8601"),
+        (TEXT.replace("L,1500", "L,soon"), 2, "column 'ms' is 'soon'; expected one number", ["02", "01"]),
+        (TEXT.replace("L,1500", "L,60 140"), 2, "column 'ms' is '60 140'", ["02", "01"]),
+        (TEXT.replace("L,1500", ",1500"), 2, "column 'what' is empty", ["02", "01"]),
+        (
+            TEXT.replace("2024-02-01T09:00:00", "Feb 1"),
+            6,
+            "start 'Feb 1' cannot be read; expected ISO 8601",
+            ["01", "02"],
+        ),
     ],
 )
-def test_cells_that_cannot_be_read_are_named_by_line(tmp_path: Path, text: str, found: str):
-    with pytest.raises(DataError, match=found):
-        read_table_log(table(tmp_path, text), EVENTS)
+def test_a_session_with_a_cell_that_cannot_be_read_is_set_aside_by_line(
+    tmp_path: Path, text: str, line: int, found: str, left: list[str]
+):
+    log = read_table_log(table(tmp_path, text), EVENTS)
+
+    assert [session.subject for session in log.sessions] == left
+    assert [(fault.line, fault.done) for fault in log.faults] == [(line, SET_ASIDE)]
+    assert found in log.faults[0].what
+
+
+def test_where_no_session_can_be_read_each_kind_of_fault_is_one_line(tmp_path: Path):
+    rows = "".join(f"01,2024-01-31T09:00:00,L,{k} s,3\n" for k in range(2000))
+
+    with pytest.raises(DataError) as caught:
+        read_table_log(table(tmp_path, "rat,session,what,ms,box\n" + rows), EVENTS)
+
+    (fault,) = caught.value.faults
+    assert fault.endswith("log.csv:2: column 'ms' is '0 s'; expected one number; 1999 more like it")
+
+
+def test_a_column_that_is_missing_is_refused(tmp_path: Path):
+    with pytest.raises(DataError, match=r"log\.csv:1: column 'rat' is missing; found: animal, session"):
+        read_table_log(table(tmp_path, TEXT.replace("rat,", "animal,")), EVENTS)
 
 
 def test_without_declared_columns_a_table_is_refused(tmp_path: Path):

@@ -1,6 +1,7 @@
 """Files in, three tables out: whole, described, and with every fault told."""
 
 import json
+from dataclasses import replace
 from datetime import datetime, timedelta
 from pathlib import Path
 
@@ -11,6 +12,7 @@ import pytest
 from cuecircuit.errors import DataError
 from cuecircuit.io.medpc_write import MedpcSession, write_medpc
 from cuecircuit.pipeline.sessions import declare_programs, load_sessions, write_sessions
+from cuecircuit.records.operant import SET_ASIDE
 
 NAMES = ("sessions", "events", "faults")
 
@@ -104,19 +106,94 @@ def test_strict_refuses_faults_after_the_tables_are_written(tmp_path: Path):
     assert len(pd.read_csv(tmp_path / "out/faults.tsv", sep="\t")) == 1
 
 
-def test_files_at_fault_are_all_named_and_nothing_is_written(tmp_path: Path):
-    empty = tmp_path / "empty.txt"
+def files_at_fault(folder: Path) -> list[Path]:
+    empty = folder / "empty.txt"
     empty.write_bytes(b"")
-    other = medpc_file(tmp_path / "other.txt", medpc())
+    other = medpc_file(folder / "other.txt", medpc())
     other.write_bytes(other.read_bytes().replace(b"CUECIRCUIT", b"SOMETHING"))
+    return [empty, other]
 
+
+def test_files_at_fault_are_set_aside_by_name_and_the_others_are_read(tmp_path: Path):
+    good = medpc_file(tmp_path / "a.txt", medpc())
+
+    summary = write_sessions([*files_at_fault(tmp_path), good], tmp_path / "out")
+
+    assert (summary.n_files, summary.n_sessions) == (3, 1)
+    assert [(Path(fault.file).name, fault.line, fault.done) for fault in summary.faults] == [
+        ("empty.txt", 1, SET_ASIDE),
+        ("other.txt", 4, SET_ASIDE),
+    ]
+    assert "scalars A I K R; arrays X(4) Y(1) Z(3)" in summary.faults[1].what
+    assert len(pd.read_csv(tmp_path / "out/faults.tsv", sep="\t")) == 2
+
+
+def test_where_no_file_can_be_read_all_are_named_and_nothing_is_written(tmp_path: Path):
     with pytest.raises(DataError) as caught:
-        write_sessions([empty, medpc_file(tmp_path / "a.txt", medpc()), other, tmp_path / "none.txt"], tmp_path / "out")
+        write_sessions(files_at_fault(tmp_path), tmp_path / "out")
 
-    found = [fault.split(": ")[0].rsplit("/")[-1] for fault in caught.value.faults]
-    assert found == ["empty.txt", "other.txt", "none.txt"]
-    assert "scalars A I K R; arrays X(4) Y(1) Z(3)" in caught.value.faults[1]
+    assert [Path(fault.split(": ")[0]).name for fault in caught.value.faults] == ["empty.txt", "other.txt"]
     assert not (tmp_path / "out").exists()
+
+
+def test_a_file_that_does_not_exist_is_refused_before_anything_is_read(tmp_path: Path):
+    with pytest.raises(DataError, match=r"none\.txt: cannot be read \(No such file or directory\)"):
+        write_sessions([medpc_file(tmp_path / "a.txt", medpc()), tmp_path / "none.txt"], tmp_path / "out")
+
+
+def test_a_pump_flush_in_the_file_of_the_day_is_named_and_left_out(tmp_path: Path):
+    day = tmp_path / "day.txt"
+    flush = write_medpc([medpc("")]).replace("CUECIRCUIT LgA FR1", "FLUSH")
+    day.write_text(write_medpc([medpc()]) + flush + write_medpc([medpc("LgA02")]), newline="")
+
+    summary = write_sessions([day], tmp_path / "out")
+
+    assert summary.n_sessions == 2
+    assert [fault.done for fault in summary.faults] == [SET_ASIDE]
+    assert summary.faults[0].what.startswith("program (MSN) 'FLUSH' is not declared")
+
+
+def test_the_same_fault_of_many_sessions_is_one_line_with_its_number(tmp_path: Path):
+    day = medpc_file(tmp_path / "a.txt", *(medpc(f"LgA{k:02d}", active=3) for k in range(144)))
+
+    summary = write_sessions([day], tmp_path / "out")
+
+    faults = pd.read_csv(tmp_path / "out/faults.tsv", sep="\t")
+    assert faults["count"].tolist() == [144]
+    assert faults["others"][0].count(";") == 142
+    (line,) = summary.fault_lines
+    assert line.endswith("(kept every value as an event); 143 more like it")
+
+
+def test_sessions_are_numbered_by_order_and_by_calendar_day(tmp_path: Path):
+    days = [replace(medpc(), start=datetime(2024, 1, d, 9), end=datetime(2024, 1, d, 10)) for d in (31, 29, 30, 26)]
+
+    write_sessions([medpc_file(tmp_path / "a.txt", *days)], tmp_path / "out")
+
+    table = pd.read_csv(tmp_path / "out/sessions.tsv", sep="\t")
+    assert table[["session", "day"]].to_numpy().tolist() == [[1, 1], [2, 4], [3, 5], [4, 6]]
+
+
+def test_counters_bins_and_numbers_of_a_session_reach_the_tables(tmp_path: Path):
+    (tmp_path / "log.txt").write_text(
+        "Start Date: 03/04/25\nEnd Date: 03/04/25\nSubject: A1\nBox: 1\nStart Time: 09:00:00\nEnd Time: 10:00:00\n"
+        "MSN: TOTALS\nA: 41\nB: 12\nC:\n 0: 3 2 2 2 1 2\nD:\n 0: 5 310 0.06\n"
+    )
+    (tmp_path / "programs").mkdir()
+    (tmp_path / "programs/own.yaml").write_text(
+        'msn: ["TOTALS"]\ntitle: t\nsource: s\nunknown: D\ncounts: {infusion: B, active: A, lick: D(0)}\n'
+        "values: {weight_g: D(1), dose_mg_kg: {at: D(2), scale: 2}}\n"
+        "letters:\n  C: {kind: bins, event: infusion, width_s: 600}\n"
+    )
+
+    write_sessions([tmp_path / "log.txt"], tmp_path / "out", programs=tmp_path / "programs")
+
+    row = pd.read_csv(tmp_path / "out/sessions.tsv", sep="\t").iloc[0]
+    names = ["active", "infusions", "first_hour_infusions", "n_lick", "weight_g", "dose_mg_kg", "duration_s"]
+    assert row[names].tolist() == [41, 12, 12, 5, 310, 0.12, 3600]
+    bins = pd.read_csv(tmp_path / "out/bins.tsv", sep="\t")
+    assert bins[["from_s", "to_s", "count"]].to_numpy().tolist()[-1] == [3000, 3600, 2]
+    assert bins["count"].sum() == 12
 
 
 def test_a_folder_of_declarations_makes_an_unknown_program_known(tmp_path: Path):

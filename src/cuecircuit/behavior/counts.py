@@ -40,6 +40,15 @@ class CountModel:
     n_sessions: int
 
 
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class _Comparison:
+    """A contrast of coefficients; `group` where all of it is inside one group."""
+
+    name: str
+    weights: Float[Array, "column"]
+    group: object = None
+
+
 def escalation_counts(
     table: pd.DataFrame, *, phase: str, sessions: int, dv: str = "infusions", between: str = "group"
 ) -> CountModel:
@@ -59,14 +68,18 @@ def escalation_counts(
     groups = list(dict.fromkeys(chosen[between]))
     member = np.array([chosen[between] == group for group in groups], float).T
     centred = chosen["session"].to_numpy(float) - (sessions + 1) / 2
-    weights = {f"{group}: per session": _at(2 * len(groups), len(groups) + g) for g, group in enumerate(groups)}
-    weights |= {
-        f"{group} / {groups[0]}: per session": _at(2 * len(groups), len(groups) + g, len(groups))
+    n = len(groups)
+    compared = [
+        _Comparison(name=f"{group}: per session", weights=_at(2 * n, n + g), group=group)
         for g, group in enumerate(groups)
-        if g
-    }
-    weights |= {f"{group} / {groups[0]}: mid-phase": _at(2 * len(groups), g, 0) for g, group in enumerate(groups) if g}
-    return _fitted(chosen, dv, np.hstack([member, member * centred[:, None]]), weights, between)
+    ]
+    compared += [
+        _Comparison(name=f"{groups[g]} / {groups[0]}: per session", weights=_at(2 * n, n + g, n)) for g in range(1, n)
+    ]
+    compared += [
+        _Comparison(name=f"{groups[g]} / {groups[0]}: mid-phase", weights=_at(2 * n, g, 0)) for g in range(1, n)
+    ]
+    return _fitted(chosen, dv, np.hstack([member, member * centred[:, None]]), compared, between)
 
 
 def conditioning_counts(
@@ -93,16 +106,24 @@ def conditioning_counts(
     empty = [f"{g} {t}" for (g, t), column in zip(cells, member.T, strict=True) if not column @ chosen[dv].to_numpy()]
     if empty:
         raise DesignError(f"counts of {dv}: none in {', '.join(empty)}; a ratio needs some, use the ANOVA alone")
-    weights = {}
+    compared: list[_Comparison] = []
     for k in range(1, n):
         against = [_at(len(cells), g * n + k, g * n) for g in range(len(groups))]
         name = f"{treatments[k]} / {treatments[0]}"
-        weights[name] = np.mean(against, axis=0)
-        weights |= {f"{group}: {name}": row for group, row in zip(groups, against, strict=True)}
-        weights |= {f"{groups[g]} / {groups[0]}: {name}": against[g] - against[0] for g in range(1, len(groups))}
+        compared.append(_Comparison(name=name, weights=np.mean(against, axis=0)))
+        compared += [
+            _Comparison(name=f"{group}: {name}", weights=row, group=group)
+            for group, row in zip(groups, against, strict=True)
+        ]
+        compared += [
+            _Comparison(name=f"{groups[g]} / {groups[0]}: {name}", weights=against[g] - against[0])
+            for g in range(1, len(groups))
+        ]
     level = [np.repeat(np.eye(len(groups))[g], n) / n for g in range(len(groups))]
-    weights |= {f"{groups[g]} / {groups[0]}": level[g] - level[0] for g in range(1, len(groups))}
-    return _fitted(chosen, dv, member, weights, between)
+    compared += [
+        _Comparison(name=f"{groups[g]} / {groups[0]}", weights=level[g] - level[0]) for g in range(1, len(groups))
+    ]
+    return _fitted(chosen, dv, member, compared, between)
 
 
 def _counted(chosen: pd.DataFrame, dv: str, between: str) -> pd.DataFrame:
@@ -132,7 +153,7 @@ def _fitted(
     rows: pd.DataFrame,
     dv: str,
     x: Float[Array, "row column"],
-    weights: dict[str, Float[Array, "column"]],
+    compared: Sequence[_Comparison],
     between: str,
 ) -> CountModel:
     # imported here for its weight, and by name because it has no types
@@ -151,16 +172,17 @@ def _fitted(
             found = model.fit(start_params=independent.params, cov_type="bias_reduced")
         except Warning as warning:
             raise DesignError(f"counts of {dv}: the model does not converge ({warning}); use the ANOVA alone") from None
-    contrast = np.stack(list(weights.values()))
+    contrast = np.stack([comparison.weights for comparison in compared])
     estimate = contrast @ found.params
     se = np.sqrt(np.einsum("ij,jk,ik->i", contrast, found.cov_params(), contrast))
     n_animals = len(set(animals))
-    sizes = rows.groupby(rows[between].astype(str), sort=False)["subject"].nunique()
-    df = np.array([sizes.get(name.split(": ")[0], n_animals - len(sizes) + 1) - 1 for name in weights], float)
+    sizes = rows.groupby(between, sort=False)["subject"].nunique()
+    df = [n_animals - len(sizes) if c.group is None else sizes[c.group] - 1 for c in compared]
+    df = np.array(df, dtype=np.float64)
     half = stats.t.isf(0.025, df) * se
     table = pd.DataFrame(
         {
-            "comparison": list(weights),
+            "comparison": [comparison.name for comparison in compared],
             "ratio": np.exp(estimate),
             "ci_low": np.exp(estimate - half),
             "ci_high": np.exp(estimate + half),

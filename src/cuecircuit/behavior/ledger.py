@@ -1,20 +1,36 @@
-"""Which logged sessions count: interim saves, remnants and overlaps are found, settled and told."""
+"""Which logged sessions count and how long they ran: saves, remnants, restarts and overlaps are settled and reported.
+
+A session ran from its start to its end, or for the length its program declares if that is shorter. Where a session of a
+subject, program and experiment stopped before its declared length and another of the same date ran longer, the box was
+restarted: the date has one session, the longest.
+"""
 
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from dataclasses import replace
 from datetime import datetime, timedelta
 
+from cuecircuit.behavior.session_choices import NO_CHOICES, SessionChoices, apply_choices
 from cuecircuit.records.operant import OperantFault, OperantLog, OperantSession
 
 _NOBODY = ("", "0")
+_CLOCK_S = 1.0  # header times are whole seconds: the end may be printed up to a second early
+_ROUNDING_S = 1e-6  # times carry at most three decimals of a tick
 
 
-def settle(log: OperantLog) -> OperantLog:
-    """Keep one session of each run; add a fault for whatever was found.
+def settle(log: OperantLog, *, choices: SessionChoices = NO_CHOICES) -> OperantLog:
+    """Return one session of each run, with the length it was run; add a fault for whatever was found.
 
-    Left out are remnants (end before start) and all but the latest save of one run (same subject, box, program and
-    start). Kept, and told: sessions without a subject, one subject in two sessions at once, and sessions that were
-    stopped before the length their program declares.
+    Left out are remnants (end before start), all but the latest save of one run (same subject, box, program and start),
+    what `choices` exclude, and the shorter sessions of a date on which the box was restarted. Kept, and reported:
+    sessions without a subject, one subject in two sessions at once, sessions that stopped early, events after the end.
+
+    Args:
+        log: what was read.
+        choices: sessions of the study file to exclude or merge, and the shortest length.
+
+    Raises:
+        DesignError: a choice fits no session.
     """
     faults = list(log.faults)
     kept: list[OperantSession] = []
@@ -25,24 +41,28 @@ def settle(log: OperantLog) -> OperantLog:
         else:
             kept.append(session)
     kept = _latest_saves(kept, faults)
-    for session in kept:
+    declared_s = {id(session): session.duration_s for session in kept}
+    run = [_as_run(session, faults) for session in kept]
+    stopped = {id(new) for old, new in zip(kept, run, strict=True) if _is_short(new, declared_s[id(old)])}
+    chosen, told = apply_choices(run, choices)
+    faults += told
+    settled = _one_of_a_restart(chosen, faults, is_stopped=lambda session: id(session) in stopped)
+    for session in settled:
         if session.subject in _NOBODY:
             faults.append(_fault(session, f"no subject ({session.subject!r})", "kept; name the animal in the file"))
-        if (lacking_s := _lacking_s(session)) > 0:
-            what = f"stopped {lacking_s:g} s before its declared length of {session.duration_s:g} s"
-            faults.append(_fault(session, what, "kept with the declared length"))
-    faults += _overlaps(kept)
-    return OperantLog(sessions=tuple(kept), faults=tuple(faults))
+        faults += _after_the_end(session)
+    faults += _overlaps(settled)
+    return OperantLog(sessions=tuple(settled), faults=tuple(faults))
 
 
 def _latest_saves(sessions: Sequence[OperantSession], faults: list[OperantFault]) -> list[OperantSession]:
     """One save of each run, in the order given; adds to `faults`."""
     runs: dict[tuple[object, ...], list[OperantSession]] = defaultdict(list)
     for session in sessions:
-        runs[session.subject, session.box, session.program, session.start].append(session)
+        runs[session.subject, session.box, session.program, session.part, session.start].append(session)
     kept: set[int] = set()
     for saves in runs.values():
-        # the later of two equal saves stands further down
+        # the later of two equal saves is further down
         last = max(enumerate(saves), key=lambda save: (_end(save[1]), _n_events(save[1]), save[0]))[1]
         kept.add(id(last))
         for save in saves:
@@ -51,6 +71,64 @@ def _latest_saves(sessions: Sequence[OperantSession], faults: list[OperantFault]
                 done = f"left out; kept the latest ({last.file} line {last.line}, {_n_events(last)} events)"
                 faults.append(_fault(save, what, done))
     return [session for session in sessions if id(session) in kept]
+
+
+def _as_run(session: OperantSession, faults: list[OperantFault]) -> OperantSession:
+    """A session with the length it was run; adds a fault where that is not the declared one."""
+    declared_s, end = session.duration_s, session.end
+    if end is None:
+        return session
+    clock_s = (end - session.start).total_seconds()
+    if declared_s is None:
+        return replace(session, duration_s=clock_s)
+    if clock_s >= declared_s - _CLOCK_S:
+        return session
+    last_s = max((float(times[-1]) for times in session.events.values() if times.size), default=0.0)
+    if last_s > clock_s + _CLOCK_S:
+        what = f"events up to {last_s:g} s, start and end of the header are {clock_s:g} s apart"
+        faults.append(_fault(session, what, f"kept the declared length of {declared_s:g} s; was the clock set?"))
+        return session
+    what = f"stopped {declared_s - clock_s:g} s before its declared length of {declared_s:g} s"
+    faults.append(_fault(session, what, f"kept with the length it was run, {clock_s:g} s"))
+    return replace(session, duration_s=clock_s)
+
+
+def _is_short(session: OperantSession, declared_s: float | None) -> bool:
+    return declared_s is not None and session.duration_s is not None and session.duration_s < declared_s
+
+
+def _one_of_a_restart(
+    sessions: Sequence[OperantSession], faults: list[OperantFault], *, is_stopped: Callable[[OperantSession], bool]
+) -> list[OperantSession]:
+    """The longest session of a date on which a box was restarted; adds to `faults`."""
+    dates: dict[tuple[object, ...], list[OperantSession]] = defaultdict(list)
+    for session in sessions:
+        if session.subject not in _NOBODY:
+            dates[session.subject, session.program, session.experiment, session.start.date()].append(session)
+    left_out: set[int] = set()
+    for same in dates.values():
+        longest = max(same, key=lambda session: (session.duration_s or 0.0, _n_events(session)))
+        for session in same:
+            if session is not longest and is_stopped(session):
+                left_out.add(id(session))
+                what = f"restarted on {session.start:%Y-%m-%d}: this session ran {session.duration_s:g} s"
+                kept = f"kept the longest of the date ({longest.file} line {longest.line}, {longest.duration_s:g} s)"
+                faults.append(_fault(session, what, f"left out; {kept}"))
+    return [session for session in sessions if id(session) not in left_out]
+
+
+def _after_the_end(session: OperantSession) -> list[OperantFault]:
+    """A fault for each kind of event with times after the end of the session."""
+    if session.duration_s is None:
+        return []
+    clock_s = None if session.end is None else (session.end - session.start).total_seconds()
+    limit_s = session.duration_s + (_CLOCK_S if session.duration_s == clock_s else _ROUNDING_S)
+    late = {name: int((times > limit_s).sum()) for name, times in session.events.items()}
+    return [
+        _fault(session, f"{n} {name} after the end of the session at {session.duration_s:g} s", "kept as written")
+        for name, n in late.items()
+        if n
+    ]
 
 
 def _overlaps(sessions: Sequence[OperantSession]) -> list[OperantFault]:
@@ -78,17 +156,8 @@ def _end(session: OperantSession) -> datetime:
     return session.end or session.start + timedelta(seconds=session.duration_s or 0.0)
 
 
-def _lacking_s(session: OperantSession) -> float:
-    """How much of its declared length a session lacks; 0 where it does not say both."""
-    if session.end is None or session.duration_s is None:
-        return 0.0
-    # clocks of whole seconds: the end may be printed up to a second early
-    short = session.duration_s - (session.end - session.start).total_seconds()
-    return short if short > 1 else 0.0
-
-
 def _n_events(session: OperantSession) -> int:
-    return sum(times.size for times in session.events.values())
+    return sum(times.size for times in session.events.values()) or sum(session.counts.values())
 
 
 def _when(moment: datetime | None) -> str:

@@ -6,8 +6,10 @@ infusion. Discrimination is active/(active + inactive): 0.5 presses either lever
 without an infusion has no interval) is missing, never 0.
 """
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
+from datetime import date
 
 import numpy as np
 import pandas as pd
@@ -15,14 +17,16 @@ import pandas as pd
 from cuecircuit.arrays import Array, Float, Int
 from cuecircuit.behavior.pattern import InfusionPattern, infusion_pattern, loading_count, rate_curve
 from cuecircuit.behavior.pharmacokinetics import Kinetics, drug_level, satiety_threshold
+from cuecircuit.errors import DesignError
 from cuecircuit.records.operant import OperantSession
 
 FIRST_HOUR_S = 3600.0
 _TOLERANCE_S = 1e-6  # two times of one press in two arrays differ by rounding alone
+_TICK_S = 0.01  # the usual resolution of MED-PC; an infusion may be stamped one later than the press that earned it
 
 _TEXTS = ("subject", "box", "experiment", "group", "msn", "start", "end", "file")
 _COUNTS = (
-    ("active", "inactive", "infusions", "timeout_presses", "first_hour_infusions")
+    ("session", "day", "active", "inactive", "infusions", "timeout_presses", "first_hour_infusions")
     + ("loading_infusions", "bursts", "burst_infusions", "longest_burst", "events", "line")
 )  # fmt: skip
 # every minute is far below any half-life of a drug that is self-administered for hours
@@ -33,6 +37,8 @@ Doses = float | Mapping[str, float]
 
 
 RATE_COLUMNS = ("subject", "start", "event", "time_s", "per_h")
+BIN_COLUMNS = ("subject", "start", "event", "from_s", "to_s", "count")
+_STANDARD_EVENTS = ("active", "inactive", "infusion")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -78,7 +84,7 @@ def measure_session(session: OperantSession, *, dose_mg_kg: float | None = None)
     """
     infusions, times = _count(session, "infusion"), session.events.get("infusion")
     active, inactive = _count(session, "active"), _count(session, "inactive")
-    first_hour = None if times is None else count_between(times, start_s=0.0, stop_s=FIRST_HOUR_S)
+    first_hour = _first_hour(session)
     known = np.empty(0) if times is None else times
     # counts above the times there are: the array was full before the session was over
     whole = times is not None and infusions == times.size
@@ -152,7 +158,7 @@ def sessions_table(
     windows: Mapping[str, tuple[float, float]] | None = None,
     kinetics: Kinetics | None = None,
 ) -> pd.DataFrame:
-    """One row per session, by start: who, where, when, and the measures.
+    """Return one row per session, by start: who, where, when, and the measures.
 
     Args:
         sessions: what was logged.
@@ -160,12 +166,19 @@ def sessions_table(
         windows: for each name a start and stop in s; adds a column `infusions_<name>`, empty where the session was
             over before the window.
         kinetics: of the drug; with a dose, adds the columns of `LevelMeasures`.
+
+    Raises:
+        DesignError: a number that a program declares is called like a column.
     """
+    ordered = sorted(sessions, key=lambda s: (s.start, s.subject, s.box))
+    others = _other_columns(ordered)
     rows: list[dict[str, object]] = []
-    for session in sorted(sessions, key=lambda s: (s.start, s.subject, s.box)):
+    for session, number, day in zip(ordered, *session_numbers(ordered), strict=True):
         dose = dose_mg_kg.get(session.subject) if isinstance(dose_mg_kg, Mapping) else dose_mg_kg
         row: dict[str, object] = {
             "subject": session.subject or None,
+            "session": number,
+            "day": day,
             "box": session.box,
             "experiment": session.experiment,
             "group": session.group,
@@ -182,13 +195,59 @@ def sessions_table(
             f"infusions_{name}": count_in_window(session, "infusion", start_s=window[0], stop_s=window[1])
             for name, window in (windows or {}).items()
         }
+        row |= {f"n_{event}": count for event, count in session.counts.items()} | session.values
         rows.append(row | {"events": sum(t.size for t in session.events.values())})
         rows[-1] |= {"file": session.file, "line": session.line}
     measures = [name for name in SessionMeasures.__dataclass_fields__ if name != "pattern"]
     measures += InfusionPattern.__dataclass_fields__
     measures += LevelMeasures.__dataclass_fields__ if kinetics is not None else ()
-    columns = [*_TEXTS[:-1], "duration_s", *measures, *(f"infusions_{name}" for name in windows or {})]
+    columns = ["subject", "session", "day", *_TEXTS[1:-1], "duration_s", *measures, *others]
+    columns += [f"infusions_{name}" for name in windows or {}]
+    if twice := [name for name, n in Counter(columns + ["events", "file", "line"]).items() if n > 1]:
+        raise DesignError(f"values: {', '.join(twice)} is a column of every table of sessions; choose another name")
     return _typed(pd.DataFrame(rows, columns=[*columns, "events", "file", "line"]))
+
+
+def session_numbers(sessions: Sequence[OperantSession]) -> tuple[list[int], list[int]]:
+    """Return the number of each session of its subject, and its calendar day, both 1 for the subject's first.
+
+    Args:
+        sessions: in the order of their starts.
+    """
+    first: dict[str, date] = {}
+    seen: Counter[str] = Counter()
+    numbers, days = [], []
+    for session in sessions:
+        seen[session.subject] += 1
+        numbers.append(seen[session.subject])
+        today = session.start.date()
+        days.append((today - first.setdefault(session.subject, today)).days + 1)
+    return numbers, days
+
+
+def _other_columns(sessions: Sequence[OperantSession]) -> list[str]:
+    """Columns for what only some programs count or keep."""
+    counted = sorted({event for session in sessions for event in session.counts} - set(_STANDARD_EVENTS))
+    kept = sorted({name for session in sessions for name in session.values})
+    return [*(f"n_{event}" for event in counted), *kept]
+
+
+def bins_table(sessions: Sequence[OperantSession]) -> pd.DataFrame:
+    """Return the counts per stretch of time that programs keep: subject, start, event, from_s, to_s, count."""
+    rows = [
+        (
+            session.subject or None,
+            session.start.isoformat(),
+            event,
+            k * bins.width_s,
+            (k + 1) * bins.width_s,
+            int(count),
+        )
+        for session in sorted(sessions, key=lambda s: (s.start, s.subject, s.box))
+        for event, bins in session.bins.items()
+        for k, count in enumerate(bins.counts)
+    ]
+    return pd.DataFrame(rows, columns=list(BIN_COLUMNS))
 
 
 def rates_table(sessions: Sequence[OperantSession], *, bin_s: float = 300.0) -> pd.DataFrame:
@@ -210,7 +269,8 @@ def _count(session: OperantSession, event: str) -> int | None:
     """The larger of the program's count and the times there are: arrays may be full, counters may have been reset."""
     times = session.events.get(event)
     if times is None:
-        return session.counts.get(event)
+        bins = session.bins.get(event)
+        return session.counts.get(event, None if bins is None else int(bins.counts.sum()))
     return max(session.counts.get(event, 0), int(times.size))
 
 
@@ -219,17 +279,38 @@ def _share(part: int | None, whole: int | None) -> float | None:
 
 
 def _timeout_presses(session: OperantSession) -> int | None:
-    """Active presses within the time-out after an infusion, the earning press not counted."""
+    """Active presses within the time-out after an infusion; the press that earned it, within a tick of it, is none."""
     active, infusions = session.events.get("active"), session.events.get("infusion")
     if session.timeout_s is None or active is None or infusions is None:
         return None
-    first = np.searchsorted(active, infusions - _TOLERANCE_S)
-    after = np.searchsorted(active, infusions + session.timeout_s - _TOLERANCE_S)
-    return int(np.maximum(after - first - 1, 0).sum())
+    if not active.size:
+        return 0
+    is_whole = all(bool((times == np.round(times)).all()) for times in (active, infusions))
+    tick_s = (1.0 if is_whole else _TICK_S) + _TOLERANCE_S
+    later = np.searchsorted(active, infusions - _TOLERANCE_S)
+    # of equal presses the first earned the infusion
+    before = np.searchsorted(active, active[np.maximum(later - 1, 0)])
+    after = np.minimum(later, active.size - 1)
+    is_before = np.abs(active[before] - infusions) < np.abs(active[after] - infusions)
+    nearest = np.where(is_before, before, after)
+    is_earned = np.abs(active[nearest] - infusions) <= tick_s
+    first = np.where(is_earned, nearest + 1, later)
+    stop = np.searchsorted(active, infusions + session.timeout_s - _TOLERANCE_S)
+    return int(np.maximum(stop - first, 0).sum())
+
+
+def _first_hour(session: OperantSession) -> int | None:
+    """Infusions of the first hour, by their times or by bins that end with it."""
+    times, bins = session.events.get("infusion"), session.bins.get("infusion")
+    if times is not None:
+        return count_between(times, start_s=0.0, stop_s=FIRST_HOUR_S)
+    if bins is None or FIRST_HOUR_S % bins.width_s:
+        return None
+    return int(bins.counts[: int(FIRST_HOUR_S // bins.width_s)].sum())
 
 
 def _typed(table: pd.DataFrame) -> pd.DataFrame:
     """Counts as integers that may be missing, times and doses as floats."""
-    counted = {name for name in table.columns if name in _COUNTS or name.startswith("infusions_")}
+    counted = {name for name in table.columns if name in _COUNTS or name.startswith(("infusions_", "n_"))}
     kinds = {name: "Int64" if name in counted else "float64" for name in table.columns if name not in _TEXTS}
     return table.astype(kinds)

@@ -40,8 +40,8 @@ def sessions(
     if out is None:
         raise typer.BadParameter("give a folder for the tables (or --declare)", param_hint="--out")
     done = write_sessions(files, out, programs=programs, source=source, mpc=mpc, strict=strict, parquet=parquet)
-    for fault in done.faults:
-        print(f"cuecircuit: {fault.file}:{fault.line}: {fault.subject}: {fault.what} ({fault.done})", file=sys.stderr)
+    for line in done.fault_lines:
+        print("cuecircuit:", line, file=sys.stderr)
     print(
         f"{out}: {done.n_sessions} sessions of {done.n_subjects} subjects with {done.n_events} events "
         f"from {done.n_files} files; {len(done.faults)} faults"

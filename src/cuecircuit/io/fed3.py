@@ -8,22 +8,25 @@ header written by the FED3 library.
 """
 
 import re
+from collections.abc import Sequence
 from datetime import datetime
 from pathlib import Path
 
 import numpy as np
 
 from cuecircuit.arrays import Array, Float
-from cuecircuit.errors import DataError
+from cuecircuit.errors import DataError, one_of_each_kind
 from cuecircuit.io.operant_declaration import SourceDeclaration
 from cuecircuit.io.operant_rows import Rows, read_rows
 from cuecircuit.io.operant_table import ordered, split_events
-from cuecircuit.records.operant import OperantFault, OperantLog, OperantSession
+from cuecircuit.io.table_cells import as_moment
+from cuecircuit.records.operant import SET_ASIDE, OperantFault, OperantLog, OperantSession
 
 TIME_COLUMN = "MM:DD:YYYY hh:mm:ss"
 _NEEDED = ("Device_Number", "Event", "Left_Poke_Count", "Right_Poke_Count", "Pellet_Count")
 _TIME = re.compile(r"(\d{1,2})/(\d{1,2})/(\d{4}|\d{2}) +(\d{1,2}):(\d{2})(?::(\d{2})(?:[.:](\d{1,3}))?)?", re.ASCII)
 _SIDES = ("Left", "Right")
+_FIRST_YEAR = 2016  # no feeder of this kind is older
 
 
 def read_fed3(path: Path, declared: SourceDeclaration | None = None) -> OperantLog:
@@ -39,14 +42,15 @@ def read_fed3(path: Path, declared: SourceDeclaration | None = None) -> OperantL
         raise DataError(f"{path}:1: no FED3 log: column {', '.join(absent) or TIME_COLUMN} is missing")
     if not rows.cells:
         raise DataError(f"{path}: a header without rows; expected one row per poke or pellet")
-    moments = _moments(path, rows)
+    rows, moments, lost = _on_a_set_clock(path, rows, _moments(path, rows))
     counters = {name: _counter(path, rows, name) for name in _NEEDED[2:]}
-    times_s = np.array([(moment - moments[0]).total_seconds() for moment in moments])
+    start = min(moments)
+    times_s = np.array([(moment - start).total_seconds() for moment in moments])
     names = _names(rows, counters)
     device = rows.column("Device_Number")[0]
     subject = f"FED{device.zfill(3)}"
     where = {"file": str(path), "line": rows.lines[0], "subject": subject}
-    found = _findings(rows, counters, names)
+    found = [*lost, *_backwards(rows, moments), *_findings(rows, counters, names)]
     events, faults = ordered(split_events(names, times_s, declared.events), **where)
     session = OperantSession(
         subject=subject,
@@ -54,7 +58,7 @@ def read_fed3(path: Path, declared: SourceDeclaration | None = None) -> OperantL
         group="",
         box=device,
         program=next((rows.column(name)[0] for name in ("Session_type", "Session_Type") if name in rows.header), ""),
-        start=min(moments),
+        start=start,
         end=None,
         duration_s=None,
         events=events,
@@ -70,11 +74,14 @@ def read_fed3(path: Path, declared: SourceDeclaration | None = None) -> OperantL
 
 
 def _moments(path: Path, rows: Rows) -> list[datetime]:
-    """The time of every row."""
+    """The time of every row, as the feeder writes it or in ISO 8601 (fed3 of Python, FED3_Viz)."""
     moments: list[datetime] = []
     errors: list[str] = []
     for line, row in zip(rows.lines, rows.cells, strict=True):
         found = _TIME.fullmatch(row[0])
+        if found is None and (moment := as_moment(row[0])) is not None:
+            moments.append(moment)
+            continue
         try:
             assert found is not None
             year = int(found[3]) + (2000 if len(found[3]) == 2 else 0)
@@ -83,8 +90,36 @@ def _moments(path: Path, rows: Rows) -> list[datetime]:
         except (AssertionError, ValueError):
             errors.append(f"{path}:{line}: time {row[0]!r}; expected such as 11/13/2019 15:54:07")
     if errors:
-        raise DataError(errors)
+        raise DataError(one_of_each_kind(errors))
     return moments
+
+
+def _on_a_set_clock(
+    path: Path, rows: Rows, moments: Sequence[datetime]
+) -> tuple[Rows, list[datetime], list[tuple[int, str, str]]]:
+    """The rows whose clock was set, their times, and a finding for the others.
+
+    The clock of a feeder begins in 2000 when it has lost its battery: how long after the row before is not known.
+    """
+    is_set = [moment.year >= _FIRST_YEAR for moment in moments]
+    unset = [line for line, was_set in zip(rows.lines, is_set, strict=True) if not was_set]
+    if not unset:
+        return rows, list(moments), []
+    if len(unset) == len(moments):
+        what = f"the feeder's clock was never set: it begins in {moments[0].year}"
+        return rows, list(moments), [(unset[0], what, "kept; times from the start are right, dates are not")]
+    kept = [k for k, was_set in enumerate(is_set) if was_set]
+    what = f"{len(unset)} rows after the feeder's clock fell back to {min(moments).year}"
+    cells, lines = tuple(rows.cells[k] for k in kept), tuple(rows.lines[k] for k in kept)
+    whole = Rows(header=rows.header, cells=cells, lines=lines, separator=rows.separator)
+    return whole, [moments[k] for k in kept], [(unset[0], what, SET_ASIDE)]
+
+
+def _backwards(rows: Rows, moments: Sequence[datetime]) -> list[tuple[int, str, str]]:
+    """A finding where the clock of the feeder was put back."""
+    back = [k for k in range(1, len(moments)) if moments[k] < moments[k - 1]]
+    what = f"the feeder's clock runs backwards {len(back)} times"
+    return [(rows.lines[back[0]], what, "kept all, put in order")] if back else []
 
 
 def _counter(path: Path, rows: Rows, name: str) -> Float[Array, "row"]:
@@ -95,7 +130,7 @@ def _counter(path: Path, rows: Rows, name: str) -> Float[Array, "row"]:
         if not re.fullmatch(r"[0-9]{1,9}(\.0*)?", text)
     ]
     if errors:
-        raise DataError(errors)
+        raise DataError(one_of_each_kind(errors))
     return np.array(texts, dtype=np.float64)
 
 

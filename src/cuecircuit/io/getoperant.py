@@ -12,10 +12,10 @@ from dataclasses import replace
 from pathlib import Path
 
 from cuecircuit.errors import DataError
-from cuecircuit.io.medpc_decode import decode_session
+from cuecircuit.io.medpc_decode import decode_record
 from cuecircuit.io.medpc_program import Program, Scalar, find_program
 from cuecircuit.io.medpc_text import HEADER_FIELDS, RawLetter, RawSession
-from cuecircuit.records.operant import OperantFault, OperantLog, OperantSession
+from cuecircuit.records.operant import SET_ASIDE, OperantFault, OperantLog, OperantSession
 
 _NUMBERED = re.compile(r"(.*?) ([0-9]{1,9})", re.DOTALL)
 _Rows = Sequence[tuple[int, Sequence[str]]]
@@ -33,8 +33,9 @@ def read_getoperant(
     """Decode every session of the sheets that GEToperant wrote.
 
     Raises:
-        DataError: a session without a program, a program without `labels`, labels that are missing, rows of an array
-            that are lost, and faults of `decode_session`; each with sheet and row.
+        DataError: no session can be read: no program, a program without `labels`, labels that are missing, rows of an
+            array that are lost, and faults of `decode_record`; each with sheet and row. One such session among others
+            is set aside as a fault.
     """
     sessions: list[OperantSession] = []
     faults: list[OperantFault] = []
@@ -49,19 +50,21 @@ def read_getoperant(
                 decoded = _decoded(rows, column, programs)
             except DataError as error:
                 errors += [f"{where}, column {column + 1}: {fault}" for fault in error.faults]
+                what = [f"sheet {sheet!r}, column {column + 1}: {fault}" for fault in error.faults]
+                faults += [_fault(path, 1, "", each, SET_ASIDE) for each in what]
                 continue
             if decoded is not None:
-                sessions.append(replace(decoded[0], file=str(path)))
+                sessions += [replace(session, file=str(path)) for session in decoded[0]]
                 faults += [replace(fault, file=str(path)) for fault in decoded[1]]
-    if errors:
+    if errors and not sessions:
         raise DataError(errors)
     return OperantLog(sessions=tuple(sessions), faults=tuple(dict.fromkeys(faults)))
 
 
 def _decoded(
     rows: Sequence[Sequence[str]], column: int, programs: Sequence[Program]
-) -> tuple[OperantSession, list[OperantFault]] | None:
-    """The session of one column; None where the column is empty."""
+) -> tuple[tuple[OperantSession, ...], list[OperantFault]] | None:
+    """The sessions of one column; None where the column is empty."""
     cells = [
         (line, row[0].strip(), row[column].strip() if column < len(row) else "") for line, row in enumerate(rows, 1)
     ]
@@ -80,8 +83,8 @@ def _decoded(
         )
     letters, told = _letters(data, program, subject)
     raw = RawSession(header=header, letters=letters, comments=(), line=4)
-    decoded = decode_session(raw, [_narrowed(program, letters)])
-    return decoded.session, [*told, *decoded.faults]
+    decoded = decode_record(raw, [_narrowed(program, letters)])
+    return decoded.sessions, [*told, *decoded.faults]
 
 
 def _letters(
@@ -145,7 +148,11 @@ def _narrowed(program: Program, letters: Mapping[str, RawLetter]) -> Program:
         if letter in letters
     }
     length = program.session_length if program.session_length in kept else None
-    return program.model_copy(update={"letters": kept, "session_length": length})
+    shown = {name: at for name, at in program.counts.items() if at in kept}
+    values = {name: at for name, at in program.values.items() if at in kept}
+    # a copy made from scratch, because what a program refers to is computed once
+    fields = {"letters": kept, "session_length": length, "counts": shown, "values": values, "parts": ()}
+    return Program.model_construct(**(dict(program) | fields))
 
 
 def _fault(path: Path, line: int, subject: str, what: str, done: str) -> OperantFault:

@@ -5,21 +5,21 @@ from dataclasses import replace
 from pathlib import Path
 
 from cuecircuit.errors import DataError
-from cuecircuit.io.medpc_decode import decode_session
+from cuecircuit.io.medpc_decode import decode_record
 from cuecircuit.io.medpc_program import Program, load_programs
-from cuecircuit.io.medpc_text import parse_sessions
+from cuecircuit.io.medpc_text import parse_sessions, set_aside
 from cuecircuit.records.operant import OperantFault, OperantLog, OperantSession
 
 
 def read_medpc(path: Path, *, programs: Sequence[Program] | None = None) -> OperantLog:
-    """Read every session of one MED-PC file.
+    """Read every session of one MED-PC file; a record that cannot be read is set aside by name.
 
     Args:
         path: the file.
         programs: what programs mean, the first that fits; None takes the declarations shipped.
 
     Raises:
-        DataError: no such file, or faults of `parse_sessions` or `decode_session`, with file and line.
+        DataError: no such file, or no record in it can be read; with file and line.
     """
     declared = load_programs() if programs is None else programs
     try:
@@ -33,12 +33,13 @@ def read_medpc(path: Path, *, programs: Sequence[Program] | None = None) -> Oper
     errors: list[str] = []
     for raw in parsed.sessions:
         try:
-            decoded = decode_session(raw, declared)
+            decoded = decode_record(raw, declared, file_name=path.name)
         except DataError as error:
-            errors += [f"{path}: {fault}" for fault in error.faults]
+            errors += error.faults
+            faults += [set_aside(raw, fault) for fault in error.faults]
         else:
-            sessions.append(replace(decoded.session, file=str(path)))
+            sessions += [replace(session, file=str(path)) for session in decoded.sessions]
             faults += decoded.faults
-    if errors:
-        raise DataError(errors)
+    if not sessions and errors:
+        raise DataError(f"{path}: {fault}" for fault in errors)
     return OperantLog(sessions=tuple(sessions), faults=tuple(replace(fault, file=str(path)) for fault in faults))

@@ -3,37 +3,50 @@
 Nothing is trimmed without a count or an end marker: a zero before the end of the events is an event at 0 s.
 """
 
-import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
 
 import numpy as np
 
 from cuecircuit.arrays import Array, Bool, Float
 from cuecircuit.errors import DataError
-from cuecircuit.io.medpc_events import Finding, coded_events, numbers, paired_events, timestamps
-from cuecircuit.io.medpc_program import Bins, Coded, Program, Scalar, Subset, Times, Timestamps, Trials, find_program
+from cuecircuit.io.medpc_events import Finding, coded_events, paired_events, timestamps
+from cuecircuit.io.medpc_moment import header_moment, start_of
+from cuecircuit.io.medpc_numbers import counted, element, numbers
+from cuecircuit.io.medpc_parts import sessions_of_parts
+from cuecircuit.io.medpc_program import (
+    Bins,
+    Coded,
+    Length,
+    Program,
+    Scalar,
+    Subset,
+    Times,
+    Timestamps,
+    Trials,
+    find_program,
+)
 from cuecircuit.io.medpc_text import RawSession
-from cuecircuit.records.operant import OperantFault, OperantSession
+from cuecircuit.records.operant import EventBins, OperantFault, OperantSession
 
-_DATE = re.compile(r"([0-9]{1,4})[/.-]([0-9]{1,2})[/.-]([0-9]{1,4})")
-_TIME = re.compile(r"([0-9]{1,2}):([0-9]{1,2}):([0-9]{1,2})")
-# two-digit years as POSIX reads them; MED-PC files from before 1969 do not exist
-_CENTURY_TURN = 69
 _TOLERANCE_S = 1e-6  # times carry at most three decimals of a tick; far below the shortest tick
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
-class DecodedSession:
-    """A session and what in it disagreed with its program (`file` is empty)."""
+class DecodedRecord:
+    """The session of a record, or its several, and what in it disagreed with its program (`file` is empty)."""
 
-    session: OperantSession
+    sessions: tuple[OperantSession, ...]
     faults: tuple[OperantFault, ...]
 
 
-def decode_session(raw: RawSession, programs: Sequence[Program]) -> DecodedSession:
-    """Decode one session by the first declaration that fits its MSN.
+def decode_record(raw: RawSession, programs: Sequence[Program], *, file_name: str = "") -> DecodedRecord:
+    """Decode one record by the first declaration that fits its MSN.
+
+    Args:
+        raw: the record.
+        programs: what programs mean.
+        file_name: of its file, which tells the start where the header fields are blank.
 
     Raises:
         DataError: unknown MSN (prints the letters found), no readable start, a declared letter that is missing, a
@@ -41,21 +54,19 @@ def decode_session(raw: RawSession, programs: Sequence[Program]) -> DecodedSessi
     """
     program = _program(raw, programs)
     subject = raw.header.get("Subject", "")
-    start = _moment(raw, "Start")
-    if start is None:
-        raise DataError(
-            f"line {raw.line}: subject {subject!r}: start {raw.header.get('Start Date', '')!r} "
-            f"{raw.header.get('Start Time', '')!r}; expected month/day/year and hours:minutes:seconds"
-        )
-    end = _moment(raw, "End")
     findings: list[Finding] = []
+    start, is_named = start_of(raw, dates=program.dates, file_name=file_name)
+    if is_named:
+        done = f"took {start:%Y-%m-%d %H:%M} from the name of the file"
+        findings.append(Finding(line=raw.line, what="blank start date and time", done=done))
+    end = header_moment(raw, "End", dates=program.dates)
     if end is None:
         findings.append(Finding(line=raw.line, what="no readable end date and time", done="kept without an end"))
     times, counts = _events(raw, program, findings)
     # most are in order already, which this kind of sort is quick to see
     events = {name: np.sort(found, kind="stable") for name, found in times.items()}
-    duration_s = _duration(raw, program)
-    findings += _disagreements(raw, program, events, counts, duration_s)
+    counts |= _totals(raw, program, events, findings)
+    findings += _disagreements(raw, program, events, counts)
     session = OperantSession(
         subject=subject,
         experiment=raw.header.get("Experiment", ""),
@@ -64,15 +75,18 @@ def decode_session(raw: RawSession, programs: Sequence[Program]) -> DecodedSessi
         program=raw.header.get("MSN", ""),
         start=start,
         end=end,
-        duration_s=duration_s,
+        duration_s=_duration(raw, program, findings),
         events=events,
         counts=counts,
         file="",
         line=raw.line,
         timeout_s=program.timeout_s,
+        bins=_bins(raw, program),
+        values=_values(raw, program),
     )
     faults = (OperantFault(file="", line=f.line, subject=subject, what=f.what, done=f.done) for f in findings)
-    return DecodedSession(session=session, faults=tuple(faults))
+    sessions = sessions_of_parts(session, raw, program.parts) if program.parts else (session,)
+    return DecodedRecord(sessions=sessions, faults=tuple(faults))
 
 
 def _program(raw: RawSession, programs: Sequence[Program]) -> Program:
@@ -87,7 +101,7 @@ def _program(raw: RawSession, programs: Sequence[Program]) -> Program:
             f"{scalars or 'none'}; arrays {arrays or 'none'}; say what they are in a YAML file (msn, title, source, "
             "letters, unknown) and pass its folder with --programs (`cuecircuit sessions FILE --declare` prints one)"
         )
-    missing = sorted(program.letters.keys() - raw.letters.keys())
+    missing = sorted(program.referenced - raw.letters.keys())
     if missing:
         raise DataError(
             f"line {raw.line}: subject {subject!r}: {program.title!r} declares letters {', '.join(missing)}, found "
@@ -129,11 +143,10 @@ def _disagreements(
     program: Program,
     times: Mapping[str, Float[Array, "event"]],
     counts: Mapping[str, int],
-    duration_s: float | None,
 ) -> list[Finding]:
     """What the declaration promises and the session does not keep."""
     findings: list[Finding] = []
-    undeclared = sorted(raw.letters.keys() - program.letters.keys() - set(program.unknown))
+    undeclared = sorted(raw.letters.keys() - program.referenced - set(program.unknown))
     if undeclared:
         what = f"letters not declared for this program: {' '.join(undeclared)}"
         findings.append(Finding(line=raw.letters[undeclared[0]].line, what=what, done="left undecoded"))
@@ -146,13 +159,6 @@ def _disagreements(
             close = int((np.diff(found) < rule.seconds - _TOLERANCE_S).sum())
             what = f"{close} intervals between {rule.event} are under {rule.seconds:g} s" if close else ""
         if what:
-            findings.append(Finding(line=raw.line, what=what, done="kept as written"))
-    for name, events in times.items():
-        late = (
-            0 if duration_s is None else events.size - int(np.searchsorted(events, duration_s + _TOLERANCE_S, "right"))
-        )
-        if late:
-            what = f"{late} {name} after the end of the session at {duration_s:g} s"
             findings.append(Finding(line=raw.line, what=what, done="kept as written"))
     return findings + _bins_and_trials(raw, program, counts)
 
@@ -173,40 +179,62 @@ def _bins_and_trials(raw: RawSession, program: Program, counts: Mapping[str, int
         if isinstance(meaning, Bins):
             values = numbers(raw.letters[letter], letter)
             total = float(values[1:].sum() if meaning.total_first else values.sum())
-            wanted = [float(values[0])] if meaning.total_first else []
+            wanted = values[:1].tolist() if meaning.total_first else []
             wanted += [float(counts[meaning.event])] if meaning.event in counts else []
             if any(total != number for number in wanted):
-                counted = " and ".join(f"{number:g}" for number in wanted)
-                what = f"bins {letter} add up to {total:g} {meaning.event}, counted {counted}"
-                findings.append(Finding(line=line, what=what, done="times kept; bins are not used"))
+                expected = " and ".join(f"{number:g}" for number in wanted)
+                what = f"bins {letter} add up to {total:g} {meaning.event}, counted {expected}"
+                findings.append(Finding(line=line, what=what, done="kept both as written"))
         elif isinstance(meaning, Trials) and meaning.count != "all":
-            trials = float(numbers(raw.letters[meaning.count], meaning.count)[0])
+            trials = counted(raw, meaning.count)
             if trials != raw.letters[letter].size:
-                what = f"array {letter} holds {raw.letters[letter].size} values for {trials:g} trials"
+                what = f"array {letter} holds {raw.letters[letter].size} values for {trials} trials"
                 findings.append(Finding(line=line, what=what, done="left undecoded"))
     return findings
 
 
-def _duration(raw: RawSession, program: Program) -> float | None:
-    """The declared session length in seconds."""
-    if program.session_length is None:
-        return None
-    meaning = program.letters[program.session_length]
-    assert isinstance(meaning, Scalar)
-    assert meaning.unit_s is not None
-    return float(numbers(raw.letters[program.session_length], program.session_length)[0]) * meaning.unit_s
+def _totals(
+    raw: RawSession, program: Program, times: Mapping[str, Float[Array, "event"]], findings: list[Finding]
+) -> dict[str, int]:
+    """What the counters of the program say; adds a finding where time stamps of the event are another number."""
+    totals = {event: counted(raw, at) for event, at in program.totals.items()}
+    for event, count in totals.items():
+        if event in times and times[event].size != count:
+            what = f"{program.totals[event]} counts {count} of {event}, {times[event].size} have times"
+            findings.append(Finding(line=raw.line, what=what, done="kept the times there are"))
+    return totals
 
 
-def _moment(raw: RawSession, which: str) -> datetime | None:
-    """Start or End as a moment; None where the header does not say."""
-    date = _DATE.fullmatch(raw.header.get(f"{which} Date", "").strip())
-    time = _TIME.fullmatch(raw.header.get(f"{which} Time", "").strip())
-    if date is None or time is None:
+def _bins(raw: RawSession, program: Program) -> dict[str, EventBins]:
+    """Counts per stretch of time, where they are whole numbers."""
+    bins: dict[str, EventBins] = {}
+    for letter, meaning in program.letters.items():
+        if isinstance(meaning, Bins):
+            values = numbers(raw.letters[letter], letter)[int(meaning.total_first) :]
+            if ((values >= 0) & (values == np.round(values))).all():
+                bins[meaning.event] = EventBins(width_s=meaning.width_s, counts=values.astype(np.int64))
+    return bins
+
+
+def _values(raw: RawSession, program: Program) -> dict[str, float]:
+    """Other numbers of the session."""
+    return {
+        name: element(raw, at) if isinstance(at, str) else element(raw, at.at) * at.scale
+        for name, at in program.values.items()
+    }
+
+
+def _duration(raw: RawSession, program: Program, findings: list[Finding]) -> float | None:
+    """The declared session length in seconds; None where its unit is not declared."""
+    length = program.session_length
+    if length is None:
         return None
-    first, second, third = date[1], date[2], date[3]
-    year, month, day = (first, second, third) if len(first) > 2 else (third, first, second)
-    years = int(year) + (0 if len(year) > 2 else 1900 if int(year) >= _CENTURY_TURN else 2000)
-    try:
-        return datetime(years, int(month), int(day), int(time[1]), int(time[2]), int(time[3]))
-    except ValueError:
-        return None
+    if isinstance(length, Length):
+        return element(raw, length.at) * length.unit_s
+    meaning = program.letters.get(length)
+    if isinstance(meaning, Scalar) and meaning.unit_s is not None:
+        return element(raw, length) * meaning.unit_s
+    what = f"session_length {length} is {element(raw, length):g} in no declared unit"
+    done = f"took the length from start to end; write session_length: {{at: {length}, unit_s: 60}} if it is in minutes"
+    findings.append(Finding(line=raw.line, what=what, done=done))
+    return None

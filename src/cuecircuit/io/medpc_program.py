@@ -2,12 +2,15 @@
 
 A declaration names its programs (`msn`, shell patterns), where its facts come from (`source`), and for every letter one
 kind: `scalar`, `timestamps`, `bins`, `coded` (time and event code in one number), `times` with `codes` beside them, or
-`trials` (one value per trial). Letters whose meaning nobody stated are listed under `unknown` and stay text.
+`trials` (one value per trial). Letters whose meaning nobody stated are listed under `unknown` and stay text. Counters
+without time stamps are listed under `counts`, other numbers of a session under `values`; both may be an element of an
+array, `C(10)`. `parts` are several sessions that one record holds.
 """
 
-from collections.abc import Sequence
+import re
+from collections.abc import Iterator, Sequence
 from fnmatch import fnmatchcase
-from functools import cache
+from functools import cache, cached_property
 from importlib import resources
 from pathlib import Path
 from typing import Annotated, Literal
@@ -20,10 +23,15 @@ from cuecircuit.io.medpc_mpc import MpcProgram, read_mpc
 from cuecircuit.io.unique_keys import load_unique
 
 Letter = Annotated[str, StringConstraints(pattern=r"^[A-Z]$")]
+# a scalar, or one element of an array
+Element = Annotated[str, StringConstraints(pattern=r"^[A-Z](\([0-9]{1,7}\))?$")]
 Code = Annotated[str, StringConstraints(pattern=r"^[0-9]+$")]
 Seconds = Annotated[float, Field(gt=0)]
 # "all": the program writes exactly as many elements as there were events
-Count = Letter | Literal["all"]
+Count = Element | Literal["all"]
+DateOrder = Literal["mdy", "dmy", "ymd"]
+_CONDITION = re.compile(r"([A-Z](?:\([0-9]{1,7}\))?) *(>=|<=|==) *(-?[0-9]+(?:\.[0-9]+)?)")
+_COUNTED_EVENTS = ("active", "inactive", "infusion")
 
 
 class _Declared(BaseModel):
@@ -39,12 +47,19 @@ class Scalar(_Declared):
 
 
 class _Events(_Declared):
-    """An array of events; after the first `count` of them, or from `end_marker` on, it holds padding."""
+    """An array of events; after the first `count` of them, or from `end_marker` on, it holds padding.
+
+    `relative`: elements are times since the element before. Where it is left out, an array whose times fall again and
+    again is refused. Of interleaved rows, `every` is the number of elements in one and `offset` the place of the time.
+    """
 
     unit_s: Seconds
     count: Count | None = None
     end_marker: float | None = None
     size: int | None = Field(default=None, description="number of elements the program always writes (DIM + 1)")
+    relative: bool | None = None
+    every: int = Field(default=1, ge=1)
+    offset: int = Field(default=0, ge=0)
 
 
 class _Ended(_Events):
@@ -52,8 +67,8 @@ class _Ended(_Events):
 
     @model_validator(mode="after")
     def _has_an_end(self) -> "_Ended":
-        if (self.count is None) == (self.end_marker is None):
-            raise ValueError("give either count or end_marker: padding zeros cannot be told from events at 0 s")
+        if self.count is None and self.end_marker is None:
+            raise ValueError("give count or end_marker: padding zeros cannot be told from events at 0 s")
         return self
 
 
@@ -76,7 +91,7 @@ class Bins(_Declared):
 class Coded(_Events):
     """Time and event code in one number; without a count or end marker, an element with code 0 is no event.
 
-    `place` says where the code is: in the last `digits` decimals, in the last `digits` digits before the point, or in
+    `place` says where the code is: in the first `digits` decimals, in the last `digits` digits before the point, or in
     front of the `digits` digits before the point that carry the time.
     """
 
@@ -84,7 +99,8 @@ class Coded(_Events):
     place: Literal["decimals", "last", "leading"]
     digits: int = Field(ge=1, le=9)
     events: dict[Code, str] = Field(default_factory=dict)
-    counts: dict[Code, Letter] = Field(default_factory=dict, description="scalars that count one code each")
+    counts: dict[Code, Element] = Field(default_factory=dict, description="elements that count one code each")
+    unknown_codes: tuple[Code, ...] = Field(default=(), description="codes that occur and whose meaning nobody stated")
 
 
 class Times(_Ended):
@@ -93,7 +109,8 @@ class Times(_Ended):
     kind: Literal["times"]
     codes: Letter
     events: dict[Code, str] = Field(default_factory=dict)
-    counts: dict[Code, Letter] = Field(default_factory=dict)
+    counts: dict[Code, Element] = Field(default_factory=dict)
+    unknown_codes: tuple[Code, ...] = ()
 
 
 class Codes(_Declared):
@@ -129,16 +146,55 @@ class MinimumInterval(_Declared):
     seconds: Seconds
 
 
+class Value(_Declared):
+    """A number of the session, of one element: `scale` makes it the unit that its name states."""
+
+    at: Element
+    scale: float = 1.0
+
+
+class Length(_Declared):
+    """The length of the session."""
+
+    at: Element
+    unit_s: Seconds
+
+
+class Part(_Declared):
+    """One of the sessions that a record holds: it follows the part before, or begins `start_s` after the record.
+
+    `experiment` stands for the header field in its session. `run` says when the part was run, such as "Q >= 3".
+    """
+
+    experiment: str
+    counts: dict[str, Element] = Field(default_factory=dict)
+    start_s: float | None = Field(default=None, ge=0)
+    duration_s: Seconds | None = None
+    run: str | None = Field(default=None, pattern=rf"^{_CONDITION.pattern}$")
+
+    @cached_property
+    def condition(self) -> tuple[str, str, float] | None:
+        """Element, comparison and number of `run`."""
+        found = _CONDITION.fullmatch(self.run) if self.run else None
+        return None if found is None else (found[1], found[2], float(found[3]))
+
+
 class Program(_Declared):
-    """One declaration."""
+    """One declaration; `dates` is the order of dates with slashes or dashes (dotted dates are day first)."""
 
     msn: tuple[str, ...] = Field(min_length=1)
     title: str
     source: str
     letters: dict[Letter, Meaning]
     unknown: str = Field(default="", pattern=r"^[A-Z]*$")
-    session_length: Letter | None = None
+    session_length: Element | Length | None = None
     timeout_s: Seconds | None = None
+    counts: dict[str, Element] = Field(default_factory=dict, description="counters of events, time stamps or not")
+    values: dict[Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9_]*$")], Element | Value] = Field(
+        default_factory=dict, description="other numbers of a session: weight_g, dose_mg_kg, ratio ..."
+    )
+    parts: tuple[Part, ...] = ()
+    dates: DateOrder = "mdy"
     invariants: tuple[Annotated[Subset | MinimumInterval, Field(discriminator="rule")], ...] = ()
     labels: dict[Letter, str] = Field(default_factory=dict, description="labels of a GEToperant profile by letter")
     unknown_labels: tuple[str, ...] = ()
@@ -146,25 +202,49 @@ class Program(_Declared):
 
     @model_validator(mode="after")
     def _letters_agree(self) -> "Program":
-        wanted: list[tuple[str, str]] = [("session_length", self.session_length)] if self.session_length else []
+        for place, element in self._counters():
+            if "(" not in element and not isinstance(self.letters.get(element), Scalar):
+                raise ValueError(f"{place}: letter {element} is not declared as kind: scalar")
         for letter, meaning in self.letters.items():
-            count = getattr(meaning, "count", None)
-            wanted += [(f"count of {letter}", count)] if count not in (None, "all") else []
-            wanted += [(f"counts of {letter}", scalar) for scalar in getattr(meaning, "counts", {}).values()]
             if isinstance(meaning, Times) and not isinstance(self.letters.get(meaning.codes), Codes):
                 raise ValueError(f"codes of {letter}: letter {meaning.codes} is not declared as kind: codes")
-        for place, letter in wanted:
-            if not isinstance(self.letters.get(letter), Scalar):
-                raise ValueError(f"{place}: letter {letter} is not declared as kind: scalar")
         absent = sorted(self.labels.keys() - self.letters.keys())
         if absent:
             raise ValueError(f"labels: letter {', '.join(absent)} has no meaning above")
         twice = sorted(set(self.unknown) & self.letters.keys())
         if twice:
             raise ValueError(f"unknown: {', '.join(twice)} has a meaning above")
-        if self.session_length and self.letters[self.session_length].unit_s is None:  # pyright: ignore[reportAttributeAccessIssue]
-            raise ValueError(f"session_length: letter {self.session_length} needs unit_s")
+        length = self.session_length
+        if isinstance(length, str) and "(" not in length and self.letters[length].unit_s is None:  # pyright: ignore[reportAttributeAccessIssue]
+            raise ValueError(f"session_length: letter {length} needs unit_s")
         return self
+
+    def _counters(self) -> Iterator[tuple[str, str]]:
+        """The elements that letters are counted by, and the length; each with the place that names it."""
+        if isinstance(self.session_length, str):
+            yield "session_length", self.session_length
+        for letter, meaning in self.letters.items():
+            count = getattr(meaning, "count", None)
+            if count not in (None, "all"):
+                yield f"count of {letter}", count
+            for scalar in getattr(meaning, "counts", {}).values():
+                yield f"counts of {letter}", scalar
+
+    @cached_property
+    def totals(self) -> dict[str, str]:
+        """The element that counts each event: under `counts`, or a scalar that has exactly the name of an event."""
+        named = {m.name: letter for letter, m in self.letters.items() if isinstance(m, Scalar) and m.unit_s is None}
+        return {name: letter for name, letter in named.items() if name in _COUNTED_EVENTS} | self.counts
+
+    @cached_property
+    def referenced(self) -> frozenset[str]:
+        """The letters that the declaration uses."""
+        elements = [element for _, element in self._counters()]
+        elements += [*self.counts.values(), *(v if isinstance(v, str) else v.at for v in self.values.values())]
+        elements += [self.session_length.at] if isinstance(self.session_length, Length) else []
+        for part in self.parts:
+            elements += [*part.counts.values(), *([part.condition[0]] if part.condition else [])]
+        return frozenset({*self.letters, *(element[0] for element in elements)})
 
 
 def load_programs(folder: Path | None = None) -> tuple[Program, ...]:

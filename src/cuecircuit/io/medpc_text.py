@@ -19,7 +19,8 @@ import numpy as np
 from cuecircuit.arrays import Array, Float
 from cuecircuit.errors import DataError
 from cuecircuit.io.medpc_kernel import read_lines
-from cuecircuit.records.operant import OperantFault
+from cuecircuit.io.text_encoding import SNIFFED, decode_text
+from cuecircuit.records.operant import SET_ASIDE, OperantFault
 
 HEADER_FIELDS = ("Start Date", "End Date", "Subject", "Experiment", "Group", "Box", "Start Time", "End Time", "MSN")
 _FIELDS = {name.lower(): name for name in HEADER_FIELDS}
@@ -43,6 +44,8 @@ _CONDENSED_FIELDS = {
 # nine digits: an index, not a number too long to be one; ASCII blanks: the separators \x1c to \x1f are none to int()
 _ROW = re.compile(r"\s*([0-9]{1,9}):(.*)", re.ASCII)
 _LETTER = re.compile(r"\s*([A-Z]):\s*([-+]?[0-9]+(?:[.,][0-9]*)?(?:[eE][-+]?[0-9]{1,3})?)?\s*(?:\\(.*))?$")
+_BARE_RETURNS = re.compile(rb"(?<!\r)\r++(?!\n)")
+_LINE = re.compile(r"line ([0-9]+): (.*)", re.DOTALL)
 _EXPECTED = "expected a MED-PC data file: 'Start Date:' ... 'MSN:', then lettered values"
 _AGAIN = "copy it again from the MED-PC computer"
 
@@ -121,7 +124,8 @@ def parse_sessions(content: bytes | str) -> ParsedLog:
     """Split a MED-PC text into sessions without decoding a value.
 
     Raises:
-        DataError: empty, binary, without a session, with a row out of place, or cut off; names the line.
+        DataError: empty, binary, without a session, or every session with a row out of place or cut off; names the
+            line. One such session among others is set aside as a fault.
     """
     data = _plain(content)
     marks, runs = _outline(data)
@@ -138,12 +142,28 @@ def parse_sessions(content: bytes | str) -> ParsedLog:
         for run in runs.get(line, [])
     ]
     sessions: list[RawSession] = []
-    for group in groups:
-        session, found = _session([(mark, runs.get(mark.line, [])) for mark in group])
-        sessions.append(session)
-        faults += found
-    _check_end(sessions[-1], data)
+    errors: list[str] = []
+    for k, group in enumerate(groups, 1):
+        blocks = [(mark, runs.get(mark.line, [])) for mark in group]
+        try:
+            session, found = _session(blocks)
+            if k == len(groups):
+                _check_end(session, data)
+        except DataError as error:
+            errors += error.faults
+            header, _, _ = _header(blocks)
+            faults += [_set_aside(group[0].line, header.get("Subject", ""), what) for what in error.faults]
+        else:
+            sessions.append(session)
+            faults += found
+    if not sessions:
+        raise DataError(errors)
     return ParsedLog(sessions=tuple(sessions), faults=tuple(faults))
+
+
+def set_aside(session: RawSession, what: str) -> OperantFault:
+    """Return the fault of a session that cannot be decoded (`file` is empty), on the line that `what` begins with."""
+    return _set_aside(session.line, session.header.get("Subject", ""), what)
 
 
 def _plain(content: bytes | str) -> bytes:
@@ -155,16 +175,19 @@ def _plain(content: bytes | str) -> bytes:
     if zero >= 0:
         line = data.count(b"\n", 0, zero) + 1
         raise DataError(f"line {line}: a zero byte: this is not text; {_EXPECTED}; check that this is the right file")
-    # form feed and the DOS end-of-file mark part the runs of concatenated files and mean nothing
+    # form feed and the DOS end-of-file mark separate the parts of concatenated files and mean nothing
     data = data.replace(b"\f", b" ").replace(b"\x1a", b" ")
-    return data if b"\n" in data else data.replace(b"\r", b"\n")
+    if data.count(b"\r") == data.count(b"\r\n"):
+        return data
+    # a carriage return ends a line by itself, except before the line feed that does (MED-PC writes "\r\r\n" too)
+    return _BARE_RETURNS.sub(lambda run: b"\n" * len(run[0]), data)
 
 
 def _utf8(content: bytes | str) -> bytes:
     """Any content as UTF-8, without a byte-order mark."""
-    if isinstance(content, bytes) and content.isascii():
+    if isinstance(content, bytes) and content.isascii() and b"\x00" not in content[:SNIFFED]:
         return content
-    text = content if isinstance(content, str) else _decoded(content)
+    text = content if isinstance(content, str) else decode_text(content)
     # half of a pair of UTF-16 is no character
     return text.lstrip("\ufeff").encode("utf-8", errors="replace")
 
@@ -177,8 +200,8 @@ def _outline(data: bytes) -> tuple[list[_Mark], dict[int, list[_Run]]]:
     owner = [0]
     for number, start, stop in lines.tolist():
         text = data[start:stop].decode()
-        # a `File:` line says where MED-PC wrote: it parts sessions and tells nothing of them
-        if not text.isspace() and not text.startswith("File:"):
+        # a `File:` line is the path MED-PC wrote to and tells nothing of the sessions; one that holds more is reported
+        if not text.isspace() and (not text.startswith("File:") or "Start Date:" in text):
             marks[number] = _mark(number, text)
         owner.append(number if number in marks else owner[-1])
     runs: dict[int, list[_Run]] = {}
@@ -196,16 +219,6 @@ def _outline(data: bytes) -> tuple[list[_Mark], dict[int, list[_Run]]]:
 def _rows(runs: Sequence[_Run]) -> list[_Row]:
     """Rows one by one, each with its line."""
     return [(n, row) for run in runs for n, row in enumerate(run.text.split("\n"), run.line) if row.strip()]
-
-
-def _decoded(content: bytes) -> str:
-    if content.startswith((b"\xff\xfe", b"\xfe\xff")):
-        return content.decode("utf-16", errors="replace")
-    try:
-        return content.decode("utf-8")
-    except UnicodeDecodeError:
-        # every byte is a letter here: only header text can hold one, and a wrong accent there harms no number
-        return content.decode("latin-1")
 
 
 def _mark(number: int, line: str) -> _Mark:
@@ -385,6 +398,12 @@ def _is_cut(lines: Sequence[str]) -> bool:
     places = [len(text.rpartition(".")[2]) for text in (full, last) if "." in text.split(" ")[-1]]
     whole = len(places) == 2 and places[0] == places[1]
     return not last.strip() or (not odd and not whole and len(last) < width * len(last.split()))
+
+
+def _set_aside(line: int, subject: str, what: str) -> OperantFault:
+    found = _LINE.match(what)
+    told = (found[2] if found else what).removeprefix(f"subject {subject!r}: ")
+    return _fault(int(found[1]) if found else line, subject, told, SET_ASIDE)
 
 
 def _fault(line: int, subject: str, what: str, done: str) -> OperantFault:

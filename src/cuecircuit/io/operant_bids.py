@@ -13,7 +13,8 @@ from cuecircuit.errors import DataError
 from cuecircuit.io.events import read_events
 from cuecircuit.io.operant_declaration import SourceDeclaration
 from cuecircuit.io.operant_rows import read_rows
-from cuecircuit.io.operant_table import as_moment, ordered, split_events
+from cuecircuit.io.operant_table import ordered, split_events
+from cuecircuit.io.table_cells import as_moment
 from cuecircuit.records.operant import OperantLog, OperantSession
 
 _NAME = re.compile(r"sub-(?P<sub>[A-Za-z0-9]+)_(?:[a-z]+-[A-Za-z0-9]+_)*(?:events|beh)\.tsv")

@@ -11,6 +11,7 @@ import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from cuecircuit.errors import DataError
+from cuecircuit.io.table_cells import Decimal
 from cuecircuit.io.unique_keys import load_unique
 
 Seconds = Annotated[float, Field(gt=0)]
@@ -23,9 +24,10 @@ class _Declared(BaseModel):
 class TableColumns(_Declared):
     """Names of the columns of a plain table.
 
-    `start` is the start of the session, one column or several to be joined (date, time), in ISO 8601 or as
-    `start_format` says (of Python's strptime). Rows are events (`event`, `time` in units of `unit_s` from the start)
-    or sessions (`counts`: column of the count for each event).
+    `start` is the start of the session, one column or several to be joined (date, time), in ISO 8601, with a dotted
+    date (day first), or as `start_format` says (of Python's strptime). Rows are events (`event`, `time` in units of
+    `unit_s` or as hours:minutes:seconds from the start; `time_of_day: true` where these are the clock's) or sessions
+    (`counts`: column of the count for each event). `decimal` says what a comma in a number is, where the file does not.
     """
 
     rows: Literal["event", "session"]
@@ -35,6 +37,8 @@ class TableColumns(_Declared):
     event: str | None = None
     time: str | None = None
     unit_s: Seconds = 1.0
+    time_of_day: bool | None = None
+    decimal: Decimal | None = None
     counts: dict[str, str] = Field(default_factory=dict)
     duration_s: str | None = None
     box: str | None = None

@@ -5,20 +5,25 @@ import io
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import date, datetime, time
+from datetime import date, datetime, time, timedelta
 from pathlib import Path
 
-from cuecircuit.errors import DataError
+from cuecircuit.errors import DataError, one_of_each_kind
+from cuecircuit.io.text_encoding import decode_text, is_utf16
 from cuecircuit.io.unpacked import check_zip
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Rows:
-    """The rows under a header; `lines` says where each stands in the file (or on the sheet)."""
+    """The rows under a header; `lines` is the line of each in the file (or on the sheet).
+
+    `separator` is what separates the cells; "" in a workbook.
+    """
 
     header: tuple[str, ...]
     cells: tuple[tuple[str, ...], ...]
     lines: tuple[int, ...]
+    separator: str = ""
 
     def column(self, name: str) -> list[str]:
         """The cells of one column."""
@@ -29,11 +34,13 @@ class Rows:
 def read_rows(path: Path, *, sheet: str | None = None) -> Rows:
     """Read a table with a header, every cell as text.
 
-    A TSV is parted by tabs; a CSV by semicolons where its header holds one (then decimals may be commas), else commas.
+    A TSV is separated by tabs, as is any other text whose header holds one and no comma or semicolon; else a text by
+    semicolons where its header holds one, or by commas.
 
     Raises:
         DataError: no such file, not UTF-8, not a workbook, no header, ragged rows, or a column name that stands twice.
     """
+    separator = ""
     if path.suffix.lower() == ".xlsx":
         sheets = read_workbook(path)
         name = sheet if sheet is not None else next(iter(sheets))
@@ -41,7 +48,7 @@ def read_rows(path: Path, *, sheet: str | None = None) -> Rows:
             raise DataError(f"{path}: no sheet {name!r}; found: {', '.join(sheets)}")
         numbered = [(line, row) for line, row in enumerate(sheets[name], 1) if any(row)]
     else:
-        numbered = _text_rows(path)
+        separator, numbered = _text_rows(path)
     if not numbered:
         raise DataError(f"{path}: the table is empty; expected a header line and one row per event or session")
     header = tuple(cell.strip() for cell in numbered[0][1])
@@ -54,9 +61,9 @@ def read_rows(path: Path, *, sheet: str | None = None) -> Rows:
         if len(row) != len(header)
     ]
     if faults:
-        raise DataError(faults)
+        raise DataError(one_of_each_kind(faults))
     cells = tuple(tuple(cell.strip() for cell in row) for _, row in numbered[1:])
-    return Rows(header=header, cells=cells, lines=tuple(line for line, _ in numbered[1:]))
+    return Rows(header=header, cells=cells, lines=tuple(line for line, _ in numbered[1:]), separator=separator)
 
 
 def read_workbook(path: Path) -> dict[str, list[list[str]]]:
@@ -92,22 +99,33 @@ def _text(cell: object) -> str:
         return ""
     if isinstance(cell, float) and cell.is_integer():
         return str(int(cell))
-    if isinstance(cell, datetime | date | time):
-        return cell.isoformat(" ") if isinstance(cell, datetime) else cell.isoformat()
+    if isinstance(cell, timedelta):  # a time of day beyond 24 h
+        minutes, seconds = divmod(cell.total_seconds(), 60)
+        return (
+            f"{minutes // 60:.0f}:{minutes % 60:02.0f}:{seconds:0{9 if seconds % 1 else 2}.{6 if seconds % 1 else 0}f}"
+        )
+    if isinstance(cell, datetime):
+        # a date alone comes as its midnight
+        return cell.isoformat(" ") if cell.time() != time.min else cell.date().isoformat()
+    if isinstance(cell, date | time):
+        return cell.isoformat()
     return str(cell)
 
 
-def _text_rows(path: Path) -> list[tuple[int, list[str]]]:
+def _text_rows(path: Path) -> tuple[str, list[tuple[int, list[str]]]]:
+    """The separator, and the rows with their lines."""
     try:
-        text = path.read_bytes().decode("utf-8-sig")
+        content = path.read_bytes()
+        text = decode_text(content) if is_utf16(content) else content.decode("utf-8-sig")
     except OSError as error:
         raise DataError(f"{path}: cannot be read ({error.strerror})") from error
     except UnicodeDecodeError as error:
         raise DataError(f"{path}: cannot be read as text ({error.reason}); save it as UTF-8") from error
-    first = text.lstrip().partition("\n")[0]
-    separator = "\t" if path.suffix.lower() == ".tsv" else ";" if ";" in first else ","
+    first = text.lstrip("\r\n ").partition("\n")[0]
+    is_tabbed = path.suffix.lower() == ".tsv" or ("\t" in first and not {",", ";"} & set(first))
+    separator = "\t" if is_tabbed else ";" if ";" in first else ","
     reader = csv.reader(io.StringIO(text, newline=""), delimiter=separator, strict=True)
     try:
-        return [(reader.line_num, row) for row in reader if any(cell.strip() for cell in row)]
+        return separator, [(reader.line_num, row) for row in reader if any(cell.strip() for cell in row)]
     except csv.Error as error:
         raise DataError(f"{path}:{reader.line_num}: cannot be read as a table ({error})") from error

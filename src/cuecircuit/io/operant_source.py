@@ -1,9 +1,11 @@
 """One operant file of any kind to an operant log; the kind is told by content and name, never guessed.
 
 HDF5 is NWB; a workbook is GEToperant's if its sheets begin so, else a plain table; a text is FED3's if its header
-begins with FED3's time, BIDS if it is named so, a plain table if it is a CSV or TSV, else MED-PC.
+begins with FED3's time, BIDS if it is named so, a plain table if it is a CSV or TSV or its first line holds tabs and no
+header field of MED-PC, else MED-PC.
 """
 
+import re
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Literal
@@ -18,8 +20,10 @@ from cuecircuit.io.operant_declaration import SourceDeclaration
 from cuecircuit.io.operant_nwb import read_nwb_log
 from cuecircuit.io.operant_rows import read_workbook
 from cuecircuit.io.operant_table import read_table_log
+from cuecircuit.io.text_encoding import decode_text
 from cuecircuit.records.operant import OperantLog
 
+_MEDPC = re.compile(r"^\s*(?:File|Start Date|End Date|Subject|Box|MSN):", re.IGNORECASE | re.MULTILINE)
 Kind = Literal["medpc", "workbook", "nwb", "fed3", "bids", "table"]
 
 
@@ -31,7 +35,7 @@ def operant_kind(path: Path) -> Kind:
     """
     try:
         with path.open("rb") as file:
-            head = file.read(64)
+            head = file.read(4096)
     except OSError as error:
         raise DataError(f"{path}: cannot be read ({error.strerror}); give the path of an operant data file") from error
     if head.startswith(b"\xd0\xcf\x11\xe0"):
@@ -40,11 +44,13 @@ def operant_kind(path: Path) -> Kind:
         return "nwb"
     if head.startswith(b"PK\x03\x04"):
         return "workbook"
-    if head.removeprefix(b"\xef\xbb\xbf").startswith(TIME_COLUMN.encode()):
+    text = decode_text(head)
+    if text.startswith(TIME_COLUMN):
         return "fed3"
     if is_bids_log(path):
         return "bids"
-    return "table" if path.suffix.lower() in (".csv", ".tsv") else "medpc"
+    is_tabbed = "\t" in text.lstrip("\r\n ").partition("\n")[0] and not _MEDPC.search(text)
+    return "table" if path.suffix.lower() in (".csv", ".tsv") or is_tabbed else "medpc"
 
 
 def read_operant(path: Path, *, programs: Sequence[Program], source: SourceDeclaration | None = None) -> OperantLog:

@@ -1,6 +1,6 @@
 """Plain tables of operant events or sessions to operant sessions, by declared columns."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -8,11 +8,14 @@ from pathlib import Path
 import numpy as np
 
 from cuecircuit.arrays import Array, Float
-from cuecircuit.errors import DataError
+from cuecircuit.errors import DataError, one_of_each_kind
 from cuecircuit.io.operant_declaration import SourceDeclaration, TableColumns
 from cuecircuit.io.operant_rows import Rows, read_rows
-from cuecircuit.records.operant import OperantFault, OperantLog, OperantSession
+from cuecircuit.io.table_cells import as_moment, elapsed_s, number
+from cuecircuit.records.operant import SET_ASIDE, OperantFault, OperantLog, OperantSession
 
+_DAY_S = 86400
+_NEVER = datetime.min  # the start of a row whose start cannot be read
 _TEXTS = ("box", "experiment", "group", "program")
 
 
@@ -30,8 +33,9 @@ def read_table_log(path: Path, declared: SourceDeclaration) -> OperantLog:
     """Read a CSV, TSV or xlsx table of one row per event or one row per session.
 
     Raises:
-        DataError: no `table` declared, columns that are missing, a start, time or count that cannot be read, or an
-            event without a name; one line each.
+        DataError: no `table` declared, columns that are missing, or no session without a start, time or count that
+            cannot be read, or an event without a name; one line for each kind. Such a session among others is set aside
+            as a fault.
     """
     if declared.table is None:
         raise DataError(
@@ -46,19 +50,17 @@ def read_table_log(path: Path, declared: SourceDeclaration) -> OperantLog:
     if absent:
         found = ", ".join(rows.header)
         raise DataError([f"{path}:1: column {name!r} is missing; found: {found}" for name in absent])
-    placed = _placed(path, rows, table)
-    if table.rows == "session":
-        return _sessions(path, rows, declared, table, placed)
-    return _events(path, rows, declared, table, placed)
-
-
-def as_moment(text: str, form: str | None = None) -> datetime | None:
-    """A date and time in ISO 8601 or the form given, without its time zone; None where it cannot be read."""
-    try:
-        moment = datetime.fromisoformat(text) if form is None else datetime.strptime(text, form)
-    except (ValueError, TypeError):
-        return None
-    return moment.replace(tzinfo=None)
+    bad: dict[int, str] = {}
+    placed = _placed(path, rows, table, bad)
+    read = _sessions if table.rows == "session" else _events
+    log = read(path, rows, declared, table, placed, bad)
+    if not log.sessions and bad:
+        raise DataError(one_of_each_kind([f"{path}:{rows.lines[at]}: {what}" for at, what in sorted(bad.items())]))
+    lost = set(bad) - {row.at for row in placed}
+    faults = [
+        _fault(path, _Row(at=at, line=rows.lines[at], subject="", start=_NEVER), bad[at], SET_ASIDE) for at in lost
+    ]
+    return OperantLog(sessions=log.sessions, faults=(*log.faults, *faults))
 
 
 def split_events(
@@ -90,42 +92,50 @@ def ordered(
     return {name: np.sort(times) for name, times in events.items()}, faults
 
 
-def _placed(path: Path, rows: Rows, table: TableColumns) -> list[_Row]:
-    """The session of every row."""
+def _placed(path: Path, rows: Rows, table: TableColumns, bad: dict[int, str]) -> list[_Row]:
+    """The session of every row; adds to `bad` the rows whose start cannot be read."""
     subjects = rows.column(table.subject)
     parts = [rows.column(name) for name in table.starts]
     starts = [" ".join(words) for words in zip(*parts, strict=True)]
     moments = {text: as_moment(text, table.start_format) for text in set(starts)}
+    if path.suffix.lower() == ".xlsx":  # a date cell has no format of its own
+        moments |= {text: as_moment(text) for text, moment in moments.items() if moment is None}
     expected = "ISO 8601" if table.start_format is None else f"the form {table.start_format!r}"
-    errors: list[str] = []
     placed: list[_Row] = []
     for at, (line, subject, text) in enumerate(zip(rows.lines, subjects, starts, strict=True)):
         moment = moments[text]
         if moment is None:
-            errors.append(f"{path}:{line}: start {text!r} cannot be read; expected {expected} (start_format)")
+            bad[at] = f"start {text!r} cannot be read; expected {expected} (start_format)"
         else:
             placed.append(_Row(at=at, line=line, subject=subject, start=moment))
-    if errors:
-        raise DataError(errors)
     return placed
 
 
 def _events(
-    path: Path, rows: Rows, declared: SourceDeclaration, table: TableColumns, placed: Sequence[_Row]
+    path: Path,
+    rows: Rows,
+    declared: SourceDeclaration,
+    table: TableColumns,
+    placed: Sequence[_Row],
+    bad: dict[int, str],
 ) -> OperantLog:
-    """Sessions of a table of events."""
+    """Sessions of a table of events; one with a row that cannot be read is set aside."""
     assert table.event is not None
     assert table.time is not None
-    names, texts = rows.column(table.event), rows.column(table.time)
-    times_s = _numbers(path, rows.lines, texts, table.time) * table.unit_s
-    unnamed = [line for line, name in zip(rows.lines, names, strict=True) if not name]
-    if unnamed:
-        raise DataError(f"{path}:{line}: column {table.event!r} is empty; name the event" for line in unnamed)
+    names = rows.column(table.event)
+    starts = {row.at: row.start for row in placed}
+    times_s = _times(rows, table, starts, bad)
+    bad |= {at: f"column {table.event!r} is empty; name the event" for at, name in enumerate(names) if not name}
     kinds = tuple(dict.fromkeys(names))
     sessions: list[OperantSession] = []
     faults: list[OperantFault] = []
     for members in _grouped(placed, rows, table):
         first = members[0]
+        unread = [row for row in members if row.at in bad]
+        if unread:
+            what = f"{len(unread)} of {len(members)} rows of the session of {first.start} cannot be read: "
+            faults.append(_fault(path, unread[0], what + bad[unread[0].at], SET_ASIDE))
+            continue
         at = np.array([row.at for row in members])
         events = split_events([names[k] for k in at], times_s[at], declared.events, logged=kinds)
         where = {"file": str(path), "line": first.line, "subject": first.subject}
@@ -137,28 +147,60 @@ def _events(
     return OperantLog(sessions=tuple(sessions), faults=tuple(faults))
 
 
+def _times(rows: Rows, table: TableColumns, starts: Mapping[int, datetime], bad: dict[int, str]) -> Float[Array, "row"]:
+    """Seconds from the start of the session, of every row; adds to `bad` the rows without."""
+    assert table.time is not None
+    times_s = np.full(len(rows.cells), np.nan)
+    for at, text in enumerate(rows.column(table.time)):
+        clock_s = elapsed_s(text)
+        if clock_s is None:
+            value = number(text, separator=rows.separator, decimal=table.decimal)
+            times_s[at] = np.nan if value is None else value * table.unit_s
+        elif at in starts:
+            start = starts[at]
+            start_s = 3600 * start.hour + 60 * start.minute + start.second
+            if table.time_of_day is None and 0 < start_s <= clock_s:
+                bad[at] = (
+                    f"column {table.time!r} is {text!r} in a session that starts at {start:%H:%M:%S}; declare whether "
+                    "it is the time of day (time_of_day: true) or since the start (time_of_day: false)"
+                )
+            times_s[at] = (clock_s - start_s) % _DAY_S if table.time_of_day else clock_s
+        if not np.isfinite(times_s[at]) and at in starts:
+            bad.setdefault(at, f"column {table.time!r} is {text[:40]!r}; expected one number{_comma(text)}")
+    return times_s
+
+
 def _sessions(
-    path: Path, rows: Rows, declared: SourceDeclaration, table: TableColumns, placed: Sequence[_Row]
+    path: Path,
+    rows: Rows,
+    declared: SourceDeclaration,
+    table: TableColumns,
+    placed: Sequence[_Row],
+    bad: dict[int, str],
 ) -> OperantLog:
-    """Sessions of a table of sessions: counts without times."""
-    counts = {event: rows.column(column) for event, column in table.counts.items()}
-    errors = [
-        f"{path}:{line}: column {table.counts[event]!r} is {text!r}; expected a count"
-        for event, texts in counts.items()
-        for line, text in zip(rows.lines, texts, strict=True)
-        if text not in ("", "n/a") and _count(text) is None
-    ]
-    if errors:
-        raise DataError(errors)
-    log = [
-        _session(path, rows, declared, table, [row], {}, {
-            event: count for event, texts in counts.items() if (count := _count(texts[row.at])) is not None
-        })
-        for row in placed
-    ]  # fmt: skip
-    return OperantLog(
-        sessions=tuple(session for session, _ in log), faults=tuple(fault for _, found in log for fault in found)
-    )
+    """Sessions of a table of sessions: counts without times; a row that cannot be read is set aside."""
+    sessions: list[OperantSession] = []
+    faults: list[OperantFault] = []
+    for row in placed:
+        counts: dict[str, int] = {}
+        for event, column in table.counts.items():
+            text = rows.cells[row.at][rows.header.index(column)]
+            value = number(text, separator=rows.separator, decimal=table.decimal)
+            if value is not None and value >= 0 and value.is_integer():
+                counts[event] = int(value)
+            elif text not in ("", "n/a"):
+                bad[row.at] = f"column {column!r} is {text!r}; expected a count{_comma(text)}"
+        if row.at in bad:
+            faults.append(_fault(path, row, bad[row.at], SET_ASIDE))
+            continue
+        session, found = _session(path, rows, declared, table, [row], {}, counts)
+        sessions.append(session)
+        faults += found
+    return OperantLog(sessions=tuple(sessions), faults=tuple(faults))
+
+
+def _comma(text: str) -> str:
+    return " (is the comma of decimals or thousands? declare decimal: comma or point)" if "," in text else ""
 
 
 def _grouped(placed: Sequence[_Row], rows: Rows, table: TableColumns) -> Iterable[list[_Row]]:
@@ -190,7 +232,9 @@ def _session(
             what = f"column {column!r} says {', '.join(map(repr, sorted(set(values))[:5]))} in one session"
             faults.append(_fault(path, first, what, f"kept {values[0]!r}, the first"))
     length = said.pop("duration_s")
-    duration_s = None if length in ("", "n/a") else float(_numbers(path, [first.line], [length], "duration_s")[0])
+    duration_s = number(length, separator=rows.separator, decimal=table.decimal)
+    if duration_s is None and length not in ("", "n/a"):
+        faults.append(_fault(path, first, f"column {table.duration_s!r} is {length[:40]!r}", "kept without a length"))
     session = OperantSession(
         subject=first.subject,
         start=first.start,
@@ -204,29 +248,6 @@ def _session(
         **said,
     )
     return session, faults
-
-
-def _numbers(path: Path, lines: Sequence[int], texts: Sequence[str], column: str) -> Float[Array, "row"]:
-    """Cells as numbers; a decimal comma is a point."""
-    values = np.array([_number(text) for text in texts], dtype=np.float64)
-    bad = np.flatnonzero(~np.isfinite(values))
-    if bad.size:
-        raise DataError(
-            f"{path}:{lines[k]}: column {column!r} is {texts[k][:40]!r}; expected one number" for k in bad.tolist()
-        )
-    return values
-
-
-def _number(text: str) -> float:
-    try:
-        return float(text.replace(",", ".")) if "_" not in text else np.nan
-    except ValueError:
-        return np.nan
-
-
-def _count(text: str) -> int | None:
-    value = _number(text)
-    return int(value) if np.isfinite(value) and value >= 0 and value == np.round(value) else None
 
 
 def _fault(path: Path, row: _Row, what: str, done: str) -> OperantFault:

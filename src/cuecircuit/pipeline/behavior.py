@@ -19,7 +19,7 @@ from cuecircuit.pipeline.behavior_phases import PhaseTests
 from cuecircuit.pipeline.cells import subjects_of
 from cuecircuit.pipeline.job import Job, StudyFiles
 from cuecircuit.pipeline.progress import say
-from cuecircuit.pipeline.sessions import SESSION_COLUMNS, load_sessions, write_faults
+from cuecircuit.pipeline.sessions import load_sessions, session_notes, write_faults
 from cuecircuit.pipeline.store import Stage
 from cuecircuit.records.operant import OperantFault, OperantLog
 from cuecircuit.study.study import Study
@@ -163,7 +163,7 @@ def _make(job: Job, folder: Path) -> None:
         f"infusions_{name}": {"Description": f"infusions in the window of phase {name}"} for name in _windows(study)
     }
     phase_notes = {"phase": "phase of the study", "treatment": "treatment of the session", "session": "number, from 1"}
-    write_table(folder / "sessions.tsv", phased.table, {**SESSION_COLUMNS, **phase_notes, **windows})
+    write_table(folder / "sessions.tsv", phased.table, {**session_notes(phased.table), **phase_notes, **windows})
     rates = rates_table(log.sessions, bin_s=60 * study.behavior.rate_bin_min)
     write_table(folder / "rates.tsv", rates, RATE_NOTES)
     write_faults(folder / "faults.tsv", phased.faults)

@@ -1,5 +1,6 @@
 """Operant files to three tables: sessions, events, and whatever was wrong."""
 
+import re
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from glob import escape
@@ -8,26 +9,34 @@ from pathlib import Path
 import pandas as pd
 
 from cuecircuit.behavior.ledger import settle
-from cuecircuit.behavior.measures import sessions_table
-from cuecircuit.errors import DataError
+from cuecircuit.behavior.measures import bins_table, sessions_table
+from cuecircuit.behavior.session_choices import NO_CHOICES, SessionChoices
+from cuecircuit.errors import DataError, one_of_each_kind
 from cuecircuit.io.medpc_declare import skeletons
 from cuecircuit.io.medpc_mpc import read_mpc
 from cuecircuit.io.medpc_program import Program, checked_by, find_program, load_programs
+from cuecircuit.io.medpc_silent import silent_codes
 from cuecircuit.io.operant_declaration import read_declaration
 from cuecircuit.io.operant_source import operant_kind, read_operant
 from cuecircuit.io.session_store import write_events, write_events_parquet, write_parquet
 from cuecircuit.io.tables import ColumnNote, write_table
-from cuecircuit.records.operant import OperantFault, OperantLog
+from cuecircuit.records.operant import SET_ASIDE, OperantFault, OperantLog, OperantSession
 
 SESSION_COLUMNS: dict[str, ColumnNote] = {
     "subject": {"Description": "header field Subject", "Source": "file"},
+    "session": {"Description": "number of the session of its subject, by start, from 1", "Source": "computed"},
+    "day": {"Description": "calendar day of the session, 1 on the day of the subject's first", "Source": "computed"},
     "box": {"Description": "header field Box", "Source": "file"},
     "experiment": {"Description": "header field Experiment", "Source": "file"},
     "group": {"Description": "header field Group", "Source": "file"},
     "msn": {"Description": "header field MSN, the program", "Source": "file"},
     "start": {"Description": "start of the session, local time", "Units": "ISO 8601", "Source": "file"},
     "end": {"Description": "end of the session, local time", "Units": "ISO 8601", "Source": "file"},
-    "duration_s": {"Description": "length the program declares, not end minus start", "Units": "s", "Source": "file"},
+    "duration_s": {
+        "Description": "length the session was run: end minus start, at most the length its program declares",
+        "Units": "s",
+        "Source": "file",
+    },
     "active": {"Description": "active presses, the larger of the program's count and its times", "Source": "file"},
     "inactive": {"Description": "inactive presses, likewise", "Source": "file"},
     "infusions": {"Description": "infusions, likewise", "Source": "file"},
@@ -75,12 +84,22 @@ EVENT_COLUMNS: dict[str, ColumnNote] = {
     "time_s": {"Description": "time from the start of the session", "Units": "s", "Source": "file"},
     "file": {"Description": "the file read", "Source": "command line"},
 }
+BIN_NOTES: dict[str, ColumnNote] = {
+    "subject": {"Description": "header field Subject", "Source": "file"},
+    "start": {"Description": "start of the session, local time", "Units": "ISO 8601", "Source": "file"},
+    "event": {"Description": "kind of event by the declaration of the program", "Source": "file"},
+    "from_s": {"Description": "start of the bin", "Units": "s", "Source": "file"},
+    "to_s": {"Description": "end of the bin", "Units": "s", "Source": "file"},
+    "count": {"Description": "events in the bin, as the program counted them", "Source": "file"},
+}
 FAULT_COLUMNS: dict[str, ColumnNote] = {
-    "file": {"Description": "the file at fault", "Source": "command line"},
+    "file": {"Description": "the file at fault, the first of several", "Source": "command line"},
     "line": {"Description": "line of the file", "Source": "computed"},
     "subject": {"Description": "header field Subject of the session at fault", "Source": "file"},
     "what": {"Description": "what was found", "Source": "computed"},
     "done": {"Description": "what was done about it", "Source": "computed"},
+    "count": {"Description": "how often the same was found and done", "Source": "computed"},
+    "others": {"Description": "the other places: subject, file and line", "Source": "computed"},
 }
 
 
@@ -94,34 +113,62 @@ class SessionsSummary:
     n_events: int
     faults: tuple[OperantFault, ...]
 
+    @property
+    def fault_lines(self) -> tuple[str, ...]:
+        """One line for each kind of fault, with its first place and how many more there are."""
+        return fault_lines(self.faults)
+
 
 def load_sessions(
-    files: Sequence[Path], *, programs: Path | None = None, source: Path | None = None, mpc: Path | None = None
+    files: Sequence[Path],
+    *,
+    programs: Path | None = None,
+    source: Path | None = None,
+    mpc: Path | None = None,
+    choices: SessionChoices = NO_CHOICES,
 ) -> OperantLog:
-    """Read operant files and settle which of their sessions count.
+    """Read operant files and settle which of their sessions count; a file that cannot be read is set aside by name.
 
     Args:
         files: operant data files of any kind, in any order.
         programs: folder of further program declarations.
         source: declaration of event names and columns, for what is not MED-PC.
         mpc: MED-PC program file, or a folder of them; their array sizes must agree with the declarations.
+        choices: sessions to exclude or merge, and the shortest length.
 
     Raises:
-        DataError: files that cannot be read, every one of them named.
+        DataError: no file given, a file that does not exist, or none that can be read; every one of them named.
+        DesignError: a choice fits no session.
     """
     declared = declared_programs(programs, mpc)
     names = None if source is None else read_declaration(source)
-    logs: list[OperantLog] = []
+    paths = list(dict.fromkeys(files))
+    if absent := [path for path in paths if not path.exists()]:
+        raise DataError(f"{path}: cannot be read (No such file or directory); correct its name" for path in absent)
+    sessions: list[OperantSession] = []
+    faults: list[OperantFault] = []
     errors: list[str] = []
-    for path in dict.fromkeys(files):
+    for path in paths:
         try:
-            logs.append(read_operant(path, programs=declared, source=names))
+            log = read_operant(path, programs=declared, source=names)
         except DataError as error:
             errors += error.faults
-    if errors or not logs:
+            faults += [_unread(path, fault) for fault in error.faults]
+        else:
+            sessions += log.sessions
+            faults += log.faults
+    if not paths or (errors and not sessions):
         raise DataError(errors or "no operant file given; expected one or more operant data files")
-    sessions = tuple(session for log in logs for session in log.sessions)
-    return settle(OperantLog(sessions=sessions, faults=tuple(fault for log in logs for fault in log.faults)))
+    return settle(
+        OperantLog(sessions=tuple(sessions), faults=(*faults, *silent_codes(sessions, declared))), choices=choices
+    )
+
+
+def _unread(path: Path, fault: str) -> OperantFault:
+    """A file set aside, with what was wrong in it and where."""
+    line = re.match(r":?(?: line )?([0-9]+)", fault.removeprefix(str(path)))
+    what = fault.removeprefix(f"{path}: ")
+    return OperantFault(file=str(path), line=int(line[1]) if line else 0, subject="", what=what, done=SET_ASIDE)
 
 
 def declared_programs(programs: Path | None = None, mpc: Path | None = None) -> tuple[Program, ...]:
@@ -164,7 +211,7 @@ def write_sessions(
     strict: bool = False,
     parquet: bool = False,
 ) -> SessionsSummary:
-    """Write `out`/sessions.tsv, events.tsv and faults.tsv, each with a JSON sidecar.
+    """Write `out`/sessions.tsv, events.tsv and faults.tsv, each with a JSON sidecar; bins.tsv where programs keep bins.
 
     Args:
         files: operant data files of any kind.
@@ -176,11 +223,14 @@ def write_sessions(
         parquet: write the three tables as Parquet too.
 
     Raises:
-        DataError: a file cannot be read (nothing is written), the folder cannot be written, or `strict` and a fault.
+        DataError: no file can be read (nothing is written), the folder cannot be written, or `strict` and a fault.
     """
     log = load_sessions(files, programs=programs, source=source, mpc=mpc)
     sessions = sessions_table(log.sessions)
-    write_table(out / "sessions.tsv", sessions, SESSION_COLUMNS)
+    write_table(out / "sessions.tsv", sessions, session_notes(sessions))
+    bins = bins_table(log.sessions)
+    if len(bins):
+        write_table(out / "bins.tsv", bins, BIN_NOTES)
     n_events = write_events(out / "events.tsv", log.sessions, EVENT_COLUMNS)
     write_faults(out / "faults.tsv", log.faults)
     if parquet:
@@ -188,7 +238,7 @@ def write_sessions(
         write_events_parquet(out / "events.parquet", log.sessions)
         write_parquet(out / "faults.parquet", _fault_table(log.faults))
     if strict and log.faults:
-        raise DataError(f"{f.file}: line {f.line}: subject {f.subject!r}: {f.what} ({f.done})" for f in log.faults)
+        raise DataError(fault_lines(log.faults))
     return SessionsSummary(
         n_files=len(dict.fromkeys(files)),
         n_sessions=len(log.sessions),
@@ -196,6 +246,12 @@ def write_sessions(
         n_events=n_events,
         faults=log.faults,
     )
+
+
+def fault_lines(faults: Sequence[OperantFault]) -> tuple[str, ...]:
+    """Return a line for each kind of fault: where it was found first, what, what was done, and how many are like it."""
+    lines = [f"{f.file}: line {f.line}: subject {f.subject!r}: {f.what} ({f.done})" for f in faults]
+    return one_of_each_kind(lines, [f.what + f.done for f in faults])
 
 
 def write_faults(path: Path, faults: Sequence[OperantFault]) -> None:
@@ -207,6 +263,30 @@ def write_faults(path: Path, faults: Sequence[OperantFault]) -> None:
     write_table(path, _fault_table(faults), FAULT_COLUMNS)
 
 
+def session_notes(sessions: pd.DataFrame) -> dict[str, ColumnNote]:
+    """Describe the columns of a table of sessions, also those that only some programs have."""
+    counted = {
+        name: {"Description": f"{name[2:]}, the program's count", "Source": "file"}
+        for name in sessions
+        if name[:2] == "n_"
+    }
+    kept = {name: {"Description": f"{name}, by the declaration of the program", "Source": "file"} for name in sessions}
+    return kept | counted | SESSION_COLUMNS
+
+
 def _fault_table(faults: Sequence[OperantFault]) -> pd.DataFrame:
-    rows = [{**asdict(fault), "subject": fault.subject or None, "line": fault.line or None} for fault in faults]
-    return pd.DataFrame(rows, columns=list(FAULT_COLUMNS)).astype({"line": "Int64"})
+    """One row for what was found and done alike, with its first place and all others."""
+    alike: dict[tuple[str, str], list[OperantFault]] = {}
+    for fault in faults:
+        alike.setdefault((fault.what, fault.done), []).append(fault)
+    rows = [
+        {
+            **asdict(same[0]),
+            "subject": same[0].subject or None,
+            "line": same[0].line or None,
+            "count": len(same),
+            "others": "; ".join(f"{other.subject} {other.file}:{other.line}".strip() for other in same[1:]) or None,
+        }
+        for same in alike.values()
+    ]
+    return pd.DataFrame(rows, columns=list(FAULT_COLUMNS)).astype({"line": "Int64", "count": "Int64"})

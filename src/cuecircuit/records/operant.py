@@ -1,10 +1,18 @@
 """One operant session as it was logged. Times are seconds from the start of the session."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 
-from cuecircuit.arrays import Array, Float
+from cuecircuit.arrays import Array, Float, Int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class EventBins:
+    """Events of one kind counted per stretch of `width_s` from the start of the session."""
+
+    width_s: float
+    counts: Int[Array, "bin"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -12,9 +20,10 @@ class OperantSession:
     """What one animal did in one box.
 
     `events` holds the times of each kind of event ("active", "inactive", "infusion", ...);
-    `counts` what the program itself counted of it; `duration_s` the length the program declares
-    (None where it does not: end minus start is not the session length); `timeout_s` how long after
-    an infusion presses have no consequence (None where the program does not say).
+    `counts` what the program itself counted of it, and `bins` its counts per stretch of time; `duration_s` the length
+    of the session: what the program declares, until `settle` puts the time it was run (None where neither is known);
+    `timeout_s` how long after an infusion presses have no consequence (None where the program does not say);
+    `values` other numbers of the session by the names of the declaration; `part` numbers the sessions of one record.
     """
 
     subject: str
@@ -30,17 +39,24 @@ class OperantSession:
     file: str
     line: int
     timeout_s: float | None = None
+    bins: Mapping[str, EventBins] = field(default_factory=dict)
+    values: Mapping[str, float] = field(default_factory=dict)
+    part: int = 0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class OperantFault:
-    """Something wrong in a log that can still be used: where it stands, what it is, what was done about it."""
+    """Something wrong in a log that can still be used: where it is, what it is, what was done about it."""
 
     file: str
     line: int
     subject: str
     what: str
     done: str
+
+
+SET_ASIDE = "set aside; the rest is read"
+"""What was done about a record that cannot be read."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
