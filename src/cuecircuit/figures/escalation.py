@@ -23,9 +23,10 @@ def escalation_figure(
     adjusted_p: Float[Array, "group session"] | None = None,
     adjustment: str = "Bonferroni",
     measure: str = "Infusions per session",
+    step: str = "Session",
     width_mm: float = SINGLE_MM,
 ) -> Figure:
-    """Draw the escalation of intake.
+    """Draw the course of a measure over numbered steps, such as the escalation of intake over sessions.
 
     Args:
         infusions: counts; NaN where a session is missing.
@@ -34,6 +35,7 @@ def escalation_figure(
         adjusted_p: adjusted p of each group's session against its first; NaN where nothing was tested.
         adjustment: name of the adjustment, for the rule under the axis.
         measure: label of the y axis.
+        step: what is numbered on the x axis.
         width_mm: width of the figure.
     """
     with style():
@@ -43,12 +45,13 @@ def escalation_figure(
         for level in levels:
             rows = infusions[np.asarray(groups) == level]
             _draw_group(axes, sessions, rows, level, levels)
-        axes.set(xlabel="Session", ylabel=measure, xticks=sessions, xlim=(0.5, sessions[-1] + 0.5))
-        axes.set_ylim(bottom=0)
+        axes.set(xlabel=step, ylabel=measure, xticks=sessions, xlim=(0.5, sessions[-1] + 0.5))
+        if np.nanmin(infusions) >= 0:
+            axes.set_ylim(bottom=0)
         axes.legend(loc="upper left", handlelength=1.8, borderaxespad=0.2)
         if adjusted_p is not None:
             _draw_stars(axes, sessions, adjusted_p, levels)
-            rule_below(axes, f"{STAR_RULE} against session 1 ({adjustment})")
+            rule_below(axes, f"{STAR_RULE} against {step.lower()} 1 ({adjustment})")
     return figure
 
 

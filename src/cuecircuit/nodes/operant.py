@@ -15,7 +15,7 @@ from cuecircuit.errors import DataError, StudyError
 from cuecircuit.io.tables import ColumnNote
 from cuecircuit.nodes.study_files import StudyFiles
 from cuecircuit.nodes.table import Table
-from cuecircuit.pipeline.sessions import SESSION_COLUMNS, load_sessions
+from cuecircuit.pipeline.sessions import load_sessions, session_notes
 from cuecircuit.records.operant import OperantFault, OperantLog, OperantSession
 from cuecircuit.study.experiment import Drug, Operant
 
@@ -132,7 +132,7 @@ def kinetics_of_drug(name: str, drug: Drug) -> Kinetics | None:
 def _phased(
     files: StudyFiles, operant: Operant, subjects: Table, log: OperantLog
 ) -> tuple[pd.DataFrame, list[OperantFault]]:
-    table = sessions_table(log.sessions)
+    table = sessions_table(log.sessions).rename(columns={"day": "calendar_day"})
     who = list(subjects.rows["subject"])
     faults: list[OperantFault] = []
     if operant.by in subjects.rows:
@@ -176,8 +176,13 @@ def _operant_table(
     rows = rows.assign(**_intake(files, subjects, rows, sessions))
     rows["file"] = [files.shown(file) for file in rows["file"]]
     columns = [*KEYS, *(name for name in rows if name not in (*KEYS, "group"))]
-    notes: dict[str, ColumnNote] = {**SESSION_COLUMNS, **_KEY_NOTES, **dict.fromkeys(by_day, "operant.phases.by_day")}
+    notes: dict[str, ColumnNote] = {
+        **session_notes(rows),
+        **_KEY_NOTES,
+        **dict.fromkeys(by_day, "operant.phases.by_day"),
+    }
     notes |= {"delivers": "drug of a delivery", "breakpoint": "presses that the last infusion cost"}
+    notes |= {"calendar_day": "calendar day of the subject, 1 on the day of its first session"}
     notes |= {name: {"Description": f"operant.measures.{name}", "Units": "count"} for name in operant.measures}
     return Table(name="operant", keys=KEYS, rows=_as_numbers(rows[columns]), notes=notes)
 

@@ -25,7 +25,7 @@ from pydantic import BaseModel
 
 import cuecircuit
 from cuecircuit.errors import DataError
-from cuecircuit.io.atomic import remove, replacing, sweep, sweep_beside
+from cuecircuit.io.atomic import remove, replacing, scratch_beside, sweep, sweep_beside
 from cuecircuit.io.tables import write_json
 from cuecircuit.pipeline.stage_record import FOLDER, read_hashes, read_record
 
@@ -60,7 +60,8 @@ def code_hash() -> str:
 class Stage:
     """One step: what it depends on, the folder or file under OUT it makes, and how.
 
-    `make` writes into the path it is given, which takes its place under OUT when whole.
+    `make` writes into the path it is given, which takes its place under OUT when whole. A `shared` folder holds files
+    of other stages as well: each file of this one is replaced by itself.
     """
 
     name: str
@@ -69,6 +70,7 @@ class Stage:
     inputs: tuple[Path, ...]
     make: Callable[[Path], None]
     folder: bool = True
+    shared: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -153,16 +155,30 @@ class Store:
         Raises:
             DataError: the result cannot be written, or is a link to files that the stage did not make.
         """
+        if stage.shared:
+            self._share(stage, self._key(stage), stage.make)
+            return
         target, earlier = self._place(stage)
         key = self._key(stage)
         with replacing(target, folder=stage.folder) as new:
             stage.make(new)
-            outputs = {
-                str(PurePath(stage.target) / path.relative_to(new)): file_hash(path)
-                for path in _files(new)
-                if path.is_file()
-            }
+            outputs = _hashes(stage, new)
             self._claim(stage, {*earlier, *outputs.values()})
+        self._finish(stage, {**key, "outputs": outputs})
+
+    def _share(self, stage: Stage, key: Mapping[str, Any], make: Callable[[Path], None]) -> None:
+        """Make files among those of other stages; files of an earlier result that are not made again are removed."""
+        earlier = (read_record(self._file(stage.name)) or {"outputs": {}})["outputs"]
+        remove(self._file(stage.name))
+        with scratch_beside(self.root / FOLDER / "files") as scratch:
+            make(scratch)
+            outputs = _hashes(stage, scratch)
+            for name in outputs:
+                place = self.root / name
+                self.check_inside(place.parent)
+                with replacing(place) as new:
+                    (scratch / PurePath(name).relative_to(stage.target)).replace(new)
+        self._remove({name: known for name, known in earlier.items() if name not in outputs})
         self._finish(stage, {**key, "outputs": outputs})
 
     def check_inside(self, folder: Path) -> None:
@@ -228,13 +244,15 @@ class Store:
         Links are removed, not what they lead to; a file that is not as recorded stays.
         """
         for name in list(stale):
-            record = read_record(self._file(name)) or {"outputs": {}}
-            for output, known in record["outputs"].items():
-                path = self.root / output
-                if self._is_inside(path) and path.is_file() and file_hash(path) == known:
-                    path.unlink()
+            self._remove((read_record(self._file(name)) or {"outputs": {}})["outputs"])
             for left in (self._file(name), self._claims(name), self.root / name):
                 remove(left)
+
+    def _remove(self, outputs: Mapping[str, str]) -> None:
+        for output, known in outputs.items():
+            path = self.root / output
+            if self._is_inside(path) and path.is_file() and file_hash(path) == known:
+                path.unlink()
 
     def names(self) -> list[str]:
         """List the stages that have a record, which may be damaged."""
@@ -258,12 +276,20 @@ class Store:
                 continue
             if not all(PurePath(name).is_relative_to(stage.target) for name in record["outputs"]):
                 continue
+
+            def link(place: Path, donor: Path = donor, names: Iterable[str] = record["outputs"]) -> None:
+                for name in names:
+                    _link(donor / name, place / PurePath(name).relative_to(stage.target))
+
+            whence = {"from": record.get("from", donor.name)}
+            if stage.shared:
+                self._share(stage, {**key, **whence}, link)
+                return True
             target, earlier = self._place(stage)
             with replacing(target, folder=stage.folder) as new:
-                for name in record["outputs"]:
-                    _link(donor / name, new / PurePath(name).relative_to(stage.target))
+                link(new)
                 self._claim(stage, {*earlier, *record["outputs"].values()})
-            self._finish(stage, {**key, "outputs": record["outputs"], "from": record.get("from", donor.name)})
+            self._finish(stage, {**key, "outputs": record["outputs"], **whence})
             return True
         return False
 
@@ -278,6 +304,12 @@ class Store:
             if path.is_relative_to(base):
                 return str(path.relative_to(base))
         return str(path.absolute())
+
+
+def _hashes(stage: Stage, made: Path) -> dict[str, str]:
+    """Return the hash of every file made, by its name under OUT."""
+    files = (path for path in _files(made) if path.is_file())
+    return {str(PurePath(stage.target) / path.relative_to(made)): file_hash(path) for path in files}
 
 
 def _damage(root: Path, outputs: Mapping[str, str]) -> str | None:

@@ -10,12 +10,12 @@ import numpy as np
 
 from cuecircuit.arrays import Array, Float, Int
 from cuecircuit.stats.correlation import Correlation, correlate, permute_correlation
-from cuecircuit.stats.multiple_testing import adjust_p
+from cuecircuit.stats.multiple_testing import Adjustment, adjust_p
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class BrainBehavior:
-    """Correlations of every region; `q` and `q_within` are Benjamini-Hochberg over the regions tested."""
+    """Correlations of every region; `q` and `q_within` are p adjusted over the regions tested."""
 
     pooled: Correlation
     within: Correlation
@@ -31,6 +31,9 @@ def brain_behavior(
     *,
     permutations: int,
     seed: int,
+    ranks: bool = False,
+    covariates: Float[Array, "subject covariate"] | None = None,
+    adjust: Adjustment = "fdr",
 ) -> BrainBehavior:
     """Correlate a behavioral number with the response of every region.
 
@@ -40,19 +43,28 @@ def brain_behavior(
         groups: a code per subject.
         permutations: of `behavior` inside the groups.
         seed: of the permutations.
+        ranks: correlate midranks (Spearman) instead of values.
+        covariates: partialled out of both sides.
+        adjust: p over the regions.
 
     Raises:
         DesignError: too few subjects, or `behavior` does not vary inside the groups.
     """
-    pooled = correlate(behavior, responses)
-    within = correlate(behavior, responses, groups=groups)
+    pooled = correlate(behavior, responses, covariates=covariates, ranks=ranks)
+    within = correlate(behavior, responses, groups=groups, covariates=covariates, ranks=ranks)
     permuted = permute_correlation(
-        behavior, responses, rng=np.random.default_rng(seed), groups=groups, n_permutations=permutations
+        behavior,
+        responses,
+        rng=np.random.default_rng(seed),
+        groups=groups,
+        covariates=covariates,
+        ranks=ranks,
+        n_permutations=permutations,
     )
     return BrainBehavior(
         pooled=pooled,
         within=within,
-        q=adjust_p(pooled.p, "fdr"),
-        q_within=adjust_p(within.p, "fdr"),
+        q=adjust_p(pooled.p, adjust),
+        q_within=adjust_p(within.p, adjust),
         p_permutation=permuted.p,
     )

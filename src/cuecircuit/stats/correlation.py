@@ -99,17 +99,22 @@ def permute_correlation(
     *,
     rng: np.random.Generator,
     groups: Int[Array, "subject"] | None = None,
+    covariates: Float[Array, "subject covariate"] | None = None,
     ranks: bool = False,
     n_permutations: int = 10_000,
     batch: int = 500,
 ) -> PermutationTest:
     """Test the correlations with group means taken out by shuffling x inside the groups.
 
+    With covariates, what they leave of x is shuffled and freed of them again (Freedman and Lane 1983): exact in large
+    samples only.
+
     Args:
         x: one value per subject, finite.
         y: responses, any unit.
         rng: source of the permutations.
         groups: a code per subject; None shuffles all subjects.
+        covariates: further nuisance columns, taken out of both.
         ranks: correlate midranks (over all subjects) instead of values.
         n_permutations: random arrangements beside the one found.
         batch: arrangements multiplied at a time.
@@ -117,7 +122,7 @@ def permute_correlation(
     Raises:
         DesignError: x is constant, not finite, or constant in every group.
     """
-    nuisance = _nuisance(len(x), groups, None, ranks)
+    nuisance = _nuisance(len(x), groups, covariates, ranks)
     x_left = _left_of_x(x, nuisance, ranks)
     y_left, tested = _left_of_y(y, nuisance, ranks)
     y_left = y_left[:, tested]
@@ -128,6 +133,8 @@ def permute_correlation(
     for start in range(0, n_permutations, batch):
         shuffled = _shuffled(x_left, codes, min(batch, n_permutations - start), rng)
         r = np.abs(shuffled @ y_left)
+        if covariates is not None:  # y is free of them already, so only the length of x changes
+            r /= np.sqrt(1 - ((shuffled @ linalg.orth(nuisance)) ** 2).sum(axis=1))[:, None]
         exceed += (r >= found).sum(axis=0)
         exceed_family += (r.max(axis=1, initial=0.0)[:, None] >= found).sum(axis=0)
     p, p_family = np.full(y.shape[1], np.nan), np.full(y.shape[1], np.nan)

@@ -1,0 +1,51 @@
+"""Estimates with their intervals, one line each, such as a correlation or a ratio per region or comparison."""
+
+from collections.abc import Sequence
+
+import numpy as np
+from matplotlib.figure import Figure
+
+from cuecircuit.arrays import Array, Float
+from cuecircuit.figures.style import BLUE, FAINT, SINGLE_MM, sheet, style
+
+_LINE_MM, _MARGIN_MM = 4.6, 14.0
+
+
+def forest_figure(
+    names: Sequence[str],
+    estimate: Float[Array, "line"],
+    low: Float[Array, "line"],
+    high: Float[Array, "line"],
+    *,
+    measure: str,
+    none: float = 0.0,
+    log: bool = False,
+    width_mm: float = SINGLE_MM,
+) -> Figure:
+    """Draw a point and an interval per line, the first line on top.
+
+    Args:
+        names: of the lines.
+        estimate: in units of the measure; NaN where there is none.
+        low: lower end of the interval.
+        high: upper end of the interval.
+        measure: label of the x axis.
+        none: the value of no effect, marked by a line.
+        log: draw the measure on a logarithmic axis.
+        width_mm: width of the figure.
+    """
+    with style():
+        figure = sheet(width_mm, _MARGIN_MM + _LINE_MM * len(names))
+        axes = figure.subplots()
+        y = -np.arange(len(names), dtype=float)
+        axes.axvline(none, color=FAINT, lw=0.6, zorder=0)
+        excludes = (low > none) | (high < none)
+        for place in np.flatnonzero(np.isfinite(estimate)):
+            axes.plot([low[place], high[place]], [y[place]] * 2, color=BLUE, lw=1.1, zorder=2)
+            face = BLUE if excludes[place] else "white"
+            axes.plot(estimate[place], y[place], "o", ms=4, mfc=face, mec=BLUE, mew=0.9, zorder=3, gid=f"line-{place}")
+        if log:
+            axes.set_xscale("log")
+        axes.set(xlabel=measure, yticks=y, yticklabels=list(names), ylim=(y[-1] - 0.7, 0.7))
+        axes.tick_params(axis="y", length=0)
+    return figure

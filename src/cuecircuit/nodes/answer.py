@@ -1,0 +1,84 @@
+"""What a question found: tables with their notes, and a record of who entered and what was decided."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from cuecircuit.io.tables import ColumnNote, write_json, write_table
+
+NOTES: Mapping[str, ColumnNote] = {
+    "term": "effect",
+    "stratum": "error stratum of the test",
+    "df1": "numerator degrees of freedom, sphericity assumed",
+    "df2": "denominator degrees of freedom, sphericity assumed",
+    "F": "test statistic",
+    "p": "two-sided; of F, sphericity assumed",
+    "z": "normal deviate with the same tail",
+    "p_adjusted": "adjusted within its family",
+    "eps_gg": "Greenhouse-Geisser epsilon",
+    "p_gg": "with Greenhouse-Geisser epsilon",
+    "eps_hf": "Huynh-Feldt epsilon (may exceed 1; p_hf uses at most 1)",
+    "p_hf": "with Huynh-Feldt epsilon",
+    "pes": "partial eta squared",
+    "pes_low": "lower end of its 90 % interval (Steiger 2004)",
+    "pes_high": "upper end of its 90 % interval (Steiger 2004)",
+    "ges": "generalized eta squared",
+    "estimate": "of a hypothesis of one row, in units of the response",
+    "difference": "of the means compared, in units of the response",
+    "ratio": "of mean counts, or of such ratios; 1 for no difference",
+    "se": "standard error",
+    "low": "lower end of the 95 % interval",
+    "high": "upper end of the 95 % interval",
+    "t": "test statistic",
+    "df": "degrees of freedom",
+    "mean": "in units of the response",
+    "sem": "standard error of the mean over subjects",
+    "sd": "standard deviation over subjects",
+    "n": "subjects",
+    "comparison": "what is compared",
+    "family": "within which p is adjusted",
+    "contrast": "contrast of the response, or what is compared",
+    "region": "region of the atlas",
+    "r": "correlation, groups pooled",
+    "ci_low": "lower end of the 95 % interval",
+    "ci_high": "upper end of the 95 % interval",
+    "q": "p of r, adjusted within its family",
+    "r_within": "correlation with the groups' means taken out",
+    "p_within": "of r_within, two-sided",
+    "q_within": "p_within, adjusted within its family",
+    "p_permutation": "of r_within: the other side shuffled inside the groups",
+    "icc": "intraclass correlation",
+    "source": "source of variation",
+    "SS": "sum of squares (type III)",
+    "DF": "degrees of freedom",
+    "MS": "mean square",
+    "F (DFn, DFd)": "test statistic with its degrees of freedom, sphericity assumed",
+    "P value": "sphericity assumed",
+    "summary": "ns above .05, * .05, ** .01, *** .001, **** .0001",
+    "percent of SS": "share of the sums of squares in the table",
+    "epsilon": "Greenhouse-Geisser epsilon",
+    "P value (GG)": "with Greenhouse-Geisser epsilon",
+}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Answer:
+    """Tables of a question by name, and facts for `settings.json`.
+
+    `left_out` has a line for each subject who is not in it; `levels` notes columns that are named by the study.
+    """
+
+    tables: Mapping[str, pd.DataFrame]
+    facts: Mapping[str, Any]
+    left_out: tuple[str, ...] = ()
+    notes: Mapping[str, ColumnNote] = field(default_factory=dict)
+
+    def write(self, folder: Path) -> None:
+        """Write every table, and `settings.json`."""
+        for name, table in self.tables.items():
+            told = {str(column): "level" for column in table} | dict(NOTES) | dict(self.notes)
+            write_table(folder / f"{name}.tsv", table, {column: told[column] for column in map(str, table)})
+        write_json(folder / "settings.json", {**self.facts, "left_out": list(self.left_out)})

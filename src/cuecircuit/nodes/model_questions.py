@@ -1,0 +1,248 @@
+"""Questions on tables that fit a model: exact error strata, or a formula, one fit for all levels of `each`."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from itertools import product
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from cuecircuit.behavior.anova import TableAnova
+from cuecircuit.behavior.anova_layout import anova_layout
+from cuecircuit.behavior.effect_sizes import partial_eta2
+from cuecircuit.errors import CuecircuitError
+from cuecircuit.models.fit import Fit, fit, test_row
+from cuecircuit.models.means import compare, means
+from cuecircuit.models.model import Model
+from cuecircuit.nodes.answer import Answer
+from cuecircuit.nodes.rows import Tables
+from cuecircuit.nodes.wide import Wide, widen
+from cuecircuit.stats.contrasts import level_cells, strata_levels, weighted_cells
+from cuecircuit.stats.multiple_testing import adjust_p
+from cuecircuit.stats.posthoc import compare as compare_cells
+from cuecircuit.stats.strata_design import Contrast, MixedDesign
+from cuecircuit.study.accounting import names_in, split_reference
+from cuecircuit.study.question_checks import formula_of
+from cuecircuit.study.questions import Comparison, Formula, Question, Strata
+
+
+def strata_answer(tables: Tables, question: Strata) -> Answer:
+    """Test every term of a design in its own error stratum.
+
+    Raises:
+        DataError: columns or rows that are missing.
+        DesignError: what is left cannot carry the tests.
+    """
+    unit = [] if question.unit == "subject" else [question.unit]
+    keep = names_in(question.within, question.each, unit)
+    chosen = tables.choose(question, keep, [*question.between, *question.covariates])
+    wide = widen(chosen, question.each, tables, question)
+    model = Model(
+        subject=question.unit,
+        between=question.between,
+        within=question.within,
+        covariates=question.covariates,
+        contrasts=question.contrasts,
+        factors=_factor_levels(tables, question, [*question.between, *question.within], wide.rows),
+    )
+    fitted = fit(_as_labels(wide.rows, [*question.between, *question.within]), wide.values, model)
+    extra: dict[str, pd.DataFrame] = {}
+    if question.comparisons:
+        extra["comparisons"] = _comparisons(question, fitted, wide)
+    if len(wide.labels) == 1 and not question.covariates:
+        extra["layout"] = anova_layout(_as_anova(fitted, wide))
+    return _model_answer(question, fitted, wide, chosen.left_out, extra)
+
+
+def formula_answer(tables: Tables, question: Formula) -> Answer:
+    """Fit a formula to a column of a table.
+
+    Raises:
+        DataError: columns or rows that are missing.
+        DesignError: the columns do not carry the model.
+    """
+    keys = tables.files.books.tables[split_reference(question.of)[0]].keys
+    columns = formula_of(question.formula).columns
+    keep = names_in([name for name in columns if name in keys and name != "subject"], question.repeats, question.each)
+    chosen = tables.choose(question, keep, [name for name in columns if name not in keep and name != "subject"])
+    wide = widen(chosen, question.each, tables, question)
+    factors = [name for name in columns if name in tables.files.books.factors or name in question.factors]
+    model = Model(
+        subject="subject" if "|" in question.formula else "",
+        formula=question.formula,
+        method=question.method,  # pyright: ignore[reportArgumentType]
+        contrasts=tuple(test for test in question.tests if " - " in test),
+        factors=_factor_levels(tables, question, factors, wide.rows),
+        **({"df": question.df} if question.df in ("satterthwaite", "kenward-roger") else {}),
+    )
+    fitted = fit(_as_labels(wide.rows, factors), wide.values, model)
+    extra = {"comparisons": _formula_comparisons(question, fitted, wide)} if question.comparisons else {}
+    return _model_answer(question, fitted, wide, (*chosen.left_out, *fitted.design.left_out), extra)
+
+
+def _factor_levels(
+    tables: Tables, question: Question, names: Sequence[str], rows: pd.DataFrame
+) -> Mapping[str, tuple[str, ...]]:
+    """Return the levels of factors in their order, those that are there."""
+    made = {}
+    for name in names:
+        planned = tables.levels(split_reference(question.of)[0], question, name)
+        there = set(rows[name].astype(str))
+        made[name] = tuple(level for level in planned if level in there) or tuple(dict.fromkeys(rows[name].astype(str)))
+    return made
+
+
+def _as_labels(rows: pd.DataFrame, names: Sequence[str]) -> pd.DataFrame:
+    return rows.assign(**{name: rows[name].astype(str) for name in names})
+
+
+def _model_answer(
+    question: Strata | Formula,
+    fitted: Fit,
+    wide: Wide,
+    left_out: Sequence[str],
+    extra: Mapping[str, pd.DataFrame],
+) -> Answer:
+    contrasts = set(fitted.design.model.contrasts)
+    rows = [{**wide.labels.iloc[k].to_dict(), **row} for k in range(len(wide.labels)) for row in _test_rows(fitted, k)]
+    tests = pd.DataFrame(rows)
+    tests["p_adjusted"] = _adjusted(question, tests)
+    is_contrast = tests["term"].isin(contrasts)
+    tables = {"terms": tests[~is_contrast].reset_index(drop=True).dropna(axis=1, how="all")}
+    if is_contrast.any():
+        columns = [*wide.labels, "term", "estimate", "se", "low", "high", "df2", "F", "p", "p_adjusted"]
+        tables["contrasts"] = tests.loc[is_contrast, columns].rename(columns={"term": "contrast", "df2": "df"})
+    tables |= _mean_tables(question, fitted, wide) | dict(extra)
+    facts: dict[str, Any] = {
+        "of": question.of,
+        "model": _model_words(question),
+        "roles": dict(fitted.design.roles),
+        "n_units": int(np.max(fitted.fitted.n_units)),
+        "n_rows": int(np.max(fitted.fitted.n_rows)),
+    }
+    return Answer(tables=tables, facts=facts, left_out=(*left_out, *fitted.design.left_out))
+
+
+def _model_words(question: Strata | Formula) -> dict[str, Any]:
+    names = ("between", "within", "covariates", "unit", "formula", "method", "tests", "contrasts", "adjust", "family")
+    return {name: value for name in names if (value := getattr(question, name, None))}
+
+
+def _test_rows(fitted: Fit, response: int) -> Iterator[dict[str, Any]]:
+    """Yield one response's tests with sphericity and the interval of partial eta squared."""
+    for test in fitted.tests:
+        if test.name == "(Intercept)" and fitted.design.model.formula is None:
+            continue
+        row = test_row(test, response)
+        for name in ("eps_gg", "eps_hf"):
+            values = getattr(test, name, None)
+            row[name] = np.nan if values is None else float(values[response])
+            log_p = getattr(test, f"log_p_{name[4:]}", None)
+            row[f"p_{name[4:]}"] = np.nan if log_p is None else float(np.exp(log_p[response]))
+        size = partial_eta2(float(row["F"]), test.df1, float(row["df2"]))  # pyright: ignore[reportArgumentType]
+        yield {**row, "pes_low": size.ci_low, "pes_high": size.ci_high}
+
+
+def _adjusted(question: Question, tests: pd.DataFrame) -> pd.Series:
+    """Adjust p over the fits of `each`, term by term and family by family."""
+    adjusted = tests["p"].astype(float).copy()
+    keys = [key for key in question.each if key not in question.family] if question.family else []
+    for at in tests.groupby(["term", "stratum", *keys], sort=False, dropna=False).indices.values():
+        adjusted.iloc[at] = adjust_p(tests["p"].to_numpy(float)[at], question.adjust)
+    return adjusted
+
+
+def _mean_tables(question: Strata | Formula, fitted: Fit, wide: Wide) -> dict[str, pd.DataFrame]:
+    """Return the means of every combination of the factors, with the error of the model."""
+    if isinstance(question, Strata):
+        factors = [*question.between, *question.within]
+    else:
+        factors = list(fitted.design.family.levels)
+    if not factors:
+        return {}
+    try:
+        made = means(fitted, factors)
+    except CuecircuitError:  # a model that has no mean of its cells, such as one of slopes alone
+        return {}
+    parts = []
+    for k in range(len(wide.labels)):
+        numbers = {"mean": made.mean, "se": made.se, "df": made.df, "low": made.ci_low, "high": made.ci_high}
+        part = pd.DataFrame(list(made.levels), columns=factors).assign(**{n: v[:, k] for n, v in numbers.items()})
+        parts.append(part.assign(**wide.labels.iloc[k].to_dict())[[*wide.labels, *part]])
+    return {"means": pd.concat(parts, ignore_index=True)}
+
+
+def _comparisons(question: Strata, fitted: Fit, wide: Wide) -> pd.DataFrame:
+    design: MixedDesign = fitted.design.family.model.design  # pyright: ignore[reportAttributeAccessIssue]
+    parts = []
+    for comparison in question.comparisons:
+        contrasts, labels = _contrasts(comparison, design)
+        for k in range(len(wide.labels)):
+            y = wide.values[fitted.design.rows, k].reshape(len(design.subjects), -1)
+            error = "pooled" if comparison.error == "pooled" else "contrast"
+            made = compare_cells(y, design, contrasts, error=error, adjustment=comparison.adjust)
+            parts.append(labels.assign(**wide.labels.iloc[k].to_dict(), **_compared(made)))
+    return pd.concat(parts, ignore_index=True)
+
+
+def _compared(made: Any) -> dict[str, Any]:
+    low = {} if made.ci_low is None else {"low": made.ci_low, "high": made.ci_high}
+    return {
+        "difference": made.estimate,
+        "se": made.se,
+        **low,
+        "t": made.t,
+        "df": made.df,
+        "p": made.p,
+        "p_adjusted": made.p_adjusted,
+    }
+
+
+def _contrasts(comparison: Comparison, design: MixedDesign) -> tuple[list[Contrast], pd.DataFrame]:
+    """Return the pairs of levels inside each combination of `by`, and how each is called."""
+    levels = strata_levels(design)
+    names = list(levels[comparison.factor])
+    reference = names[0] if comparison.against == "first" else comparison.against
+    pairs = [(one, reference) for one in names if one != reference]
+    if comparison.against == "each":
+        pairs = [(one, other) for k, other in enumerate(names) for one in names[k + 1 :]]
+    contrasts, rows = [], []
+    for cell in product(*(levels[name] for name in comparison.by)):
+        inside = dict(zip(comparison.by, cell, strict=True))
+        fixed = {name: row[name] for name, row in ((n, _unit(levels, n, level)) for n, level in inside.items())}
+        family = ":".join(inside[name] for name in comparison.family if name in inside) or "all"
+        for one, other in pairs:
+            weights = _unit(levels, comparison.factor, one)[comparison.factor]
+            weights = weights - _unit(levels, comparison.factor, other)[comparison.factor]
+            name = ": ".join([*cell, f"{one} - {other}"])
+            contrasts.append(weighted_cells(name, {**fixed, comparison.factor: weights}, design, family=family))
+            rows.append({"comparison": comparison.factor, **inside, "level": one, "against": other, "family": family})
+    return contrasts, pd.DataFrame(rows)
+
+
+def _unit(levels: Mapping[str, Sequence[str]], name: str, level: str) -> Mapping[str, Any]:
+    return level_cells([name], levels)[(level,)]
+
+
+def _formula_comparisons(question: Formula, fitted: Fit, wide: Wide) -> pd.DataFrame:
+    parts = []
+    for comparison in question.comparisons:
+        levels = fitted.design.family.levels[comparison.factor]
+        reference = levels[0] if comparison.against == "first" else comparison.against
+        made = compare(
+            fitted,
+            [comparison.factor],
+            by=comparison.by,
+            reference=None if comparison.against == "each" else reference,
+            adjustment=comparison.adjust,
+        )
+        for k in range(len(wide.labels)):
+            numbers = {name: np.asarray(values)[:, k] for name, values in _compared(made).items()}
+            named = {"comparison": made.names, "family": made.families}
+            parts.append(pd.DataFrame({**named, **numbers}).assign(**wide.labels.iloc[k].to_dict()))
+    return pd.concat(parts, ignore_index=True)
+
+
+def _as_anova(fitted: Fit, wide: Wide) -> TableAnova:
+    """Return a fit of one response in the form that the layout of an analysis of variance takes."""
+    raise NotImplementedError

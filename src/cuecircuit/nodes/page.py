@@ -1,0 +1,161 @@
+"""The page of a study: its subjects, each table with its questions, the settings, where all came from."""
+
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+
+import pandas as pd
+
+from cuecircuit.figures.numbers import short
+from cuecircuit.io.tables import read_json, read_table
+from cuecircuit.nodes.sentences import finding_sentence, left_out_sentence, method_sentence
+from cuecircuit.nodes.study_files import StudyFiles
+from cuecircuit.nodes.table import FOLDER, Table
+from cuecircuit.report.content import Facts, FigureItem, Item, Paragraph, ReportContent, Section, TableItem
+from cuecircuit.report.marks import value_text
+from cuecircuit.study.accounting import split_reference
+from cuecircuit.study.fields import settings_of
+from cuecircuit.study.questions import AnyQuestion
+
+_TITLES = {
+    "subjects": "Subjects",
+    "visits": "Visits",
+    "operant": "Operant sessions",
+    "bins": "Operant sessions, bin by bin",
+    "trials": "Trials",
+    "maps": "Maps",
+    "contrasts": "Contrast maps",
+    "regions": "Regions",
+    "derived": "Derived numbers",
+}
+# tables of an answer in the order of the page
+_TABLES = {
+    "terms": "tests",
+    "contrasts": "contrasts",
+    "comparisons": "comparisons",
+    "means": "means",
+    "correlation": "correlations",
+    "reliability": "agreement",
+    "ratios": "ratios of counts",
+    "layout": "sums of squares",
+}
+_LONG = 30
+
+
+def page_content(files: StudyFiles, out: Path, made: Mapping[str, Table], software: Mapping[str, str]) -> ReportContent:
+    """Collect everything on the page.
+
+    Args:
+        files: the study.
+        out: folder of the results.
+        made: the tables.
+        software: versions of the programs.
+    """
+    study = files.study
+    sections = [_opening(files, made)]
+    kinds: dict[str, list[str]] = {}
+    for name, question in study.questions.items():
+        kinds.setdefault(split_reference(question.of)[0].partition(".")[0], []).append(name)
+    for kind in _TITLES:
+        items = [item for name in kinds.get(kind, ()) for item in _question(out, name, study.questions[name])]
+        items += list(_derived_tables(files, made)) if kind == "derived" else []
+        items += list(_log_items(out)) if kind == "operant" and study.operant else []
+        if items:
+            sections.append(Section(id=kind, title=_TITLES[kind], items=tuple(items)))
+    sections += [_methods(files), _settings(files), _provenance(out, software, study.seed)]
+    return ReportContent(title=study.about.title, subtitle=study.about.reference, sections=tuple(sections))
+
+
+def _opening(files: StudyFiles, made: Mapping[str, Table]) -> Section:
+    study, subjects = files.study, made["subjects"].rows
+    first = next((name for name in study.factors if name in subjects), None)
+    counts = f" ({', '.join(f'{n} {level}' for level, n in _counted(subjects[first]))})" if first else ""
+    facts = {"Subjects": f"{len(subjects)}{counts}", "Species": study.subjects.species}
+    if study.drugs:
+        facts["Drugs"] = ", ".join(study.drugs)
+    if "visits" in made:
+        facts["Sessions"] = ", ".join(study.factors["session"].levels)
+    if study.operant:
+        facts["Phases"] = ", ".join(study.operant.phases)
+    items: list[Item] = [Facts(values=facts)]
+    if study.assumed:
+        text = (
+            f"No source states {len(study.assumed)} of the settings; they are marked assumed in the table of settings."
+        )
+        items.append(Paragraph(text=text))
+    if study.subjects.exclude:
+        frame = pd.DataFrame(study.subjects.exclude.items(), columns=["subject", "reason"])
+        items.append(TableItem(id="excluded", title="Left out", frame=frame))
+    return Section(id="study", title="Study", items=tuple(items))
+
+
+def _counted(column: pd.Series) -> list[tuple[str, int]]:
+    return [(str(level), int(n)) for level, n in column.value_counts(sort=False).items()]
+
+
+def _question(out: Path, name: str, question: AnyQuestion) -> Iterator[Item]:
+    folder = out / "questions" / name
+    if not (folder / "settings.json").is_file():
+        return
+    answer = {stem: read_table(folder / f"{stem}.tsv") for stem in _TABLES if (folder / f"{stem}.tsv").is_file()}
+    title = question.title or name.replace("_", " ").capitalize()
+    lost = left_out_sentence(read_json(folder / "settings.json").get("left_out", ()))
+    words = [question.why, method_sentence(question), finding_sentence(question, answer), lost]
+    yield Paragraph(heading=title, text=" ".join(filter(None, words)))
+    figure = out / "figures" / f"{name}.svg"
+    if figure.is_file():
+        yield FigureItem(
+            id=f"figure-{name}",
+            title=title,
+            caption=method_sentence(question),
+            alt=f"{title}. {finding_sentence(question, answer)}",
+            svg=figure.read_bytes(),
+            png=figure.with_suffix(".png").read_bytes(),
+            tsv=figure.with_suffix(".tsv").read_text(encoding="utf-8"),
+        )
+    for stem, table in answer.items():
+        folded = stem in ("layout", "means") or len(table) > _LONG
+        yield TableItem(id=f"{name}-{stem}", title=f"{title}: {_TABLES[stem]}", frame=table, folded=folded)
+
+
+def _derived_tables(files: StudyFiles, made: Mapping[str, Table]) -> Iterator[Item]:
+    for name in files.study.derived:
+        rows = made[f"derived.{name}"].rows
+        title = f"{name.replace('_', ' ').capitalize()}, subject by subject"
+        yield TableItem(id=f"derived-{name}", title=title, frame=rows, folded=True)
+
+
+def _log_items(out: Path) -> Iterator[Item]:
+    faults = read_table(out / "operant" / "faults.tsv", text=("subject",))
+    if len(faults):
+        yield TableItem(id="faults", title="What was wrong in the logs", frame=faults, folded=len(faults) > _LONG)
+
+
+def _methods(files: StudyFiles) -> Section:
+    study = files.study
+    sentences = [
+        f"{question.title or name.replace('_', ' ').capitalize()}. {method_sentence(question)}"
+        for name, question in study.questions.items()
+    ]
+    return Section(id="methods", title="Methods", items=tuple(Paragraph(text=text) for text in sentences))
+
+
+def _settings(files: StudyFiles) -> Section:
+    study = files.study
+    rows = [
+        (setting.path, value_text(setting.value), setting.source, setting.why)
+        for setting in settings_of(study, study.assumed, study.about.follows)
+        if setting.path not in ("assumed", "about.follows")
+    ]
+    frame = pd.DataFrame(rows, columns=["setting", "value", "source", "reason"])
+    table = TableItem(id="settings-table", title="Every setting", frame=frame, folded=True)
+    return Section(id="settings", title="Settings", items=(table,))
+
+
+def _provenance(out: Path, software: Mapping[str, str], seed: int) -> Section:
+    tables = sorted(path.name for path in (out / FOLDER).glob("*.tsv"))
+    programs = pd.DataFrame(software.items(), columns=["program", "version"])
+    items = (
+        Facts(values={"Seed": str(seed), "Tables": short(len(tables))}),
+        TableItem(id="versions", title="Programs", frame=programs),
+    )
+    return Section(id="provenance", title="Provenance", items=items)

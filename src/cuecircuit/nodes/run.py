@@ -1,0 +1,52 @@
+"""A whole study, node by node; only what is missing or stale is done."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from cuecircuit.errors import StudyError
+from cuecircuit.io.atomic import replacing
+from cuecircuit.io.derivatives import write_description
+from cuecircuit.nodes.study_files import read_study
+from cuecircuit.nodes.work import SHOWN, Work
+from cuecircuit.pipeline.engine import engine
+from cuecircuit.pipeline.store import Store
+from cuecircuit.pipeline.threads import one_blas_thread
+
+
+def run_study(path: Path, out: Path, *, stages: Sequence[str] = (), n_jobs: int = 1, dask: str | None = None) -> Path:
+    """Run a study into `out`.
+
+    Args:
+        path: the study file.
+        out: output folder, a BIDS derivative.
+        stages: nodes (`operant`, `questions.escalation`) or kinds of them (`questions`); all where none is named.
+        n_jobs: processes at work.
+        dask: `local` or a scheduler's address.
+
+    Returns:
+        The path of the page, or of the folder where the page was not asked for.
+
+    Raises:
+        StudyError: every fault of the study file.
+        DataError: a file is missing or damaged, or `out` cannot be written.
+        DesignError: a question that the data cannot carry.
+    """
+    if dask is not None:  # workers are started in folders of their own
+        path, out = path.absolute(), out.absolute()
+    files = read_study(path)
+    work = Work(files, Store(out, path.parent), n_jobs)
+    nodes = [*work.nodes, *SHOWN]
+    known = {*nodes, *(name.partition(".")[0] for name in nodes)}
+    if unknown := [name for name in stages if name not in known]:
+        raise StudyError(f"{path}: has no stage {', '.join(unknown)}; expected some of: {', '.join(sorted(known))}")
+    with work.store.alone(), one_blas_thread(), engine(dask, n_jobs):
+        write_description(out, files.study.about.title, files.study.about)
+        with replacing(out / "study.yaml") as new:
+            new.write_bytes(path.read_bytes())
+        for name in nodes:
+            if not stages or name in stages or name.partition(".")[0] in stages:
+                work.bring_up_to_date(name)
+            else:
+                work.load(name)
+    page = out / "report.html"
+    return page if page.exists() else out

@@ -1,0 +1,162 @@
+"""Sentences from questions and their answers: how it was tested, what was found. Each follows a record."""
+
+from collections.abc import Iterator, Mapping, Sequence
+
+import pandas as pd
+
+from cuecircuit.figures.numbers import fraction, number, p_equals, short
+from cuecircuit.report.marks import effect_text, listed
+from cuecircuit.study.questions import (
+    AnyQuestion,
+    Correlation,
+    Counts,
+    Formula,
+    Means,
+    Question,
+    Reliability,
+    Rows,
+    Strata,
+)
+
+_METHODS = {
+    "reml": "a linear mixed model (REML)",
+    "ols": "ordinary least squares",
+    "huber": "robust regression (Huber)",
+    "bisquare": "robust regression (bisquare)",
+    "mixed-effects": "a mixed-effects meta-regression with first-level variances",
+    "welch": "Welch's test",
+}
+_ADJUSTED = {
+    "bonferroni": "Bonferroni's method",
+    "holm": "Holm's method",
+    "fdr": "the false discovery rate (Benjamini-Hochberg)",
+    "dunnett": "Dunnett's method",
+    "tukey": "Tukey's method",
+}
+
+
+def rows_words(rows: Rows) -> str:
+    """Say which rows of which response: infusions of phase escalation, averaged over day."""
+    response = rows.of.split(".", 1)[-1].replace("_", " ")
+    where = [f"{key} {' or '.join(levels)}" for key, levels in rows.where.items()]
+    text = f"{response} ({', '.join(where)})" if where else response
+    if rows.average:
+        text += f", averaged over {listed(rows.average)}"
+    return f"the change of {text} over {rows.change}" if rows.change else text
+
+
+def method_sentence(question: AnyQuestion) -> str:
+    """Say how a question was tested."""
+    what = rows_words(question)
+    match question:
+        case Strata():
+            terms = listed([*(f"{name} (between)" for name in question.between), *question.within])
+            text = f"{what.capitalize()}: analysis of variance by {terms}, each effect in its own error stratum"
+            if not question.between and not question.within:
+                text = f"{what.capitalize()}: mean against zero"
+            if question.covariates:
+                text += f", adjusted for {listed(question.covariates)}"
+            text += "".join(f"; {_comparison(each)}" for each in question.comparisons)
+        case Formula():
+            text = f"{what.capitalize()}: {_METHODS[question.method]}, {question.formula}"
+        case Correlation():
+            kind = "Spearman" if question.rank else "Pearson"
+            text = f"{what.capitalize()} against {rows_words(question.with_)}: {kind} correlation"
+            if question.inside:
+                text += (
+                    f", pooled and with the means of {question.inside} taken out, the latter also by "
+                    f"{short(question.draws)} permutations inside {question.inside}"
+                )
+            if question.controls:
+                text += f", {listed(question.controls)} partialled out"
+        case Reliability():
+            kind = "ICC(A,1)" if question.agreement == "absolute" else "ICC(C,1)"
+            text = f"{what.capitalize()}: {kind} over {question.over} (McGraw and Wong 1996)"
+        case Counts():
+            effect = f"a log-linear slope over {question.trend}" if question.trend else listed(question.within)
+            text = f"{what.capitalize()} as counts: negative-binomial GEE with {effect}"
+            text += f" by {listed(question.between)}" if question.between else ""
+        case Means():
+            text = f"{what.capitalize()}: mean and SEM by {listed(question.by)}; nothing is tested"
+    if question.each and question.adjust != "none":
+        text += f"; p adjusted over {listed(question.family or question.each)} by {_ADJUSTED[question.adjust]}"
+    return f"{text}."
+
+
+def finding_sentence(question: AnyQuestion, answer: Mapping[str, pd.DataFrame]) -> str:
+    """Say what was found, with the effect and its test; what `each` tests is counted."""
+    return " ".join(_findings(question, answer))
+
+
+def _comparison(comparison: object) -> str:
+    factor, by = getattr(comparison, "factor", ""), getattr(comparison, "by", ())
+    against, adjust = getattr(comparison, "against", "first"), getattr(comparison, "adjust", "none")
+    text = f"levels of {factor} " + ("pairwise" if against == "each" else f"against the {against}")
+    text += f" within {listed(by)}" if by else ""
+    return text + (f" ({_ADJUSTED[adjust]})" if adjust in _ADJUSTED else " (not adjusted)")
+
+
+def _findings(question: AnyQuestion, answer: Mapping[str, pd.DataFrame]) -> Iterator[str]:
+    match question:
+        case Strata() | Formula():
+            yield from _tests(question, answer)
+        case Correlation():
+            yield from _correlations(question, answer["correlation"])
+        case Reliability():
+            table = answer["reliability"]
+            if len(table) == 1:
+                row = table.iloc[0]
+                yield f"ICC = {fraction(row['icc'])} [{fraction(row['ci_low'])}, {fraction(row['ci_high'])}]."
+            else:
+                yield f"Median ICC over {len(table)} fits: {fraction(float(table['icc'].median()))}."
+        case Counts():
+            for row in answer["ratios"].to_dict("records"):
+                yield (
+                    f"{row['comparison']}: ratio {number(row['ratio'])} [{number(row['ci_low'])}, "
+                    f"{number(row['ci_high'])}], {p_equals(row['p'])}."
+                )
+        case Means():
+            yield f"{len(answer['means'])} means of {int(answer['means']['n'].max())} subjects or fewer each."
+
+
+def _tests(question: Strata | Formula, answer: Mapping[str, pd.DataFrame]) -> Iterator[str]:
+    terms = answer["terms"]
+    if question.each:
+        count = int((terms["p_adjusted"] <= question.alpha).sum())
+        yield f"{count} of {len(terms)} tests reach adjusted p ≤ {short(question.alpha)}."
+        return
+    for row in terms.to_dict("records"):
+        p = row["p_gg"] if pd.notna(row.get("p_gg")) else row["p"]
+        df2 = short(row["df2"])
+        size = ""
+        if pd.notna(row.get("pes")):
+            size = f", partial η² = {fraction(row['pes'])} [{fraction(row['pes_low'])}, {fraction(row['pes_high'])}]"
+        yield f"{effect_text(row['term'])}: F({row['df1']}, {df2}) = {number(row['F'])}, {p_equals(p)}{size}."
+    for row in answer["contrasts"].to_dict("records") if "contrasts" in answer else ():
+        yield (
+            f"{row['contrast']}: {number(row['estimate'])} [{number(row['low'])}, {number(row['high'])}], "
+            f"{p_equals(row['p'])}."
+        )
+
+
+def _correlations(question: Question, table: pd.DataFrame) -> Iterator[str]:
+    if len(table) > 1:
+        count = int((table["q"] <= question.alpha).sum())
+        yield f"{count} of {len(table)} correlations reach adjusted p ≤ {short(question.alpha)}."
+        return
+    row = table.iloc[0]
+    within = getattr(question, "inside", None)
+    if within:
+        yield (
+            f"Within {within}: r = {fraction(row['r_within'])}, {p_equals(row['p_within'])} "
+            f"({p_equals(row['p_permutation'])} by permutation)."
+        )
+    yield (
+        f"Pooled: r = {fraction(row['r'])} [{fraction(row['ci_low'])}, {fraction(row['ci_high'])}], "
+        f"{p_equals(row['p'])}, n = {int(row['n'])}."
+    )
+
+
+def left_out_sentence(lines: Sequence[str]) -> str:
+    """Say who is not in an answer."""
+    return "" if not lines else f"Left out: {'; '.join(lines)}."

@@ -1,0 +1,227 @@
+"""A study on its way to an output folder: its nodes as stages of the store, and the tables made so far."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from cuecircuit.errors import CuecircuitError
+from cuecircuit.figures.saving import save
+from cuecircuit.io.tables import ColumnNote, read_json, read_table, write_table
+from cuecircuit.nodes.answer import NOTES
+from cuecircuit.nodes.derived import derived_table
+from cuecircuit.nodes.graph import node_of, ordered_nodes, upstream
+from cuecircuit.nodes.operant import OperantData, declaration_files, log_files, operant_data
+from cuecircuit.nodes.page import page_content
+from cuecircuit.nodes.pictures import picture
+from cuecircuit.nodes.rows import VALUE, Tables
+from cuecircuit.nodes.study_files import StudyFiles
+from cuecircuit.nodes.subjects import subjects_table, table_files, visits_table
+from cuecircuit.nodes.table import FOLDER, Table, read_back
+from cuecircuit.nodes.table_questions import answer
+from cuecircuit.pipeline.progress import say
+from cuecircuit.pipeline.provenance import software
+from cuecircuit.pipeline.sessions import session_notes, write_faults
+from cuecircuit.pipeline.store import Stage, Store
+from cuecircuit.report.page import render
+from cuecircuit.study.accounting import split_reference
+
+QUESTIONS = "questions"
+
+
+@dataclass(frozen=True)
+class Work:
+    """A study, its output folder, how many processes may work, and the tables that are made."""
+
+    files: StudyFiles
+    store: Store
+    n_jobs: int = 1
+    made: dict[str, Table] = field(default_factory=dict)
+
+    @property
+    def out(self) -> Path:
+        """The output folder."""
+        return self.store.root
+
+    @cached_property
+    def nodes(self) -> Mapping[str, tuple[str, ...]]:
+        """Every node with those it needs, in an order in which they can be made."""
+        return ordered_nodes(self.files.study)
+
+    @property
+    def tables(self) -> Tables:
+        """The tables made so far."""
+        return Tables(files=self.files, made=self.made)
+
+    def bring_up_to_date(self, name: str) -> None:
+        """Make a node if it is missing or stale, say why, and load the tables it makes."""
+        stage = stage_of(self, name)
+        why = self.store.why_stale(stage)
+        say(f"{name}: {why or 'up to date'}")
+        if why:
+            self.store.run(stage)
+        self.load(name)
+
+    def load(self, name: str) -> None:
+        """Load the tables that a node has made."""
+        for table in tables_of(self, name):
+            self.made[table] = read_back(self.out / FOLDER, table, self.files.books.tables[table].keys)
+
+    def facts(self, question: str) -> Mapping[str, Any]:
+        """Return what a question's record says."""
+        return read_json(self.out / QUESTIONS / question / "settings.json")
+
+
+def tables_of(work: Work, node: str) -> tuple[str, ...]:
+    """Return the tables that a node makes."""
+    return tuple(table for table in work.files.books.tables if node_of(table) == node)
+
+
+def stage_of(work: Work, name: str) -> Stage:
+    """Return the stage of the store that makes a node."""
+    kind, _, own = name.partition(".")
+    return _KINDS[kind](work, name, own)
+
+
+def _inputs(work: Work, name: str) -> tuple[Path, ...]:
+    """Return the tables that a node goes back to, with every digit."""
+    tables = [table for other in upstream(work.nodes, name) for table in tables_of(work, other)]
+    return tuple(work.out / FOLDER / f"{table}.parquet" for table in tables)
+
+
+def _subjects(work: Work, name: str, own: str) -> Stage:
+    study = work.files.study
+
+    def make(folder: Path) -> None:
+        made = subjects_table(work.files) if name == "subjects" else visits_table(work.files, work.made["subjects"])
+        made.write(folder / FOLDER)
+
+    settings = {"subjects": study.subjects, "factors": dict(study.factors)}
+    inputs = tuple(path for path in table_files(work.files) if path.is_file())
+    return Stage(name=name, target="", settings=settings, inputs=inputs, make=make, shared=True)
+
+
+def _operant(work: Work, name: str, own: str) -> Stage:
+    study, operant = work.files.study, work.files.study.operant
+    assert operant is not None
+
+    def make(folder: Path) -> None:
+        data = operant_data(work.files, operant, work.made["subjects"])
+        for table in (data.table, data.bins):
+            if table is not None:
+                table.write(folder / FOLDER)
+        _write_sessions(folder / "operant", data)
+
+    inputs = (*_inputs(work, name), *log_files(work.files, operant), *declaration_files(work.files, operant))
+    settings = {"operant": operant, "drugs": dict(study.drugs), "subjects": study.subjects}
+    return Stage(name=name, target="", settings=settings, inputs=inputs, make=make, shared=True)
+
+
+def _write_sessions(folder: Path, data: OperantData) -> None:
+    notes: dict[str, ColumnNote] = {
+        "phase": "phase of the study; n/a where the session is of none",
+        "treatment": "treatment of the session",
+    }
+    notes |= {"calendar_day": "calendar day of the subject, 1 on the day of its first session"}
+    notes |= {"day": "number of the day in its phase and treatment"}
+    write_table(folder / "sessions.tsv", data.sessions, {**session_notes(data.sessions), **notes})
+    write_faults(folder / "faults.tsv", data.faults)
+    if data.faults:
+        say(f"operant: {len(data.faults)} faults in the logs, listed in operant/faults.tsv")
+
+
+def _derived(work: Work, name: str, own: str) -> Stage:
+    def make(folder: Path) -> None:
+        derived_table(work.tables, own).write(folder / FOLDER)
+
+    study = work.files.study
+    settings = {"derived": study.derived[own], "factors": dict(study.factors), "operant": study.operant}
+    return Stage(name=name, target="", settings=settings, inputs=_inputs(work, name), make=make, shared=True)
+
+
+def _question(work: Work, name: str, own: str) -> Stage:
+    study = work.files.study
+    question = study.questions[own]
+
+    def make(folder: Path) -> None:
+        try:
+            found = answer(work.tables, question)
+        except CuecircuitError as error:
+            raise type(error)([f"questions.{own}: {fault}" for fault in error.faults]) from error
+        for line in found.left_out:
+            say(f"{name}: {line}")
+        found.write(folder)
+
+    kept = question.model_copy(update={"title": "", "why": "", "shown": ()})
+    settings = {"question": kept, "factors": dict(study.factors), "operant": study.operant, "seed": study.seed}
+    return Stage(name=name, target=f"{QUESTIONS}/{own}", settings=settings, inputs=_inputs(work, name), make=make)
+
+
+def _figures(work: Work, name: str, own: str) -> Stage:
+    """Make the stage that draws every question on a table, once under its name and under further names."""
+    study = work.files.study
+    drawn = [question for question in study.questions if not is_about_maps(work, question)]
+    inputs = [path for one in drawn for path in sorted((work.out / QUESTIONS / one).glob("*.tsv"))]
+
+    def make(folder: Path) -> None:
+        folder.mkdir(exist_ok=True)
+        for one in drawn:
+            question, place = study.questions[one], work.out / QUESTIONS / one
+            tables = {path.stem: read_table(path, text=("subject", "day", "bin")) for path in place.glob("*.tsv")}
+            figure = picture(work.tables, question, tables)
+            for stem in [one, *(label for label, figure in study.figures.items() if figure.question == one)]:
+                if figure is not None:
+                    save(figure, folder / stem)
+                    source = tables["pairs"] if "pairs" in tables and len(tables["pairs"].columns) > 1 else None
+                    _write_drawn(folder / f"{stem}.tsv", source, tables, work)
+
+    settings = {"factors": dict(study.factors), "questions": dict(study.questions), "figures": dict(study.figures)}
+    return Stage(name=name, target="figures", settings=settings, inputs=tuple(inputs), make=make)
+
+
+def _write_drawn(path: Path, source: pd.DataFrame | None, tables: Mapping[str, pd.DataFrame], work: Work) -> None:
+    """Write the table that a figure was drawn from."""
+    first = (
+        source
+        if source is not None
+        else next(
+            tables[name]
+            for name in ("rows", "correlation", "reliability", "ratios", "means", "terms")
+            if name in tables
+        )
+    )
+    known = {str(column): "level" for column in first} | dict(NOTES) | {VALUE: "response", "x": "x axis", "y": "y axis"}
+    write_table(path, first, {str(column): known[str(column)] for column in first})
+
+
+def _report(work: Work, name: str, own: str) -> Stage:
+    study = work.files.study
+    inputs = [path for path in sorted((work.out / QUESTIONS).rglob("*")) if path.is_file()]
+    inputs += [path for path in sorted((work.out / "figures").glob("*")) if path.is_file()]
+    inputs += sorted((work.out / FOLDER).glob("*.parquet")) + sorted((work.out / "operant").glob("*.tsv"))
+
+    def make(new: Path) -> None:
+        new.write_text(render(page_content(work.files, work.out, work.made, software())), encoding="utf-8")
+
+    settings = {"study": study, "software": software()}
+    return Stage(name=name, target="report.html", settings=settings, inputs=tuple(inputs), make=make, folder=False)
+
+
+_KINDS: Mapping[str, Callable[[Work, str, str], Stage]] = {
+    "subjects": _subjects,
+    "visits": _subjects,
+    "operant": _operant,
+    "derived": _derived,
+    "questions": _question,
+    "figures": _figures,
+    "report": _report,
+}
+SHOWN = ("figures", "report")
+
+
+def is_about_maps(work: Work, question: str) -> bool:
+    """Whether a question's response is a map."""
+    return split_reference(work.files.study.questions[question].of)[0].startswith(("maps.", "contrasts."))
