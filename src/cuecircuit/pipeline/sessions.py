@@ -10,6 +10,7 @@ import pandas as pd
 from cuecircuit.behavior.ledger import settle
 from cuecircuit.behavior.measures import sessions_table
 from cuecircuit.errors import DataError
+from cuecircuit.io.lock import writing
 from cuecircuit.io.medpc_declare import skeletons
 from cuecircuit.io.medpc_mpc import read_mpc
 from cuecircuit.io.medpc_program import Program, checked_by, find_program, load_programs
@@ -154,6 +155,7 @@ def declare_programs(files: Sequence[Path], *, programs: Path | None = None, mpc
     return "---\n".join(found.values())
 
 
+@writing
 def write_sessions(
     files: Sequence[Path],
     out: Path,
