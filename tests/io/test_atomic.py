@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from cuecircuit.io.atomic import replacing, scratch_beside, sweep, sweep_beside
+from cuecircuit.io.atomic import replacing, scratch_beside, sweep, sweep_left
 
 
 def test_a_file_is_on_the_disk_before_it_takes_its_name_and_the_name_before_it_is_done(tmp_path, monkeypatch):
@@ -52,7 +52,7 @@ def test_scratch_of_a_killed_process_is_swept_and_that_of_a_living_one_stays(tmp
     (left,) = tmp_path.glob(".unfinished-*")
     with scratch_beside(tmp_path / "other") as alive:
         (alive / "part").write_text("")
-        sweep_beside(tmp_path / "out")
+        sweep_left(tmp_path / "out")
         assert list(tmp_path.iterdir()) == [alive]
         assert (alive / "part").exists()
     assert not left.exists()
@@ -64,5 +64,5 @@ def test_a_folder_of_somebody_else_is_not_taken_for_scratch(tmp_path, name):
     (tmp_path / ".unfinished-abcdefg0").symlink_to(tmp_path / name)
     (tmp_path / ".unfinished-abcdefg1").write_text("a file")
     sweep(tmp_path)
-    sweep_beside(tmp_path / "out")
+    sweep_left(tmp_path / "out")
     assert len(list(tmp_path.iterdir())) == 3

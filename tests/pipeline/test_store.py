@@ -65,9 +65,18 @@ def test_a_stage_that_fails_keeps_the_old_result_but_is_undone(tmp_path, source)
 
 def test_two_runs_never_share_a_folder(tmp_path):
     first, second = Store(tmp_path / "out"), Store(tmp_path / "out")
-    with first.alone(), pytest.raises(DataError, match="another run"), second.alone():
+    with first.alone(), pytest.raises(DataError, match="is writing here"), second.alone():
         pass
     with second.alone():
+        pass
+
+
+def test_workers_of_a_killed_run_keep_the_folder_until_they_end(tmp_path, monkeypatch):
+    monkeypatch.setattr("cuecircuit.pipeline.store._WAIT_S", 1)
+    store = Store(tmp_path / "out")
+    with store._at_work(), pytest.raises(DataError, match="workers of a run that was killed"), store.alone():
+        pass
+    with store.alone():
         pass
 
 

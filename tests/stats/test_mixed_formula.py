@@ -58,7 +58,7 @@ def test_names_with_spaces_stand_in_backticks():
         ("group + (|subject)", "expected columns | grouping"),
         ("group + (1|a+b)", "expected a grouping"),
         ("group * + (1|subject)", "formula 'group"),
-        ("group + 2 + (1|subject)", "Numeric literals"),
+        ("group + 2 + (1|subject)", "found .2. after"),
     ],
 )
 def test_what_is_no_formula_is_said_with_the_text(text, found):

@@ -1,7 +1,8 @@
 """How often an animal takes an infusion at one moment, and the likelihood of all its intervals (`fit_models`)."""
 
 import numpy as np
-from numba import njit
+
+from cuecircuit.compiled import njit
 
 CONSTANT, DRIFT, SATIETY, PRIMING, HOMEOSTATIC = range(5)
 # a rate that no search should leave for a smaller one; its log is still a number

@@ -5,7 +5,8 @@ before the next threshold. Only voxels above the loosest threshold are touched.
 """
 
 import numpy as np
-from numba import njit
+
+from cuecircuit.compiled import njit
 
 
 @njit(cache=True, nogil=True)

@@ -7,7 +7,8 @@ threshold-free score only voxels at or above the threshold enter, in any order.
 """
 
 import numpy as np
-from numba import njit
+
+from cuecircuit.compiled import njit
 
 _MAGNITUDE = np.uint32(0x7FFFFFFF)  # the bits of a float32 without its sign
 _SIGN = np.uint32(0x80000000)

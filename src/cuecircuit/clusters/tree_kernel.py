@@ -6,7 +6,8 @@ the one tree.
 """
 
 import numpy as np
-from numba import njit
+
+from cuecircuit.compiled import njit
 
 
 @njit(cache=True, nogil=True)

@@ -108,7 +108,7 @@ def _failed(path: Path, scratch: Path, error: OSError) -> str:
 def scratch_beside(path: Path) -> Iterator[Path]:
     """Yield a folder beside `path` for what is too much for memory; it is gone after the block.
 
-    It is locked while this process lives, so that `sweep_beside` can tell it from one that a killed process left.
+    It is locked while this process lives, so that `sweep_left` can tell it from one that a killed process left.
 
     Raises:
         DataError: the place cannot be written.
@@ -144,11 +144,12 @@ def sweep(folder: Path) -> None:
             shutil.rmtree(scratch, ignore_errors=True)
 
 
-def sweep_beside(path: Path) -> None:
-    """Remove what killed processes left unfinished beside `path`; what a living one is at work on stays."""
-    for scratch in list(path.parent.glob(f"{_UNFINISHED}*")):
-        if _is_scratch(scratch) and _is_left(scratch):
-            shutil.rmtree(scratch, ignore_errors=True)
+def sweep_left(out: Path) -> None:
+    """Remove what killed processes left unfinished beside `out`, in it or in its folders; living ones keep theirs."""
+    for folder, pattern in ((out.parent, ""), (out, ""), (out, "*/")):
+        for scratch in list(folder.glob(f"{pattern}{_UNFINISHED}*")):
+            if _is_scratch(scratch) and _is_left(scratch):
+                shutil.rmtree(scratch, ignore_errors=True)
 
 
 def _is_scratch(path: Path) -> bool:

@@ -5,7 +5,8 @@ reading its text does (Clinger 1990, ACM SIGPLAN Notices 25:92). Rows that hold 
 """
 
 import numpy as np
-from numba import njit
+
+from cuecircuit.compiled import njit
 
 _TAB, _FEED, _VERTICAL, _RETURN, _BLANK, _COMMA, _MINUS, _POINT, _ZERO, _NINE, _COLON = b"\t\n\v\r ,-.09:"
 _INDEX_DIGITS = 9  # a longer number is no index

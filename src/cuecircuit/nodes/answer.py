@@ -10,6 +10,7 @@ import pandas as pd
 from cuecircuit.io.tables import ColumnNote, write_json, write_table
 
 NOTES: Mapping[str, ColumnNote] = {
+    "value": "the response",
     "term": "effect",
     "stratum": "error stratum of the test",
     "df1": "numerator degrees of freedom, sphericity assumed",

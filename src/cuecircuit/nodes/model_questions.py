@@ -7,11 +7,10 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from cuecircuit.behavior.anova import TableAnova
 from cuecircuit.behavior.anova_layout import anova_layout
 from cuecircuit.behavior.effect_sizes import partial_eta2
 from cuecircuit.errors import CuecircuitError
-from cuecircuit.models.fit import Fit, fit, test_row
+from cuecircuit.models.fit import Fit, fit, tidy_row
 from cuecircuit.models.means import compare, means
 from cuecircuit.models.model import Model
 from cuecircuit.nodes.answer import Answer
@@ -50,8 +49,11 @@ def strata_answer(tables: Tables, question: Strata) -> Answer:
     if question.comparisons:
         extra["comparisons"] = _comparisons(question, fitted, wide)
     if len(wide.labels) == 1 and not question.covariates:
-        extra["layout"] = anova_layout(_as_anova(fitted, wide))
-    return _model_answer(question, fitted, wide, chosen.left_out, extra)
+        terms = [test for test in fitted.tests if test.name not in question.contrasts]
+        extra["layout"] = anova_layout(
+            terms, wide.values[fitted.design.rows, 0].reshape(len(set(fitted.design.family.units)), -1)
+        )
+    return _model_answer(question, fitted, wide, chosen.left_out, {**extra, "rows": chosen.rows})
 
 
 def formula_answer(tables: Tables, question: Formula) -> Answer:
@@ -76,8 +78,10 @@ def formula_answer(tables: Tables, question: Formula) -> Answer:
         **({"df": question.df} if question.df in ("satterthwaite", "kenward-roger") else {}),
     )
     fitted = fit(_as_labels(wide.rows, factors), wide.values, model)
-    extra = {"comparisons": _formula_comparisons(question, fitted, wide)} if question.comparisons else {}
-    return _model_answer(question, fitted, wide, (*chosen.left_out, *fitted.design.left_out), extra)
+    extra = {"rows": chosen.rows}
+    if question.comparisons:
+        extra["comparisons"] = _formula_comparisons(question, fitted, wide)
+    return _model_answer(question, fitted, wide, chosen.left_out, extra)
 
 
 def _factor_levels(
@@ -133,7 +137,7 @@ def _test_rows(fitted: Fit, response: int) -> Iterator[dict[str, Any]]:
     for test in fitted.tests:
         if test.name == "(Intercept)" and fitted.design.model.formula is None:
             continue
-        row = test_row(test, response)
+        row = tidy_row(test, response)
         for name in ("eps_gg", "eps_hf"):
             values = getattr(test, name, None)
             row[name] = np.nan if values is None else float(values[response])
@@ -241,8 +245,3 @@ def _formula_comparisons(question: Formula, fitted: Fit, wide: Wide) -> pd.DataF
             named = {"comparison": made.names, "family": made.families}
             parts.append(pd.DataFrame({**named, **numbers}).assign(**wide.labels.iloc[k].to_dict()))
     return pd.concat(parts, ignore_index=True)
-
-
-def _as_anova(fitted: Fit, wide: Wide) -> TableAnova:
-    """Return a fit of one response in the form that the layout of an analysis of variance takes."""
-    raise NotImplementedError

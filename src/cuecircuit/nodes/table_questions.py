@@ -11,7 +11,7 @@ from cuecircuit.behavior.counts import conditioning_counts, escalation_counts
 from cuecircuit.errors import DataError, DesignError
 from cuecircuit.nodes.answer import Answer
 from cuecircuit.nodes.model_questions import formula_answer, strata_answer
-from cuecircuit.nodes.rows import VALUE, Chosen, Tables
+from cuecircuit.nodes.rows import VALUE, Tables
 from cuecircuit.nodes.wide import Wide, widen
 from cuecircuit.regions.brain_behavior import brain_behavior
 from cuecircuit.stats.multiple_testing import adjust_p
@@ -234,7 +234,7 @@ def _counts(tables: Tables, question: Counts) -> Answer:
         "dispersion": model.alpha,
         "working_correlation": model.correlation,
     }
-    return Answer(tables={"ratios": model.table}, facts=facts, left_out=chosen.left_out)
+    return Answer(tables={"ratios": model.table, "rows": chosen.rows}, facts=facts, left_out=chosen.left_out)
 
 
 def _means(tables: Tables, question: Means) -> Answer:
@@ -264,8 +264,3 @@ def _by_levels(tables: Tables, question: Means, table: pd.DataFrame, by: Sequenc
         ranks[f"_{name}"] = table[name].astype(str).map({str(level): k for k, level in enumerate(levels)})
     order = table.assign(**ranks).sort_values(list(ranks), kind="stable").index
     return table.loc[order].reset_index(drop=True)
-
-
-def left_out_lines(chosen: Chosen) -> tuple[str, ...]:
-    """Return who is not in chosen rows, a line each."""
-    return chosen.left_out

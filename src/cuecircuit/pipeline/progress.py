@@ -1,13 +1,41 @@
 """Progress of long work: a bar on a terminal, plain lines elsewhere; always on stderr, so that stdout stays data."""
 
 import sys
+import warnings
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from typing import TextIO
+
+_LONGEST = 300  # letters of what a library says
 
 
 def say(line: str) -> None:
-    """Print one line of progress."""
-    print(line, file=sys.stderr, flush=True)
+    """Print one line of progress; work goes on where nobody can read it."""
+    with suppress(OSError):
+        print(line, file=sys.stderr, flush=True)
+
+
+def one_line(text: str) -> str:
+    """Put a text on one line of bounded length."""
+    line = " ".join(text.split())
+    return line if len(line) <= _LONGEST else f"{line[:_LONGEST]}..."
+
+
+def warnings_as_lines() -> None:
+    """Print warnings of libraries as one line each, without the path and the code they come from."""
+
+    def show(
+        message: Warning | str,
+        category: type[Warning],
+        filename: str,
+        lineno: int,
+        file: TextIO | None = None,
+        line: str | None = None,
+    ) -> None:
+        say(f"cuecircuit: note: {one_line(str(message))} ({Path(filename).stem}: {category.__name__})")
+
+    warnings.showwarning = show
 
 
 @contextmanager

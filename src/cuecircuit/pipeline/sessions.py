@@ -12,6 +12,7 @@ from cuecircuit.behavior.ledger import settle
 from cuecircuit.behavior.measures import bins_table, sessions_table
 from cuecircuit.behavior.session_choices import NO_CHOICES, SessionChoices
 from cuecircuit.errors import DataError, one_of_each_kind
+from cuecircuit.io.lock import writing
 from cuecircuit.io.medpc_declare import skeletons
 from cuecircuit.io.medpc_mpc import read_mpc
 from cuecircuit.io.medpc_program import Program, checked_by, find_program, load_programs
@@ -201,6 +202,7 @@ def declare_programs(files: Sequence[Path], *, programs: Path | None = None, mpc
     return "---\n".join(found.values())
 
 
+@writing
 def write_sessions(
     files: Sequence[Path],
     out: Path,

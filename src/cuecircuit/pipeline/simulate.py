@@ -5,6 +5,7 @@ from pathlib import Path
 
 from cuecircuit.errors import StudyError
 from cuecircuit.io.atomic import check_unused, replacing
+from cuecircuit.io.lock import writing
 from cuecircuit.pipeline.job import read_study
 from cuecircuit.pipeline.progress import steps
 from cuecircuit.simulation.animals import Learning, Policy
@@ -25,6 +26,7 @@ def designs() -> dict[str, str]:
     return {item.name.removesuffix(_ENDING): item.read_text(encoding="utf-8") for item in found}
 
 
+@writing
 def simulate(
     design: str,
     out: Path,
@@ -75,7 +77,7 @@ def simulate(
     if native:
         text = native_text(text, study, voxel_mm=min(experiment.brain.grid.voxel_mm))
     n_scans = len(experiment.rats) * len(experiment.study.cues.levels)
-    with replacing(out, folder=True) as new, steps(f"simulate {design}", n_scans) as advance:
+    with replacing(out.resolve(), folder=True) as new, steps(f"simulate {design}", n_scans) as advance:
         write_dataset(new, experiment, text, n_jobs=n_jobs, progress=advance)
     return out / "study.yaml"
 

@@ -14,8 +14,9 @@ import hashlib
 import json
 import os
 import shutil
+import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path, PurePath
@@ -25,9 +26,12 @@ from pydantic import BaseModel
 
 import cuecircuit
 from cuecircuit.errors import DataError
-from cuecircuit.io.atomic import remove, replacing, scratch_beside, sweep, sweep_beside
+from cuecircuit.io.atomic import remove, replacing, scratch_beside, sweep, sweep_left
+from cuecircuit.io.lock import only_writer
 from cuecircuit.io.tables import write_json
 from cuecircuit.pipeline.stage_record import FOLDER, read_hashes, read_record
+
+_WAIT_S = 5  # for workers of a killed run, which end with it
 
 
 def file_hash(path: Path) -> str:
@@ -108,23 +112,38 @@ class Store:
 
     @contextmanager
     def alone(self) -> Iterator[None]:
-        """Keep other runs out of this folder while this one works; clear away what a killed one left unfinished.
+        """Keep other commands out of this folder while this one works; clear away what a killed one left unfinished.
 
         Raises:
-            DataError: another run is at work here.
+            DataError: another command is at work here, or workers of one that was killed.
         """
-        with (self._records / "lock").open("w") as lock:
-            try:
-                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            except BlockingIOError:
-                raise DataError(
-                    f"{self.root}: another run is writing here; wait for it, or choose another folder"
-                ) from None
+        with only_writer(self.root):
+            self._wait_for_workers()
             sweep(self.root)
             try:
                 yield
             finally:  # a worker of this run may have been killed as well
                 sweep(self.root)
+
+    def _wait_for_workers(self) -> None:
+        """Wait until workers of a killed run, which may be on other machines, are gone too."""
+        with _opened(self._records) as folder:
+            for _ in range(10 * _WAIT_S):
+                try:
+                    fcntl.flock(folder, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                    return
+                except BlockingIOError:
+                    time.sleep(0.1)
+                except OSError:  # a file system that cannot tell
+                    return
+        raise DataError(f"{self.root}: workers of a run that was killed are still writing here; end them first")
+
+    @contextmanager
+    def _at_work(self) -> Iterator[None]:
+        with _opened(self._records) as folder:
+            with suppress(OSError):  # a file system without locks on folders
+                fcntl.flock(folder, fcntl.LOCK_SH)
+            yield
 
     def why_stale(self, stage: Stage) -> str | None:
         """Say why `stage` must run; None where what is there is up to date, or was just taken over from a donor."""
@@ -160,7 +179,7 @@ class Store:
             return
         target, earlier = self._place(stage)
         key = self._key(stage)
-        with replacing(target, folder=stage.folder) as new:
+        with self._at_work(), replacing(target, folder=stage.folder) as new:
             stage.make(new)
             outputs = _hashes(stage, new)
             self._claim(stage, {*earlier, *outputs.values()})
@@ -170,7 +189,7 @@ class Store:
         """Make files among those of other stages; files of an earlier result that are not made again are removed."""
         earlier = (read_record(self._file(stage.name)) or {"outputs": {}})["outputs"]
         remove(self._file(stage.name))
-        with scratch_beside(self.root / FOLDER / "files") as scratch:
+        with self._at_work(), scratch_beside(self.root / FOLDER / "files") as scratch:
             make(scratch)
             outputs = _hashes(stage, scratch)
             for name in outputs:
@@ -211,7 +230,7 @@ class Store:
             remove(record)
             return target, set()
         place = _followed(target)
-        sweep_beside(place)
+        sweep_left(place)
         earlier = read_hashes(self._claims(stage.name)) | {
             *(read_record(record) or {"outputs": {}})["outputs"].values()
         }
@@ -320,6 +339,15 @@ def _damage(root: Path, outputs: Mapping[str, str]) -> str | None:
         if file_hash(path) != known:
             return f"output {name} was edited"
     return None
+
+
+@contextmanager
+def _opened(folder: Path) -> Iterator[int]:
+    number = os.open(folder, os.O_RDONLY)
+    try:
+        yield number
+    finally:
+        os.close(number)
 
 
 def _files(place: Path) -> list[Path]:

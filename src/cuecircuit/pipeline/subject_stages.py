@@ -14,6 +14,7 @@ from cuecircuit.pipeline.job import AnyJob
 from cuecircuit.pipeline.progress import say, steps
 from cuecircuit.pipeline.store import Stage
 from cuecircuit.pipeline.threads import one_blas_thread
+from cuecircuit.pipeline.workers import tied
 
 INPUT_COLUMNS = {
     "subject": "participant label",
@@ -50,7 +51,9 @@ def run_subjects(job: AnyJob, stages: Sequence[Stage], *, what: str = "first lev
         return
     say(f"{what}: {len(stale)} of {len(stages)} subjects to do ({job.store.why_stale(stale[0])})")
     faults: list[str] = []
-    work: Any = Parallel(n_jobs=job.n_jobs, return_as="generator")(delayed(_attempt)(job, stage) for stage in stale)
+    work: Any = Parallel(n_jobs=job.n_jobs, return_as="generator")(
+        delayed(tied(_attempt))(job, stage) for stage in stale
+    )
     with steps(what, len(stale)) as advance:
         for failed in work:
             faults += failed

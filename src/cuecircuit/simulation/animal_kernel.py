@@ -7,7 +7,8 @@ and in the brain (mg/kg), dependence (0 to 1), and the efficacy of the lever (1:
 from typing import NamedTuple
 
 import numpy as np
-from numba import njit
+
+from cuecircuit.compiled import njit
 
 HEROIN, MAM, MORPHINE, BRAIN, DEPOT, NALOXONE, DEPENDENCE, LEVER = range(8)
 STATES = 8

@@ -21,6 +21,8 @@ from cuecircuit.stats.printed import PrintedTest, printed_tests
 
 Tail = Literal["two-tailed", "one-tailed", "doubled"]
 _ALPHA = 0.05
+_LARGEST = 1e15  # of a statistic, its degrees of freedom, its p and their last digits; squares of it are numbers
+_MOST_SCORES = 1e6  # contrast scores of an effect, all of which are tried
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -89,11 +91,20 @@ def _audited(test: PrintedTest, n: int | None, groups: int) -> AuditedTest:
 
 
 def _degrees(test: PrintedTest) -> tuple[float, ...] | None:
-    """Degrees of freedom of the test; None where the text does not give them or they are not positive."""
+    """Degrees of freedom of the test; None where they are not given or not positive, or a number is out of range."""
+    if not _in_range(test):
+        return None
     if test.kind == "z":
         return ()
     df = test.df or ((test.n - 2.0,) if test.kind == "r" and test.n else ())
     return df if df and min(df) > 0 else None
+
+
+def _in_range(test: PrintedTest) -> bool:
+    """Whether every number of a test is one that can be computed with."""
+    printed = [test.statistic, *([test.p] if test.p else [])]
+    sizes = [*test.df, *(abs(number.value) for number in printed), *(number.half_unit for number in printed)]
+    return max(sizes) <= _LARGEST
 
 
 def _p(test: PrintedTest, df: tuple[float, ...], value: float, epsilon: float = 1.0) -> float:
@@ -185,7 +196,7 @@ def _effect(test: PrintedTest, df: tuple[float, ...] | None) -> tuple[str | None
 
 
 def _error_df_per_score(test: PrintedTest, df: tuple[float, ...] | None) -> tuple[int, ...]:
-    if df is None or test.kind in ("chi2", "z") or any(each != round(each) for each in df):
+    if df is None or test.kind in ("chi2", "z") or df[0] > _MOST_SCORES or any(each != round(each) for each in df):
         return ()
     if test.kind == "r":
         # two means are estimated where a correlation has n - 2
@@ -210,6 +221,8 @@ def _verdict(
 
 
 def _agreement(test: PrintedTest, p: float | None, tail: Tail | None, epsilon: tuple[float, float] | None) -> str:
+    if p is None and not _in_range(test):
+        return "cannot be checked: a number is out of range"
     if p is None:
         return "cannot be checked: no degrees of freedom"
     if test.p is None:

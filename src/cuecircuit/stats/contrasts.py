@@ -22,6 +22,8 @@ from cuecircuit.stats.mixed_inference import Hypothesis
 from cuecircuit.stats.mixed_model import MixedModel
 from cuecircuit.stats.strata_design import Contrast, MixedDesign, groups_of
 
+_LONGEST = 2000  # letters; longer texts take ever longer to read
+_LARGEST = 1e6  # weights are shares of 1, or small whole numbers
 _COEFFICIENT = re.compile(r"(\d+(?:\.\d*)?|\.\d+)(?:\s*/\s*(\d+))?\s*\*\s*")
 
 
@@ -46,6 +48,8 @@ def parse_contrast(text: str, levels: Mapping[str, Sequence[str]], covariates: S
         DesignError: levels that no factor has, that several have, or of several factors in one part; weights that
             compare nothing.
     """
+    if len(text) > _LONGEST:
+        raise DesignError(f"contrast '{text[:60]}...': {len(text)} letters, expected at most {_LONGEST}")
     weights: dict[str, Array] = {}
     slopes = []
     for part in _parts(text, levels, covariates):
@@ -99,7 +103,7 @@ def _parts(
             continue
         coefficient = _COEFFICIENT.match(text, at)
         if coefficient:
-            sign *= float(coefficient[1]) / float(coefficient[2] or 1)
+            sign *= _number(coefficient, text)
             at = coefficient.end()
         name = _name_at(text, at, written)
         if not name:
@@ -107,6 +111,13 @@ def _parts(
             raise DesignError(f"contrast '{text}': found '{text[at:]}', expected a level there ({listed})")
         parts[-1].append((sign, *known[name]))
         at, open_ended = at + len(name), False
+
+
+def _number(coefficient: re.Match[str], text: str) -> float:
+    above, below = float(coefficient[1]), float(coefficient[2] or 1)
+    if not 0 < below <= _LARGEST or above > _LARGEST:
+        raise DesignError(f"contrast '{text}': found '{coefficient[0].strip()}', expected a weight such as 0.5 or 1/3")
+    return above / below
 
 
 def _name_at(text: str, at: int, written: Sequence[str]) -> str | None:

@@ -1,6 +1,6 @@
 """Weighted least squares of one response by the inverse of X'WX, as compiled loops that others call."""
 
-from numba import njit
+from cuecircuit.compiled import njit
 
 
 @njit(cache=True, nogil=True, error_model="numpy")

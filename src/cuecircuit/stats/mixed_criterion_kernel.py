@@ -14,7 +14,8 @@ Source: Bates, Mächler, Bolker and Walker (2015), sections 3 and 4.
 """
 
 import numpy as np
-from numba import njit
+
+from cuecircuit.compiled import njit
 
 # sums may be reordered; NaN and infinity keep their meaning
 _FAST = {"reassoc", "contract", "nsz"}

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from typing import cast
 
 from cuecircuit.errors import DesignError
+from cuecircuit.stats.formula_text import LONGEST, check_formula
 
 _CENTER = re.compile(r"center\(\s*(?:`(?P<quoted>[^`]+)`|(?P<plain>[\w.]+))\s*\)")
 
@@ -79,6 +80,8 @@ def parse_formula(text: str) -> MixedFormula:
     Raises:
         DesignError: the text is not a formula, or has no random part.
     """
+    if len(text) > LONGEST:
+        raise DesignError(f"formula '{text[:60]}...': {len(text)} letters, expected at most {LONGEST}")
     right = text.split("~", 1)[-1]
     fixed, random = [], []
     for sign, part in _summands(right, text):
@@ -139,6 +142,7 @@ def _terms(part: str, text: str) -> tuple[Term, ...]:
     from formulaic import Formula, SimpleFormula
     from formulaic.errors import FormulaicError
 
+    check_formula(part, text)
     try:
         parsed = cast(SimpleFormula, Formula.from_spec(part))
     except FormulaicError as error:

@@ -8,8 +8,8 @@ Source: Bates, Mächler, Bolker and Walker (2015), sections 3 and 4; Nocedal and
 """
 
 import numpy as np
-from numba import njit
 
+from cuecircuit.compiled import njit
 from cuecircuit.stats.mixed_criterion_kernel import criterion, spd_inverse
 
 # called from other loops only: no way in from Python

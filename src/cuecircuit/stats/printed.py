@@ -10,8 +10,15 @@ comma between digits of a value is a decimal comma unless a point follows.
 import html
 import re
 import unicodedata
+from bisect import bisect_left, bisect_right
 from dataclasses import dataclass, replace
 from typing import Literal
+
+from cuecircuit.errors import DataError
+
+MOST_LETTERS = 1_000_000  # a book has fewer
+_MOST_DIGITS = 15  # of a number of subjects; one with more is wrong in any case
+_BLANKS = re.compile(r"\s{8,}")  # patterns look at every part of a run of blanks
 
 Kind = Literal["F", "t", "r", "chi2", "z"]
 EffectKind = Literal["partial_eta2", "eta2", "r2", "d", "phi"]
@@ -126,25 +133,35 @@ _SPELLINGS = (
     (r"(?<=\d)\s*[×x*]\s*10\s*\^?\s*\{?\s*(-?\d+)\}?", r"e\1"),
     (r"(?<=\d)·(?=\d)", "."),
 )
+_BETWEEN = re.compile(r"[\s,;:(\[]*")
 # a p further away than this belongs to something else
 _REACH = 80
 
 
 def printed_tests(text: str) -> tuple[PrintedTest, ...]:
     """Find every test in `text`, in order."""
+    if len(text) > MOST_LETTERS:
+        raise DataError(f"a text of {len(text)} letters, expected at most {MOST_LETTERS}; give it in parts")
     text = _plain(text)
     found = _matches(text)
     ps = list(_P.finditer(text))
-    p_first = bool(found and ps) and _leads(text, ps, found[0][1])
+    starts, ends = [p.start() for p in ps], [p.end() for p in ps]
+
+    def leading(match: re.Match[str]) -> re.Match[str] | None:
+        """Find the p before a test with nothing but signs between them."""
+        nearest = bisect_right(ends, match.start()) - 1
+        between = nearest >= 0 and _BETWEEN.fullmatch(text, ends[nearest], match.start())
+        return ps[nearest] if between else None
+
+    p_first = bool(found) and leading(found[0][1]) is not None
     tests = []
     for place, (kind, match) in enumerate(found):
         if p_first:
-            before = [p for p in ps if p.end() <= match.start() and _leads(text, [p], match)]
-            p = before[-1] if before else None
+            p = leading(match)
         else:
             end = found[place + 1][1].start() if place + 1 < len(found) else len(text)
-            after = [p for p in ps if match.end() <= p.start() < min(end, match.end() + _REACH)]
-            p = after[0] if after else None
+            after = bisect_left(starts, match.end())
+            p = ps[after] if after < len(ps) and starts[after] < min(end, match.end() + _REACH) else None
         until = found[place + 1][1].start() if place + 1 < len(found) else len(text)
         beside = text[match.end() : min(until, match.end() + 2 * _REACH)]
         tests.append(replace(_test(text, kind, match, p), effects=printed_effects(beside)))
@@ -165,6 +182,7 @@ def printed_effects(text: str) -> tuple[PrintedEffect, ...]:
 
 def _plain(text: str) -> str:
     # superscripts, subscripts, italic letters and odd blanks become plain ones
+    text = _BLANKS.sub(" ", text)
     text = unicodedata.normalize("NFKC", _TAGS.sub("", html.unescape(text)).translate(_SQUARE)).translate(_SAME)
     for spelling, plain in _SPELLINGS:
         text = re.sub(spelling, plain, text)
@@ -172,16 +190,14 @@ def _plain(text: str) -> str:
 
 
 def _matches(text: str) -> list[tuple[Kind, re.Match[str]]]:
-    taken: list[tuple[Kind, re.Match[str]]] = []
+    found: list[tuple[Kind, re.Match[str]]] = []
+    taken = bytearray(len(text))
     for kind, pattern in _TESTS:
         for match in pattern.finditer(text):
-            if all(match.end() <= other.start() or other.end() <= match.start() for _, other in taken):
-                taken.append((kind, match))
-    return sorted(taken, key=lambda each: each[1].start())
-
-
-def _leads(text: str, ps: list[re.Match[str]], match: re.Match[str]) -> bool:
-    return any(re.fullmatch(r"[\s,;:(\[]*", text[p.end() : match.start()]) for p in ps if p.end() <= match.start())
+            if not any(taken[match.start() : match.end()]):
+                taken[match.start() : match.end()] = b"\1" * (match.end() - match.start())
+                found.append((kind, match))
+    return sorted(found, key=lambda each: each[1].start())
 
 
 def _test(text: str, kind: Kind, match: re.Match[str], p: re.Match[str] | None) -> PrintedTest:
@@ -192,7 +208,7 @@ def _test(text: str, kind: Kind, match: re.Match[str], p: re.Match[str] | None) 
         text=text[min(start for start, _ in ends) : max(end for _, end in ends)].replace("χ", "χ²"),
         kind=kind,
         df=df,
-        n=int(parts["n"].replace(",", "")) if parts.get("n") else None,
+        n=int(parts["n"].replace(",", "")[:_MOST_DIGITS]) if parts.get("n") else None,
         statistic=_number(parts["relation"], parts["value"]),
         p=_p_value(p) if p else None,
     )
@@ -209,4 +225,5 @@ def _number(relation: str, text: str) -> Number:
     mantissa, _, exponent = text.lower().partition("e")
     decimals = len(mantissa.partition(".")[2]) - int(exponent or 0)
     kinds: dict[str, Literal["=", "<", ">"]] = {"<": "<", "<=": "<", ">": ">", ">=": ">"}
-    return Number(value=float(text), relation=kinds.get(relation, "="), half_unit=0.5 * 10.0**-decimals)
+    # as text, for a power of ten beyond what a number holds is infinite then, and refused by the audit
+    return Number(value=float(text), relation=kinds.get(relation, "="), half_unit=float(f"0.5e{-decimals}"))

@@ -12,8 +12,8 @@ Source: Viechtbauer (2005), J Educ Behav Stat 30:261, equations for REML and ML.
 """
 
 import numpy as np
-from numba import njit
 
+from cuecircuit.compiled import njit
 from cuecircuit.stats.least_squares_kernel import residuals, solve_weighted
 from cuecircuit.stats.mixed_criterion_kernel import spd_inverse
 

@@ -4,8 +4,8 @@ Weights of u = r/s, s = median|r|/0.6745: Huber 1 to |u| = k then k/|u|; bisquar
 """
 
 import numpy as np
-from numba import njit
 
+from cuecircuit.compiled import njit
 from cuecircuit.stats.least_squares_kernel import residuals, solve_weighted
 from cuecircuit.stats.mixed_criterion_kernel import spd_inverse
 

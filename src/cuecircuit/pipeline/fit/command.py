@@ -23,6 +23,7 @@ from cuecircuit.behavior.fit_elimination import EliminationProfile, elimination_
 from cuecircuit.behavior.fit_intervals import AnimalIntervals, FitSession, animal_intervals, response_of
 from cuecircuit.behavior.fit_models import MODELS, ModelName
 from cuecircuit.errors import DataError
+from cuecircuit.io.lock import writing
 from cuecircuit.io.tables import write_json, write_table
 from cuecircuit.pipeline.fit import tables
 from cuecircuit.pipeline.fit.figures import draw_fits
@@ -47,6 +48,7 @@ class FitChoices:
     seed: int = 0
 
 
+@writing
 def fit_sessions(source: Path, out: Path, choices: FitChoices) -> pd.DataFrame:
     """Fit, compare, and write tables and figures into OUT; gives the comparison.
 

@@ -12,6 +12,7 @@ from cuecircuit.group.correction import CorrectionSettings
 from cuecircuit.group.permutation import PermutationSettings
 from cuecircuit.io.atomic import replacing
 from cuecircuit.io.derivatives import write_description
+from cuecircuit.io.lock import writing
 from cuecircuit.io.nifti import read_mask
 from cuecircuit.io.tables import read_table
 from cuecircuit.pipeline.engine import engine
@@ -28,6 +29,7 @@ from cuecircuit.pipeline.store import Stage
 from cuecircuit.pipeline.threads import one_blas_thread
 
 
+@writing
 def group_command(
     table: Path,
     out: Path,
@@ -69,7 +71,7 @@ def group_command(
     if note := border_note(space.mask):
         say(f"group: {note}")
     options = {"correction": correction, "n_jobs": n_jobs}
-    with replacing(out, folder=True) as new, one_blas_thread(), engine(dask, n_jobs):
+    with replacing(out.resolve(), folder=True) as new, one_blas_thread(), engine(dask, n_jobs):
         if isinstance(design, StrataDesign):
             write_strata(new, frame, table.parent, space, design=design, comparison=comparison, **options)
         else:

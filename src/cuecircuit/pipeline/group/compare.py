@@ -16,6 +16,7 @@ from cuecircuit.group.correction import CorrectedTerm, CorrectionSettings, corre
 from cuecircuit.group.permutation import corrected_term, permute_term
 from cuecircuit.io.atomic import replacing
 from cuecircuit.io.derivatives import write_description
+from cuecircuit.io.lock import writing
 from cuecircuit.io.maps import read_maps
 from cuecircuit.io.tables import read_table, write_json
 from cuecircuit.pipeline.group.command import Correction, Permutation, read_space
@@ -52,6 +53,7 @@ class BetweenDesign:
     test: RandomEffectsTest = "knapp-hartung"
 
 
+@writing
 def compare_command(
     table: Path,
     out: Path,
@@ -82,7 +84,7 @@ def compare_command(
     _check(frame, table, columns, subject, design, correction)
     check_replaceable(out)
     space = read_space(mask, atlas=atlas)
-    with replacing(out, folder=True) as new, one_blas_thread():
+    with replacing(out.resolve(), folder=True) as new, one_blas_thread():
         write_between(new, frame, table.parent, space, design=design, correction=correction)
         write_description(new, "Tests of maps between subjects")
 

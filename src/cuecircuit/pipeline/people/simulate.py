@@ -6,6 +6,7 @@ import numpy as np
 
 from cuecircuit.errors import StudyError
 from cuecircuit.io.atomic import check_unused, replacing
+from cuecircuit.io.lock import writing
 from cuecircuit.pipeline.progress import steps
 from cuecircuit.pipeline.simulate import designs
 from cuecircuit.records.grid import Grid
@@ -16,6 +17,7 @@ from cuecircuit.simulation.human_plan import plan_people
 _VOXEL_MM = {"tiny": 8, "paper": 3}
 
 
+@writing
 def simulate_people(out: Path, *, seed: int = 0, hypothesis: str = "reactivity", scale: str = "paper") -> Path:
     """Simulate the study of Huang et al. 2023 and return its study file.
 
@@ -48,6 +50,9 @@ def simulate_people(out: Path, *, seed: int = 0, hypothesis: str = "reactivity",
         scale=scale,
         seed=seed,
     )
-    with replacing(out, folder=True) as new, steps("simulate huang2023", sum(1 for _ in study.runs())) as advance:
+    with (
+        replacing(out.resolve(), folder=True) as new,
+        steps("simulate huang2023", sum(1 for _ in study.runs())) as advance,
+    ):
         write_human_dataset(new, study, designs()["huang2023"], progress=advance)
     return out / "study.yaml"

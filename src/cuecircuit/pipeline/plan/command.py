@@ -13,6 +13,7 @@ import numpy as np
 
 from cuecircuit.errors import StudyError
 from cuecircuit.io.atomic import check_unused, replacing
+from cuecircuit.io.lock import writing
 from cuecircuit.io.tables import read_table
 from cuecircuit.pipeline.engine import engine
 from cuecircuit.pipeline.faults import faults_named
@@ -22,6 +23,7 @@ from cuecircuit.pipeline.plan.hypotheses import all_outcomes, joined
 from cuecircuit.pipeline.plan.tables import Plan, PlanSettings
 from cuecircuit.pipeline.progress import steps
 from cuecircuit.pipeline.threads import one_blas_thread
+from cuecircuit.pipeline.workers import tied
 from cuecircuit.simulation.plan_draws import StudyDraws, check_planted, draw_planted
 from cuecircuit.simulation.plan_effects import Effects, draw_effects, parse_effects
 from cuecircuit.simulation.plan_pool import Pool, draw_from_pool, live_pool
@@ -41,6 +43,7 @@ _STUDIES, _ANIMALS = 0, 1
 _TEXT = ("measure", "group", "condition", "hypothesis", "source")
 
 
+@writing
 def plan_study(path: Path, out: Path, *, settings: PlanSettings, n_jobs: int = 1, dask: str | None = None) -> Path:
     """Simulate studies of each size under each hypothesis, and return the page of what came of it.
 
@@ -69,7 +72,7 @@ def plan_study(path: Path, out: Path, *, settings: PlanSettings, n_jobs: int = 1
         draws = _draws(files.study, hypotheses, settings, effects, n_jobs)
         results = _simulate(files.study, draws, sizes, tests, settings, n_jobs)
     plan = Plan(study=files.study, name=path.name, settings=settings, sizes=sizes, tests=tests, results=results)
-    with replacing(out, folder=True) as new:
+    with replacing(out.resolve(), folder=True) as new:
         write_plan(new, plan, path.read_bytes())
     return out / "plan.html"
 
@@ -174,7 +177,7 @@ def _draws(
 def _pools(study: Study, hypotheses: Sequence[str], settings: PlanSettings, n_jobs: int) -> list[Pool]:
     parts = [min(_POOL_BATCH, settings.pool - start) for start in range(0, settings.pool, _POOL_BATCH)]
     tasks = [
-        joblib.delayed(live_pool)(
+        joblib.delayed(tied(live_pool))(
             study,
             animals,
             np.random.SeedSequence(settings.seed, spawn_key=(_ANIMALS, number, part)),
@@ -204,7 +207,7 @@ def _simulate(
     """Outcomes of the tests, by hypothesis and design."""
     parts = [min(_BATCH, settings.studies - start) for start in range(0, settings.studies, _BATCH)]
     tasks = [
-        joblib.delayed(_batch)(
+        joblib.delayed(tied(_batch))(
             study,
             draw,
             sizes,
