@@ -177,7 +177,7 @@ def _bins_and_trials(raw: RawSession, program: Program, counts: Mapping[str, int
     for letter, meaning in program.letters.items():
         line = raw.letters[letter].line
         if isinstance(meaning, Bins):
-            values = numbers(raw.letters[letter], letter)
+            values = numbers(raw.letters[letter], letter)[meaning.offset :: meaning.every]
             total = float(values[1:].sum() if meaning.total_first else values.sum())
             wanted = values[:1].tolist() if meaning.total_first else []
             wanted += [float(counts[meaning.event])] if meaning.event in counts else []
@@ -210,18 +210,20 @@ def _bins(raw: RawSession, program: Program) -> dict[str, EventBins]:
     bins: dict[str, EventBins] = {}
     for letter, meaning in program.letters.items():
         if isinstance(meaning, Bins):
-            values = numbers(raw.letters[letter], letter)[int(meaning.total_first) :]
+            values = numbers(raw.letters[letter], letter)[meaning.offset :: meaning.every][int(meaning.total_first) :]
             if ((values >= 0) & (values == np.round(values))).all():
                 bins[meaning.event] = EventBins(width_s=meaning.width_s, counts=values.astype(np.int64))
     return bins
 
 
 def _values(raw: RawSession, program: Program) -> dict[str, float]:
-    """Other numbers of the session."""
-    return {
-        name: element(raw, at) if isinstance(at, str) else element(raw, at.at) * at.scale
-        for name, at in program.values.items()
-    }
+    """Other numbers of the session; the last of none, F(I-1) where I is 0, is left out."""
+    found: dict[str, float] = {}
+    for name, declared in program.values.items():
+        at, scale = (declared, 1.0) if isinstance(declared, str) else (declared.at, declared.scale)
+        if not (at.endswith("-1)") and counted(raw, at[2]) == 0):
+            found[name] = element(raw, at) * scale
+    return found
 
 
 def _duration(raw: RawSession, program: Program, findings: list[Finding]) -> float | None:
