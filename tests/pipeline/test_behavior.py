@@ -41,7 +41,7 @@ def behavior(tiny_study: Path, tmp_path_factory: pytest.TempPathFactory) -> Path
 
 
 def taken(animal: str, experiment: str, day: int, infusions: int) -> MedpcSession:
-    """A session of an hour with so many infusions, one every minute, and the presses they cost in a progressive ratio."""
+    """A session of an hour: so many infusions, one every minute, and the presses they cost in a progressive ratio."""
     start, times = datetime(2027, 1, day, 9), 60.0 * np.arange(1, infusions + 1)
     n_presses = int(ratio_costs(infusions).sum()) if experiment == "RATIO" else infusions
     presses = np.sort(np.concatenate([times, np.linspace(1.5, 3599.5, n_presses - infusions)]))

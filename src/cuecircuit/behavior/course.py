@@ -5,7 +5,7 @@
 - Extinction: presses of the last session over those of the first; slope per session.
 - Reinstatement: presses of the test less those of the last extinction session.
 - Progressive ratio: infusion n costs round(5 e^(n r) − 5) presses with r = 0.2 (Richardson and Roberts 1996, J Neurosci
-  Methods 66:1); the breakpoint is the cost of the last infusion earned, and not known where the presses do not cover it.
+  Methods 66:1); the breakpoint is the cost of the last infusion earned, not known where the presses do not cover it.
 - Conditioned withdrawal: intake of the naloxone pairings less that of the saline pairings, and the log of their ratio.
   Naloxone also blocks the drug, which alone raises intake: the index does not tell the two apart.
 """

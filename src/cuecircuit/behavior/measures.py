@@ -15,6 +15,7 @@ import numpy as np
 import pandas as pd
 
 from cuecircuit.arrays import Array, Float
+from cuecircuit.behavior.doses import SessionDoses, dose_of
 from cuecircuit.behavior.pattern import InfusionPattern, infusion_pattern, loading_count, rate_curve
 from cuecircuit.behavior.pharmacokinetics import Kinetics, drug_level, satiety_threshold
 from cuecircuit.errors import DesignError
@@ -31,10 +32,6 @@ _COUNTS = (
 )  # fmt: skip
 # every minute is far below any half-life of a drug that is self-administered for hours
 _GRID_S = 60.0
-
-Doses = float | Mapping[str, float]
-"""mg/kg of one infusion, alike for all, or by subject where a fixed amount meets different body weights."""
-
 
 RATE_COLUMNS = ("subject", "start", "event", "time_s", "per_h")
 BIN_COLUMNS = ("subject", "start", "event", "from_s", "to_s", "count")
@@ -137,7 +134,7 @@ def count_between(times: Float[Array, "event"], *, start_s: float, stop_s: float
 def sessions_table(
     sessions: Sequence[OperantSession],
     *,
-    dose_mg_kg: Doses | None = None,
+    dose_mg_kg: SessionDoses | None = None,
     windows: Mapping[str, tuple[float, float]] | None = None,
     kinetics: Kinetics | None = None,
 ) -> pd.DataFrame:
@@ -145,7 +142,7 @@ def sessions_table(
 
     Args:
         sessions: what was logged.
-        dose_mg_kg: drug per infusion and kg of body weight, by subject where it differs.
+        dose_mg_kg: drug per infusion and kg of body weight, by subject or session where it differs.
         windows: for each name a start and stop in s; adds a column `infusions_<name>`, empty where the session was
             over before the window.
         kinetics: of the drug; with a dose, adds the columns of `LevelMeasures`.
@@ -157,7 +154,7 @@ def sessions_table(
     others = _other_columns(ordered)
     rows: list[dict[str, object]] = []
     for session, number, day in zip(ordered, *session_numbers(ordered), strict=True):
-        dose = dose_mg_kg.get(session.subject) if isinstance(dose_mg_kg, Mapping) else dose_mg_kg
+        dose = dose_of(dose_mg_kg, session)
         row: dict[str, object] = {
             "subject": session.subject or None,
             "session": number,
