@@ -23,7 +23,6 @@ from cuecircuit.records.operant import OperantSession
 
 FIRST_HOUR_S = 3600.0
 _TOLERANCE_S = 1e-6  # two times of one press in two arrays differ by rounding alone
-_TICK_S = 0.01  # the usual resolution of MED-PC; an infusion may be stamped one later than the press that earned it
 
 _TEXTS = ("subject", "box", "experiment", "group", "msn", "start", "end", "file")
 _COUNTS = (
@@ -262,15 +261,14 @@ def _timeout_presses(session: OperantSession) -> int | None:
         return None
     if not active.size:
         return 0
-    is_whole = all(bool((times == np.round(times)).all()) for times in (active, infusions))
-    tick_s = (1.0 if is_whole else _TICK_S) + _TOLERANCE_S
     later = np.searchsorted(active, infusions - _TOLERANCE_S)
     # of equal presses the first earned the infusion
     before = np.searchsorted(active, active[np.maximum(later - 1, 0)])
     after = np.minimum(later, active.size - 1)
     is_before = np.abs(active[before] - infusions) < np.abs(active[after] - infusions)
     nearest = np.where(is_before, before, after)
-    is_earned = np.abs(active[nearest] - infusions) <= tick_s
+    # an infusion may be stamped a tick later than the press that earned it
+    is_earned = np.abs(active[nearest] - infusions) <= session.tick_s + _TOLERANCE_S
     first = np.where(is_earned, nearest + 1, later)
     stop = np.searchsorted(active, infusions + session.timeout_s - _TOLERANCE_S)
     return int(np.maximum(stop - first, 0).sum())

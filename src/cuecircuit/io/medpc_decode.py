@@ -29,6 +29,7 @@ from cuecircuit.io.medpc_program import (
 from cuecircuit.io.medpc_text import RawSession
 from cuecircuit.records.operant import EventBins, OperantFault, OperantSession
 
+_TICK_S = 0.01  # the usual resolution of MED-PC
 _TOLERANCE_S = 1e-6  # times carry at most three decimals of a tick; far below the shortest tick
 
 
@@ -81,6 +82,7 @@ def decode_record(raw: RawSession, programs: Sequence[Program], *, file_name: st
         file="",
         line=raw.line,
         timeout_s=program.timeout_s,
+        tick_s=_tick(program, events),
         bins=_bins(raw, program),
         values=_values(raw, program),
     )
@@ -191,6 +193,15 @@ def _bins_and_trials(raw: RawSession, program: Program, counts: Mapping[str, int
                 what = f"array {letter} holds {raw.letters[letter].size} values for {trials} trials"
                 findings.append(Finding(line=line, what=what, done="left undecoded"))
     return findings
+
+
+def _tick(program: Program, events: Mapping[str, Float[Array, "event"]]) -> float:
+    """The resolution of presses and infusions: the unit of their arrays, where they are whole numbers of it."""
+    known = [events[name] for name in ("active", "infusion") if name in events and events[name].size]
+    units = {meaning.unit_s for meaning in program.letters.values() if isinstance(meaning, Timestamps | Coded | Times)}
+    unit_s = max(units, default=_TICK_S)
+    is_whole = all(bool((np.abs(times / unit_s - np.rint(times / unit_s)) < _TOLERANCE_S).all()) for times in known)
+    return unit_s if known and is_whole else _TICK_S
 
 
 def _totals(
