@@ -113,3 +113,20 @@ def test_what_has_no_ratio_is_refused():
     alone = alone[(alone["group"] == "ShA") | (alone["subject"] == "LgA0")]
     with pytest.raises(DesignError, match="one animal in group LgA, expected two or more"):
         conditioned(alone)
+
+
+def test_a_colon_in_the_name_of_a_group_changes_nothing():
+    def found(names: list[str]) -> pd.DataFrame:
+        rng = np.random.default_rng(1)
+        rows = [
+            {"subject": f"{g}-{a}", "group": name, "phase": "e", "session": s, "infusions": rng.poisson(10 + 5 * g + s)}
+            for g, name in enumerate(names)
+            for a in range(6)
+            for s in range(1, 6)
+        ]
+        return escalation_counts(pd.DataFrame(rows), phase="e", sessions=5).table
+
+    plain, named = found(["A", "B"]), found(["1: A", "B / A: x"])
+
+    assert named["df"].tolist() == plain["df"].tolist() == [5, 5, 10, 10]
+    assert named["p"].tolist() == plain["p"].tolist()

@@ -96,7 +96,7 @@ def test_reinstatement_is_measured_from_the_last_extinction_session_of_the_same_
 
 
 def test_breakpoints_are_means_over_the_sessions_of_an_animal():
-    table = sessions("pr", {"a": [3, 5], "b": [0]}).astype({"infusions": "Int64"})
+    table = sessions("pr", {"a": [3, 5], "b": [0]}).astype({"infusions": "Int64"}).assign(active=30)
     table.loc[1, "infusions"] = pd.NA
 
     found = breakpoints(table, phase="pr", sessions=2)
@@ -105,6 +105,22 @@ def test_breakpoints_are_means_over_the_sessions_of_an_animal():
         {"subject": "a", "group": "LgA", "sessions": 1, "infusions": 3, "breakpoint": 4},
         {"subject": "b", "group": "LgA", "sessions": 1, "infusions": 0, "breakpoint": 0},
     ]
+
+
+def test_infusions_that_the_presses_do_not_cover_are_no_breakpoint():
+    # infusions 1 to 5 cost 1 + 2 + 4 + 6 + 9 = 22 presses
+    assert breakpoint_of(5.0, presses=22.0) == 9
+    assert np.isnan(breakpoint_of(5.0, presses=21.0))
+    assert np.isnan(breakpoint_of(126.0))
+    table = sessions("pr", {"a": [126], "b": [5]})
+    assert breakpoints(table, phase="pr", sessions=1)["breakpoint"].isna().all()
+
+
+def test_any_sequence_of_ratios_and_the_last_ratio_of_the_program_are_taken():
+    assert breakpoint_of(3.0, ratios=[2, 4, 8], presses=14.0) == 8
+    assert np.isnan(breakpoint_of(4.0, ratios=[2, 4, 8]))
+    table = sessions("pr", {"a": [3], "b": [2]}).assign(active=40, last_ratio=[np.nan, 17])
+    assert breakpoints(table, phase="pr", sessions=1, ratios=[2, 4, 8])["breakpoint"].tolist() == [8, 17]
 
 
 def test_a_session_that_is_missing_leaves_its_place_in_the_course():

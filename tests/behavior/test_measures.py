@@ -64,6 +64,31 @@ def test_the_measures_of_a_session_worked_out_by_hand():
     assert measures.intake_mg_kg == pytest.approx(0.24)
 
 
+@pytest.mark.parametrize(
+    ("active", "infusions", "presses"),
+    [
+        ([100, 105, 200, 205, 207], [100, 200], 3),
+        # stamped a tick after its press, and a tick before
+        ([100, 105, 200, 205, 207], [100.01, 200.01], 3),
+        ([100.01, 105, 200.01, 205, 207], [100, 200], 3),
+        # nobody pressed for the infusion at 0 s
+        ([5, 7, 100], [0, 100], 2),
+        ([0.5, 7, 100], [0, 100], 2),
+        # two ratios of two: the press before the one that earned it is none in the time-out
+        ([99.995, 100, 110], [100], 1),
+        ([100, 100, 110], [100], 2),
+        ([], [0, 100], 0),
+        ([80, 120], [100], 0),
+    ],
+)
+def test_presses_in_the_timeout_are_all_but_the_one_that_earned_the_infusion(
+    active: list[float], infusions: list[float], presses: int
+):
+    measures = measure_session(session({"active": active, "infusion": infusions}))
+
+    assert measures.timeout_presses == presses
+
+
 def test_a_session_without_infusions_has_no_latency_and_no_interval():
     measures = measure_session(session({"active": [5], "inactive": [], "infusion": []}), dose_mg_kg=0.06)
 

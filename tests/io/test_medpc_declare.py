@@ -3,6 +3,7 @@ from pathlib import Path
 import pytest
 
 from cuecircuit.errors import DataError
+from cuecircuit.io.medpc import read_medpc
 from cuecircuit.io.medpc_declare import skeletons
 from cuecircuit.io.medpc_mpc import parse_mpc
 from cuecircuit.io.medpc_program import find_program, load_programs, parse_program
@@ -48,6 +49,24 @@ def test_a_skeleton_says_what_the_program_file_says(tmp_path: Path):
     assert "E(9) is 'Last'" in text
     assert "# constants: ^Pump = 3" in text
     assert parse_program(text, name="t").unknown == "AE"
+
+
+def test_numbers_that_the_program_file_names_are_ready_lines(tmp_path: Path):
+    mpc = parse_mpc(
+        "\\ A = total active Lev presses\n\\ E(0)  = Infusions\n\\ E(9) = beyond the array\nDIM E = 3\n"
+        "VAR_ALIAS Weight (g) = E(1)\nVAR_ALIAS Session = E(2)\n",
+        name="FR1 'new' [v2]",
+    )
+    path = log_file(tmp_path)
+
+    (text,) = skeletons([path], programs=(), mpc=[mpc]).values()
+
+    program = parse_program(text, name="t")
+    assert program.counts == {"active": "A", "infusion": "E(0)"}
+    assert program.values == {"weight_g_e1": "E(1)", "session_e2": "E(2)"}
+    (session,) = read_medpc(path, programs=[program]).sessions
+    assert session.counts == {"active": 7, "infusion": 1}
+    assert session.values == {"weight_g_e1": 2, "session_e2": 3}
 
 
 def test_declared_programs_need_no_skeleton(tmp_path: Path):

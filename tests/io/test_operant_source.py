@@ -139,3 +139,15 @@ def test_damaged_workbooks_give_a_log_or_a_clear_error(tmp_path: Path, junk: byt
 @given(st.text(max_size=300))
 def test_any_text_is_survived_as_a_program_file(text: str):
     assert all(size > 0 for size in parse_mpc(f"DIM A = 3\n{text}", name="x").sizes.values())
+
+
+def test_a_text_with_tabs_is_a_table_unless_it_is_medpc(tmp_path: Path):
+    (tmp_path / "log.txt").write_text(TABLE.replace(",", "\t"))
+    (tmp_path / "utf16.txt").write_bytes(TABLE.replace(",", "\t").encode("utf-16-le"))
+    (tmp_path / "med.txt").write_text(MEDPC.replace(": ", ":\t"))
+
+    assert [operant_kind(tmp_path / f"{name}.txt") for name in ("log", "utf16", "med")] == ["table", "table", "medpc"]
+    for name in ("log", "utf16"):
+        (session,) = read_operant(tmp_path / f"{name}.txt", programs=(), source=DECLARED).sessions
+        assert session.events["lever"].tolist() == [1.5]
+    assert read_operant(tmp_path / "med.txt", programs=load_programs()).sessions[0].subject == "R1"

@@ -1,7 +1,8 @@
 """Plain tables become sessions by declared columns, and nothing in them is guessed."""
 
-from datetime import datetime
+from datetime import datetime, time, timedelta
 from pathlib import Path
+from typing import Literal
 
 import numpy as np
 import openpyxl
@@ -10,6 +11,7 @@ import pytest
 from cuecircuit.errors import DataError
 from cuecircuit.io.operant_declaration import SourceDeclaration, TableColumns
 from cuecircuit.io.operant_table import read_table_log
+from cuecircuit.io.table_cells import as_moment, number
 from cuecircuit.records.operant import SET_ASIDE
 
 EVENTS = SourceDeclaration(
@@ -156,3 +158,92 @@ def test_a_column_that_is_missing_is_refused(tmp_path: Path):
 def test_without_declared_columns_a_table_is_refused(tmp_path: Path):
     with pytest.raises(DataError, match="pass it with --source"):
         read_table_log(table(tmp_path), SourceDeclaration())
+
+
+COUNTS = SourceDeclaration(
+    table=TableColumns(rows="session", subject="rat", start="date", counts={"active": "Presses", "infusion": "Inf"})
+)
+
+
+def test_a_quoted_comma_in_a_csv_is_a_thousands_separator(tmp_path: Path):
+    text = 'rat,date,Presses,Inf\nr1,2025-03-04,"2,000",55\nr2,2025-03-04,"1,234,567",54\n'
+
+    assert [s.counts["active"] for s in read_table_log(table(tmp_path, text), COUNTS).sessions] == [2000, 1234567]
+    with pytest.raises(DataError, match=r"'2,5'; expected a count .is the comma of decimals or thousands"):
+        read_table_log(table(tmp_path, 'rat,date,Presses,Inf\nr1,2025-03-04,"2,5",55\n'), COUNTS)
+
+
+def test_a_comma_whose_meaning_the_file_does_not_tell_is_refused_until_it_is_declared(tmp_path: Path):
+    path = table(tmp_path, "rat\tdate\tPresses\tInf\nr1\t2025-03-04\t2,000\t55\n", "log.tsv")
+
+    with pytest.raises(DataError, match="declare decimal: comma or point"):
+        read_table_log(path, COUNTS)
+    assert COUNTS.table is not None
+    for decimal, count in (("point", 2000), ("comma", 2)):
+        declared = COUNTS.model_copy(update={"table": COUNTS.table.model_copy(update={"decimal": decimal})})
+        assert read_table_log(path, declared).sessions[0].counts["active"] == count
+
+
+@pytest.mark.parametrize(
+    ("cell", "separator", "decimal", "value"),
+    [
+        ("1,5", ";", None, 1.5),
+        ("1.234,5", ";", None, 1234.5),
+        ("1,5", "\t", None, 1.5),
+        ("1,234.5", "\t", None, 1234.5),
+        ("1.234", ",", "comma", 1234),
+        ("1.5,2", ";", None, None),
+        ("12,34", ",", None, None),
+        ("1_000", ",", None, None),
+        ("nan", ",", None, None),
+        ("1e999", ",", None, None),
+        ("-3.5", ",", None, -3.5),
+    ],
+)
+def test_numbers_are_read_by_what_separates_the_cells(
+    cell: str, separator: str, decimal: Literal["point", "comma"] | None, value: float | None
+):
+    assert number(cell, separator=separator, decimal=decimal) == value
+
+
+def test_dates_and_times_in_cells_of_a_workbook_are_joined(tmp_path: Path):
+    book = openpyxl.Workbook()
+    sheet = book.worksheets[0]
+    sheet.append(["rat", "date", "clock", "what", "sec"])
+    sheet.append([1, datetime(2025, 3, 4), time(9), "L", time(0, 10)])
+    sheet.append([1, datetime(2025, 3, 4), time(9), "L", timedelta(hours=25, seconds=0.5)])
+    book.save(tmp_path / "log.xlsx")
+    columns = TableColumns(rows="event", subject="rat", start=("date", "clock"), event="what", time="sec", unit_s=0.001)
+
+    with pytest.raises(DataError, match="time_of_day: true"):
+        read_table_log(tmp_path / "log.xlsx", SourceDeclaration(table=columns))
+    elapsed = SourceDeclaration(table=columns.model_copy(update={"time_of_day": False}))
+    (session,) = read_table_log(tmp_path / "log.xlsx", elapsed).sessions
+
+    assert session.start == datetime(2025, 3, 4, 9)
+    # whatever the unit of plain numbers
+    assert session.events["L"].tolist() == [600, 90000.5]
+
+
+def test_times_of_day_count_from_the_start_also_over_midnight(tmp_path: Path):
+    columns = TableColumns(rows="event", subject="rat", start="date", event="what", time="clock", time_of_day=True)
+    text = "rat,date,what,clock\n1,2025-03-04 23:00,L,23:10:00\n1,2025-03-04 23:00,L,0:30:00\n"
+
+    (session,) = read_table_log(table(tmp_path, text), SourceDeclaration(table=columns)).sessions
+
+    assert session.events["L"].tolist() == [600, 5400]
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("04.03.2025 9:05", datetime(2025, 3, 4, 9, 5)),
+        ("2025-03-04 1:05:06 PM", datetime(2025, 3, 4, 13, 5, 6)),
+        ("2025-03-04T09:00:00.25+01:00", datetime(2025, 3, 4, 9, 0, 0, 250000)),
+        ("2025-03-04", datetime(2025, 3, 4)),
+        ("03/04/2025 09:00", None),
+        ("31.02.2025 9:05", None),
+    ],
+)
+def test_moments_are_iso_or_dotted_and_never_guessed(text: str, expected: datetime | None):
+    assert as_moment(text) == expected

@@ -9,6 +9,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from cuecircuit.behavior.course import ratio_costs
 from cuecircuit.errors import DataError
 from cuecircuit.io.medpc_write import MedpcSession, write_medpc
 from cuecircuit.io.tables import read_table
@@ -40,8 +41,10 @@ def behavior(tiny_study: Path, tmp_path_factory: pytest.TempPathFactory) -> Path
 
 
 def taken(animal: str, experiment: str, day: int, infusions: int) -> MedpcSession:
-    """A session of an hour with so many infusions, one every minute."""
+    """A session of an hour: so many infusions, one every minute, and the presses they cost in a progressive ratio."""
     start, times = datetime(2027, 1, day, 9), 60.0 * np.arange(1, infusions + 1)
+    n_presses = int(ratio_costs(infusions).sum()) if experiment == "RATIO" else infusions
+    presses = np.sort(np.concatenate([times, np.linspace(1.5, 3599.5, n_presses - infusions)]))
     return MedpcSession(
         subject=animal,
         experiment=experiment,
@@ -50,8 +53,8 @@ def taken(animal: str, experiment: str, day: int, infusions: int) -> MedpcSessio
         msn=f"CUECIRCUIT {animal[:3]} FR1",
         start=start,
         end=start + timedelta(hours=1),
-        scalars={"A": infusions, "I": 0, "R": infusions, "K": 3600},
-        arrays={"X": times, "Y": times[:0], "Z": times},
+        scalars={"A": n_presses, "I": 0, "R": infusions, "K": 3600},
+        arrays={"X": presses, "Y": times[:0], "Z": times},
     )
 
 

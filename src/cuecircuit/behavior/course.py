@@ -5,11 +5,12 @@
 - Extinction: presses of the last session over those of the first; slope per session.
 - Reinstatement: presses of the test less those of the last extinction session.
 - Progressive ratio: infusion n costs round(5 e^(n r) − 5) presses with r = 0.2 (Richardson and Roberts 1996, J Neurosci
-  Methods 66:1); the breakpoint is the cost of the last infusion earned.
+  Methods 66:1); the breakpoint is the cost of the last infusion earned, not known where the presses do not cover it.
 - Conditioned withdrawal: intake of the naloxone pairings less that of the saline pairings, and the log of their ratio.
   Naloxone also blocks the drug, which alone raises intake: the index does not tell the two apart.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -17,6 +18,8 @@ import pandas as pd
 
 from cuecircuit.arrays import Array, Float, Int
 from cuecircuit.errors import DesignError
+
+_MOST_RATIOS = 60  # infusion 61 costs a million presses with r = 0.2
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -65,11 +68,27 @@ def ratio_costs(infusions: int, *, step: float = 0.2) -> Int[Array, "infusion"]:
     return np.round(5 * np.exp(step * np.arange(1, infusions + 1)) - 5).astype(np.int64)
 
 
-def breakpoint_of(infusions: float, *, step: float = 0.2) -> float:
-    """Cost of the last infusion earned; 0 for an animal that earned none, NaN where the count is missing."""
+def breakpoint_of(
+    infusions: float, *, step: float = 0.2, ratios: Sequence[int] | None = None, presses: float = np.nan
+) -> float:
+    """Return the cost of the last infusion earned: 0 where none was; NaN where it is not known or was out of reach.
+
+    Args:
+        infusions: earned in the session; NaN where the count is missing.
+        step: r of the published sequence.
+        ratios: presses that each infusion costs, in place of the published sequence.
+        presses: active presses of the session; fewer than the infusions cost show that they were not earned on these
+            ratios (an animal cannot have earned 126 infusions on the published sequence).
+    """
     if not np.isfinite(infusions):
         return float("nan")
-    return float(ratio_costs(int(infusions), step=step)[-1]) if infusions else 0.0
+    n = int(infusions)
+    if ratios is not None and n > len(ratios):
+        return float("nan")
+    costs = ratio_costs(min(n, _MOST_RATIOS), step=step) if ratios is None else np.asarray(ratios, np.float64)[:n]
+    if n > _MOST_RATIOS or costs.sum() > (np.inf if np.isnan(presses) else presses):
+        return float("nan")
+    return float(costs[-1]) if n else 0.0
 
 
 def courses(table: pd.DataFrame, *, phase: str, sessions: int, dv: str, edge: int = 3) -> pd.DataFrame:
@@ -89,15 +108,30 @@ def courses(table: pd.DataFrame, *, phase: str, sessions: int, dv: str, edge: in
     return pd.DataFrame(rows).astype(dict.fromkeys(["total", "mean", "first", "last", "slope", "index"], float))
 
 
-def breakpoints(table: pd.DataFrame, *, phase: str, sessions: int, step: float = 0.2) -> pd.DataFrame:
-    """One row per animal: subject, group, sessions, infusions and breakpoint (means over its sessions).
+def breakpoints(
+    table: pd.DataFrame, *, phase: str, sessions: int, step: float = 0.2, ratios: Sequence[int] | None = None
+) -> pd.DataFrame:
+    """Return one row per animal: subject, group, sessions, infusions and breakpoint (means over its sessions).
+
+    The last ratio that a program keeps (column `last_ratio`) goes before the sequence.
+
+    Args:
+        table: sessions with phase and number.
+        phase: of the progressive ratio.
+        sessions: how many enter.
+        step: r of the published sequence.
+        ratios: presses that each infusion costs, in place of the published sequence.
 
     Raises:
         DesignError: nobody has a session of the phase.
     """
     chosen = _of_phase(table, phase, sessions)
-    counts = chosen["infusions"].to_numpy(float, na_value=np.nan)
-    own = chosen.assign(infusions=counts, breakpoint=[breakpoint_of(n, step=step) for n in counts])
+    counts, presses = (_column(chosen, name) for name in ("infusions", "active"))
+    reached = [
+        breakpoint_of(n, step=step, ratios=ratios, presses=pressed) for n, pressed in zip(counts, presses, strict=True)
+    ]
+    kept = _column(chosen, "last_ratio")
+    own = chosen.assign(infusions=counts, breakpoint=np.where(np.isnan(kept), reached, kept))
     found = own.groupby(["subject", "group"], sort=False)[["infusions", "breakpoint"]].agg(["mean", "count"])
     return pd.DataFrame(
         {
@@ -106,6 +140,11 @@ def breakpoints(table: pd.DataFrame, *, phase: str, sessions: int, step: float =
             "breakpoint": found["breakpoint", "mean"],
         }
     ).reset_index()
+
+
+def _column(table: pd.DataFrame, name: str) -> Float[Array, "session"]:
+    """A measure, NaN where it is missing or the table does not have it."""
+    return table[name].to_numpy(float, na_value=np.nan) if name in table else np.full(len(table), np.nan)
 
 
 def against_baseline(

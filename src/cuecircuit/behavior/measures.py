@@ -15,6 +15,7 @@ import numpy as np
 import pandas as pd
 
 from cuecircuit.arrays import Array, Float, Int
+from cuecircuit.behavior.doses import SessionDoses, dose_of
 from cuecircuit.behavior.pattern import InfusionPattern, infusion_pattern, loading_count, rate_curve
 from cuecircuit.behavior.pharmacokinetics import Kinetics, drug_level, satiety_threshold
 from cuecircuit.errors import DesignError
@@ -22,7 +23,6 @@ from cuecircuit.records.operant import OperantSession
 
 FIRST_HOUR_S = 3600.0
 _TOLERANCE_S = 1e-6  # two times of one press in two arrays differ by rounding alone
-_TICK_S = 0.01  # the usual resolution of MED-PC; an infusion may be stamped one later than the press that earned it
 
 _TEXTS = ("subject", "box", "experiment", "group", "msn", "start", "end", "file")
 _COUNTS = (
@@ -31,10 +31,6 @@ _COUNTS = (
 )  # fmt: skip
 # every minute is far below any half-life of a drug that is self-administered for hours
 _GRID_S = 60.0
-
-Doses = float | Mapping[str, float]
-"""mg/kg of one infusion, alike for all, or by subject where a fixed amount meets different body weights."""
-
 
 RATE_COLUMNS = ("subject", "start", "event", "time_s", "per_h")
 BIN_COLUMNS = ("subject", "start", "event", "from_s", "to_s", "count")
@@ -154,7 +150,7 @@ def bin_counts(session: OperantSession, event: str, *, bin_s: float) -> Int[Arra
 def sessions_table(
     sessions: Sequence[OperantSession],
     *,
-    dose_mg_kg: Doses | None = None,
+    dose_mg_kg: SessionDoses | None = None,
     windows: Mapping[str, tuple[float, float]] | None = None,
     kinetics: Kinetics | None = None,
 ) -> pd.DataFrame:
@@ -162,7 +158,7 @@ def sessions_table(
 
     Args:
         sessions: what was logged.
-        dose_mg_kg: drug per infusion and kg of body weight, by subject where it differs.
+        dose_mg_kg: drug per infusion and kg of body weight, by subject or session where it differs.
         windows: for each name a start and stop in s; adds a column `infusions_<name>`, empty where the session was
             over before the window.
         kinetics: of the drug; with a dose, adds the columns of `LevelMeasures`.
@@ -174,7 +170,7 @@ def sessions_table(
     others = _other_columns(ordered)
     rows: list[dict[str, object]] = []
     for session, number, day in zip(ordered, *session_numbers(ordered), strict=True):
-        dose = dose_mg_kg.get(session.subject) if isinstance(dose_mg_kg, Mapping) else dose_mg_kg
+        dose = dose_of(dose_mg_kg, session)
         row: dict[str, object] = {
             "subject": session.subject or None,
             "session": number,
@@ -285,15 +281,14 @@ def _timeout_presses(session: OperantSession) -> int | None:
         return None
     if not active.size:
         return 0
-    is_whole = all(bool((times == np.round(times)).all()) for times in (active, infusions))
-    tick_s = (1.0 if is_whole else _TICK_S) + _TOLERANCE_S
     later = np.searchsorted(active, infusions - _TOLERANCE_S)
     # of equal presses the first earned the infusion
     before = np.searchsorted(active, active[np.maximum(later - 1, 0)])
     after = np.minimum(later, active.size - 1)
     is_before = np.abs(active[before] - infusions) < np.abs(active[after] - infusions)
     nearest = np.where(is_before, before, after)
-    is_earned = np.abs(active[nearest] - infusions) <= tick_s
+    # an infusion may be stamped a tick later than the press that earned it
+    is_earned = np.abs(active[nearest] - infusions) <= session.tick_s + _TOLERANCE_S
     first = np.where(is_earned, nearest + 1, later)
     stop = np.searchsorted(active, infusions + session.timeout_s - _TOLERANCE_S)
     return int(np.maximum(stop - first, 0).sum())

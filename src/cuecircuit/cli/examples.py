@@ -37,6 +37,7 @@ EXAMPLES = {
         "cuecircuit anova intake.tsv --dv infusions --subject rat --between access --within session"
         " --posthoc session --by access --reference 1 --adjust bonferroni",
     ),
+    "severity": ("cuecircuit severity animals.tsv --strata sex,cohort",),
     "audit": ('cuecircuit audit "F(9,171)=4.25, P=0.002"', "cuecircuit audit statistics.tsv --n 21 --groups 2"),
     "group": (
         "cuecircuit group maps.tsv out --mask mask.nii.gz --subject rat --between access --within cue,block"

@@ -105,6 +105,21 @@ def anova(
 
 
 @app.command()
+def severity(
+    table: Path,
+    strata: Annotated[str, typer.Option(metavar="C,..", help="Standardize inside each sex, cohort, ...")] = "",
+) -> None:
+    """Addiction index and severity score of every animal of a table; TSV on stdout.
+
+    Columns: subject, group, and any of escalation, motivation, resistance, intake, extinction, relapse, seeking,
+    association, recall; larger is more severe.
+    """
+    from cuecircuit.pipeline.severity import severity_of
+
+    print_table(severity_of(table, strata=names(strata)))
+
+
+@app.command()
 def audit(
     statistics: Annotated[
         str, typer.Argument(help='Printed statistics ("F(9,171)=4.25, P=0.002"), a file of them, or - for stdin.')

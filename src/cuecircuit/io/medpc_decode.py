@@ -29,6 +29,7 @@ from cuecircuit.io.medpc_program import (
 from cuecircuit.io.medpc_text import RawSession
 from cuecircuit.records.operant import EventBins, OperantFault, OperantSession
 
+_TICK_S = 0.01  # the usual resolution of MED-PC
 _TOLERANCE_S = 1e-6  # times carry at most three decimals of a tick; far below the shortest tick
 
 
@@ -81,6 +82,7 @@ def decode_record(raw: RawSession, programs: Sequence[Program], *, file_name: st
         file="",
         line=raw.line,
         timeout_s=program.timeout_s,
+        tick_s=_tick(program, events),
         bins=_bins(raw, program),
         values=_values(raw, program),
     )
@@ -177,7 +179,7 @@ def _bins_and_trials(raw: RawSession, program: Program, counts: Mapping[str, int
     for letter, meaning in program.letters.items():
         line = raw.letters[letter].line
         if isinstance(meaning, Bins):
-            values = numbers(raw.letters[letter], letter)
+            values = numbers(raw.letters[letter], letter)[meaning.offset :: meaning.every]
             total = float(values[1:].sum() if meaning.total_first else values.sum())
             wanted = values[:1].tolist() if meaning.total_first else []
             wanted += [float(counts[meaning.event])] if meaning.event in counts else []
@@ -191,6 +193,15 @@ def _bins_and_trials(raw: RawSession, program: Program, counts: Mapping[str, int
                 what = f"array {letter} holds {raw.letters[letter].size} values for {trials} trials"
                 findings.append(Finding(line=line, what=what, done="left undecoded"))
     return findings
+
+
+def _tick(program: Program, events: Mapping[str, Float[Array, "event"]]) -> float:
+    """The resolution of presses and infusions: the unit of their arrays, where they are whole numbers of it."""
+    known = [events[name] for name in ("active", "infusion") if name in events and events[name].size]
+    units = {meaning.unit_s for meaning in program.letters.values() if isinstance(meaning, Timestamps | Coded | Times)}
+    unit_s = max(units, default=_TICK_S)
+    is_whole = all(bool((np.abs(times / unit_s - np.rint(times / unit_s)) < _TOLERANCE_S).all()) for times in known)
+    return unit_s if known and is_whole else _TICK_S
 
 
 def _totals(
@@ -210,18 +221,20 @@ def _bins(raw: RawSession, program: Program) -> dict[str, EventBins]:
     bins: dict[str, EventBins] = {}
     for letter, meaning in program.letters.items():
         if isinstance(meaning, Bins):
-            values = numbers(raw.letters[letter], letter)[int(meaning.total_first) :]
+            values = numbers(raw.letters[letter], letter)[meaning.offset :: meaning.every][int(meaning.total_first) :]
             if ((values >= 0) & (values == np.round(values))).all():
                 bins[meaning.event] = EventBins(width_s=meaning.width_s, counts=values.astype(np.int64))
     return bins
 
 
 def _values(raw: RawSession, program: Program) -> dict[str, float]:
-    """Other numbers of the session."""
-    return {
-        name: element(raw, at) if isinstance(at, str) else element(raw, at.at) * at.scale
-        for name, at in program.values.items()
-    }
+    """Other numbers of the session; the last of none, F(I-1) where I is 0, is left out."""
+    found: dict[str, float] = {}
+    for name, declared in program.values.items():
+        at, scale = (declared, 1.0) if isinstance(declared, str) else (declared.at, declared.scale)
+        if not (at.endswith("-1)") and counted(raw, at[2]) == 0):
+            found[name] = element(raw, at) * scale
+    return found
 
 
 def _duration(raw: RawSession, program: Program, findings: list[Finding]) -> float | None:

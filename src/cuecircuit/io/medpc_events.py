@@ -94,6 +94,9 @@ def paired_events(session: RawSession, letter: str, declared: Times) -> DecodedE
             f"line {raw_codes.line}: {codes.size} codes in array {declared.codes} for {ticks.size} times in array "
             f"{letter}; expected as many; copy the file again from the MED-PC computer"
         )
+    if declared.count == "all":  # of an array of fixed size, places behind the last code were never written
+        written = np.flatnonzero(codes)
+        ticks, codes = (values[: written[-1] + 1 if written.size else 0] for values in (ticks, codes))
     # the code says whether a place was written, so a time of 0 s stays; a mark behind the events stays a mark
     n, findings = _extent(session, letter, np.where(ticks < 0, ticks, np.maximum(ticks, codes)), declared)
     places = _written(session, letter, ticks[:n], findings)

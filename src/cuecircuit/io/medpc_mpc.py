@@ -17,12 +17,17 @@ _LIST = re.compile(r"LIST\s+([A-Z])\s*=\s*(.+)", re.IGNORECASE)
 _ALIAS = re.compile(r"VAR_ALIAS\s+(.+?)\s*=\s*([A-Z])(?:\s*\(\s*([0-9]{1,7})\s*\))?\s*$", re.IGNORECASE)
 _CONSTANT = re.compile(r"\^(\w+)\s*=\s*([-+]?[0-9]*\.?[0-9]+)")
 _DISKVARS = re.compile(r"DISKVARS\s*=\s*(.+)", re.IGNORECASE)
-_LABEL = re.compile(r"\s*(?:DIM\s+)?([A-Z])\s*(?:\(\s*[A-Z0-9]{0,7}\s*\))?\s*(?:=|:|--?(?=\s))\s*(\S.*)", re.IGNORECASE)
+_LABEL = re.compile(
+    r"\s*(?:DIM\s+)?([A-Z])\s*(?:\(\s*([A-Z0-9]{0,7})\s*\))?\s*(?:=|:|--?(?=\s))\s*(\S.*)", re.IGNORECASE
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class MpcProgram:
-    """What a program file says; `sizes` counts elements (DIM + 1), `written` is None where all letters are written."""
+    """What a program file says; `sizes` counts elements (DIM + 1), `written` is None where all letters are written.
+
+    `labels` and `aliases` are by letter or element, `C(0)`.
+    """
 
     name: str
     labels: Mapping[str, str]
@@ -73,7 +78,8 @@ def parse_mpc(text: str, *, name: str) -> MpcProgram:
         elif found := _CONSTANT.match(code):
             constants[found[1]] = float(found[2])
         elif not code and (found := _LABEL.match(comment.lstrip("\\* "))):
-            labels.setdefault(found[1].upper(), found[2].strip())
+            element = f"({int(found[2])})" if found[2] and found[2].isdigit() else ""
+            labels.setdefault(found[1].upper() + element, found[3].strip())
     return MpcProgram(
         name=name,
         labels=labels,

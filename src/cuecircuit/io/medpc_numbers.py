@@ -35,7 +35,7 @@ def numbers(letter: RawLetter, name: str) -> Float[Array, "value"]:
 
 
 def element(session: RawSession, at: str) -> float:
-    """Return one number: a scalar (`A`) or an element of an array (`C(10)`, from 0).
+    """Return one number: a scalar (`A`) or an element of an array (`C(10)`, from 0; `F(I-1)` by the value of I).
 
     Raises:
         DataError: no such letter or element, or a letter that is not one number.
@@ -48,10 +48,17 @@ def element(session: RawSession, at: str) -> float:
     if not index and values.size != 1:
         found = f"an array of {values.size} values" if values.size else "without a value"
         raise DataError(f"line {raw.line}: letter {name} is {found}; expected one number")
-    place = int(index.rstrip(")")) if index else 0
-    if place >= values.size:
+    place = _place(session, index.rstrip(")")) if index else 0
+    if not 0 <= place < values.size:
         raise DataError(f"line {raw.line}: {at} is declared, and array {name} holds {values.size} values")
     return float(values[place])
+
+
+def _place(session: RawSession, index: str) -> int:
+    """The number of an element: written, or the value of a scalar, less one where it says so."""
+    if index.isdigit():
+        return int(index)
+    return counted(session, index[0]) - (1 if index.endswith("-1") else 0)
 
 
 def counted(session: RawSession, at: str) -> int:

@@ -23,14 +23,16 @@ from cuecircuit.io.medpc_mpc import MpcProgram, read_mpc
 from cuecircuit.io.unique_keys import load_unique
 
 Letter = Annotated[str, StringConstraints(pattern=r"^[A-Z]$")]
-# a scalar, or one element of an array
-Element = Annotated[str, StringConstraints(pattern=r"^[A-Z](\([0-9]{1,7}\))?$")]
+# a scalar, or one element of an array, whose number may be a scalar less one: F(I-1) is the last of I
+_ELEMENT = r"[A-Z](?:\((?:[0-9]{1,7}|[A-Z](?:-1)?)\))?"
+Element = Annotated[str, StringConstraints(pattern=rf"^{_ELEMENT}$")]
 Code = Annotated[str, StringConstraints(pattern=r"^[0-9]+$")]
 Seconds = Annotated[float, Field(gt=0)]
 # "all": the program writes exactly as many elements as there were events
 Count = Element | Literal["all"]
 DateOrder = Literal["mdy", "dmy", "ymd"]
-_CONDITION = re.compile(r"([A-Z](?:\([0-9]{1,7}\))?) *(>=|<=|==) *(-?[0-9]+(?:\.[0-9]+)?)")
+_CONDITION = re.compile(rf"({_ELEMENT}) *(>=|<=|==) *(-?[0-9]+(?:\.[0-9]+)?)")
+_LETTERS = re.compile(r"[A-Z]")
 _COUNTED_EVENTS = ("active", "inactive", "infusion")
 
 
@@ -86,6 +88,8 @@ class Bins(_Declared):
     event: str
     width_s: Seconds
     total_first: bool = False
+    every: int = Field(default=1, ge=1, description="elements in a row, where several counts are interleaved")
+    offset: int = Field(default=0, ge=0)
 
 
 class Coded(_Events):
@@ -244,7 +248,7 @@ class Program(_Declared):
         elements += [self.session_length.at] if isinstance(self.session_length, Length) else []
         for part in self.parts:
             elements += [*part.counts.values(), *([part.condition[0]] if part.condition else [])]
-        return frozenset({*self.letters, *(element[0] for element in elements)})
+        return frozenset({*self.letters, *(letter for element in elements for letter in _LETTERS.findall(element))})
 
 
 def load_programs(folder: Path | None = None) -> tuple[Program, ...]:

@@ -8,8 +8,9 @@ from pathlib import Path
 import pandas as pd
 
 from cuecircuit.behavior.conditioning import ConditioningTest, conditioning_test
+from cuecircuit.behavior.doses import Doses
 from cuecircuit.behavior.escalation import EscalationTest, escalation_test
-from cuecircuit.behavior.measures import Doses, rates_table, sessions_table
+from cuecircuit.behavior.measures import rates_table, sessions_table
 from cuecircuit.behavior.pharmacokinetics import Kinetics, kinetics_of
 from cuecircuit.behavior.phases import PhasedSessions, PhaseRule, assign_phases
 from cuecircuit.errors import DataError, StudyError

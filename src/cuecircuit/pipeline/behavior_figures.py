@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 from markupsafe import Markup
 
-from cuecircuit.behavior.measures import Doses
+from cuecircuit.behavior.doses import Doses
 from cuecircuit.behavior.pattern import loading_count
 from cuecircuit.behavior.pharmacokinetics import Kinetics, drug_level, satiety_threshold
 from cuecircuit.errors import StudyError

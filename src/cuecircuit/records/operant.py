@@ -23,7 +23,8 @@ class OperantSession:
     `counts` what the program itself counted of it, and `bins` its counts per stretch of time; `duration_s` the length
     of the session: what the program declares, until `settle` puts the time it was run (None where neither is known);
     `timeout_s` how long after an infusion presses have no consequence (None where the program does not say);
-    `values` other numbers of the session by the names of the declaration; `part` numbers the sessions of one record.
+    `tick_s` is the resolution of the times; `values` other numbers of the session by the names of the declaration;
+    `part` numbers the sessions of one record.
     """
 
     subject: str
@@ -39,6 +40,7 @@ class OperantSession:
     file: str
     line: int
     timeout_s: float | None = None
+    tick_s: float = 0.01  # the usual resolution of MED-PC
     bins: Mapping[str, EventBins] = field(default_factory=dict)
     values: Mapping[str, float] = field(default_factory=dict)
     part: int = 0

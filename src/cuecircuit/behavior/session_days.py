@@ -1,0 +1,69 @@
+"""Numbers of the sessions of a phase by date: a date that a subject lacks stays missing, and the others keep theirs.
+
+A subject with all planned sessions is numbered in order. One that lacks some is compared with its cohort, the subjects
+that began or ended the phase on the same date (or, where it is alone, those who were in the phase at the time): the
+dates on which more than half of them had a session are its calendar. Weekends are then no gaps, and cohorts may be
+staggered.
+"""
+
+from collections import Counter, defaultdict
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SubjectDay:
+    """One session of a phase; `row` is its place in the table."""
+
+    subject: str
+    date: date
+    row: int
+
+
+def day_numbers(days: Sequence[SubjectDay], *, planned: int | None, by_order: bool) -> dict[int, int]:
+    """Return the number of each session, from 1, by its row.
+
+    Args:
+        days: sessions of one phase and treatment, by start.
+        planned: sessions that each subject should have; None takes the most that any of its cohort has.
+        by_order: number one after the other, whatever the dates.
+    """
+    own: dict[str, list[SubjectDay]] = defaultdict(list)
+    for day in days:
+        own[day.subject].append(day)
+    dates = {subject: sorted({day.date for day in mine}) for subject, mine in own.items()}
+    numbers: dict[int, int] = {}
+    for subject, mine in own.items():
+        calendar = dates[subject]
+        if not by_order and len(mine) == len(calendar):
+            calendar = _calendar(subject, dates, planned)
+            numbers |= {day.row: calendar.index(day.date) + 1 for day in mine}
+        else:
+            numbers |= {day.row: number for number, day in enumerate(mine, 1)}
+    return numbers
+
+
+def _calendar(subject: str, dates: Mapping[str, Sequence[date]], planned: int | None) -> list[date]:
+    """The dates of a subject, and those it lacks; its own alone where it has all or too many would be missing."""
+    own = list(dates[subject])
+    cohort = [name for name, theirs in dates.items() if theirs[0] == own[0] or theirs[-1] == own[-1]]
+    expected = planned or max(len(dates[name]) for name in cohort)
+    if len(own) >= expected:
+        return own
+    if len(cohort) > 1:
+        common = [day for day, n in Counter(d for name in cohort for d in dates[name]).items() if 2 * n > len(cohort)]
+    else:
+        common = [day for day in _all_dates(dates) if own[0] < day < own[-1] and _is_common(day, dates, subject)]
+    whole = sorted({*own, *common})
+    return whole if whole.index(own[-1]) < expected else own
+
+
+def _is_common(day: date, dates: Mapping[str, Sequence[date]], subject: str) -> bool:
+    """Whether more than half of the other subjects in the phase at the time had a session on a date."""
+    others = [theirs for name, theirs in dates.items() if name != subject and theirs[0] <= day <= theirs[-1]]
+    return 2 * sum(day in theirs for theirs in others) > len(others)
+
+
+def _all_dates(dates: Mapping[str, Sequence[date]]) -> set[date]:
+    return {day for theirs in dates.values() for day in theirs}
