@@ -5,12 +5,13 @@ or a column of participants.tsv. Numbers are drawn where `simulation.base` has t
 """
 
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 
 from cuecircuit.study.accounting import Accounting, split_reference
 from cuecircuit.study.acquisition import Blocks, Given, Glm
 from cuecircuit.study.expected import trial_cells
+from cuecircuit.study.experiment import Counted
 from cuecircuit.study.questions import Composite, Correlation, Formula, Reduce, Rows, Split, Stack
 from cuecircuit.study.schema import Study
 
@@ -94,10 +95,19 @@ def numbers_asked(study: Study) -> Iterator[tuple[str, str]]:
         if isinstance(question, Correlation):
             words += question.controls
         if isinstance(question, Formula):
-            fixed = _RANDOM.sub(" ", question.formula) + " " + " ".join(part[1] for part in _RANDOM.finditer(
-                question.formula))  # fmt: skip
-            words += [word for word in _WORD.findall(fixed) if word != "center"]
+            random = " ".join(part[1] for part in _RANDOM.finditer(question.formula))
+            words += [word for word in words_of(f"{fixed_part(question.formula)} {random}") if word != "center"]
         yield from ((word, f"questions.{name}") for word in words)
+
+
+def fixed_part(formula: str) -> str:
+    """Return a formula without its random parts."""
+    return _RANDOM.sub(" ", formula)
+
+
+def words_of(text: str) -> list[str]:
+    """Return the names in a formula."""
+    return _WORD.findall(text)
 
 
 def responses_asked(study: Study) -> Iterator[tuple[str, str]]:
@@ -131,7 +141,13 @@ def drawn_source(study: Study, of: str) -> str:
     return of
 
 
-WHOLE = {"infusion": "infusions", "active": "active", "inactive": "inactive", "lick": "licks", "shock": "shocks"}
+WHOLE: Mapping[Counted, str] = {
+    "infusion": "infusions",
+    "active": "active",
+    "inactive": "inactive",
+    "lick": "licks",
+    "shock": "shocks",
+}
 """Response of table operant that counts a kind of event over the whole session."""
 _FROM_INFUSIONS = (
     "first_hour_infusions first_hour_share latency_s mean_interval_s cv_interval loading_infusions maintenance_per_h "

@@ -129,7 +129,7 @@ def with_weights(study: Study) -> Study:
         return study
     genus = study.subjects.species.split()[0].lower()
     mean, sd = _WEIGHTS.get(genus, _WEIGHTS["rattus"])
-    weight = Base(**{"in": f"subjects.{column}"}, mean=mean, between_sd=sd, within_sd=0.0)
+    weight = Base.model_validate({"in": f"subjects.{column}", "mean": mean, "between_sd": sd, "within_sd": 0.0})
     return study.model_copy(update={"simulation": simulation.model_copy(update={"base": (*simulation.base, weight)})})
 
 

@@ -148,7 +148,7 @@ def _draw(
     scale: float | Array = 1.0,
 ) -> pd.DataFrame:
     """Draw the response of rows; effects and slopes on it are planted, expected values are scaled."""
-    rows = with_expected(rows, base, planting.effects, planting.tables)
+    rows = with_expected(planting, rows, base)
     rows = rows.assign(even=rows["expected"], expected=rows["expected"] * scale)
     slopes = [
         _slope(planting, rows, effect, drawn)
@@ -162,23 +162,32 @@ def _draw(
     return rows.assign(value=value)
 
 
-def with_expected(rows: pd.DataFrame, base: Base, effects: Mapping[str, Effect], tables: Tables) -> pd.DataFrame:
+def with_expected(planting: Planting, rows: pd.DataFrame, base: Base) -> pd.DataFrame:
     """Add `base`, a column `effect_NAME` for each effect on the response, and `expected`."""
-    own = {f"effect_{name}": effect for name, effect in effects.items() if effect.in_ == base.in_}
-    columns = {
-        name: planted(rows, effect, tables, counts=base.counts)
-        for name, effect in own.items()
-        if effect.slope_on is None
-    }
+    columns = _effect_columns(rows, base.in_, planting, counts=base.counts)
     expected = np.full(len(rows), base.mean)
     for values in columns.values():
         expected = expected * values if base.counts else expected + values
     slopes = {
-        name: np.where(chosen(rows, effect.where), effect.add, 0.0)
-        for name, effect in own.items()
-        if effect.slope_on is not None
+        f"effect_{name}": np.where(chosen(rows, effect.where), _correlation(effect), 0.0)
+        for name, effect in planting.effects.items()
+        if effect.in_ == base.in_ and effect.slope_on is not None
     }
     return rows.assign(base=base.mean, **columns, **slopes, expected=expected)
+
+
+def _correlation(effect: Effect) -> float:
+    assert isinstance(effect.add, int | float)  # checked before anything is drawn
+    return float(effect.add)
+
+
+def _effect_columns(rows: pd.DataFrame, of: str, planting: Planting, *, counts: bool) -> dict[str, Array]:
+    """Return what each effect on a response adds to its rows, or multiplies them by."""
+    return {
+        f"effect_{name}": planted(rows, effect, planting.tables, counts=counts)
+        for name, effect in planting.effects.items()
+        if effect.in_ == of and effect.slope_on is None
+    }
 
 
 def _slope(planting: Planting, rows: pd.DataFrame, effect: Effect, drawn: Mapping[str, pd.DataFrame]) -> Slope:
@@ -187,8 +196,7 @@ def _slope(planting: Planting, rows: pd.DataFrame, effect: Effect, drawn: Mappin
     numbers = subject_numbers(planting.study, effect.slope_on, drawn)
     z = standardized(numbers, subjects, planting.columns.group)
     place = rows["subject"].map(dict(zip(subjects["subject"], z, strict=True)))
-    assert isinstance(effect.add, int | float)  # checked before anything is drawn
-    return Slope(rows=chosen(rows, effect.where), z=place.to_numpy(float), r=float(effect.add))
+    return Slope(rows=chosen(rows, effect.where), z=place.to_numpy(float), r=_correlation(effect))
 
 
 def _draw_sessions(planting: Planting, base: Base, rows: pd.DataFrame, drawn: Mapping[str, pd.DataFrame]) -> Drawn:
@@ -214,7 +222,8 @@ def _draw_sessions(planting: Planting, base: Base, rows: pd.DataFrame, drawn: Ma
     for name, measure in operant.measures.items():
         if WHOLE[measure.count] == response:
             table = f"bins.{name}" if measure.every_min else f"operant.{name}"
-            found[table] = measure_table(rows, parts, measure, "even").drop(columns="even")
+            own = measure_table(rows, parts, measure, "even").drop(columns="even")
+            found[table] = own.assign(**_effect_columns(own, table, planting, counts=True))
     return Drawn(responses=found, parts={base.in_: tuple(parts)}, left_out=int((value - kept).sum()))
 
 

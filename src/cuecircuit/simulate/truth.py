@@ -13,6 +13,7 @@ import pandas as pd
 from cuecircuit.io.tables import ColumnNote, write_json, write_table
 from cuecircuit.simulate.cohort import Cohort
 from cuecircuit.simulate.planting import Drawn, Planting
+from cuecircuit.simulate.question_truth import question_truth
 from cuecircuit.study.questions import Base, Effect
 from cuecircuit.study.schema import Study
 
@@ -32,6 +33,7 @@ def write_truth(folder: Path, planting: Planting, drawn: Drawn, settings: Mappin
         kept = [str(name) for name in rows if not str(name).startswith("effect_") and name != "base"]
         write_table(folder / "drawn" / f"{of}.tsv", rows[kept], {name: _NOTES.get(name, name) for name in kept})
     _write_effects(folder / "effects.tsv", planting.effects)
+    write_table(folder / "questions.tsv", question_truth(planting, drawn.responses), _QUESTION_NOTES)
     missing = {f"{key}={level}": sorted(subjects) for (key, level), subjects in planting.cohort.missing.items()}
     write_json(folder / "settings.json", {**settings, "missing": missing, "events_that_did_not_fit": drawn.left_out})
 
@@ -43,6 +45,16 @@ _NOTES: Mapping[str, ColumnNote] = {
     "value": "drawn, before measurement",
     "length_min": {"Description": "length of the session", "Units": "min"},
     "delivers": "drug of a delivery",
+}
+
+
+_QUESTION_NOTES: Mapping[str, ColumnNote] = {
+    "question": "name in the study file",
+    "level": "of `each`, and the region of a question on maps",
+    "effect": "term, test or contrast",
+    "planted": {"Description": "not 0 without noise", "Levels": {"yes": "", "no": "", "unknown": "no rule for it"}},
+    "size": "largest deviation of a term's cell means, in units of the response",
+    "value": "of a contrast or mean; of a correlation the one planted within groups in a row",
 }
 
 
