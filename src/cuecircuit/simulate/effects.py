@@ -34,7 +34,7 @@ def chosen(rows: pd.DataFrame, where: Mapping[str, Sequence[str]]) -> Bool[Array
             for name, how in (("first", "min"), ("last", "max")):
                 if name in levels:
                     edge = groups.transform(how) if groups is not None else getattr(rows[key], how)()
-                    here |= (rows[key] == edge).to_numpy()
+                    here = here | (rows[key] == edge).to_numpy()
         fits &= here
     return fits
 

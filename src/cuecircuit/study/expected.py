@@ -39,7 +39,7 @@ def expected_rows(study: Study, table: str, subjects: pd.DataFrame) -> pd.DataFr
         case "trials":
             cells = trial_cells(study)
             parts = list(study.trials.parts) if study.trials else []
-            return _crossed(_visits(study, subjects), cells.drop(columns=parts).drop_duplicates())
+            return _crossed(_visits(study, subjects, table), cells.drop(columns=parts).drop_duplicates())
         case "maps" | "contrasts":
             return _crossed(_visits(study, subjects, table), _map_cells(study, table))
         case _:
@@ -70,7 +70,7 @@ def bins_of(operant: Operant, length_h: float) -> int:
     return max((int(np.ceil(60 * length_h / width - 1e-9)) for width in widths), default=0)
 
 
-def _visits(study: Study, subjects: pd.DataFrame, table: str = "visits") -> pd.DataFrame:
+def _visits(study: Study, subjects: pd.DataFrame, table: str) -> pd.DataFrame:
     who = subjects[["subject"]].reset_index(drop=True)
     if "session" not in Accounting(study).tables[table].keys:
         return who
