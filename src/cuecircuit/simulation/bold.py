@@ -59,16 +59,21 @@ def simulate_scan(
         frame_times_s: time of each volume.
         rng: source of noise, drift and motion.
     """
-    inside = brain.mask
-    mean = brain.mean_signal[inside][:, None]
     percent = noise_free_percent(brain, amplitudes, breathing, onsets_s, duration_s, frame_times_s)
-    percent += _drift(brain, len(frame_times_s), rng)
-    noise = _noise(brain, len(frame_times_s), rng)
+    return noisy_scan(brain, percent, rng)
+
+
+def noisy_scan(brain: Brain, percent: Float32[Array, "voxel volume"], rng: np.random.Generator) -> Scan:
+    """Add drift, noise and motion to what is planted in the voxels of the brain (% of the mean signal)."""
+    inside, volumes = brain.mask, percent.shape[1]
+    mean = brain.mean_signal[inside][:, None]
+    percent = percent + _drift(brain, volumes, rng)
+    noise = _noise(brain, volumes, rng)
     noise /= brain.tsnr[inside][:, None]
-    motion = _motion(len(frame_times_s), rng)
+    motion = _motion(volumes, rng)
     series = mean * (1 + percent / 100 + noise)
     series += _gradients(brain) @ motion.T.astype(np.float32)
-    data = np.zeros((*inside.shape, len(frame_times_s)), np.int16)
+    data = np.zeros((*inside.shape, volumes), np.int16)
     data[inside] = np.rint(series)
     return Scan(data=data, motion=motion)
 

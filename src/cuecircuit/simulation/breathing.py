@@ -74,16 +74,47 @@ def draw_breathing(
         length_s: length of the scan.
         rng: source of wander and variation between rats and blocks.
     """
-    times = np.arange(round(length_s * SAMPLING_HZ)) / SAMPLING_HZ
-    memory = np.exp(-1 / (SAMPLING_HZ * _WANDER_S))
-    drive = rng.standard_normal(len(times))
-    drive[0] /= np.sqrt(1 - memory**2)
-    wander = np.asarray(lfilter([np.sqrt(1 - memory**2)], [1, -memory], drive))
+    wander = _WANDER_SD * draw_wander(length_s, rng)
     own = change + _RAT_SD * rng.standard_normal() if change else 0.0
     steps = own + (_BLOCK_SD * rng.standard_normal(len(onsets_s)) if change else np.zeros(len(onsets_s)))
+    return breathe(level, wander, steps, onsets_s, duration_s, rng)
+
+
+def draw_wander(length_s: float, rng: np.random.Generator) -> Float[Array, "sample"]:
+    """Draw slow wander of SD 1, one value for each sample of a scan."""
+    memory = np.exp(-1 / (SAMPLING_HZ * _WANDER_S))
+    drive = rng.standard_normal(round(length_s * SAMPLING_HZ))
+    drive[0] /= np.sqrt(1 - memory**2)
+    return np.asarray(lfilter([np.sqrt(1 - memory**2)], [1, -memory], drive))
+
+
+def step_gain(duration_s: float) -> float:
+    """Return the share of a step that the mean rate of a block shows, for the rate follows a step with a lag."""
+    return 1 - _RISE_S / duration_s * (1 - np.exp(-duration_s / _RISE_S))
+
+
+def breathe(
+    level: float,
+    wander: Float[Array, "sample"],
+    steps: Float[Array, "block"],
+    onsets_s: Float[Array, "block"],
+    duration_s: float,
+    rng: np.random.Generator,
+) -> Breathing:
+    """Breathe at a level with wander and a step in each block.
+
+    Args:
+        level: breaths per minute.
+        wander: at each sample, breaths per minute.
+        steps: of each block, breaths per minute.
+        onsets_s: starts of the blocks.
+        duration_s: length of a block.
+        rng: source of the phase and of the noise of the trace.
+    """
+    times = np.arange(len(wander)) / SAMPLING_HZ
     on = (times >= onsets_s[:, None]) & (times < onsets_s[:, None] + duration_s)
     rise = np.exp(-1 / (SAMPLING_HZ * _RISE_S))
-    rate = level + _WANDER_SD * wander + np.asarray(lfilter([1 - rise], [1, -rise], steps @ on))
+    rate = level + wander + np.asarray(lfilter([1 - rise], [1, -rise], steps @ on))
     phase = 2 * np.pi * (np.cumsum(rate) / 60 / SAMPLING_HZ + rng.uniform())
     # breathing in is quicker than breathing out
     wave = np.sin(phase + 0.4 * np.sin(phase)) + 0.05 * rng.standard_normal(len(times))

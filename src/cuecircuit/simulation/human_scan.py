@@ -12,7 +12,7 @@ import numpy as np
 from scipy import ndimage
 from scipy.signal import lfilter
 
-from cuecircuit.arrays import Array, Bool, Float, Int
+from cuecircuit.arrays import Array, Bool, Float, Float32, Int
 from cuecircuit.records.grid import Grid
 from cuecircuit.simulation.human_plan import CELLS, REGIONS
 
@@ -87,22 +87,32 @@ def simulate_run(
     labels = region_labels(mask, grid)
     by_region = np.vstack([np.zeros(VOLUMES), amplitudes @ cell_responses(events).T])
     percent = by_region[labels].astype(np.float32)
-    slow = np.cos(np.pi * np.outer(np.arange(VOLUMES) + 0.5, (1, 2)) / VOLUMES)
-    pattern = rng.standard_normal((len(labels), 2)).astype(np.float32)
-    percent += DRIFT_PERCENT * pattern @ slow.T.astype(np.float32)
-    percent += NOISE_PERCENT * _noise(mask, grid, rng)
-    drive = rng.standard_normal((VOLUMES, 6)) * ([0.01] * 3 + [0.0002] * 3)
+    return noisy_run(mask, grid, percent, rng)
+
+
+def noisy_run(
+    mask: Bool[Array, "x y z"], grid: Grid, percent: Float32[Array, "voxel volume"], rng: np.random.Generator
+) -> tuple[Int[Array, "x y z volume"], Float[Array, "volume 6"]]:
+    """Add drift and noise to what is planted in the voxels of the mask (%), and draw motion parameters (mm, rad)."""
+    voxels, volumes = percent.shape
+    slow = np.cos(np.pi * np.outer(np.arange(volumes) + 0.5, (1, 2)) / volumes)
+    pattern = rng.standard_normal((voxels, 2)).astype(np.float32)
+    percent = percent + DRIFT_PERCENT * pattern @ slow.T.astype(np.float32)
+    percent += NOISE_PERCENT * _noise(mask, grid, volumes, rng)
+    drive = rng.standard_normal((volumes, 6)) * ([0.01] * 3 + [0.0002] * 3)
     motion = np.cumsum(drive, axis=0)
-    data = np.zeros((*mask.shape, VOLUMES), np.int16)
+    data = np.zeros((*mask.shape, volumes), np.int16)
     data[mask] = np.rint(MEAN_SIGNAL * (1 + percent / 100))
     return data, motion - motion[0]
 
 
-def _noise(mask: Bool[Array, "x y z"], grid: Grid, rng: np.random.Generator) -> Float[Array, "voxel volume"]:
+def _noise(
+    mask: Bool[Array, "x y z"], grid: Grid, volumes: int, rng: np.random.Generator
+) -> Float[Array, "voxel volume"]:
     sigma = NOISE_FWHM_MM / np.sqrt(8 * np.log(2)) / grid.voxel_mm
     innovation = np.sqrt(1 - NOISE_AR**2)
-    noise = np.empty((int(mask.sum()), VOLUMES), np.float32)
-    for volume in range(VOLUMES):  # one at a time, for memory
+    noise = np.empty((int(mask.sum()), volumes), np.float32)
+    for volume in range(volumes):  # one at a time, for memory
         field = rng.standard_normal(mask.shape, dtype=np.float32)
         noise[:, volume] = ndimage.gaussian_filter(field, sigma, mode="wrap")[mask]
     # the filter leaves every volume with the same expected variance

@@ -56,8 +56,8 @@ def draw_presses(
     edges_s = [min(60 * start, length_s) for start in PARTS_MIN] + [length_s]
     gap_s = TIMEOUT_S if rewarded else 0.0
     parts = zip(counts, edges_s[:-1], edges_s[1:], strict=True)
-    taken = np.concatenate([_spaced(int(count), start, stop, gap_s, rng) for count, start, stop in parts])
-    inactive = _spaced(rng.poisson(model.inactive_per_hour * length_s / 3600), 0.0, length_s, 0.0, rng)
+    taken = np.concatenate([spread_ticks(int(count), start, stop, gap_s, rng) for count, start, stop in parts])
+    inactive = spread_ticks(rng.poisson(model.inactive_per_hour * length_s / 3600), 0.0, length_s, 0.0, rng)
     useless = np.repeat(taken, rng.poisson(model.timeout_presses, len(taken)) if rewarded else 0)
     useless += rng.integers(_TICKS_PER_S, round((TIMEOUT_S - 1) * _TICKS_PER_S), len(useless))
     return Presses(
@@ -67,7 +67,9 @@ def draw_presses(
     )
 
 
-def _spaced(count: int, start_s: float, stop_s: float, gap_s: float, rng: np.random.Generator) -> Int[Array, "event"]:
+def spread_ticks(
+    count: int, start_s: float, stop_s: float, gap_s: float, rng: np.random.Generator
+) -> Int[Array, "event"]:
     """Draw times (ticks) at random, no two, nor the last and the end, closer than the gap."""
     start, stop, gap = (round(edge * _TICKS_PER_S) for edge in (start_s, stop_s, gap_s))
     free = stop - start - gap * count
