@@ -1,5 +1,6 @@
 """A study on its way to an output folder: its nodes as stages of the store, and the tables made so far."""
 
+import os
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -8,16 +9,21 @@ from typing import Any
 
 import pandas as pd
 
-from cuecircuit.errors import CuecircuitError
+from cuecircuit.errors import CuecircuitError, StudyError
 from cuecircuit.figures.saving import save
+from cuecircuit.io.derivatives import map_name
 from cuecircuit.io.tables import ColumnNote, read_json, read_table, write_table
 from cuecircuit.nodes.answer import NOTES
 from cuecircuit.nodes.derived import derived_table
+from cuecircuit.nodes.given_maps import given_maps, map_files
 from cuecircuit.nodes.graph import node_of, ordered_nodes, upstream
+from cuecircuit.nodes.map_questions import MapWork, write_map_answer
 from cuecircuit.nodes.operant import OperantData, declaration_files, log_files, operant_data
 from cuecircuit.nodes.page import page_content
 from cuecircuit.nodes.pictures import picture
+from cuecircuit.nodes.regions import regions_table
 from cuecircuit.nodes.rows import VALUE, Tables
+from cuecircuit.nodes.space import space_files
 from cuecircuit.nodes.study_files import StudyFiles
 from cuecircuit.nodes.subjects import subjects_table, table_files, visits_table
 from cuecircuit.nodes.table import FOLDER, Table, read_back
@@ -28,6 +34,7 @@ from cuecircuit.pipeline.sessions import session_notes, write_faults
 from cuecircuit.pipeline.store import Stage, Store
 from cuecircuit.report.page import render
 from cuecircuit.study.accounting import split_reference
+from cuecircuit.study.acquisition import Given
 
 QUESTIONS = "questions"
 
@@ -142,7 +149,79 @@ def _derived(work: Work, name: str, own: str) -> Stage:
     return Stage(name=name, target="", settings=settings, inputs=_inputs(work, name), make=make, shared=True)
 
 
+def _maps(work: Work, name: str, own: str) -> Stage:
+    maps = work.files.study.maps[own]
+    if not isinstance(maps, Given):
+        raise StudyError(f"maps.{own}: kind {maps.kind} is not made by this command yet")
+
+    def make(folder: Path) -> None:
+        given_maps(work.files, own, maps, work.made["subjects"]).write(folder / FOLDER)
+
+    settings = {"maps": maps, "factors": dict(work.files.study.factors)}
+    inputs = (*_inputs(work, name), work.files.path(maps.table))
+    return Stage(name=name, target="", settings=settings, inputs=inputs, make=make, shared=True)
+
+
+def maps_folder(work: Work, table: str) -> Path:
+    """Return where the names in a table of maps start: the study for given ones, else the output folder."""
+    kind, _, name = table.partition(".")
+    maps = work.files.study.regions[name].of if kind == "regions" else table
+    given = isinstance(work.files.study.maps[maps.partition(".")[2]], Given)
+    return work.files.file.parent if given else work.out
+
+
+def _map_inputs(work: Work, table: str) -> tuple[Path, ...]:
+    return tuple(maps_folder(work, table) / name for name in map_files(work.made[table]))
+
+
+def _regions(work: Work, name: str, own: str) -> Stage:
+    study, regions = work.files.study, work.files.study.regions[own]
+    table = split_reference(regions.of)[0]
+
+    def make(folder: Path) -> None:
+        made = regions_table(work.tables, own, maps_folder(work, table), work.out / QUESTIONS)
+        made.write(folder / FOLDER)
+
+    inputs = [*_inputs(work, name), *_map_inputs(work, table), *space_files(work.files)]
+    if regions.within:
+        inputs.append(work.out / QUESTIONS / regions.within.question / map_name(regions.within.effect, "pfwe"))
+    settings = {"regions": regions, "space": study.space, "correction": study.correction}
+    return Stage(name=name, target="", settings=settings, inputs=tuple(inputs), make=make, shared=True)
+
+
+def _map_question(work: Work, name: str, own: str) -> Stage:
+    study = work.files.study
+    question = study.questions[own]
+    table = split_reference(question.of)[0]
+    place = MapWork(
+        maps_folder=maps_folder(work, table),
+        up=os.path.relpath(maps_folder(work, table), work.out / QUESTIONS / own) + "/",
+        n_jobs=work.n_jobs,
+    )
+
+    def make(folder: Path) -> None:
+        try:
+            left_out = write_map_answer(work.tables, question, folder, place)
+        except CuecircuitError as error:
+            raise type(error)([f"questions.{own}: {fault}" for fault in error.faults]) from error
+        for line in left_out:
+            say(f"{name}: {line}")
+
+    kept = question.model_copy(update={"title": "", "why": ""})
+    settings = {
+        "question": kept,
+        "factors": dict(study.factors),
+        "correction": question.correction or study.correction,
+        "seed": study.seed,
+        "space": study.space,
+    }
+    inputs = (*_inputs(work, name), *_map_inputs(work, table), *space_files(work.files))
+    return Stage(name=name, target=f"{QUESTIONS}/{own}", settings=settings, inputs=inputs, make=make)
+
+
 def _question(work: Work, name: str, own: str) -> Stage:
+    if is_about_maps(work, own):
+        return _map_question(work, name, own)
     study = work.files.study
     question = study.questions[own]
 
@@ -214,6 +293,8 @@ _KINDS: Mapping[str, Callable[[Work, str, str], Stage]] = {
     "subjects": _subjects,
     "visits": _subjects,
     "operant": _operant,
+    "maps": _maps,
+    "regions": _regions,
     "derived": _derived,
     "questions": _question,
     "figures": _figures,

@@ -1,0 +1,232 @@
+"""Questions on maps: models fitted to every voxel and corrected; agreement and change as maps."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from cuecircuit.arrays import Array, Float
+from cuecircuit.errors import CuecircuitError, DataError
+from cuecircuit.group.correction import on_grid
+from cuecircuit.io.derivatives import bids_label, map_name
+from cuecircuit.io.maps import read_maps
+from cuecircuit.io.nifti import write_volume
+from cuecircuit.io.tables import write_json
+from cuecircuit.models.model import Model
+from cuecircuit.nodes.rows import VALUE, Chosen, Tables
+from cuecircuit.nodes.space import compared_corrections, correction_settings, study_space
+from cuecircuit.pipeline.group.corrections import Comparison
+from cuecircuit.pipeline.group.files import Space
+from cuecircuit.pipeline.group.tested_maps import write_tests
+from cuecircuit.stats.reliability import change_correlation, intraclass_correlation
+from cuecircuit.study.accounting import names_in, split_reference
+from cuecircuit.study.acquisition import Correction
+from cuecircuit.study.question_checks import formula_of
+from cuecircuit.study.questions import AnyQuestion, Correlation, Formula, Question, Reliability, Strata
+
+_ICC = {"absolute": "agreement", "consistency": "consistency"}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MapWork:
+    """Where maps are and where what is found goes: `maps_folder` for names of maps, `up` the way back to it."""
+
+    maps_folder: Path
+    up: str
+    n_jobs: int
+
+
+def write_map_answer(tables: Tables, question: AnyQuestion, folder: Path, work: MapWork) -> tuple[str, ...]:
+    """Answer a question on maps into a folder, or a folder for each level of `each`.
+
+    Args:
+        tables: those that are made so far.
+        question: on a table of maps.
+        folder: where to write.
+        work: where maps are.
+
+    Returns:
+        Who is left out, a line each.
+
+    Raises:
+        DataError: maps or columns that are missing.
+        DesignError: the design cannot carry its tests.
+    """
+    space = study_space(tables.files)
+    lines: list[str] = []
+    for level, chosen in _levels(tables, question):
+        place = folder / level if level else folder
+        up = work.up + "../" * (1 if level else 0)
+        try:
+            _answer(
+                tables, question, chosen, space, place, MapWork(maps_folder=work.maps_folder, up=up, n_jobs=work.n_jobs)
+            )
+        except CuecircuitError as error:
+            raise type(error)([f"{level}: {fault}" if level else fault for fault in error.faults]) from error
+        lines += chosen.left_out
+    return tuple(dict.fromkeys(lines))
+
+
+def _answer(tables: Tables, question: AnyQuestion, chosen: Chosen, space: Space, folder: Path, work: MapWork) -> None:
+    match question:
+        case Strata() | Formula():
+            _tests(tables, question, chosen, space, folder, work)
+        case Reliability():
+            _agreement(tables, question, chosen, space, folder, work)
+        case Correlation():
+            _change(tables, question, chosen, space, folder, work)
+        case _:
+            raise DataError(f"{question.of}: means and counts are of numbers; ask them of regions")
+
+
+def _levels(tables: Tables, question: AnyQuestion) -> Iterator[tuple[str, Chosen]]:
+    """Yield the rows of each level of `each` with the name of its folder."""
+    chosen = tables.choose(question, _keep(tables, question), _columns(tables, question))
+    if not question.each:
+        yield "", chosen
+        return
+    table = split_reference(question.of)[0]
+    keys = list(question.each)
+    there = chosen.rows[keys].drop_duplicates()
+    ranks = {key: tables.levels(table, question, key) or tuple(dict.fromkeys(there[key])) for key in keys}
+    order = there.assign(**{f"_{k}": there[k].map(ranks[k].index) for k in keys}).sort_values([f"_{k}" for k in keys])
+    for labels in order[keys].itertuples(index=False, name=None):
+        own = chosen.rows[(chosen.rows[keys] == labels).all(axis=1)].drop(columns=keys).reset_index(drop=True)
+        name = "_".join(map(bids_label, map(str, labels)))
+        yield name, Chosen(rows=own, keys=tuple(k for k in chosen.keys if k not in keys), left_out=chosen.left_out)
+
+
+def _keep(tables: Tables, question: AnyQuestion) -> tuple[str, ...]:
+    keys = tables.files.books.tables[split_reference(question.of)[0]].keys
+    modeled: list[str] = []
+    match question:
+        case Strata():
+            modeled += [*question.within, *([] if question.unit == "subject" else [question.unit])]
+        case Formula():
+            modeled += [name for name in formula_of(question.formula).columns if name in keys and name != "subject"]
+            modeled += question.repeats
+        case Reliability():
+            modeled.append(question.over)
+        case Correlation():
+            modeled += [question.change] if question.change else []
+    return names_in(modeled, question.each)
+
+
+def _columns(tables: Tables, question: AnyQuestion) -> tuple[str, ...]:
+    if isinstance(question, Formula):
+        keep = _keep(tables, question)
+        return tuple(name for name in formula_of(question.formula).columns if name not in (*keep, "subject"))
+    return names_in(getattr(question, "between", ()), question.covariates)
+
+
+def _tests(
+    tables: Tables, question: Strata | Formula, chosen: Chosen, space: Space, folder: Path, work: MapWork
+) -> None:
+    study = tables.files.study
+    correction = question.correction or study.correction
+    assert correction is not None
+    settings = {"seed": study.seed, "n_jobs": work.n_jobs}
+    model = _model(tables, question, chosen.rows)
+    whole = chosen.rows[
+        [name for name in chosen.rows if name not in ("map_unsmoothed", "variance") or name == model.variance]
+    ]
+    complete = whole.notna().all(axis=1)
+    write_tests(
+        folder,
+        whole[complete].reset_index(drop=True),
+        work.maps_folder,
+        space,
+        model=model,
+        correction=correction_settings(correction, **settings),
+        exploratory=correction_settings(correction, exploratory=True, **settings) if correction.exploratory_z else None,
+        comparison=_comparison(question, correction, study.seed, work.n_jobs),
+        n_jobs=work.n_jobs,
+        up=work.up,
+    )
+
+
+def _comparison(question: Strata | Formula, correction: Correction, seed: int, n_jobs: int) -> Comparison | None:
+    if not isinstance(question, Strata) or not question.shown:
+        return None
+    return compared_corrections(correction, question.shown[0], seed=seed, n_jobs=n_jobs)
+
+
+def _model(tables: Tables, question: Strata | Formula, rows: pd.DataFrame) -> Model:
+    if isinstance(question, Strata):
+        names = [*question.between, *question.within]
+        return Model(
+            subject=question.unit,
+            between=question.between,
+            within=question.within,
+            covariates=question.covariates,
+            contrasts=question.contrasts,
+            factors=_factors(tables, question, names, rows),
+        )
+    columns = formula_of(question.formula).columns
+    names = [name for name in columns if name in tables.files.books.factors or name in question.factors]
+    return Model(
+        subject="subject",
+        formula=question.formula,
+        method=question.method,  # pyright: ignore[reportArgumentType]
+        variance="variance" if question.method == "mixed-effects" else "",
+        factors=_factors(tables, question, names, rows),
+        contrasts=tuple(test for test in question.tests if " - " in test),
+        tests=question.tests,
+        **({"df": question.df} if question.df in ("satterthwaite", "kenward-roger") else {}),
+    )
+
+
+def _factors(
+    tables: Tables, question: Question, names: Sequence[str], rows: pd.DataFrame
+) -> Mapping[str, tuple[str, ...]]:
+    made = {}
+    for name in names:
+        there = set(rows[name].dropna().astype(str))
+        planned = tables.levels(split_reference(question.of)[0], question, name)
+        made[name] = tuple(level for level in planned if level in there)
+    return made
+
+
+def _paired(tables: Tables, question: Question, chosen: Chosen, key: str) -> tuple[list[str], list[str], pd.DataFrame]:
+    """Return the levels of a key, the subjects who have all of them, and their maps, subject × level."""
+    levels = list(tables.levels(split_reference(question.of)[0], question, key))
+    wide = chosen.rows.pivot(index="subject", columns=key, values="map").reindex(columns=levels)
+    order = [subject for subject in dict.fromkeys(chosen.rows["subject"]) if wide.loc[subject].notna().all()]
+    return levels, order, wide.loc[order]
+
+
+def _agreement(
+    tables: Tables, question: Reliability, chosen: Chosen, space: Space, folder: Path, work: MapWork
+) -> None:
+    levels, subjects, names = _paired(tables, question, chosen, question.over)
+    y = _read(names, space, work).reshape(len(subjects), len(levels), -1)
+    found = intraclass_correlation(y, kind=_ICC[question.agreement])  # pyright: ignore[reportArgumentType]
+    maps = {"icc": found.icc, "iccLow": found.ci_low, "iccHigh": found.ci_high}
+    _write(folder, question.over, maps, space)
+    write_json(folder / "settings.json", {"of": question.of, "over": question.over, "n_subjects": len(subjects)})
+
+
+def _change(tables: Tables, question: Correlation, chosen: Chosen, space: Space, folder: Path, work: MapWork) -> None:
+    if question.change is None:
+        raise DataError(f"{question.of}: a correlation on maps is of changes; without `change`, ask by formula")
+    levels, subjects, names = _paired(tables, question, chosen, question.change)
+    right = tables.choose(question.with_.model_copy(update={"change": None}), [question.with_.change or ""])
+    wide = right.rows.pivot(index="subject", columns=question.with_.change or "", values=VALUE).reindex(columns=levels)
+    both = [subject for subject in subjects if subject in wide.index and wide.loc[subject].notna().all()]
+    y = _read(names.loc[both], space, work).reshape(len(both), len(levels), -1)
+    found = change_correlation(wide.loc[both].to_numpy(float), y)
+    _write(folder, question.change, {"changeR": found.r, "changeP": found.p}, space)
+    facts = {"of": question.of, "with": question.with_.of, "change": question.change, "n_subjects": len(both)}
+    write_json(folder / "settings.json", facts)
+
+
+def _read(names: pd.DataFrame, space: Space, work: MapWork) -> Float[Array, "map voxel"]:
+    return read_maps([str(name) for name in names.to_numpy().ravel()], work.maps_folder, space.mask, space.grid)
+
+
+def _write(folder: Path, contrast: str, maps: Mapping[str, Float[Array, "voxel"]], space: Space) -> None:
+    for statistic, values in maps.items():
+        volume = on_grid(np.asarray(values), space.mask).astype(np.float32)
+        write_volume(folder / map_name(contrast, statistic), volume, space.grid)

@@ -1,0 +1,82 @@
+"""Tables `regions.NAME`: means of maps over the voxels of each region, or over those that survive a question."""
+
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from cuecircuit.errors import DataError
+from cuecircuit.io.derivatives import bids_label, map_name
+from cuecircuit.io.maps import read_maps
+from cuecircuit.io.nifti import read_volume
+from cuecircuit.io.tables import ColumnNote
+from cuecircuit.nodes.rows import VALUE, Tables
+from cuecircuit.nodes.space import study_space
+from cuecircuit.nodes.table import Table
+from cuecircuit.regions.means import region_means
+from cuecircuit.study.accounting import split_reference
+from cuecircuit.study.acquisition import Regions
+
+
+def regions_table(tables: Tables, name: str, maps_folder: Path, questions: Path) -> Table:
+    """Average every map of a table over regions.
+
+    Args:
+        tables: those that are made so far.
+        name: of the set of regions.
+        maps_folder: where names of maps start.
+        questions: folder of the answers, for regions within a question.
+
+    Raises:
+        DataError: a region that the atlas does not have, or maps that cannot be read.
+    """
+    regions = tables.files.study.regions[name]
+    source = tables.made[split_reference(regions.of)[0]]
+    space = study_space(tables.files)
+    assert space.atlas is not None
+    named = _named(tables, name, regions, space.atlas.names)
+    column = "map_unsmoothed" if regions.unsmoothed else "map"
+    rows = source.rows[source.rows["subject"].isin(tables.made["subjects"].rows["subject"])]
+    rows = rows[rows[column].notna()].reset_index(drop=True)
+    y = read_maps([str(value) for value in rows[column]], maps_folder, space.mask, space.grid)
+    inside = None
+    if regions.within:
+        prefix = bids_label(regions.within.effect)
+        path = questions / regions.within.question / map_name(prefix, "pfwe")
+        asked = tables.files.study.questions[regions.within.question]
+        correction = asked.correction or tables.files.study.correction
+        assert correction is not None
+        inside = read_volume(path)[0][space.mask] <= correction.alpha
+    means = region_means(y[:, None, :], space.atlas.labels[space.mask], np.array(list(named)), within=inside)
+    parts = [
+        rows[list(source.keys)].assign(
+            region=label,
+            **{VALUE: means.values[:, 0, k]},
+            voxels=float(means.voxels[k]),
+            voxels_of_region=float(means.of[k]),
+        )
+        for k, label in enumerate(named.values())
+    ]
+    note = source.notes.get("map")
+    unit = note.get("Units", "n/a") if isinstance(note, dict) else "n/a"
+    notes: dict[str, ColumnNote] = {
+        **{key: source.notes.get(key, "key") for key in source.keys},
+        "region": "region of the atlas",
+        VALUE: {"Description": "mean over the voxels", "Units": unit},
+        "voxels": "voxels averaged; 0 where none survives",
+        "voxels_of_region": "voxels of the whole region in the mask",
+    }
+    table = pd.concat(parts, ignore_index=True)
+    return Table(name=f"regions.{name}", keys=(*source.keys, "region"), rows=table, notes=notes)
+
+
+def _named(tables: Tables, name: str, regions: Regions, atlas: dict[int, str]) -> dict[int, str]:
+    if not regions.names:
+        return dict(atlas)
+    unknown = [label for label in regions.names if label not in atlas.values()]
+    if unknown:
+        raise DataError(
+            f"regions.{name}.names: the atlas has no {', '.join(unknown)}; it has {', '.join(atlas.values())}"
+        )
+    labels = {label: index for index, label in atlas.items()}
+    return {labels[label]: label for label in regions.names}
