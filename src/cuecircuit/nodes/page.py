@@ -7,11 +7,12 @@ import pandas as pd
 
 from cuecircuit.figures.numbers import short
 from cuecircuit.io.tables import read_json, read_table
-from cuecircuit.nodes.sentences import finding_sentence, left_out_sentence, method_sentence
+from cuecircuit.nodes.map_pictures import map_folders, shown_effect
+from cuecircuit.nodes.sentences import finding_sentence, left_out_sentence, map_sentence, method_sentence
 from cuecircuit.nodes.study_files import StudyFiles
 from cuecircuit.nodes.table import FOLDER, Table
 from cuecircuit.report.content import Facts, FigureItem, Item, Paragraph, ReportContent, Section, TableItem
-from cuecircuit.report.marks import value_text
+from cuecircuit.report.marks import effect_text, value_text
 from cuecircuit.study.accounting import split_reference
 from cuecircuit.study.fields import settings_of
 from cuecircuit.study.questions import AnyQuestion
@@ -94,6 +95,9 @@ def _counted(column: pd.Series) -> list[tuple[str, int]]:
 
 def _question(out: Path, name: str, question: AnyQuestion) -> Iterator[Item]:
     folder = out / "questions" / name
+    if split_reference(question.of)[0].startswith(("maps.", "contrasts.")):
+        yield from _map_question(out, name, question)
+        return
     if not (folder / "settings.json").is_file():
         return
     answer = {stem: read_table(folder / f"{stem}.tsv") for stem in _TABLES if (folder / f"{stem}.tsv").is_file()}
@@ -101,20 +105,48 @@ def _question(out: Path, name: str, question: AnyQuestion) -> Iterator[Item]:
     lost = left_out_sentence(read_json(folder / "settings.json").get("left_out", ()))
     words = [question.why, method_sentence(question), finding_sentence(question, answer), lost]
     yield Paragraph(heading=title, text=" ".join(filter(None, words)))
+    alt = f"{title}. {finding_sentence(question, answer)}"
+    yield from _figure(out, name, title, method_sentence(question), alt)
+    for stem, table in answer.items():
+        folded = stem in ("layout", "means") or len(table) > _LONG
+        yield TableItem(id=f"{name}-{stem}", title=f"{title}: {_TABLES[stem]}", frame=table, folded=folded)
+
+
+def _figure(out: Path, name: str, title: str, caption: str, alt: str, *, wide: bool = False) -> Iterator[FigureItem]:
     figure = out / "figures" / f"{name}.svg"
     if figure.is_file():
         yield FigureItem(
             id=f"figure-{name}",
             title=title,
-            caption=method_sentence(question),
-            alt=f"{title}. {finding_sentence(question, answer)}",
+            caption=caption,
+            alt=alt,
             svg=figure.read_bytes(),
             png=figure.with_suffix(".png").read_bytes(),
             tsv=figure.with_suffix(".tsv").read_text(encoding="utf-8"),
+            wide=wide,
         )
-    for stem, table in answer.items():
-        folded = stem in ("layout", "means") or len(table) > _LONG
-        yield TableItem(id=f"{name}-{stem}", title=f"{title}: {_TABLES[stem]}", frame=table, folded=folded)
+
+
+def _map_question(out: Path, name: str, question: AnyQuestion) -> Iterator[Item]:
+    """Yield what maps show: a sentence, then for each level of `each` its figure, tests and clusters."""
+    title = question.title or name.replace("_", " ").capitalize()
+    yield Paragraph(heading=title, text=" ".join(filter(None, (question.why, method_sentence(question)))))
+    for level, folder in map_folders(out / "questions" / name):
+        own = f"{title}, {level}" if level else title
+        terms = read_table(folder / "terms.tsv", text=("term", "prefix", "stratum"))
+        path = folder / "clusters.tsv"
+        clusters = read_table(path, text=("term", "prefix")) if path.is_file() else None
+        found = map_sentence(terms, clusters)
+        yield Paragraph(text=f"{own}. {found}")
+        stem = f"{name}_{level}" if level else name
+        drawn = effect_text(str(shown_effect(question, terms)["term"]))
+        caption = f"{drawn}: voxels that survive the correction, z. {found}"
+        yield from _figure(out, stem, own, caption, f"{own}. {found}", wide=True)
+        yield TableItem(id=f"{stem}-terms", title=f"{own}: tests", frame=terms, folded=bool(level))
+        if clusters is not None:
+            yield TableItem(
+                id=f"{stem}-clusters", title=f"{own}: clusters", frame=clusters, folded=len(clusters) > _LONG
+            )
 
 
 def _derived_tables(files: StudyFiles, made: Mapping[str, Table]) -> Iterator[Item]:

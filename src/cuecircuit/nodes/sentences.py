@@ -5,7 +5,7 @@ from collections.abc import Iterator, Mapping, Sequence
 import pandas as pd
 
 from cuecircuit.figures.numbers import fraction, number, p_equals, short
-from cuecircuit.report.marks import effect_text, listed
+from cuecircuit.report.marks import counted, effect_text, listed
 from cuecircuit.study.questions import (
     AnyQuestion,
     Correlation,
@@ -86,6 +86,25 @@ def method_sentence(question: AnyQuestion) -> str:
 def finding_sentence(question: AnyQuestion, answer: Mapping[str, pd.DataFrame]) -> str:
     """Say what was found, with the effect and its test; what `each` tests is counted."""
     return " ".join(_findings(question, answer))
+
+
+def map_sentence(terms: pd.DataFrame, clusters: pd.DataFrame | None) -> str:
+    """Say which effects on maps survive their correction, with the size of clusters and their smallest p."""
+    if "significant_clusters" not in terms:
+        return "The maps are not corrected for the number of voxels."
+    parts = []
+    for row in terms[terms["term"] != "(Intercept)"].to_dict("records"):
+        count = int(row["significant_clusters"])
+        name = effect_text(str(row["term"]))
+        if not count:
+            parts.append(f"{name}: nothing survives")
+            continue
+        own = clusters[clusters["term"] == row["term"]] if clusters is not None else pd.DataFrame()
+        smallest = f", smallest corrected {p_equals(float(own['p_fwe'].min()))}" if len(own) else ""
+        parts.append(
+            f"{name}: {counted(count, 'cluster')}, {counted(int(row['significant_voxels']), 'voxel')}{smallest}"
+        )
+    return "; ".join(parts) + "."
 
 
 def _comparison(comparison: object) -> str:

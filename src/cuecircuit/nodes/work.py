@@ -17,6 +17,7 @@ from cuecircuit.nodes.answer import NOTES
 from cuecircuit.nodes.derived import derived_table
 from cuecircuit.nodes.given_maps import given_maps, map_files
 from cuecircuit.nodes.graph import node_of, ordered_nodes, upstream
+from cuecircuit.nodes.map_pictures import map_folders, map_picture
 from cuecircuit.nodes.map_questions import MapWork, write_map_answer
 from cuecircuit.nodes.operant import OperantData, declaration_files, log_files, operant_data
 from cuecircuit.nodes.page import page_content
@@ -243,7 +244,8 @@ def _figures(work: Work, name: str, own: str) -> Stage:
     """Make the stage that draws every question on a table, once under its name and under further names."""
     study = work.files.study
     drawn = [question for question in study.questions if not is_about_maps(work, question)]
-    inputs = [path for one in drawn for path in sorted((work.out / QUESTIONS / one).glob("*.tsv"))]
+    inputs = sorted((work.out / QUESTIONS).rglob("*.tsv"))
+    inputs += sorted((work.out / QUESTIONS).rglob("*_stat-pfwe_statmap.nii.gz"))
 
     def make(folder: Path) -> None:
         folder.mkdir(exist_ok=True)
@@ -255,13 +257,29 @@ def _figures(work: Work, name: str, own: str) -> Stage:
                 if figure is not None:
                     save(figure, folder / stem)
                     source = tables["pairs"] if "pairs" in tables and len(tables["pairs"].columns) > 1 else None
-                    _write_drawn(folder / f"{stem}.tsv", source, tables, work)
+                    _write_drawn(folder / f"{stem}.tsv", source, tables)
+        for one in (question for question in study.questions if is_about_maps(work, question)):
+            _draw_maps(work, one, folder)
 
     settings = {"factors": dict(study.factors), "questions": dict(study.questions), "figures": dict(study.figures)}
     return Stage(name=name, target="figures", settings=settings, inputs=tuple(inputs), make=make)
 
 
-def _write_drawn(path: Path, source: pd.DataFrame | None, tables: Mapping[str, pd.DataFrame], work: Work) -> None:
+def _draw_maps(work: Work, name: str, folder: Path) -> None:
+    """Draw the shown effect of a question on maps, for each level of `each`, and under further names."""
+    study = work.files.study
+    further = [label for label, figure in study.figures.items() if figure.question == name and not figure.only]
+    for level, place in map_folders(work.out / QUESTIONS / name):
+        drawn = map_picture(work.files, study.questions[name], place)
+        if drawn is None:
+            continue
+        for stem in [f"{name}_{level}" if level else name, *(further if not level else ())]:
+            save(drawn[0], folder / stem)
+            notes: dict[str, ColumnNote] = {axis: {"Units": "mm"} for axis in ("x", "y", "z_mm")}
+            write_table(folder / f"{stem}.tsv", drawn[1], {**notes, "z": "statistic of the voxel"})
+
+
+def _write_drawn(path: Path, source: pd.DataFrame | None, tables: Mapping[str, pd.DataFrame]) -> None:
     """Write the table that a figure was drawn from."""
     first = (
         source

@@ -1,0 +1,90 @@
+"""The figure of a tested map: slices through the voxels that survive, over the anatomy of the study."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+from matplotlib.figure import Figure
+
+from cuecircuit.arrays import Array, Float
+from cuecircuit.figures.slices import slices_figure
+from cuecircuit.io.derivatives import map_name
+from cuecircuit.io.nifti import read_volume
+from cuecircuit.io.tables import read_table
+from cuecircuit.nodes.space import study_space
+from cuecircuit.nodes.study_files import StudyFiles
+from cuecircuit.records.grid import Grid
+from cuecircuit.study.questions import AnyQuestion, Formula, Question, Strata
+
+
+def map_folders(folder: Path) -> Iterator[tuple[str, Path]]:
+    """Yield the folders of a question's tests, with the level of `each` that each is of; empty for one alone."""
+    if (folder / "terms.tsv").is_file():
+        yield "", folder
+        return
+    for place in sorted(path for path in folder.iterdir() if path.is_dir()) if folder.is_dir() else ():
+        if (place / "terms.tsv").is_file():
+            yield place.name, place
+
+
+def shown_effect(question: AnyQuestion, terms: pd.DataFrame) -> pd.Series:
+    """Return the row of the effect that is drawn: the one that is asked for, else the highest interaction."""
+    asked = (*question.shown, *(question.tests if isinstance(question, Formula) else ()))
+    asked += question.contrasts if isinstance(question, Strata) else ()
+    for effect in asked:
+        rows = terms[terms["term"] == effect]
+        if len(rows):
+            return rows.iloc[0]
+    names = terms[terms["term"] != "(Intercept)"]
+    order = (names if len(names) else terms).assign(parts=lambda frame: frame["term"].str.count(":"))
+    return order.sort_values("parts", kind="stable").iloc[-1]
+
+
+def map_picture(files: StudyFiles, question: Question, folder: Path) -> tuple[Figure, pd.DataFrame] | None:
+    """Draw the shown effect of a tested map, and return the voxels that survive; None where nothing is corrected.
+
+    Args:
+        files: the study.
+        question: whose answer it is.
+        folder: of the test.
+    """
+    terms = read_table(folder / "terms.tsv", text=("term", "prefix"))
+    effect = shown_effect(question, terms)  # pyright: ignore[reportArgumentType]
+    corrected = folder / map_name(str(effect["prefix"]), "pfwe")
+    statistic = folder / map_name(str(effect["prefix"]), "z")
+    if not corrected.is_file() or not statistic.is_file():
+        return None
+    correction = question.correction or files.study.correction
+    assert correction is not None
+    space = study_space(files)
+    z, grid = read_volume(statistic)
+    significant = space.mask & (read_volume(corrected)[0] <= correction.alpha)
+    anatomy, anatomy_grid = _anatomy(files, space.mask, grid)
+    figure = slices_figure(
+        z,
+        significant,
+        space.mask,
+        grid,
+        anatomy=anatomy,
+        anatomy_grid=anatomy_grid,
+        label="z",
+        reference=space.reference,
+        most=8,
+        columns=8,
+    )
+    voxels = pd.DataFrame(np.round(grid.mm(np.argwhere(significant).astype(float)), 3), columns=["x", "y", "z_mm"])
+    return figure, voxels.assign(z=z[significant])
+
+
+def _anatomy(files: StudyFiles, mask: Array, grid: Grid) -> tuple[Float[Array, "i j k"], Grid]:
+    space = files.study.space
+    if space is not None and space.anatomy:
+        return read_volume(files.path(space.anatomy))
+    if space is not None and "MNI" in space.origin:
+        from nilearn.datasets import load_mni152_template
+
+        image = load_mni152_template(resolution=2)
+        i, j, k = image.shape
+        return np.asarray(image.dataobj, float), Grid(shape=(i, j, k), affine=np.asarray(image.affine, float))
+    return mask.astype(float), grid
