@@ -19,6 +19,7 @@ from cuecircuit.errors import CuecircuitError
 from cuecircuit.pipeline.progress import one_line, warnings_as_lines
 
 add_examples(app)
+_MOST_FAULTS = 1000  # lines that anybody reads
 _NO_ROOM = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EPIPE)
 
 
@@ -51,8 +52,10 @@ def _failed(words: list[str], error: Exception, *, verbose: bool) -> int:
     if verbose:
         traceback.print_exception(error)
     if isinstance(error, CuecircuitError):
-        for fault in error.faults:
+        for fault in error.faults[:_MOST_FAULTS]:
             _complain(fault, *getattr(error, "__notes__", []))
+        if (more := len(error.faults) - _MOST_FAULTS) > 0:
+            _complain(f"and {more} more faults")
         return 1
     if isinstance(error, MemoryError):
         _complain("not enough memory; use fewer --n-jobs, a smaller --voxel-block, or a larger machine")
