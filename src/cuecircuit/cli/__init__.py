@@ -8,6 +8,7 @@ import errno
 import os
 import sys
 import traceback
+from concurrent.futures import BrokenExecutor
 
 # importing them adds their commands
 from cuecircuit.cli import fit, groups, people, plan, scans, studies, tables, voxels  # noqa: F401
@@ -59,6 +60,9 @@ def _failed(words: list[str], error: Exception, *, verbose: bool) -> int:
         return 1
     if isinstance(error, MemoryError):
         _complain("not enough memory; use fewer --n-jobs, a smaller --voxel-block, or a larger machine")
+        return 1
+    if isinstance(error, BrokenExecutor):
+        _complain("a worker process was killed, most often for want of memory; use fewer --n-jobs")
         return 1
     if isinstance(error, OSError) and error.filename is None and error.errno in _NO_ROOM:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # or Python complains again at its end
