@@ -58,6 +58,11 @@ def surprise(word: str):
 def hungry():
     raise MemoryError
 
+@app.command()
+def bereft():
+    from joblib import Parallel, delayed
+    Parallel(n_jobs=2)(delayed(os._exit)(9) for _ in range(2))
+
 cuecircuit.cli.main()
 """
 
@@ -162,10 +167,18 @@ def test_what_nobody_foresaw_is_one_line_and_a_report_without_data(script, tmp_p
     assert "KeyError: 'word'" not in text
 
 
-def test_memory_that_ran_out_is_one_line(script, tmp_path):
-    done = subprocess.run([sys.executable, script, "hungry"], capture_output=True, text=True, cwd=tmp_path, check=False)
+@pytest.mark.parametrize(
+    ("word", "line"),
+    [
+        ("hungry", "not enough memory; use fewer --n-jobs"),
+        ("bereft", "a worker process was killed, mostly for want of"),
+    ],
+)
+def test_memory_that_ran_out_is_one_line(script, tmp_path, word, line):
+    done = subprocess.run([sys.executable, script, word], capture_output=True, text=True, cwd=tmp_path, check=False)
     assert done.returncode == 1
-    assert done.stderr.startswith("cuecircuit: not enough memory; use fewer --n-jobs")
+    assert done.stderr.startswith(f"cuecircuit: {line}")
+    assert len(done.stderr.splitlines()) == 1
     assert not list(tmp_path.glob("cuecircuit-fault-*"))
 
 

@@ -71,3 +71,25 @@ def test_a_place_that_cannot_be_written_is_named(tmp_path):
     (tmp_path / "file").write_text("not a folder")
     with pytest.raises(DataError, match="cannot be written"), replacing(tmp_path / "file" / "x"):
         pass
+
+
+NAMES = ["+/+", "=x", "@x", "-", "NA", "001", "1e3", "true", "nan", "\t", 'say "no"', "#1", "'q'", " x "]
+
+
+def test_names_keep_their_letters_in_a_table_and_out_again(tmp_path):
+    frame = pd.DataFrame({"group": NAMES, "numeral": ["001", *[f"{k}" for k in range(13)]], "value": 1.5})
+    notes = {"group": "strain", "numeral": "label", "value": {"Units": "s"}}
+    write_table(tmp_path / "t.tsv", frame, notes)
+    found = read_table(tmp_path / "t.tsv")
+    assert list(found["group"]) == NAMES
+    assert list(found["numeral"]) == list(frame["numeral"])
+    assert found["value"].dtype == float
+    sidecar = read_json(tmp_path / "t.json")
+    assert sidecar["group"] == {"Description": "strain", "Format": "string"}
+    assert sidecar["value"] == {"Units": "s"}
+
+
+def test_a_sidecar_that_cannot_be_read_leaves_the_table_as_it_looks(tmp_path):
+    (tmp_path / "t.tsv").write_text("a\n1\n")
+    (tmp_path / "t.json").write_text("{")
+    assert list(read_table(tmp_path / "t.tsv")["a"]) == [1]

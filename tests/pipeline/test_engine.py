@@ -4,6 +4,7 @@ import threading
 import time
 
 import pytest
+from dask import config
 from distributed import LocalCluster
 from joblib import Parallel, delayed
 
@@ -57,6 +58,20 @@ def test_local_workers_keep_the_memory_that_they_free(monkeypatch):
         found = Parallel()(delayed(os.getenv)(name) for name in ("MALLOC_TRIM_THRESHOLD_", "MALLOC_MMAP_THRESHOLD_"))
 
     assert found == ["1073741824", "33554432"]
+
+
+def test_a_scheduler_that_is_lost_is_one_fault_and_what_was_finished_is_kept():
+    with (
+        LocalCluster(n_workers=1, threads_per_worker=1, dashboard_address=":0") as cluster,
+        config.set({"distributed.comm.timeouts.connect": "1s"}),
+        pytest.raises(DataError, match=r"the scheduler or its workers were lost .*; what was finished is kept"),
+        engine(cluster.scheduler_address, 1),
+    ):
+        Parallel()(delayed(_end)(cluster.workers[0].pid) for _ in range(8))
+
+
+def _end(pid):
+    os.kill(pid, signal.SIGKILL)
 
 
 def test_an_address_where_nobody_answers_is_named(monkeypatch):

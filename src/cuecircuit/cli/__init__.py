@@ -8,6 +8,7 @@ import errno
 import os
 import sys
 import traceback
+from concurrent.futures import BrokenExecutor
 
 # importing them adds their commands
 from cuecircuit.cli import fit, groups, people, plan, scans, studies, tables, voxels  # noqa: F401
@@ -19,6 +20,7 @@ from cuecircuit.errors import CuecircuitError
 from cuecircuit.pipeline.progress import one_line, warnings_as_lines
 
 add_examples(app)
+_MOST_FAULTS = 1000  # lines that anybody reads
 _NO_ROOM = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EPIPE)
 
 
@@ -51,11 +53,16 @@ def _failed(words: list[str], error: Exception, *, verbose: bool) -> int:
     if verbose:
         traceback.print_exception(error)
     if isinstance(error, CuecircuitError):
-        for fault in error.faults:
+        for fault in error.faults[:_MOST_FAULTS]:
             _complain(fault, *getattr(error, "__notes__", []))
+        if (more := len(error.faults) - _MOST_FAULTS) > 0:
+            _complain(f"and {more} more faults")
         return 1
     if isinstance(error, MemoryError):
         _complain("not enough memory; use fewer --n-jobs, a smaller --voxel-block, or a larger machine")
+        return 1
+    if isinstance(error, BrokenExecutor):
+        _complain("a worker process was killed, most often for want of memory; use fewer --n-jobs")
         return 1
     if isinstance(error, OSError) and error.filename is None and error.errno in _NO_ROOM:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # or Python complains again at its end

@@ -7,7 +7,7 @@ from typing import Annotated, Any, Literal
 
 import typer
 
-from cuecircuit.cli.app import Columns, Dask, Jobs, Seed, app, names
+from cuecircuit.cli.app import MOST_DRAWS, MOST_VOXELS, Columns, Dask, Jobs, Seed, app, names
 from cuecircuit.cli.voxels import CONNECTIVITY, Connectivity, Inference, Mask, Neighbors, Sided, Statistic
 
 
@@ -56,12 +56,15 @@ def group(
         int, typer.Option(min=2, help="Subjects of a group that must have maps in a voxel for it to be tested.")
     ] = 3,
     voxel_block: Annotated[
-        int | None, typer.Option(min=1, help="Voxels worked on at a time: bounds memory (1024 strata, 512 mixed).")
+        int | None,
+        typer.Option(
+            min=1, max=MOST_VOXELS, help="Voxels worked on at a time: bounds memory (1024 strata, 512 mixed)."
+        ),
     ] = None,
     df: Annotated[DegreesOfFreedom, typer.Option(help="Denominators of the mixed model.")] = DegreesOfFreedom.fast,
     inference: Annotated[Inference | None, typer.Option(help="How maps are corrected; not at all if left out.")] = None,
     statistic: Annotated[Statistic, typer.Option(help="Maximum that permutation corrects by.")] = Statistic.size,
-    n_permutations: Annotated[int, typer.Option(min=1, help="Random arrangements.")] = 10_000,
+    n_permutations: Annotated[int, typer.Option(min=1, max=MOST_DRAWS, help="Random arrangements.")] = 10_000,
     cluster_p: Annotated[float, typer.Option(help="Voxel p that forms clusters.")] = 0.01,
     alpha: Annotated[float, typer.Option(help="Corrected p of a cluster or voxel.")] = 0.05,
     connectivity: Connectivity = Neighbors.faces,
@@ -75,7 +78,7 @@ def group(
         float | None,
         typer.Option(metavar="ERROR", help="End permutations once nothing can survive, wrongly so at most this often."),
     ] = None,
-    iterations: Annotated[int, typer.Option(help="Simulated null fields.")] = 10_000,
+    iterations: Annotated[int, typer.Option(min=1, max=MOST_DRAWS, help="Simulated null fields.")] = 10_000,
     compare: Annotated[
         str, typer.Option(metavar="TERM", help='Set all corrections of one term side by side: "group:cue".')
     ] = "",

@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from cuecircuit.cli.app import Jobs, Seed, app, names
+from cuecircuit.cli.app import MOST_DRAWS, Jobs, Seed, app, names
 from cuecircuit.cli.voxels import CONNECTIVITY, Connectivity, Inference, Mask, Neighbors, Statistic
 
 
@@ -48,11 +48,11 @@ def compare(
     factor: Annotated[str, typer.Option(metavar="C,..", help="Columns of numbers that are labels.")] = "",
     inference: Annotated[Inference | None, typer.Option(help="How maps are corrected; not at all if left out.")] = None,
     statistic: Annotated[Statistic, typer.Option(help="Maximum that permutation corrects by.")] = Statistic.size,
-    n_permutations: Annotated[int, typer.Option(min=1, help="Random arrangements.")] = 10_000,
+    n_permutations: Annotated[int, typer.Option(min=1, max=MOST_DRAWS, help="Random arrangements.")] = 10_000,
     cluster_p: Annotated[float, typer.Option(help="Voxel p (two-sided) that forms clusters.")] = 0.001,
     alpha: Annotated[float, typer.Option(help="Corrected p of a cluster or voxel.")] = 0.05,
     connectivity: Connectivity = Neighbors.faces,
-    iterations: Annotated[int, typer.Option(help="Simulated null fields.")] = 10_000,
+    iterations: Annotated[int, typer.Option(min=1, max=MOST_DRAWS, help="Simulated null fields.")] = 10_000,
     seed: Seed = 0,
     n_jobs: Jobs = 2,
 ) -> None:

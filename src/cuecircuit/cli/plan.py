@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from cuecircuit.cli.app import Jobs, Seed, app
+from cuecircuit.cli.app import MOST_DRAWS, Jobs, Seed, app
 from cuecircuit.cli.studies import LearningName, Model, PolicyName
 
 
@@ -17,7 +17,9 @@ def plan(
         list[str] | None,
         typer.Option(metavar="N", help="Animals of every group, or of each: 11,10 (repeat); default 6 to 24."),
     ] = None,
-    studies: Annotated[int, typer.Option(min=20, help="Simulated studies of each size and hypothesis.")] = 1000,
+    studies: Annotated[
+        int, typer.Option(min=20, max=MOST_DRAWS, help="Simulated studies of each size and hypothesis.")
+    ] = 1000,
     power: Annotated[float, typer.Option(help="Power wanted, between 0 and 1.")] = 0.8,
     hypothesis: Annotated[
         list[str] | None,
@@ -33,8 +35,10 @@ def plan(
     effects: Annotated[
         Path | None, typer.Option(metavar="TABLE", help="TSV with effects of your own, in place of a model.")
     ] = None,
-    permutations: Annotated[int, typer.Option(min=19, help="Of within-group correlations.")] = 199,
-    pool: Annotated[int, typer.Option(min=20, help="Mechanism: animals of each group to deal studies from.")] = 200,
+    permutations: Annotated[int, typer.Option(min=19, max=MOST_DRAWS, help="Of within-group correlations.")] = 199,
+    pool: Annotated[
+        int, typer.Option(min=20, max=MOST_DRAWS, help="Mechanism: animals of each group to deal studies from.")
+    ] = 200,
     policy: Annotated[PolicyName, typer.Option(help="How the mechanism's animals press.")] = PolicyName.satiety,
     learning: Annotated[
         LearningName, typer.Option(help="How the mechanism's animals learn about odors.")

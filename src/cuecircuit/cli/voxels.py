@@ -6,7 +6,7 @@ from typing import Annotated, Literal
 
 import typer
 
-from cuecircuit.cli.app import Jobs, Seed, app, print_table
+from cuecircuit.cli.app import MOST_DRAWS, Jobs, Seed, app, print_table
 
 
 class Sided(StrEnum):
@@ -60,7 +60,7 @@ def clustsim(
     mask: Mask,
     acf: Annotated[tuple[float, float, float] | None, typer.Option(metavar="A B C")] = None,
     fwhm: Annotated[float | None, typer.Option(help="Gaussian smoothness, mm.")] = None,
-    iterations: Annotated[int, typer.Option(help="Simulated null fields.")] = 10_000,
+    iterations: Annotated[int, typer.Option(min=1, max=MOST_DRAWS, help="Simulated null fields.")] = 10_000,
     pthr: Annotated[list[float] | None, typer.Option(help="Voxel p (repeat).")] = None,
     athr: Annotated[list[float] | None, typer.Option(help="Corrected p (repeat).")] = None,
     connectivity: Connectivity = Neighbors.faces,

@@ -9,6 +9,7 @@ from datetime import date, datetime, time, timedelta
 from pathlib import Path
 
 from cuecircuit.errors import DataError, one_of_each_kind
+from cuecircuit.io.bounded import MOST_CELLS, check_columns, check_file
 from cuecircuit.io.text_encoding import decode_text, is_utf16
 from cuecircuit.io.unpacked import check_zip
 
@@ -60,6 +61,7 @@ def read_rows(path: Path, *, sheet: str | None = None) -> Rows:
         for line, row in numbered[1:]
         if len(row) != len(header)
     ]
+    check_columns(path, len(header))
     if faults:
         raise DataError(one_of_each_kind(faults))
     cells = tuple(tuple(cell.strip() for cell in row) for _, row in numbered[1:])
@@ -74,12 +76,13 @@ def read_workbook(path: Path) -> dict[str, list[list[str]]]:
     """
     import openpyxl
 
+    check_file(path)
     try:
         check_zip(path)
         book = openpyxl.load_workbook(io.BytesIO(path.read_bytes()), read_only=True, data_only=True)
         sheets = {name: [[_text(cell) for cell in row] for row in _values(book[name])] for name in book.sheetnames}
-    except DataError:
-        raise
+    except DataError as error:
+        raise DataError(fault if str(path) in fault else f"{path}: {fault}" for fault in error.faults) from error
     except OSError as error:
         raise DataError(f"{path}: cannot be read ({error.strerror or error})") from error
     except Exception as error:  # openpyxl lets through whatever zip, XML or a cell's type raises
@@ -91,7 +94,20 @@ def read_workbook(path: Path) -> dict[str, list[list[str]]]:
 
 def _values(sheet: object) -> list[Sequence[object]]:
     rows = getattr(sheet, "iter_rows", None)  # a sheet of charts has none
-    return [] if rows is None else list(rows(values_only=True))
+    if rows is None:
+        return []
+    getattr(sheet, "reset_dimensions", lambda: None)()  # what the file says of its size may be wrong
+    found: list[Sequence[object]] = []
+    widest = 1
+    for row in rows(values_only=True):
+        found.append(row)
+        widest = max(widest, len(row))
+        if len(found) * widest > MOST_CELLS:
+            raise DataError(
+                f"sheet {getattr(sheet, 'title', '')!r}: a cell in row {len(found)} and one in column {widest}, which "
+                f"makes more than {MOST_CELLS} cells; clear what is far away from the table"
+            )
+    return [[*row, *[None] * (widest - len(row))] for row in found]
 
 
 def _text(cell: object) -> str:
@@ -114,6 +130,7 @@ def _text(cell: object) -> str:
 
 def _text_rows(path: Path) -> tuple[str, list[tuple[int, list[str]]]]:
     """The separator, and the rows with their lines."""
+    check_file(path)
     try:
         content = path.read_bytes()
         text = decode_text(content) if is_utf16(content) else content.decode("utf-8-sig")

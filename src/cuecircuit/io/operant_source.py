@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Literal
 
 from cuecircuit.errors import DataError
+from cuecircuit.io.bounded import check_file
 from cuecircuit.io.fed3 import TIME_COLUMN, read_fed3
 from cuecircuit.io.getoperant import is_getoperant, read_getoperant
 from cuecircuit.io.medpc import read_medpc
@@ -33,6 +34,7 @@ def operant_kind(path: Path) -> Kind:
     Raises:
         DataError: it cannot be read, or is an old .xls workbook.
     """
+    check_file(path)
     try:
         with path.open("rb") as file:
             head = file.read(4096)

@@ -4,6 +4,7 @@ import csv
 import json
 from collections import Counter
 from collections.abc import Iterator, Mapping
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -11,13 +12,17 @@ import pandas as pd
 
 from cuecircuit.errors import DataError
 from cuecircuit.io.atomic import replacing
+from cuecircuit.io.bounded import check_columns, check_file
 
 ColumnNote = str | Mapping[str, Any]
 _SEPARATORS = {"\t": "tabs", ";": "semicolons", ",": "commas"}
 
 
 def read_table(path: Path, *, text: tuple[str, ...] = (), separator: str = "\t") -> pd.DataFrame:
-    """Read a TSV; the columns named in `text` stay text ("01" is a subject, not a number).
+    """Read a TSV; columns of text stay text ("01" is a subject, not a number), which may look like numbers.
+
+    Those are the columns named in `text`, and those to which the sidecar beside the table gives the format string, as
+    `write_table` does.
 
     Raises:
         DataError: no such file, no header, ragged rows, a column name that stands twice, another separator, or no text
@@ -25,6 +30,7 @@ def read_table(path: Path, *, text: tuple[str, ...] = (), separator: str = "\t")
     """
     if path.is_dir():
         raise DataError(f"{path}: is a folder; name a table in it")
+    check_file(path)
     try:
         with path.open(encoding="utf-8-sig", newline="") as file:
             _check_shape(path, csv.reader(file, delimiter=separator, strict=True), separator)
@@ -33,7 +39,7 @@ def read_table(path: Path, *, text: tuple[str, ...] = (), separator: str = "\t")
             sep=separator,
             na_values=["n/a"],
             keep_default_na=False,
-            dtype=dict.fromkeys(text, "str"),
+            dtype=dict.fromkeys((*text, *_text_columns(path)), "str"),
             encoding="utf-8-sig",
         )
     except FileNotFoundError as error:
@@ -48,6 +54,7 @@ def read_table(path: Path, *, text: tuple[str, ...] = (), separator: str = "\t")
 
 def _check_shape(path: Path, rows: Iterator[list[str]], separator: str) -> None:
     header = next(rows, [])
+    check_columns(path, len(header))
     other = [name for sign, name in _SEPARATORS.items() if sign != separator and sign in "".join(header)]
     if len(header) == 1 and other:
         raise DataError(
@@ -76,18 +83,28 @@ def write_table(path: Path, frame: pd.DataFrame, columns: Mapping[str, ColumnNot
     unexplained = set(map(str, frame.columns)) - set(columns)
     assert not unexplained, f"{path.name}: columns without a description: {sorted(unexplained)}"
     notes = {
-        str(name): {"Description": columns[name]} if isinstance(columns[name], str) else dict(columns[name])  # pyright: ignore
+        str(name): {
+            **({"Description": columns[name]} if isinstance(columns[name], str) else dict(columns[name])),  # pyright: ignore
+            **({"Format": "string"} if _is_text(frame[name]) else {}),
+        }
         for name in frame.columns
     }
     with replacing(path) as new:
         # ten digits: far below any measurement error, and stable against the last bit of a sum
-        frame.map(_inert).to_csv(new, sep="\t", index=False, na_rep="n/a", float_format="%.10g", lineterminator="\n")
+        frame.to_csv(new, sep="\t", index=False, na_rep="n/a", float_format="%.10g", lineterminator="\n")
     write_json(path.with_suffix(".json"), notes)
 
 
-def _inert(value: Any) -> Any:
-    """Keep a spreadsheet from running text of the data as a formula (OWASP: CSV injection)."""
-    return f"'{value}" if isinstance(value, str) and value[:1] in ("=", "+", "-", "@", "\t", "\r") else value
+def _is_text(column: pd.Series) -> bool:
+    values = column.dropna()
+    return len(values) > 0 and all(isinstance(value, str) for value in values)
+
+
+def _text_columns(path: Path) -> list[str]:
+    notes: dict[str, Any] = {}
+    with suppress(DataError):  # without a sidecar, or one that cannot be read, a table is read as it looks
+        notes = read_json(path.with_suffix(".json"))
+    return [name for name, note in notes.items() if isinstance(note, dict) and note.get("Format") == "string"]
 
 
 def write_json(path: Path, content: Mapping[str, Any]) -> None:
@@ -102,11 +119,12 @@ def read_json(path: Path) -> dict[str, Any]:
     Raises:
         DataError: no such file, or not a JSON object.
     """
+    check_file(path)
     try:
         content = json.loads(path.read_text(encoding="utf-8"))
     except FileNotFoundError as error:
         raise DataError(f"{path}: no such file") from error
-    except (json.JSONDecodeError, UnicodeDecodeError, OSError) as error:
+    except (ValueError, OSError, RecursionError) as error:
         raise DataError(f"{path}: cannot be read as JSON ({error})") from error
     if not isinstance(content, dict):
         raise DataError(f"{path}: expected a JSON object, found {type(content).__name__}")

@@ -5,6 +5,9 @@ from typing import Any
 import yaml
 from yaml.constructor import ConstructorError
 
+# a declaration has some kB and three levels
+_MOST_LETTERS, _DEEPEST = 100_000, 40
+
 
 class _UniqueLoader(yaml.SafeLoader):
     """The safe loader, with keys that are counted."""
@@ -31,6 +34,23 @@ def load_unique(text: str) -> Any:
     """Load YAML text.
 
     Raises:
-        yaml.YAMLError: not YAML, or a key that stands twice (both lines).
+        yaml.YAMLError: not YAML, a key that stands twice (both lines), aliases, or more than any declaration has.
     """
-    return yaml.load(text, Loader=_UniqueLoader)
+    try:
+        _check(text)
+        return yaml.load(text, Loader=_UniqueLoader)
+    except (ValueError, TypeError, RecursionError) as error:  # what PyYAML lets through of dates, numbers and keys
+        raise yaml.YAMLError(f"cannot be read ({error})") from error
+
+
+def _check(text: str) -> None:
+    if len(text) > _MOST_LETTERS:
+        raise yaml.YAMLError(f"{len(text)} letters, expected at most {_MOST_LETTERS}")
+    depth = 0
+    for event in yaml.parse(text, Loader=yaml.SafeLoader):
+        if isinstance(event, yaml.AliasEvent):  # a few lines of them can stand for gigabytes
+            raise ConstructorError(problem="aliases are not read; write it out", problem_mark=event.start_mark)
+        opens = isinstance(event, yaml.CollectionStartEvent)
+        depth += opens - isinstance(event, yaml.CollectionEndEvent)
+        if depth > _DEEPEST:
+            raise ConstructorError(problem=f"more than {_DEEPEST} levels deep", problem_mark=event.start_mark)

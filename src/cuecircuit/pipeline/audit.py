@@ -6,6 +6,7 @@ from pathlib import Path
 import pandas as pd
 
 from cuecircuit.errors import DataError
+from cuecircuit.io.bounded import check_file
 from cuecircuit.io.operant_rows import read_rows
 from cuecircuit.stats.audit import AuditedTest, audit
 from cuecircuit.stats.printed import printed_effects
@@ -43,6 +44,7 @@ def audit_file(path: Path, *, n: int | None = None, groups: int = 1) -> pd.DataF
     Raises:
         DataError: the file cannot be read, or no statistic was found.
     """
+    check_file(path)
     if path.suffix.lower() in _TABLES:
         rows = read_rows(path)
         lines = [(line, _sentence(rows.header, cells)) for line, cells in zip(rows.lines, rows.cells, strict=True)]

@@ -72,7 +72,10 @@ def log_files(files: StudyFiles) -> tuple[Path, ...]:
         DataError: no file fits the pattern of behavior.logs.
     """
     pattern = files.study.behavior.logs
-    found = tuple(sorted(files.file.parent.glob(pattern)))
+    try:
+        found = tuple(sorted(files.file.parent.glob(pattern)))
+    except (ValueError, NotImplementedError) as error:  # such as *** and an absolute path
+        raise StudyError(f"behavior.logs: '{pattern}' is no pattern of files below the study ({error})") from error
     if not found:
         raise DataError(f"behavior.logs: no file fits {files.path(pattern)}")
     return found

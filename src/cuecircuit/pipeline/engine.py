@@ -8,8 +8,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
-from cuecircuit.errors import DataError
-from cuecircuit.pipeline.progress import say
+from cuecircuit.errors import CuecircuitError, DataError
+from cuecircuit.pipeline.progress import one_line, say
 
 _WAIT_S = 30  # for the scheduler to answer, and for its first worker
 # Dask has workers give freed memory back at once (docs/machines.md): glibc then maps every array above 128 kB anew,
@@ -28,14 +28,14 @@ def engine(dask: str | None, n_jobs: int) -> Iterator[None]:
         n_jobs: worker processes of `local`.
 
     Raises:
-        DataError: Dask is not installed, or no scheduler or worker answers at the address.
+        DataError: Dask is not installed, no scheduler or worker answers at the address, or they are lost on the way.
     """
     if dask is None:
         yield
         return
     try:
         from dask import config
-        from distributed import Client, LocalCluster
+        from distributed import Client, KilledWorker, LocalCluster
     except ImportError as error:
         raise DataError('--dask needs Dask: pip install "cuecircuit[dask]"') from error
     from joblib import parallel_config
@@ -57,6 +57,15 @@ def engine(dask: str | None, n_jobs: int) -> Iterator[None]:
         say(f"dask: {len(client.scheduler_info()['workers'])} workers at {dask}")
         with parallel_config(backend=_backend(client)):
             yield
+    except CuecircuitError:
+        raise
+    except Exception as error:
+        if client.status == "running" and not isinstance(error, KilledWorker):
+            raise
+        raise DataError(
+            f"--dask {dask}: the scheduler or its workers were lost ({one_line(str(error))}); what was finished is "
+            "kept: give the same command again"
+        ) from error
     finally:
         client.close()
         if local is not None:

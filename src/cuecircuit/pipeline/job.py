@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from cuecircuit.errors import DataError, StudyError
+from cuecircuit.io.bounded import check_file
 from cuecircuit.pipeline.progress import say
 from cuecircuit.pipeline.store import Stage, Store
 from cuecircuit.simulation.protocol import check_simulation
@@ -117,6 +118,7 @@ def read_any_study(path: Path) -> StudyFiles | PeopleFiles:
         DataError: no such file, or not text.
         StudyError: what is in it is at fault.
     """
+    check_file(path)
     try:
         text = path.read_text(encoding="utf-8-sig")
     except FileNotFoundError as error:

@@ -167,7 +167,7 @@ class HeightAndExtent(Section):
     )
     alpha: float = default(0.05, "paper", "corrected p < .05", gt=0, lt=1)
     connectivity: Literal[6, 18, 26] = default(26, "assumed", "FSL's cluster; not printed")
-    iterations: int = default(2_000, "assumed", "null fields: a p of .05 is known to 0.005", ge=100)
+    iterations: int = default(2_000, "assumed", "null fields: a p of .05 is known to 0.005", ge=100, le=1_000_000)
     permutations: int = default(5_000, "convention", "random arrangements where the method is permutation", ge=100)
     smoothness: Literal["acf", "fwhm"] = default("acf", "convention", "mixed autocorrelation model (Cox et al. 2017)")
 

@@ -264,7 +264,7 @@ class Correction(Section):
     voxel_p: float = default(0.01, "paper", "voxel p < 0.01", gt=0, lt=0.5)
     alpha: float = default(0.01, "paper", "corrected p < 0.01", gt=0, lt=1)
     connectivity: Literal[6, 18, 26] = default(6, "assumed", "faces touching (AFNI NN1); not printed")
-    iterations: int = default(10_000, "convention", "AFNI 3dClustSim's default", ge=100)
+    iterations: int = default(10_000, "convention", "AFNI 3dClustSim's default", ge=100, le=1_000_000)
     permutations: int = default(10_000, "convention", "random arrangements where the method is permutation", ge=100)
     smoothness: Literal["acf", "fwhm"] = default("acf", "assumed", "mixed autocorrelation model; not printed")
     compare: tuple[Compared, ...] = default(

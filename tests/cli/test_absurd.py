@@ -1,0 +1,24 @@
+"""What no machine can do is refused before any work, with the most that is taken."""
+
+import pytest
+from typer.testing import CliRunner
+
+from cuecircuit.cli import app
+
+
+@pytest.mark.parametrize(
+    ("words", "most"),
+    [
+        (("group", "m.tsv", "out", "--mask", "m.nii", "--subject", "s", "--n-permutations", "2000000000"), 1_000_000),
+        (("group", "m.tsv", "out", "--mask", "m.nii", "--subject", "s", "--voxel-block", "1000000000"), 10_000_000),
+        (("compare", "m.tsv", "out", "--mask", "m.nii", "--iterations", "1000000000"), 1_000_000),
+        (("clustsim", "--mask", "m.nii", "--fwhm", "1", "--iterations", "1000000000"), 1_000_000),
+        (("plan", "study.yaml", "out", "--studies", "1000000000"), 1_000_000),
+        (("run", "study.yaml", "out", "--n-jobs", "10000"), 512),
+    ],
+)
+def test_absurd_requests_are_refused_with_the_most_that_is_taken(words, most):
+    done = CliRunner().invoke(app, words)
+    assert done.exit_code == 2
+    assert f"Invalid value for '{words[-2]}'" in done.output
+    assert str(most) in done.output
