@@ -58,6 +58,12 @@ def reference() -> Path:
 
 
 @pytest.fixture(scope="session")
+def cases() -> Path:
+    """Small inputs, each with what is right beside it."""
+    return _folder("cases")
+
+
+@pytest.fixture(scope="session")
 def real_data() -> Path:
     """Openly licensed files that nobody here wrote."""
     return _folder("data")

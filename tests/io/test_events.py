@@ -1,7 +1,11 @@
+import numpy as np
+import pandas as pd
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from cuecircuit.errors import DataError
-from cuecircuit.io.events import read_blocks, read_events
+from cuecircuit.io.events import EventRules, blocks_of_events, clean_events, read_events, read_run_events
 from cuecircuit.records.scan import Block
 
 
@@ -31,10 +35,10 @@ def test_events_keep_their_other_columns_and_their_order(tmp_path):
     assert events["block"].tolist() == [2, 1]
 
 
-def test_blocks_come_in_order_of_time(tmp_path):
-    path = written(tmp_path, "onset\tduration\ttrial_type\n150\t30\tb\n60\t29.5\ta\n")
+def test_blocks_come_in_order_of_time_without_other_events(tmp_path):
+    path = written(tmp_path, "onset\tduration\ttrial_type\n150\t30\tb\n60\t29.5\ta\n90\t1\tpress\n")
 
-    assert read_blocks(path) == (
+    assert blocks_of_events(read_events(path), ("a", "b")) == (
         Block(onset_s=60.0, duration_s=29.5, cue="a"),
         Block(onset_s=150.0, duration_s=30.0, cue="b"),
     )
@@ -68,7 +72,8 @@ def test_missing_columns_are_named_with_what_was_found(tmp_path):
 
     assert faults(path) == (
         f"{path}:1: column duration is missing; found: onset, condition",
-        f"{path}:1: column trial_type is missing; found: onset, condition",
+        f"{path}:1: column trial_type is missing; name the column of the conditions (cues.column); found: onset, "
+        "condition",
     )
 
 
@@ -90,7 +95,7 @@ def test_the_three_onsets_in_one_cell_of_a_real_rat_are_refused(real_data):
 
     assert f"{path}:2: onset holds 3 values in one cell ('60, 140, 220'); write one row per event" in found
     assert f"{path}:2: duration holds 3 values in one cell ('20, 20, 20'); write one row per event" in found
-    assert f"{path}:1: column trial_type is missing; found: onset, duration" in found
+    assert any(fault.startswith(f"{path}:1: column trial_type is missing; name the column") for fault in found)
 
 
 def test_real_picture_events_are_read(real_data):
@@ -99,3 +104,147 @@ def test_real_picture_events_are_read(real_data):
     assert len(events) == 192
     assert events["trial_type"].value_counts().tolist() == [32] * 6
     assert events["onset"].iloc[0] == 12.028
+
+
+def clean(text, cells=("look_drug", "look_food"), scan_s=100.0, **rules):
+    return clean_events(as_text(text), EventRules(cells=cells, **rules), scan_s=scan_s)
+
+
+def as_text(text):
+    header, *rows = (line.split() for line in text.strip().splitlines())
+    return pd.DataFrame(rows, columns=header).replace("n/a", np.nan)
+
+
+def clean_faults(text, **options):
+    with pytest.raises(DataError) as caught:
+        clean(text, **options)
+    return caught.value.faults
+
+
+@pytest.mark.parametrize("others", ["model", "ignore"])
+def test_what_bids_allows_and_is_no_cell_is_left_out_and_counted(others):
+    events = clean(
+        """
+        onset duration trial_type
+        0 4 look_drug
+        10 4 look_food
+        14 n/a button
+        20 4 n/a
+        n/a 1 button
+        """,
+        others=others,
+    )
+
+    assert events.table["trial_type"].tolist() == ["look_drug", "look_food"]
+    assert events.table["onset"].tolist() == [0.0, 10.0]
+    assert sum(events.left_out.values()) == 3
+    assert events.left_out["without an onset", "button"] == 1
+    assert events.left_out["without a condition", "n/a"] == 1
+
+
+def test_a_cell_that_was_not_presented_is_left_out_and_counted():
+    events = clean("onset duration trial_type\n0 4 look_drug\nn/a 4 look_food\n")
+
+    assert events.table["trial_type"].tolist() == ["look_drug"]
+    assert events.left_out == {("without an onset", "look_food"): 1}
+
+
+def test_a_cell_without_duration_is_a_fault():
+    assert clean_faults("onset duration trial_type\n0 n/a look_drug\n") == ("2: duration is empty; give seconds",)
+
+
+def test_a_row_that_cannot_be_read_is_a_fault_though_it_is_no_cell():
+    faults = clean_faults("onset duration trial_type\n0 4 look_drug\nlate 4 button\n9 -1 button\n")
+
+    assert faults == ("3: onset 'late' is no number of seconds", "4: duration -1 s is below 0")
+
+
+def test_an_end_screen_after_the_scan_is_left_out_and_a_cell_after_it_is_a_fault():
+    text = "onset duration trial_type\n0 4 look_drug\n100 2 {}\n"
+
+    assert clean(text.format("end")).left_out == {("that are no cell and begin after the last volume", "end"): 1}
+    assert clean_faults(text.format("look_food")) == ("3: onset 100 s lies past the end of the scan (100 s)",)
+
+
+def test_further_conditions_are_modeled_ignored_or_refused():
+    text = "onset duration trial_type\n0 4 look_drug\n9 1 rating\n"
+
+    assert clean(text).table["trial_type"].tolist() == ["look_drug", "rating"]
+    ignored = clean(text, others="ignore")
+    assert ignored.table["trial_type"].tolist() == ["look_drug"]
+    assert ignored.left_out == {("that are no cell of the study (cues.others)", "rating"): 1}
+    (fault,) = clean_faults(text, others="refuse")
+    assert fault.startswith("3: trial_type 'rating' is no cue of the study (look_drug, look_food); name it there")
+
+
+def test_a_doubled_row_is_refused_with_both_lines():
+    faults = clean_faults("onset duration trial_type\n0 4 look_drug\n9 1 rating\n0 4 look_drug\n9 2 rating\n")
+
+    assert faults == (
+        "4: look_drug at 0 s is also on line 2; keep one row for each event",
+        "5: rating at 9 s is also on line 3; keep one row for each event",
+    )
+
+
+def test_conditions_may_have_a_column_of_another_name_and_be_numbers():
+    events = clean("onset duration trial condition\n5.3 4.8 1 1\n15.1 4.8 2 2\n", cells=("1", "2"), column="condition")
+
+    assert events.table["trial_type"].tolist() == ["1", "2"]
+    assert events.table["onset"].tolist() == [5.3, 15.1]
+
+
+def test_rows_keep_the_place_they_have_in_the_file():
+    events = clean("onset duration trial_type\n1 1 n/a\n10 4 look_food\n0 4 look_drug\n")
+
+    assert events.table.index.tolist() == [1, 2]
+
+
+@given(
+    rows=st.lists(
+        st.tuples(st.integers(0, 99), st.booleans(), st.sampled_from(["look_drug", "look_food", "button", None])),
+        min_size=1,
+        unique_by=lambda row: row[0],
+    )
+)
+def test_every_row_counts_or_is_counted(rows):
+    table = pd.DataFrame(
+        [(np.nan if lost else str(onset), "1", np.nan if kind is None else kind) for onset, lost, kind in rows],
+        columns=["onset", "duration", "trial_type"],
+    )
+
+    events = clean_events(table, EventRules(cells=("look_drug", "look_food")), scan_s=100.0)
+
+    assert len(events.table) + sum(events.left_out.values()) == len(rows)
+    assert np.isfinite(events.table["onset"]).all()
+
+
+@pytest.mark.parametrize(("case", "left_out"), [("events_bids_na", 3), ("events_after_end", 1)])
+def test_cases_of_events_as_they_come_are_read(cases, case, left_out):
+    rules = EventRules(cells=("look_drug", "look_food"))
+
+    events = read_run_events(cases / "maps" / case / "task-cue_events.tsv", rules, scan_s=100.0)
+
+    assert set(events.table["trial_type"]) <= {"look_drug", "look_food"}
+    assert sum(events.left_out.values()) == left_out
+
+
+def test_real_gambling_cues_have_their_conditions_in_another_column(real_data):
+    paths = sorted((real_data / "real" / "cue_events" / "ds002513").rglob("*_events.tsv"))
+
+    for path in paths:
+        events = read_run_events(path, EventRules(column="condition", cells=("1", "2")))
+        assert set(events.table["trial_type"]) == {"1", "2"}
+    assert len(paths) > 10
+
+
+def test_ratings_between_real_food_cues_are_left_out_when_asked(real_data):
+    for path in sorted((real_data / "real" / "cue_events" / "ds003242").rglob("*_events.tsv")):
+        raw = pd.read_csv(path, sep="\t")
+        cells = tuple(sorted(set(raw["trial_type"]) - {"Rating"}))
+
+        events = read_run_events(path, EventRules(cells=cells, others="ignore"))
+
+        assert events.left_out == {
+            ("that are no cell of the study (cues.others)", "Rating"): sum(raw["trial_type"] == "Rating")
+        }
+        assert len(events.table) + sum(events.left_out.values()) == len(raw)

@@ -100,6 +100,10 @@ def log_of_a_giant(study: Path) -> None:
         file.create_dataset("timestamps", shape=(10**12,), chunks=(1024,), compression="gzip", dtype="f8")
 
 
+def white_noise() -> bytes:
+    return gzip.compress("".join(f"{value:.4f}\n" for value in np.random.default_rng(0).normal(size=21000)).encode())
+
+
 IN_THE_STUDY_FILE: dict[str, tuple[Break, str]] = {
     "nothing": (put(STUDY, ""), "study.yaml:1: expected sections"),
     "a list": (put(STUDY, "- a\n- b\n"), "study.yaml:1: expected sections"),
@@ -167,6 +171,18 @@ IN_TABLES: dict[str, tuple[Break, str]] = {
     "an empty events file": (put(EVENTS, ""), "events.tsv: the table is empty"),
     "events without durations": (put(EVENTS, "onset\ttrial_type\n60\tsaline\n"), "column duration is missing"),
     "an event whose duration is empty": (edit(EVENTS, "60\t30", "60\tn/a"), "events.tsv:2: duration is empty"),
+    "an event twice": (
+        append(EVENTS, "330\t30\tsaline\tvanilla\t4\n"),
+        "events.tsv:6: saline at 330 s is also on line 5; keep one row for each event",
+    ),
+    "a button press that nobody spoke of": (
+        append(EVENTS, "400\t0\tpress\tvanilla\t4\n"),
+        "events.tsv:6: trial_type 'press'",
+    ),
+    "a column of conditions that is not there": (
+        edit(STUDY, "cues:\n", "cues:\n  column: condition\n"),
+        "events.tsv:1: column condition is missing; name the column of the conditions (cues.column)",
+    ),
     "an event before the scan": (edit(EVENTS, "60\t", "-60\t"), "(onset -60 s) begins outside the scan"),
     "a decimal comma": (edit(EVENTS, "60\t", "60,5\t"), "onset holds 2 values in one cell ('60,5')"),
     "blocks that overlap": (edit(EVENTS, "150\t", "70\t"), "the blocks at 60 and 70 s overlap"),
@@ -259,8 +275,23 @@ IN_BREATHING: dict[str, tuple[Break, str]] = {
     "a heart alone": (keys(PHYSIO_JSON, Columns=["cardiac"]), "expected one column of respiration"),
     "a column too many": (keys(PHYSIO_JSON, Columns=["respiratory", "cardiac"]), "1 columns, the sidecar names 2"),
     "two seconds": (put(PHYSIO, gzip.compress(b"0.5\n" * 100)), "the trace lasts 2 s"),
-    "nobody breathes": (put(PHYSIO, gzip.compress(b"0.5\n" * 21000)), "no respiration in saline early"),
-    "a trace of another time": (keys(PHYSIO_JSON, StartTime=500.0), "no respiration in saline early"),
+    "nobody breathes": (
+        put(PHYSIO, gzip.compress(b"0.5\n" * 21000)),
+        "the trace is flat or not recorded; correct StartT",
+    ),
+    "a trace of another time": (
+        keys(PHYSIO_JSON, StartTime=500.0),
+        "the recording covers 500 to 920 s, the scan 0 to 420",
+    ),
+    "a trace that begins after the first block": (
+        keys(PHYSIO_JSON, StartTime=120.0),
+        "block 1 (onset 60 s): breaths in 0% of the block, the recording covers 120 to 540 s, the scan 0 to 420 s",
+    ),
+    "a rate that is twice the true one": (
+        keys(PHYSIO_JSON, SamplingFrequency=100),
+        "covers 0 to 210 s, the scan 0 to 420 s: 0.5 times as long; SamplingFrequency 100 Hz was most likely 50 Hz",
+    ),
+    "noise for breaths": (put(PHYSIO, white_noise()), "the trace has no rhythm of breaths ("),
     "text that is not compressed": (put(PHYSIO, "0.5\n0.4\n"), "damaged or cut off"),
     "half a file": (first_bytes(PHYSIO, 500), "damaged or cut off"),
     "an empty trace": (put(PHYSIO, gzip.compress(b"")), "not a table of numbers"),
@@ -341,3 +372,16 @@ def test_windows_are_not_held_against_a_general_linear_model(study: Path):
     edit(STUDY, "response:\n", "response:\n  method: glm\n")(study)
 
     check_study(study / STUDY)
+
+
+def test_what_is_left_out_of_events_and_what_a_trace_does_not_cover_is_noted(study: Path):
+    append(EVENTS, "400\t0\tpress\tvanilla\t4\nn/a\t0\tpress\tvanilla\t4\n430\tn/a\tend\tvanilla\t4\n")(study)
+    edit(STUDY, "cues:\n", "cues:\n  others: ignore\n")(study)
+    keys(PHYSIO_JSON, StartTime=20.0)(study)
+
+    notes = check_study(study / STUDY)
+
+    without_onset, others, covers = notes
+    assert without_onset.endswith("run-1_events.tsv: 1 rows without an onset are left out (press 1)")
+    assert others.endswith("2 rows that are no cell of the study (cues.others) are left out (end 1, press 1)")
+    assert covers.endswith("physio.tsv.gz: the recording covers 20 to 440 s, the scan 0 to 420 s")

@@ -70,6 +70,17 @@ def find_breaths(trace: Trace, rates_per_min: tuple[float, float]) -> Breathing:
     Raises:
         DataError: sampled too slowly for these rates, or shorter than two slow breaths.
     """
+    return breaths_of_signal(trace, *breath_signal(trace, rates_per_min), rates_per_min)
+
+
+def breath_signal(
+    trace: Trace, rates_per_min: tuple[float, float]
+) -> tuple[Float64[Array, "sample"], Bool[Array, "sample"]]:
+    """Return the trace within the band of breaths, and which samples were not recorded, flat or a spike.
+
+    Raises:
+        DataError: as `find_breaths`.
+    """
     slow_s, fast_s = (60 / rate for rate in rates_per_min)
     if trace.sampling_hz * fast_s < 4:
         raise DataError(
@@ -82,9 +93,21 @@ def find_breaths(trace: Trace, rates_per_min: tuple[float, float]) -> Breathing:
         )
     signal, missing = _without_artifacts(trace, slow_s)
     if missing.all():
-        return Breathing(peak_s=np.empty(0), valid=np.empty(0, dtype=bool))
+        return signal, missing
     band_hz = (0.5 / slow_s, min(1.2 / fast_s, 0.45 * trace.sampling_hz))
-    smooth = sosfiltfilt(butter(2, band_hz, "bandpass", fs=trace.sampling_hz, output="sos"), signal)
+    return sosfiltfilt(butter(2, band_hz, "bandpass", fs=trace.sampling_hz, output="sos"), signal), missing
+
+
+def breaths_of_signal(
+    trace: Trace,
+    smooth: Float64[Array, "sample"],
+    missing: Bool[Array, "sample"],
+    rates_per_min: tuple[float, float],
+) -> Breathing:
+    """Find the breaths of a trace in its signal; arguments as `breath_signal` takes and returns them."""
+    if missing.all():
+        return Breathing(peak_s=np.empty(0), valid=np.empty(0, dtype=bool))
+    slow_s, fast_s = (60 / rate for rate in rates_per_min)
     peaks = _standing_out(smooth, distance=0.8 * fast_s * trace.sampling_hz)
     return Breathing(
         peak_s=trace.start_s + peaks / trace.sampling_hz,

@@ -9,7 +9,7 @@ from cuecircuit.arrays import Array, Bool, Float
 from cuecircuit.records.grid import Grid
 from cuecircuit.records.scan import Block
 from cuecircuit.study.people import Runs
-from cuecircuit.study.study import Acquisition, Cues
+from cuecircuit.study.study import Acquisition
 
 # Headers hold float32 and sidecars a few decimals: half a millisecond is rounding, more is another TR.
 _SAME_TR_S = 5e-4
@@ -28,7 +28,6 @@ def scan_faults(
     tr_sidecar_s: float | None,
     blocks: Sequence[Block] | None,
     acquisition: Acquisition,
-    cues: Cues,
     space_grid: Grid,
 ) -> tuple[str, ...]:
     """List everything in which a scan differs from the study.
@@ -41,12 +40,11 @@ def scan_faults(
         tr_sidecar_s: RepetitionTime of the sidecar, if any.
         blocks: from the events file; None where it could not be read.
         acquisition: what the study expects.
-        cues: what the study expects.
         space_grid: grid of the study's mask.
     """
     faults = [*_grid_faults(grid, space_grid), *_time_faults(volumes, tr_header_s, tr_sidecar_s, acquisition)]
     if blocks is not None:
-        faults += _block_faults(blocks, volumes, acquisition, cues)
+        faults += _block_faults(blocks, volumes, acquisition)
     return tuple(f"{scan}: {fault}" for fault in faults)
 
 
@@ -135,7 +133,7 @@ def _time_faults(
         yield f"{volumes} volumes, the study expects {acquisition.volumes} (acquisition.volumes)"
 
 
-def _block_faults(blocks: Sequence[Block], volumes: int, acquisition: Acquisition, cues: Cues) -> Iterator[str]:
+def _block_faults(blocks: Sequence[Block], volumes: int, acquisition: Acquisition) -> Iterator[str]:
     scan_s = volumes * acquisition.tr_s
     if len(blocks) != acquisition.blocks:
         yield f"{len(blocks)} cue blocks, the study expects {acquisition.blocks} (acquisition.blocks)"
@@ -147,9 +145,6 @@ def _block_faults(blocks: Sequence[Block], volumes: int, acquisition: Acquisitio
             yield f"{who} ends at {block.onset_s + block.duration_s:g} s, after the scan ({scan_s:g} s)"
         if abs(block.duration_s - acquisition.block_s) > _SAME_DURATION_S:
             yield f"{who} lasts {block.duration_s:g} s, the study expects {acquisition.block_s:g} (acquisition.block_s)"
-        if block.cue not in cues.levels:
-            known = ", ".join(cues.levels)
-            yield f"{who}: trial_type '{block.cue}' is no cue of the study ({known}); name it there, or take it out"
     for before, after in pairwise(sorted(blocks, key=lambda block: block.onset_s)):
         if after.onset_s < before.onset_s + before.duration_s - _SAME_DURATION_S:
             yield f"the blocks at {before.onset_s:g} and {after.onset_s:g} s overlap; correct their onsets or durations"

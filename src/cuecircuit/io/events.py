@@ -1,7 +1,14 @@
-"""BIDS `*_events.tsv`: what was presented when. Every fault names the file and the line."""
+"""BIDS `*_events.tsv`: what was presented when. Every fault names the file and the line.
 
+BIDS allows n/a as onset, duration and condition, and rows that are nothing the study asks about (button presses, an end
+screen). What is no cell of the study may be incomplete: such rows are left out and counted. A cell must be whole.
+"""
+
+from collections import Counter
+from collections.abc import Collection, Iterable, Iterator, Mapping
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 import pandas as pd
@@ -10,55 +17,152 @@ from cuecircuit.errors import DataError
 from cuecircuit.io.tables import read_table
 from cuecircuit.records.scan import Block
 
-_NEEDED = ("onset", "duration", "trial_type")
+_TIMES = ("onset", "duration")
+_CONDITION = "trial_type"
 
 
-def read_events(path: Path, *, scan_s: float | None = None) -> pd.DataFrame:
-    """Read events: onset and duration (s) as numbers, trial_type as text, other columns as they are.
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EventRules:
+    """What the study says of events.
+
+    `column`: the column with the conditions. `cells`: its values that are cells; None where every row must be whole.
+    `others`: whether further conditions are refused, kept for the model, or left out.
+    """
+
+    column: str = _CONDITION
+    cells: tuple[str, ...] | None = None
+    others: Literal["refuse", "model", "ignore"] = "model"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Events:
+    """Events that count, and what was left out.
+
+    `table`: onset and duration (s), trial_type (the condition), other columns as they are; its index is the row of the
+    file, from 0. `left_out`: number of rows by reason and condition.
+    """
+
+    table: pd.DataFrame
+    left_out: Mapping[tuple[str, str], int]
+
+
+def read_run_events(path: Path, rules: EventRules, *, scan_s: float | None = None) -> Events:
+    """Read the events of a run.
 
     Args:
         path: the events file.
-        scan_s: length of the scan; events that begin at or after its end are faults.
+        rules: the cells of the study, and what becomes of other rows.
+        scan_s: length of the scan; cells that begin at or after its end are faults.
 
     Raises:
-        DataError: no such file, a column that is missing, cells that are empty, hold several values or no number,
-            durations below 0, no event at all, or an onset past the end of the scan.
+        DataError: no such file, a column that is missing, cells of the study that lack a number, stand in the file
+            twice or begin after the scan, numbers that cannot be read, or no event at all.
     """
-    table = read_table(path, text=_NEEDED)
-    columns = {name: table[name].tolist() for name in _NEEDED if name in table}
-    found = ", ".join(map(str, table.columns))
-    faults = [(1, f"column {name} is missing; found: {found}") for name in _NEEDED if name not in columns]
-    if table.empty:
-        faults.append((1, "no events; expected one row per event"))
-    numbers = {name: [_seconds(cell) for cell in columns[name]] for name in ("onset", "duration") if name in columns}
-    for name, values in numbers.items():
-        cells = enumerate(zip(values, columns[name], strict=True), start=2)  # line 1 is the header
-        faults += [(line, f"{name} {_no_number(cell)}") for line, (value, cell) in cells if np.isnan(value)]
-    for line, value in enumerate(numbers.get("duration", ()), start=2):
-        if value < 0:
-            faults.append((line, f"duration {value:g} s is below 0"))
-    for line, value in enumerate(numbers.get("onset", ()), start=2):
-        if scan_s is not None and value >= scan_s:
-            faults.append((line, f"onset {value:g} s lies past the end of the scan ({scan_s:g} s)"))
-    for line, cell in enumerate(columns.get("trial_type", ()), start=2):
-        if not isinstance(cell, str):
-            faults.append((line, "trial_type is empty; name the event"))
-    if faults:
-        raise DataError(f"{path}:{line}: {fault}" for line, fault in sorted(faults))
-    return table.assign(**numbers)
+    table = read_table(path, text=(*_TIMES, rules.column))
+    try:
+        return clean_events(table, rules, scan_s=scan_s)
+    except DataError as error:
+        raise DataError(f"{path}:{fault}" for fault in error.faults) from None
 
 
-def read_blocks(path: Path, *, scan_s: float | None = None) -> tuple[Block, ...]:
-    """Read events as cue blocks in order of time; `trial_type` is the cue.
+def read_events(path: Path, *, scan_s: float | None = None) -> pd.DataFrame:
+    """Read events of which every row counts: onset and duration (s) as numbers, trial_type as text.
 
     Raises:
-        DataError: as `read_events`.
+        DataError: as `read_run_events`; any row that is incomplete.
     """
-    events = read_events(path, scan_s=scan_s).sort_values("onset", kind="stable")
+    return read_run_events(path, EventRules(), scan_s=scan_s).table
+
+
+def blocks_of_events(events: pd.DataFrame, cues: Collection[str]) -> tuple[Block, ...]:
+    """Return the events of the cues as blocks in order of time."""
+    blocks = events[events[_CONDITION].isin(cues)].sort_values("onset", kind="stable")
     return tuple(
         Block(onset_s=float(onset), duration_s=float(duration), cue=str(cue))
-        for onset, duration, cue in zip(events["onset"], events["duration"], events["trial_type"], strict=True)
+        for onset, duration, cue in zip(blocks["onset"], blocks["duration"], blocks[_CONDITION], strict=True)
     )
+
+
+def clean_events(table: pd.DataFrame, rules: EventRules, *, scan_s: float | None = None) -> Events:
+    """Return the events that count.
+
+    Args:
+        table: an events table whose onsets, durations and conditions are text, NaN where the file has n/a.
+        rules: as `read_run_events`.
+        scan_s: as `read_run_events`.
+
+    Raises:
+        DataError: as `read_run_events`; each fault begins with the line of the file, counted from 1.
+    """
+    absent = tuple(name for name in (*_TIMES, rules.column) if name not in table)
+    missing = tuple(_missing(table, absent))
+    if absent:  # what else is wrong is looked for all the same
+        table, rules = table.assign(**dict.fromkeys(absent, "0")), replace(rules, cells=None)
+    condition = table[rules.column]
+    rows = pd.DataFrame(
+        {name: [_seconds(cell) for cell in table[name]] for name in _TIMES}, index=table.index, dtype=float
+    ).assign(condition=condition, is_cell=True if rules.cells is None else condition.isin(rules.cells))
+    why_left_out = pd.Series("", index=table.index)
+    for why, chosen in _left_out(table, rows, rules, scan_s) if rules.cells is not None else ():
+        why_left_out[chosen & (why_left_out == "")] = why
+    kept = rows[why_left_out == ""]
+    faults = [(row, fault) for row in kept.index for fault in _row_faults(kept.loc[row], table.loc[row], rules, scan_s)]
+    faults += _doubled(kept) if rules.cells is not None else ()
+    if missing or faults:
+        lines = [*((1, fault) for fault in missing), *((row + 2, fault) for row, fault in sorted(faults))]
+        raise DataError(f"{line}: {fault}" for line, fault in lines)
+    events = table.loc[kept.index].assign(onset=kept["onset"], duration=kept["duration"], trial_type=kept["condition"])
+    names = ("n/a" if pd.isna(name) else str(name) for name in condition)
+    left_out = Counter((why, name) for why, name in zip(why_left_out, names, strict=True) if why)
+    return Events(table=events, left_out=left_out)
+
+
+def _missing(table: pd.DataFrame, absent: Iterable[str]) -> Iterator[str]:
+    found = ", ".join(map(str, table.columns))
+    for name in absent:
+        advice = "" if name in _TIMES else "; name the column of the conditions (cues.column)"
+        yield f"column {name} is missing{advice}; found: {found}"
+    if table.empty:
+        yield "no events; expected one row per event"
+
+
+def _left_out(
+    table: pd.DataFrame, rows: pd.DataFrame, rules: EventRules, scan_s: float | None
+) -> Iterator[tuple[str, "pd.Series[bool]"]]:
+    """Yield why rows are left out, and which: n/a in the file, not asked for, after the scan."""
+    yield "without an onset", table["onset"].isna()  # a cell as well: it was not presented
+    yield "without a condition", table[rules.column].isna()
+    if rules.others == "ignore":
+        yield "that are no cell of the study (cues.others)", ~rows["is_cell"]
+    yield "that are no cell and have no duration", table["duration"].isna() & ~rows["is_cell"]
+    if scan_s is not None:
+        yield "that are no cell and begin after the last volume", (rows["onset"] >= scan_s) & ~rows["is_cell"]
+
+
+def _row_faults(row: pd.Series, text: pd.Series, rules: EventRules, scan_s: float | None) -> Iterator[str]:
+    for name in _TIMES:
+        if np.isnan(row[name]):
+            yield f"{name} {_no_number(text[name])}"
+    if row["duration"] < 0:
+        yield f"duration {row['duration']:g} s is below 0"
+    if scan_s is not None and row["onset"] >= scan_s:
+        yield f"onset {row['onset']:g} s lies past the end of the scan ({scan_s:g} s)"
+    name = row["condition"]
+    if not isinstance(name, str) or not name.strip():
+        yield f"{rules.column} is empty; name the event"
+    elif not row["is_cell"] and rules.others == "refuse":
+        yield (
+            f"{rules.column} '{name}' is no cue of the study ({', '.join(rules.cells or ())}); name it there "
+            "(cues.levels), or let others be ignored (cues.others)"
+        )
+
+
+def _doubled(rows: pd.DataFrame) -> Iterator[tuple[int, str]]:
+    first: dict[tuple[float, str], int] = {}
+    for row, onset, name in zip(rows.index, rows["onset"], rows["condition"], strict=True):
+        earlier = first.setdefault((onset, name), row)
+        if earlier != row and np.isfinite(onset):
+            yield row, f"{name} at {onset:g} s is also on line {earlier + 2}; keep one row for each event"
 
 
 def _seconds(cell: Any) -> float:

@@ -1,6 +1,9 @@
 """The design as the files have it: subjects, scans, cue blocks with their respiration, and the cells they make."""
 
+from collections import Counter
+from collections.abc import Iterable, Iterator
 from itertools import product
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -9,7 +12,8 @@ from cuecircuit.arrays import Array, Float
 from cuecircuit.errors import DataError
 from cuecircuit.imaging.respiration import block_rates, find_breaths, plausible_rates
 from cuecircuit.io.bids import ScanFiles, find_derivatives, find_scans, read_participants, read_scan_table
-from cuecircuit.io.events import read_blocks
+from cuecircuit.io.events import EventRules, Events, blocks_of_events, read_run_events
+from cuecircuit.io.nifti import read_grid
 from cuecircuit.io.physio import read_respiration
 from cuecircuit.io.rabies import find_rabies, is_rabies
 from cuecircuit.io.scan_inventory import ScanChoice, ScanSelection, one_per_run
@@ -92,15 +96,47 @@ def raw_scans_without_result(files: AnyFiles, scans: tuple[ScanFiles, ...]) -> t
     return tuple(one for one in raw if one.name not in known)
 
 
-def blocks_of(scan: ScanFiles) -> tuple[Block, ...]:
-    """Read the cue blocks of a scan in order of time.
+def event_rules(files: AnyFiles) -> EventRules:
+    """Return what the study says of events."""
+    cues = files.study.cues
+    return EventRules(column=cues.column, cells=cues.levels, others=cues.others)
+
+
+def run_events(files: AnyFiles, scan: ScanFiles, *, scan_s: float | None = None) -> Events:
+    """Read the events of a scan.
 
     Raises:
         DataError: there is no events file, or it is at fault.
     """
     if scan.events is None:
-        raise DataError(f"{scan.bold}: no events file; the cue blocks are unknown")
-    return tuple(sorted(read_blocks(scan.events), key=lambda block: block.onset_s))
+        raise DataError(f"{scan.bold}: no events file belongs to it")
+    return read_run_events(scan.events, event_rules(files), scan_s=scan_s)
+
+
+def blocks_of(files: StudyFiles, scan: ScanFiles) -> tuple[Block, ...]:
+    """Read the cue blocks of a scan in order of time, without conditions that are no cue.
+
+    Raises:
+        DataError: there is no events file, or it is at fault.
+    """
+    return blocks_of_events(run_events(files, scan).table, files.study.cues.levels)
+
+
+def event_notes(files: AnyFiles, scans: Iterable[ScanFiles]) -> Iterator[str]:
+    """Yield what is left out of the events of the scans, one line for each reason."""
+    rows: dict[str, Counter[str]] = {}
+    places: dict[str, list[Path]] = {}
+    for scan in scans:
+        _, volumes, _ = read_grid(scan.bold)
+        events = run_events(files, scan, scan_s=volumes * files.study.acquisition.tr_s)
+        for (why, name), number in events.left_out.items():
+            rows.setdefault(why, Counter())[name] += number
+        for why in dict.fromkeys(why for why, _ in events.left_out):
+            places.setdefault(why, []).append(scan.bold if scan.events is None else scan.events)
+    for why, names in rows.items():
+        others = f" and {len(places[why]) - 1} other files" if len(places[why]) > 1 else ""
+        listed = ", ".join(f"{name} {number}" for name, number in sorted(names.items()))
+        yield f"{places[why][0]}{others}: {names.total()} rows {why} are left out ({listed})"
 
 
 def block_table(files: StudyFiles, scan: ScanFiles) -> pd.DataFrame:
@@ -109,7 +145,7 @@ def block_table(files: StudyFiles, scan: ScanFiles) -> pd.DataFrame:
     Raises:
         DataError: events or the respiratory trace are at fault.
     """
-    study, blocks = files.study, blocks_of(scan)
+    study, blocks = files.study, blocks_of(files, scan)
     level_of = {number: level for level, numbers in study.response.blocks.items() for number in numbers}
     table = pd.DataFrame({"cue": [block.cue for block in blocks]})
     number = table.groupby("cue").cumcount() + 1

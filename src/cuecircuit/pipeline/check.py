@@ -9,12 +9,25 @@ import pandas as pd
 from cuecircuit.errors import CuecircuitError, StudyError
 from cuecircuit.imaging.scan_checks import scan_faults
 from cuecircuit.io.bids import ScanFiles, scan_set_faults
-from cuecircuit.io.events import read_blocks
 from cuecircuit.io.nifti import orientation_faults, read_grid, read_mask
 from cuecircuit.pipeline.alternatives.runs import alternative_files
-from cuecircuit.pipeline.cells import block_table, cells_of, scans_of, subjects_of, with_subjects
+from cuecircuit.pipeline.cells import (
+    block_table,
+    blocks_of,
+    cells_of,
+    event_notes,
+    scans_of,
+    subjects_of,
+    with_subjects,
+)
 from cuecircuit.pipeline.check_logs import log_faults, log_notes
-from cuecircuit.pipeline.check_scans import block_faults, sidecar_faults, value_faults
+from cuecircuit.pipeline.check_scans import (
+    block_faults,
+    breathing_faults,
+    breathing_notes,
+    sidecar_faults,
+    value_faults,
+)
 from cuecircuit.pipeline.faults import attempt, raise_faults
 from cuecircuit.pipeline.job import AnyFiles, PeopleFiles, StudyFiles, read_any_study
 from cuecircuit.pipeline.people.check import people_faults
@@ -38,11 +51,14 @@ def check_study(path: Path, *, data: bool = False) -> tuple[str, ...]:
     """
     files = read_any_study(path)
     check_files(files, alternatives=True)
+    included = set(subjects_of(files)["subject"])
+    scans = [scan for scan in scans_of(files) if scan.subject in included]
+    notes = tuple(event_notes(files, scans))
     if isinstance(files, PeopleFiles):
-        return ()
+        return notes
     if data:
         raise_faults(value_faults(files), files)
-    return log_notes(files)
+    return (*log_notes(files), *notes, *breathing_notes(files, scans))
 
 
 def check_files(files: StudyFiles | PeopleFiles, *, alternatives: bool = False) -> None:
@@ -174,8 +190,7 @@ def _scan_faults(files: StudyFiles, scan: ScanFiles, grids: list[Grid]) -> Itera
     blocks: list[Block] = []
     readable = False
     if scan.events is not None:  # a missing file is named with the subjects
-        events = scan.events
-        unread = tuple(attempt(lambda: blocks.extend(read_blocks(events))))
+        unread = tuple(attempt(lambda: blocks.extend(blocks_of(files, scan))))
         readable = not unread
         yield from unread
     header: list[tuple[Grid, int, float]] = []
@@ -191,9 +206,9 @@ def _scan_faults(files: StudyFiles, scan: ScanFiles, grids: list[Grid]) -> Itera
             tr_sidecar_s=scan.tr_s,
             blocks=blocks if readable else None,
             acquisition=files.study.acquisition,
-            cues=files.study.cues,
             space_grid=grids[0] if grids else grid,
         )
         yield from found
         if readable and not found:
-            yield from block_faults(files.study, scan, blocks, volumes)
+            yield from block_faults(files, scan, blocks, volumes)
+            yield from breathing_faults(files, scan, blocks, volumes)

@@ -1,22 +1,23 @@
 """What a scan and its events hold against the study, beyond headers: sidecars, stimuli, windows, and the values."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from functools import partial
 from pathlib import Path
 
 from cuecircuit.arrays import Array, Bool
 from cuecircuit.errors import StudyError
 from cuecircuit.imaging.block_response import window_members
+from cuecircuit.imaging.respiration import plausible_rates
 from cuecircuit.imaging.scan_checks import data_faults
+from cuecircuit.imaging.trace_checks import TraceReport, check_trace
 from cuecircuit.io.bids import ScanFiles, sidecar
-from cuecircuit.io.events import read_events
-from cuecircuit.io.nifti import read_mask, read_series
+from cuecircuit.io.nifti import read_grid, read_mask, read_series
+from cuecircuit.io.physio import read_respiration
 from cuecircuit.io.tables import read_json
-from cuecircuit.pipeline.cells import scans_of
-from cuecircuit.pipeline.faults import attempt
+from cuecircuit.pipeline.cells import blocks_of, run_events, scans_of
+from cuecircuit.pipeline.faults import attempt, faults_named
 from cuecircuit.pipeline.job import StudyFiles
 from cuecircuit.records.scan import Block
-from cuecircuit.study.study import Study
 
 
 def sidecar_faults(files: StudyFiles, scan: ScanFiles) -> Iterator[str]:
@@ -30,14 +31,50 @@ def sidecar_faults(files: StudyFiles, scan: ScanFiles) -> Iterator[str]:
             yield f"RepetitionTime {tr_s!r} in the sidecar is no number; write seconds, such as {acquisition.tr_s:g}"
 
 
-def block_faults(study: Study, scan: ScanFiles, blocks: Sequence[Block], volumes: int) -> Iterator[str]:
+def block_faults(files: StudyFiles, scan: ScanFiles, blocks: Sequence[Block], volumes: int) -> Iterator[str]:
     """Yield stimuli that the study does not know, and blocks whose windows leave the scan; blocks are as planned."""
-    yield from attempt(lambda: _check_stimuli(study, scan))
+    study = files.study
+    yield from attempt(lambda: _check_stimuli(files, scan))
     # a general linear model has no windows
     for name in ("baseline_s", "window_s") if study.response.method == "block" else ():
         window = getattr(study.response, name)
         look = partial(window_members, blocks, window, tr_s=study.acquisition.tr_s, n_volumes=volumes)
         yield from (f"response.{name}: {fault}" for fault in attempt(look))
+
+
+def breathing_report(files: StudyFiles, scan: ScanFiles, blocks: Sequence[Block], volumes: int) -> TraceReport:
+    """Check the respiration trace of a scan where the study uses it.
+
+    Raises:
+        DataError: the trace cannot be read.
+    """
+    used = "respiration" in files.study.group.covariates or files.study.nuisance.respiration != "none"
+    if scan.physio is None or not used:
+        return TraceReport(faults=(), notes=())
+    acquisition = files.study.acquisition
+    with faults_named(scan.physio):
+        trace = read_respiration(scan.physio, files.path(acquisition.dataset))
+        rates = plausible_rates(files.study.subjects.species)
+        return check_trace(trace, rates, blocks, scan_s=volumes * acquisition.tr_s)
+
+
+def breathing_faults(files: StudyFiles, scan: ScanFiles, blocks: Sequence[Block], volumes: int) -> Iterator[str]:
+    """Yield what keeps the breathing of a scan from being used."""
+    reports: list[TraceReport] = []
+    yield from attempt(lambda: reports.append(breathing_report(files, scan, blocks, volumes)))
+    yield from (fault for report in reports for fault in report.faults)
+
+
+def breathing_notes(files: StudyFiles, scans: Iterable[ScanFiles]) -> Iterator[str]:
+    """Yield what should be known of the traces of a study without faults, once for all scans."""
+    where: dict[str, list[Path]] = {}
+    for scan in scans:
+        _, volumes, _ = read_grid(scan.bold)
+        for note in breathing_report(files, scan, blocks_of(files, scan), volumes).notes:
+            where.setdefault(note, []).append(scan.physio or scan.bold)
+    for note, paths in where.items():
+        others = f" and {len(paths) - 1} other files" if len(paths) > 1 else ""
+        yield f"{paths[0]}{others}: {note}"
 
 
 def value_faults(files: StudyFiles) -> Iterator[str]:
@@ -47,15 +84,16 @@ def value_faults(files: StudyFiles) -> Iterator[str]:
         yield from attempt(partial(_check_values, scan.bold, mask))
 
 
-def _check_stimuli(study: Study, scan: ScanFiles) -> None:
-    name, known = study.cues.stimulus, study.cues.stimuli
+def _check_stimuli(files: StudyFiles, scan: ScanFiles) -> None:
+    name, known = files.study.cues.stimulus, files.study.cues.stimuli
     if name is None or scan.events is None:
         return
-    table = read_events(scan.events)
+    table = run_events(files, scan).table
+    table = table[table["trial_type"].isin(files.study.cues.levels)]
     if name not in table:
         found = ", ".join(map(str, table.columns))
         raise StudyError(f"{scan.events}:1: column {name} is missing (cues.stimulus); found: {found}")
-    unknown = [(line, each) for line, each in enumerate(table[name], start=2) if known and each not in known]
+    unknown = [(row + 2, each) for row, each in table[name].items() if known and each not in known]
     if unknown:
         raise StudyError(
             f"{scan.events}:{line}: {name} '{each}' is not among cues.stimuli ({', '.join(known)}); correct one of them"

@@ -19,7 +19,7 @@ from cuecircuit.imaging.scan_nuisance import kept_volumes, scan_regressors
 from cuecircuit.io.bids import ScanFiles, read_motion
 from cuecircuit.io.nifti import read_mask, read_series
 from cuecircuit.io.physio import read_respiration
-from cuecircuit.pipeline.cells import block_table, blocks_of
+from cuecircuit.pipeline.cells import block_table, blocks_of, run_events
 from cuecircuit.pipeline.faults import faults_named
 from cuecircuit.pipeline.job import Job
 from cuecircuit.records.grid import Grid
@@ -30,7 +30,7 @@ from cuecircuit.study.study import Nuisance, Study
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Scan:
-    """A scan with everything the first level needs; `table` has one row per cue block."""
+    """A scan with everything the first level needs; `table` has one row per cue block, `others` one per other event."""
 
     files: ScanFiles
     series: Series
@@ -41,6 +41,7 @@ class Scan:
     breaths: Regressors | None
     blocks: tuple[Block, ...]
     table: pd.DataFrame
+    others: pd.DataFrame
 
 
 def read_scan(job: Job, files: ScanFiles) -> Scan:
@@ -66,14 +67,21 @@ def read_scan(job: Job, files: ScanFiles) -> Scan:
         ventricles=masks[2],
         motion=motion,
         breaths=_breaths(job, files, series),
-        blocks=blocks_of(files),
+        blocks=blocks_of(job.files, files),
         table=block_table(job.files, files),
+        others=_other_events(job, files, series),
     )
 
 
 def _same_grid(found: Grid, expected: Grid | None, files: ScanFiles) -> None:
     if expected is not None and not found.same_as(expected):
         raise DataError(f"{files.bold}: {found}, but the mask has {expected} (or another origin)")
+
+
+def _other_events(job: Job, files: ScanFiles, series: Series) -> pd.DataFrame:
+    """Return the events that are no cue of the study; none unless cues.others is `model`."""
+    events = run_events(job.files, files, scan_s=series.data.shape[3] * series.tr_s).table
+    return events.loc[~events["trial_type"].isin(job.study.cues.levels), ["onset", "duration", "trial_type"]]
 
 
 def respiration_of(job: Job, files: ScanFiles) -> Trace | None:
@@ -182,11 +190,13 @@ def _with_spikes(regressors: Regressors, keep: Bool[Array, "volume"] | None) -> 
 
 
 def glm_events(scan: Scan, study: Study) -> pd.DataFrame:
-    """Give the blocks as events; those of no level are modeled, but belong to no cell."""
+    """Give the blocks as events; those of no level, and other events, are modeled, but belong to no cell."""
     table = scan.table
     levels = table["level"].where(table["level"].notna(), "unused").astype(str)
     names = [condition(cue, level) for cue, level in zip(table["cue"].astype(str), levels, strict=True)]
-    return pd.DataFrame({"onset": table["onset"], "duration": table["duration"], "trial_type": names})
+    blocks = pd.DataFrame({"onset": table["onset"], "duration": table["duration"], "trial_type": names})
+    others = scan.others.assign(trial_type=[f"other_{word_of(name)}" for name in scan.others["trial_type"]])
+    return blocks if others.empty else pd.concat([blocks, others], ignore_index=True)
 
 
 def _text(part: dict[str, float], study: Study, tr_s: float) -> str:

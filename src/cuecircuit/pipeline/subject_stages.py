@@ -9,7 +9,7 @@ import pandas as pd
 from cuecircuit.errors import CuecircuitError, DataError
 from cuecircuit.io.bids import ScanFiles
 from cuecircuit.io.tables import write_table
-from cuecircuit.pipeline.cells import raw_scans_without_result, scan_selection, subjects_of
+from cuecircuit.pipeline.cells import event_notes, raw_scans_without_result, scan_selection, subjects_of
 from cuecircuit.pipeline.job import AnyJob
 from cuecircuit.pipeline.progress import say, steps
 from cuecircuit.pipeline.store import Stage
@@ -80,6 +80,8 @@ def account(job: AnyJob) -> tuple[ScanFiles, ...]:
     say(f"scans: {len(rows)} found, {used} used, {len(rows) - used} left out (inputs.tsv)")
     for note in selection.notes:
         say(f"scans: {note}")
+    for note in event_notes(job.files, (scan for scan in selection.scans if scan.subject in included)):
+        say(f"events: {note}")
     return selection.scans
 
 

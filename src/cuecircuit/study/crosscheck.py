@@ -36,6 +36,8 @@ def contradictions(study: Study) -> Iterator[Contradiction]:
     yield from _hours_can_be(study)
     yield from _phases_have_what_they_need(study)
     yield from _blocks_fit(study)
+    if study.cues.others == "model" and study.response.method == "block":
+        yield ("cues", "others"), "block responses have no model of other events; set ignore, or response.method to glm"
     yield from _design_is_known(study)
     yield from _formula_fits(study)
     yield from alpha_can_be_told(study.correction)

@@ -10,6 +10,7 @@ from pydantic import Field, model_validator
 
 from cuecircuit.stats.random_effects import RandomEffectsTest
 from cuecircuit.study.sections import (
+    Conditions,
     EntityLabel,
     Label,
     MaskedSpace,
@@ -64,11 +65,14 @@ class StandardSpace(MaskedSpace):
         return self
 
 
-class Cells(Section):
+class Cells(Conditions):
     """What is done, and with which picture: the trial types that are cells of the design."""
 
     factor: Name = default("cell", "convention", "name of the factor in tables")
-    levels: tuple[Label, ...] = Field(min_length=1, description="trial_type values of the events, in order")
+    levels: tuple[EntityLabel, ...] = Field(min_length=1, description="conditions of the events, in order")
+    others: Literal["refuse", "model", "ignore"] = default(
+        "model", "convention", "conditions that are no level: in the GLM, left out (`ignore`), or a fault (`refuse`)"
+    )
 
 
 class Confounds(Section):
@@ -180,7 +184,7 @@ class PeopleStudy(StudyBase):
     subjects: People  # pyright: ignore[reportIncompatibleVariableOverride]
     acquisition: Runs  # pyright: ignore[reportIncompatibleVariableOverride]
     space: StandardSpace  # pyright: ignore[reportIncompatibleVariableOverride]
-    cues: Cells
+    cues: Cells  # pyright: ignore[reportIncompatibleVariableOverride]
     nuisance: Confounds = Confounds()
     response: Model
     behavior: TaskBehavior | None = None

@@ -92,6 +92,14 @@ class ScanSource(Section):
         return self.entities | {name: str(value) for name, value in named.items() if value is not None}
 
 
+class Conditions(Section):
+    """The conditions of the events that are cells of the design, and what becomes of other rows."""
+
+    column: Name = default("trial_type", "convention", "column of the events with the conditions; BIDS")
+    levels: tuple[EntityLabel, ...]
+    others: Literal["refuse", "model", "ignore"]
+
+
 class MaskedSpace(Section):
     """The space all scans lie in, and the voxels of it that are analyzed."""
 
@@ -106,6 +114,7 @@ class StudyBase(Section):
     subjects: Participants
     acquisition: ScanSource
     space: MaskedSpace
+    cues: Conditions
     seed: int = default(0, "convention", "of simulated null fields and permutations", ge=0)
     assumed: dict[str, str] = default({}, "convention", "dotted path of a value in this file to why it is assumed")
     alternatives: dict[Name, Alternative] = default(

@@ -9,6 +9,7 @@ from typing import ClassVar, Literal, get_args
 from pydantic import Field, model_validator
 
 from cuecircuit.study.sections import (
+    Conditions,
     EntityLabel,
     Label,
     MaskedSpace,
@@ -121,11 +122,14 @@ class Behavior(Section):
         return self
 
 
-class Cues(Section):
+class Cues(Conditions):
     """The cue presented in the scanner: what it means, and which stimulus carried that meaning."""
 
     factor: Name = default("cue", "convention", "name of the factor in tables and maps")
-    levels: tuple[Label, ...] = Field(min_length=2, description="trial_type values of the events, reference first")
+    levels: tuple[EntityLabel, ...] = Field(min_length=2, description="conditions of the events, reference first")
+    others: Literal["refuse", "model", "ignore"] = default(
+        "refuse", "convention", "conditions that are no level: a fault, left out (`ignore`), or in the GLM (`model`)"
+    )
     stimulus: Name | None = Field(default=None, description="column of the events with the physical stimulus")
     stimuli: tuple[Label, ...] = ()
 
@@ -316,7 +320,7 @@ class Study(StudyBase):
     drug: Drug = Drug()
     phases: tuple[Phase, ...] = Field(min_length=1)
     behavior: Behavior = Behavior()
-    cues: Cues
+    cues: Cues  # pyright: ignore[reportIncompatibleVariableOverride]
     acquisition: Acquisition  # pyright: ignore[reportIncompatibleVariableOverride]
     space: Space  # pyright: ignore[reportIncompatibleVariableOverride]
     preprocess: Preprocess | None = None

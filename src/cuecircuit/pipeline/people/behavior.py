@@ -9,10 +9,9 @@ import pandas as pd
 from cuecircuit.behavior.anova import TableAnova, mixed_anova
 from cuecircuit.errors import CuecircuitError, DataError
 from cuecircuit.io.bids import ScanFiles
-from cuecircuit.io.events import read_events
 from cuecircuit.io.tables import ColumnNote, write_table
 from cuecircuit.pipeline.behavior import ANOVA_COLUMNS
-from cuecircuit.pipeline.cells import scans_of, subjects_of
+from cuecircuit.pipeline.cells import run_events, scans_of, subjects_of
 from cuecircuit.pipeline.job import PeopleFiles, PeopleJob
 from cuecircuit.pipeline.people.tables import people_table
 from cuecircuit.pipeline.progress import say
@@ -45,7 +44,7 @@ def trials_of(files: PeopleFiles, scan: ScanFiles, measures: Sequence[str]) -> p
         DataError: a measure is no column of the events, or holds text.
     """
     assert scan.events is not None
-    events = read_events(scan.events)
+    events = run_events(files, scan).table
     absent = [name for name in measures if name not in events]
     if absent:
         raise DataError(

@@ -15,7 +15,7 @@ from cuecircuit.pipeline.job import PeopleFiles
 from cuecircuit.pipeline.people.behavior import behavior_faults
 from cuecircuit.pipeline.people.group import people_space, question_faults
 from cuecircuit.pipeline.people.longitudinal import longitudinal_faults
-from cuecircuit.pipeline.people.scan import run_events, weights_of
+from cuecircuit.pipeline.people.scan import model_events, weights_of
 from cuecircuit.pipeline.people.tables import people_table
 from cuecircuit.records.grid import Grid
 from cuecircuit.study.sections import word_of
@@ -78,7 +78,7 @@ def _run_faults(files: PeopleFiles, scan: ScanFiles, grids: Sequence[Grid]) -> I
         )
         yield from ((str(scan.bold), fault) for fault in own)
         if scan.events is not None:  # a missing file is named with the people
-            yield from (("", fault) for fault in attempt(lambda v=volumes: run_events(scan, v * _tr_s(files))))
+            yield from (("", fault) for fault in attempt(lambda v=volumes: model_events(files, scan, v * _tr_s(files))))
         yield from _confound_faults(files, scan, volumes)
 
 
@@ -114,7 +114,7 @@ def _cells_without_trials(files: PeopleFiles, scans: Sequence[ScanFiles]) -> Ite
     found: dict[tuple[str, str | None], set[str]] = {}
     for scan in scans:
         if scan.events is not None:
-            trials = run_events(scan, float("inf"))["trial_type"]
+            trials = model_events(files, scan, float("inf"))["trial_type"]
             found.setdefault((scan.subject, scan.session), set()).update(trials)
     for (subject, session), trials in found.items():
         missing = [level for word, level in cells.items() if word not in trials]

@@ -13,8 +13,8 @@ from cuecircuit.imaging.fixed_effects import Estimate
 from cuecircuit.imaging.quality import scan_quality
 from cuecircuit.io.bids import ScanFiles
 from cuecircuit.io.confounds import read_confounds
-from cuecircuit.io.events import read_events
 from cuecircuit.io.nifti import read_mask, read_series
+from cuecircuit.pipeline.cells import run_events
 from cuecircuit.pipeline.faults import faults_named
 from cuecircuit.pipeline.job import PeopleFiles
 from cuecircuit.records.scan import Series
@@ -54,19 +54,21 @@ def read_run(files: PeopleFiles, scan: ScanFiles) -> Run:
     with faults_named(scan.confounds):
         confounds = run_confounds(table, files.study.nuisance)
     return Run(
-        files=scan, series=series, mask=mask, events=run_events(scan, volumes * series.tr_s), confounds=confounds
+        files=scan,
+        series=series,
+        mask=mask,
+        events=model_events(files, scan, volumes * series.tr_s),
+        confounds=confounds,
     )
 
 
-def run_events(scan: ScanFiles, scan_s: float) -> pd.DataFrame:
+def model_events(files: PeopleFiles, scan: ScanFiles, scan_s: float) -> pd.DataFrame:
     """Read the events of a run; trial types become words that contrasts can name.
 
     Raises:
         DataError: there is no events file, or it is at fault.
     """
-    if scan.events is None:
-        raise DataError(f"{scan.bold}: no events file belongs to it")
-    events = read_events(scan.events, scan_s=scan_s)
+    events = run_events(files, scan, scan_s=scan_s).table
     return events.assign(trial_type=events["trial_type"].map(word_of))
 
 

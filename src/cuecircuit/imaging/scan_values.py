@@ -1,0 +1,146 @@
+"""The gate before the first level: whether the values of a scan can be a scan.
+
+Each fault has a kind, which `acquisition.accept` of the study file can name with a reason:
+
+- zero: every voxel of the mask is 0 in every volume;
+- constant: no voxel of the mask varies; repeated: volumes that equal the one before in every voxel;
+- spike: a volume further from the usual one (median of 15 volumes spread over the scan) than half of its signal plus
+  ten times the usual distance, or a voxel ten times brighter than any usual one; in the first four volumes, before
+  the steady state, one and a half times the signal;
+- coverage: a quarter of the mask or more never varies;
+- degrees: rotations over more than 0.2, which are no radians of a head that was scanned.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from hashlib import blake2b
+
+import numpy as np
+
+from cuecircuit.arrays import Array, Bool, Float, Float64
+
+_USUAL_VOLUMES = 15
+_UNSTEADY = 4
+_LEAST_COVERED = 0.75
+_MOST_TURNED = 0.2  # rad: 11 degrees
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ScanFault:
+    """What is wrong with a scan: its kind, and what was found with advice."""
+
+    kind: str
+    text: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ScanValues:
+    """Faults of a scan; the share of the mask that varies; a digest of its values in the mask, to find it again."""
+
+    faults: tuple[ScanFault, ...]
+    covered: float
+    digest: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class _Pass:
+    """What one pass over the volumes measures, in the mask."""
+
+    low: Float64[Array, "voxel"]
+    high: Float64[Array, "voxel"]
+    distance: Float64[Array, "volume"]
+    peak: Float64[Array, "volume"]
+    repeats: Bool[Array, "volume"]
+    digest: str
+
+
+def check_values(data: Float[Array, "x y z volume"], mask: Bool[Array, "x y z"]) -> ScanValues:
+    """Check the values of a scan in one pass over its volumes."""
+    order = "F" if data.flags.f_contiguous else "C"
+    flat = data.reshape(-1, data.shape[3], order=order)  # a view
+    # the same voxels one after the other in either order of memory
+    inside = np.ravel_multi_index(np.nonzero(mask.T)[::-1], mask.shape, order=order)
+    some = np.unique(np.linspace(0, data.shape[3] - 1, _USUAL_VOLUMES).round().astype(int))
+    usual = np.median(flat[np.ix_(inside, some)], axis=1).astype(np.float64)
+    found = _pass_over(flat, inside, usual)
+    varies = found.high > found.low
+    covered = float(varies.mean())
+    if not varies.any():
+        faults = [_same_throughout(found)]
+    else:
+        faults = [*_repeated(found), *_spikes(found, usual), *_uncovered(covered)]
+    return ScanValues(faults=tuple(faults), covered=covered, digest=found.digest)
+
+
+def rotation_faults(motion: Float[Array, "volume 6"]) -> Iterator[ScanFault]:
+    """Yield rotations (columns 4 to 6, rad) that are too large for a head, as those in degrees are."""
+    turned = float(np.ptp(motion[:, 3:], axis=0).max())
+    if turned > _MOST_TURNED:
+        yield ScanFault(
+            kind="degrees",
+            text=f"rotations span {turned:.3g}, which as radians is {np.degrees(turned):.0f}°; they are most likely in "
+            "degrees: write them in radians",
+        )
+
+
+def _pass_over(flat: Float[Array, "anywhere volume"], inside: Array, usual: Float64[Array, "voxel"]) -> _Pass:
+    n = flat.shape[1]
+    low, high = np.full(len(inside), np.inf), np.full(len(inside), -np.inf)
+    distance, peak, repeats = np.zeros(n), np.zeros(n), np.zeros(n, bool)
+    digest, before = blake2b(digest_size=16), None
+    for volume in range(n):
+        values = flat[inside, volume]
+        digest.update(values.tobytes())
+        repeats[volume] = before is not None and np.array_equal(values, before)
+        before, values = values, values.astype(np.float64)
+        np.minimum(low, values, out=low)
+        np.maximum(high, values, out=high)
+        peak[volume] = np.abs(values).max()
+        values -= usual
+        distance[volume] = np.sqrt(values @ values / len(values))
+    return _Pass(low=low, high=high, distance=distance, peak=peak, repeats=repeats, digest=digest.hexdigest())
+
+
+def _same_throughout(found: _Pass) -> ScanFault:
+    if not found.peak.any():
+        return ScanFault(kind="zero", text="every voxel of the mask is 0; reconstruct the scan again, or exclude it")
+    n = len(found.repeats)
+    return ScanFault(
+        kind="constant", text=f"no voxel of the mask varies over {n} volumes; reconstruct the scan again, or exclude it"
+    )
+
+
+def _repeated(found: _Pass) -> Iterator[ScanFault]:
+    if found.repeats.any():
+        yield ScanFault(
+            kind="repeated",
+            text=f"{int(found.repeats.sum())} volumes equal the one before in every voxel (first volume "
+            f"{np.argmax(found.repeats)}, from 0); reconstruct the scan again, or exclude it",
+        )
+
+
+def _spikes(found: _Pass, usual: Float64[Array, "voxel"]) -> Iterator[ScanFault]:
+    signal = float(np.sqrt(usual @ usual / len(usual)))
+    noise = float(np.median(found.distance))
+    limit = np.full(len(found.distance), 0.5 * signal + 10 * noise)
+    limit[:_UNSTEADY] += signal
+    far = found.distance > limit
+    bright = found.peak > 10 * float(np.abs(usual).max()) + 50 * noise
+    bad = np.flatnonzero(far | bright)
+    if len(bad):
+        worst = bad[np.argmax(found.distance[bad])]
+        how = f"{found.distance[worst] / signal:.3g} times the signal" if signal > 0 else f"{found.distance[worst]:.3g}"
+        yield ScanFault(
+            kind="spike",
+            text=f"{len(bad)} volumes are no image of the same brain; volume {worst} (from 0) differs from the usual "
+            f"one by {how}, its largest value is {found.peak[worst]:.3g}; reconstruct the scan again, or exclude it",
+        )
+
+
+def _uncovered(covered: float) -> Iterator[ScanFault]:
+    if covered < _LEAST_COVERED:
+        yield ScanFault(
+            kind="coverage",
+            text=f"{1 - covered:.0%} of the mask never varies, as where nothing was measured; is the mask of this "
+            "space, and does the scan cover the brain?",
+        )

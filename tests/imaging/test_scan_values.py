@@ -1,0 +1,148 @@
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from cuecircuit.imaging.scan_values import check_values, rotation_faults
+
+MASK = np.zeros((8, 9, 6), bool)
+MASK[1:-1, 1:-1, 1:-1] = True
+
+
+def scan(volumes=40, *, seed=0, mean=1000.0, sd=15.0, order="F"):
+    rng = np.random.default_rng(seed)
+    anatomy = mean * rng.uniform(0.6, 1.4, (*MASK.shape, 1))
+    drift = 1 + 0.02 * np.linspace(-1, 1, volumes)
+    return np.asarray(anatomy * drift + sd * rng.standard_normal((*MASK.shape, volumes)), np.float32, order=order)
+
+
+def kinds(data, mask=MASK):
+    return [fault.kind for fault in check_values(data, mask).faults]
+
+
+@pytest.mark.parametrize("order", ["C", "F"])
+def test_a_scan_has_no_fault_and_covers_the_mask(order):
+    found = check_values(scan(order=order), MASK)
+
+    assert found.faults == ()
+    assert found.covered == 1.0
+
+
+def test_a_denoised_scan_without_a_mean_has_no_fault():
+    assert kinds(scan(mean=0.0)) == []
+
+
+def test_the_order_in_memory_changes_nothing():
+    bad = scan()
+    bad[..., 20] *= 1e6
+
+    assert check_values(bad, MASK) == check_values(np.ascontiguousarray(bad), MASK)
+
+
+def test_an_empty_scan_is_named():
+    (fault,) = check_values(np.zeros_like(scan()), MASK).faults
+
+    assert (fault.kind, fault.text.split(";")[0]) == ("zero", "every voxel of the mask is 0")
+
+
+def test_what_lies_outside_of_the_mask_does_not_make_a_scan():
+    empty = scan()
+    empty[MASK] = 0
+
+    assert kinds(empty) == ["zero"]
+
+
+def test_a_scan_whose_volumes_are_the_first_one_is_constant():
+    frozen = np.repeat(scan()[..., :1], 40, axis=3)
+
+    (fault,) = check_values(frozen, MASK).faults
+
+    assert fault.kind == "constant"
+    assert "no voxel of the mask varies over 40 volumes" in fault.text
+
+
+def test_volumes_that_repeat_the_one_before_are_counted():
+    data = scan()
+    data[..., 31:34] = data[..., 30:31]
+
+    (fault,) = check_values(data, MASK).faults
+
+    assert fault.kind == "repeated"
+    assert "3 volumes equal the one before in every voxel (first volume 31, from 0)" in fault.text
+
+
+@pytest.mark.parametrize("factor", [1e6, 30.0, 3.0, 0.0, -1.0])
+@pytest.mark.parametrize("volume", [6, 21, 39])
+def test_a_volume_of_another_brightness_is_a_spike(factor, volume):
+    data = scan()
+    data[..., volume] *= factor
+
+    (fault,) = check_values(data, MASK).faults
+
+    assert fault.kind == "spike"
+    assert f"1 volumes are no image of the same brain; volume {volume} (from 0)" in fault.text
+
+
+def test_one_voxel_of_one_volume_can_be_a_spike():
+    data = scan()
+    data[4, 4, 3, 17] = 1e6
+
+    assert kinds(data) == ["spike"]
+
+
+def test_a_spike_of_a_denoised_scan_is_named():
+    data = scan(mean=0.0)
+    data[..., 17] *= 100
+
+    assert kinds(data) == ["spike"]
+
+
+def test_bright_first_volumes_before_the_steady_state_and_moving_are_no_spikes():
+    data = scan()
+    data[..., 0] *= 1.8
+    data[..., 1] *= 1.3
+    data[:, :, 3, 25:27] *= 0.8  # a slice that a movement darkened
+
+    assert kinds(data) == []
+
+
+def test_a_scan_that_misses_a_part_of_the_mask_is_named_with_the_share():
+    data = scan()
+    data[:4] = 0
+
+    found = check_values(data, MASK)
+
+    assert [fault.kind for fault in found.faults] == ["coverage"]
+    assert found.covered == pytest.approx(0.5)
+    assert "50% of the mask never varies" in found.faults[0].text
+
+
+def test_digests_tell_scans_apart_by_their_values_in_the_mask():
+    data, other = scan(), scan(seed=1)
+    outside = data.copy()
+    outside[0, 0, 0] += 1
+
+    assert check_values(data, MASK).digest == check_values(outside, MASK).digest
+    assert check_values(data, MASK).digest != check_values(other, MASK).digest
+
+
+@given(scale=st.floats(1e-3, 1e4), seed=st.integers(0, 5))
+def test_faults_do_not_depend_on_the_unit(scale, seed):
+    data = scan(seed=seed)
+    data[..., 12] *= 5
+
+    assert kinds((data * np.float32(scale)).astype(np.float32)) == ["spike"]
+
+
+def motion(degrees):
+    walk = np.cumsum(np.random.default_rng(0).standard_normal((100, 6)), axis=0)
+    walk *= np.array([0.3, 0.3, 0.3, degrees, degrees, degrees]) / np.ptp(walk, axis=0)
+    return walk
+
+
+def test_rotations_in_degrees_are_named_and_those_in_radians_are_not():
+    (fault,) = rotation_faults(motion(1.5))
+
+    assert fault.kind == "degrees"
+    assert "rotations span 1.5, which as radians is 86°" in fault.text
+    assert list(rotation_faults(np.radians(motion(1.5)) * [57.3, 57.3, 57.3, 1, 1, 1])) == []
