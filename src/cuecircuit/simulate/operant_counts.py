@@ -104,7 +104,7 @@ def _rate(
 
 
 def part_counts(
-    counts: Float[Array, "row"], profile: Profile, gap_s: float, rng: np.random.Generator
+    counts: Float[Array, "session"], profile: Profile, gap_s: float, rng: np.random.Generator
 ) -> Int[Array, "row part"]:
     """Deal the counts of sessions to their parts; events closer than the gap do not fit and are left out.
 
