@@ -1,12 +1,14 @@
 """Groups that differ in variance are named where they are permuted, and recorded in settings.json."""
 
 import json
+from dataclasses import replace
 
 import nibabel as nib
 import numpy as np
 import pandas as pd
 import pytest
 
+from cuecircuit.errors import DataError, DesignError
 from cuecircuit.group.correction import CorrectionSettings
 from cuecircuit.group.permutation import PermutationSettings
 from cuecircuit.pipeline.group.command import MixedDesignText, Permutation, StrataDesign, group_command
@@ -95,3 +97,56 @@ def test_corrections_side_by_side_are_guarded_and_simulation_alone_needs_no_guar
     group_command(*paths, design=STRATA, correction=SIMULATION, comparison=comparison)
     assert "LgA (n = 5" in capsys.readouterr().err
     assert recorded(tmp_path / "out")
+
+
+def corrected_p(out):
+    return nib.load(out / "contrast-access_stat-pfwe_statmap.nii.gz").get_fdata()
+
+
+@pytest.mark.parametrize("variance", ["groups", "auto"])
+def test_subjects_are_rotated_where_groups_differ_and_the_map_that_was_rotated_is_kept(tmp_path, capsys, variance):
+    paths = maps_of(tmp_path, 2.5, ("sal", "nal"))
+    settings = replace(PERMUTATION.settings, variance=variance)
+    group_command(*paths, design=STRATA, correction=replace(PERMUTATION, settings=settings))
+    errors = capsys.readouterr().err
+    assert "warning" not in errors
+    assert "rotated within groups (rat, rat:cue)" in errors
+    written = json.loads((tmp_path / "out" / "settings.json").read_text())["correction"]
+    assert written["variance"] == variance
+    assert {each["exchanged"] for each in written["permuted"]} == {"rotations"}
+    assert (tmp_path / "out" / "contrast-access_stat-permutedT_statmap.nii.gz").exists()
+    assert corrected_p(tmp_path / "out").min() > 0.05
+
+
+def test_blocks_of_voxels_and_workers_change_no_rotation(tmp_path):
+    paths = maps_of(tmp_path, 2.5, ("sal", "nal"))
+    correction = replace(PERMUTATION, settings=replace(PERMUTATION.settings, variance="groups"))
+    found = []
+    for block, n_jobs in ((1024, 1), (50, 2)):
+        group_command(*paths, design=replace(STRATA, block=block), correction=correction, n_jobs=n_jobs)
+        found.append(corrected_p(tmp_path / "out"))
+    np.testing.assert_array_equal(*found)
+
+
+def test_welchs_model_is_rotated_and_robust_fits_are_refused(tmp_path):
+    paths = maps_of(tmp_path, 2.5, ("sal",))
+    compare_command(*paths, design=BetweenDesign(formula="access", method="welch"), correction=PERMUTATION)
+    written = json.loads((tmp_path / "out" / "settings.json").read_text())["correction"]
+    assert written["variance"] == "groups"
+    assert {each["exchanged"] for each in written["permuted"]} == {"rotations"}
+    with pytest.raises(DataError, match=r"permutation tests least squares \(ols, welch\), found method huber"):
+        compare_command(*paths, design=BetweenDesign(formula="access", method="huber"), correction=PERMUTATION)
+
+
+def test_a_mixed_model_is_not_rotated_and_says_what_is(tmp_path):
+    design = MixedDesignText(subject="rat", formula="access*cue + (1|rat)")
+    correction = replace(PERMUTATION, settings=replace(PERMUTATION.settings, variance="groups"))
+    with pytest.raises(DesignError, match="cannot be rotated within groups of unequal variance; use the error-strata"):
+        group_command(*maps_of(tmp_path, 2.5, ("sal", "nal")), design=design, correction=correction)
+
+
+def test_variances_are_taken_as_equal_where_one_says_so(tmp_path, capsys):
+    group_command(*maps_of(tmp_path, 2.5, ("sal", "nal")), design=STRATA, correction=PERMUTATION)
+    assert "--variance groups" in capsys.readouterr().err
+    written = json.loads((tmp_path / "out" / "settings.json").read_text())["correction"]
+    assert "rotations" not in {each["exchanged"] for each in written["permuted"]}

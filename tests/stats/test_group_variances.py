@@ -108,5 +108,5 @@ def test_nothing_to_compare_gives_none():
 )
 def test_the_error_rate_told_is_that_of_the_nearest_measured_design(n, sd, cell):
     names = ("a", "b", "c")[: len(n)]
-    measured = nearest_measured_error(GroupVariances(groups=names, n=n, sd=sd, p=0.01))
+    measured = nearest_measured_error(GroupVariances(labels=names, groups=names, n=n, sd=sd, p=0.01))
     assert (measured.n, measured.sd_ratio) == cell

@@ -26,6 +26,14 @@ EXCHANGES: dict[str, Literal["auto", "permutations", "sign flips"]] = {
 }
 
 
+class Variance(StrEnum):
+    """Whose variance permutation takes to be one."""
+
+    auto = "auto"
+    equal = "equal"
+    groups = "groups"
+
+
 class DegreesOfFreedom(StrEnum):
     """Rules for the denominators of a mixed model."""
 
@@ -74,6 +82,12 @@ def group(
     exchange: Annotated[
         Exchange, typer.Option(help="Subjects of a mixed model: change places, flip signs, or as the contrast allows.")
     ] = Exchange.auto,
+    variance: Annotated[
+        Variance,
+        typer.Option(
+            help="Permutation takes all variances as equal, rotates subjects within groups, or asks the data."
+        ),
+    ] = Variance.auto,
     stop_early: Annotated[
         float | None,
         typer.Option(metavar="ERROR", help="End permutations once nothing can survive, wrongly so at most this often."),
@@ -100,6 +114,10 @@ def group(
     mixed: dict[str, Any] = {"formula": formula, "factors": names(factor), "df": df.value}
     _check_model(strata, mixed)
     _check_correction(inference, mixed=bool(formula), compare=compare, sided=sided, exchange=exchange, stop=stop_early)
+    if formula and variance is Variance.groups:
+        raise typer.BadParameter(
+            "a mixed model's scores are not rotated within groups; use --between and --within", param_hint="--variance"
+        )
     if (atlas is None) != (labels is None):
         raise typer.BadParameter("an atlas and its label table go together", param_hint="--atlas, --labels")
     asked: dict[str, Any] = {"subject": subject, "contrasts": tuple(contrast or ()), "fewest": fewest}
@@ -107,7 +125,9 @@ def group(
     design = MixedDesignText(**asked, **mixed) if formula else StrataDesign(**asked, **strata)
     shared: dict[str, Any] = {"voxel_p": cluster_p, "alpha": alpha, "connectivity": CONNECTIVITY[connectivity.value]}
     shared |= {"sided": sided.value, "seed": seed, "n_jobs": n_jobs}
-    permutation = PermutationSettings(**shared, n_permutations=n_permutations, stop_error=stop_early)
+    permutation = PermutationSettings(
+        **shared, n_permutations=n_permutations, stop_error=stop_early, variance=variance.value
+    )
     simulation = CorrectionSettings(**shared, iterations=iterations)
     corrections = {
         None: None,

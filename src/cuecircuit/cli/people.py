@@ -2,7 +2,7 @@
 
 from enum import StrEnum
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
 import typer
 
@@ -37,7 +37,16 @@ def compare(
     method: Annotated[
         FitMethod, typer.Option(help="Least squares, robust (Huber) or bisquare, mixed-effects, or Welch's test.")
     ] = FitMethod.ols,
-    variance: Annotated[str, typer.Option(metavar="C", help="Column of variance maps, for mixed-effects.")] = "",
+    variance_maps: Annotated[
+        str, typer.Option(metavar="C", help="Column of variance maps, for mixed-effects (also --variance C).")
+    ] = "",
+    variance: Annotated[
+        str,
+        typer.Option(
+            metavar="auto|equal|groups",
+            help="Permutation takes all variances as equal, rotates subjects within groups, or asks the data.",
+        ),
+    ] = "auto",
     test: Annotated[
         VarianceTest, typer.Option(help="How mixed effects are tested; all have n - p df but z.")
     ] = VarianceTest.knapp_hartung,
@@ -63,10 +72,26 @@ def compare(
     from cuecircuit.pipeline.group.compare import BetweenDesign, compare_command
 
     rule = CONNECTIVITY[connectivity.value]
+    scheme: Literal["auto", "equal", "groups"] = "auto"
+    if variance in ("auto", "equal", "groups"):
+        scheme = variance
+    elif variance_maps:
+        raise typer.BadParameter(
+            f"found {variance}, expected auto, equal or groups; columns go with --variance-maps",
+            param_hint="--variance",
+        )
+    else:
+        variance_maps = variance
     correction = None
     if inference is Inference.permutation:
         settings = PermutationSettings(
-            voxel_p=cluster_p, alpha=alpha, n_permutations=n_permutations, connectivity=rule, seed=seed, n_jobs=n_jobs
+            voxel_p=cluster_p,
+            alpha=alpha,
+            n_permutations=n_permutations,
+            connectivity=rule,
+            variance=scheme,
+            seed=seed,
+            n_jobs=n_jobs,
         )
         correction = Permutation(statistic=statistic.value, settings=settings)
     elif inference is Inference.simulation:
@@ -76,7 +101,7 @@ def compare(
     design = BetweenDesign(
         formula=formula,
         method="huber" if method is FitMethod.robust else method.value,
-        variance=variance or None,
+        variance=variance_maps or None,
         factors=names(factor),
         contrasts=tuple(contrast or ()),
         test=test.value,

@@ -9,12 +9,17 @@ Smith and Nichols 2009, NeuroImage 44:83). It holds for any smoothness and any c
 The map is t for a term of one column and F for others. With `sided` "2" the clusters of t are those of F = t², signs
 mixed, as in `correction`; with "bi" a cluster has one sign; with "1" only positive t count. Maps of F have one side.
 
+Where groups differ in variance, subjects are not exchanged but rotated within their groups (`stats.rotation`): with
+`variance` "groups" always, with "auto" where the data say so (`stats.group_variances`), with "equal" never. The map is
+then the t or F weighted by the groups' variances.
+
 A hypothesis of a mixed model is permuted by its subjects' scores (`stats.mixed_permutation`); its map is then the t or
 F of those scores, which is close to that of the fitted model but not the same.
 """
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Literal
 
 import numpy as np
@@ -25,7 +30,7 @@ from cuecircuit.clusters.labeling import Clusters, label_clusters
 from cuecircuit.clusters.maxima import MAP_STATISTICS, MapStatistic, MaximaRule, maxima_by_name, voxel_places
 from cuecircuit.clusters.neighbors import ClusterRule, Connectivity, Sided, neighbor_table
 from cuecircuit.clusters.tfce import TfceSettings, tfce
-from cuecircuit.errors import DataError
+from cuecircuit.errors import DataError, DesignError
 from cuecircuit.group.correction import CorrectedTerm, on_grid
 from cuecircuit.group.permuted_maxima import (
     PreparedBlock,
@@ -33,16 +38,18 @@ from cuecircuit.group.permuted_maxima import (
     arranged_maxima,
     found_heights,
     is_hopeless,
+    prepare_term,
     prepared_hypothesis,
-    prepared_term,
 )
 from cuecircuit.stats.arrangements import Exchange, Plan, check_resolution
+from cuecircuit.stats.group_variances import GroupVariances, stratum_variances
 from cuecircuit.stats.mixed_exchange import ScorePlan, plan_scores
 from cuecircuit.stats.mixed_inference import Hypothesis, MixedTest
 from cuecircuit.stats.mixed_model import MixedModel
-from cuecircuit.stats.permutation import PermutationPlan, permutation_p, plan_permutations
+from cuecircuit.stats.permutation import PermutationPlan, find_term, permutation_p, plan_permutations
+from cuecircuit.stats.rotation import RotationPlan, Variance, plan_rotations, rotates, variance_labels
 from cuecircuit.stats.strata import TermTest, strata_anova
-from cuecircuit.stats.strata_design import MixedDesign, StrataModel, strata_model
+from cuecircuit.stats.strata_design import MixedDesign, StrataModel, groups_of, strata_model
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -66,6 +73,7 @@ class PermutationSettings:
     sided: Sided = "2"
     tfce: TfceSettings = field(default_factory=TfceSettings)
     stop_error: float | None = None
+    variance: Variance = "equal"
     seed: int = 0
     n_jobs: int = 1
 
@@ -124,6 +132,7 @@ def permute_term(
     statistics: Sequence[MapStatistic] = MAP_STATISTICS,
     settings: PermutationSettings = PermutationSettings(),
     blocks: Sequence[object] | None = None,
+    variances: GroupVariances | None = None,
     progress: Callable[[int], None] | None = None,
 ) -> PermutedTerm:
     """Test one term by permutation.
@@ -134,6 +143,7 @@ def permute_term(
         stratum: needed where a covariate is tested in several.
         statistics: maxima to correct by; the score costs most of the time.
         blocks: a label per subject: only subjects of one block change places.
+        variances: of the groups in the term's stratum; those of the cells of the factors between subjects if not given.
         progress: called with the number of permutations done since the last call.
 
     Raises:
@@ -143,11 +153,14 @@ def permute_term(
     """
     model = design if isinstance(design, StrataModel) else strata_model(design)
     _check_voxels(y, mask)
-    plan = plan_term(model, term, stratum=stratum, settings=settings, blocks=blocks)
+    if variances is None and settings.variance != "equal":
+        labels = variance_labels(groups_of(model.design), blocks)
+        variances = stratum_variances([y], find_term(model, term, stratum)[0], labels)
+    plan = plan_term(model, term, stratum=stratum, settings=settings, blocks=blocks, variances=variances)
     test = strata_anova(y, model, epsilons=False).term(term, stratum)
-    residuals, fitted = prepared_term(y, plan, test.f)
+    prepared, fitted = prepare_term(y, plan, test.f)
     return permute_prepared(
-        [lambda: residuals], fitted, plan, test, mask, statistics=statistics, settings=settings, progress=progress
+        [lambda: prepared], fitted, plan, test, mask, statistics=statistics, settings=settings, progress=progress
     )
 
 
@@ -158,9 +171,17 @@ def plan_term(
     stratum: str | None = None,
     settings: PermutationSettings,
     blocks: Sequence[object] | None = None,
-) -> PermutationPlan:
-    """Plan the permutation of a term as settings say; arguments and faults as of `permute_term`."""
-    plan = plan_permutations(
+    variances: GroupVariances | None = None,
+) -> PermutationPlan | RotationPlan:
+    """Plan the permutation of a term as settings say; arguments and faults as of `permute_term`.
+
+    Args:
+        variances: of the groups in the term's stratum; None: one group, or equal variances.
+    """
+    plan_of = plan_permutations
+    if variances is not None and rotates(settings.variance, variances):
+        plan_of = partial(plan_rotations, variances=variances)
+    plan = plan_of(
         model,
         term,
         stratum=stratum,
@@ -214,6 +235,11 @@ def plan_hypothesis(
     exchange: Literal["auto", Exchange] = "auto",
 ) -> ScorePlan:
     """Plan the permutation of a hypothesis as settings say; arguments and faults as of `permute_hypothesis`."""
+    if settings.variance == "groups":
+        raise DesignError(
+            f"{hypothesis.name}: a mixed model's scores cannot be rotated within groups of unequal variance; use the "
+            "error-strata model (--between, --within), or --inference simulation"
+        )
     plan = plan_scores(
         model,
         hypothesis,
@@ -255,11 +281,13 @@ def permute_prepared(
             "fit); check the maps"
         )
     if isinstance(plan, ScorePlan):
-        found, df2, n_rows = found_heights(blocks, plan), plan.df2, len(plan.rows)
+        found, n_rows = found_heights(blocks, plan), len(plan.rows)
+    elif isinstance(plan, RotationPlan):
+        found, n_rows = found_heights(blocks, plan), len(plan.basis)
     else:
-        found, df2, n_rows = test.f if test.t is None else test.t, plan.stratum.df, len(plan.basis)
+        found, n_rows = test.f if test.t is None else test.t, len(plan.basis)
     where = voxel_places(mask, settings.connectivity)
-    rule = _maxima_rule(plan.tested, df2, statistics, settings)
+    rule = _maxima_rule(plan.tested, plan.df2, statistics, settings)
     maxima: dict[MapStatistic, Array] = {}
     stop = None if plan.enumerated else settings.stop_error
     for done in arranged_maxima(blocks, plan, where, rule, n_rows=n_rows, n_jobs=settings.n_jobs, progress=progress):

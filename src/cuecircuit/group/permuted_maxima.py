@@ -1,12 +1,12 @@
 """The maxima of every rearranged map: batches of arrangements, each over all blocks of voxels.
 
-What arrangements work on is prepared once for each block of voxels (`prepared_term`, `prepared_hypothesis`) and read
+What arrangements work on is prepared once for each block of voxels (`prepare_term`, `prepared_hypothesis`) and read
 again by every batch, from memory or from disk: a batch needs the whole map, for clusters know no blocks, but of the
 residuals only one block at a time.
 """
 
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -27,6 +27,7 @@ from cuecircuit.stats.arrangements import Plan
 from cuecircuit.stats.mixed_exchange import ScorePlan
 from cuecircuit.stats.mixed_permutation import Scores, arranged_statistics, subject_scores
 from cuecircuit.stats.permutation import PermutationPlan, arranged_bases, permutation_p, unit_residuals
+from cuecircuit.stats.rotation import RotationPlan, rotated_bases, rotation_residuals
 
 # numbers in the maps of one batch: 4 MB, so that they stay in a cache that cores share
 _BATCH_NUMBERS = 1_000_000
@@ -34,16 +35,30 @@ _FEWEST_IN_BATCH, _MOST_IN_BATCH = 8, 256
 # residuals are read once for each batch: of many rows more is done with a reading
 _ROWS_IN_BATCH = 16
 
-TermPlan = PermutationPlan | ScorePlan
-Prepared = Float[Array, "row voxel"] | Scores
+TermPlan = PermutationPlan | RotationPlan | ScorePlan
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Rotated:
+    """What rotations work on, and the map of t or F of the arrangement found, which is not one of them."""
+
+    residuals: Float32[Array, "row voxel"]
+    found: Float32[Array, "voxel"]
+
+
+Prepared = Float[Array, "row voxel"] | Rotated | Scores
 # reads what arrangements work on in a block of voxels; it travels to workers
 PreparedBlock = Callable[[], Prepared]
 
 
-def prepared_term(
-    y: Float[Array, "subject condition voxel"], plan: PermutationPlan, f: Float[Array, "voxel"]
-) -> tuple[Float[Array, "row voxel"], Bool[Array, "voxel"]]:
-    """Give what arrangements of an error-strata model work on, and where; `f` is NaN where nothing can be tested."""
+def prepare_term(
+    y: Float[Array, "subject condition voxel"], plan: PermutationPlan | RotationPlan, f: Float[Array, "voxel"]
+) -> tuple[Float[Array, "row voxel"] | Rotated, Bool[Array, "voxel"]]:
+    """Return what arrangements of an error-strata model work on, and where; `f` is NaN where nothing can be tested."""
+    if isinstance(plan, RotationPlan):
+        residuals, own, fitted = rotation_residuals(y, plan, testable=np.isfinite(f))
+        found = permuted_heights(own, plan.basis.T[None].astype(own.dtype), tested=plan.tested, df2=plan.df2)[0]
+        return Rotated(residuals=residuals, found=found), fitted
     # a voxel that lacks maps has fewer subjects to exchange than the others
     fitted = np.isfinite(f) & np.isfinite(y).all(axis=(0, 1))
     return unit_residuals(y, plan, testable=fitted), fitted
@@ -78,9 +93,15 @@ def _block_heights(prepared: Prepared, plan: TermPlan) -> Float32[Array, "map vo
     if isinstance(plan, ScorePlan):
         assert isinstance(prepared, Scores)
         return arranged_statistics(prepared, plan, whole)
+    if isinstance(plan, RotationPlan):
+        assert isinstance(prepared, Rotated)
+        bases = rotated_bases(plan, whole).astype(np.float32)
+        heights = permuted_heights(prepared.residuals, bases, tested=plan.tested, df2=plan.df2)
+        heights[plan.arrangements[:, 0] == 0] = prepared.found
+        return heights
     assert isinstance(prepared, np.ndarray)
     bases = arranged_bases(plan, whole).astype(prepared.dtype)
-    return permuted_heights(prepared, bases, tested=plan.tested, df2=plan.stratum.df)
+    return permuted_heights(prepared, bases, tested=plan.tested, df2=plan.df2)
 
 
 def arranged_maxima(

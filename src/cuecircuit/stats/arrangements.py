@@ -16,6 +16,7 @@ from cuecircuit.arrays import Array, Int
 from cuecircuit.errors import DesignError
 
 Exchange = Literal["permutations", "sign flips"]
+Rearrangement = Literal[Exchange, "rotations"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -41,12 +42,12 @@ class Plan(Protocol):
         ...
 
     @property
-    def kind(self) -> Exchange:
+    def kind(self) -> Rearrangement:
         """What is exchanged."""
         ...
 
     @property
-    def arrangements(self) -> Int[Array, "arrangement subject"]:
+    def arrangements(self) -> Int[Array, "arrangement _"]:
         """The arrangement found first."""
         ...
 
@@ -68,6 +69,11 @@ class Plan(Protocol):
     @property
     def tested(self) -> int:
         """Numerator degrees of freedom."""
+        ...
+
+    @property
+    def df2(self) -> int:
+        """Denominator degrees of freedom."""
         ...
 
     @property

@@ -18,13 +18,14 @@ Sources: ν_g as Welch (1947, Biometrika 34:28) and Satterthwaite; log variances
 Stat Soc 8:128).
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 from scipy.special import digamma
 
 from cuecircuit.arrays import Array, Bool, Float, Float64, Int
+from cuecircuit.stats.strata_design import Stratum
 
 DIFFER_P = 0.2
 """Variances are taken to differ at this p: at .05, ratios go unseen that lead to error rates of up to .085."""
@@ -38,8 +39,12 @@ _BLOCK = 2048  # voxels worked on at a time
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class GroupVariances:
-    """Groups with their number of subjects and SD (geometric mean 1), and the permutation p of their difference."""
+    """Groups with their number of subjects and SD (geometric mean 1), and the permutation p of their difference.
 
+    `labels` give each subject's group; one whose variance cannot be told is not among the `groups`.
+    """
+
+    labels: tuple[str, ...]
     groups: tuple[str, ...]
     n: tuple[int, ...]
     sd: tuple[float, ...]
@@ -129,11 +134,33 @@ def group_variances(
     log_sd = (total / n_voxels - log_bias(df)) / 2
     bias = _ratio_bias(basis * scale[:, None], scale > 0, subjects, judged, arranged)
     return GroupVariances(
+        labels=tuple(labels),
         groups=tuple(names[g] for g in kept),
         n=tuple(int((codes == g).sum()) for g in kept),
         sd=tuple(np.exp(log_sd - log_sd.mean()).tolist()),
         p=_two_sided_p(ratios / n_voxels - bias),
     )
+
+
+def stratum_variances(
+    y_blocks: Iterable[Float[Array, "subject condition _"]],
+    stratum: Stratum,
+    labels: Sequence[str],
+    *,
+    n_permutations: int = _PERMUTATIONS,
+) -> GroupVariances | None:
+    """Compare the variances of groups in an error stratum; arguments and result as of `group_variances`."""
+    if len(set(labels)) < 2:
+        return None
+    basis = stratum.basis
+
+    def residuals() -> Iterator[Float64[Array, "row _"]]:
+        for y in y_blocks:
+            scores = np.matmul(stratum.scores.T, y.astype(np.float64)).reshape(len(basis), -1)
+            yield scores - basis @ (basis.T @ scores)
+
+    subjects = np.repeat(np.arange(len(labels)), stratum.scores.shape[1])
+    return group_variances(residuals(), basis, subjects, labels, n_permutations=n_permutations)
 
 
 def _by_subject(values: Float[Array, "row column"], subjects: Int[Array, "row"]) -> Float64[Array, "subject column"]:

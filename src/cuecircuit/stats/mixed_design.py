@@ -122,6 +122,13 @@ def mixed_columns(formula: str, columns: Mapping[str, Column], *, factors: Seque
     )
 
 
+def subject_groups(design: MixedColumns) -> tuple[str, ...]:
+    """Return each subject's group: its levels of the factors that do not vary within subjects, joined by ":"."""
+    first = np.unique(design.subjects, return_index=True)[1]
+    between = [each for each in design.factors.values() if (each.codes == each.codes[first][design.subjects]).all()]
+    return tuple(":".join(each.levels[each.codes[row]] for each in between) for row in first)
+
+
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class _Table:
     """Levels and covariates of rows, the covariates as they enter (centered or not)."""

@@ -69,6 +69,11 @@ class PermutationPlan:
         return len(self.term.columns)
 
     @property
+    def df2(self) -> int:
+        """Denominator degrees of freedom."""
+        return self.stratum.df
+
+    @property
     def n_permutations(self) -> int:
         """Number of arrangements beside the one found."""
         return len(self.arrangements) - 1
@@ -96,12 +101,9 @@ def plan_permutations(
     Raises:
         DesignError: no such term, labels that do not match the subjects, or no other arrangement of the subjects.
     """
-    where, term = _find(model, name, stratum)
+    where, term = find_term(model, name, stratum)
     n = model.n_subjects
-    if blocks is not None and len(blocks) != n:
-        raise DesignError(f"blocks: found {len(blocks)} labels, expected one for each of {n} {model.design.unit}s")
-    if n_permutations < 1:
-        raise DesignError(f"n_permutations = {n_permutations}: expected 1 or more, better 10000")
+    check_scheme(model, n_permutations, blocks)
     rng, one_sided = np.random.default_rng(seed), one_sided and len(term.columns) == 1
     if set(term.factors) <= set(where.within) and term.covariate is None:
         found = sign_flips(n, n_permutations, rng, one_sided=one_sided)
@@ -121,7 +123,7 @@ def plan_permutations(
         n_distinct=found.n_distinct,
         enumerated=found.enumerated,
         smallest_p=1 / len(found.rows),
-        basis=_basis(where, term),
+        basis=term_basis(where, term),
         one_sided=one_sided,
     )
     return _with_ties(plan) if plan.enumerated else plan
@@ -189,7 +191,21 @@ def permutation_p(
     return (larger + 1) / (others.size + 1)
 
 
-def _find(model: StrataModel, name: str, stratum: str | None) -> tuple[Stratum, StratumTerm]:
+def check_scheme(model: StrataModel, n_permutations: int, blocks: Sequence[object] | None) -> None:
+    """Refuse labels of blocks that do not match the subjects, and no permutation at all."""
+    n = model.n_subjects
+    if blocks is not None and len(blocks) != n:
+        raise DesignError(f"blocks: found {len(blocks)} labels, expected one for each of {n} {model.design.unit}s")
+    if n_permutations < 1:
+        raise DesignError(f"n_permutations = {n_permutations}: expected 1 or more, better 10000")
+
+
+def find_term(model: StrataModel, name: str, stratum: str | None) -> tuple[Stratum, StratumTerm]:
+    """Return a test's stratum and term.
+
+    Raises:
+        DesignError: no such term, or several.
+    """
     known = [(each, term) for each in model.strata for term in each.terms]
     found = [(each, term) for each, term in known if term.name == name and stratum in (None, each.name)]
     if len(found) != 1:
@@ -198,7 +214,8 @@ def _find(model: StrataModel, name: str, stratum: str | None) -> tuple[Stratum, 
     return found[0]
 
 
-def _basis(stratum: Stratum, term: StratumTerm) -> Float64[Array, "row column"]:
+def term_basis(stratum: Stratum, term: StratumTerm) -> Float64[Array, "row column"]:
+    """Return orthonormal columns with the span of the design: the term's after removal of all others, then those."""
     others = stratum.basis - term.basis @ (term.basis.T @ stratum.basis)
     n_others = stratum.basis.shape[1] - term.basis.shape[1]
     return np.hstack([term.basis, np.linalg.svd(others, full_matrices=False)[0][:, :n_others]])

@@ -173,6 +173,12 @@ class HeightAndExtent(Section):
     connectivity: Literal[6, 18, 26] = default(26, "assumed", "FSL's cluster; not printed")
     iterations: int = default(2_000, "assumed", "null fields: a p of .05 is known to 0.005", ge=100, le=1_000_000)
     permutations: int = default(5_000, "convention", "random arrangements where the method is permutation", ge=100)
+    variance: Literal["auto", "equal", "groups"] = default(
+        "equal",
+        "convention",
+        "subjects change places, as if groups had one variance; `groups` rotates them within groups, `auto` does so "
+        "where the data show that variances differ",
+    )
     smoothness: Literal["acf", "fwhm"] = default("acf", "convention", "mixed autocorrelation model (Cox et al. 2017)")
 
 

@@ -270,6 +270,12 @@ class Correction(Section):
     connectivity: Literal[6, 18, 26] = default(6, "assumed", "faces touching (AFNI NN1); not printed")
     iterations: int = default(10_000, "convention", "AFNI 3dClustSim's default", ge=100, le=1_000_000)
     permutations: int = default(10_000, "convention", "random arrangements where the method is permutation", ge=100)
+    variance: Literal["auto", "equal", "groups"] = default(
+        "equal",
+        "convention",
+        "subjects change places, as if groups had one variance; `groups` rotates them within groups, `auto` does so "
+        "where the data show that variances differ",
+    )
     smoothness: Literal["acf", "fwhm"] = default("acf", "assumed", "mixed autocorrelation model; not printed")
     compare: tuple[Compared, ...] = default(
         ("simulation size", "permutation size", "permutation mass", "permutation tfce", "fdr"),

@@ -21,7 +21,14 @@ from cuecircuit.clusters.smoothness import Smoothness, smoothness_of_parts
 from cuecircuit.errors import DataError
 from cuecircuit.group.correction import residual_scores
 from cuecircuit.group.fitted_maps import AnyTest, FittedMaps, joined, voxels_at_a_time
-from cuecircuit.group.permuted_maxima import Prepared, PreparedBlock, TermPlan, prepared_hypothesis, prepared_term
+from cuecircuit.group.permuted_maxima import (
+    Prepared,
+    PreparedBlock,
+    Rotated,
+    TermPlan,
+    prepare_term,
+    prepared_hypothesis,
+)
 from cuecircuit.io.disk_matrix import DiskMatrix, load_arrays, save_arrays
 from cuecircuit.io.maps import read_maps
 from cuecircuit.pipeline.group.files import Space
@@ -193,18 +200,21 @@ def _prepare(maps: GroupMaps, plan: TermPlan, f: Float[Array, "voxel"], part: sl
     y = maps.values[0].read(part)
     with one_blas_thread():
         if isinstance(plan, ScorePlan):
-            scores, fitted = prepared_hypothesis(y, plan)
-            kept = {each.name: getattr(scores, each.name) for each in fields(Scores)}
+            prepared, fitted = prepared_hypothesis(y, plan)
         else:
-            n_cells = len(plan.stratum.scores)
-            residuals, fitted = prepared_term(y.reshape(-1, n_cells, y.shape[1]), plan, f)
-            kept = {"residuals": residuals}
+            prepared, fitted = prepare_term(y.reshape(-1, len(plan.stratum.scores), y.shape[1]), plan, f)
+    if isinstance(prepared, np.ndarray):
+        kept = {"residuals": prepared}
+    else:
+        kept = {each.name: getattr(prepared, each.name) for each in fields(prepared)}
     save_arrays(path, kept)
     return fitted
 
 
 def _kept(path: Path) -> Prepared:
     arrays = load_arrays(path)
+    if "found" in arrays:
+        return Rotated(**arrays)
     if "residuals" in arrays:
         return arrays["residuals"]
     return Scores(**{each.name: arrays.get(each.name) for each in fields(Scores)})  # pyright: ignore[reportArgumentType]

@@ -156,6 +156,7 @@ def _study_permutation(job: Job, n_permutations: int) -> PermutationSettings:
         alpha=wanted.alpha,
         n_permutations=n_permutations,
         connectivity=wanted.connectivity,
+        variance=wanted.variance,
         seed=job.study.seed,
         n_jobs=job.n_jobs,
     )

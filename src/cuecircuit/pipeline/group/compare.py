@@ -1,7 +1,7 @@
 """One map per subject to tests between subjects in every voxel: ordinary, robust, mixed-effects, unequal variances."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -12,8 +12,8 @@ import pandas as pd
 import cuecircuit
 from cuecircuit.arrays import Array, Float
 from cuecircuit.errors import DataError
-from cuecircuit.group.correction import CorrectedTerm, CorrectionSettings, correct, simulate_nulls_at, smoothness_of
-from cuecircuit.group.permutation import corrected_term, permute_term
+from cuecircuit.group.correction import CorrectionSettings, correct, simulate_nulls_at, smoothness_of
+from cuecircuit.group.permutation import permute_term
 from cuecircuit.io.atomic import replacing
 from cuecircuit.io.derivatives import write_description
 from cuecircuit.io.lock import writing
@@ -31,12 +31,14 @@ from cuecircuit.pipeline.group.files import (
     write_verdicts,
 )
 from cuecircuit.pipeline.group.models import say_verdicts
+from cuecircuit.pipeline.group.permuted import PermutedMap, permuted_map
 from cuecircuit.pipeline.group.record import cluster_rule, write_observations
-from cuecircuit.pipeline.group.variances import between_variances, variance_facts, warn_of_variances
+from cuecircuit.pipeline.group.variances import Variances, between_variances, variance_facts, warn_of_variances
 from cuecircuit.pipeline.progress import steps
 from cuecircuit.pipeline.threads import one_blas_thread
 from cuecircuit.stats.between_fit import BetweenFit, Method, fit_between
 from cuecircuit.stats.between_model import BetweenModel, as_strata, between_subject_model
+from cuecircuit.stats.group_variances import GroupVariances
 from cuecircuit.stats.random_effects import Criterion, RandomEffectsTest
 
 
@@ -135,11 +137,12 @@ def write_between(
         files = [str(name) for name in frame[design.variance]]
         variance = read_maps(files, maps_folder, space.mask, space.grid)
     fit = fit_between(y, model, method=design.method, variance=variance, criterion=design.criterion, test=design.test)
-    by_permutation = any(isinstance(each, Permutation) for each in (correction, exploratory))
-    variances = between_variances(y, fit.model) if by_permutation else {}
-    warn_of_variances(variances, "compare")
-    asked = [each for each in (correction, exploratory) if each is not None]
-    first, *others = _corrected(folder, fit, y, space, asked, tests) or [{}]
+    asked = [_for_method(each, design.method) for each in (correction, exploratory) if each is not None]
+    variances: Variances = {}
+    if asked and isinstance(asked[0], Permutation):
+        variances = between_variances(y, fit.model)
+        warn_of_variances(variances, asked[0].settings.variance, command="compare")
+    first, *others = _corrected(folder, fit, y, space, asked, tests, variances) or [{}]
     effects = _effects(fit, first)
     say_verdicts(effects)
     write_effects(folder, effects, space, rule=cluster_rule(correction))
@@ -149,7 +152,8 @@ def write_between(
     write_residuals(folder, [partial(np.nan_to_num, fit.residuals)], len(y), space)
     files = ["map", *([design.variance] if design.variance else [])]
     write_observations(folder, frame, list(map(str, frame.columns)), files=files, up=up)
-    write_json(folder / "settings.json", _settings(design, fit, space, correction) | variance_facts(variances))
+    settings = _settings(design, fit, space, asked[0] if asked else None, [each.facts for each in first.values()])
+    write_json(folder / "settings.json", settings | variance_facts(variances))
 
 
 def _check(
@@ -172,12 +176,20 @@ def _check(
             "repeated maps"
             for name in twice
         ]
-    if isinstance(correction, Permutation) and design.method != "ols":
+    if isinstance(correction, Permutation) and design.method not in ("ols", "welch"):
         faults.append(
-            f"permutation tests least squares, found method {design.method}; use ols, or --inference simulation"
+            f"permutation tests least squares (ols, welch), found method {design.method}; use one of them, or "
+            "--inference simulation"
         )
     if faults:
         raise DataError(faults)
+
+
+def _for_method(correction: CorrectionSettings | Permutation, method: Method) -> CorrectionSettings | Permutation:
+    """Welch's model has a variance for each group, so its subjects are rotated within groups."""
+    if isinstance(correction, Permutation) and method == "welch":
+        return replace(correction, settings=replace(correction.settings, variance="groups"))
+    return correction
 
 
 def _corrected(
@@ -187,7 +199,8 @@ def _corrected(
     space: Space,
     corrections: Sequence[CorrectionSettings | Permutation],
     tests: Sequence[str],
-) -> list[dict[str, CorrectedTerm]]:
+    variances: Variances,
+) -> list[dict[str, PermutedMap]]:
     """Correct the tests; simulated nulls of several corrections, which differ in their height, come from one run."""
     if not corrections:
         return []
@@ -203,12 +216,17 @@ def _corrected(
     write_smoothness(folder, {"residual": smoothness})
     simulated = [each for each in corrections if isinstance(each, CorrectionSettings)]
     if not simulated:
-        return [_permuted(fit.model, y, space, each, tests) for each in corrections if isinstance(each, Permutation)]
+        own = variances.get("residual")
+        asked = [each for each in corrections if isinstance(each, Permutation)]
+        return [_permuted(fit.model, y, space, each, tests, own) for each in asked]
     heights = [each.voxel_p for each in simulated]
     with steps("null fields", simulated[0].iterations) as advance:
         nulls = simulate_nulls_at(heights, smoothness, space.mask, space.grid, simulated[0], progress=advance)
     wanted = [test for test in fit.tests if not tests or test.name in tests]
-    return [{test.name: correct(test, space.mask, each) for test in wanted} for each in nulls]
+    return [
+        {test.name: PermutedMap(corrected=correct(test, space.mask, each), own_map={}, facts={}) for test in wanted}
+        for each in nulls
+    ]
 
 
 def _permuted(
@@ -217,7 +235,8 @@ def _permuted(
     space: Space,
     correction: Permutation,
     tests: Sequence[str],
-) -> dict[str, CorrectedTerm]:
+    variances: GroupVariances | None,
+) -> dict[str, PermutedMap]:
     found, strata = {}, as_strata(model)
     for hypothesis in model.hypotheses:
         if tests and hypothesis.name not in tests:
@@ -230,13 +249,14 @@ def _permuted(
                 space.mask,
                 statistics=(correction.statistic,),
                 settings=correction.settings,
+                variances=variances,
                 progress=advance,
             )
-        found[hypothesis.name] = corrected_term(permuted, correction.statistic)
+        found[hypothesis.name] = permuted_map(permuted, correction.statistic)
     return found
 
 
-def _effects(fit: BetweenFit, corrected: Mapping[str, CorrectedTerm]) -> list[Effect]:
+def _effects(fit: BetweenFit, corrected: Mapping[str, PermutedMap]) -> list[Effect]:
     effects = []
     for test in fit.tests:
         more: dict[str, Array] = {}
@@ -246,12 +266,23 @@ def _effects(fit: BetweenFit, corrected: Mapping[str, CorrectedTerm]) -> list[Ef
             more["df2"] = test.df2
         if fit.tau2 is not None and test is fit.tests[0]:
             more["tau2"] = fit.tau2
-        prefix = term_prefix(test.name, None, covariate=False)
-        effects.append(Effect(test=test, prefix=prefix, stratum=None, more=more, corrected=corrected.get(test.name)))
+        own = corrected.get(test.name)
+        more |= own.own_map if own is not None else {}
+        effects.append(
+            Effect(
+                test=test,
+                prefix=term_prefix(test.name, None, covariate=False),
+                stratum=None,
+                more=more,
+                corrected=own.corrected if own is not None else None,
+            )
+        )
     return effects
 
 
-def _settings(design: BetweenDesign, fit: BetweenFit, space: Space, correction: Correction) -> dict[str, Any]:
+def _settings(
+    design: BetweenDesign, fit: BetweenFit, space: Space, correction: Correction, facts: Sequence[Mapping[str, Any]]
+) -> dict[str, Any]:
     counts = {name: getattr(fit, name) for name in ("n_not_finite", "n_no_error", "n_not_converged")}
     if fit.tau2 is not None:
         counts["n_no_variance_between"] = int((fit.tau2 == 0).sum())
@@ -262,6 +293,7 @@ def _settings(design: BetweenDesign, fit: BetweenFit, space: Space, correction: 
         rule = rule or {"rule": "simulated null fields"}
         rule |= asdict(correction.settings if by_permutation else correction)
         del rule["n_jobs"]  # results do not depend on it
+        rule |= {"permuted": list(facts)} if by_permutation else {}
     mixed = design.method == "mixed-effects"
     return {
         "software": f"cuecircuit {cuecircuit.__version__}",

@@ -22,6 +22,7 @@ from cuecircuit.pipeline.group.blocks import GroupMaps
 from cuecircuit.pipeline.group.files import Space
 from cuecircuit.pipeline.group.permuted import permute_strata_test
 from cuecircuit.pipeline.progress import steps
+from cuecircuit.stats.group_variances import GroupVariances
 from cuecircuit.stats.strata_design import StrataModel
 from cuecircuit.stats.strata_result import TermTest
 
@@ -65,15 +66,17 @@ def write_comparison(
     comparison: Comparison,
     *,
     nulls: ClusterNulls | None,
+    variances: Mapping[str, GroupVariances],
 ) -> dict[str, Float[Array, "cluster"]]:
     """Correct one term's map by every method asked for, and give the p of its clusters by method.
 
-    `noise` is the smoothness of the term's stratum, `nulls` are its nulls where they were simulated already.
+    `noise` is the smoothness of the term's stratum, `nulls` are its nulls where they were simulated already,
+    `variances` are those of groups by stratum.
 
     Raises:
         DesignError: too few subjects for a permutation at this α.
     """
-    permuted = _permuted(maps, model, test, space, comparison)
+    permuted = _permuted(maps, model, test, space, comparison, variances)
     simulated = None
     if "simulation size" in comparison.methods or nulls is not None:
         simulated = correct(test, space.mask, nulls or _nulls(noise, space, comparison.simulation))
@@ -112,13 +115,20 @@ def correction_rows(term: str, chosen: Sequence[Correction], clusters: Clusters)
 
 
 def _permuted(
-    maps: GroupMaps, model: StrataModel, test: TermTest, space: Space, comparison: Comparison
+    maps: GroupMaps,
+    model: StrataModel,
+    test: TermTest,
+    space: Space,
+    comparison: Comparison,
+    variances: Mapping[str, GroupVariances],
 ) -> PermutedTerm:
     # clusters are those of the permuted map; where no permutation is asked for, the cheapest makes them
     statistics = permuted_by(comparison.methods) or ("voxel",)
     try:
         with steps(f"corrections of {test.name}", comparison.permutation.n_permutations) as advance:
-            return permute_strata_test(maps, model, test, space, comparison.permutation, statistics, progress=advance)
+            return permute_strata_test(
+                maps, model, test, space, comparison.permutation, statistics, variances=variances, progress=advance
+            )
     except DesignError as error:
         error.add_note("(correction.compare asks for permutation beside the correction; leave it out of the list)")
         raise

@@ -36,7 +36,14 @@ from cuecircuit.pipeline.group.record import (
     write_observations,
     write_settings,
 )
-from cuecircuit.pipeline.group.variances import mixed_variances, strata_variances, variance_facts, warn_of_variances
+from cuecircuit.pipeline.group.variances import (
+    MIXED_REMEDY,
+    Variances,
+    mixed_variances,
+    strata_variances,
+    variance_facts,
+    warn_of_variances,
+)
 from cuecircuit.pipeline.progress import say, steps
 from cuecircuit.records.cells import complete_cells
 from cuecircuit.stats.contrasts import mixed_contrast, strata_contrast
@@ -81,9 +88,11 @@ def write_strata(
         _check_tested(result, "{n_not_finite} lack maps, {n_no_error} leave nothing for error, in {n_flat} the "
                       "covariate does not vary")  # fmt: skip
         write_residuals(folder, maps.residual_parts(), len(rows), space, n_jobs=n_jobs)
-        variances = strata_variances(maps, model) if comparison or isinstance(correction, Permutation) else {}
-        warn_of_variances(variances)
-        effects, permuted = _strata_effects(folder, maps, model, result, space, correction, comparison)
+        permutation = comparison.permutation if comparison is not None else None
+        permutation = correction.settings if isinstance(correction, Permutation) else permutation
+        variances = strata_variances(maps, model) if permutation is not None else {}
+        warn_of_variances(variances, permutation.variance if permutation is not None else "equal")
+        effects, permuted = _strata_effects(folder, maps, model, result, space, correction, comparison, variances)
     say_verdicts(effects)
     write_effects(folder, effects, space, rule=cluster_rule(correction))
     write_counts(folder / "subjects.nii.gz", result.n_subjects, space)
@@ -108,6 +117,7 @@ def _strata_effects(
     space: Space,
     correction: Correction,
     comparison: Comparison | None,
+    variances: Variances,
 ) -> tuple[list[Effect], list[PermutedMap]]:
     """Correct the map of every test, and that of one by every method asked for."""
     noise = {}
@@ -116,19 +126,30 @@ def _strata_effects(
         noise = {each.name: smoothness_of_residuals(maps, space, each) for each in strata}
         write_smoothness(folder, noise)
     nulls = _nulls(noise, result.fitted, space, correction)
-    permuted = permute_strata(maps, model, result.tests, space, correction)
+    permuted = permute_strata(maps, model, result.tests, space, correction, variances)
     compared = {}
     if comparison is not None:
         test = find_test(result.tests, comparison.term, comparison.stratum)
         compared[test.name, test.stratum] = write_comparison(
-            folder, maps, model, test, noise[test.stratum], space, comparison, nulls=nulls.get(test.stratum)
+            folder,
+            maps,
+            model,
+            test,
+            noise[test.stratum],
+            space,
+            comparison,
+            nulls=nulls.get(test.stratum),
+            variances=variances,
         )
     effects = []
     for test in result.tests:
         key = (test.name, test.stratum)
-        by_permutation = permuted[key].corrected if key in permuted else None
-        corrected = correct(test, space.mask, nulls[test.stratum]) if nulls else by_permutation
-        effects.append(replace(_strata_effect(test, corrected), p_by_method=compared.get(key, {})))
+        by_permutation = permuted.get(key)
+        corrected = by_permutation.corrected if by_permutation else None
+        corrected = correct(test, space.mask, nulls[test.stratum]) if nulls else corrected
+        effect = _strata_effect(test, corrected)
+        more = {**effect.more, **(by_permutation.own_map if by_permutation else {})}
+        effects.append(replace(effect, more=more, p_by_method=compared.get(key, {})))
     return effects, list(permuted.values())
 
 
@@ -161,7 +182,7 @@ def write_mixed(
             write_smoothness(folder, noise)
         nulls = _nulls(noise, result.fitted, space, correction).get("residual")
         variances = mixed_variances(maps, model) if isinstance(correction, Permutation) else {}
-        warn_of_variances(variances)
+        warn_of_variances(variances, "equal", remedy=MIXED_REMEDY)
         permuted = permute_mixed(maps, model, result.tests, contrasts, space, correction)
     effects = [_mixed_effect(test, nulls, permuted.get(test.name), space) for test in result.tests]
     say_verdicts(effects)
@@ -186,9 +207,7 @@ def _in_order(frame: pd.DataFrame, model: MixedModel) -> pd.DataFrame:
 
 
 def _mixed_effect(test: MixedTest, nulls: ClusterNulls | None, permuted: PermutedMap | None, space: Space) -> Effect:
-    more = {"df2": test.df2}
-    if permuted is not None:
-        more["permutedT" if test.t is not None else "permutedF"] = permuted.statistic
+    more = {"df2": test.df2, **(permuted.own_map if permuted is not None else {})}
     by_size = correct(test, space.mask, nulls) if nulls is not None else None
     return Effect(
         test=test,

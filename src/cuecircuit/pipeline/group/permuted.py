@@ -24,6 +24,7 @@ from cuecircuit.pipeline.group.blocks import GroupMaps, prepared_blocks
 from cuecircuit.pipeline.group.files import Space
 from cuecircuit.pipeline.progress import say, steps
 from cuecircuit.stats.arrangements import Exchange
+from cuecircuit.stats.group_variances import GroupVariances
 from cuecircuit.stats.mixed_inference import Hypothesis, MixedTest
 from cuecircuit.stats.mixed_model import MixedModel
 from cuecircuit.stats.strata_design import StrataModel
@@ -41,10 +42,10 @@ class Permutation:
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class PermutedMap:
-    """A test's corrected map, the map of t or F that was permuted, and how it was done."""
+    """A test's corrected map, the map of t or F that was permuted if it is not the test's, and how it was done."""
 
     corrected: CorrectedTerm
-    statistic: Float64[Array, "voxel"]
+    own_map: Mapping[str, Float64[Array, "voxel"]]
     facts: Mapping[str, Any]
 
 
@@ -56,9 +57,10 @@ def permute_strata_test(
     settings: PermutationSettings,
     statistics: Sequence[MapStatistic],
     *,
+    variances: Mapping[str, GroupVariances],
     progress: Callable[[int], None] | None = None,
 ) -> PermutedTerm:
-    """Permute one term or contrast of an error-strata model.
+    """Permute one term or contrast of an error-strata model; `variances` of groups by stratum.
 
     Raises:
         DesignError: too few subjects for a permutation at this α.
@@ -66,12 +68,18 @@ def permute_strata_test(
     alone = {
         each.name: replace(model, strata=(each,), contrasts=(), contrast_strata=()) for each in model.contrast_strata
     }
-    plan = plan_term(alone.get(test.stratum, model), test.name, stratum=test.stratum, settings=settings)
+    own = alone.get(test.stratum, model)
+    plan = plan_term(own, test.name, stratum=test.stratum, settings=settings, variances=variances.get(test.stratum))
     return _permuted(maps, plan, test, space, settings, statistics, progress)
 
 
 def permute_strata(
-    maps: GroupMaps, model: StrataModel, tests: Sequence[TermTest], space: Space, correction: object
+    maps: GroupMaps,
+    model: StrataModel,
+    tests: Sequence[TermTest],
+    space: Space,
+    correction: object,
+    variances: Mapping[str, GroupVariances],
 ) -> dict[tuple[str, str], PermutedMap]:
     """Permute every term and contrast of an error-strata model, where that is the correction; by name and stratum.
 
@@ -84,7 +92,14 @@ def permute_strata(
     for test in tests:
         with steps(f"permutations of {test.name}", correction.settings.n_permutations) as advance:
             permuted = permute_strata_test(
-                maps, model, test, space, correction.settings, (correction.statistic,), progress=advance
+                maps,
+                model,
+                test,
+                space,
+                correction.settings,
+                (correction.statistic,),
+                variances=variances,
+                progress=advance,
             )
         found[test.name, test.stratum] = permuted_map(permuted, correction.statistic)
     return found
@@ -155,7 +170,14 @@ def permuted_map(permuted: PermutedTerm, statistic: MapStatistic) -> PermutedMap
         say(f"group: {facts['term']}: stopped after {facts['arrangements_done']} arrangements: nothing can survive")
     if facts["voxels_not_permuted"]:
         say(f"group: {facts['term']}: {facts['voxels_not_permuted']} voxels lack maps or a fit and were not permuted")
-    return PermutedMap(corrected=corrected_term(permuted, statistic), statistic=permuted.statistic, facts=facts)
+    return PermutedMap(corrected=corrected_term(permuted, statistic), own_map=own_map(permuted), facts=facts)
+
+
+def own_map(permuted: PermutedTerm) -> dict[str, Float64[Array, "voxel"]]:
+    """Return the map that was permuted, by its name in files, where it is not that of the test."""
+    if permuted.plan.kind == "rotations" or isinstance(permuted.test, MixedTest):
+        return {"permutedF" if permuted.plan.tested > 1 else "permutedT": permuted.statistic}
+    return {}
 
 
 def permutation_facts(permuted: PermutedTerm, statistic: MapStatistic) -> dict[str, Any]:

@@ -1,19 +1,23 @@
 """Do the groups that permutation exchanges differ in variance? Told in one line, and kept for `settings.json`."""
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 import numpy as np
 
-from cuecircuit.arrays import Array, Float, Int
+from cuecircuit.arrays import Array, Float
 from cuecircuit.pipeline.group.blocks import GroupMaps
 from cuecircuit.pipeline.progress import say
 from cuecircuit.stats.between_model import BetweenModel
-from cuecircuit.stats.group_variances import GroupVariances, group_variances
-from cuecircuit.stats.mixed_design import MixedColumns
+from cuecircuit.stats.group_variances import GroupVariances, group_variances, stratum_variances
+from cuecircuit.stats.mixed_design import MixedColumns, subject_groups
 from cuecircuit.stats.mixed_model import MixedModel
+from cuecircuit.stats.rotation import Variance
 from cuecircuit.stats.strata_design import StrataModel, groups_of
 from cuecircuit.stats.variance_error import nearest_measured_error
+
+_REMEDY = "--variance groups (correction.variance in a study file) rotates subjects within groups"
+MIXED_REMEDY = "a mixed model has no remedy but simulation; the error-strata model (--between, --within) has"
 
 # by error stratum, "residual" where there is one
 Variances = Mapping[str, GroupVariances]
@@ -24,12 +28,8 @@ def strata_variances(maps: GroupMaps, model: StrataModel) -> Variances:
     labels, n = groups_of(model.design), model.n_subjects
     found = {}
     for stratum in (*model.strata, *model.contrast_strata):
-        subjects = np.repeat(np.arange(n), stratum.scores.shape[1])
-        scores = (
-            np.einsum("scv,ck->skv", y.reshape(n, -1, y.shape[1]), stratum.scores).reshape(len(subjects), -1)
-            for y in _blocks(maps)
-        )
-        found[stratum.name] = _compared(scores, stratum.basis, subjects, labels)
+        blocks = (y.reshape(n, -1, y.shape[1]) for y in _blocks(maps))
+        found[stratum.name] = stratum_variances(blocks, stratum, labels)
     return {name: each for name, each in found.items() if each is not None}
 
 
@@ -46,11 +46,8 @@ def between_variances(y: Float[Array, "subject voxel"], model: BetweenModel) -> 
 def _of_rows(
     values: Iterable[Float[Array, "row _"]], basis: Float[Array, "row column"], design: MixedColumns
 ) -> Variances:
-    """Compare the cells of the factors that do not vary within subjects."""
-    first = np.unique(design.subjects, return_index=True)[1]
-    between = [each for each in design.factors.values() if (each.codes == each.codes[first][design.subjects]).all()]
-    labels = [":".join(each.levels[each.codes[row]] for each in between) for row in first]
-    found = _compared(values, basis, design.subjects, labels)
+    residuals = (y - basis @ (basis.T @ y) for y in values)
+    found = group_variances(residuals, basis, design.subjects, subject_groups(design))
     return {} if found is None else {"residual": found}
 
 
@@ -58,20 +55,10 @@ def _blocks(maps: GroupMaps) -> Iterator[Float[Array, "map voxel"]]:
     return (maps.values[0].read(part).astype(np.float64) for part in maps.blocks)
 
 
-def _compared(
-    values: Iterable[Float[Array, "row _"]],
-    basis: Float[Array, "row column"],
-    subjects: Int[Array, "row"],
-    labels: Sequence[str],
-) -> GroupVariances | None:
-    if len(set(labels)) < 2:
-        return None
-    residuals = (y - basis @ (basis.T @ y) for y in values)
-    return group_variances(residuals, basis, subjects, labels)
-
-
-def warn_of_variances(variances: Variances, command: str = "group") -> None:
-    """Say in one line which groups differ in variance, and what that does to permutation."""
+def warn_of_variances(
+    variances: Variances, variance: Variance, *, command: str = "group", remedy: str = _REMEDY
+) -> None:
+    """Say in one line which groups differ in variance, and what is done about it, or what it does to permutation."""
     differ = {name: each for name, each in variances.items() if each.differ}
     if not differ:
         return
@@ -79,13 +66,16 @@ def warn_of_variances(variances: Variances, command: str = "group") -> None:
     groups = ", ".join(
         f"{group} (n = {n}, SD {sd:.2f})" for group, n, sd in zip(worst.groups, worst.n, worst.sd, strict=True)
     )
+    where = f", largest in {name}" if len(variances) > 1 else ""
+    found = f"groups differ in variance: {groups}; SD ratio {worst.sd_ratio:.2f}, p = {worst.p:.2g}{where}"
+    if variance != "equal":
+        say(f"{command}: {found}: subjects are rotated within groups ({', '.join(differ)})")
+        return
     cell = nearest_measured_error(worst)
-    others = f" ({', '.join(differ)})" if len(variances) > 1 else ""
-    power = "; such a design loses power" if cell.rate < 0.05 and cell.sd_ratio < 1 else ""
+    power = "such a design loses power; " if cell.rate < 0.05 and cell.sd_ratio < 1 else ""
     say(
-        f"{command}: warning: groups differ in variance{others}: {groups}; SD ratio {worst.sd_ratio:.2f}, "
-        f"p = {worst.p:.2g}, largest in {name}: in null studies of groups of {cell.n[0]} and {cell.n[1]}, the first "
-        f"with {cell.sd_ratio:.2g} × the SD, permutation at .05 found something in {100 * cell.rate:.0f} %{power}"
+        f"{command}: warning: {found}: in null studies of groups of {cell.n[0]} and {cell.n[1]}, the first with "
+        f"{cell.sd_ratio:.2g} × the SD, permutation at .05 found something in {100 * cell.rate:.0f} %; {power}{remedy}"
     )
 
 

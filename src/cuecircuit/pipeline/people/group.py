@@ -97,6 +97,7 @@ def people_correction(
             n_permutations=wanted.permutations,
             connectivity=wanted.connectivity,
             sided=sided,
+            variance=wanted.variance,
             seed=job.study.seed,
             n_jobs=job.n_jobs,
         )
