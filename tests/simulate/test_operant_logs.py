@@ -138,7 +138,9 @@ def test_words_fit_their_own_pattern_alone_or_both_are_named(design):
     assert words["drinking", ""] == "S"
     assert words["extinction", ""] == "EXT1A"
     clash = design("alcohol_mice", {"operant.phases.extinction.experiment": "FR1*"})
-    with pytest.raises(StudyError, match=r"phases\.extinction: pattern 'FR1\*' fits sessions of drinking and extinction"):
+    with pytest.raises(
+        StudyError, match=r"phases\.extinction: pattern 'FR1\*' fits sessions of drinking and extinction"
+    ):
         experiment_words(clash.operant)
 
 

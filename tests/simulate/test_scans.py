@@ -146,9 +146,7 @@ def test_raw_scans_have_breathing_at_the_rate_of_each_trial(tmp_path, design):
         assert scan.confounds is not None
         events = read_events(scan.events)
         trace = read_respiration(scan.physio, tmp_path)
-        blocks = [
-            Block(onset_s=row.onset, duration_s=row.duration, cue=row.trial_type) for row in events.itertuples()
-        ]
+        blocks = [Block(onset_s=row.onset, duration_s=row.duration, cue=row.trial_type) for row in events.itertuples()]
         rates = block_rates(find_breaths(trace, plausible_rates("rat")), blocks).per_min
         own = drawn.query("subject == @scan.subject and session == @scan.session")["value"]
         off += (rates - own.to_numpy()).tolist()

@@ -6,24 +6,7 @@ from typing import Annotated
 
 import typer
 
-from cuecircuit.cli.app import Jobs, Seed, app
-
-
-class Design(StrEnum):
-    """Studies that can be simulated."""
-
-    carmack2019 = "carmack2019"
-    huang2023 = "huang2023"
-
-
-class Hypothesis(StrEnum):
-    """What is true in the simulated study."""
-
-    withdrawal = "withdrawal"
-    antagonism = "antagonism"
-    respiration = "respiration"
-    reactivity = "reactivity"
-    null = "null"
+from cuecircuit.cli.app import Jobs, Seed, app, print_table
 
 
 class Scale(StrEnum):
@@ -54,18 +37,6 @@ class LearningName(StrEnum):
     pearce_hall = "pearce-hall"
 
 
-class StageName(StrEnum):
-    """Stages of a run, in their order."""
-
-    behavior = "behavior"
-    firstlevel = "firstlevel"
-    group = "group"
-    longitudinal = "longitudinal"
-    regions = "regions"
-    figures = "figures"
-    report = "report"
-
-
 @app.command()
 def demo(out: Annotated[Path, typer.Argument()] = Path("demo"), n_jobs: Jobs = 2, seed: Seed = 0) -> None:
     """Simulate the rat study, run everything, and print where report.html is."""
@@ -76,13 +47,14 @@ def demo(out: Annotated[Path, typer.Argument()] = Path("demo"), n_jobs: Jobs = 2
 
 @app.command()
 def simulate(
-    design: Design,
+    design: Annotated[str, typer.Argument(metavar="DESIGN", help="Name of a design (see `designs`), or a study file.")],
     out: Path,
     seed: Seed = 0,
     hypothesis: Annotated[
-        Hypothesis | None,
+        str | None,
         typer.Option(
-            help="carmack2019: withdrawal (default), antagonism, respiration, null; huang2023: reactivity, null."
+            help="What is true: a name under simulation.hypotheses of the study file, or null; the first by default. "
+            "carmack2019: withdrawal, antagonism, respiration, null; huang2023: reactivity, null."
         ),
     ] = None,
     scale: Scale = Scale.paper,
@@ -102,24 +74,30 @@ def simulate(
     ] = False,
 ) -> None:
     """Write a whole study with known answers: a BIDS data set, operant files, study.yaml and truth/."""
-    if design is Design.huang2023:
+    if design not in ("carmack2019", "huang2023"):
+        from cuecircuit.nodes.simulate import simulate_design
+
+        if model is not Model.planted or protocol is not None or native:
+            raise typer.BadParameter("goes with carmack2019 alone", param_hint="--model, --protocol, --native")
+        print(simulate_design(design, out, seed=seed, hypothesis=hypothesis, scale=scale.value, n_jobs=n_jobs))
+        return
+    if design == "huang2023":
         from cuecircuit.pipeline.people.simulate import simulate_people
 
         if model is not Model.planted or protocol is not None:
             raise typer.BadParameter("people are not taken through a mechanism; use carmack2019", param_hint="--model")
         if native:
             raise typer.BadParameter("people's runs are simulated as preprocessed ones", param_hint="--native")
-        own = hypothesis.value if hypothesis else "reactivity"
-        print(simulate_people(out, seed=seed, hypothesis=own, scale=scale.value))
+        print(simulate_people(out, seed=seed, hypothesis=hypothesis or "reactivity", scale=scale.value))
         return
     from cuecircuit.pipeline.simulate import simulate as simulate_study
 
     print(
         simulate_study(
-            design.value,
+            design,
             out,
             seed=seed,
-            hypothesis=hypothesis.value if hypothesis else "withdrawal",
+            hypothesis=hypothesis or "withdrawal",
             scale=scale.value,
             n_jobs=n_jobs,
             model=model.value,
@@ -132,14 +110,29 @@ def simulate(
 
 
 @app.command()
+def designs() -> None:
+    """List the designs that can be simulated and run: name, title, what they have."""
+    from cuecircuit.nodes.designs import designs_table
+
+    print_table(designs_table())
+
+
+@app.command()
 def check(
     study: Path,
     data: Annotated[bool, typer.Option("--data", help="Read the values of every scan too; takes longer.")] = False,
 ) -> None:
     """Name every fault of the study and its files at once, then what is odd in the logs and no fault."""
-    from cuecircuit.pipeline.check import check_study
+    from cuecircuit.nodes.designs import has_sections_of_papers
 
-    notes = check_study(study, data=data)
+    if has_sections_of_papers(study):
+        from cuecircuit.pipeline.check import check_study
+
+        notes = check_study(study, data=data)
+    else:
+        from cuecircuit.nodes.check import check_study as check_tables
+
+        notes = check_tables(study)
     for note in notes:
         print(f"note: {note}")
     print(f"{study}: no faults found")
@@ -149,7 +142,9 @@ def check(
 def run(
     study: Path,
     out: Path,
-    stage: Annotated[list[StageName] | None, typer.Option(help="Only these stages (repeat); default all.")] = None,
+    stage: Annotated[
+        list[str] | None, typer.Option(help="Only these stages, such as questions.escalation (repeat); default all.")
+    ] = None,
     alternatives: Annotated[
         bool, typer.Option("--alternatives", help="Run the study's `alternatives:` too, side by side.")
     ] = False,
@@ -159,11 +154,19 @@ def run(
     ] = None,
 ) -> None:
     """Take a study from raw files to tables, figures and a page; what is up to date is not done again."""
+    from cuecircuit.nodes.designs import has_sections_of_papers
     from cuecircuit.pipeline.run import run_study
 
     if alternatives and stage:
         raise typer.BadParameter("alternatives go through all stages; leave out --stage", param_hint="--alternatives")
-    stages = tuple(name.value for name in stage or ())
+    stages = tuple(stage or ())
+    if not has_sections_of_papers(study):
+        from cuecircuit.nodes.run import run_study as run_nodes
+
+        if alternatives:
+            raise typer.BadParameter("goes with studies of the two articles as yet", param_hint="--alternatives")
+        print(run_nodes(study, out, stages=stages, n_jobs=n_jobs, dask=dask))
+        return
     print(run_study(study, out, stages=stages, alternatives=alternatives, n_jobs=n_jobs, dask=dask))
 
 

@@ -32,6 +32,22 @@ class StudyFiles:
         return str(path.relative_to(self.file.parent)) if path.is_relative_to(self.file.parent) else str(path)
 
 
+def read_text(path: Path) -> str:
+    """Read the text of a study file.
+
+    Raises:
+        DataError: no such file, or not text.
+    """
+    try:
+        return path.read_text(encoding="utf-8-sig")
+    except FileNotFoundError as error:
+        raise DataError(f"{path}: no such file") from error
+    except IsADirectoryError as error:
+        raise DataError(f"{path}: is a folder; name the study file in it, such as {path / 'study.yaml'}") from error
+    except (OSError, UnicodeDecodeError) as error:
+        raise DataError(f"{path}: cannot be read as text ({error})") from error
+
+
 def read_study(path: Path) -> StudyFiles:
     """Read a study file.
 
@@ -39,12 +55,4 @@ def read_study(path: Path) -> StudyFiles:
         DataError: no such file, or not text.
         StudyError: what is in it is at fault, every fault with its line.
     """
-    try:
-        text = path.read_text(encoding="utf-8-sig")
-    except FileNotFoundError as error:
-        raise DataError(f"{path}: no such file") from error
-    except IsADirectoryError as error:
-        raise DataError(f"{path}: is a folder; name the study file in it, such as {path / 'study.yaml'}") from error
-    except (OSError, UnicodeDecodeError) as error:
-        raise DataError(f"{path}: cannot be read as text ({error})") from error
-    return StudyFiles(study=parse_study(text, path.name), file=path)
+    return StudyFiles(study=parse_study(read_text(path), path.name), file=path)

@@ -14,19 +14,19 @@ from cuecircuit.figures.saving import save
 from cuecircuit.io.derivatives import map_name
 from cuecircuit.io.tables import ColumnNote, read_json, read_table, write_table
 from cuecircuit.nodes.answer import NOTES
-from cuecircuit.nodes.derived import derived_table
-from cuecircuit.nodes.given_maps import given_maps, map_files
+from cuecircuit.nodes.given_maps import map_files
 from cuecircuit.nodes.graph import node_of, ordered_nodes, upstream
+from cuecircuit.nodes.making import Made, make_node
 from cuecircuit.nodes.map_pictures import map_folders, map_picture
 from cuecircuit.nodes.map_questions import MapWork, write_map_answer
-from cuecircuit.nodes.operant import OperantData, declaration_files, log_files, operant_data
+from cuecircuit.nodes.operant import OperantData, declaration_files, log_files
 from cuecircuit.nodes.page import page_content
 from cuecircuit.nodes.pictures import picture
 from cuecircuit.nodes.regions import regions_table
 from cuecircuit.nodes.rows import VALUE, Tables
 from cuecircuit.nodes.space import space_files
 from cuecircuit.nodes.study_files import StudyFiles
-from cuecircuit.nodes.subjects import subjects_table, table_files, visits_table
+from cuecircuit.nodes.subjects import table_files
 from cuecircuit.nodes.table import FOLDER, Table, read_back
 from cuecircuit.nodes.table_questions import answer
 from cuecircuit.pipeline.progress import say
@@ -100,12 +100,18 @@ def _inputs(work: Work, name: str) -> tuple[Path, ...]:
     return tuple(work.out / FOLDER / f"{table}.parquet" for table in tables)
 
 
+def _write_tables(work: Work, name: str, folder: Path) -> Made:
+    made = make_node(work.tables, name)
+    for table in made.tables:
+        table.write(folder / FOLDER)
+    return made
+
+
 def _subjects(work: Work, name: str, own: str) -> Stage:
     study = work.files.study
 
     def make(folder: Path) -> None:
-        made = subjects_table(work.files) if name == "subjects" else visits_table(work.files, work.made["subjects"])
-        made.write(folder / FOLDER)
+        _write_tables(work, name, folder)
 
     settings = {"subjects": study.subjects, "factors": dict(study.factors)}
     inputs = tuple(path for path in table_files(work.files) if path.is_file())
@@ -117,11 +123,9 @@ def _operant(work: Work, name: str, own: str) -> Stage:
     assert operant is not None
 
     def make(folder: Path) -> None:
-        data = operant_data(work.files, operant, work.made["subjects"])
-        for table in (data.table, data.bins):
-            if table is not None:
-                table.write(folder / FOLDER)
-        _write_sessions(folder / "operant", data)
+        made = _write_tables(work, name, folder)
+        assert made.sessions is not None
+        _write_sessions(folder / "operant", made.sessions)
 
     inputs = (*_inputs(work, name), *log_files(work.files, operant), *declaration_files(work.files, operant))
     settings = {"operant": operant, "drugs": dict(study.drugs), "subjects": study.subjects}
@@ -143,7 +147,7 @@ def _write_sessions(folder: Path, data: OperantData) -> None:
 
 def _derived(work: Work, name: str, own: str) -> Stage:
     def make(folder: Path) -> None:
-        derived_table(work.tables, own).write(folder / FOLDER)
+        _write_tables(work, name, folder)
 
     study = work.files.study
     settings = {"derived": study.derived[own], "factors": dict(study.factors), "operant": study.operant}
@@ -153,10 +157,10 @@ def _derived(work: Work, name: str, own: str) -> Stage:
 def _maps(work: Work, name: str, own: str) -> Stage:
     maps = work.files.study.maps[own]
     if not isinstance(maps, Given):
-        raise StudyError(f"maps.{own}: kind {maps.kind} is not made by this command yet")
+        raise StudyError(f"maps.{own}: kind {maps.kind} is not made by this version; give maps (kind: given)")
 
     def make(folder: Path) -> None:
-        given_maps(work.files, own, maps, work.made["subjects"]).write(folder / FOLDER)
+        _write_tables(work, name, folder)
 
     settings = {"maps": maps, "factors": dict(work.files.study.factors)}
     inputs = (*_inputs(work, name), work.files.path(maps.table))

@@ -1,0 +1,71 @@
+"""A dry run: every table that needs no scan is made, every question on one is answered, and nothing is written."""
+
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+from cuecircuit.errors import CuecircuitError, StudyError
+from cuecircuit.nodes.graph import ordered_nodes, upstream
+from cuecircuit.nodes.making import make_node
+from cuecircuit.nodes.map_questions import bind_levels
+from cuecircuit.nodes.rows import Tables
+from cuecircuit.nodes.space import study_space
+from cuecircuit.nodes.study_files import read_study
+from cuecircuit.nodes.table import Table
+from cuecircuit.nodes.table_questions import answer
+from cuecircuit.study.accounting import split_reference
+
+
+def check_study(path: Path) -> tuple[str, ...]:
+    """Check a study file and everything it names.
+
+    Args:
+        path: the study file.
+
+    Returns:
+        Notes: who is left out of which question, and how many faults the logs have.
+
+    Raises:
+        DataError: the study file cannot be read.
+        StudyError: every fault of the study and its files at once.
+    """
+    files = read_study(path)
+    made: dict[str, Table] = {}
+    nodes = ordered_nodes(files.study)
+    faults: list[str] = []
+    notes: list[str] = []
+    failed: set[str] = set()
+    if files.study.space is not None:
+        faults += _faults("space", lambda: study_space(files))
+    for name in nodes:
+        # regions are numbers of the maps' values, which a dry run does not read
+        if name.startswith("regions.") or failed & set(upstream(nodes, name)):
+            failed.add(name)
+            continue
+        found = _faults(name, lambda name=name: notes.extend(_dry_run(Tables(files=files, made=made), made, name)))
+        failed |= {name} if found else set()
+        faults += found
+    if faults:
+        raise StudyError(list(dict.fromkeys(faults)))
+    return tuple(notes)
+
+
+def _dry_run(tables: Tables, made: dict[str, Table], node: str) -> Iterator[str]:
+    kind, _, name = node.partition(".")
+    if kind != "questions":
+        result = make_node(tables, node)
+        made |= {table.name: table for table in result.tables}
+        if result.sessions is not None and result.sessions.faults:
+            yield f"operant: {len(result.sessions.faults)} faults in the logs; a run lists them in operant/faults.tsv"
+        return
+    question = tables.files.study.questions[name]
+    about_maps = split_reference(question.of)[0].startswith(("maps.", "contrasts."))
+    lines = bind_levels(tables, question) if about_maps else answer(tables, question).left_out
+    yield from (f"{node}: {line}" for line in lines)
+
+
+def _faults(name: str, act: Callable[[], object]) -> list[str]:
+    try:
+        act()
+    except CuecircuitError as error:
+        return [f"{name}: {fault}" for fault in error.faults]
+    return []
