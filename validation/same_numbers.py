@@ -1,0 +1,129 @@
+"""Whether a run of a study of the two articles still has the numbers of 0.1.0.
+
+    python validation/same_numbers.py run STUDY OUT        the study, tables with all digits
+    python validation/same_numbers.py record OUT FILE      what is in a folder of results, to a compressed record
+    python validation/same_numbers.py compare OUT FILE     largest relative difference of every table, maps that differ
+
+The records `same_numbers/*.json.xz` were made by 0.1.0 of `simulate DESIGN --seed 1 --scale tiny`. Numbers of tables
+must agree within 1e-9 of themselves; maps are compared by the SHA-256 of their voxels, and, where that differs, by
+their sum and sum of squares.
+"""
+
+import hashlib
+import json
+import lzma
+import sys
+from pathlib import Path
+from typing import Any
+
+import nibabel as nib
+import numpy as np
+import pandas as pd
+
+TOLERANCE = 1e-9
+# pictures' own tables, and what is as long as the scans
+_LEFT_OUT = (
+    "figures",
+    "report",
+    "alternatives",
+    "rates",
+    "timecourse",
+    "event_raster",
+    "drug_level",
+    "cumulative_record",
+)
+
+
+def run(study: Path, out: Path) -> None:
+    """Run a study with every digit in its tables."""
+    to_csv = pd.DataFrame.to_csv
+
+    def all_digits(self: pd.DataFrame, *args: Any, **options: Any) -> Any:
+        if options.get("float_format") == "%.10g":
+            options["float_format"] = "%.17g"
+        return to_csv(self, *args, **options)
+
+    pd.DataFrame.to_csv = all_digits  # type: ignore[method-assign]
+    from cuecircuit.pipeline.run import run_study
+
+    run_study(study, out, n_jobs=1)  # in this process, where the digits are
+
+
+def contents(out: Path) -> dict[str, Any]:
+    """Read the tables and maps of a folder of results."""
+    tables, maps = {}, {}
+    for path in sorted(out.rglob("*.tsv")):
+        name = str(path.relative_to(out))
+        if not any(word in name for word in _LEFT_OUT):
+            frame = pd.read_csv(path, sep="\t", na_values=["n/a"], keep_default_na=False)
+            tables[name] = {column: _plain(frame[column]) for column in frame}
+    for path in sorted(out.rglob("*.nii.gz")):
+        data = np.asarray(nib.load(path).dataobj)  # type: ignore[attr-defined]
+        finite = data[np.isfinite(data)].astype(np.float64)
+        maps[str(path.relative_to(out))] = {
+            "sha256": hashlib.sha256(np.ascontiguousarray(data).tobytes()).hexdigest(),
+            "sum": float(finite.sum()),
+            "squares": float((finite**2).sum()),
+        }
+    return {"tables": tables, "maps": maps}
+
+
+def _plain(column: pd.Series) -> list[Any]:
+    return [None if pd.isna(value) else value.item() if isinstance(value, np.generic) else value for value in column]
+
+
+def differences(now: dict[str, Any], then: dict[str, Any]) -> list[tuple[str, str]]:
+    """Return what differs: each table or map with the largest relative difference, or why it cannot be compared."""
+    found = []
+    for name, columns in then["tables"].items():
+        if name not in now["tables"]:
+            found.append((name, "is gone"))
+            continue
+        for column, values in columns.items():
+            if column not in now["tables"][name]:
+                found.append((f"{name}: {column}", "is gone"))
+            elif (worst := _worst(now["tables"][name][column], values)) > TOLERANCE:
+                found.append((f"{name}: {column}", f"{worst:.2g}"))
+    for name, known in then["maps"].items():
+        own = now["maps"].get(name)
+        if own is None:
+            found.append((name, "is gone"))
+        elif own["sha256"] != known["sha256"]:
+            worst = max(_relative(own[key], known[key]) for key in ("sum", "squares"))
+            found.append((name, f"other voxels; sums differ by {worst:.2g}"))
+    return found
+
+
+def _worst(now: list[Any], then: list[Any]) -> float:
+    if len(now) != len(then):
+        return np.inf
+    return max((_relative(a, b) for a, b in zip(now, then, strict=True)), default=0.0)
+
+
+def _relative(a: Any, b: Any) -> float:
+    numbers = isinstance(a, int | float) and isinstance(b, int | float)
+    if not numbers:
+        return 0.0 if a == b or str(a) == str(b) else np.inf
+    # what is 0 but for rounding has no relative difference
+    return 0.0 if a == b or max(abs(a), abs(b)) < 1e-14 else abs(a - b) / max(abs(a), abs(b))
+
+
+def main(act: str, first: str, second: str) -> int:
+    """Do one of the three."""
+    if act == "run":
+        run(Path(first), Path(second))
+    elif act == "record":
+        text = json.dumps(contents(Path(first)), ensure_ascii=False, separators=(",", ":"))
+        Path(second).write_bytes(lzma.compress(text.encode(), preset=9))
+    else:
+        then = json.loads(lzma.decompress(Path(second).read_bytes()))
+        found = differences(contents(Path(first)), then)
+        for name, what in found:
+            print(f"{name}\t{what}")
+        print(f"{len(found)} differences in {len(then['tables'])} tables and {len(then['maps'])} maps", file=sys.stderr)
+        return int(bool(found))
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(*sys.argv[1:]))
