@@ -1,0 +1,90 @@
+"""Study files made here, and two shipped designs simulated and run once."""
+
+from collections.abc import Callable
+from pathlib import Path
+
+import pandas as pd
+import pytest
+
+from cuecircuit.nodes.rows import Tables
+from cuecircuit.nodes.run import run_study
+from cuecircuit.nodes.simulate import simulate_design
+from cuecircuit.nodes.study_files import StudyFiles
+from cuecircuit.nodes.table import Table
+from cuecircuit.study.reading import parse_study
+
+STUDY = """
+about: { title: Intake of three days }
+subjects: { species: Mus musculus }
+factors: { group: [water, ethanol] }
+drugs: { water: { route: oral }, ethanol: { route: oral } }
+operant:
+  logs: "logs/*"
+  phases:
+    drinking:
+      { kind: self_administration, experiment: FR1, days: 3, access_h: 1, delivers: { water: water, ethanol: ethanol } }
+    test:
+      kind: cue_test
+      days: 1
+      access_h: 1
+      delivers: { water: water, ethanol: ethanol }
+      treatments: { none: { experiment: TEST-NONE }, light: { experiment: TEST-LIGHT } }
+derived:
+  rise: { of: operant.infusions, where: { phase: drinking }, over: day, how: slope, complete: false }
+questions:
+  intake: { of: operant.infusions, where: { phase: drinking }, between: group, within: day }
+  tested: { of: operant.infusions, where: { phase: test }, between: group, within: treatment }
+  rising: { of: derived.rise, between: group }
+"""
+
+
+@pytest.fixture
+def files() -> StudyFiles:
+    return StudyFiles(parse_study(STUDY), Path("study.yaml"))
+
+
+@pytest.fixture
+def tables(files: StudyFiles) -> Tables:
+    """Four mice, three days, one of them without day 2."""
+    subjects = pd.DataFrame({"subject": ["w1", "w2", "e1", "e2"], "group": ["water", "water", "ethanol", "ethanol"]})
+    rows = [
+        (subject, "drinking", "none", day, 10.0 * place + day)
+        for place, subject in enumerate(subjects["subject"])
+        for day in (1, 2, 3)
+        if (subject, day) != ("e2", 2)
+    ]
+    rows += [
+        (subject, "test", treatment, 1, 5.0 * place + shift)
+        for place, subject in enumerate(subjects["subject"])
+        for shift, treatment in ((0, "none"), (place + 1, "light"))
+    ]
+    operant = pd.DataFrame(rows, columns=["subject", "phase", "treatment", "day", "infusions"])
+    made = {
+        "subjects": Table(name="subjects", keys=("subject",), rows=subjects, notes=dict.fromkeys(subjects, "")),
+        "operant": Table(
+            name="operant",
+            keys=("subject", "phase", "treatment", "day"),
+            # in another order than anything is asked for
+            rows=operant.sample(frac=1, random_state=3).reset_index(drop=True),
+            notes=dict.fromkeys(operant, ""),
+        ),
+    }
+    return Tables(files=files, made=made)
+
+
+@pytest.fixture(scope="session")
+def ran(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], tuple[Path, Path]]:
+    """Simulate and run a design at tiny scale, once; the folder of the data set and that of the results."""
+    done: dict[str, tuple[Path, Path]] = {}
+
+    def get(design: str) -> tuple[Path, Path]:
+        if design not in done:
+            folder = tmp_path_factory.mktemp(design)
+            study = simulate_design(design, folder / "data", seed=1, scale="tiny")
+            text = study.read_text(encoding="utf-8")
+            study.write_text(text.replace("draws: 10000", "draws: 500"), encoding="utf-8")
+            run_study(study, folder / "results")
+            done[design] = study.parent, folder / "results"
+        return done[design]
+
+    return get
