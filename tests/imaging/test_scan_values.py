@@ -146,3 +146,23 @@ def test_rotations_in_degrees_are_named_and_those_in_radians_are_not():
     assert fault.kind == "degrees"
     assert "rotations span 1.5, which as radians is 86°" in fault.text
     assert list(rotation_faults(np.radians(motion(1.5)) * [57.3, 57.3, 57.3, 1, 1, 1])) == []
+
+
+def test_a_slice_that_was_lost_in_some_volumes_is_named_and_one_that_was_never_there_is_not():
+    data = scan()
+    data[:, :, 1] = 0
+    data[:, :, 3, 7:9] = 0
+
+    (fault,) = check_values(data, MASK).faults
+
+    assert fault.kind == "slice"
+    assert fault.text.startswith("2 slices hold one value throughout (first slice 3 of volume 7, from 0; 2 volumes)")
+
+
+def test_a_few_equal_voxels_of_a_slice_are_no_lost_slice():
+    mask = MASK.copy()
+    mask[:, :, 1] = False
+    mask[3:5, 3, 1] = True
+    data = np.round(scan() / 50) * 50
+
+    assert kinds(data.astype(np.float32), mask) == []

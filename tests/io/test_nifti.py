@@ -6,6 +6,7 @@ import pytest
 from nibabel.nifti1 import Nifti1Image
 
 from cuecircuit.errors import DataError
+from cuecircuit.io.label_table import read_label_table
 from cuecircuit.io.nifti import (
     orientation_faults,
     read_atlas,
@@ -172,10 +173,76 @@ def test_an_atlas_joins_labels_and_names(tmp_path):
     np.testing.assert_array_equal(atlas.labels, labels)
     with pytest.raises(DataError) as caught:
         read_atlas(path, {2: "habenula", 3: "insula"})
-    assert caught.value.faults == (
-        f"{path}: label 1 has no name in the label table",
-        f"{path}: region insula (label 3) has no voxel",
-    )
+    assert caught.value.faults == (f"{path}: label 1 has no name in the label table",)
+
+
+def test_a_region_without_a_voxel_is_listed_and_not_refused(tmp_path):
+    path = saved(tmp_path / "dseg.nii.gz", np.array([0, 1, 2, 2], np.int16).reshape(4, 1, 1))
+
+    atlas = read_atlas(path, {1: "amygdala", 3: "insula", 2: "habenula"})
+
+    assert dict(atlas.names) == {1: "amygdala", 2: "habenula"}
+    assert atlas.absent == ("insula",)
+    assert atlas.absent_note == "1 regions have no voxel on this grid and are left out: insula"
+
+
+def test_regions_of_one_name_are_told_apart_by_side(tmp_path):
+    labels = np.zeros((5, 1, 1), np.int16)
+    labels[:, 0, 0] = [2, 0, 0, 0, 1]
+    affine = np.diag([1.0, 1, 1, 1])
+    affine[0, 3] = -2  # x from -2 to 2 mm
+    path = tmp_path / "dseg.nii.gz"
+    nib.Nifti1Image(labels, affine).to_filename(path)
+
+    assert dict(read_atlas(path, {1: "amygdala", 2: "amygdala"}).names) == {
+        1: "amygdala (right)",
+        2: "amygdala (left)",
+    }
+
+
+def test_negative_labels_are_the_other_side_of_a_region(tmp_path):
+    labels = np.array([-1, 0, 1, 2], np.int16).reshape(4, 1, 1)
+    affine = np.diag([1.0, 1, 1, 1])
+    affine[0, 3] = -1.5
+    path = tmp_path / "dseg.nii.gz"
+    nib.Nifti1Image(labels, affine).to_filename(path)
+
+    names = read_atlas(path, {1: "amygdala", 2: "midline"}).names
+
+    assert dict(names) == {1: "amygdala (right)", -1: "amygdala (left)", 2: "midline"}
+
+
+def test_nan_of_an_atlas_is_background_and_large_labels_keep_their_number(tmp_path):
+    path = saved(tmp_path / "dseg.nii.gz", np.array([np.nan, 0, 614454277, 614454278]).reshape(4, 1, 1))
+
+    atlas = read_atlas(path, {614454277: "a", 614454278: "b"})
+
+    assert atlas.labels.ravel().tolist() == [0, 0, 614454277, 614454278]
+
+
+def test_the_label_tables_of_real_rat_atlases_are_read(real_data):
+    rat = real_data / "rat"
+    sigma = read_label_table(rat / "sigma_waxholm" / "SIGMA_InVivo_Anatomical_Brain_Atlas.txt")
+    atlas = read_atlas(rat / "sigma_waxholm" / "SIGMA_InVivo_Anatomical_Brain_Atlas.nii.gz", sigma)
+    assert len(atlas.names) == 222
+    assert len(set(atlas.names.values())) == 222
+    swanson = read_label_table(rat / "swanson_awake" / "Swanson_90ROI_labels.csv")
+    sides = read_atlas(rat / "swanson_awake" / "Swanson_180ROI_64x64x20.nii.gz", swanson)
+    assert len(sides.names) == len(set(sides.names.values())) == 180
+    epi = read_label_table(rat / "epi_sigma" / "ratEPIatlas_labels.csv")
+    assert len(epi) == 59
+
+
+def test_regions_of_sigma_that_resampling_loses_are_listed(real_data, tmp_path):
+    folder = real_data / "rat" / "sigma_waxholm"
+    image = nib.load(folder / "SIGMA_InVivo_Anatomical_Brain_Atlas.nii.gz")
+    coarse = np.asarray(image.dataobj)[::2, ::2, ::2]  # 0.3 mm, each eighth voxel
+    path = saved(tmp_path / "coarse.nii.gz", coarse)
+
+    atlas = read_atlas(path, read_label_table(folder / "SIGMA_InVivo_Anatomical_Brain_Atlas.txt"))
+
+    assert 0 < len(atlas.absent) < 10
+    assert len(atlas.names) + len(atlas.absent) == 222
 
 
 def test_an_interpolated_atlas_is_refused(tmp_path):

@@ -198,11 +198,9 @@ IN_TABLES: dict[str, tuple[Break, str]] = {
         "response.baseline_s: block 1 (saline, onset 10 s): window -10 to 10 s leaves the scan",
     ),
     "spaces for tabs": (edit(EVENTS, "\t", " ", -1), "column onset is missing; found: onset duration"),
-    "a label without voxels": (append(LABELS, "99\tNowhere\n"), "region Nowhere (label 99) has no voxel"),
-    "a label twice": (append(LABELS, "1\tAgain\n"), "'1' stands twice in column index"),
-    "a region twice": (edit(LABELS, "Anterior hypothalamus", "Amygdala nuclei"), "'Amygdala nuclei' stands twice"),
+    "a label twice": (append(LABELS, "1\tAgain\n"), "label 1 is listed twice ('"),
     "a label that is a word": (edit(LABELS, "2\tAnt", "two\tAnt"), "index 'two' is no whole number"),
-    "no column of names": (edit(LABELS, "index\tname", "index\tregion"), "no column name"),
+    "no column of names": (edit(LABELS, "index\tname", "index\tcolor"), "no column of labels (index) or of names"),
     "no label table": (remove(LABELS), "dseg.tsv: no such file"),
 }
 

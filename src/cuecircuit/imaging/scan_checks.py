@@ -5,7 +5,6 @@ from itertools import pairwise
 
 import numpy as np
 
-from cuecircuit.arrays import Array, Bool, Float
 from cuecircuit.records.grid import Grid
 from cuecircuit.records.scan import Block
 from cuecircuit.study.people import Runs
@@ -93,20 +92,6 @@ def _grid_faults(grid: Grid, space: Grid) -> Iterator[str]:
     )
 
 
-def data_faults(data: Float[Array, "x y z volume"], mask: Bool[Array, "x y z"]) -> Iterator[str]:
-    """Yield slices (along the third axis) whose voxels in the mask all hold one value, as lost or empty ones do."""
-    inside = mask[..., None]
-    low = np.where(inside, data, np.inf).min(axis=(0, 1))
-    high = np.where(inside, data, -np.inf).max(axis=(0, 1))
-    flat = (low == high) & (mask.sum(axis=(0, 1)) > 1)[:, None]
-    if flat.any():
-        volume, piece = np.argwhere(flat.T)[0]
-        yield (
-            f"{int(flat.sum())} slices hold one value throughout (first slice {piece} of volume {volume}, from 0; "
-            f"{int(flat.any(axis=0).sum())} volumes); reconstruct the scan again, or exclude it"
-        )
-
-
 def turned_deg(grid: Grid, other: Grid) -> float:
     """Angle between the axes of two grids, whatever their order and directions: 0 to 54.7°."""
     axes, others = grid.affine[:3, :3] / grid.voxel_mm, other.affine[:3, :3] / other.voxel_mm
@@ -126,7 +111,8 @@ def _time_faults(
         yield f"TR is {tr_header_s:g} s in the header and {tr_sidecar_s:g} s in the sidecar; one of them is wrong"
     for found, where in ((tr_header_s or None, "header"), (tr_sidecar_s, "sidecar")):
         if found is not None and abs(found - acquisition.tr_s) > _SAME_TR_S:
-            yield f"TR is {found:g} s in the {where} and {acquisition.tr_s:g} s in the study (acquisition.tr_s)"
+            unit = "; is it in milliseconds?" if np.isclose(found, 1000 * acquisition.tr_s, rtol=0.01) else ""
+            yield f"TR is {found:g} s in the {where} and {acquisition.tr_s:g} s in the study (acquisition.tr_s){unit}"
     if tr_header_s <= 0 and tr_sidecar_s is None:
         yield "neither header nor sidecar states TR; add RepetitionTime to the sidecar"
     if acquisition.volumes is not None and volumes != acquisition.volumes:

@@ -7,6 +7,7 @@ Each fault has a kind, which `acquisition.accept` of the study file can name wit
 - spike: a volume further from the usual one (median of 15 volumes spread over the scan) than half of its signal plus
   ten times the usual distance, or a voxel ten times brighter than any usual one; in the first four volumes, before
   the steady state, one and a half times the signal;
+- slice: slices (along the third axis) whose voxels in the mask all hold one value in some volumes, as lost ones do;
 - coverage: a quarter of the mask or more never varies;
 - degrees: rotations over more than 0.2, which are no radians of a head that was scanned.
 """
@@ -22,6 +23,7 @@ from cuecircuit.arrays import Array, Bool, Float, Float64
 _USUAL_VOLUMES = 15
 _UNSTEADY = 4
 _LEAST_COVERED = 0.75
+_LEAST_IN_SLICE = 20  # a few whole numbers are alike by chance
 _MOST_TURNED = 0.2  # rad: 11 degrees
 
 
@@ -51,6 +53,7 @@ class _Pass:
     distance: Float64[Array, "volume"]
     peak: Float64[Array, "volume"]
     repeats: Bool[Array, "volume"]
+    flat: Bool[Array, "slice volume"]
     digest: str
 
 
@@ -62,13 +65,19 @@ def check_values(data: Float[Array, "x y z volume"], mask: Bool[Array, "x y z"])
     inside = np.ravel_multi_index(np.nonzero(mask.T)[::-1], mask.shape, order=order)
     some = np.unique(np.linspace(0, data.shape[3] - 1, _USUAL_VOLUMES).round().astype(int))
     usual = np.median(flat[np.ix_(inside, some)], axis=1).astype(np.float64)
-    found = _pass_over(flat, inside, usual)
+    found = _pass_over(flat, inside, usual, mask.sum(axis=(0, 1)))
     varies = found.high > found.low
     covered = float(varies.mean())
     if not varies.any():
         faults = [_same_throughout(found)]
     else:
-        faults = [*_repeated(found), *_spikes(found, usual), *_uncovered(covered)]
+        spikes = _spike_volumes(found, usual)
+        faults = [
+            *_repeated(found),
+            *(_spike(found, usual, spikes) if spikes.any() else ()),
+            *_lost_slices(found.flat & ~spikes, mask),
+            *_uncovered(covered),
+        ]
     return ScanValues(faults=tuple(faults), covered=covered, digest=found.digest)
 
 
@@ -83,8 +92,12 @@ def rotation_faults(motion: Float[Array, "volume 6"]) -> Iterator[ScanFault]:
         )
 
 
-def _pass_over(flat: Float[Array, "anywhere volume"], inside: Array, usual: Float64[Array, "voxel"]) -> _Pass:
+def _pass_over(
+    flat: Float[Array, "anywhere volume"], inside: Array, usual: Float64[Array, "voxel"], in_slice: Array
+) -> _Pass:
     n = flat.shape[1]
+    starts = np.r_[0, np.cumsum(in_slice[in_slice > 0])[:-1]]  # voxels are in order of slices
+    one_value = np.zeros((len(starts), n), bool)
     low, high = np.full(len(inside), np.inf), np.full(len(inside), -np.inf)
     distance, peak, repeats = np.zeros(n), np.zeros(n), np.zeros(n, bool)
     digest, before = blake2b(digest_size=16), None
@@ -92,13 +105,22 @@ def _pass_over(flat: Float[Array, "anywhere volume"], inside: Array, usual: Floa
         values = flat[inside, volume]
         digest.update(values.tobytes())
         repeats[volume] = before is not None and np.array_equal(values, before)
+        one_value[:, volume] = np.minimum.reduceat(values, starts) == np.maximum.reduceat(values, starts)
         before, values = values, values.astype(np.float64)
         np.minimum(low, values, out=low)
         np.maximum(high, values, out=high)
         peak[volume] = np.abs(values).max()
         values -= usual
         distance[volume] = np.sqrt(values @ values / len(values))
-    return _Pass(low=low, high=high, distance=distance, peak=peak, repeats=repeats, digest=digest.hexdigest())
+    return _Pass(
+        low=low,
+        high=high,
+        distance=distance,
+        peak=peak,
+        repeats=repeats,
+        flat=one_value & (in_slice[in_slice > 0] >= _LEAST_IN_SLICE)[:, None],
+        digest=digest.hexdigest(),
+    )
 
 
 def _same_throughout(found: _Pass) -> ScanFault:
@@ -119,21 +141,35 @@ def _repeated(found: _Pass) -> Iterator[ScanFault]:
         )
 
 
-def _spikes(found: _Pass, usual: Float64[Array, "voxel"]) -> Iterator[ScanFault]:
+def _spike_volumes(found: _Pass, usual: Float64[Array, "voxel"]) -> Bool[Array, "volume"]:
     signal = float(np.sqrt(usual @ usual / len(usual)))
     noise = float(np.median(found.distance))
     limit = np.full(len(found.distance), 0.5 * signal + 10 * noise)
     limit[:_UNSTEADY] += signal
-    far = found.distance > limit
     bright = found.peak > 10 * float(np.abs(usual).max()) + 50 * noise
-    bad = np.flatnonzero(far | bright)
-    if len(bad):
-        worst = bad[np.argmax(found.distance[bad])]
-        how = f"{found.distance[worst] / signal:.3g} times the signal" if signal > 0 else f"{found.distance[worst]:.3g}"
+    return (found.distance > limit) | bright
+
+
+def _spike(found: _Pass, usual: Float64[Array, "voxel"], volumes: Bool[Array, "volume"]) -> Iterator[ScanFault]:
+    signal, bad = float(np.sqrt(usual @ usual / len(usual))), np.flatnonzero(volumes)
+    worst = bad[np.argmax(found.distance[bad])]
+    how = f"{found.distance[worst] / signal:.3g} times the signal" if signal > 0 else f"{found.distance[worst]:.3g}"
+    yield ScanFault(
+        kind="spike",
+        text=f"{len(bad)} volumes are no image of the same brain; volume {worst} (from 0) differs from the usual one "
+        f"by {how}, its largest value is {found.peak[worst]:.3g}; reconstruct the scan again, or exclude it",
+    )
+
+
+def _lost_slices(flat: Bool[Array, "slice volume"], mask: Bool[Array, "x y z"]) -> Iterator[ScanFault]:
+    sometimes = flat & ~flat.all(axis=1, keepdims=True)  # a slice that is never there is a matter of coverage
+    if sometimes.any():
+        volume, row = np.argwhere(sometimes.T)[0]
+        piece = np.flatnonzero(mask.any(axis=(0, 1)))[row]
         yield ScanFault(
-            kind="spike",
-            text=f"{len(bad)} volumes are no image of the same brain; volume {worst} (from 0) differs from the usual "
-            f"one by {how}, its largest value is {found.peak[worst]:.3g}; reconstruct the scan again, or exclude it",
+            kind="slice",
+            text=f"{int(sometimes.sum())} slices hold one value throughout (first slice {piece} of volume {volume}, "
+            f"from 0; {int(sometimes.any(axis=0).sum())} volumes); reconstruct the scan again, or exclude it",
         )
 
 

@@ -2,6 +2,7 @@
 
 import gzip
 import zlib
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -10,10 +11,12 @@ import numpy as np
 from nibabel.filebasedimages import ImageFileError
 from nibabel.nifti1 import Nifti1Image
 from nibabel.spatialimages import HeaderDataError
+from scipy.ndimage import center_of_mass
 
-from cuecircuit.arrays import Array, Bool, Float
+from cuecircuit.arrays import Array, Bool, Float, Int
 from cuecircuit.errors import DataError
 from cuecircuit.io.atomic import replacing
+from cuecircuit.io.label_table import distinct_names
 from cuecircuit.io.unpacked import DEFLATE_RATIO
 from cuecircuit.records.atlas import Atlas
 from cuecircuit.records.grid import Grid
@@ -98,8 +101,8 @@ def _tr_s(image: Any) -> float:
     return float(image.header.get_zooms()[3]) * unit
 
 
-def read_volume(path: Path) -> tuple[Float[Array, "x y z"], Grid]:
-    """Read one volume as float32; NaN stays NaN.
+def read_volume(path: Path, *, dtype: Any = np.float32) -> tuple[Float[Array, "x y z"], Grid]:
+    """Read one volume; NaN stays NaN.
 
     Raises:
         DataError: missing, damaged, or 4-D without `#k`.
@@ -109,9 +112,9 @@ def read_volume(path: Path) -> tuple[Float[Array, "x y z"], Grid]:
         image, volume = _open(Path(name)), int(index)
         if image.ndim != 4:
             raise DataError(f"{path}: #{volume} asks for a volume of a 4-D file, found {image.ndim} dimensions")
-        return _data(image, Path(name), np.float32, volume), _grid(image)
+        return _data(image, Path(name), dtype, volume), _grid(image)
     image = _open(path)
-    data = _data(image, path, np.float32)
+    data = _data(image, path, dtype)
     if data.ndim == 4 and data.shape[3] == 1:
         data = data[..., 0]
     if data.ndim != 3:
@@ -152,22 +155,36 @@ def read_series(path: Path) -> Series:
     return Series(data=data, grid=_grid(image), tr_s=_tr_s(image))
 
 
-def read_atlas(path: Path, names: dict[int, str]) -> Atlas:
-    """Read a label volume; `names` gives each label's region.
+def read_atlas(path: Path, names: Mapping[int, str]) -> Atlas:
+    """Read a label volume; `names` gives each label's region, and that of its negative on the other side.
+
+    Regions of one name are told apart by side or label; those without a voxel are listed in the atlas. NaN is
+    background.
 
     Raises:
-        DataError: labels that are not whole numbers, or a label without a name (or the reverse).
+        DataError: labels that are not whole numbers, or a label without a name.
     """
-    data, grid = read_volume(path)
+    data, grid = read_volume(path, dtype=np.float64)
+    data = np.nan_to_num(data, nan=0.0, posinf=np.nan, neginf=np.nan)
+    if not (np.abs(data) < 2**31).all():
+        raise DataError(f"{path}: labels are infinite or above 2^31; an atlas holds small whole numbers")
     labels = np.rint(data).astype(np.int32)
     if np.abs(data - labels).max() > 1e-3:
         raise DataError(f"{path}: an atlas holds whole-number labels; was it resampled with interpolation?")
     present = set(np.unique(labels).tolist()) - {0}
-    faults = [f"{path}: label {label} has no name in the label table" for label in sorted(present - set(names))]
-    faults += [f"{path}: region {names[label]} (label {label}) has no voxel" for label in sorted(set(names) - present)]
-    if faults:
-        raise DataError(faults)
-    return Atlas(labels=labels, names=names, grid=grid)
+    names = dict(names) | {label: names[-label] for label in present if label not in names and -label in names}
+    if unnamed := sorted(present - set(names)):
+        raise DataError(f"{path}: label {label} has no name in the label table" for label in unnamed)
+    named = distinct_names({label: name for label, name in names.items() if label in present}, _middles(labels, grid))
+    absent = tuple(name for label, name in names.items() if label not in present)
+    return Atlas(labels=labels, names=named, grid=grid, absent=absent)
+
+
+def _middles(labels: Int[Array, "x y z"], grid: Grid) -> dict[int, float]:
+    """Return the mean x of each label, mm."""
+    found = np.unique(labels)
+    middles: Any = center_of_mass(np.ones(labels.shape, np.uint8), labels, found)
+    return {int(label): float((grid.affine @ (*middle, 1.0))[0]) for label, middle in zip(found, middles, strict=True)}
 
 
 def write_volume(path: Path, data: Any, grid: Grid, *, tr_s: float | None = None) -> None:

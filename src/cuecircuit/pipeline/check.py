@@ -43,7 +43,7 @@ def check_study(path: Path, *, data: bool = False) -> tuple[str, ...]:
 
     Args:
         path: the study file.
-        data: read the values of every scan too (of operant animals).
+        data: read the values of every scan too.
 
     Raises:
         StudyError: every fault found, one line each.
@@ -54,11 +54,13 @@ def check_study(path: Path, *, data: bool = False) -> tuple[str, ...]:
     included = set(subjects_of(files)["subject"])
     scans = [scan for scan in scans_of(files) if scan.subject in included]
     notes = tuple(event_notes(files, scans))
-    if isinstance(files, PeopleFiles):
-        return notes
     if data:
         raise_faults(value_faults(files), files)
-    return (*log_notes(files), *notes, *breathing_notes(files, scans))
+    if isinstance(files, PeopleFiles):
+        return notes
+    absent = read_space_atlas(files).absent_note
+    about_atlas = (f"{files.study.space.labels}: {absent}",) if absent else ()
+    return (*log_notes(files), *about_atlas, *notes, *breathing_notes(files, scans))
 
 
 def check_files(files: StudyFiles | PeopleFiles, *, alternatives: bool = False) -> None:

@@ -4,19 +4,18 @@ from collections.abc import Iterable, Iterator, Sequence
 from functools import partial
 from pathlib import Path
 
-from cuecircuit.arrays import Array, Bool
 from cuecircuit.errors import StudyError
 from cuecircuit.imaging.block_response import window_members
 from cuecircuit.imaging.respiration import plausible_rates
-from cuecircuit.imaging.scan_checks import data_faults
 from cuecircuit.imaging.trace_checks import TraceReport, check_trace
 from cuecircuit.io.bids import ScanFiles, sidecar
-from cuecircuit.io.nifti import read_grid, read_mask, read_series
+from cuecircuit.io.nifti import read_grid, read_mask
 from cuecircuit.io.physio import read_respiration
 from cuecircuit.io.tables import read_json
 from cuecircuit.pipeline.cells import blocks_of, run_events, scans_of
 from cuecircuit.pipeline.faults import attempt, faults_named
-from cuecircuit.pipeline.job import StudyFiles
+from cuecircuit.pipeline.gate import double_faults, scan_values
+from cuecircuit.pipeline.job import AnyFiles, StudyFiles
 from cuecircuit.records.scan import Block
 
 
@@ -77,11 +76,14 @@ def breathing_notes(files: StudyFiles, scans: Iterable[ScanFiles]) -> Iterator[s
         yield f"{paths[0]}{others}: {note}"
 
 
-def value_faults(files: StudyFiles) -> Iterator[str]:
-    """Read every scan whole; yield values that are no numbers, and slices that hold nothing."""
+def value_faults(files: AnyFiles) -> Iterator[str]:
+    """Read every scan whole; yield what the gate would stop in `run`, and scans that hold the same values."""
     mask, _ = read_mask(files.path(files.study.space.mask))
+    digests: dict[str, str] = {}
     for scan in scans_of(files):
-        yield from attempt(partial(_check_values, scan.bold, mask))
+        if scan.subject not in files.study.subjects.exclude:
+            yield from attempt(lambda scan=scan: digests.update({scan.name: scan_values(files, scan, mask).digest}))
+    yield from double_faults(files, digests)
 
 
 def _check_stimuli(files: StudyFiles, scan: ScanFiles) -> None:
@@ -99,9 +101,3 @@ def _check_stimuli(files: StudyFiles, scan: ScanFiles) -> None:
             f"{scan.events}:{line}: {name} '{each}' is not among cues.stimuli ({', '.join(known)}); correct one of them"
             for line, each in unknown
         )
-
-
-def _check_values(bold: Path, mask: Bool[Array, "x y z"]) -> None:
-    faults = tuple(data_faults(read_series(bold).data, mask))
-    if faults:
-        raise StudyError(f"{bold}: {fault}" for fault in faults)

@@ -19,6 +19,7 @@ from cuecircuit.io.nifti import read_mask, write_volume
 from cuecircuit.io.tables import read_table, write_table
 from cuecircuit.pipeline.cells import cell_members, cells_of, subjects_of, with_subjects
 from cuecircuit.pipeline.faults import faults_named
+from cuecircuit.pipeline.gate import GATE_COLUMNS, pass_gate, refuse_doubles
 from cuecircuit.pipeline.job import Job
 from cuecircuit.pipeline.scan import block_answer, condition, course_of, glm_answer, quality_row, read_scan
 from cuecircuit.pipeline.space import read_space_atlas
@@ -50,13 +51,20 @@ BLOCK_COLUMNS = {
     "respiration": {"Description": "mean respiration rate during the block", "Units": "breaths/min"},
     "respiration_valid": "share of the block in which breaths could be told apart",
 }
-QUALITY_COLUMNS = SCAN_COLUMNS | {
-    "framewise_displacement": {"Description": "mean over volumes; n/a where motion was not estimated", "Units": "mm"},
-    "censored": "volumes left out for motion or a jump of the image",
-    "nuisance_df": "degrees of freedom left after nuisance regression",
-    "nuisance_dropped": "nuisance regressors left out because they are constant or a combination of others",
-    "unusable_voxels": "voxels of the mask without a positive baseline",
-}
+QUALITY_COLUMNS = (
+    SCAN_COLUMNS
+    | GATE_COLUMNS
+    | {
+        "framewise_displacement": {
+            "Description": "mean over volumes; n/a where motion was not estimated",
+            "Units": "mm",
+        },
+        "censored": "volumes left out for motion or a jump of the image",
+        "nuisance_df": "degrees of freedom left after nuisance regression",
+        "nuisance_dropped": "nuisance regressors left out because they are constant or a combination of others",
+        "unusable_voxels": "voxels of the mask without a positive baseline",
+    }
+)
 
 
 def run_first_level(job: Job) -> None:
@@ -66,7 +74,10 @@ def run_first_level(job: Job) -> None:
         DataError: what was wrong with each subject that failed, after all others are done.
     """
     scans = account(job)
-    run_subjects(job, [_stage(job, subject, scans) for subject in subjects_of(job.files)["subject"]])
+    subjects = subjects_of(job.files)["subject"]
+    run_subjects(job, [_stage(job, subject, scans) for subject in subjects])
+    tables = {one: job.out / f"sub-{one}" / "func" / f"{_stem(job.study, one)}_quality.tsv" for one in subjects}
+    refuse_doubles(job.files, tables)
 
 
 def cells_table(job: Job) -> pd.DataFrame:
@@ -163,6 +174,7 @@ def _named_scan(
     study = job.study
     with faults_named(files.bold, unless=files.bold.parent):
         scan = read_scan(job, files)
+        values = pass_gate(job.files, files, scan.series.data, scan.mask)
         if study.response.method == "glm":
             texts = {"|".join(key): own for key, own in weights.items()}
             answers = [glm_answer(scan, study, texts, smoothed=smoothed) for smoothed in (True, False)]
@@ -171,7 +183,7 @@ def _named_scan(
         first = answers[0] if isinstance(answers[0], BlockResponses) else None
         return _ScanResult(
             blocks=scan.table,
-            quality=quality_row(scan, study, first),
+            quality=quality_row(scan, study, first) | {"covered": values.covered, "digest": values.digest},
             course=course_of(scan, study, labels, regions),
             smoothed=answers[0],
             unsmoothed=answers[1],

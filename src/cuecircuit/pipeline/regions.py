@@ -15,6 +15,7 @@ from cuecircuit.io.nifti import read_mask, read_volume
 from cuecircuit.io.tables import ColumnNote, read_table, write_table
 from cuecircuit.pipeline.firstlevel import cells_table
 from cuecircuit.pipeline.job import Job
+from cuecircuit.pipeline.progress import say
 from cuecircuit.pipeline.space import read_space_atlas
 from cuecircuit.pipeline.store import Stage
 from cuecircuit.records.cells import complete_cells
@@ -74,6 +75,8 @@ def _map_column(study: Study) -> str:
 def _make(job: Job, cells: pd.DataFrame, folder: Path) -> None:
     study = job.study
     atlas, (mask, grid) = read_space_atlas(job.files), read_mask(job.path(study.space.mask))
+    if atlas.absent:
+        say(f"regions: {atlas.absent_note}")
     layout = complete_cells(
         cells,
         subject="subject",

@@ -2,11 +2,8 @@
 
 from pathlib import Path
 
-import pandas as pd
-
-from cuecircuit.errors import DataError
+from cuecircuit.io.label_table import read_label_table
 from cuecircuit.io.nifti import read_atlas
-from cuecircuit.io.tables import read_table
 from cuecircuit.pipeline.job import StudyFiles
 from cuecircuit.records.atlas import Atlas
 
@@ -21,25 +18,9 @@ def read_space_atlas(files: StudyFiles) -> Atlas:
 
 
 def read_named_atlas(path: Path, labels: Path) -> Atlas:
-    """Read an atlas with the names of its labels: a BIDS label table, columns index and name.
+    """Read an atlas with the names of its labels, in any form that `read_label_table` knows.
 
     Raises:
-        DataError: the label table lacks a column, or labels and names do not match.
+        DataError: the label table cannot be read, or a label has no name.
     """
-    table = read_table(labels, text=("name",))
-    missing = [name for name in ("index", "name") if name not in table]
-    if missing:
-        raise DataError(f"{labels}: no column {', '.join(missing)}; expected a BIDS label table with index and name")
-    faults = [
-        f"{labels}: '{name}' stands twice in column {key}" for key in ("index", "name") for name in _twice(table[key])
-    ]
-    index = pd.to_numeric(table["index"], errors="coerce")
-    faults += [f"{labels}: index '{found}' is no whole number" for found in table["index"][index % 1 != 0]]
-    if faults:
-        raise DataError(faults)
-    names = {int(label): str(name) for label, name in zip(index, table["name"], strict=True) if label != 0}
-    return read_atlas(path, names)
-
-
-def _twice(column: pd.Series) -> list[str]:
-    return [str(value) for value in column[column.duplicated()].unique()]
+    return read_atlas(path, read_label_table(labels))

@@ -10,6 +10,7 @@ from cuecircuit.errors import CuecircuitError, DataError
 from cuecircuit.io.bids import ScanFiles
 from cuecircuit.io.tables import write_table
 from cuecircuit.pipeline.cells import event_notes, raw_scans_without_result, scan_selection, subjects_of
+from cuecircuit.pipeline.gate import set_aside
 from cuecircuit.pipeline.job import AnyJob
 from cuecircuit.pipeline.progress import say, steps
 from cuecircuit.pipeline.store import Stage
@@ -64,7 +65,7 @@ def run_subjects(job: AnyJob, stages: Sequence[Stage], *, what: str = "first lev
 
 def account(job: AnyJob) -> tuple[ScanFiles, ...]:
     """Return the scans of the study; write inputs.tsv: every scan found, whether it is used, and why not."""
-    selection = scan_selection(job.files)
+    selection = set_aside(job.files, scan_selection(job.files))
     reasons, included = job.study.subjects.exclude, set(subjects_of(job.files)["subject"])
     preprocessed = (*selection.scans, *(scan for scan, _ in selection.left_out))
     without_result = raw_scans_without_result(job.files, preprocessed)
@@ -80,6 +81,8 @@ def account(job: AnyJob) -> tuple[ScanFiles, ...]:
     say(f"scans: {len(rows)} found, {used} used, {len(rows) - used} left out (inputs.tsv)")
     for note in selection.notes:
         say(f"scans: {note}")
+    for name, reason in job.study.acquisition.accept.items():
+        say(f"scans: accepted {name}: {reason}")
     for note in event_notes(job.files, (scan for scan in selection.scans if scan.subject in included)):
         say(f"events: {note}")
     return selection.scans

@@ -78,6 +78,13 @@ class ScanSource(Section):
     )
     scans: RelativePath | None = default(None, "convention", "TSV of paths instead of a BIDS data set")
 
+    accept: dict[str, str] = default(
+        {}, "convention", "scan and kind of a fault of its values, such as `sub-01 run-1 spike`, to why it is used"
+    )
+    on_fault: Literal["stop", "exclude"] = default(
+        "stop", "convention", "scans whose values cannot be a scan stop the study, or are set aside by name"
+    )
+
     session_setting: ClassVar[str]
 
     @property

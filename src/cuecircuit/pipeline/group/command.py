@@ -184,6 +184,7 @@ def read_space(
         DataError: a file is at fault, or the two lie on different grids.
     """
     mask, grid = read_mask(mask_path)
-    return Space(
-        mask=mask, grid=grid, reference=reference, atlas=read_named_atlas(*atlas) if atlas is not None else None
-    )
+    named = read_named_atlas(*atlas) if atlas is not None else None
+    if named is not None and named.absent:
+        say(f"atlas: {named.absent_note}")
+    return Space(mask=mask, grid=grid, reference=reference, atlas=named)

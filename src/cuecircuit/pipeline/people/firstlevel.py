@@ -14,6 +14,7 @@ from cuecircuit.io.nifti import read_mask, write_volume
 from cuecircuit.io.tables import read_table, write_table
 from cuecircuit.pipeline.cells import subjects_of
 from cuecircuit.pipeline.faults import faults_named
+from cuecircuit.pipeline.gate import GATE_COLUMNS, pass_gate, refuse_doubles
 from cuecircuit.pipeline.job import PeopleJob, bring_up_to_date
 from cuecircuit.pipeline.people.scan import quality_row, read_run, run_answer, weights_of
 from cuecircuit.pipeline.people.tables import people_stage
@@ -28,13 +29,17 @@ MAP_COLUMNS = {
     "map": "effect, percent of the voxel's mean, relative to the output folder",
     "variance": "its variance",
 }
-QUALITY_COLUMNS = SCAN_COLUMNS | {
-    "volumes": "length",
-    "framewise_displacement": {"Description": "mean over volumes; n/a where not given", "Units": "mm"},
-    "censored": "volumes left out for motion",
-    "confounds": "columns of the model beside the events, drift and the constant",
-    "trials": "events",
-}
+QUALITY_COLUMNS = (
+    SCAN_COLUMNS
+    | GATE_COLUMNS
+    | {
+        "volumes": "length",
+        "framewise_displacement": {"Description": "mean over volumes; n/a where not given", "Units": "mm"},
+        "censored": "volumes left out for motion",
+        "confounds": "columns of the model beside the events, drift and the constant",
+        "trials": "events",
+    }
+)
 
 
 def run_people(job: PeopleJob) -> None:
@@ -45,7 +50,9 @@ def run_people(job: PeopleJob) -> None:
     """
     scans = account(job)
     bring_up_to_date(job, people_stage(job))
-    run_subjects(job, [_stage(job, subject, scans) for subject in subjects_of(job.files)["subject"]])
+    subjects = subjects_of(job.files)["subject"]
+    run_subjects(job, [_stage(job, subject, scans) for subject in subjects])
+    refuse_doubles(job.files, {one: job.out / f"sub-{one}" / f"sub-{one}_quality.tsv" for one in subjects})
 
 
 def maps_table(job: PeopleJob) -> pd.DataFrame:
@@ -78,8 +85,9 @@ def _make(job: PeopleJob, subject: str, scans: tuple[ScanFiles, ...], folder: Pa
         for scan in (each for each in scans if each.session == session):
             with faults_named(scan.bold, unless=scan.bold.parent):
                 run = read_run(job.files, scan)
+                values = pass_gate(job.files, scan, run.series.data, run.mask)
                 answers.append(run_answer(run, study, weights))
-                quality.append(quality_row(run))
+                quality.append(quality_row(run) | {"covered": values.covered, "digest": values.digest})
         for name in weights:
             parts = [answer[name] for answer in answers if name in answer]
             if not parts:
