@@ -62,16 +62,17 @@ def test_local_workers_keep_the_memory_that_they_free(monkeypatch):
 
 def test_a_scheduler_that_is_lost_is_one_fault_and_what_was_finished_is_kept():
     with (
+        config.set({"distributed.scheduler.allowed-failures": 0}),
         LocalCluster(n_workers=1, threads_per_worker=1, dashboard_address=":0") as cluster,
-        config.set({"distributed.comm.timeouts.connect": "1s"}),
         pytest.raises(DataError, match=r"the scheduler or its workers were lost .*; what was finished is kept"),
         engine(cluster.scheduler_address, 1),
     ):
-        Parallel()(delayed(_end)(cluster.workers[0].pid) for _ in range(8))
+        Parallel()(delayed(_end)(os.getpid()) for _ in range(8))
 
 
-def _end(pid):
-    os.kill(pid, signal.SIGKILL)
+def _end(client):
+    assert os.getpid() != client
+    os.kill(os.getpid(), signal.SIGKILL)
 
 
 def test_an_address_where_nobody_answers_is_named(monkeypatch):

@@ -11,6 +11,7 @@ import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from cuecircuit.errors import DataError
+from cuecircuit.io.bounded import check_file
 from cuecircuit.io.table_cells import Decimal
 from cuecircuit.io.unique_keys import load_unique
 
@@ -75,6 +76,7 @@ def read_declaration(path: Path) -> SourceDeclaration:
     Raises:
         DataError: no such file, not YAML, a key that stands twice, or not a declaration; one line per fault.
     """
+    check_file(path)
     try:
         content = load_unique(path.read_text(encoding="utf-8"))
         return SourceDeclaration.model_validate(content)

@@ -16,6 +16,7 @@ import pandas as pd
 
 from cuecircuit.errors import DataError
 from cuecircuit.io.bids import sidecar
+from cuecircuit.io.bounded import check_file
 from cuecircuit.io.medpc_text import parse_sessions
 from cuecircuit.io.unpacked import check_gzip
 from cuecircuit.records.scan import Trace
@@ -80,6 +81,7 @@ def read_medpc_breaths(path: Path, notes: dict[str, Any]) -> dict[str, Trace]:
     """
     start_s, letter = _start_s(path, notes), str(notes["BreathArray"])
     try:
+        check_file(path)
         sessions = parse_sessions(path.read_bytes()).sessions
     except DataError as error:
         error.add_note(f"in {path}")
@@ -117,6 +119,7 @@ def read_acqknowledge(path: Path, notes: dict[str, Any]) -> dict[str, Trace]:
     """
     start_s = _start_s(path, notes)
     try:
+        check_file(path)
         lines = path.read_text(encoding="utf-8-sig").splitlines()
     except (OSError, UnicodeDecodeError) as error:
         raise DataError(f"{path}: cannot be read as text ({error})") from error

@@ -45,7 +45,9 @@ def write_events(path: Path, sessions: Sequence[OperantSession], columns: Mappin
                 "".join([f"{kind[k]}{t:.10g}{end}" for k, t in zip(kinds.tolist(), times.tolist(), strict=True)])
             )
             n += times.size
-    write_json(path.with_suffix(".json"), {name: dict(_note(columns[name])) for name in _COLUMNS})
+    text = {"Format": "string"}
+    notes = {name: {**_note(columns[name]), **({} if name == "time_s" else text)} for name in _COLUMNS}
+    write_json(path.with_suffix(".json"), notes)
     return n
 
 
