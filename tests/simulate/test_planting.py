@@ -1,4 +1,4 @@
-"""Planted effects are found in the drawn tables by the program's statistics; without them the tests keep their level."""
+"""Planted effects are found in the drawn tables by the program's statistics; without them tests keep their level."""
 
 from dataclasses import replace
 
