@@ -110,8 +110,12 @@ EDITED = {
     "no atlas": (
         "cocaine_sessions",
         {
-            "space.atlas": None, "space.labels": None, "regions": {}, "questions.pairs": None,
-            "questions.intake_and_response": None, "simulation.n": {"cocaine": 2, "yoked": 2},
+            "space.atlas": None,
+            "space.labels": None,
+            "regions": {},
+            "questions.pairs": None,
+            "questions.intake_and_response": None,
+            "simulation.n": {"cocaine": 2, "yoked": 2},
         },
     ),
     "runs as a key, several echoes": (
@@ -121,13 +125,16 @@ EDITED = {
     "no tables of visits": ("smokers_two_sessions", {"subjects.tables": [], "simulation.n": {"all": 2}}),
     "a table of scans": (
         "cocaine_sessions",
-        {"scans": {"task": "cues", "tr_s": 1.5, "table": "lists/scans.tsv"}, "simulation.n": {"cocaine": 2, "yoked": 2}},
+        {
+            "scans": {"task": "cues", "tr_s": 1.5, "table": "lists/scans.tsv"},
+            "simulation.n": {"cocaine": 2, "yoked": 2},
+        },
     ),
     "finite impulse responses": (
         "cocaine_sessions",
         {"maps.task.hrf": "fir", "nuisance.acompcor": 3, "simulation.n": {"cocaine": 2, "yoked": 2}},
     ),
-}  # fmt: skip
+}
 
 
 @pytest.mark.parametrize("edit", EDITED)
@@ -181,28 +188,68 @@ def test_what_was_given_at_a_visit_takes_turns_and_fits_the_order(design):
 
 
 FAULTS = [
-    ("alcohol_mice", {"simulation.n": {"water": 10, "juice": 3}}, r"simulation\.n: no factor has the levels water, juice"),
+    (
+        "alcohol_mice",
+        {"simulation.n": {"water": 10, "juice": 3}},
+        r"simulation\.n: no factor has the levels water, juice",
+    ),
     ("alcohol_mice", {"simulation.n": {"water": 1, "ethanol": 3}}, r"simulation\.n\.water: 1 subjects have no spread"),
     ("alcohol_mice", {"simulation.missing": {"visit=2": 0.2}}, r"'visit' is no key of a table"),
-    ("alcohol_mice", {"simulation.missing": {"phase=drink": 0.2}}, r"'drink' is no level of phase; did you mean drinking"),
+    (
+        "alcohol_mice",
+        {"simulation.missing": {"phase=drink": 0.2}},
+        r"'drink' is no level of phase; did you mean drinking",
+    ),
     ("alcohol_mice", {"simulation.base": []}, r"derived\.drunk: asks about operant\.infusions, which has no base"),
     ("alcohol_mice", {"operant.source": "source.yaml"}, r"operant\.source: MED-PC files are written"),
     ("alcohol_mice", {"subjects.exclude": {"017": "braces"}}, r"subjects\.exclude: 017 is no simulated subject"),
-    ("alcohol_mice", {"simulation.hypotheses": {"a": ["tast"]}}, r"hypotheses\.a: 'tast' is no effect; did you mean taste"),
-    ("alcohol_mice", {"simulation.effects.taste.where": {"phase": "drunk"}}, r"taste\.where\.phase: 'drunk' is no level"),
-    ("alcohol_mice", {"simulation.effects.taste.by": "flavor"}, r"effects\.taste: 'flavor' is no key of operant\.infusions"),
-    ("alcohol_mice", {"simulation.effects.taste.add": {"watr": 2}}, r"taste\.add: 'watr' is no level of group here; did you"),
+    (
+        "alcohol_mice",
+        {"simulation.hypotheses": {"a": ["tast"]}},
+        r"hypotheses\.a: 'tast' is no effect; did you mean taste",
+    ),
+    (
+        "alcohol_mice",
+        {"simulation.effects.taste.where": {"phase": "drunk"}},
+        r"taste\.where\.phase: 'drunk' is no level",
+    ),
+    (
+        "alcohol_mice",
+        {"simulation.effects.taste.by": "flavor"},
+        r"effects\.taste: 'flavor' is no key of operant\.infusions",
+    ),
+    (
+        "alcohol_mice",
+        {"simulation.effects.taste.add": {"watr": 2}},
+        r"taste\.add: 'watr' is no level of group here; did you",
+    ),
     ("alcohol_mice", {"simulation.effects.taste.add": {"water": -2}}, r"-2 multiplies a count; give 0 or more"),
-    ("alcohol_mice", {"simulation.effects.taste.add": {"water": {"1": 2}}}, r"expected a tree with a level for each of by"),
+    (
+        "alcohol_mice",
+        {"simulation.effects.taste.add": {"water": {"1": 2}}},
+        r"expected a tree with a level for each of by",
+    ),
     ("alcohol_mice", {"simulation.effects.taste.add": "taste.tsv"}, r"'taste\.tsv' is no table beside the study file"),
-    ("alcohol_mice", {"simulation.effects.seekers.add": 0.99}, r"takes more variance than lies between subjects; at most 0\.8"),
-    ("alcohol_mice", {"simulation.effects.relapse.where": {"phase": "drinking"}}, r"'drinking' is no level of phase here"),
-    ("pet_displacement", {"simulation.effects.follows.slope_on": "subjects.iq"}, r"goes back to subjects\.iq, which has no"),
+    (
+        "alcohol_mice",
+        {"simulation.effects.seekers.add": 0.99},
+        r"takes more variance than lies between subjects; at most 0\.8",
+    ),
+    (
+        "alcohol_mice",
+        {"simulation.effects.relapse.where": {"phase": "drinking"}},
+        r"'drinking' is no level of phase here",
+    ),
+    (
+        "pet_displacement",
+        {"simulation.effects.follows.slope_on": "subjects.iq"},
+        r"goes back to subjects\.iq, which has no",
+    ),
     ("cocaine_sessions", {"preprocess": {}}, r"preprocess: simulated scans lie in the space of the maps"),
     ("cocaine_sessions", {"scans": None}, r"scans: missing; maps\.task is made from scans"),
     ("cocaine_sessions", {"simulation": None}, r"simulation: missing"),
     ("cocaine_sessions", {"simulation.generator": "huang2023"}, r"has a generator of its own"),
-]  # fmt: skip
+]
 
 
 @pytest.mark.parametrize(("name", "edits", "message"), FAULTS)

@@ -61,9 +61,7 @@ def test_a_slope_plants_its_correlation_and_leaves_mean_and_spread(kind, r, seed
 def test_rows_outside_a_slope_lean_on_nothing():
     rng = np.random.default_rng(5)
     z, half = rng.standard_normal(MANY), np.arange(MANY) < MANY // 2
-    values = draw_response(
-        np.zeros(MANY), np.arange(MANY), NUMBERS, rng, slopes=[Slope(rows=half, z=z, r=0.7)]
-    )  # fmt: skip
+    values = draw_response(np.zeros(MANY), np.arange(MANY), NUMBERS, rng, slopes=[Slope(rows=half, z=z, r=0.7)])
     assert np.corrcoef(values[half], z[half])[0, 1] == pytest.approx(0.7, abs=0.05)
     assert np.corrcoef(values[~half], z[~half])[0, 1] == pytest.approx(0.0, abs=4 / np.sqrt(MANY / 2))
 

@@ -98,12 +98,14 @@ def test_sessions_are_a_day_apart_as_long_as_the_file_says_and_deliver_the_group
 def test_effects_on_a_window_change_the_whole_count_by_their_share(design):
     edits = {
         "operant.measures": {"late": {"count": "active", "window_min": [30, 60]}},
-        "questions": {"late": {"of": "operant.late", "where": {"phase": "extinction"}, "between": "group", "within": "day"}},
+        "questions": {
+            "late": {"of": "operant.late", "where": {"phase": "extinction"}, "between": "group", "within": "day"}
+        },
         "derived": {},
         "simulation.n": {"water": 60, "sucrose": 60, "ethanol": 60},
         "simulation.effects": {"late": {"in": "operant.late", "where": {"phase": "extinction"}, "add": 3.0}},
         "simulation.hypotheses": {"late": ["late"]},
-    }  # fmt: skip
+    }
     drawn = plan_world(design("alcohol_mice", edits), seed=0, scale="tiny").drawn.responses
     late, whole = (drawn[of][drawn[of]["phase"] == "extinction"] for of in ("operant.late", "operant.active"))
     assert set(late["expected"]) == {45.0}
@@ -119,7 +121,10 @@ def test_licks_and_shocks_are_written_where_they_have_a_base(tmp_path, design):
         "operant.phases.extinction": {"kind": "punishment", "experiment": "EXT*", "days": 8, "access_h": 1},
     }
     study = design("alcohol_mice", edits)
-    more = [{"in": f"operant.{name}", "mean": 12, "between_sd": 3, "within_sd": 4, "counts": True} for name in ("licks", "shocks")]  # fmt: skip
+    more = [
+        {"in": f"operant.{name}", "mean": 12, "between_sd": 3, "within_sd": 4, "counts": True}
+        for name in ("licks", "shocks")
+    ]
     simulation = study.simulation.model_dump(by_alias=True)
     simulation["base"] = [*simulation["base"], *more]
     study = study.model_validate(study.model_dump(by_alias=True, exclude_unset=True) | {"simulation": simulation})
@@ -133,7 +138,9 @@ def test_licks_and_shocks_are_written_where_they_have_a_base(tmp_path, design):
 
 
 def test_words_fit_their_own_pattern_alone_or_both_are_named(design):
-    study = design("alcohol_mice", {"operant.phases.drinking.experiment": "S*", "operant.phases.extinction.experiment": "EXT?[AB]"})  # fmt: skip
+    study = design(
+        "alcohol_mice", {"operant.phases.drinking.experiment": "S*", "operant.phases.extinction.experiment": "EXT?[AB]"}
+    )
     words = experiment_words(study.operant)
     assert words["drinking", ""] == "S"
     assert words["extinction", ""] == "EXT1A"

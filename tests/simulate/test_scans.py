@@ -56,9 +56,14 @@ def test_without_noise_the_first_level_gives_the_amplitudes_back(worlds, name):
     data[place.brain.mask] = 1000 * (1 + percent / 100)
     series = Series(data=data.astype(np.float32), grid=place.brain.grid, tr_s=tr_s)
     found = fit_first_level(
-        series, events, {cell: cell for cell in cells}, mask=place.brain.mask, hrf=maps.hrf, noise="ols",
+        series,
+        events,
+        {cell: cell for cell in cells},
+        mask=place.brain.mask,
+        hrf=maps.hrf,
+        noise="ols",
         drift_period_s=None,
-    )  # fmt: skip
+    )
     for cell, size in zip(cells, sizes, strict=True):
         wanted = amplitude_volume(place, size, 0.0)
         # percent of each voxel's own mean, which the responses raise: found / planted is 1000 / mean
@@ -124,19 +129,31 @@ def test_raw_scans_have_breathing_at_the_rate_of_each_trial(tmp_path, design):
         "nuisance": {"motion": 6},
         "maps": {
             "task": {
-                "kind": "blocks", "cells": ["cue", "block"], "baseline_s": [-20, 0], "window_s": [4, 30],
+                "kind": "blocks",
+                "cells": ["cue", "block"],
+                "baseline_s": [-20, 0],
+                "window_s": [4, 30],
                 "carry": ["respiration"],
             }
         },
-        "questions": {"breathing": {"of": "trials.respiration", "average": ["trial", "session"], "between": "group", "within": ["cue", "block"]}},
-        "regions": {}, "derived": {}, "figures": {},
+        "questions": {
+            "breathing": {
+                "of": "trials.respiration",
+                "average": ["trial", "session"],
+                "between": "group",
+                "within": ["cue", "block"],
+            }
+        },
+        "regions": {},
+        "derived": {},
+        "figures": {},
         "simulation.base": [
             {"in": "trials.respiration", "mean": 85, "between_sd": 6, "within_sd": 3},
             {"in": "maps.task", "mean": 0, "between_sd": 0.5, "within_sd": 0.3},
         ],
         "simulation.effects": {"faster": {"in": "trials.respiration", "where": {"cue": "cocaine"}, "add": 12}},
         "simulation.hypotheses": {"breath": ["faster"]},
-    }  # fmt: skip
+    }
     world = written(tmp_path, design("cocaine_sessions", edits))
     scans = find_scans(tmp_path, task="cues")
     assert len(scans) == 8
@@ -169,7 +186,7 @@ def test_a_scan_of_a_stated_length_is_filled_and_one_too_short_is_refused(design
 
 def test_seeds_correlate_with_their_region_as_planted(design):
     place = draw_place(design("cocaine_sessions"), "tiny")
-    z = {"Insula": {name: 0.0 for name in place.regions} | {"Hippocampus": 0.8, "Habenula": -0.5}}
+    z = {"Insula": dict.fromkeys(place.regions, 0.0) | {"Hippocampus": 0.8, "Habenula": -0.5}}
     rng = np.random.default_rng(3)
     percent = seed_percent(place, z, 20_000, rng)
     labels, names = place.voxel_labels(), {name: number for number, name in place.brain.atlas.names.items()}

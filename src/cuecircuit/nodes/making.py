@@ -1,4 +1,4 @@
-"""The tables that are made without a scan: subjects, visits, operant and bins, given maps, derived numbers."""
+"""The tables that are made without a scan: subjects, visits, operant and bins, trials, given maps, derived."""
 
 from dataclasses import dataclass
 
@@ -9,6 +9,7 @@ from cuecircuit.nodes.operant import OperantData, operant_data
 from cuecircuit.nodes.rows import Tables
 from cuecircuit.nodes.subjects import subjects_table, visits_table
 from cuecircuit.nodes.table import Table
+from cuecircuit.nodes.trials import trials_table
 from cuecircuit.study.acquisition import Given
 
 
@@ -42,6 +43,9 @@ def make_node(tables: Tables, node: str) -> Made:
             assert study.operant is not None
             data = operant_data(files, study.operant, tables.made["subjects"])
             return Made(tables=(data.table, *([] if data.bins is None else [data.bins])), sessions=data)
+        case "trials":
+            assert study.trials is not None
+            return Made(tables=(trials_table(files, study.trials, tables.made["subjects"]),))
         case "derived":
             return Made(tables=(derived_table(tables, name),))
         case "maps":

@@ -29,6 +29,7 @@ from cuecircuit.nodes.study_files import StudyFiles
 from cuecircuit.nodes.subjects import table_files
 from cuecircuit.nodes.table import FOLDER, Table, read_back
 from cuecircuit.nodes.table_questions import answer
+from cuecircuit.nodes.trials import trial_files
 from cuecircuit.pipeline.progress import say
 from cuecircuit.pipeline.provenance import software
 from cuecircuit.pipeline.sessions import session_notes, write_faults
@@ -129,6 +130,22 @@ def _operant(work: Work, name: str, own: str) -> Stage:
 
     inputs = (*_inputs(work, name), *log_files(work.files, operant), *declaration_files(work.files, operant))
     settings = {"operant": operant, "drugs": dict(study.drugs), "subjects": study.subjects}
+    return Stage(name=name, target="", settings=settings, inputs=inputs, make=make, shared=True)
+
+
+def _trials(work: Work, name: str, own: str) -> Stage:
+    study = work.files.study
+
+    def make(folder: Path) -> None:
+        _write_tables(work, name, folder)
+
+    settings = {
+        "trials": study.trials,
+        "scans": study.scans,
+        "factors": dict(study.factors),
+        "subjects": study.subjects,
+    }
+    inputs = (*_inputs(work, name), *trial_files(work.files))
     return Stage(name=name, target="", settings=settings, inputs=inputs, make=make, shared=True)
 
 
@@ -315,6 +332,7 @@ _KINDS: Mapping[str, Callable[[Work, str, str], Stage]] = {
     "subjects": _subjects,
     "visits": _subjects,
     "operant": _operant,
+    "trials": _trials,
     "maps": _maps,
     "regions": _regions,
     "derived": _derived,
