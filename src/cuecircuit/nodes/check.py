@@ -9,7 +9,7 @@ from cuecircuit.nodes.making import make_node
 from cuecircuit.nodes.map_questions import bind_levels
 from cuecircuit.nodes.rows import Tables
 from cuecircuit.nodes.space import study_space
-from cuecircuit.nodes.study_files import read_study
+from cuecircuit.nodes.study_files import StudyFiles, read_study
 from cuecircuit.nodes.table import Table
 from cuecircuit.nodes.table_questions import answer
 from cuecircuit.study.accounting import split_reference
@@ -28,7 +28,15 @@ def check_study(path: Path) -> tuple[str, ...]:
         DataError: the study file cannot be read.
         StudyError: every fault of the study and its files at once.
     """
-    files = read_study(path)
+    return check_files(read_study(path))
+
+
+def check_files(files: StudyFiles) -> tuple[str, ...]:
+    """Check everything that a study names.
+
+    Raises:
+        StudyError: every fault at once.
+    """
     made: dict[str, Table] = {}
     nodes = ordered_nodes(files.study)
     faults: list[str] = []

@@ -6,9 +6,12 @@ from pathlib import Path
 from cuecircuit.errors import StudyError
 from cuecircuit.io.atomic import replacing
 from cuecircuit.io.derivatives import write_description
+from cuecircuit.nodes.check import check_files
+from cuecircuit.nodes.graph import ordered_nodes
 from cuecircuit.nodes.study_files import read_study
 from cuecircuit.nodes.work import SHOWN, Work
 from cuecircuit.pipeline.engine import engine
+from cuecircuit.pipeline.progress import say
 from cuecircuit.pipeline.store import Store
 from cuecircuit.pipeline.threads import one_blas_thread
 
@@ -34,11 +37,13 @@ def run_study(path: Path, out: Path, *, stages: Sequence[str] = (), n_jobs: int 
     if dask is not None:  # workers are started in folders of their own
         path, out = path.absolute(), out.absolute()
     files = read_study(path)
-    work = Work(files, Store(out, path.parent), n_jobs)
-    nodes = [*work.nodes, *SHOWN]
+    nodes = [*ordered_nodes(files.study), *SHOWN]
     known = {*nodes, *(name.partition(".")[0] for name in nodes)}
     if unknown := [name for name in stages if name not in known]:
         raise StudyError(f"{path}: has no stage {', '.join(unknown)}; expected some of: {', '.join(sorted(known))}")
+    say("check")
+    check_files(files)
+    work = Work(files, Store(out, path.parent), n_jobs)
     with work.store.alone(), one_blas_thread(), engine(dask, n_jobs):
         write_description(out, files.study.about.title, files.study.about)
         with replacing(out / "study.yaml") as new:

@@ -65,7 +65,7 @@ def trials_table(files: StudyFiles, trials: Trials, subjects: Table) -> Table:
     if trials.breathing:
         notes[trials.breathing] = {"Description": "mean breathing rate during the event", "Units": "breaths/min"}
         notes[VALID] = "share of the event in which breaths could be told apart"
-    columns = [*keys, *(name for name in notes if name in rows and name not in keys)]
+    columns = [*keys, *(name for name in notes if name in rows and name not in (*keys, "session", "run"))]
     return Table(name="trials", keys=keys, rows=rows[columns], notes=notes)
 
 
