@@ -4,6 +4,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 import pandas as pd
+from markupsafe import Markup
 
 from cuecircuit.figures.numbers import short
 from cuecircuit.io.tables import read_json, read_table
@@ -77,7 +78,7 @@ def _opening(files: StudyFiles, made: Mapping[str, Table]) -> Section:
         facts["Sessions"] = ", ".join(study.factors["session"].levels)
     if study.operant:
         facts["Phases"] = ", ".join(study.operant.phases)
-    items: list[Item] = [Facts(values=facts)]
+    items: list[Item] = [*_simulated(files), Facts(values=facts)]
     if study.assumed:
         text = (
             f"No source states {len(study.assumed)} of the settings; they are marked assumed in the table of settings."
@@ -87,6 +88,23 @@ def _opening(files: StudyFiles, made: Mapping[str, Table]) -> Section:
         frame = pd.DataFrame(study.subjects.exclude.items(), columns=["subject", "reason"])
         items.append(TableItem(id="excluded", title="Left out", frame=frame))
     return Section(id="study", title="Study", items=tuple(items))
+
+
+def _simulated(files: StudyFiles) -> Iterator[Item]:
+    """Yield the warning that data are simulated, which the data set itself carries."""
+    dataset = files.path(files.study.scans.dataset if files.study.scans else ".")
+    description = dataset / "dataset_description.json"
+    if not description.is_file():
+        return
+    told = read_json(description)
+    simulated = told.get("Simulated")
+    if simulated or str(told.get("Name", "")).startswith("Simulated study"):
+        facts = simulated if isinstance(simulated, dict) else {}
+        said = ", ".join(f"{name} {value}" for name, value in facts.items())
+        text = Markup('<strong class="simulated">SIMULATED DATA</strong> {}').format(
+            f"({said}). Effects were planted; no animal or person was measured."
+        )
+        yield Paragraph(text=text)
 
 
 def _counted(column: pd.Series) -> list[tuple[str, int]]:
