@@ -245,6 +245,14 @@ FAULTS = [
         {"simulation.effects.follows.slope_on": "subjects.iq"},
         r"goes back to subjects\.iq, which has no",
     ),
+    (
+        "smokers_two_sessions",
+        {
+            "derived.first": {"of": "regions.atlas", "where": {"region": "SMA"}, "over": "session", "how": "first"},
+            "simulation.effects.follows.slope_on": "derived.first",
+        },
+        r"slope_on regions\.atlas: goes back to contrasts\.task, which is not drawn",
+    ),
     ("cocaine_sessions", {"preprocess": {}}, r"preprocess: simulated scans lie in the space of the maps"),
     ("cocaine_sessions", {"scans": None}, r"scans: missing; maps\.task is made from scans"),
     ("cocaine_sessions", {"simulation": None}, r"simulation: missing"),

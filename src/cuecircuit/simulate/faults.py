@@ -6,6 +6,7 @@ from difflib import get_close_matches
 
 import pandas as pd
 
+from cuecircuit.errors import StudyError
 from cuecircuit.simulate.columns import (
     WHOLE,
     Columns,
@@ -203,7 +204,11 @@ def _slope_faults(study: Study, effect: Effect, base: Base) -> Iterator[str]:
             f"{share_between(base):.2f} with these SDs, or raise between_sd of {base.in_}"
         )
     bases = {other.in_ for other in study.simulation.base}
-    lacking = [source for source in sources(study, effect.slope_on) if source not in bases]
+    try:
+        lacking = [source for source in sources(study, effect.slope_on) if source not in bases]
+    except StudyError as error:
+        yield from error.faults
+        return
     if lacking:
         yield f"slope_on: {effect.slope_on} goes back to {', '.join(lacking)}, which has no base"
 

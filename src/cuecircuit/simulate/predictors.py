@@ -25,12 +25,15 @@ def sources(study: Study, of: str) -> tuple[str, ...]:
     """
     table, response = split_reference(of)
     if not table.startswith("derived."):
+        maps = study.regions[table.partition(".")[2]].of if table.startswith("regions.") else table
+        if maps.startswith("contrasts."):
+            raise StudyError(f"slope_on {of}: goes back to {maps}, which is not drawn; lean on cells of maps")
         return (drawn_source(study, of),)
     derived = study.derived.get(table.removeprefix("derived."))
-    if not isinstance(derived, Reduce) or derived.how not in _REDUCED or derived.relative != "difference" or response:
+    if not isinstance(derived, Reduce) or derived.how not in _REDUCED or response:
         raise StudyError(
-            f"slope_on {of}: expected a number reduced by one of {', '.join(_REDUCED)}, as a difference if `less`; "
-            "name another number, or plant the slope the other way round"
+            f"slope_on {of}: expected a number reduced by one of {', '.join(_REDUCED)}; name another number, or plant "
+            "the slope the other way round"
         )
     weight = ("subjects." + study.subjects.weight_kg,) if study.subjects.weight_kg else ()
     both = (derived.of, *((derived.less.of,) if derived.less else ()))
@@ -52,9 +55,16 @@ def subject_numbers(study: Study, of: str, drawn: Drawn, value: str = "value") -
     derived = study.derived[table.removeprefix("derived.")]
     assert isinstance(derived, Reduce)  # `sources` refuses others
     number = _reduced(_source_rows(study, derived, drawn, value), derived, value)
-    if derived.less is not None:
-        number = number - _reduced(_source_rows(study, derived.less, drawn, value), derived, value)
-    return number
+    if derived.less is None:
+        return number
+    less = _reduced(_source_rows(study, derived.less, drawn, value), derived, value)
+    match derived.relative:
+        case "difference":
+            return number - less
+        case "share":
+            return number / (number + less)
+        case "log_ratio":
+            return np.log(number / less)
 
 
 _REDUCED = ("mean", "sum", "first", "last", "slope")

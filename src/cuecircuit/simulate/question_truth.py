@@ -115,6 +115,8 @@ def _derived(study: Study, name: str, drawn: Drawn) -> pd.DataFrame:
     derived = study.derived[name]
     sources(study, f"derived.{name}")  # refuses what cannot be reduced
     assert isinstance(derived, Reduce)
+    if derived.relative != "difference":
+        raise StudyError(f"derived.{name}: the expected value of a ratio is no ratio of expected values")
     keys = [key for key in Accounting(study).tables[f"derived.{name}"].keys if key != "subject"]
     source = expected_of(study, derived, drawn)
     source = source[chosen(source, derived.where)]
