@@ -200,8 +200,13 @@ def _tick(program: Program, events: Mapping[str, Float[Array, "event"]]) -> floa
     known = [events[name] for name in ("active", "infusion") if name in events and events[name].size]
     units = {meaning.unit_s for meaning in program.letters.values() if isinstance(meaning, Timestamps | Coded | Times)}
     unit_s = max(units, default=_TICK_S)
-    is_whole = all(bool((np.abs(times / unit_s - np.rint(times / unit_s)) < _TOLERANCE_S).all()) for times in known)
+    # a few of the first tell mostly
+    is_whole = unit_s > _TICK_S and all(_are_whole(t[:3] / unit_s) and _are_whole(t / unit_s) for t in known)
     return unit_s if known and is_whole else _TICK_S
+
+
+def _are_whole(values: Float[Array, "value"]) -> bool:
+    return bool((np.abs(values - np.rint(values)) < _TOLERANCE_S).all())
 
 
 def _totals(

@@ -15,6 +15,7 @@ from cuecircuit.io.medpc_text import RawSession
 
 SEAL = -987.987  # MED-PC puts it behind the last element of an array that it writes short (SEALED)
 # a clock that is set, or a restart, falls once or twice; times since the last event fall at every other element
+_ROUNDING = 1e-6
 _FALLS, _FALLING_SHARE = 3, 0.1
 
 
@@ -121,8 +122,8 @@ def _extent(
 ) -> tuple[int, list[Finding]]:
     """How many elements of an array are events, and whether its count, end marker or seal agrees with it."""
     line = session.letters[letter].line
-    negative = np.flatnonzero(values < 0)
-    seals = negative[np.isclose(values[negative], SEAL, rtol=0, atol=1e-6)]
+    negative = np.flatnonzero(values < 0) if values.size and values.min() < 0 else np.empty(0, dtype=np.int64)
+    seals = negative[np.abs(values[negative] - SEAL) < _ROUNDING]
     size = -(-declared.size // declared.every) if declared.size else None
     if size is not None and values.size < size and not seals.size:
         raise DataError(
@@ -177,7 +178,8 @@ def _ticks(
     Raises:
         DataError: the array looks like times since the last event, and `relative` does not say what it is.
     """
-    ticks = values[_written(session, letter, values, findings)]
+    is_clean = not values.size or values.min() >= 0
+    ticks = values if is_clean else values[_written(session, letter, values, findings)]
     if declared.relative:
         return np.cumsum(ticks)
     falls = int(np.count_nonzero(ticks[1:] < ticks[:-1]))

@@ -16,6 +16,19 @@ _POWERS = 10.0 ** np.arange(_DIGITS + 1)  # exact as doubles, up to 10**22
 
 
 @njit(cache=True, nogil=True)
+def has_bare_returns(data):
+    """Whether a carriage return ends a line without a line feed (the last byte aside).
+
+    Args:
+        data: uint8, the text.
+    """
+    found = False
+    for at in range(data.size - 1):
+        found |= data[at] == _RETURN and data[at + 1] != _FEED and data[at + 1] != _RETURN
+    return found
+
+
+@njit(cache=True, nogil=True)
 def read_lines(data):
     """Give the marks, the runs of rows, and the values of the runs that are regular.
 

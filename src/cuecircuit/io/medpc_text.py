@@ -18,7 +18,7 @@ import numpy as np
 
 from cuecircuit.arrays import Array, Float
 from cuecircuit.errors import DataError
-from cuecircuit.io.medpc_kernel import read_lines
+from cuecircuit.io.medpc_kernel import has_bare_returns, read_lines
 from cuecircuit.io.text_encoding import SNIFFED, decode_text
 from cuecircuit.records.operant import SET_ASIDE, OperantFault
 
@@ -177,10 +177,10 @@ def _plain(content: bytes | str) -> bytes:
         raise DataError(f"line {line}: a zero byte: this is not text; {_EXPECTED}; check that this is the right file")
     # form feed and the DOS end-of-file mark separate the parts of concatenated files and mean nothing
     data = data.replace(b"\f", b" ").replace(b"\x1a", b" ")
-    if data.count(b"\r") == data.count(b"\r\n"):
-        return data
     # a carriage return ends a line by itself, except before the line feed that does (MED-PC writes "\r\r\n" too)
-    return _BARE_RETURNS.sub(lambda run: b"\n" * len(run[0]), data)
+    if has_bare_returns(np.frombuffer(data, dtype=np.uint8)):
+        return _BARE_RETURNS.sub(lambda run: b"\n" * len(run[0]), data)
+    return data
 
 
 def _utf8(content: bytes | str) -> bytes:

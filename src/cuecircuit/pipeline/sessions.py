@@ -167,9 +167,9 @@ def load_sessions(
 
 def _unread(path: Path, fault: str) -> OperantFault:
     """A file set aside, with what was wrong in it and where."""
-    line = re.match(r":?(?: line )?([0-9]+)", fault.removeprefix(str(path)))
-    what = fault.removeprefix(f"{path}: ")
-    return OperantFault(file=str(path), line=int(line[1]) if line else 0, subject="", what=what, done=SET_ASIDE)
+    place = re.match(r":(?: line )?([0-9]+): ", rest := fault.removeprefix(str(path)))
+    what = rest[place.end() :] if place else rest.removeprefix(": ")
+    return OperantFault(file=str(path), line=int(place[1]) if place else 0, subject="", what=what, done=SET_ASIDE)
 
 
 def declared_programs(programs: Path | None = None, mpc: Path | None = None) -> tuple[Program, ...]:
