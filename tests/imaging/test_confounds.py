@@ -17,7 +17,7 @@ def table(seed=0, **more):
     rng = np.random.default_rng(seed)
     motion = {name: np.cumsum(rng.normal(0, 1e-3, N)) for name in MOTION_NAMES}
     tissue = {name: 1000 + rng.normal(size=N) for name in ("csf", "white_matter", "global_signal")}
-    parts = {f"a_comp_cor_{k:02d}": rng.normal(size=N) for k in range(6)}
+    parts = {f"{mask}_comp_cor_{k:02d}": rng.normal(size=N) for mask in "awc" for k in range(6)}
     cosines = {f"cosine{k:02d}": np.cos(np.pi * (k + 1) * (np.arange(N) + 0.5) / N) for k in range(3)}
     first = {"non_steady_state_outlier00": np.eye(N)[0]}
     moved = {"framewise_displacement": np.r_[np.nan, np.full(N - 1, 0.1)]}
@@ -35,6 +35,17 @@ def left_by(columns, y):
         ({"motion": 0, "non_steady_state": False}, ()),
         ({"motion": 0}, ("non_steady_state_outlier00",)),
         ({"motion": 0, "csf": True, "white_matter": True, "non_steady_state": False}, ("white_matter", "csf")),
+        (
+            {
+                "motion": 0,
+                "acompcor": 1,
+                "acompcor_mask": "separate",
+                "cosine": True,
+                "drift_period_s": None,
+                "non_steady_state": False,
+            },
+            ("w_comp_cor_00", "c_comp_cor_00", "cosine00", "cosine01", "cosine02"),
+        ),
         (
             {"motion": 0, "acompcor": 2, "cosine": True, "drift_period_s": None, "non_steady_state": False},
             ("a_comp_cor_00", "a_comp_cor_01", "cosine00", "cosine01", "cosine02"),

@@ -1,7 +1,7 @@
 """Confounds of a preprocessed run, chosen by fMRIPrep's names, as columns of its model.
 
-Names: `trans_*`, `rot_*` (mm, rad), `csf`, `white_matter`, `global_signal`, `a_comp_cor_00` and on (most variance
-first), `cosine00` and on, `non_steady_state_outlier00` and on, `framewise_displacement` (mm)
+Names: `trans_*`, `rot_*` (mm, rad), `csf`, `white_matter`, `global_signal`, `a_comp_cor_00` (`w_`, `c_`) and on (most
+variance first), `cosine00` and on, `non_steady_state_outlier00` and on, `framewise_displacement` (mm)
 (https://fmriprep.org/en/stable/outputs.html#confounds). Motion is expanded here (`nuisance.motion_columns`), so that
 tables with the six parameters alone serve as well. Columns are centered and scaled to SD 1: the model has a constant,
 so its fit is the same, and columns of 1e-8 (squared rotations) do not sink in rounding.
@@ -94,7 +94,8 @@ def _wanted(table: Table, confounds: Confounds) -> Iterator[tuple[str, str]]:
     for name in ("white_matter", "csf", "global_signal"):
         if getattr(confounds, name):
             yield name, name
-    yield from (("acompcor", f"a_comp_cor_{number:02d}") for number in range(confounds.acompcor))
+    for mask in {"combined": ("a",), "separate": ("w", "c")}[confounds.acompcor_mask]:
+        yield from (("acompcor", f"{mask}_comp_cor_{number:02d}") for number in range(confounds.acompcor))
     for setting, start in (("cosine", "cosine"), ("non_steady_state", "non_steady_state_outlier")):
         if getattr(confounds, setting):
             yield from ((setting, name) for name in sorted(table) if name.startswith(start))

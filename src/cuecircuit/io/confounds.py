@@ -1,5 +1,12 @@
-"""Confounds of preprocessed runs: tables with one row per volume, columns named as fMRIPrep names them."""
+"""Confounds of preprocessed runs: tables with one row per volume, columns named as fMRIPrep names them.
 
+Before 21.0 fMRIPrep called the components of the combined mask, of white matter and of CSF all `a_comp_cor_*`, and only
+the JSON beside the table tells them apart (Mask). They are read by their later names: `a_comp_cor_*` of the combined
+mask, `w_comp_cor_*` of white matter, `c_comp_cor_*` of CSF, each numbered from 00.
+"""
+
+import re
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 import numpy as np
@@ -7,11 +14,13 @@ import pandas as pd
 
 from cuecircuit.arrays import Array, Float64
 from cuecircuit.errors import DataError
-from cuecircuit.io.tables import read_table
+from cuecircuit.io.tables import read_json, read_table
 
 
 def read_confounds(path: Path) -> dict[str, Float64[Array, "volume"]]:
     """Read all columns of a confounds table; n/a, which fMRIPrep writes where a volume has no value, is NaN.
+
+    Components of anatomical masks have the names that fMRIPrep 21.0 and later gives them.
 
     Raises:
         DataError: no such file, no row, or a column that holds text.
@@ -23,4 +32,22 @@ def read_confounds(path: Path) -> dict[str, Float64[Array, "volume"]]:
     text = [name for name, column in numbers.items() if (column.isna() & table[name].notna()).any()]
     if text:
         raise DataError(f"{path}: text in columns {', '.join(text)}; a confounds table holds numbers and n/a")
-    return {name: column.to_numpy(np.float64) for name, column in numbers.items()}
+    sidecar = path.with_suffix(".json")
+    names = component_names(numbers, read_json(sidecar) if sidecar.is_file() else {})
+    return {names.get(name, name): column.to_numpy(np.float64) for name, column in numbers.items()}
+
+
+def component_names(columns: Iterable[str], notes: Mapping[str, object]) -> dict[str, str]:
+    """Return the later name of each component that the sidecar says is of white matter or CSF.
+
+    Args:
+        columns: of the table.
+        notes: the JSON beside the table: for each component an object with its Mask.
+    """
+    found = [(int(match[1]), match[0]) for name in columns if (match := re.fullmatch(r"a_comp_cor_(\d+)", name))]
+    masks = {name: note.get("Mask") for name, note in notes.items() if isinstance(note, Mapping)}
+    names = {}
+    for mask, start in (("combined", "a"), ("WM", "w"), ("CSF", "c")):
+        own = [name for _, name in sorted(found) if masks.get(name) == mask]
+        names |= {name: f"{start}_comp_cor_{number:02d}" for number, name in enumerate(own)}
+    return names

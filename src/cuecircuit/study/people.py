@@ -82,7 +82,10 @@ class Confounds(Section):
     white_matter: bool = default(False, "assumed", "column white_matter; not printed")
     csf: bool = default(False, "assumed", "column csf; not printed")
     global_signal: bool = default(False, "convention", "column global_signal")
-    acompcor: int = default(0, "assumed", "first columns a_comp_cor_*; not printed", ge=0)
+    acompcor: int = default(0, "assumed", "first components of aCompCor, of each mask; not printed", ge=0)
+    acompcor_mask: Literal["combined", "separate"] = default(
+        "combined", "convention", "columns a_comp_cor_* of white matter and CSF together, or w_ and c_comp_cor_*"
+    )
     cosine: bool = default(False, "convention", "columns cosine*, which a_comp_cor was made beside")
     non_steady_state: bool = default(True, "convention", "columns non_steady_state_outlier*, where there are any")
     drift_period_s: float | None = default(128.0, "assumed", "longer periods are removed; not printed", gt=0)

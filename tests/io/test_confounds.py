@@ -1,0 +1,69 @@
+"""Confounds of several generations of fMRIPrep; components of masks by the JSON beside the table."""
+
+import json
+
+import numpy as np
+import pytest
+
+from cuecircuit.imaging.confounds import confound_faults, run_confounds
+from cuecircuit.io.confounds import component_names, read_confounds
+from cuecircuit.study.people import Confounds
+
+
+def test_components_of_older_tables_get_the_names_of_later_ones():
+    columns = [f"a_comp_cor_{number:02d}" for number in range(5)] + ["a_comp_cor_100", "csf"]
+    masks = ["combined", "combined", "CSF", "WM", "CSF", "WM"]
+    notes = {name: {"Mask": mask} for name, mask in zip(columns, masks, strict=False)} | {"csf": {}}
+
+    assert component_names(columns, notes) == {
+        "a_comp_cor_00": "a_comp_cor_00",
+        "a_comp_cor_01": "a_comp_cor_01",
+        "a_comp_cor_02": "c_comp_cor_00",
+        "a_comp_cor_04": "c_comp_cor_01",
+        "a_comp_cor_03": "w_comp_cor_00",
+        "a_comp_cor_100": "w_comp_cor_01",
+    }
+
+
+def test_without_a_sidecar_the_columns_keep_their_names(tmp_path):
+    path = tmp_path / "sub-01_desc-confounds_timeseries.tsv"
+    path.write_text("a_comp_cor_00\tcsf\n0.1\tn/a\n0.2\t3\n")
+
+    table = read_confounds(path)
+
+    assert list(table) == ["a_comp_cor_00", "csf"]
+    np.testing.assert_array_equal(table["csf"], [np.nan, 3])
+
+
+def test_more_components_than_a_mask_has_are_a_fault_and_not_those_of_another_mask(tmp_path):
+    path = tmp_path / "sub-01_desc-confounds_regressors.tsv"
+    columns = [*(f"a_comp_cor_{number:02d}" for number in range(4)), "cosine00"]
+    path.write_text("\t".join(columns) + "\n" + "\n".join("\t".join(f"{k + n}" for n in range(5)) for k in range(9)))
+    notes = {name: {"Mask": mask} for name, mask in zip(columns, ("combined", "combined", "WM", "CSF"), strict=False)}
+    path.with_suffix(".json").write_text(json.dumps(notes))
+    wanted = Confounds(motion=0, acompcor=3, cosine=True, drift_period_s=None)
+
+    (fault,) = confound_faults(read_confounds(path), wanted)
+
+    assert fault.startswith(
+        "no column a_comp_cor_02, which the study asks for (nuisance.acompcor); it has a_comp_cor_00"
+    )
+
+
+@pytest.mark.parametrize(
+    ("name", "components"),
+    [
+        ("test_desc-confounds_regressors.tsv", 2),
+        ("test-v21_desc-confounds_timeseries.tsv", 3),
+    ],
+)
+@pytest.mark.parametrize("mask", ["combined", "separate"])
+def test_real_tables_of_two_generations_give_the_components_of_each_mask(real_data, name, components, mask):
+    table = read_confounds(real_data / "real" / "fmriprep_confounds" / name)
+    wanted = Confounds(motion=24, acompcor=components, acompcor_mask=mask, cosine=True, drift_period_s=None)
+
+    names = run_confounds(table, wanted).regressors.names
+
+    starts = ("w_", "c_") if mask == "separate" else ("a_",)
+    expected = [f"{start}comp_cor_{number:02d}" for start in starts for number in range(components)]
+    assert [one for one in names if "comp_cor" in one] == expected
