@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
-.PHONY: demo test check bench docs lock audit oldest newest clean
+.PHONY: demo test check bench docs lock audit sbom oldest newest clean
 
 demo: $(VENV)/run.done
 	$(BIN)/cuecircuit demo demo
@@ -37,6 +37,12 @@ audit: $(VENV)/python.done
 	$(VENV)/audit/bin/pip install --quiet pip-audit
 	$(VENV)/audit/bin/pip-audit --disable-pip --require-hashes -r locks/run.txt
 	$(VENV)/audit/bin/pip-audit --disable-pip --require-hashes -r locks/dev.txt
+
+# What a release is made of, as CycloneDX with the hashes of the lock; the same bytes from the same lock.
+sbom: $(VENV)/python.done
+	$(PYTHON) -m venv $(VENV)/sbom
+	$(VENV)/sbom/bin/pip install --quiet cyclonedx-bom
+	$(VENV)/sbom/bin/cyclonedx-py requirements --output-reproducible --of JSON -o sbom.cdx.json locks/run.txt
 
 # The tests with the oldest versions that pyproject.toml allows, and with the newest there are.
 # Old versions warn of what newer ones beside them deprecate: their warnings are shown and do not fail a test.

@@ -171,7 +171,7 @@ def test_what_nobody_foresaw_is_one_line_and_a_report_without_data(script, tmp_p
     ("word", "line"),
     [
         ("hungry", "not enough memory; use fewer --n-jobs"),
-        ("bereft", "a worker process was killed, mostly for want of"),
+        ("bereft", "a worker process was killed, most often for"),
     ],
 )
 def test_memory_that_ran_out_is_one_line(script, tmp_path, word, line):

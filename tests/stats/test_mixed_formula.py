@@ -52,7 +52,7 @@ def test_names_with_spaces_stand_in_backticks():
         ("group", "no random part"),
         ("group + (1|subject) +", "ends in a sign"),
         ("group + (1|subject", "do not close"),
-        ("log(resp) + (1|subject)", "'log\\(resp\\)'"),
+        ("log(resp) + (1|subject)", "the function log\\(\\)"),
         ("group - (1|subject)", "to be added"),
         ("group + (1|subject) + (1|subject)", "more than once"),
         ("group + (|subject)", "expected columns | grouping"),

@@ -28,14 +28,14 @@ def engine(dask: str | None, n_jobs: int) -> Iterator[None]:
         n_jobs: worker processes of `local`.
 
     Raises:
-        DataError: Dask is not installed, no scheduler or worker answers at the address, or they are lost on the way.
+        DataError: Dask is not installed, no scheduler or worker answers at the address, or it is lost on the way.
     """
     if dask is None:
         yield
         return
     try:
         from dask import config
-        from distributed import Client, KilledWorker, LocalCluster
+        from distributed import Client, LocalCluster
     except ImportError as error:
         raise DataError('--dask needs Dask: pip install "cuecircuit[dask]"') from error
     from joblib import parallel_config
@@ -60,10 +60,10 @@ def engine(dask: str | None, n_jobs: int) -> Iterator[None]:
     except CuecircuitError:
         raise
     except Exception as error:
-        if client.status == "running" and not isinstance(error, KilledWorker):
+        if client.status == "running":
             raise
         raise DataError(
-            f"--dask {dask}: the scheduler or its workers were lost ({one_line(str(error))}); what was finished is "
+            f"--dask {dask}: the scheduler was lost ({one_line(str(error))}); what was finished is "
             "kept: give the same command again"
         ) from error
     finally:
