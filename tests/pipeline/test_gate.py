@@ -95,7 +95,7 @@ def test_every_kind_of_fault_in_the_values_is_named_at_once(study: Path):
     ):
         assert any(words in fault for fault in faults), (words, faults)
     assert any("% of the mask never varies" in fault for fault in faults)
-    assert len(faults) == 8
+    assert len(faults) == 7
     assert all("or accept it with a reason (acquisition.accept: {sub-" in fault for fault in faults)
 
 

@@ -177,6 +177,6 @@ def _uncovered(covered: float) -> Iterator[ScanFault]:
     if covered < _LEAST_COVERED:
         yield ScanFault(
             kind="coverage",
-            text=f"{1 - covered:.0%} of the mask never varies, as where nothing was measured; is the mask of this "
-            "space, and does the scan cover the brain?",
+            text=f"{1 - covered:.0%} of the mask never varies, as where nothing was measured; check that the mask "
+            "is of this space and that the scan covers the brain",
         )

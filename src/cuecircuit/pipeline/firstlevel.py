@@ -9,6 +9,7 @@ import numpy as np
 import pandas as pd
 
 from cuecircuit.arrays import Array
+from cuecircuit.errors import DataError
 from cuecircuit.imaging.first_level import contrast_weights
 from cuecircuit.imaging.fixed_effects import Estimate, expand, over_runs
 from cuecircuit.imaging.peri_cue import PeriCue
@@ -119,6 +120,8 @@ class _ScanResult:
 
 
 def _make(job: Job, subject: str, scans: tuple[ScanFiles, ...], folder: Path) -> None:
+    if not scans:
+        raise DataError("no scan is left (inputs.tsv says why); exclude the subject (subjects.exclude)")
     study, stem = job.study, _stem(job.study, subject)
     atlas = read_space_atlas(job.files)
     regions = np.array(list(atlas.names))

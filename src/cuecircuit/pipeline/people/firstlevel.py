@@ -78,6 +78,8 @@ def _stage(job: PeopleJob, subject: str, scans: tuple[ScanFiles, ...]) -> Stage:
 
 
 def _make(job: PeopleJob, subject: str, scans: tuple[ScanFiles, ...], folder: Path) -> None:
+    if not scans:
+        raise DataError("no scan is left (inputs.tsv says why); exclude the subject (subjects.exclude)")
     study, weights = job.study, weights_of(job.study)
     rows, quality = [], []
     for session in dict.fromkeys(scan.session for scan in scans):
