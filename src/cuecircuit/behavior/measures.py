@@ -171,7 +171,8 @@ def sessions_table(
         if kinetics is not None and dose is not None:
             row |= asdict(measure_level(session, dose_mg_kg=dose, kinetics=kinetics))
         row |= {f"infusions_{name}": _in_window(session, *window) for name, window in (windows or {}).items()}
-        row |= {f"n_{event}": count for event, count in session.counts.items()} | session.values
+        row |= {f"n_{event}": count for event, count in session.counts.items()}
+        row |= session.values
         rows.append(row | {"events": sum(t.size for t in session.events.values())})
         rows[-1] |= {"file": session.file, "line": session.line}
     measures = [name for name in SessionMeasures.__dataclass_fields__ if name != "pattern"]
