@@ -210,7 +210,10 @@ IN_LOGS: dict[str, tuple[Break, str]] = {
     "an unknown subject": (edit(LOG, "Subject: ShA01", "Subject: X9"), "subject 'X9' has operant sessions"),
     "an impossible date": (edit(LOG, "Start Date: 01/05/26", "Start Date: 31/31/26"), "start '31/31/26'"),
     "a file cut inside a header": (first_bytes(LOG, 900), "the file ends inside the header of a session"),
-    "a letter among digits": (edit(LOG, "2050.920", "20x0.920"), "line 18: value 3 of letter X is '20x0.920'"),
+    "a letter among digits": (
+        edit(LOG, "2050.920", "20x0.920"),
+        "line 18: subject 'ShA01': value 3 of letter X is '20x0.920'",
+    ),
     "a lost row": (edit(LOG, "     5:     2466", "     7:     2466"), "row index 7 where 5 was expected"),
     "bytes that are no text": (put(LOG, bytes(range(256)) * 10), "a zero byte: this is not text"),
     "an NWB file of a giant": (log_of_a_giant, "/timestamps states (1000000000000,) values (8e+12 bytes)"),

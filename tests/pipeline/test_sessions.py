@@ -11,7 +11,7 @@ import pytest
 
 from cuecircuit.errors import DataError
 from cuecircuit.io.medpc_write import MedpcSession, write_medpc
-from cuecircuit.pipeline.sessions import declare_programs, load_sessions, write_sessions
+from cuecircuit.pipeline.sessions import declare_programs, load_sessions, lost_records, write_sessions
 from cuecircuit.records.operant import SET_ASIDE
 
 NAMES = ("sessions", "events", "faults")
@@ -275,3 +275,14 @@ def test_a_first_declaration_is_written_for_unknown_programs_alone(tmp_path: Pat
     assert "unknown: AIKRXYZ" in text
     with pytest.raises(DataError, match="every MED-PC program of these files is declared"):
         declare_programs([path])
+
+
+def test_a_study_misses_the_records_of_its_subjects_and_not_a_pump_flush(tmp_path: Path):
+    flush, other = (write_medpc([medpc(who)]).replace("CUECIRCUIT LgA FR1", "FLUSH") for who in ("", "LgA03"))
+    broken = write_medpc([medpc("LgA04")]).replace("     0:", "     7:")
+    (tmp_path / "day.txt").write_text(write_medpc([medpc()]) + flush + other + broken, newline="")
+
+    log = load_sessions([tmp_path / "day.txt"])
+
+    assert sorted(fault.subject for fault in lost_records(log, {"LgA01", "LgA03"})) == ["LgA03", "LgA04"]
+    assert [fault.subject for fault in lost_records(log, {"LgA01"})] == ["LgA04"]

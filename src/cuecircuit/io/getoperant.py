@@ -13,8 +13,9 @@ from pathlib import Path
 
 from cuecircuit.errors import DataError
 from cuecircuit.io.medpc_decode import decode_record
+from cuecircuit.io.medpc_header import HEADER_FIELDS
 from cuecircuit.io.medpc_program import Program, Scalar, find_program
-from cuecircuit.io.medpc_text import HEADER_FIELDS, RawLetter, RawSession
+from cuecircuit.io.medpc_text import RawLetter, RawSession
 from cuecircuit.records.operant import SET_ASIDE, OperantFault, OperantLog, OperantSession
 
 _NUMBERED = re.compile(r"(.*?) ([0-9]{1,9})", re.DOTALL)

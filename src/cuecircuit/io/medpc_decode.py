@@ -27,7 +27,7 @@ from cuecircuit.io.medpc_program import (
     find_program,
 )
 from cuecircuit.io.medpc_text import RawSession
-from cuecircuit.records.operant import EventBins, OperantFault, OperantSession
+from cuecircuit.records.operant import UNDECLARED, EventBins, OperantFault, OperantSession
 
 _TICK_S = 0.01  # the usual resolution of MED-PC
 _TOLERANCE_S = 1e-6  # times carry at most three decimals of a tick; far below the shortest tick
@@ -99,7 +99,7 @@ def _program(raw: RawSession, programs: Sequence[Program]) -> Program:
         scalars = " ".join(name for name, letter in raw.letters.items() if not letter.is_array)
         arrays = " ".join(f"{name}({letter.size})" for name, letter in raw.letters.items() if letter.is_array)
         raise DataError(
-            f"line {raw.line}: subject {subject!r}: program (MSN) {msn!r} is not declared; letters found: scalars "
+            f"line {raw.line}: subject {subject!r}: {UNDECLARED} {msn!r} is not declared; letters found: scalars "
             f"{scalars or 'none'}; arrays {arrays or 'none'}; say what they are in a YAML file (msn, title, source, "
             "letters, unknown) and pass its folder with --programs (`cuecircuit sessions FILE --declare` prints one)"
         )

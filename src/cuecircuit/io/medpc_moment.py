@@ -56,7 +56,8 @@ def start_of(raw: RawSession, *, dates: DateOrder, file_name: str) -> tuple[date
     date, time = (raw.header.get(f"Start {each}", "").strip() for each in ("Date", "Time"))
     named = None if date or time else _NAME.match(file_name)
     if named is not None:
-        return datetime(*map(int, named.groups())), True
+        year, month, day, hour, minute = map(int, named.groups())
+        return datetime(year, month, day, hour, minute), True
     expected = {"mdy": "month/day/year", "dmy": "day/month/year", "ymd": "year/month/day"}[dates]
     raise DataError(
         f"line {raw.line}: subject {raw.header.get('Subject', '')!r}: start {date!r} {time!r}; expected {expected} "

@@ -18,29 +18,11 @@ import numpy as np
 
 from cuecircuit.arrays import Array, Float
 from cuecircuit.errors import DataError
+from cuecircuit.io.medpc_header import CONDENSED, CONDENSED_FIELDS, CONDENSED_TIMES, FIELDS
 from cuecircuit.io.medpc_kernel import has_bare_returns, read_lines
 from cuecircuit.io.text_encoding import SNIFFED, decode_text
 from cuecircuit.records.operant import SET_ASIDE, OperantFault
 
-HEADER_FIELDS = ("Start Date", "End Date", "Subject", "Experiment", "Group", "Box", "Start Time", "End Time", "MSN")
-_FIELDS = {name.lower(): name for name in HEADER_FIELDS}
-_TIMES = r"START:\s*(?P<sd>\S+)\s+(?P<st>\S+)\s+END:\s*(?P<ed>\S+)\s+(?P<et>\S+)\s*"
-_CONDENSED = re.compile(
-    r"\s*BOX:(?P<box>.*?)SUBJECT:(?P<subject>.*?)EXPERIMENT:(?P<experiment>.*?)GROUP:(?P<group>.*?)MSN:(?P<msn>.*?)"
-    rf"(?:{_TIMES})?$"
-)
-_CONDENSED_TIMES = re.compile(rf"\s*{_TIMES}$")
-_CONDENSED_FIELDS = {
-    "box": "Box",
-    "subject": "Subject",
-    "experiment": "Experiment",
-    "group": "Group",
-    "msn": "MSN",
-    "sd": "Start Date",
-    "st": "Start Time",
-    "ed": "End Date",
-    "et": "End Time",
-}
 # nine digits: an index, not a number too long to be one; ASCII blanks: the separators \x1c to \x1f are none to int()
 _ROW = re.compile(r"\s*([0-9]{1,9}):(.*)", re.ASCII)
 _LETTER = re.compile(r"\s*([A-Z]):\s*([-+]?[0-9]+(?:[.,][0-9]*)?(?:[eE][-+]?[0-9]{1,3})?)?\s*(?:\\(.*))?$")
@@ -229,13 +211,11 @@ def _mark(number: int, line: str) -> _Mark:
         return _Mark(line=number, kind="letter", letter=found[1], text=found[2] or "", comment=comment)
     if line.lstrip().startswith("\\"):
         return _Mark(line=number, kind="comment", comment=line.strip().lstrip("\\").strip())
-    if found := _CONDENSED.match(line) or _CONDENSED_TIMES.match(line):
-        fields = {
-            _CONDENSED_FIELDS[key]: value.strip() for key, value in found.groupdict().items() if value is not None
-        }
+    if found := CONDENSED.match(line) or CONDENSED_TIMES.match(line):
+        fields = {CONDENSED_FIELDS[key]: value.strip() for key, value in found.groupdict().items() if value is not None}
         return _Mark(line=number, kind="header", fields=fields, text=line.strip())
     head, _, value = line.partition(":")
-    if name := _FIELDS.get(head.strip().lower()):
+    if name := FIELDS.get(head.strip().lower()):
         return _Mark(line=number, kind="header", fields={name: value.strip()}, text=line.strip())
     return _Mark(line=number, kind="text", text=line.strip())
 

@@ -245,7 +245,10 @@ def _session(
         file=str(path),
         line=first.line,
         timeout_s=declared.timeout_s,
-        **said,
+        box=said["box"],
+        experiment=said["experiment"],
+        group=said["group"],
+        program=said["program"],
     )
     return session, faults
 

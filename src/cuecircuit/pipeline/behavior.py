@@ -20,7 +20,7 @@ from cuecircuit.pipeline.behavior_phases import PhaseTests
 from cuecircuit.pipeline.cells import subjects_of
 from cuecircuit.pipeline.job import Job, StudyFiles
 from cuecircuit.pipeline.progress import say
-from cuecircuit.pipeline.sessions import load_sessions, session_notes, write_faults
+from cuecircuit.pipeline.sessions import fault_lines, load_sessions, lost_records, session_notes, write_faults
 from cuecircuit.pipeline.store import Stage
 from cuecircuit.records.operant import OperantFault, OperantLog
 from cuecircuit.study.study import Study
@@ -95,12 +95,15 @@ def logged_sessions(files: StudyFiles) -> OperantLog:
     """Read all sessions of the subjects that the study does not exclude.
 
     Raises:
-        DataError: damaged logs, or an unknown program.
+        DataError: damaged logs, an unknown program, or a record of one of its subjects that cannot be read.
     """
     rule = files.study.behavior
     programs, source, mpc = (_given(files, each) for each in (rule.programs, rule.source, rule.mpc))
     log = load_sessions(log_files(files), programs=programs, source=source, mpc=mpc)
     excluded = files.study.subjects.exclude
+    subjects = set(subjects_of(files)["subject"]) - set(excluded)
+    if lost := lost_records(log, subjects):
+        raise DataError(fault_lines(lost))
     return replace(log, sessions=tuple(session for session in log.sessions if session.subject not in excluded))
 
 

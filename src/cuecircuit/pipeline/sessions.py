@@ -1,7 +1,7 @@
 """Operant files to three tables: sessions, events, and whatever was wrong."""
 
 import re
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import asdict, dataclass
 from glob import escape
 from pathlib import Path
@@ -21,7 +21,7 @@ from cuecircuit.io.operant_declaration import read_declaration
 from cuecircuit.io.operant_source import operant_kind, read_operant
 from cuecircuit.io.session_store import write_events, write_events_parquet, write_parquet
 from cuecircuit.io.tables import ColumnNote, write_table
-from cuecircuit.records.operant import SET_ASIDE, OperantFault, OperantLog, OperantSession
+from cuecircuit.records.operant import SET_ASIDE, UNDECLARED, OperantFault, OperantLog, OperantSession
 
 SESSION_COLUMNS: dict[str, ColumnNote] = {
     "subject": {"Description": "header field Subject", "Source": "file"},
@@ -163,6 +163,17 @@ def load_sessions(
     return settle(
         OperantLog(sessions=tuple(sessions), faults=(*faults, *silent_codes(sessions, declared))), choices=choices
     )
+
+
+def lost_records(log: OperantLog, subjects: Collection[str]) -> tuple[OperantFault, ...]:
+    """Return the records set aside that a study may need: all but those of programs that run none of its subjects.
+
+    Args:
+        log: what was read.
+        subjects: of the study; an undeclared program with another subject, or none, is a flush of the pumps.
+    """
+    aside = (fault for fault in log.faults if fault.done == SET_ASIDE)
+    return tuple(f for f in aside if f.subject in subjects or not f.what.startswith(UNDECLARED))
 
 
 def _unread(path: Path, fault: str) -> OperantFault:

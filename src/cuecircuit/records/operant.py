@@ -60,6 +60,9 @@ class OperantFault:
 SET_ASIDE = "set aside; the rest is read"
 """What was done about a record that cannot be read."""
 
+UNDECLARED = "program (MSN)"
+"""How the fault of a record begins whose program is not declared."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class OperantLog:
