@@ -15,7 +15,7 @@ from cuecircuit.errors import DataError, StudyError
 from cuecircuit.io.tables import ColumnNote
 from cuecircuit.nodes.study_files import StudyFiles
 from cuecircuit.nodes.table import Table
-from cuecircuit.pipeline.sessions import load_sessions, lost_records, session_notes
+from cuecircuit.pipeline.sessions import fault_lines, load_sessions, lost_records, session_notes
 from cuecircuit.records.operant import OperantFault, OperantLog, OperantSession
 from cuecircuit.study.experiment import Drug, Operant
 
@@ -75,7 +75,7 @@ def operant_data(files: StudyFiles, operant: Operant, subjects: Table) -> Operan
     )
     log = load_sessions(log_files(files, operant), programs=programs, source=source, mpc=mpc)
     if lost := lost_records(log, list(subjects.rows["subject"])):
-        raise DataError(f"{files.shown(one.file)}:{one.line}: subject {one.subject!r}: {one.what}" for one in lost)
+        raise DataError(fault_lines(lost))
     excluded = files.study.subjects.exclude
     log = replace(log, sessions=tuple(one for one in log.sessions if one.subject not in excluded))
     _check_subjects(files, {one.subject for one in log.sessions}, list(subjects.rows["subject"]))
