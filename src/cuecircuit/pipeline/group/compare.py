@@ -224,7 +224,7 @@ def _corrected(
         nulls = simulate_nulls_at(heights, smoothness, space.mask, space.grid, simulated[0], progress=advance)
     wanted = [test for test in fit.tests if not tests or test.name in tests]
     return [
-        {test.name: PermutedMap(corrected=correct(test, space.mask, each), own_map={}, facts={}) for test in wanted}
+        {test.name: PermutedMap(corrected=correct(test, space.mask, each), maps={}, facts={}) for test in wanted}
         for each in nulls
     ]
 
@@ -267,7 +267,7 @@ def _effects(fit: BetweenFit, corrected: Mapping[str, PermutedMap]) -> list[Effe
         if fit.tau2 is not None and test is fit.tests[0]:
             more["tau2"] = fit.tau2
         own = corrected.get(test.name)
-        more |= own.own_map if own is not None else {}
+        more |= own.maps if own is not None else {}
         effects.append(
             Effect(
                 test=test,

@@ -174,7 +174,7 @@ def _write_maps(folder: Path, effect: Effect, space: Space) -> None:
     if test.t is not None:
         maps["t"] = test.t
     for statistic, values in maps.items():
-        is_p = statistic in ("p", "pGG")
+        is_p = statistic in ("p", "pGG", "puncorrected")
         # p in double precision: in single, p below 1e-45 would be 0
         volume = np.where(space.mask, on_grid(values, space.mask), 1.0 if is_p else 0.0)
         write_volume(folder / map_name(effect.prefix, statistic), volume.astype("f8" if is_p else "f4"), space.grid)

@@ -148,7 +148,7 @@ def _strata_effects(
         corrected = by_permutation.corrected if by_permutation else None
         corrected = correct(test, space.mask, nulls[test.stratum]) if nulls else corrected
         effect = _strata_effect(test, corrected)
-        more = {**effect.more, **(by_permutation.own_map if by_permutation else {})}
+        more = {**effect.more, **(by_permutation.maps if by_permutation else {})}
         effects.append(replace(effect, more=more, p_by_method=compared.get(key, {})))
     return effects, list(permuted.values())
 
@@ -207,7 +207,7 @@ def _in_order(frame: pd.DataFrame, model: MixedModel) -> pd.DataFrame:
 
 
 def _mixed_effect(test: MixedTest, nulls: ClusterNulls | None, permuted: PermutedMap | None, space: Space) -> Effect:
-    more = {"df2": test.df2, **(permuted.own_map if permuted is not None else {})}
+    more = {"df2": test.df2, **(permuted.maps if permuted is not None else {})}
     by_size = correct(test, space.mask, nulls) if nulls is not None else None
     return Effect(
         test=test,

@@ -13,11 +13,11 @@ from cuecircuit.group.correction import CorrectedTerm, Tested, voxels_needed
 from cuecircuit.group.permutation import (
     PermutationSettings,
     PermutedTerm,
-    corrected_term,
     permute_prepared,
     plan_hypothesis,
     plan_term,
 )
+from cuecircuit.group.permuted_correction import corrected_term
 from cuecircuit.group.permuted_maxima import TermPlan
 from cuecircuit.io.atomic import scratch_beside
 from cuecircuit.pipeline.group.blocks import GroupMaps, prepared_blocks
@@ -42,10 +42,10 @@ class Permutation:
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class PermutedMap:
-    """A test's corrected map, the map of t or F that was permuted if it is not the test's, and how it was done."""
+    """A test's corrected map, further maps to write by their names in files, and how it was done."""
 
     corrected: CorrectedTerm
-    own_map: Mapping[str, Float64[Array, "voxel"]]
+    maps: Mapping[str, Float64[Array, "voxel"]]
     facts: Mapping[str, Any]
 
 
@@ -170,14 +170,17 @@ def permuted_map(permuted: PermutedTerm, statistic: MapStatistic) -> PermutedMap
         say(f"group: {facts['term']}: stopped after {facts['arrangements_done']} arrangements: nothing can survive")
     if facts["voxels_not_permuted"]:
         say(f"group: {facts['term']}: {facts['voxels_not_permuted']} voxels lack maps or a fit and were not permuted")
-    return PermutedMap(corrected=corrected_term(permuted, statistic), own_map=own_map(permuted), facts=facts)
+    return PermutedMap(corrected=corrected_term(permuted, statistic), maps=permuted_maps(permuted), facts=facts)
 
 
-def own_map(permuted: PermutedTerm) -> dict[str, Float64[Array, "voxel"]]:
-    """Return the map that was permuted, by its name in files, where it is not that of the test."""
+def permuted_maps(permuted: PermutedTerm) -> dict[str, Float64[Array, "voxel"]]:
+    """Return uncorrected p, the threshold-free score, and the map that was permuted where the test has another."""
+    maps = {"puncorrected": permuted.p_uncorrected}
+    if permuted.score is not None:
+        maps["tfce"] = permuted.score
     if permuted.plan.kind == "rotations" or isinstance(permuted.test, MixedTest):
-        return {"permutedF" if permuted.plan.tested > 1 else "permutedT": permuted.statistic}
-    return {}
+        maps["permutedF" if permuted.plan.tested > 1 else "permutedT"] = permuted.statistic
+    return maps
 
 
 def permutation_facts(permuted: PermutedTerm, statistic: MapStatistic) -> dict[str, Any]:
