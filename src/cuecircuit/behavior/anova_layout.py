@@ -11,7 +11,7 @@ import pandas as pd
 from cuecircuit.behavior.anova import TableAnova
 from cuecircuit.behavior.effect_sizes import partial_eta2
 from cuecircuit.stats.distributions import log_sf_f
-from cuecircuit.stats.strata import TermTest
+from cuecircuit.stats.strata import StratumTest
 
 
 def anova_layout(anova: TableAnova) -> pd.DataFrame:
@@ -56,7 +56,7 @@ def effects_table(anova: TableAnova, *, confidence: float = 0.90) -> pd.DataFram
     return pd.DataFrame(rows)
 
 
-def _effect(term: TermTest) -> dict[str, object]:
+def _effect(term: StratumTest) -> dict[str, object]:
     row = _row(" x ".join(reversed(term.factors)), float(term.ss[0]), term.df1)
     row |= _test(float(term.f[0]), term.df1, _df2(term))
     if term.eps_gg is not None and term.df1 > 1 and term.log_p_gg is not None:
@@ -64,7 +64,7 @@ def _effect(term: TermTest) -> dict[str, object]:
     return row
 
 
-def _subject(between: list[TermTest], within: list[TermTest], anova: TableAnova) -> dict[str, object]:
+def _subject(between: list[StratumTest], within: list[StratumTest], anova: TableAnova) -> dict[str, object]:
     if between:
         ss, df = float(between[0].ss_error[0]), _df2(between[0])
     else:
@@ -77,7 +77,7 @@ def _subject(between: list[TermTest], within: list[TermTest], anova: TableAnova)
     return row
 
 
-def _df2(term: TermTest) -> int:
+def _df2(term: StratumTest) -> int:
     # a table has one response; maps may have degrees of freedom of their own in every voxel
     return int(np.asarray(term.df2).flat[0])
 

@@ -6,7 +6,7 @@ Exit status: 0 done, 1 the data or the study is at fault, 2 the command line is 
 import sys
 
 # importing them adds their commands
-from cuecircuit.cli import fit, groups, people, plan, scans, studies, tables, voxels  # noqa: F401
+from cuecircuit.cli import fit, groups, plan, scans, studies, tables, voxels  # noqa: F401
 from cuecircuit.cli.app import app
 from cuecircuit.cli.examples import add_examples
 from cuecircuit.errors import CuecircuitError

@@ -38,11 +38,12 @@ from cuecircuit.group.permuted_maxima import (
 )
 from cuecircuit.stats.arrangements import Exchange, Plan, check_resolution
 from cuecircuit.stats.mixed_exchange import ScorePlan, plan_scores
-from cuecircuit.stats.mixed_inference import Hypothesis, MixedTest
+from cuecircuit.stats.mixed_inference import Hypothesis
 from cuecircuit.stats.mixed_model import MixedModel
 from cuecircuit.stats.permutation import PermutationPlan, permutation_p, plan_permutations
-from cuecircuit.stats.strata import TermTest, strata_anova
+from cuecircuit.stats.strata import strata_anova
 from cuecircuit.stats.strata_design import MixedDesign, StrataModel, strata_model
+from cuecircuit.stats.term_test import TermTest
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -98,7 +99,7 @@ class PermutedTerm:
     arrangements were taken, and the smallest p that could be reached; `stopped` that not all of its were done.
     """
 
-    test: TermTest | MixedTest
+    test: TermTest
     statistic: Float64[Array, "voxel"]
     score: Float64[Array, "voxel"] | None
     clusters: Clusters
@@ -177,7 +178,7 @@ def permute_hypothesis(
     y: Float[Array, "observation voxel"],
     model: MixedModel,
     hypothesis: Hypothesis,
-    test: MixedTest,
+    test: TermTest,
     mask: Bool[Array, "x y z"],
     *,
     statistics: Sequence[MapStatistic] = MAP_STATISTICS,
@@ -230,7 +231,7 @@ def permute_prepared(
     blocks: Sequence[PreparedBlock],
     fitted: Bool[Array, "voxel"],
     plan: TermPlan,
-    test: TermTest | MixedTest,
+    test: TermTest,
     mask: Bool[Array, "x y z"],
     *,
     statistics: Sequence[MapStatistic] = MAP_STATISTICS,
@@ -300,7 +301,7 @@ def _maxima_rule(df1: int, df2: int, statistics: Sequence[MapStatistic], setting
 
 
 def _compared(
-    test: TermTest | MixedTest,
+    test: TermTest,
     statistic: Float64[Array, "voxel"],
     mask: Bool[Array, "x y z"],
     rule: MaximaRule,

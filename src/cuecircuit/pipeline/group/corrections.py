@@ -23,7 +23,7 @@ from cuecircuit.pipeline.group.files import Space
 from cuecircuit.pipeline.group.permuted import permute_strata_test
 from cuecircuit.pipeline.progress import steps
 from cuecircuit.stats.strata_design import StrataModel
-from cuecircuit.stats.strata_result import TermTest
+from cuecircuit.stats.strata_result import StratumTest
 
 COLUMNS: Mapping[str, ColumnNote] = {
     "term": "effect",
@@ -49,7 +49,7 @@ class Comparison:
     """
 
     term: str
-    methods: tuple[CorrectionMethod, ...]
+    methods: tuple[CorrectionMethod, ...] = tuple(METHODS)
     simulation: CorrectionSettings
     permutation: PermutationSettings
     stratum: str | None = None
@@ -59,7 +59,7 @@ def write_comparison(
     folder: Path,
     maps: GroupMaps,
     model: StrataModel,
-    test: TermTest,
+    test: StratumTest,
     noise: Smoothness,
     space: Space,
     comparison: Comparison,
@@ -112,7 +112,7 @@ def correction_rows(term: str, chosen: Sequence[Correction], clusters: Clusters)
 
 
 def _permuted(
-    maps: GroupMaps, model: StrataModel, test: TermTest, space: Space, comparison: Comparison
+    maps: GroupMaps, model: StrataModel, test: StratumTest, space: Space, comparison: Comparison
 ) -> PermutedTerm:
     # clusters are those of the permuted map; where no permutation is asked for, the cheapest makes them
     statistics = permuted_by(comparison.methods) or ("voxel",)

@@ -9,7 +9,7 @@ import numpy as np
 from cuecircuit.arrays import Array, Float64
 from cuecircuit.clusters.maxima import MapStatistic
 from cuecircuit.errors import DesignError
-from cuecircuit.group.correction import CorrectedTerm, Tested, voxels_needed
+from cuecircuit.group.correction import CorrectedTerm, voxels_needed
 from cuecircuit.group.permutation import (
     PermutationSettings,
     PermutedTerm,
@@ -24,10 +24,11 @@ from cuecircuit.pipeline.group.blocks import GroupMaps, prepared_blocks
 from cuecircuit.pipeline.group.files import Space
 from cuecircuit.pipeline.progress import say, steps
 from cuecircuit.stats.arrangements import Exchange
-from cuecircuit.stats.mixed_inference import Hypothesis, MixedTest
+from cuecircuit.stats.mixed_inference import Hypothesis
 from cuecircuit.stats.mixed_model import MixedModel
 from cuecircuit.stats.strata_design import StrataModel
-from cuecircuit.stats.strata_result import TermTest
+from cuecircuit.stats.strata_result import StratumTest
+from cuecircuit.stats.term_test import TermTest
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -51,7 +52,7 @@ class PermutedMap:
 def permute_strata_test(
     maps: GroupMaps,
     model: StrataModel,
-    test: TermTest,
+    test: StratumTest,
     space: Space,
     settings: PermutationSettings,
     statistics: Sequence[MapStatistic],
@@ -71,7 +72,7 @@ def permute_strata_test(
 
 
 def permute_strata(
-    maps: GroupMaps, model: StrataModel, tests: Sequence[TermTest], space: Space, correction: object
+    maps: GroupMaps, model: StrataModel, tests: Sequence[StratumTest], space: Space, correction: object
 ) -> dict[tuple[str, str], PermutedMap]:
     """Permute every term and contrast of an error-strata model, where that is the correction; by name and stratum.
 
@@ -93,15 +94,16 @@ def permute_strata(
 def permute_mixed(
     maps: GroupMaps,
     model: MixedModel,
-    tests: Sequence[MixedTest],
-    contrasts: Sequence[Hypothesis],
+    tests: Sequence[TermTest],
+    hypotheses: Sequence[Hypothesis],
     space: Space,
     correction: object,
 ) -> dict[str, PermutedMap]:
     """Permute every term and contrast, where that is the correction; one that cannot be permuted is told.
 
     Args:
-        tests: of the terms, then of the contrasts.
+        tests: of terms and contrasts.
+        hypotheses: that they test.
 
     Raises:
         DesignError: a contrast cannot be permuted, or none of the terms.
@@ -109,13 +111,14 @@ def permute_mixed(
     if not isinstance(correction, Permutation):
         return {}
     found, refused = {}, []
+    terms = {hypothesis.name for hypothesis in model.hypotheses}
     settings: PermutationSettings = correction.settings
     statistics: tuple[MapStatistic, ...] = (correction.statistic,)
-    for hypothesis, test in zip((*model.hypotheses, *contrasts), tests, strict=True):
+    for hypothesis, test in zip(hypotheses, tests, strict=True):
         try:
             plan = plan_hypothesis(model, hypothesis, settings=settings, exchange=correction.exchange)
         except DesignError as error:
-            if hypothesis in contrasts:
+            if hypothesis.name not in terms:
                 raise
             refused.append(str(error))
             continue
@@ -132,7 +135,7 @@ def permute_mixed(
 def _permuted(
     maps: GroupMaps,
     plan: TermPlan,
-    test: Tested,
+    test: TermTest,
     space: Space,
     settings: PermutationSettings,
     statistics: Sequence[MapStatistic],
