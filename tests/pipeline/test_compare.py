@@ -64,9 +64,12 @@ def test_permutation_corrects_terms_and_contrasts_of_an_interaction_with_a_covar
         maps / "maps.tsv",
         tmp_path / "out",
         maps / "mask.nii.gz",
-        model=Model(formula="group*center(craving)", contrasts=("iHUD - HC", "HC - iHUD", "iHUD - HC: craving")),
+        model=Model(
+            subject="person",
+            formula="group*center(craving)",
+            contrasts=("iHUD - HC", "HC - iHUD", "iHUD - HC: craving"),
+        ),
         correction=correction,
-        subject="person",
     )
     terms = pd.read_csv(tmp_path / "out" / "terms.tsv", sep="\t").set_index("term")
     contrasts = ["iHUD - HC", "HC - iHUD", "iHUD - HC: craving"]

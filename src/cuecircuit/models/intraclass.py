@@ -5,7 +5,7 @@ the asymptotic covariance of ψ (Donner 1986, Int Stat Rev 54:67); a variance of
 """
 
 import numpy as np
-from scipy import stats
+from scipy import special, stats
 
 from cuecircuit.arrays import Array, Float
 from cuecircuit.stats.mixed_result import MixedFit
@@ -29,7 +29,7 @@ def intraclass_maps(fit: MixedFit, *, confidence: float = 0.95) -> dict[str, Flo
         name = ":".join(term.grouping)
         found |= {
             f"icc {name}": icc,
-            f"icc low {name}": 1 / (1 + np.exp(-logit + reach * error)),
-            f"icc high {name}": 1 / (1 + np.exp(-logit - reach * error)),
+            f"icc low {name}": special.expit(logit - reach * error),
+            f"icc high {name}": special.expit(logit + reach * error),
         }
     return found
