@@ -18,6 +18,7 @@ from cuecircuit.records.grid import Grid
 from cuecircuit.stats.permutation import arranged_bases, permutation_p, permuted_f, unit_residuals
 from cuecircuit.stats.strata import strata_anova
 from cuecircuit.stats.strata_design import MixedDesign, strata_model
+from tests.models.bound import strata_fit
 
 SHAPE = (12, 12, 8)
 GRID = Grid(shape=SHAPE, affine=np.eye(4))
@@ -232,7 +233,7 @@ def test_simulation_at_another_voxel_p_is_refused():
     correction = CorrectionSettings(voxel_p=0.05, alpha=0.05, iterations=500)
     nulls = simulate_nulls(smoothness_of(anova.residuals.reshape(51, -1), MASK, GRID), MASK, GRID, correction)
     with pytest.raises(DataError, match="same voxel p"):
-        side_by_side(result, MASK, simulated=correct(anova.term("cue"), MASK, nulls))
+        side_by_side(result, MASK, simulated=correct(anova.test("cue"), MASK, nulls))
 
 
 def test_too_few_subjects_are_an_error_that_names_the_smallest_p():
@@ -330,16 +331,15 @@ def test_clusters_of_voxels_that_some_subjects_lack_are_judged_where_permutation
     y[3][:, lost[MASK]] = np.nan
     settings = replace(SETTINGS, alpha=0.05)
     result = permute_term(y, model, "cue", MASK, statistics=("size",), settings=settings)
-    anova = strata_anova(y, model, residuals=True, fewest=5)
-    assert anova.residuals is not None
-    scores = anova.residuals[:, 0][:, ~lost[MASK]]
+    anova = strata_fit(y, model, fewest=5)
+    scores = anova.fitted.residuals.reshape(y.shape)[:, 0][:, ~lost[MASK]]
     nulls = simulate_nulls(
         smoothness_of(scores, MASK & ~lost, GRID),
         MASK,
         GRID,
         CorrectionSettings(voxel_p=0.01, alpha=0.05, iterations=200),
     )
-    simulated = correct(anova.term("cue"), MASK, nulls)
+    simulated = correct(anova.test("cue"), MASK, nulls)
 
     size, permuted, fdr = side_by_side(result, MASK, simulated=simulated, clusters=simulated.clusters)
 

@@ -51,12 +51,13 @@ from cuecircuit.group.permuted_maxima import (
 from cuecircuit.stats.arrangements import Exchange, Plan, check_resolution
 from cuecircuit.stats.group_variances import GroupVariances, stratum_variances
 from cuecircuit.stats.mixed_exchange import ScorePlan, plan_scores
-from cuecircuit.stats.mixed_inference import Hypothesis, MixedTest
+from cuecircuit.stats.mixed_inference import Hypothesis
 from cuecircuit.stats.mixed_model import MixedModel
 from cuecircuit.stats.permutation import PermutationPlan, find_term, least_equal, permutation_p, plan_permutations
 from cuecircuit.stats.rotation import RotationPlan, Variance, plan_rotations, rotates, variance_labels
-from cuecircuit.stats.strata import TermTest, strata_anova
+from cuecircuit.stats.strata import strata_anova
 from cuecircuit.stats.strata_design import MixedDesign, StrataModel, groups_of, strata_model
+from cuecircuit.stats.term_test import TermTest
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -114,7 +115,7 @@ class PermutedTerm:
     smallest p that could be reached; `stopped` that not all of its were done.
     """
 
-    test: TermTest | MixedTest
+    test: TermTest
     statistic: Float64[Array, "voxel"]
     score: Float64[Array, "voxel"] | None
     p_uncorrected: Float64[Array, "voxel"]
@@ -207,7 +208,7 @@ def permute_hypothesis(
     y: Float[Array, "observation voxel"],
     model: MixedModel,
     hypothesis: Hypothesis,
-    test: MixedTest,
+    test: TermTest,
     mask: Bool[Array, "x y z"],
     *,
     statistics: Sequence[MapStatistic] = MAP_STATISTICS,
@@ -265,7 +266,7 @@ def permute_prepared(
     blocks: Sequence[PreparedBlock],
     fitted: Bool[Array, "voxel"],
     plan: TermPlan,
-    test: TermTest | MixedTest,
+    test: TermTest,
     mask: Bool[Array, "x y z"],
     *,
     statistics: Sequence[MapStatistic] = MAP_STATISTICS,
@@ -335,7 +336,7 @@ def _check_statistics(statistics: Sequence[str]) -> None:
 
 
 def _compared(
-    test: TermTest | MixedTest,
+    test: TermTest,
     statistic: Float64[Array, "voxel"],
     p_uncorrected: Float64[Array, "voxel"],
     mask: Bool[Array, "x y z"],
