@@ -13,7 +13,8 @@ import nibabel as nib
 import numpy as np
 import pandas as pd
 
-from cuecircuit.pipeline.group.command import StrataDesign, group_command
+from cuecircuit.models.model import Model
+from cuecircuit.pipeline.group.command import group_command
 
 CELLS = {
     "heat": ("somatic", "high"),
@@ -54,8 +55,8 @@ def main(folder: Path, out: Path) -> None:
     images = read_cells(folder)
     mask = write_inputs(folder, out, images)
     print(f"voxels non-zero in all 236 maps: {mask.sum()}")
-    design = StrataDesign(subject="subject", within=("kind", "level"))
-    group_command(out / "maps.tsv", out / "results", out / "mask.nii.gz", design=design, correction=None)
+    design = Model(subject="subject", within=("kind", "level"))
+    group_command(out / "maps.tsv", out / "results", out / "mask.nii.gz", model=design, correction=None)
     heat, warmth, rejection, friend = (image.get_fdata()[mask].T for image in images.values())
     contrasts = {
         "kind": heat + warmth - rejection - friend,

@@ -15,7 +15,8 @@ import pandas as pd
 from pain_and_rejection import read_cells, write_inputs
 
 from cuecircuit.group.permutation import PermutationSettings
-from cuecircuit.pipeline.group.command import Permutation, StrataDesign, group_command
+from cuecircuit.models.model import Model
+from cuecircuit.pipeline.group.command import Permutation, group_command
 
 
 def main(folder: Path, out: Path, n_permutations: int) -> None:
@@ -25,7 +26,7 @@ def main(folder: Path, out: Path, n_permutations: int) -> None:
         out / "maps.tsv",
         out / "permuted",
         out / "mask.nii.gz",
-        design=StrataDesign(subject="subject", within=("kind", "level")),
+        model=Model(subject="subject", within=("kind", "level")),
         correction=Permutation(statistic="size", settings=settings),
     )
     terms = pd.read_csv(out / "permuted" / "terms.tsv", sep="\t").set_index("term")

@@ -14,7 +14,8 @@ import numpy as np
 import pandas as pd
 
 from cuecircuit.group.correction import CorrectionSettings
-from cuecircuit.pipeline.group.compare import BetweenDesign, compare_command
+from cuecircuit.models.model import Model
+from cuecircuit.pipeline.group.command import group_command
 
 SUCCESS = "Y_Reappraisal_Success"
 
@@ -51,9 +52,9 @@ def main(folder: Path, out: Path, iterations: int) -> None:
     correction = CorrectionSettings(voxel_p=0.001, alpha=0.05, iterations=iterations, n_jobs=2)
     print("method\tterm\tpeak\tt\tx_mm\ty_mm\tz_mm\tcluster_voxels\tsignificant_clusters")
     for name in ("ols", "huber", "bisquare"):
-        design = BetweenDesign(formula="center(success)", method=name)
-        compare_command(
-            out / "maps.tsv", out / name, out / "mask.nii.gz", design=design, correction=correction, subject="person"
+        design = Model(formula="center(success)", method=name)
+        group_command(
+            out / "maps.tsv", out / name, out / "mask.nii.gz", model=design, correction=correction, subject="person"
         )
         print_peaks(out, name)
 

@@ -18,8 +18,12 @@ TABLE = pd.DataFrame(
 )
 
 
+def layout_of(anova):
+    return anova_layout(anova.result.terms, anova.cells)
+
+
 def test_a_two_way_design_has_the_rows_and_numbers_of_r():
-    layout = anova_layout(mixed_anova(TABLE, dv="infusions", between=["group"], within=["session"]))
+    layout = layout_of(mixed_anova(TABLE, dv="infusions", between=["group"], within=["session"]))
 
     assert tuple(layout.columns) == LAYOUT_COLUMNS
     assert layout["source"].tolist() == ["session x group", "session", "group", "Subject", "Residual"]
@@ -33,7 +37,7 @@ def test_a_two_way_design_has_the_rows_and_numbers_of_r():
 
 
 def test_in_a_balanced_design_the_rows_add_up_to_all_there_is():
-    layout = anova_layout(mixed_anova(TABLE, dv="infusions", between=["group"], within=["session"]))
+    layout = layout_of(mixed_anova(TABLE, dv="infusions", between=["group"], within=["session"]))
 
     assert layout["SS"].sum() == pytest.approx(np.sum((np.array(Y) - np.mean(Y)) ** 2))
     assert layout["percent of SS"].sum() == pytest.approx(100)
@@ -41,12 +45,12 @@ def test_in_a_balanced_design_the_rows_add_up_to_all_there_is():
 
 
 def test_without_groups_the_subjects_remain_and_with_two_within_factors_each_has_its_residual():
-    only_within = anova_layout(mixed_anova(TABLE, dv="infusions", within=["session"]))
+    only_within = layout_of(mixed_anova(TABLE, dv="infusions", within=["session"]))
     assert only_within["source"].tolist() == ["session", "Subject", "Residual"]
     assert only_within["SS"].sum() == pytest.approx(np.sum((np.array(Y) - np.mean(Y)) ** 2))
 
     both = pd.concat([TABLE.assign(cue="x"), TABLE.assign(cue="y", infusions=np.roll(Y, 5))])
-    layout = anova_layout(mixed_anova(both, dv="infusions", between=["group"], within=["cue", "session"]))
+    layout = layout_of(mixed_anova(both, dv="infusions", between=["group"], within=["cue", "session"]))
     assert layout["source"].tolist()[-4:] == [
         "Subject",
         "Residual: subject:cue",

@@ -9,7 +9,7 @@ from cuecircuit.errors import DataError, DesignError
 from cuecircuit.group.correction import CorrectionSettings, correct, simulate_nulls, smoothness_of
 from cuecircuit.group.permutation import PermutationSettings, permute_hypothesis
 from cuecircuit.records.grid import Grid
-from cuecircuit.stats.contrasts import mixed_contrast
+from cuecircuit.stats.contrasts import fixed_contrast
 from cuecircuit.stats.mixed_fit import fit_mixed, hypothesis_tests
 from cuecircuit.stats.mixed_model import mixed_model
 
@@ -38,7 +38,7 @@ def maps(table, seed):
 def permuted(y, table, name, **options):
     model = mixed_model(FORMULA, table)
     known = {each.name: each for each in model.hypotheses}
-    hypothesis = known[name] if name in known else mixed_contrast(name, model)
+    hypothesis = known[name] if name in known else fixed_contrast(name, model.design)
     (test,) = hypothesis_tests(fit_mixed(y, model), [hypothesis])
     return permute_hypothesis(y, model, hypothesis, test, MASK, **{"settings": SETTINGS, **options})
 

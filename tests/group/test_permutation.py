@@ -6,18 +6,19 @@ import pytest
 from scipy import ndimage, stats
 
 from cuecircuit.clusters.labeling import label_clusters
-from cuecircuit.clusters.maxima import permuted_heights, voxel_places
-from cuecircuit.clusters.maxima_kernel import map_maxima
 from cuecircuit.clusters.neighbors import ClusterRule, neighbor_table
 from cuecircuit.clusters.tfce import tfce
 from cuecircuit.errors import DataError, DesignError
-from cuecircuit.group.correction import CorrectionSettings, correct, simulate_nulls, smoothness_of
-from cuecircuit.group.permutation import PermutationSettings, corrected_term, permute_term
+from cuecircuit.group.correction import CorrectionSettings, correct, on_grid, simulate_nulls, smoothness_of
+from cuecircuit.group.maxima_rule import tail_depth
+from cuecircuit.group.permutation import PermutationSettings, permute_term
+from cuecircuit.group.permuted_correction import corrected_term
 from cuecircuit.group.side_by_side import side_by_side
 from cuecircuit.records.grid import Grid
-from cuecircuit.stats.permutation import arranged_bases, permutation_p, permuted_f, plan_permutations, unit_residuals
+from cuecircuit.stats.permutation import arranged_bases, permutation_p, permuted_f, unit_residuals
 from cuecircuit.stats.strata import strata_anova
 from cuecircuit.stats.strata_design import MixedDesign, strata_model
+from tests.models.bound import strata_fit
 
 SHAPE = (12, 12, 8)
 GRID = Grid(shape=SHAPE, affine=np.eye(4))
@@ -63,7 +64,10 @@ def test_every_arrangement_has_the_maxima_of_its_own_map(term, within, sided):
     for row, f in enumerate(permuted_f(y, result.plan)):
         statistic = signs[row] * np.sqrt(f) if signs is not None else f
         clusters = label_clusters(on_volume(statistic), MASK, np.sqrt(threshold) if one else threshold, rule=rule)
-        enhanced = tfce(statistic if one else np.sqrt(f), table, sided=rule.sided)
+        df1, df2 = result.test.df1, result.test.df2
+        z = np.copysign(stats.norm.isf(stats.t.sf(np.abs(statistic), df2)), statistic) if one else None
+        z = np.maximum(stats.norm.isf(stats.f.sf(f, df1, df2)), 0) if z is None else z
+        enhanced = tfce(z, table, sided=rule.sided)
         found = {name: maxima[row] for name, maxima in result.maxima.items()}
         # heights are kept in single precision
         assert found["voxel"] == pytest.approx(np.abs(statistic).max(), rel=1e-5)
@@ -229,7 +233,7 @@ def test_simulation_at_another_voxel_p_is_refused():
     correction = CorrectionSettings(voxel_p=0.05, alpha=0.05, iterations=500)
     nulls = simulate_nulls(smoothness_of(anova.residuals.reshape(51, -1), MASK, GRID), MASK, GRID, correction)
     with pytest.raises(DataError, match="same voxel p"):
-        side_by_side(result, MASK, simulated=correct(anova.term("cue"), MASK, nulls))
+        side_by_side(result, MASK, simulated=correct(anova.test("cue"), MASK, nulls))
 
 
 def test_too_few_subjects_are_an_error_that_names_the_smallest_p():
@@ -257,31 +261,64 @@ def test_a_z_where_p_is_meant_is_an_error():
         PermutationSettings(stop_error=0.0)
 
 
-def test_p_of_one_sided_maxima_agree_with_palm(reference):
+def test_maps_and_p_agree_with_palm(reference):
     # PALM: 21 subjects' mean maps, second minus first group, 1000 permutations, t, and TFCE of t turned into z
     def voxels(path):
         return np.asarray(nib.load(reference / path).dataobj)[mask]
 
     mask = np.asarray(nib.load(reference / "clustsim/w1_mask.nii.gz").dataobj) != 0
-    y = voxels("tfce/w1_submean_4d.nii.gz").T[:, None]
-    plan = plan_permutations(strata_model(design((11, 10), {})), "group", n_permutations=499)
-    heights = permuted_heights(
-        unit_residuals(y, plan), arranged_bases(plan, slice(None)).astype(np.float32), tested=1, df2=19
-    )
-    np.testing.assert_allclose(-heights[0], voxels("tfce/palm_t1000_vox_tstat.nii.gz"), rtol=1e-3, atol=1e-4)
-    z = np.maximum(stats.norm.isf(stats.t.sf(-heights, 19)), 0).astype(np.float32)
-    maxima, where = np.empty((500, 4)), voxel_places(mask, 6)
-    map_maxima(z, where.places, where.steps, 3.0, False, False, 2.0, np.sqrt(np.arange(mask.sum() + 1.0)), True, maxima)
+    y = -voxels("tfce/w1_submean_4d.nii.gz").T[:, None]
+    settings = PermutationSettings(n_permutations=499, sided="1", connectivity=6)
+    result = permute_term(y, design((11, 10), {}), "group", mask, statistics=("voxel", "tfce"), settings=settings)
+    np.testing.assert_allclose(result.statistic, voxels("tfce/palm_t1000_vox_tstat.nii.gz"), rtol=1e-3, atol=1e-4)
 
-    p_voxel = permutation_p(maxima[:, 0], z[0])
-    p_tfce = permutation_p(maxima[:, 3], tfce(z[0], neighbor_table(mask, 6)))
+    # at PALM's step, the maximum of z over 100, the score is PALM's; without steps it is ours
+    theirs = voxels("tfce/palm_t1000_tfce_tstat.nii.gz")
+    z = tail_depth(result.statistic, 1, 19)
+    table, step = neighbor_table(mask, 6), np.maximum(z, 0).max() / 100
+    in_steps = np.zeros(z.size)
+    for height in step * np.arange(1, 101):
+        labels = ndimage.label(on_grid(z, mask) >= height)[0][mask]
+        in_steps += step * height**2 * np.sqrt(np.append(0, np.bincount(labels)[1:])[labels])
+    # a voxel within rounding of a step is in or out by the last digit of the statistic
+    assert (np.abs(in_steps - theirs) <= 2e-3 * theirs.max()).mean() > 0.999
+    assert np.median(np.abs(in_steps - theirs)) <= 1e-5
+    assert result.score is not None
+    np.testing.assert_allclose(result.score, tfce(z, table), rtol=1e-12)
 
     # samples of 1000 and 500 permutations; 3.5 standard errors of their difference
-    for ours, theirs in ((p_voxel, "vox"), (p_tfce, "tfce")):
-        palm = voxels(f"tfce/palm_t1000_{theirs}_tstat_fwep.nii.gz")
+    found = {
+        "vox_tstat_fwep": result.p_maps["voxel"][mask],
+        "tfce_tstat_fwep": result.p_maps["tfce"][mask],
+        "vox_tstat_uncp": result.p_uncorrected,
+    }
+    for name, ours in found.items():
+        palm = voxels(f"tfce/palm_t1000_{name}.nii.gz")
         tested = palm < 1
         error = np.sqrt(palm * (1 - palm) * (1 / 1000 + 1 / 500))[tested]
         assert (np.abs(ours[tested] - palm[tested]) <= 3.5 * error + 0.002).mean() > 0.99
+
+
+@pytest.mark.parametrize("sided", ["1", "2"])
+def test_uncorrected_p_counts_the_arrangements_in_each_voxel(sided):
+    model = strata_model(design((4, 4)))
+    y = noise(3, 8)
+    settings = replace(SETTINGS, sided=sided, alpha=0.1)
+    result = permute_term(y, model, "group", MASK, statistics=("size",), settings=settings)
+
+    f = permuted_f(y, result.plan)
+    sign = np.sign(np.einsum("akr,rv->av", *_first_products(y, result)))
+    strength = sign * np.sqrt(f) if sided == "1" else np.sqrt(f)
+    np.testing.assert_allclose(
+        result.p_uncorrected, (strength >= strength[0] - 1e-5 * np.abs(strength[0])).mean(axis=0)
+    )
+
+
+def test_the_z_of_f_with_two_columns_has_its_tail_and_that_of_one_column_is_the_z_of_t():
+    f = np.array([0.2, 1.0, 3.0, 400.0])
+    np.testing.assert_allclose(stats.norm.sf(tail_depth(f, 2, 9))[1:], stats.f.sf(f, 2, 9)[1:], rtol=1e-9)
+    assert tail_depth(f, 2, 9)[0] == 0  # below its median
+    np.testing.assert_allclose(stats.norm.sf(tail_depth(-f, 1, 9)), stats.t.sf(-f, 9), rtol=1e-9)
 
 
 def test_clusters_of_voxels_that_some_subjects_lack_are_judged_where_permutation_can_test():
@@ -294,16 +331,15 @@ def test_clusters_of_voxels_that_some_subjects_lack_are_judged_where_permutation
     y[3][:, lost[MASK]] = np.nan
     settings = replace(SETTINGS, alpha=0.05)
     result = permute_term(y, model, "cue", MASK, statistics=("size",), settings=settings)
-    anova = strata_anova(y, model, residuals=True, fewest=5)
-    assert anova.residuals is not None
-    scores = anova.residuals[:, 0][:, ~lost[MASK]]
+    anova = strata_fit(y, model, fewest=5)
+    scores = anova.fitted.residuals.reshape(y.shape)[:, 0][:, ~lost[MASK]]
     nulls = simulate_nulls(
         smoothness_of(scores, MASK & ~lost, GRID),
         MASK,
         GRID,
         CorrectionSettings(voxel_p=0.01, alpha=0.05, iterations=200),
     )
-    simulated = correct(anova.term("cue"), MASK, nulls)
+    simulated = correct(anova.test("cue"), MASK, nulls)
 
     size, permuted, fdr = side_by_side(result, MASK, simulated=simulated, clusters=simulated.clusters)
 

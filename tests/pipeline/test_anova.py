@@ -8,6 +8,7 @@ import pytest
 
 from cuecircuit import cli
 from cuecircuit.errors import DataError, DesignError
+from cuecircuit.models.model import Model
 from cuecircuit.pipeline.anova import anova_table
 
 COLUMNS = ["term", "df1", "df2", "F", "p", "eps_gg", "p_gg", "eps_hf", "p_hf", "pes", "ges"]
@@ -25,7 +26,7 @@ def intake(real_data, tmp_path) -> Path:
 
 
 def escalation(path: Path) -> pd.DataFrame:
-    return anova_table(path, dv="value", subject="rat", between=("sex",), within=("session",)).table
+    return anova_table(path, dv="value", model=Model(subject="rat", between=("sex",), within=("session",))).table
 
 
 def test_escalation_of_real_rats_is_that_of_pingouin(intake):
@@ -57,8 +58,8 @@ def test_the_session_effect_of_pingouin_weighs_the_sexes_by_their_numbers_where_
 
 
 def test_rats_that_lack_sessions_are_named(intake):
-    found = anova_table(intake, dv="value", subject="rat", between=("sex",), within=("session",))
-    excluded = [str(each) for each in found.excluded]
+    found = anova_table(intake, dv="value", model=Model(subject="rat", between=("sex",), within=("session",)))
+    excluded = list(found.notes)
     assert len(excluded) == 7
     assert "F2532: left out, no value in LGA04" in excluded
 
@@ -69,7 +70,7 @@ def test_the_reference_table_is_reproduced(reference, tmp_path):
     path = tmp_path / "w1.csv"
     design.to_csv(path, index=False)
     rows = anova_table(
-        path, dv="bold", subject="Subj", between=("group",), within=("cue", "block"), covariates=("resp",)
+        path, dv="bold", model=Model(subject="Subj", between=("group",), within=("cue", "block"), covariates=("resp",))
     ).table
     assert list(rows.columns) == [*COLUMNS, "stratum"]
     expected = pd.read_csv(reference / "w1/strata_type3_cov.csv").query("voxel == 'v1' and term != '(Intercept)'")
@@ -84,9 +85,9 @@ def test_epsilons_stand_only_where_they_apply(reference, tmp_path):
     design = pd.read_csv(reference / "w1/design.csv").assign(bold=pd.read_csv(reference / "w1/y.csv")["v2"])
     path = tmp_path / "w1.tsv"
     design.to_csv(path, sep="\t", index=False)
-    rows = anova_table(path, dv="bold", subject="Subj", between=("group",), within=("cue", "block")).table.set_index(
-        "term"
-    )
+    rows = anova_table(
+        path, dv="bold", model=Model(subject="Subj", between=("group",), within=("cue", "block"))
+    ).table.set_index("term")
     assert np.isnan(rows.loc["group", "eps_gg"])
     assert rows.loc["cue", ["eps_gg", "eps_hf"]].tolist() == [1, 1]
     assert rows.loc["cue", "p_gg"] == pytest.approx(rows.loc["cue", "p"], rel=1e-12)
@@ -101,8 +102,8 @@ def small(tmp_path, rows: str) -> Path:
 def test_repeated_rows_are_averaged_only_if_asked(tmp_path):
     path = small(tmp_path, "1 a 1\n1 a 3\n1 b 5\n2 a 4\n2 b 4\n3 a 1\n3 b 7\n")
     with pytest.raises(DataError, match=r"several rows in 1 a \(2 rows\)"):
-        anova_table(path, dv="y", subject="rat", within=("cue",))
-    rows = anova_table(path, dv="y", subject="rat", within=("cue",), average=True).table
+        anova_table(path, dv="y", model=Model(subject="rat", within=("cue",)))
+    rows = anova_table(path, dv="y", model=Model(subject="rat", within=("cue",)), average=True).table
     # differences b - a of 3, 0, 6: t = 3 / (3 / sqrt 3)
     assert rows.set_index("term").loc["cue", "F"] == pytest.approx(3.0)
 
@@ -110,10 +111,10 @@ def test_repeated_rows_are_averaged_only_if_asked(tmp_path):
 def test_a_fault_names_its_file(tmp_path):
     path = small(tmp_path, "1 a 1\n1 b 5\n")
     with pytest.raises(DesignError, match="no degrees of freedom") as caught:
-        anova_table(path, dv="y", subject="rat", within=("cue",))
+        anova_table(path, dv="y", model=Model(subject="rat", within=("cue",)))
     assert any("small.tsv" in note for note in caught.value.__notes__)
     with pytest.raises(DataError, match="column 'z' is not in the table"):
-        anova_table(path, dv="z", subject="rat", within=("cue",))
+        anova_table(path, dv="z", model=Model(subject="rat", within=("cue",)))
 
 
 @pytest.fixture

@@ -10,8 +10,8 @@ import pytest
 from cuecircuit.errors import DataError, DesignError
 from cuecircuit.group.correction import CorrectionSettings
 from cuecircuit.group.permutation import PermutationSettings
-from cuecircuit.pipeline.group.command import Permutation
-from cuecircuit.pipeline.group.compare import BetweenDesign, compare_command
+from cuecircuit.models.model import Model
+from cuecircuit.pipeline.group.command import Permutation, group_command
 
 SIZE = 10
 
@@ -44,9 +44,9 @@ def read(path):
 
 @pytest.mark.parametrize("method", ["ols", "huber", "bisquare", "mixed-effects", "welch"])
 def test_every_method_finds_the_block_where_groups_differ_and_little_else(maps, tmp_path, method):
-    design = BetweenDesign(formula="group", method=method, variance="var" if method == "mixed-effects" else None)
+    design = Model(formula="group", method=method, variance="var" if method == "mixed-effects" else None)
     correction = CorrectionSettings(voxel_p=0.001, alpha=0.05, iterations=300)
-    compare_command(maps / "maps.tsv", tmp_path / "out", maps / "mask.nii.gz", design=design, correction=correction)
+    group_command(maps / "maps.tsv", tmp_path / "out", maps / "mask.nii.gz", model=design, correction=correction)
     found = read(tmp_path / "out" / "contrast-group_stat-pfwe_statmap.nii.gz") <= 0.05
     block = np.zeros(found.shape, bool)
     block[2:6, 2:6, 2:6] = True
@@ -60,15 +60,16 @@ def test_every_method_finds_the_block_where_groups_differ_and_little_else(maps, 
 
 def test_permutation_corrects_terms_and_contrasts_of_an_interaction_with_a_covariate(maps, tmp_path):
     correction = Permutation(statistic="size", settings=PermutationSettings(n_permutations=100))
-    compare_command(
+    group_command(
         maps / "maps.tsv",
         tmp_path / "out",
         maps / "mask.nii.gz",
-        design=BetweenDesign(
-            formula="group*center(craving)", contrasts=("iHUD - HC", "HC - iHUD", "iHUD - HC: craving")
+        model=Model(
+            subject="person",
+            formula="group*center(craving)",
+            contrasts=("iHUD - HC", "HC - iHUD", "iHUD - HC: craving"),
         ),
         correction=correction,
-        subject="person",
     )
     terms = pd.read_csv(tmp_path / "out" / "terms.tsv", sep="\t").set_index("term")
     contrasts = ["iHUD - HC", "HC - iHUD", "iHUD - HC: craving"]
@@ -87,42 +88,40 @@ def test_permutation_corrects_terms_and_contrasts_of_an_interaction_with_a_covar
 
 
 @pytest.mark.parametrize(
-    ("design", "permute", "error", "said"),
+    ("options", "permute", "error", "said"),
     [
-        (BetweenDesign(formula="nobody"), False, DesignError, "no column 'nobody'"),
-        (BetweenDesign(formula="group", method="mixed-effects"), False, DesignError, "no first-level variance"),
-        (BetweenDesign(formula="group", variance="var"), False, DesignError, "only mixed-effects uses"),
-        (BetweenDesign(formula="group", variance="sd", method="mixed-effects"), False, DataError, "no column sd"),
-        (BetweenDesign(formula="group", method="huber"), True, DataError, "permutation tests least squares"),
+        ({"formula": "nobody"}, False, DataError, "no column 'nobody'"),
+        ({"formula": "group", "method": "mixed-effects"}, False, DesignError, "no first-level variance"),
+        ({"formula": "group", "variance": "var", "method": "ols"}, False, DesignError, "only mixed-effects uses"),
+        ({"formula": "group", "variance": "sd"}, False, DataError, "column 'sd' is not in the table"),
+        ({"formula": "group", "method": "huber"}, True, DataError, "permutation tests least squares"),
     ],
     ids=["column", "no variance", "unused variance", "variance column", "robust permutation"],
 )
-def test_what_cannot_be_done_is_said_and_nothing_is_written(maps, tmp_path, design, permute, error, said):
+def test_what_cannot_be_done_is_said_and_nothing_is_written(maps, tmp_path, options, permute, error, said):
     correction = Permutation(statistic="size", settings=PermutationSettings(n_permutations=100)) if permute else None
+    table, mask = maps / "maps.tsv", maps / "mask.nii.gz"
     with pytest.raises(error, match=said):
-        compare_command(maps / "maps.tsv", tmp_path / "out", maps / "mask.nii.gz", design=design, correction=correction)
+        group_command(table, tmp_path / "out", mask, model=Model(**options), correction=correction)
     assert not (tmp_path / "out").exists()
 
 
-def test_a_subject_with_two_maps_is_refused(maps, tmp_path):
+@pytest.mark.parametrize(
+    ("name", "said"),
+    [("map00.nii.gz", "row 25 .line 26.: names the map of row 1 again"), ("copy.nii.gz", "subject p00")],
+)
+def test_a_subject_with_two_maps_and_a_map_in_two_rows_are_refused(maps, tmp_path, name, said):
     table = pd.read_csv(maps / "maps.tsv", sep="\t").assign(map=lambda rows: [str(maps / name) for name in rows["map"]])
-    pd.concat([table, table.iloc[:1]]).to_csv(tmp_path / "maps.tsv", sep="\t", index=False)
-    with pytest.raises(DataError, match="subject p00 has several rows"):
-        compare_command(
-            tmp_path / "maps.tsv",
-            tmp_path / "out",
-            maps / "mask.nii.gz",
-            design=BetweenDesign(formula="group"),
-            correction=None,
-            subject="person",
-        )
+    again = table.iloc[:1].assign(map=str(maps / name))
+    pd.concat([table, again]).to_csv(tmp_path / "maps.tsv", sep="\t", index=False)
+    model = Model(formula="group", subject="person")
+    with pytest.raises(DataError, match=said):
+        group_command(tmp_path / "maps.tsv", tmp_path / "out", maps / "mask.nii.gz", model=model, correction=None)
 
 
 def test_a_folder_with_other_files_is_never_replaced(maps):
     correction = CorrectionSettings(voxel_p=0.001, alpha=0.05, iterations=300)
     with pytest.raises(DataError, match="exists and is not an empty folder"):
-        compare_command(
-            maps / "maps.tsv", maps, maps / "mask.nii.gz", design=BetweenDesign(formula="1"), correction=correction
-        )
+        group_command(maps / "maps.tsv", maps, maps / "mask.nii.gz", model=Model(formula="1"), correction=correction)
 
     assert (maps / "map00.nii.gz").exists()

@@ -12,14 +12,15 @@ import pytest
 from cuecircuit.errors import DataError, DesignError
 from cuecircuit.group.correction import CorrectionSettings
 from cuecircuit.group.permutation import PermutationSettings
-from cuecircuit.pipeline.group.command import MixedDesignText, Permutation, StrataDesign, group_command
+from cuecircuit.models.model import Model
+from cuecircuit.pipeline.group.command import Permutation, group_command
 from cuecircuit.stats.strata import strata_anova
 from cuecircuit.stats.strata_covariate import ResponseCovariate
 from cuecircuit.stats.strata_design import MixedDesign
 
 SHAPE = (10, 10, 6)
-STRATA = StrataDesign(subject="rat", between=("access",), within=("cue",))
-MIXED = MixedDesignText(subject="rat", formula="access*cue + (1|rat)")
+STRATA = Model(subject="rat", between=("access",), within=("cue",))
+MIXED = Model(subject="rat", formula="access*cue + (1|rat)")
 SIMULATION = CorrectionSettings(voxel_p=0.01, alpha=0.05, iterations=500)
 
 
@@ -52,8 +53,8 @@ def study(tmp_path) -> Path:
 @pytest.mark.xdist_group("tiny")
 def test_the_table_that_a_run_writes_gives_the_same_maps_again(tiny_study, tiny_results, tmp_path):
     table, mask = tiny_results / "group" / "maps.tsv", tiny_study.parent / "derivatives/template"
-    design = StrataDesign(subject="subject", between=("group",), within=("cue", "block"), covariates=("respiration",))
-    group_command(table, tmp_path / "out", mask / "tpl-drawn_desc-brain_mask.nii.gz", design=design, correction=None)
+    design = Model(subject="subject", between=("group",), within=("cue", "block"), covariates=("respiration",))
+    group_command(table, tmp_path / "out", mask / "tpl-drawn_desc-brain_mask.nii.gz", model=design, correction=None)
     for name in ("groupXcue", "respiration"):
         file = f"contrast-{name}_stat-F_statmap.nii.gz"
         assert (tmp_path / "out" / file).read_bytes() == (tiny_results / "group" / file).read_bytes()
@@ -70,9 +71,9 @@ def lacking(study: Path) -> None:
 
 def test_a_covariate_by_voxel_explains_what_it_made(study):
     maps, mask = study / "maps.tsv", study / "mask.nii.gz"
-    group_command(maps, study / "without", mask, design=STRATA, correction=SIMULATION)
-    design = replace(STRATA, voxel_covariate="perfusion")
-    group_command(maps, study / "with", mask, design=design, correction=SIMULATION)
+    group_command(maps, study / "without", mask, model=STRATA, correction=SIMULATION)
+    design = replace(STRATA, covariate="perfusion")
+    group_command(maps, study / "with", mask, model=design, correction=SIMULATION)
     planted = np.zeros(SHAPE, bool)
     planted[3:7, 3:7, 2:4] = True
     assert (volume(study / "without", "cue_stat-pfwe")[planted] <= 0.05).mean() > 0.8
@@ -93,9 +94,9 @@ def test_a_covariate_by_voxel_explains_what_it_made(study):
 @pytest.mark.parametrize("design", [STRATA, MIXED], ids=["strata", "mixed"])
 def test_voxels_that_lack_maps_are_tested_on_the_rest_and_counted(study, design):
     maps, mask = study / "maps.tsv", study / "mask.nii.gz"
-    group_command(maps, study / "whole", mask, design=design, correction=None)
+    group_command(maps, study / "whole", mask, model=design, correction=None)
     lacking(study)
-    group_command(maps, study / "out", mask, design=design, correction=SIMULATION)
+    group_command(maps, study / "out", mask, model=design, correction=SIMULATION)
     entered = nib.load(study / "out" / f"{'subjects' if design is STRATA else 'observations'}.nii.gz").get_fdata()
     settings = json.loads((study / "out" / "settings.json").read_text())
     f, df2 = (volume(study / "out", f"accessXcue_stat-{kind}") for kind in ("F", "df2"))
@@ -122,7 +123,7 @@ def test_voxels_that_lack_maps_are_tested_on_the_rest_and_counted(study, design)
 def test_the_corrected_map_leaves_out_what_was_not_tested(study):
     lacking(study)
     design = replace(STRATA, fewest=5)
-    group_command(study / "maps.tsv", study / "out", study / "mask.nii.gz", design=design, correction=SIMULATION)
+    group_command(study / "maps.tsv", study / "out", study / "mask.nii.gz", model=design, correction=SIMULATION)
     pfwe = volume(study / "out", "cue_stat-pfwe")
     assert np.isnan(pfwe[1, 1:9, 1:5]).all()
     assert np.isfinite(pfwe[2:8, 1:9, 1:5]).all()
@@ -136,7 +137,7 @@ def test_contrasts_of_the_strata_model_are_written_with_their_own_error(study):
         ("simulation", SIMULATION),
         ("permutation", Permutation(statistic="size", settings=PermutationSettings(n_permutations=100))),
     ):
-        group_command(study / "maps.tsv", study / name, study / "mask.nii.gz", design=design, correction=correction)
+        group_command(study / "maps.tsv", study / name, study / "mask.nii.gz", model=design, correction=correction)
         terms = pd.read_csv(study / name / "terms.tsv", sep="\t").set_index("term")
         assert terms.loc["LgA: nal - sal", ["df1", "df2"]].tolist() == [1, 8]
         assert terms.loc["nal - sal", "stratum"] == "nal - sal"
@@ -157,7 +158,7 @@ def test_blocks_of_voxels_change_nothing_that_is_written(study, design):
             study / "maps.tsv",
             study / str(block),
             study / "mask.nii.gz",
-            design=replace(design, block=block),
+            model=replace(design, block=block),
             correction=None,
         )
     for kind in ("F", "p"):
@@ -171,13 +172,13 @@ def test_blocks_of_voxels_change_nothing_that_is_written(study, design):
 def test_what_cannot_be_done_is_said(study):
     maps, mask, out = study / "maps.tsv", study / "mask.nii.gz", study / "out"
     permutation = Permutation(statistic="size", settings=PermutationSettings(n_permutations=100))
-    design = replace(STRATA, voxel_covariate="perfusion")
+    design = replace(STRATA, covariate="perfusion")
     with pytest.raises(DataError, match="permutation cannot adjust for a covariate by voxel"):
-        group_command(maps, out, mask, design=design, correction=permutation)
+        group_command(maps, out, mask, model=design, correction=permutation)
     with pytest.raises(DataError, match="column 'flow' is not in the table; it has rat, access, cue, map, perfusion"):
-        group_command(maps, out, mask, design=replace(STRATA, voxel_covariate="flow"), correction=None)
+        group_command(maps, out, mask, model=replace(STRATA, covariate="flow"), correction=None)
     with pytest.raises(DesignError, match="found 'XYZ: nal - sal', expected a level there"):
-        group_command(maps, out, mask, design=replace(STRATA, contrasts=("XYZ: nal - sal",)), correction=None)
+        group_command(maps, out, mask, model=replace(STRATA, contrasts=("XYZ: nal - sal",)), correction=None)
     assert not out.exists()
 
 
@@ -185,7 +186,7 @@ def test_a_row_without_a_map_is_told_and_its_rat_named(study, capsys):
     table = pd.read_csv(study / "maps.tsv", sep="\t")
     table.loc[3, "map"] = np.nan
     table.to_csv(study / "maps.tsv", sep="\t", index=False, na_rep="n/a")
-    group_command(study / "maps.tsv", study / "out", study / "mask.nii.gz", design=STRATA, correction=None)
+    group_command(study / "maps.tsv", study / "out", study / "mask.nii.gz", model=STRATA, correction=None)
     said = capsys.readouterr().err
     assert "line 5: left out, no map" in said
     assert "r3: left out, no row for sal" in said
@@ -194,7 +195,7 @@ def test_a_row_without_a_map_is_told_and_its_rat_named(study, capsys):
 
 def test_a_folder_with_other_files_is_never_replaced(study):
     with pytest.raises(DataError, match="exists and is not an empty folder"):
-        group_command(study / "maps.tsv", study, study / "mask.nii.gz", design=STRATA, correction=None)
+        group_command(study / "maps.tsv", study, study / "mask.nii.gz", model=STRATA, correction=None)
 
     assert (study / "map.nii.gz").exists()
 
@@ -203,7 +204,7 @@ def test_results_are_replaced_by_those_of_the_same_command_again(study):
     out = study / "out"
     contents = []
     for _ in range(2):
-        group_command(study / "maps.tsv", out, study / "mask.nii.gz", design=STRATA, correction=None)
+        group_command(study / "maps.tsv", out, study / "mask.nii.gz", model=STRATA, correction=None)
         contents.append({path.name: path.read_bytes() for path in out.iterdir()})
 
     assert contents[0] == contents[1]

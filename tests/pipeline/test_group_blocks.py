@@ -15,11 +15,11 @@ import pytest
 from distributed import LocalCluster
 
 from cuecircuit.errors import DataError
-from cuecircuit.group import fitted_maps
 from cuecircuit.group.correction import CorrectionSettings
 from cuecircuit.group.permutation import PermutationSettings
+from cuecircuit.models.model import Model
 from cuecircuit.pipeline.group import blocks as group_blocks
-from cuecircuit.pipeline.group.command import MixedDesignText, Permutation, StrataDesign, group_command
+from cuecircuit.pipeline.group.command import Permutation, group_command
 from cuecircuit.pipeline.group.corrections import Comparison
 from cuecircuit.stats.mixed_fit import fit_mixed
 from cuecircuit.stats.mixed_model import mixed_model
@@ -28,8 +28,8 @@ from cuecircuit.stats.strata_design import MixedDesign
 from tests.pipeline.test_run import hashes
 
 N = 12
-STRATA = StrataDesign(subject="rat", between=("access",), within=("cue",), block=32)
-MIXED = MixedDesignText(subject="rat", formula="access*cue + (1|rat)", block=32)
+STRATA = Model(subject="rat", between=("access",), within=("cue",), block=32)
+MIXED = Model(subject="rat", formula="access*cue + (1|rat)", block=32)
 SIMULATION = CorrectionSettings(voxel_p=0.01, alpha=0.05, iterations=200)
 PERMUTATION = PermutationSettings(voxel_p=0.01, n_permutations=300)
 
@@ -58,14 +58,14 @@ def write_study(folder: Path, shape: tuple[int, int, int], n: int = N) -> np.nda
 
 def small_parts(monkeypatch, n_maps: int, n_voxels: int) -> None:
     """Make blocks of 64 voxels, and parts of a few maps."""
-    monkeypatch.setattr(fitted_maps, "_BLOCK_NUMBERS", 64 * n_maps)
+    monkeypatch.setattr(group_blocks, "_BLOCK_NUMBERS", 64 * n_maps)
     monkeypatch.setattr(group_blocks, "_READ_NUMBERS", 5 * n_voxels)
     monkeypatch.setattr(group_blocks, "_BACK_NUMBERS", 4 * n_voxels)
 
 
 def run(folder: Path, name: str, design, correction=None, **options) -> Path:
     out = folder / name
-    group_command(folder / "maps.tsv", out, folder / "mask.nii", design=design, correction=correction, **options)
+    group_command(folder / "maps.tsv", out, folder / "mask.nii", model=design, correction=correction, **options)
     return out
 
 

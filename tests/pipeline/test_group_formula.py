@@ -9,8 +9,8 @@ import pytest
 
 from cuecircuit.group.correction import CorrectionSettings
 from cuecircuit.io.derivatives import map_name
+from cuecircuit.models.model import Model
 from cuecircuit.pipeline.group.command import group_command
-from cuecircuit.pipeline.group.design import MixedDesignText
 from cuecircuit.pipeline.run import run_study
 
 pytestmark = pytest.mark.xdist_group("tiny")
@@ -42,9 +42,9 @@ def test_the_study_s_mixed_model_is_that_of_the_command(mixed, tmp_path):
     )
     cells.to_csv(tmp_path / "cells.tsv", sep="\t", index=False)
     mask = study.parent / "derivatives/template/tpl-drawn_desc-brain_mask.nii.gz"
-    design = MixedDesignText(subject="subject", formula=FORMULA)
+    design = Model(subject="subject", formula=FORMULA)
     correction = CorrectionSettings(voxel_p=0.01, alpha=0.01, iterations=1000)
-    group_command(tmp_path / "cells.tsv", tmp_path / "out", mask, design=design, correction=correction)
+    group_command(tmp_path / "cells.tsv", tmp_path / "out", mask, model=design, correction=correction)
     for statistic in ("F", "p", "df2", "pfwe"):
         name = map_name("group:cue", statistic)
         own, other = (nib.load(folder / name).get_fdata() for folder in (out / "group", tmp_path / "out"))

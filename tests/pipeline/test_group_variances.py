@@ -11,14 +11,14 @@ import pytest
 from cuecircuit.errors import DataError, DesignError
 from cuecircuit.group.correction import CorrectionSettings
 from cuecircuit.group.permutation import PermutationSettings
-from cuecircuit.pipeline.group.command import MixedDesignText, Permutation, StrataDesign, group_command
-from cuecircuit.pipeline.group.compare import BetweenDesign, compare_command
+from cuecircuit.models.model import Model
+from cuecircuit.pipeline.group.command import Permutation, group_command
 from cuecircuit.pipeline.group.corrections import Comparison
 
 SHAPE = (8, 8, 6)
 PERMUTATION = Permutation(statistic="voxel", settings=PermutationSettings(n_permutations=60, voxel_p=0.01))
 SIMULATION = CorrectionSettings(voxel_p=0.01, alpha=0.05, iterations=200)
-STRATA = StrataDesign(subject="rat", between=("access",), within=("cue",))
+STRATA = Model(subject="rat", between=("access",), within=("cue",))
 
 
 def maps_of(folder, sd, cues):
@@ -47,12 +47,12 @@ def recorded(folder):
     ("design", "strata"),
     [
         (STRATA, ["rat", "rat:cue"]),
-        (MixedDesignText(subject="rat", formula="access*cue + (1|rat)"), ["residual"]),
+        (Model(subject="rat", formula="access*cue + (1|rat)"), ["residual"]),
     ],
     ids=["strata", "mixed"],
 )
 def test_groups_that_differ_in_variance_are_named_with_the_error_that_follows(tmp_path, capsys, design, strata):
-    group_command(*maps_of(tmp_path, 2.5, ("sal", "nal")), design=design, correction=PERMUTATION)
+    group_command(*maps_of(tmp_path, 2.5, ("sal", "nal")), model=design, correction=PERMUTATION)
     (line,) = [line for line in capsys.readouterr().err.splitlines() if "warning" in line]
     for words in ("LgA (n = 5", "ShA (n = 12", "in 85 %", "groups of 5 and 12"):
         assert words in line
@@ -67,16 +67,16 @@ def test_groups_that_differ_in_variance_are_named_with_the_error_that_follows(tm
 
 def test_one_map_per_subject_is_judged_alike(tmp_path, capsys):
     paths = maps_of(tmp_path, 1 / 2.5, ("sal",))
-    compare_command(*paths, design=BetweenDesign(formula="access"), correction=PERMUTATION, subject="rat")
+    group_command(*paths, model=Model(subject="rat", formula="access"), correction=PERMUTATION)
     (line,) = [line for line in capsys.readouterr().err.splitlines() if "warning" in line]
-    assert line.startswith("compare: warning")
+    assert line.startswith("group: warning")
     assert "in 0 %" in line
     assert "loses power" in line
     assert recorded(tmp_path / "out")["residual"]["sd_ratio"] == pytest.approx(2.5, rel=0.2)
 
 
 def test_groups_of_one_variance_are_recorded_without_a_warning(tmp_path, capsys):
-    group_command(*maps_of(tmp_path, 1.0, ("sal", "nal")), design=STRATA, correction=PERMUTATION)
+    group_command(*maps_of(tmp_path, 1.0, ("sal", "nal")), model=STRATA, correction=PERMUTATION)
     assert "warning" not in capsys.readouterr().err
     for each in recorded(tmp_path / "out").values():
         assert each["verdict"] == "no sign that variances differ"
@@ -85,7 +85,7 @@ def test_groups_of_one_variance_are_recorded_without_a_warning(tmp_path, capsys)
 
 def test_corrections_side_by_side_are_guarded_and_simulation_alone_needs_no_guard(tmp_path, capsys):
     paths = maps_of(tmp_path, 2.5, ("sal", "nal"))
-    group_command(*paths, design=STRATA, correction=SIMULATION)
+    group_command(*paths, model=STRATA, correction=SIMULATION)
     assert "warning" not in capsys.readouterr().err
     assert "group_variances" not in json.loads((tmp_path / "out" / "settings.json").read_text())
     comparison = Comparison(
@@ -94,7 +94,7 @@ def test_corrections_side_by_side_are_guarded_and_simulation_alone_needs_no_guar
         simulation=SIMULATION,
         permutation=PERMUTATION.settings,
     )
-    group_command(*paths, design=STRATA, correction=SIMULATION, comparison=comparison)
+    group_command(*paths, model=STRATA, correction=SIMULATION, comparison=comparison)
     assert "LgA (n = 5" in capsys.readouterr().err
     assert recorded(tmp_path / "out")
 
@@ -107,7 +107,7 @@ def corrected_p(out):
 def test_subjects_are_rotated_where_groups_differ_and_the_map_that_was_rotated_is_kept(tmp_path, capsys, variance):
     paths = maps_of(tmp_path, 2.5, ("sal", "nal"))
     settings = replace(PERMUTATION.settings, variance=variance)
-    group_command(*paths, design=STRATA, correction=replace(PERMUTATION, settings=settings))
+    group_command(*paths, model=STRATA, correction=replace(PERMUTATION, settings=settings))
     errors = capsys.readouterr().err
     assert "warning" not in errors
     assert "rotated within groups (rat, rat:cue)" in errors
@@ -123,30 +123,30 @@ def test_blocks_of_voxels_and_workers_change_no_rotation(tmp_path):
     correction = replace(PERMUTATION, settings=replace(PERMUTATION.settings, variance="groups"))
     found = []
     for block, n_jobs in ((1024, 1), (50, 2)):
-        group_command(*paths, design=replace(STRATA, block=block), correction=correction, n_jobs=n_jobs)
+        group_command(*paths, model=replace(STRATA, block=block), correction=correction, n_jobs=n_jobs)
         found.append(corrected_p(tmp_path / "out"))
     np.testing.assert_array_equal(*found)
 
 
 def test_welchs_model_is_rotated_and_robust_fits_are_refused(tmp_path):
     paths = maps_of(tmp_path, 2.5, ("sal",))
-    compare_command(*paths, design=BetweenDesign(formula="access", method="welch"), correction=PERMUTATION)
+    group_command(*paths, model=Model(formula="access", method="welch"), correction=PERMUTATION)
     written = json.loads((tmp_path / "out" / "settings.json").read_text())["correction"]
     assert written["variance"] == "groups"
     assert {each["exchanged"] for each in written["permuted"]} == {"rotations"}
     with pytest.raises(DataError, match=r"permutation tests least squares \(ols, welch\), found method huber"):
-        compare_command(*paths, design=BetweenDesign(formula="access", method="huber"), correction=PERMUTATION)
+        group_command(*paths, model=Model(formula="access", method="huber"), correction=PERMUTATION)
 
 
 def test_a_mixed_model_is_not_rotated_and_says_what_is(tmp_path):
-    design = MixedDesignText(subject="rat", formula="access*cue + (1|rat)")
+    design = Model(subject="rat", formula="access*cue + (1|rat)")
     correction = replace(PERMUTATION, settings=replace(PERMUTATION.settings, variance="groups"))
     with pytest.raises(DesignError, match="cannot be rotated within groups of unequal variance; use the error-strata"):
-        group_command(*maps_of(tmp_path, 2.5, ("sal", "nal")), design=design, correction=correction)
+        group_command(*maps_of(tmp_path, 2.5, ("sal", "nal")), model=design, correction=correction)
 
 
 def test_variances_are_taken_as_equal_where_one_says_so(tmp_path, capsys):
-    group_command(*maps_of(tmp_path, 2.5, ("sal", "nal")), design=STRATA, correction=PERMUTATION)
+    group_command(*maps_of(tmp_path, 2.5, ("sal", "nal")), model=STRATA, correction=PERMUTATION)
     assert "--variance groups" in capsys.readouterr().err
     written = json.loads((tmp_path / "out" / "settings.json").read_text())["correction"]
     assert "rotations" not in {each["exchanged"] for each in written["permuted"]}

@@ -13,9 +13,10 @@ from scipy.stats import norm
 from cuecircuit.errors import CuecircuitError, StudyError
 from cuecircuit.group.correction import CorrectionSettings
 from cuecircuit.io.nifti import read_mask
+from cuecircuit.models.model import Model
 from cuecircuit.pipeline.alternatives.tables import ChoiceRun, write_tables
 from cuecircuit.pipeline.check import check_study
-from cuecircuit.pipeline.group.compare import BetweenDesign, compare_command
+from cuecircuit.pipeline.group.command import group_command
 from cuecircuit.pipeline.job import PeopleFiles, PeopleJob, read_any_study, read_study
 from cuecircuit.pipeline.people.group import asked_people, group_stages
 from cuecircuit.pipeline.quality import write_quality
@@ -130,7 +131,7 @@ def test_region_numbers_follow_what_was_planted_in_each_person(study, results):
 
 def test_the_group_stage_equals_compare_on_the_table_that_it_wrote(study, results, tmp_path):
     own = results / "group" / "groups" / "drug_neutral"
-    design = BetweenDesign(
+    design = Model(
         formula="group + sex + center(age)",
         method="mixed-effects",
         variance="variance",
@@ -140,7 +141,7 @@ def test_the_group_stage_equals_compare_on_the_table_that_it_wrote(study, result
     correction = CorrectionSettings(voxel_p=two_sided, alpha=0.05, connectivity=26, sided="bi", iterations=200)
     mask = study.parent / "derivatives/template/tpl-MNI152NLin2009cAsym_desc-brain_mask.nii.gz"
     out = tmp_path / "compared"
-    compare_command(own / "maps.tsv", out, mask, design=design, correction=correction)
+    group_command(own / "maps.tsv", out, mask, model=design, correction=correction)
     for name in ("intercept_stat-F", "intercept_stat-effect", "iHUDMinusHC_stat-z", "iHUDMinusHC_stat-pfwe"):
         file = f"contrast-{name}_statmap.nii.gz"
         assert np.array_equal(volume(own / file), volume(out / file)), name

@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 
 from cuecircuit.errors import DesignError
-from cuecircuit.stats.contrasts import mixed_contrast, parse_contrast, strata_contrast
+from cuecircuit.stats.contrasts import fixed_contrast, parse_contrast, strata_contrast
 from cuecircuit.stats.mixed_fit import fit_mixed, hypothesis_tests
 from cuecircuit.stats.mixed_model import mixed_model
 from cuecircuit.stats.posthoc import compare, conditions_against, groups_against
@@ -85,7 +85,7 @@ FULL = "access*drug*cue + (1|rat) + (1|rat:drug)"
 
 def estimate(text: str, formula: str, y, columns) -> np.ndarray:
     model = mixed_model(formula, columns)
-    (test,) = hypothesis_tests(fit_mixed(y, model), [mixed_contrast(text, model)])
+    (test,) = hypothesis_tests(fit_mixed(y, model), [fixed_contrast(text, model.design)])
     assert test.estimate is not None
     return test.estimate
 
@@ -110,7 +110,7 @@ def test_f_equals_t_squared_of_the_contrast(rule):
     model = mixed_model(FULL + " + breath", columns)
     fit = fit_mixed(y, model, df=rule)
     for text, name in (("naloxone - saline", "drug"), ("LgA - ShA: CS+ - CS-", "access:cue"), ("breath", "breath")):
-        (test,) = hypothesis_tests(fit, [mixed_contrast(text, model)])
+        (test,) = hypothesis_tests(fit, [fixed_contrast(text, model.design)])
         assert test.t is not None
         np.testing.assert_allclose(test.t**2, fit.term(name).f, rtol=1e-8)
         np.testing.assert_allclose(test.df2, fit.term(name).df2, rtol=1e-8)
@@ -129,9 +129,9 @@ def test_a_contrast_the_model_has_no_term_for_is_refused():
     _, columns = rats()
     model = mixed_model("access + drug + (1|rat)", columns)
     with pytest.raises(DesignError, match="add the interaction"):
-        mixed_contrast("LgA - ShA: naloxone - saline", model)
+        fixed_contrast("LgA - ShA: naloxone - saline", model.design)
     with pytest.raises(DesignError, match="expected a level"):
-        mixed_contrast("CS+ - CS-", model)
+        fixed_contrast("CS+ - CS-", model.design)
 
 
 def test_the_same_text_serves_the_complete_design():

@@ -8,7 +8,7 @@ from scipy import stats
 
 from cuecircuit.errors import DesignError
 from cuecircuit.stats.arrangements import check_resolution
-from cuecircuit.stats.contrasts import mixed_contrast
+from cuecircuit.stats.contrasts import fixed_contrast
 from cuecircuit.stats.mixed_exchange import plan_scores
 from cuecircuit.stats.mixed_fit import fit_mixed, hypothesis_tests
 from cuecircuit.stats.mixed_model import mixed_model
@@ -44,7 +44,7 @@ def measures(columns, seed, v, *random):
 
 def hypothesis(model, name):
     known = {each.name: each for each in model.hypotheses}
-    return known[name] if name in known else mixed_contrast(name, model)
+    return known[name] if name in known else fixed_contrast(name, model.design)
 
 
 def permuted(y, model, name, **options):

@@ -8,8 +8,9 @@ import pandas as pd
 
 from cuecircuit.arrays import Array, Float
 from cuecircuit.records.cells import Exclusion, complete_cells, numeric
-from cuecircuit.stats.strata import StrataAnova, TermTest, strata_anova
+from cuecircuit.stats.strata import StrataAnova, strata_anova
 from cuecircuit.stats.strata_design import MixedDesign
+from cuecircuit.stats.strata_result import StratumTest, generalized_eta2
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -55,13 +56,22 @@ def mixed_anova(
     )
     values = numeric(table, dv)[cells.rows]
     result = strata_anova(values[:, :, None], cells.design)
-    rows = [_row(test, result, covariates) for test in result.terms if test.name != "(Intercept)"]
     return TableAnova(
-        table=pd.DataFrame(rows), result=result, design=cells.design, cells=values, excluded=cells.excluded
+        table=strata_rows(result.terms, covariates),
+        result=result,
+        design=cells.design,
+        cells=values,
+        excluded=cells.excluded,
     )
 
 
-def _row(test: TermTest, result: StrataAnova, covariates: Sequence[str]) -> dict[str, object]:
+def strata_rows(tests: Sequence[StratumTest], covariates: Sequence[str]) -> pd.DataFrame:
+    """One response's tests in their strata, a row each but for the grand mean."""
+    rows = [_row(test, tests, covariates) for test in tests if test.name != "(Intercept)"]
+    return pd.DataFrame(rows)
+
+
+def _row(test: StratumTest, tests: Sequence[StratumTest], covariates: Sequence[str]) -> dict[str, object]:
     return {
         "term": test.name,
         "df1": test.df1,
@@ -73,7 +83,7 @@ def _row(test: TermTest, result: StrataAnova, covariates: Sequence[str]) -> dict
         "eps_hf": _only(test.eps_hf),
         "p_hf": np.exp(_only(test.log_p_hf)),
         "pes": test.partial_eta2[0],
-        "ges": result.generalized_eta2(test, observed=covariates)[0],
+        "ges": generalized_eta2(tests, test, observed=covariates)[0],
         "stratum": test.stratum,
     }
 

@@ -5,18 +5,26 @@ Order: interactions before main effects within subjects, then the effects betwee
 the error within. Designs with more than one factor within subjects have a residual for each.
 """
 
+from collections.abc import Sequence
+
 import numpy as np
 import pandas as pd
 
+from cuecircuit.arrays import Array, Float
 from cuecircuit.behavior.anova import TableAnova
 from cuecircuit.behavior.effect_sizes import partial_eta2
 from cuecircuit.stats.distributions import log_sf_f
-from cuecircuit.stats.strata import TermTest
+from cuecircuit.stats.strata_result import StratumTest
 
 
-def anova_layout(anova: TableAnova) -> pd.DataFrame:
-    """Columns: source, SS, DF, MS, F, F (DFn, DFd), P value, summary, percent of SS, epsilon, P value (GG)."""
-    terms = [term for term in anova.result.terms if term.name != "(Intercept)"]
+def anova_layout(tests: Sequence[StratumTest], cells: Float[Array, "subject condition"]) -> pd.DataFrame:
+    """Return columns: source, SS, DF, MS, F, F (DFn, DFd), P value, summary, percent of SS, epsilon, P value (GG).
+
+    Args:
+        tests: of every term of the design, in one response; the grand mean has no row.
+        cells: the measure.
+    """
+    terms = [term for term in tests if term.name != "(Intercept)"]
     between = [term for term in terms if term.eps_gg is None]
     within = [term for term in terms if term.eps_gg is not None]
     rows = [_effect(term) for term in sorted(within, key=lambda term: -len(term.factors))]
@@ -24,7 +32,7 @@ def anova_layout(anova: TableAnova) -> pd.DataFrame:
     strata = list(dict.fromkeys(term.stratum for term in within))
     residuals = {name: next(term for term in within if term.stratum == name) for name in strata}
     if between or strata:
-        rows.append(_subject(between, list(residuals.values()), anova))
+        rows.append(_subject(between, list(residuals.values()), cells))
     for name, term in residuals.items():
         source = "Residual" if len(residuals) == 1 else f"Residual: {name}"
         rows.append(_row(source, float(term.ss_error[0]), _df2(term)))
@@ -56,7 +64,7 @@ def effects_table(anova: TableAnova, *, confidence: float = 0.90) -> pd.DataFram
     return pd.DataFrame(rows)
 
 
-def _effect(term: TermTest) -> dict[str, object]:
+def _effect(term: StratumTest) -> dict[str, object]:
     row = _row(" x ".join(reversed(term.factors)), float(term.ss[0]), term.df1)
     row |= _test(float(term.f[0]), term.df1, _df2(term))
     if term.eps_gg is not None and term.df1 > 1 and term.log_p_gg is not None:
@@ -64,12 +72,14 @@ def _effect(term: TermTest) -> dict[str, object]:
     return row
 
 
-def _subject(between: list[TermTest], within: list[TermTest], anova: TableAnova) -> dict[str, object]:
+def _subject(
+    between: list[StratumTest], within: list[StratumTest], cells: Float[Array, "subject condition"]
+) -> dict[str, object]:
     if between:
         ss, df = float(between[0].ss_error[0]), _df2(between[0])
     else:
-        centred = anova.cells.mean(axis=1) - anova.cells.mean()
-        ss, df = float(anova.cells.shape[1] * (centred**2).sum()), len(centred) - 1
+        centred = cells.mean(axis=1) - cells.mean()
+        ss, df = float(cells.shape[1] * (centred**2).sum()), len(centred) - 1
     row = _row("Subject", ss, df)
     if len(within) == 1:
         error = float(within[0].ss_error[0]) / _df2(within[0])
@@ -77,7 +87,7 @@ def _subject(between: list[TermTest], within: list[TermTest], anova: TableAnova)
     return row
 
 
-def _df2(term: TermTest) -> int:
+def _df2(term: StratumTest) -> int:
     # a table has one response; maps may have degrees of freedom of their own in every voxel
     return int(np.asarray(term.df2).flat[0])
 

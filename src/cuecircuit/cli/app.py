@@ -26,18 +26,29 @@ Dask = Annotated[
     str | None, typer.Option("--dask", metavar="ADDRESS", help="Work on a Dask cluster: local, or tcp://host:8786.")
 ]
 Seed = Annotated[int, typer.Option(min=0, help="The same seed gives the same bytes.")]
-Columns = Annotated[str, typer.Option(metavar="C,..", help="Columns of the table, parted by commas.")]
+Columns = Annotated[str, typer.Option(metavar="C,..", help="Columns of the table, separated by commas.")]
+
+
+def _print_version(asked: bool) -> None:
+    if asked:
+        from cuecircuit import __version__
+
+        print(f"cuecircuit {__version__}")
+        raise typer.Exit
 
 
 @app.callback()
 def _main(
+    version: Annotated[
+        bool, typer.Option("--version", callback=_print_version, is_eager=True, help="Print the version.")
+    ] = False,
     verbose: Annotated[bool, typer.Option("--verbose", help="Show tracebacks.")] = False,
 ) -> None:
     """Drug-cue fMRI studies from raw files to tables, figures and one page."""
 
 
 def names(columns: str) -> tuple[str, ...]:
-    """Names of columns from one word, parted by commas."""
+    """Names of columns from one word, separated by commas."""
     return tuple(name.strip() for name in columns.split(",") if name.strip())
 
 

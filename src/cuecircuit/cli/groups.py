@@ -1,4 +1,4 @@
-"""The command for group tests of maps."""
+"""The command that tests maps, by its two names `group` and `compare`."""
 
 from collections.abc import Mapping
 from enum import StrEnum
@@ -8,6 +8,17 @@ from typing import Annotated, Any, Literal
 import typer
 
 from cuecircuit.cli.app import MOST_DRAWS, MOST_VOXELS, Columns, Dask, Jobs, Seed, app, names
+from cuecircuit.cli.designs import (
+    DegreesOfFreedom,
+    FitMethod,
+    Formula,
+    Labels,
+    Levels,
+    Numbers,
+    check_design,
+    declared_levels,
+    method_name,
+)
 from cuecircuit.cli.voxels import CONNECTIVITY, Connectivity, Inference, Mask, Neighbors, Sided, Statistic
 
 
@@ -26,54 +37,61 @@ EXCHANGES: dict[str, Literal["auto", "permutations", "sign flips"]] = {
 }
 
 
-class Variance(StrEnum):
-    """Whose variance permutation takes to be one."""
-
-    auto = "auto"
-    equal = "equal"
-    groups = "groups"
+VARIANCES: tuple[Literal["auto", "equal", "groups"], ...] = ("auto", "equal", "groups")
 
 
-class DegreesOfFreedom(StrEnum):
-    """Rules for the denominators of a mixed model."""
+class VarianceTest(StrEnum):
+    """How coefficients of mixed effects are tested."""
 
-    fast = "satterthwaite"
-    small = "kenward-roger"
+    knapp_hartung = "knapp-hartung"
+    flame = "flame"
+    z = "z"
 
 
-@app.command()
-def group(
+@app.command("group")
+@app.command("compare")
+def maps_command(
+    context: typer.Context,
     maps: Path,
     out: Path,
     mask: Mask,
-    subject: Annotated[str, typer.Option(help="Column that names the subject.")],
+    subject: Annotated[str, typer.Option(metavar="C", help="Column that names the subject.")] = "",
     between: Columns = "",
     within: Columns = "",
     covariate: Columns = "",
     voxel_covariate: Annotated[
         str, typer.Option(metavar="C", help="Column of maps: a covariate with a value in every voxel.")
     ] = "",
-    formula: Annotated[
-        str, typer.Option(help='Mixed model instead: "group*cue + center(resp) + (1|subject) + (1|subject:cue)".')
-    ] = "",
-    contrast: Annotated[
-        list[str] | None, typer.Option(help='Levels to compare: "LgA: naloxone - saline" (repeat).')
+    formula: Formula = "",
+    method: Annotated[
+        FitMethod | None, typer.Option(help="One map per subject: least squares, robust (Huber), bisquare, …")
     ] = None,
-    factor: Annotated[str, typer.Option(metavar="C,..", help="Columns of numbers that are labels.")] = "",
+    variance_map: Annotated[
+        str, typer.Option(metavar="C", help="Column of variance maps, for mixed-effects (compare: also --variance C).")
+    ] = "",
+    test: Annotated[
+        VarianceTest, typer.Option(help="How mixed effects are tested; all have n - p df but z.")
+    ] = VarianceTest.knapp_hartung,
+    contrast: Annotated[
+        list[str] | None, typer.Option(help='Levels or slopes to compare: "LgA: naloxone - saline" (repeat).')
+    ] = None,
+    factor: Labels = "",
+    number: Numbers = "",
+    levels: Levels = None,
     fewest: Annotated[
         int, typer.Option(min=2, help="Subjects of a group that must have maps in a voxel for it to be tested.")
     ] = 3,
+    zero_is_missing: Annotated[
+        bool, typer.Option("--zero-is-missing", help="Exact zeros of maps were not measured.")
+    ] = False,
     voxel_block: Annotated[
-        int | None,
-        typer.Option(
-            min=1, max=MOST_VOXELS, help="Voxels worked on at a time: bounds memory (1024 strata, 512 mixed)."
-        ),
+        int | None, typer.Option(min=1, max=MOST_VOXELS, help="Voxels worked on at a time: bounds memory.")
     ] = None,
     df: Annotated[DegreesOfFreedom, typer.Option(help="Denominators of the mixed model.")] = DegreesOfFreedom.fast,
     inference: Annotated[Inference | None, typer.Option(help="How maps are corrected; not at all if left out.")] = None,
     statistic: Annotated[Statistic, typer.Option(help="Maximum that permutation corrects by.")] = Statistic.size,
     n_permutations: Annotated[int, typer.Option(min=1, max=MOST_DRAWS, help="Random arrangements.")] = 10_000,
-    cluster_p: Annotated[float, typer.Option(help="Voxel p that forms clusters.")] = 0.01,
+    cluster_p: Annotated[float, typer.Option(help="Voxel p that forms clusters.")] = 0.001,
     alpha: Annotated[float, typer.Option(help="Corrected p of a cluster or voxel.")] = 0.05,
     connectivity: Connectivity = Neighbors.faces,
     sided: Annotated[
@@ -83,11 +101,12 @@ def group(
         Exchange, typer.Option(help="Subjects of a mixed model: change places, flip signs, or as the contrast allows.")
     ] = Exchange.auto,
     variance: Annotated[
-        Variance,
+        str,
         typer.Option(
-            help="Permutation takes all variances as equal, rotates subjects within groups, or asks the data."
+            metavar="|".join(VARIANCES),
+            help="Permutation takes all variances as equal, rotates subjects within groups, or asks the data.",
         ),
-    ] = Variance.auto,
+    ] = "auto",
     stop_early: Annotated[
         float | None,
         typer.Option(metavar="ERROR", help="End permutations once nothing can survive, wrongly so at most this often."),
@@ -102,81 +121,108 @@ def group(
     n_jobs: Jobs = 2,
     dask: Dask = None,
 ) -> None:
-    """Test every effect of a mixed design in every voxel; MAPS has one row per subject and cell, column `map`."""
-    from cuecircuit.group.correction import CorrectionSettings
-    from cuecircuit.group.permutation import PermutationSettings
-    from cuecircuit.group.side_by_side import METHODS
-    from cuecircuit.pipeline.group.command import MixedDesignText, Permutation, StrataDesign, group_command
-    from cuecircuit.pipeline.group.corrections import Comparison
+    """Test every effect of a model in every voxel; MAPS has one row per map, column `map`.
 
-    strata: dict[str, Any] = {"between": names(between), "within": names(within), "covariates": names(covariate)}
-    strata |= {"voxel_covariate": voxel_covariate} if voxel_covariate else {}
-    mixed: dict[str, Any] = {"formula": formula, "factors": names(factor), "df": df.value}
-    _check_model(strata, mixed)
-    _check_correction(inference, mixed=bool(formula), compare=compare, sided=sided, exchange=exchange, stop=stop_early)
-    if formula and variance is Variance.groups:
-        raise typer.BadParameter(
-            "a mixed model's scores are not rotated within groups; use --between and --within", param_hint="--variance"
-        )
+    The model is an error-strata design (--between, --within, --covariate) or a --formula: with random parts a mixed
+    model, without one map per subject, fitted by --method. `group` and `compare` are one command.
+    """
+    from cuecircuit.models.model import Model
+    from cuecircuit.pipeline.group.command import Comparison, group_command
+    from cuecircuit.pipeline.group.permuted import Permutation
+
+    strata = {"between": names(between), "within": names(within), "covariates": names(covariate)}
+    if context.info_name == "compare" and not formula and not any(strata.values()):
+        formula = "1"
+    if context.info_name == "compare" and variance not in VARIANCES and not variance_map:
+        variance, variance_map = "auto", variance  # the name of the column up to 0.1.0
+    _check_model(strata, formula, voxel_covariate, subject)
+    _check_variance(variance, formula, by_permutation=inference is Inference.permutation or bool(compare))
+    _check_correction(inference, formula=formula, compare=compare, sided=sided, exchange=exchange, stop=stop_early)
     if (atlas is None) != (labels is None):
         raise typer.BadParameter("an atlas and its label table go together", param_hint="--atlas, --labels")
-    asked: dict[str, Any] = {"subject": subject, "contrasts": tuple(contrast or ()), "fewest": fewest}
-    asked |= {"block": voxel_block} if voxel_block else {}
-    design = MixedDesignText(**asked, **mixed) if formula else StrataDesign(**asked, **strata)
-    shared: dict[str, Any] = {"voxel_p": cluster_p, "alpha": alpha, "connectivity": CONNECTIVITY[connectivity.value]}
-    shared |= {"sided": sided.value, "seed": seed, "n_jobs": n_jobs}
-    permutation = PermutationSettings(
-        **shared, n_permutations=n_permutations, stop_error=stop_early, variance=variance.value
+    model = Model(
+        subject=subject,
+        **strata,
+        formula=formula or None,
+        method=None if method is None else method_name(method),
+        contrasts=tuple(contrast or ()),
+        factors={**dict.fromkeys(names(factor), ()), **declared_levels(levels)},
+        numbers=names(number),
+        df=df.value,
+        variance_test=test.value,
+        covariate=voxel_covariate,
+        variance=variance_map,
+        fewest=fewest,
+        block=voxel_block,
     )
-    simulation = CorrectionSettings(**shared, iterations=iterations)
-    corrections = {
-        None: None,
-        Inference.simulation: simulation,
-        Inference.permutation: Permutation(
-            statistic=statistic.value, settings=permutation, exchange=EXCHANGES[exchange.value]
-        ),
-    }
-    comparison = None
-    if compare:
-        comparison = Comparison(term=compare, methods=tuple(METHODS), simulation=simulation, permutation=permutation)
+    simulation, permutation = _corrections(
+        {"voxel_p": cluster_p, "alpha": alpha, "connectivity": CONNECTIVITY[connectivity.value]}
+        | {"sided": sided.value, "seed": seed, "n_jobs": n_jobs},
+        {"iterations": iterations},
+        {"n_permutations": n_permutations, "stop_error": stop_early, "variance": variance},
+    )
+    by_permutation = Permutation(statistic=statistic.value, settings=permutation, exchange=EXCHANGES[exchange.value])
     group_command(
         maps,
         out,
         mask,
-        design=design,
-        correction=corrections[inference],
-        comparison=comparison,
+        model=model,
+        correction={None: None, Inference.simulation: simulation, Inference.permutation: by_permutation}[inference],
+        comparison=Comparison(term=compare, simulation=simulation, permutation=permutation) if compare else None,
         atlas=(atlas, labels) if atlas is not None and labels is not None else None,
+        zero_is_missing=zero_is_missing,
         n_jobs=n_jobs,
         dask=dask,
     )
     print(out)
 
 
-def _check_model(strata: Mapping[str, Any], mixed: Mapping[str, Any]) -> None:
+def _corrections(shared: dict[str, Any], simulation: dict[str, Any], permutation: dict[str, Any]) -> Any:
+    from cuecircuit.group.correction import CorrectionSettings
+    from cuecircuit.group.permutation import PermutationSettings
+
+    return CorrectionSettings(**shared, **simulation), PermutationSettings(**shared, **permutation)
+
+
+def _check_model(strata: Mapping[str, tuple[str, ...]], formula: str, voxel_covariate: str, subject: str) -> None:
     """Refuse options of both models, or of neither."""
-    formula = bool(mixed["formula"])
-    if formula and "voxel_covariate" in strata:
+    if formula and voxel_covariate:
         raise typer.BadParameter(
-            "a covariate by voxel goes with --between and --within; the mixed model has one design for all voxels",
+            "a covariate by voxel goes with --between and --within; a formula has one design for all voxels",
             param_hint="--voxel-covariate",
         )
-    if formula == any(strata.values()):
-        raise typer.BadParameter("give either --formula, or --between, --within, --covariate", param_hint="--formula")
-    if mixed["factors"] and not formula:
-        raise typer.BadParameter("columns of labels go with --formula", param_hint="--factor")
+    check_design({**strata, "voxel": names(voxel_covariate)}, formula, subject)
+
+
+def _check_variance(variance: str, formula: str, *, by_permutation: bool) -> None:
+    """Refuse a word that is none of `VARIANCES`, and rotations where there are none."""
+    fault = None
+    if variance not in VARIANCES:
+        fault = f"found {variance}, expected {', '.join(VARIANCES)}; columns of variance maps go with --variance-map"
+    elif variance == "groups" and "|" in formula:
+        fault = "a mixed model's scores are not rotated within groups; use --between and --within"
+    elif variance == "groups" and not by_permutation:
+        fault = "only permutation rotates subjects within groups; add --inference permutation"
+    if fault is not None:
+        raise typer.BadParameter(fault, param_hint="--variance")
 
 
 def _check_correction(
-    inference: Inference | None, *, mixed: bool, compare: str, sided: Sided, exchange: Exchange, stop: float | None
+    inference: Inference | None,
+    *,
+    formula: str,
+    compare: str,
+    sided: Sided,
+    exchange: Exchange,
+    stop: float | None,
 ) -> None:
     """Refuse options of a correction that was not asked for."""
-    if compare and (mixed or sided is not Sided.two or inference is None):
+    if compare and (formula or sided is not Sided.two or inference is None):
         raise typer.BadParameter(
             "corrections are compared of a term of --between and --within, two-sided, with --inference",
             param_hint="--compare",
         )
     if inference is not Inference.permutation and (stop is not None or exchange is not Exchange.auto):
         raise typer.BadParameter("only permutations stop early or exchange", param_hint="--stop-early, --exchange")
-    if exchange is not Exchange.auto and not mixed:
+    if exchange is not Exchange.auto and "|" not in formula:
         raise typer.BadParameter("the error-strata model says itself what is exchanged", param_hint="--exchange")

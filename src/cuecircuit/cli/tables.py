@@ -8,6 +8,17 @@ from typing import Annotated
 import typer
 
 from cuecircuit.cli.app import Columns, app, names, print_table
+from cuecircuit.cli.designs import (
+    DegreesOfFreedom,
+    Formula,
+    Labels,
+    Levels,
+    Numbers,
+    TableMethod,
+    check_design,
+    declared_levels,
+    method_name,
+)
 
 
 class Adjust(StrEnum):
@@ -52,10 +63,18 @@ def sessions(
 def anova(
     table: Path,
     dv: Annotated[str, typer.Option(help="Column that was measured.")],
-    subject: Annotated[str, typer.Option(help="Column that names the subject.")],
+    subject: Annotated[str, typer.Option(metavar="C", help="Column that names the subject.")] = "",
     between: Columns = "",
     within: Columns = "",
     covariate: Columns = "",
+    formula: Formula = "",
+    method: Annotated[
+        TableMethod | None, typer.Option(help="One row per subject: least squares, robust (Huber), bisquare, Welch's.")
+    ] = None,
+    df: Annotated[DegreesOfFreedom, typer.Option(help="Denominators of the mixed model.")] = DegreesOfFreedom.fast,
+    factor: Labels = "",
+    number: Numbers = "",
+    levels: Levels = None,
     average: Annotated[bool, typer.Option("--average", help="Average several rows of one cell.")] = False,
     contrast: Annotated[
         list[str] | None, typer.Option(help='Levels to compare: "LgA: naloxone - saline" (repeat).')
@@ -67,26 +86,29 @@ def anova(
     reference: Annotated[str | None, typer.Option(help="Level to compare with; all pairs if left out.")] = None,
     confidence: Annotated[float, typer.Option(min=0.5, max=0.9999, help="Coverage of intervals.")] = 0.95,
 ) -> None:
-    """Mixed-design AN(C)OVA of a long table, every effect in its own error stratum; TSV on stdout.
+    """Mixed-design AN(C)OVA of a long table, every effect in its own error stratum, or a formula; TSV on stdout.
 
-    Contrasts, means and comparisons follow as further tables, each after an empty line.
+    Variance components of a mixed model, contrasts, means and comparisons follow as further tables, each after an
+    empty line.
     """
-    from cuecircuit.pipeline.anova import Followup, anova_table, followup_tables
+    from cuecircuit.models.model import Model
+    from cuecircuit.pipeline.anova import Followup, anova_table, components_table, followup_tables
 
-    if not (between or within or covariate):
-        raise typer.BadParameter("nothing to test; name the columns of a factor or covariate", param_hint="--between")
+    strata = {"between": names(between), "within": names(within), "covariates": names(covariate)}
+    check_design(strata, formula, subject)
     if (by or reference) and not posthoc:
         raise typer.BadParameter("families and references are those of comparisons", param_hint="--posthoc")
-    tests = anova_table(
-        table,
-        dv=dv,
+    model = Model(
         subject=subject,
-        between=names(between),
-        within=names(within),
-        covariates=names(covariate),
-        average=average,
+        **strata,
+        formula=formula or None,
+        method=None if method is None else method_name(method),
+        factors={**dict.fromkeys(names(factor), ()), **declared_levels(levels)},
+        numbers=names(number),
+        df=df.value,
     )
-    for line in tests.excluded:
+    tests = anova_table(table, dv=dv, model=model, average=average)
+    for line in tests.notes:
         print("cuecircuit:", line, file=sys.stderr)
     wanted = Followup(
         contrasts=tuple(contrast or ()),
@@ -97,7 +119,8 @@ def anova(
         reference=reference,
         confidence=confidence,
     )
-    further = followup_tables(tests, wanted)
+    components = components_table(tests.fit)
+    further = [*([] if components is None else [components]), *followup_tables(tests.fit, wanted)]
     print_table(tests.table)
     for table_of in further:
         print()

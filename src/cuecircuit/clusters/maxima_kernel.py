@@ -12,6 +12,8 @@ from cuecircuit.compiled import njit
 
 _MAGNITUDE = np.uint32(0x7FFFFFFF)  # the bits of a float32 without its sign
 _SIGN = np.uint32(0x80000000)
+# a table of depths has 1024 heights an octave, from 2⁻¹² (exponent 115 of a float32) on
+TABLE_SHIFT, TABLE_START, TABLE_OCTAVES = 13, 115 << 10, 52
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
@@ -98,8 +100,19 @@ def _highest(height):
     return highest.view(np.float32)[0]
 
 
+@njit(cache=True, nogil=True, inline="always")
+def _depth(bits, value, depths):
+    """Interpolate the depth of a height; straight to 0 below the table."""
+    first = np.int64(bits >> np.uint32(TABLE_SHIFT)) - TABLE_START
+    if first < 0:
+        return depths[0] * value * 4096
+    first = min(first, depths.size - 2)
+    share = (bits & np.uint32((1 << TABLE_SHIFT) - 1)) / (1 << TABLE_SHIFT)
+    return depths[first] + share * (depths[first + 1] - depths[first])
+
+
 @njit(cache=True, nogil=True)
-def map_maxima(heights, places, steps, threshold, one_sign, squared, height_power, extent_weight, with_score, maxima):
+def map_maxima(heights, places, steps, threshold, one_sign, depths, height_power, extent_weight, with_score, maxima):
     """Give the largest |height|, cluster size, cluster mass and threshold-free score of each map.
 
     Args:
@@ -108,7 +121,7 @@ def map_maxima(heights, places, steps, threshold, one_sign, squared, height_powe
         steps: int, from a position in the box to its neighbors'.
         threshold: float; clusters are of voxels with |height| at or above it, mass is what exceeds it.
         one_sign: voxels of opposite sign do not join.
-        squared: the score is that of √height (heights are F).
+        depths: float64, what the score takes for a height (z of t or F), at the heights of the table; not below 0.
         height_power: H of the score.
         extent_weight: float, extent^E of extents 0, 1, …, number of voxels.
         with_score: whether the score is wanted; else 0.
@@ -141,7 +154,7 @@ def map_maxima(heights, places, steps, threshold, one_sign, squared, height_powe
             voxel = np.int32(order[i] & np.uint64(_MAGNITUDE))
             sign = np.int32(-1) if one_sign and order[i] & np.uint64(_SIGN) else np.int32(1)
             if with_score:
-                depth = np.sqrt(value) if squared else value
+                depth = _depth(bits[0], value, depths)
                 level = depth * depth * depth / 3 if height_power == 2.0 else depth**power / power
             root, size, mass, best = voxel, 1.0, value - threshold, 0.0
             # whether a neighbor is in is a coin toss: counted, not branched upon

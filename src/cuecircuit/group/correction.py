@@ -22,11 +22,8 @@ from cuecircuit.clusters.labeling import Clusters, label_clusters
 from cuecircuit.clusters.neighbors import ClusterRule, Connectivity, Sided
 from cuecircuit.clusters.smoothness import Smoothness, estimate_smoothness
 from cuecircuit.records.grid import Grid
-from cuecircuit.stats.mixed_inference import MixedTest
-from cuecircuit.stats.strata import TermTest
 from cuecircuit.stats.strata_design import Stratum
-
-Tested = TermTest | MixedTest
+from cuecircuit.stats.term_test import TermTest
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -52,11 +49,11 @@ class ClusterNulls:
     one_sided: ClusterNull
     two_sided: ClusterNull
 
-    def of(self, term: Tested) -> ClusterNull:
+    def of(self, term: TermTest) -> ClusterNull:
         """Give the null distribution that a term's map is compared with."""
         return self.two_sided if term.df1 == 1 and self.settings.sided != "1" else self.one_sided
 
-    def size_threshold(self, term: Tested) -> tuple[float, float]:
+    def size_threshold(self, term: TermTest) -> tuple[float, float]:
         """Give the cluster size (voxels) at α, and its Monte Carlo standard error."""
         table = size_thresholds(self.of(term), (self.settings.alpha,))
         return float(table.sizes[0, 0]), float(table.standard_errors[0, 0])
@@ -160,7 +157,7 @@ def residual_scores(
     return scores.reshape(-1, residuals.shape[2])
 
 
-def correct(term: Tested, mask: Bool[Array, "x y z"], nulls: ClusterNulls) -> CorrectedTerm:
+def correct(term: TermTest, mask: Bool[Array, "x y z"], nulls: ClusterNulls) -> CorrectedTerm:
     """Find the clusters of a term's map at the cluster-forming p and compare their sizes with the null."""
     settings = nulls.settings
     statistic, threshold = _at_one_threshold(term, settings)
@@ -182,7 +179,7 @@ def correct(term: Tested, mask: Bool[Array, "x y z"], nulls: ClusterNulls) -> Co
     )
 
 
-def _at_one_threshold(term: Tested, settings: CorrectionSettings) -> tuple[Float[Array, "voxel"], float]:
+def _at_one_threshold(term: TermTest, settings: CorrectionSettings) -> tuple[Float[Array, "voxel"], float]:
     """The map to threshold (F, or t where one- or bi-sided) and its threshold at the cluster-forming p.
 
     Where the degrees of freedom differ between voxels (mixed models) so does the threshold: the map is scaled to the

@@ -27,11 +27,18 @@ from scipy import stats
 
 from cuecircuit.arrays import Array, Bool, Float, Float64
 from cuecircuit.clusters.labeling import Clusters, label_clusters
-from cuecircuit.clusters.maxima import MAP_STATISTICS, MapStatistic, MaximaRule, maxima_by_name, voxel_places
-from cuecircuit.clusters.neighbors import ClusterRule, Connectivity, Sided, neighbor_table
+from cuecircuit.clusters.maxima import (
+    MAP_STATISTICS,
+    MapStatistic,
+    MaximaRule,
+    maxima_by_name,
+    voxel_places,
+)
+from cuecircuit.clusters.neighbors import Connectivity, Sided, neighbor_table
 from cuecircuit.clusters.tfce import TfceSettings, tfce
 from cuecircuit.errors import DataError, DesignError
-from cuecircuit.group.correction import CorrectedTerm, on_grid
+from cuecircuit.group.correction import on_grid
+from cuecircuit.group.maxima_rule import maxima_rule, tail_depth
 from cuecircuit.group.permuted_maxima import (
     PreparedBlock,
     TermPlan,
@@ -44,12 +51,13 @@ from cuecircuit.group.permuted_maxima import (
 from cuecircuit.stats.arrangements import Exchange, Plan, check_resolution
 from cuecircuit.stats.group_variances import GroupVariances, stratum_variances
 from cuecircuit.stats.mixed_exchange import ScorePlan, plan_scores
-from cuecircuit.stats.mixed_inference import Hypothesis, MixedTest
+from cuecircuit.stats.mixed_inference import Hypothesis
 from cuecircuit.stats.mixed_model import MixedModel
-from cuecircuit.stats.permutation import PermutationPlan, find_term, permutation_p, plan_permutations
+from cuecircuit.stats.permutation import PermutationPlan, find_term, least_equal, permutation_p, plan_permutations
 from cuecircuit.stats.rotation import RotationPlan, Variance, plan_rotations, rotates, variance_labels
-from cuecircuit.stats.strata import TermTest, strata_anova
+from cuecircuit.stats.strata import strata_anova
 from cuecircuit.stats.strata_design import MixedDesign, StrataModel, groups_of, strata_model
+from cuecircuit.stats.term_test import TermTest
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -99,16 +107,18 @@ class PermutationSettings:
 class PermutedTerm:
     """A term's map, its clusters, and the corrected p by each statistic.
 
-    `statistic` is t or F at each voxel of the mask, NaN where not fitted; `score` its threshold-free enhancement (None
-    where not asked for). `p_maps` has one map for each statistic asked for: 1 outside the mask (and, for size and mass,
-    outside clusters), NaN where not fitted. `p_clusters` has the p of each cluster by "size" and "mass". `maxima` has
-    the largest of each arrangement's map, the one found first. `plan` says what was exchanged, whether all distinct
-    arrangements were taken, and the smallest p that could be reached; `stopped` that not all of its were done.
+    `statistic` is t or F at each voxel of the mask, NaN where not fitted; `score` the threshold-free enhancement of its
+    z (None where not asked for); `p_uncorrected` the share of arrangements as strong in the voxel itself. `p_maps` has
+    one map for each statistic asked for: 1 outside the mask (and, for size and mass, outside clusters), NaN where not
+    fitted. `p_clusters` has the p of each cluster by "size" and "mass". `maxima` has the largest of each arrangement's
+    map, the one found first. `plan` says what was exchanged, whether all distinct arrangements were taken, and the
+    smallest p that could be reached; `stopped` that not all of its were done.
     """
 
-    test: TermTest | MixedTest
+    test: TermTest
     statistic: Float64[Array, "voxel"]
     score: Float64[Array, "voxel"] | None
+    p_uncorrected: Float64[Array, "voxel"]
     clusters: Clusters
     p_clusters: Mapping[MapStatistic, Float64[Array, "cluster"]]
     p_maps: Mapping[MapStatistic, Float64[Array, "x y z"]]
@@ -198,7 +208,7 @@ def permute_hypothesis(
     y: Float[Array, "observation voxel"],
     model: MixedModel,
     hypothesis: Hypothesis,
-    test: MixedTest,
+    test: TermTest,
     mask: Bool[Array, "x y z"],
     *,
     statistics: Sequence[MapStatistic] = MAP_STATISTICS,
@@ -256,7 +266,7 @@ def permute_prepared(
     blocks: Sequence[PreparedBlock],
     fitted: Bool[Array, "voxel"],
     plan: TermPlan,
-    test: TermTest | MixedTest,
+    test: TermTest,
     mask: Bool[Array, "x y z"],
     *,
     statistics: Sequence[MapStatistic] = MAP_STATISTICS,
@@ -287,15 +297,26 @@ def permute_prepared(
     else:
         found, n_rows = test.f if test.t is None else test.t, len(plan.basis)
     where = voxel_places(mask, settings.connectivity)
-    rule = _maxima_rule(plan.tested, plan.df2, statistics, settings)
+    rule = maxima_rule(
+        plan.tested,
+        plan.df2,
+        voxel_p=settings.voxel_p,
+        connectivity=settings.connectivity,
+        sided=settings.sided,
+        score=settings.tfce if "tfce" in statistics else None,
+    )
+    statistic = np.where(fitted, found.astype(np.float64), np.nan)
     maxima: dict[MapStatistic, Array] = {}
+    share = np.ones(fitted.size)
     stop = None if plan.enumerated else settings.stop_error
-    for done in arranged_maxima(blocks, plan, where, rule, n_rows=n_rows, n_jobs=settings.n_jobs, progress=progress):
-        maxima = maxima_by_name(done, statistics)
+    strength = least_equal(statistic if rule.rule.sided == "1" else np.abs(statistic))
+    options = {"n_rows": n_rows, "n_jobs": settings.n_jobs, "progress": progress}
+    for done, own in arranged_maxima(blocks, plan, where, rule, strength, **options):
+        maxima, share = maxima_by_name(done, statistics), own
         if stop is not None and is_hopeless(maxima, plan, settings.alpha, stop):
             break
-    statistic = np.where(fitted, found.astype(np.float64), np.nan)
-    return _compared(test, statistic, mask, rule, maxima, plan, settings)
+    share = np.where(fitted, share, np.nan)
+    return _compared(test, statistic, share, mask, rule, maxima, plan, settings)
 
 
 def _check_voxels(y: Array, mask: Bool[Array, "x y z"]) -> None:
@@ -314,31 +335,21 @@ def _check_statistics(statistics: Sequence[str]) -> None:
         raise DataError(f"statistics: found {unknown or 'none'}, expected some of {', '.join(MAP_STATISTICS)}")
 
 
-def _maxima_rule(df1: int, df2: int, statistics: Sequence[MapStatistic], settings: PermutationSettings) -> MaximaRule:
-    one = df1 == 1
-    p, sided = settings.voxel_p, settings.sided if one else "1"
-    threshold = stats.t.isf(p if sided == "1" else p / 2, df2) if one else stats.f.isf(p, df1, df2)
-    return MaximaRule(
-        rule=ClusterRule(connectivity=settings.connectivity, sided=sided),
-        threshold=float(threshold),
-        tested=df1,
-        df2=df2,
-        tfce=settings.tfce if "tfce" in statistics else None,
-    )
-
-
 def _compared(
-    test: TermTest | MixedTest,
+    test: TermTest,
     statistic: Float64[Array, "voxel"],
+    p_uncorrected: Float64[Array, "voxel"],
     mask: Bool[Array, "x y z"],
     rule: MaximaRule,
     maxima: dict[MapStatistic, Float64[Array, "arrangement"]],
     plan: Plan,
     settings: PermutationSettings,
 ) -> PermutedTerm:
-    height = np.sqrt(statistic) if plan.tested > 1 else statistic
-    neighbors = neighbor_table(mask, settings.connectivity)
-    score = tfce(height, neighbors, sided=rule.rule.sided, settings=rule.tfce) if rule.tfce else None
+    score = None
+    if rule.tfce is not None:
+        neighbors = neighbor_table(mask, settings.connectivity)
+        depth = tail_depth(statistic, plan.tested, plan.df2)
+        score = tfce(depth, neighbors, sided=rule.rule.sided, settings=rule.tfce)
     clusters = label_clusters(on_grid(statistic, mask), mask, rule.threshold, rule=rule.rule)
     measured: dict[MapStatistic, Array] = {"size": clusters.sizes, "mass": clusters.masses}
     p_clusters: dict[MapStatistic, Array] = {
@@ -358,6 +369,7 @@ def _compared(
         test=test,
         statistic=statistic,
         score=score,
+        p_uncorrected=p_uncorrected,
         clusters=clusters,
         p_clusters=p_clusters,
         p_maps=p_maps,
@@ -375,34 +387,3 @@ def _strength(values: Float64[Array, "voxel"], rule: MaximaRule) -> Float64[Arra
 
 def _p_map(p: Float64[Array, "voxel"], mask: Bool[Array, "x y z"]) -> Float64[Array, "x y z"]:
     return np.where(mask, on_grid(p, mask), 1.0)
-
-
-def _fewest_voxels(maxima: Float64[Array, "arrangement"], alpha: float) -> float:
-    """Give the smallest cluster with a p of at most α; one larger than any where too few arrangements were done."""
-    sizes = np.arange(1.0, maxima.max() + 2)
-    enough = permutation_p(maxima, sizes) <= alpha
-    return float(sizes[enough][0] if enough.any() else sizes[-1])
-
-
-def corrected_term(permuted: PermutedTerm, statistic: MapStatistic) -> CorrectedTerm:
-    """Give what one statistic says of a term in the form that simulation gives it.
-
-    The p of a cluster is its own (size, mass), or that of its best voxel (voxel, tfce). The size a cluster must reach
-    is known for "size" alone.
-    """
-    alpha, p_map = permuted.settings.alpha, permuted.p_maps[statistic]
-    labels = permuted.clusters.labels
-    if statistic in permuted.p_clusters:
-        p = permuted.p_clusters[statistic]
-    else:
-        p = np.array([np.nanmin(p_map[labels == label]) for label in range(1, len(permuted.clusters.sizes) + 1)])
-    size = _fewest_voxels(permuted.maxima["size"], alpha) if statistic == "size" else float("nan")
-    return CorrectedTerm(
-        clusters=permuted.clusters,
-        p=p,
-        p_map=p_map,
-        significant=permuted.significant(statistic),
-        alpha=alpha,
-        size_threshold=size,
-        size_threshold_se=float("nan"),
-    )

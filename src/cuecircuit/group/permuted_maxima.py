@@ -14,7 +14,7 @@ from joblib import Parallel, delayed
 from scipy import stats
 from threadpoolctl import threadpool_limits
 
-from cuecircuit.arrays import Array, Bool, Float, Float32, Float64
+from cuecircuit.arrays import Array, Bool, Float, Float32, Float64, Int
 from cuecircuit.clusters.maxima import (
     MAP_STATISTICS,
     MapStatistic,
@@ -109,14 +109,16 @@ def arranged_maxima(
     plan: TermPlan,
     where: VoxelPlaces,
     rule: MaximaRule,
+    strength: Float[Array, "voxel"],
     *,
     n_rows: int,
     n_jobs: int = 1,
     progress: Callable[[int], None] | None = None,
-) -> Iterator[Float64[Array, "map 4"]]:
-    """Give the maxima of all arrangements done so far, after each batch.
+) -> Iterator[tuple[Float64[Array, "map 4"], Float64[Array, "voxel"]]]:
+    """Yield the maxima of all arrangements done so far, and which share is as strong in each voxel, after each batch.
 
     Args:
+        strength: of each voxel: what t or F (two-sided, |t|) must reach to be counted.
         n_rows: number of rows of what the blocks give.
         progress: called with the number of permutations done since the last call; the arrangement found is none.
     """
@@ -127,20 +129,30 @@ def arranged_maxima(
     workers: Any = Parallel(n_jobs=n_jobs, prefer="threads", return_as="generator")
     # a batch travels with its own arrangements alone
     own = (replace(plan, arrangements=plan.arrangements[part]) for part in batches)
-    tasks = (delayed(_maxima)(blocks, each, where, rule) for each in own)
+    tasks = (delayed(_maxima)(blocks, each, where, rule, strength) for each in own)
+    larger = np.zeros(where.places.size)
     # around all threads: a limit that one of them takes back would be gone for the others
     with _one_blas_thread():
-        for part, found in zip(batches, workers(tasks), strict=True):
+        for part, (found, counts) in zip(batches, workers(tasks), strict=True):
             maxima[part] = found
+            larger += counts
             if progress is not None:
                 progress(len(found) - (part.start == 0))
-            yield maxima[: part.stop]
+            yield maxima[: part.stop], larger / part.stop
 
 
 def _maxima(
-    blocks: Sequence[PreparedBlock], plan: TermPlan, where: VoxelPlaces, rule: MaximaRule
-) -> Float64[Array, "map 4"]:
-    return map_extremes(_heights(blocks, plan), where, rule)
+    blocks: Sequence[PreparedBlock],
+    plan: TermPlan,
+    where: VoxelPlaces,
+    rule: MaximaRule,
+    strength: Float[Array, "voxel"],
+) -> tuple[Float64[Array, "map 4"], Int[Array, "voxel"]]:
+    heights = _heights(blocks, plan)
+    counts = np.zeros(strength.size, int)
+    for height in heights:
+        counts += (height if rule.rule.sided == "1" else np.abs(height)) >= strength
+    return map_extremes(heights, where, rule), counts
 
 
 def is_hopeless(

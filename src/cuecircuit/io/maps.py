@@ -1,7 +1,6 @@
 """Many maps to one array and back: only the voxels of a mask, one row per map, every fault collected."""
 
 import shutil
-import zlib
 from collections.abc import Callable, Sequence
 from io import BytesIO
 from pathlib import Path
@@ -16,7 +15,8 @@ from nibabel.nifti2 import Nifti2Image
 from cuecircuit.arrays import Array, Bool, Float
 from cuecircuit.errors import DataError
 from cuecircuit.io.atomic import replacing
-from cuecircuit.io.nifti import BROKEN
+from cuecircuit.io.gzip_parts import GZIP_HEADER, Sum, gzip_end, pack
+from cuecircuit.io.nifti import BROKEN, grid_of
 from cuecircuit.records.grid import Grid
 
 _File = str
@@ -67,7 +67,7 @@ def _read_file(
     try:
         # kept open, so that the volumes of a compressed file are read in one pass
         image = nib.load(path, keep_file_open=True)  # pyright: ignore[reportPrivateImportUsage]
-        found = Grid(shape=image.shape[:3], affine=np.asarray(image.affine, float))  # pyright: ignore
+        found = grid_of(image)
         if not grid.same_as(found):
             raise DataError(f"{path}: {found}, but the mask has {grid} (or another origin); resample one to the other")
         # AFNI and ITK write volumes along the fifth axis, the fourth has one
@@ -95,9 +95,8 @@ def write_maps(
 ) -> None:
     """Write maps, given part by part, as the volumes of one float32 .nii.gz, 0 outside the mask.
 
-    Each part is packed by a task, each volume as a gzip member of its own, so that the bytes depend on the maps alone.
-    Members one after the other are one gzip file (RFC 1952, section 2.2); gzread of zlib goes on from one to the next
-    (zlib.h), and so do programs that read NIfTI with it (znzlib of nifticlib, as in AFNI and FSL).
+    Each part is packed by a task, each volume as deflated blocks of its own (`io.gzip_parts`), so that the bytes depend
+    on the maps alone and the file is one gzip member, which every reader can read.
 
     Args:
         parts: functions that give rows of `n_maps` maps in all, voxels of the mask in C order; they travel to workers.
@@ -108,29 +107,33 @@ def write_maps(
     """
     kind: Any = Nifti1Image if n_maps <= _MOST_VOLUMES else Nifti2Image
     header = kind(np.broadcast_to(np.float32(0), (*grid.shape, n_maps)), grid.affine).header
+    header.set_sform(grid.affine, code=grid.codes[0])
+    header.set_qform(grid.affine, code=grid.codes[1], strip_shears=True)
     header.set_xyzt_units("mm", "sec")
     header.set_slope_inter(1, 0)
     start = BytesIO()
     header.write_to(start)
     with replacing(path.absolute()) as new, new.open("wb") as file:
-        file.write(_member(start.getvalue().ljust(header.get_data_offset(), b"\0")))
-        files = [new.with_name(f"part{k}.gz") for k in range(len(parts))]
+        head = pack(start.getvalue().ljust(header.get_data_offset(), b"\0"))
+        file.write(GZIP_HEADER + head.content)
+        sums = [head.sum]
+        files = [new.with_name(f"part{k}.deflated") for k in range(len(parts))]
         work: Any = Parallel(n_jobs=n_jobs, prefer="threads", return_as="generator")
         packed = work(delayed(_pack)(part, mask, own) for part, own in zip(parts, files, strict=True))
-        for own, _ in zip(files, packed, strict=True):
+        for own, found in zip(files, packed, strict=True):
             with own.open("rb") as one:
                 shutil.copyfileobj(one, file)
             own.unlink()
+            sums += found
+        file.write(gzip_end(sums))
 
 
-def _pack(part: MapsPart, mask: Bool[Array, "x y z"], path: Path) -> None:
-    volume = np.zeros(mask.shape, np.float32)
+def _pack(part: MapsPart, mask: Bool[Array, "x y z"], path: Path) -> list[Sum]:
+    volume, sums = np.zeros(mask.shape, np.float32), []
     with replacing(path) as new, new.open("wb") as file:
         for row in part():
             volume[mask] = row
-            file.write(_member(volume.tobytes(order="F")))
-
-
-def _member(content: bytes) -> bytes:
-    """Pack bytes as a gzip file of their own, without a time; level 1 as nibabel: noise gets no smaller with more."""
-    return zlib.compress(content, 1, wbits=31)
+            packed = pack(volume.tobytes(order="F"))
+            file.write(packed.content)
+            sums.append(packed.sum)
+    return sums

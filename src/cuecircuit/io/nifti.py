@@ -61,15 +61,28 @@ def _data(image: Any, path: Path, dtype: Any, volume: int | None = None) -> Any:
         ) from error
 
 
-def _grid(image: Any) -> Grid:
-    return Grid(shape=tuple(int(edge) for edge in image.shape[:3]), affine=np.asarray(image.affine, dtype=float))  # pyright: ignore
+# NIfTI's name of a statistic, and its parameters
+Intent = tuple[str, tuple[float, ...]]
+# of NIfTI's spatial unit; mm where it is not stated
+_MM = {"meter": 1000.0, "micron": 1e-3}
+
+
+def grid_of(image: Any) -> Grid:
+    """Give the grid of an image in mm, whatever spatial unit its header states."""
+    affine = np.asarray(image.affine, dtype=float)
+    codes = (2, 0)
+    if "sform_code" in image.header:
+        affine[:3] *= _MM.get(image.header.get_xyzt_units()[0], 1.0)
+        codes = (int(image.header["sform_code"]), int(image.header["qform_code"]))
+    shape = image.shape[:3]
+    return Grid(shape=(int(shape[0]), int(shape[1]), int(shape[2])), affine=affine, codes=codes)
 
 
 def read_grid(path: Path) -> tuple[Grid, int, float]:
     """Read only the header: grid, number of volumes, and the time step it states in seconds (0 where none)."""
     image = _open(path)
     volumes = int(image.shape[3]) if image.ndim > 3 else 1
-    return _grid(image), volumes, _tr_s(image)
+    return grid_of(image), volumes, _tr_s(image)
 
 
 def orientation_faults(path: Path) -> tuple[str, ...]:
@@ -112,14 +125,14 @@ def read_volume(path: Path, *, dtype: Any = np.float32) -> tuple[Float[Array, "x
         image, volume = _open(Path(name)), int(index)
         if image.ndim != 4:
             raise DataError(f"{path}: #{volume} asks for a volume of a 4-D file, found {image.ndim} dimensions")
-        return _data(image, Path(name), dtype, volume), _grid(image)
+        return _data(image, Path(name), dtype, volume), grid_of(image)
     image = _open(path)
     data = _data(image, path, dtype)
     if data.ndim == 4 and data.shape[3] == 1:
         data = data[..., 0]
     if data.ndim != 3:
         raise DataError(f"{path}: expected one volume, found {data.shape}; name one with {path.name}#0")
-    return data, _grid(image)
+    return data, grid_of(image)
 
 
 def read_mask(path: Path) -> tuple[Bool[Array, "x y z"], Grid]:
@@ -152,7 +165,7 @@ def read_series(path: Path) -> Series:
             f"{path}: {int(bad.sum())} values are NaN or infinite (first in volume {volumes[0]}, from 0); "
             "reconstruct the scan again or mask these voxels"
         )
-    return Series(data=data, grid=_grid(image), tr_s=_tr_s(image))
+    return Series(data=data, grid=grid_of(image), tr_s=_tr_s(image))
 
 
 def read_atlas(path: Path, names: Mapping[int, str]) -> Atlas:
@@ -187,15 +200,41 @@ def _middles(labels: Int[Array, "x y z"], grid: Grid) -> dict[int, float]:
     return {int(label): float((grid.affine @ (*middle, 1.0))[0]) for label, middle in zip(found, middles, strict=True)}
 
 
-def write_volume(path: Path, data: Any, grid: Grid, *, tr_s: float | None = None) -> None:
+def volume_image(data: Any, grid: Grid, *, tr_s: float | None = None, intent: Intent | None = None) -> Nifti1Image:
+    """Make an image on `grid`, with the codes of the file that the grid comes from.
+
+    Args:
+        data: a volume, or a series.
+        grid: where its voxels are.
+        tr_s: time step of a series.
+        intent: NIfTI's name of the statistic and its degrees of freedom, such as ("f test", (1, 19)): from these
+            AFNI, FSL and SPM know the p of a value.
+    """
+    image = Nifti1Image(data, grid.affine)
+    sform, qform = grid.codes
+    image.header.set_sform(grid.affine, code=sform)
+    image.header.set_qform(grid.affine, code=qform, strip_shears=True)
+    image.header.set_xyzt_units("mm", "sec")
+    if tr_s is not None:
+        image.header.set_zooms((*image.header.get_zooms()[:3], tr_s))
+    if intent is not None:
+        image.header.set_intent(*intent)
+    return image
+
+
+def write_volume(
+    path: Path,
+    data: Any,
+    grid: Grid,
+    *,
+    tr_s: float | None = None,
+    intent: Intent | None = None,
+) -> None:
     """Write a volume, or a series with its time step, on `grid`; the same data give the same bytes.
 
     Raises:
         DataError: the place cannot be written.
     """
-    image = Nifti1Image(data, grid.affine)
-    image.header.set_xyzt_units("mm", "sec")
-    if tr_s is not None:
-        image.header.set_zooms((*image.header.get_zooms()[:3], tr_s))
+    image = volume_image(data, grid, tr_s=tr_s, intent=intent)
     with replacing(path) as new:
         image.to_filename(new)

@@ -20,6 +20,7 @@ from cuecircuit.stats.contrasts import level_cells, strata_levels, weighted_cell
 from cuecircuit.stats.multiple_testing import adjust_p
 from cuecircuit.stats.posthoc import compare as compare_cells
 from cuecircuit.stats.strata_design import Contrast, MixedDesign
+from cuecircuit.stats.strata_result import StratumTest
 from cuecircuit.study.accounting import names_in, split_reference
 from cuecircuit.study.question_checks import formula_of
 from cuecircuit.study.questions import Comparison, Formula, Question, Strata
@@ -49,7 +50,8 @@ def strata_answer(tables: Tables, question: Strata) -> Answer:
     if question.comparisons:
         extra["comparisons"] = _comparisons(question, fitted, wide)
     if len(wide.labels) == 1 and not question.covariates:
-        terms = [test for test in fitted.tests if test.name not in question.contrasts]
+        names = set(question.contrasts)
+        terms = [test for test in fitted.tests if isinstance(test, StratumTest) and test.name not in names]
         extra["layout"] = anova_layout(
             terms, wide.values[fitted.design.rows, 0].reshape(len(set(fitted.design.family.units)), -1)
         )

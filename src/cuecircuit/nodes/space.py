@@ -60,7 +60,7 @@ def correction_settings(
     if correction.sided in _SIDED:
         shared["sided"] = _SIDED[correction.sided]
     if correction.method == "permutation":
-        settings = PermutationSettings(n_permutations=correction.draws, **shared)
+        settings = PermutationSettings(n_permutations=correction.draws, variance=correction.variance, **shared)
         return Permutation(statistic=correction.statistic, settings=settings)
     return CorrectionSettings(iterations=correction.draws, acf=correction.smoothness == "acf", **shared)
 

@@ -4,15 +4,17 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
 
-from cuecircuit.behavior.anova import TableAnova, mixed_anova
-from cuecircuit.errors import CuecircuitError
+from cuecircuit.behavior.anova import strata_rows
+from cuecircuit.errors import CuecircuitError, DataError
 from cuecircuit.io.tables import read_table
+from cuecircuit.models.fit import Fit, fit_table, tidy_row
+from cuecircuit.models.means import compare, contrasts, means
+from cuecircuit.models.model import Model
 from cuecircuit.records.cells import averaged
 from cuecircuit.stats.comparisons import Comparisons, FamilyAdjustment
-from cuecircuit.stats.contrasts import strata_contrast
-from cuecircuit.stats.strata_means import compare_contrasts, compare_strata_means, strata_means
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -33,25 +35,22 @@ class Followup:
     confidence: float = 0.95
 
 
-def anova_table(
-    path: Path,
-    *,
-    dv: str,
-    subject: str,
-    between: Sequence[str] = (),
-    within: Sequence[str] = (),
-    covariates: Sequence[str] = (),
-    average: bool = False,
-) -> TableAnova:
-    """Test every term of the design in its own error stratum (type III).
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class TableFit:
+    """Tests of a table's column: a row each in `table`; `notes` name who is left out and what is worth knowing."""
+
+    table: pd.DataFrame
+    fit: Fit
+    notes: tuple[str, ...]
+
+
+def anova_table(path: Path, *, dv: str, model: Model, average: bool = False) -> TableFit:
+    """Test every term of a model of one column of a table.
 
     Args:
         path: TSV (or .csv) with one row per subject and cell.
         dv: column that was measured.
-        subject: column that names the subject.
-        between: columns of factors between subjects.
-        within: columns of factors within subjects.
-        covariates: columns of numbers, per subject or per cell.
+        model: error strata of columns, or a formula.
         average: average several rows of a subject and cell, instead of calling them a fault.
 
     Raises:
@@ -59,58 +58,107 @@ def anova_table(
         DesignError: the design cannot carry the tests.
     """
     separator = "," if path.suffix.lower() == ".csv" else "\t"
-    table = read_table(path, text=(subject, *between, *within), separator=separator)
+    text = (model.subject, *model.between, *model.within)
+    table = read_table(path, text=tuple(filter(None, text)), separator=separator)
     try:
-        if average:
-            table = averaged(table, subject=subject, between=between, within=within, values=(dv, *covariates))
-        return mixed_anova(table, dv=dv, subject=subject, between=between, within=within, covariates=covariates)
+        return analyze_table(table, dv=dv, model=model, average=average)
     except CuecircuitError as error:
         error.add_note(f"in {path}")
         raise
 
 
-def followup_tables(anova: TableAnova, wanted: Followup) -> list[pd.DataFrame]:
+def analyze_table(table: pd.DataFrame, *, dv: str, model: Model, average: bool = False) -> TableFit:
+    """Test every term of a model of one column; see `anova_table`."""
+    if average:
+        if model.formula is not None:
+            raise DataError("average: for --between and --within; a formula takes every row")
+        keys = {"subject": model.subject, "between": model.between, "within": model.within}
+        table = averaged(table, **keys, values=(dv, *model.covariates))
+    fitted = fit_table(table, dv, model)
+    tests = fitted.tests
+    if model.formula is None:
+        rows = strata_rows(tests, model.covariates)
+    else:
+        rows = pd.DataFrame([tidy_row(test, 0, 0.95) for test in tests]).drop(columns="stratum")
+    return TableFit(table=rows, fit=fitted, notes=(*fitted.design.left_out, *fitted.design.notes, *_hints(fitted)))
+
+
+def _hints(fitted: Fit) -> list[str]:
+    if fitted.design.model.fitted_by != "reml" or fitted.design.model.df != "satterthwaite":
+        return []
+    zero = [name for name, values in fitted.fitted.maps.items() if name.startswith("variance (") and values[0] == 0]
+    return [
+        f"{name} is 0: Satterthwaite's degrees of freedom are then those of rows without groups; compare with "
+        "--df kenward-roger"
+        for name in zero
+    ]
+
+
+def components_table(fitted: Fit) -> pd.DataFrame | None:
+    """Variance components and intraclass correlations of a mixed model, with intervals; None for other models."""
+    maps = {name: float(values[0]) for name, values in fitted.fitted.maps.items()}
+    if not maps:
+        return None
+    rows = [{"component": name, "value": value} for name, value in maps.items() if not _is_limit(name)]
+    for row in rows:
+        kind, _, grouping = str(row["component"]).partition(" ")
+        if kind == "icc":
+            row |= {side: maps[f"icc {side} {grouping}"] for side in ("low", "high")}
+    return pd.DataFrame(rows, columns=["component", "value", "low", "high"])
+
+
+def _is_limit(name: str) -> bool:
+    return name.startswith(("icc low ", "icc high "))
+
+
+def followup_tables(fitted: Fit, wanted: Followup) -> list[pd.DataFrame]:
     """Tables of contrasts, means and comparisons, those that are wanted, in this order.
 
     Raises:
         DesignError: factors, levels or a reference that the design does not have.
     """
-    y, design, tables = anova.cells, anova.design, []
+    tables = []
     if wanted.contrasts:
-        contrasts = [strata_contrast(text, design) for text in wanted.contrasts]
-        found = compare_contrasts(y, design, contrasts, confidence=wanted.confidence)
-        tables.append(_comparison_rows(found).drop(columns=["family", "p_adjusted"]))
+        tables.append(contrast_rows(fitted, wanted.contrasts, wanted.confidence))
     if wanted.means:
-        means = strata_means(y, design, wanted.means, confidence=wanted.confidence)
-        levels = pd.DataFrame(means.levels, columns=pd.Index(means.factors))
-        numbers = {name: getattr(means, name) for name in ("mean", "se", "df", "ci_low", "ci_high")}
-        tables.append(levels.assign(**numbers))
+        tables.append(mean_rows(fitted, wanted.means, wanted.confidence))
     if wanted.posthoc:
-        found = compare_strata_means(
-            y,
-            design,
+        found = compare(
+            fitted,
             wanted.posthoc,
             by=wanted.by,
             reference=wanted.reference,
             adjustment=wanted.adjust,
             confidence=wanted.confidence,
         )
-        tables.append(_comparison_rows(found))
+        tables.append(comparison_rows(found))
     return tables
 
 
-def _comparison_rows(found: Comparisons) -> pd.DataFrame:
-    return pd.DataFrame(
-        {
-            "contrast": found.names,
-            "family": found.families,
-            "estimate": found.estimate,
-            "se": found.se,
-            "df": found.df,
-            "t": found.t,
-            "p": found.p,
-            "p_adjusted": found.p_adjusted,
-            "ci_low": found.ci_low,
-            "ci_high": found.ci_high,
-        }
-    )
+def contrast_rows(fitted: Fit, texts: Sequence[str], confidence: float = 0.95) -> pd.DataFrame:
+    """Contrasts of one response: estimate, its error, interval and test."""
+    rows = []
+    for test in contrasts(fitted, texts):
+        row = tidy_row(test, 0, confidence)
+        # a contrast that is the same in every subject has no error of its own, and no test
+        t = np.nan if test.t is None else float(test.t[0])
+        limits = {"ci_low": row["low"], "ci_high": row["high"]}
+        rows.append(
+            {"contrast": test.name, **{name: row[name] for name in ("estimate", "se")}, "df": row["df2"], "t": t}
+            | {"p": row["p"], **limits}
+        )
+    return pd.DataFrame(rows)
+
+
+def mean_rows(fitted: Fit, factors: Sequence[str], confidence: float = 0.95) -> pd.DataFrame:
+    """Marginal means of one response: levels, mean, its error and interval."""
+    found = means(fitted, factors, confidence=confidence)
+    levels = pd.DataFrame(found.levels, columns=pd.Index(found.factors))
+    return levels.assign(**{name: getattr(found, name)[:, 0] for name in ("mean", "se", "df", "ci_low", "ci_high")})
+
+
+def comparison_rows(found: Comparisons) -> pd.DataFrame:
+    """Comparisons of one response: estimate, its error, interval, test and adjusted p."""
+    numbers = ("estimate", "se", "df", "t", "p", "p_adjusted", "ci_low", "ci_high")
+    named = {"contrast": found.names, "family": found.families}
+    return pd.DataFrame({**named, **{name: getattr(found, name)[:, 0] for name in numbers}})

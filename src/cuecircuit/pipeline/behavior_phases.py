@@ -101,7 +101,7 @@ class PhaseTests:
     def escalation(self, phase: Phase, test: EscalationTest, dv: str) -> None:
         """Everything beside the ANOVA of the sessions of a phase."""
         name = phase.name
-        self.write(f"{name}_layout", lambda: anova_layout(test.fitted))
+        self.write(f"{name}_layout", lambda: anova_layout(test.fitted.result.terms, test.fitted.cells))
         self.write(f"{name}_effects", lambda: effects_table(test.fitted))
         self.write(f"{name}_groups", lambda: test.groups)
         self.write(f"{name}_counts", lambda: self._escalation_counts(phase, dv).table)
@@ -110,7 +110,7 @@ class PhaseTests:
     def conditioning(self, phase: Phase, test: ConditioningTest, dv: str) -> None:
         """Everything beside the ANOVA of the treatments of a phase."""
         name, treatments = phase.name, tuple(treatment.name for treatment in phase.treatments)
-        self.write(f"{name}_layout", lambda: anova_layout(test.fitted))
+        self.write(f"{name}_layout", lambda: anova_layout(test.fitted.result.terms, test.fitted.cells))
         self.write(f"{name}_effects", lambda: effects_table(test.fitted))
         self.write(f"{name}_posthoc", lambda: test.posthoc)
         self.write(f"{name}_counts", lambda: self._conditioning_counts(phase, dv).table)
@@ -160,7 +160,7 @@ class PhaseTests:
         )
         if test is None:
             return
-        self.write(f"{phase.name}_layout", lambda: anova_layout(test.fitted))
+        self.write(f"{phase.name}_layout", lambda: anova_layout(test.fitted.result.terms, test.fitted.cells))
         self.write(f"{phase.name}_effects", lambda: effects_table(test.fitted))
         self.write(f"{phase.name}_posthoc", lambda: test.posthoc)
         self.write(f"{phase.name}_counts", lambda: self._escalation_counts(phase, dv).table)

@@ -5,7 +5,7 @@ matter. Conditions are all combinations of the levels within subjects, the last 
 messages count the header as line 1.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -13,7 +13,7 @@ import pandas as pd
 
 from cuecircuit.arrays import Array, Float, Int
 from cuecircuit.errors import DataError
-from cuecircuit.stats.coding import conditions
+from cuecircuit.stats.coding import conditions, factor
 from cuecircuit.stats.strata_design import MixedDesign
 
 # words for no value that spreadsheets and R write where BIDS has n/a
@@ -52,6 +52,7 @@ def complete_cells(
     covariates: Sequence[str] = (),
     measured: Sequence[str] = (),
     crossed: Sequence[str] = (),
+    levels: Mapping[str, Sequence[str]] | None = None,
 ) -> CellTable:
     """Lay a long table out as subjects × conditions.
 
@@ -63,6 +64,7 @@ def complete_cells(
         covariates: columns of numbers, per subject or per cell.
         measured: further columns of numbers that must be there for a cell to count.
         crossed: covariates between subjects whose slope may differ between conditions.
+        levels: order of the levels of some factors; the others keep that of first appearance.
 
     Raises:
         DataError: columns that are not there, labels missing, text where numbers belong, a subject in two groups,
@@ -72,8 +74,13 @@ def complete_cells(
     labels = {name: _labels(table, name) for name in (subject, *between, *within)}
     numbers = {name: numeric(table, name) for name in (*covariates, *measured)}
     _check_groups(labels[subject], {name: labels[name] for name in between})
-    levels = {name: tuple(dict.fromkeys(labels[name])) for name in within}
-    cells = conditions(levels)
+    ordered = {
+        name: factor(name, labels[name], own).levels
+        for name, own in (levels or {}).items()
+        if name in (*between, *within)
+    }
+    conditioned = {name: ordered.get(name) or tuple(dict.fromkeys(labels[name])) for name in within}
+    cells = conditions(conditioned)
     ids = tuple(dict.fromkeys(labels[subject]))
     at = _rows(labels, subject, within, ids, cells)
     excluded = _exclusions(ids, cells, at, numbers)
@@ -84,12 +91,12 @@ def complete_cells(
             f"no subject has every cell ({len(cells)} cells of {' × '.join(within) or 'one measurement'}); "
             f"for example {excluded[0]}"
         )
-    kept = _in_order(kept, ids, [labels[name] for name in between], at)
+    kept = _in_order(kept, ids, {name: labels[name] for name in between}, ordered, at)
     rows = at[kept]
     design = MixedDesign(
         subjects=[ids[place] for place in kept],
         between={name: [labels[name][row] for row in rows[:, 0]] for name in between},
-        within=levels,
+        within=conditioned,
         covariates={name: numbers[name][rows] for name in covariates},
         crossed=crossed,
         unit=subject,
@@ -98,10 +105,17 @@ def complete_cells(
 
 
 def _in_order(
-    kept: Sequence[int], ids: Sequence[str], between: Sequence[Sequence[str]], at: Int[Array, "subject condition"]
+    kept: Sequence[int],
+    ids: Sequence[str],
+    between: Mapping[str, Sequence[str]],
+    levels: Mapping[str, Sequence[str]],
+    at: Int[Array, "subject condition"],
 ) -> list[int]:
-    groups = [{place: labels[at[place, 0]] for place in kept} for labels in between]
-    codes = [{label: code for code, label in enumerate(dict.fromkeys(own.values()))} for own in groups]
+    groups = [{place: labels[at[place, 0]] for place in kept} for labels in between.values()]
+    codes = [
+        {label: code for code, label in enumerate(levels.get(name) or dict.fromkeys(own.values()))}
+        for name, own in zip(between, groups, strict=True)
+    ]
 
     def key(place: int) -> tuple[object, ...]:
         return (*(code[own[place]] for own, code in zip(groups, codes, strict=True)), ids[place])

@@ -9,10 +9,15 @@ from cuecircuit.arrays import Array, Float
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Grid:
-    """Shape of a volume and the affine that takes voxel indices to mm."""
+    """Shape of a volume and the affine that takes voxel indices to mm.
+
+    `codes` are NIfTI's sform and qform codes of the file it was read from: 1 scanner, 2 aligned, 3 Talairach, 4 MNI,
+    both 0 where left and right are unknown.
+    """
 
     shape: tuple[int, int, int]
     affine: Float[Array, "4 4"]
+    codes: tuple[int, int] = (2, 0)
 
     @property
     def voxel_mm(self) -> Float[Array, "3"]:

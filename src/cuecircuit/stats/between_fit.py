@@ -8,7 +8,7 @@
 F of a hypothesis Lβ = 0 with q rows is (Lβ̂)'(L V L')⁻¹(Lβ̂)/q with the method's own covariance V of β̂.
 """
 
-from collections.abc import Callable
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
 
@@ -16,10 +16,13 @@ import numpy as np
 
 from cuecircuit.arrays import Array, Bool, Float
 from cuecircuit.errors import DesignError
-from cuecircuit.stats.between_model import BetweenModel
-from cuecircuit.stats.mixed_inference import Hypothesis, MixedTest
+from cuecircuit.stats.between_model import BetweenModel, as_strata
+from cuecircuit.stats.mixed_inference import Hypothesis
 from cuecircuit.stats.random_effects import Criterion, RandomEffectsTest, random_effects
+from cuecircuit.stats.responses import Place, of_responses, place_tests, place_values
 from cuecircuit.stats.robust import Loss, robust_regression
+from cuecircuit.stats.strata import strata_anova
+from cuecircuit.stats.term_test import TermTest
 from cuecircuit.stats.welch import welch_tests
 
 Method = Literal["ols", "huber", "bisquare", "mixed-effects", "welch"]
@@ -38,7 +41,7 @@ class BetweenFit:
 
     model: BetweenModel
     method: Method
-    tests: tuple[MixedTest, ...]
+    tests: tuple[TermTest, ...]
     coefficients: Float[Array, "column response"]
     residuals: Float[Array, "subject response"]
     noise: Float[Array, "subject response"]
@@ -48,7 +51,7 @@ class BetweenFit:
     n_no_error: int
     n_not_converged: int
 
-    def test(self, name: str) -> MixedTest:
+    def test(self, name: str) -> TermTest:
         """Find a test by the name of its term or contrast.
 
         Raises:
@@ -90,7 +93,7 @@ def fit_between(
         _fit(y[:, part], model, method, None if variance is None else variance[:, part], criterion, test)
         for part in parts
     ]
-    return _joined(done)
+    return _joined(done, parts, y.shape[1])
 
 
 def _check(y: Array, model: BetweenModel, method: Method, variance: Array | None) -> None:
@@ -111,7 +114,7 @@ def _check(y: Array, model: BetweenModel, method: Method, variance: Array | None
 class _Estimates:
     """What a method gives for responses that are finite."""
 
-    tests: tuple[MixedTest, ...]
+    tests: tuple[TermTest, ...]
     beta: Float[Array, "column response"]
     left: Float[Array, "subject response"]
     noise: Float[Array, "subject response"]
@@ -144,15 +147,16 @@ def _fit(
     failed = found.failed & ~found.no_error
     bad = failed | found.no_error
 
+    # NaN where there is no fit
+    places, good = [np.flatnonzero(usable)[~bad]], ~bad
+
     def spread(values: Array) -> Array:
-        whole = np.full((*values.shape[:-1], len(usable)), np.nan)
-        whole[..., usable] = np.where(bad, np.nan, values)
-        return whole
+        return place_values([values[..., good]], places, len(usable))
 
     return BetweenFit(
         model=model,
         method=method,
-        tests=tuple(_each(test, spread) for test in found.tests),
+        tests=place_tests([[of_responses(test, good) for test in found.tests]], places, len(usable)),
         coefficients=spread(found.beta),
         residuals=spread(found.left),
         noise=spread(found.noise),
@@ -165,18 +169,18 @@ def _fit(
 
 
 def _least_squares(y: Float[Array, "subject response"], model: BetweenModel) -> _Estimates:
+    strata = as_strata(model)
+    result = strata_anova(y[:, None, :], strata, residuals=True, block=max(y.shape[1], 1))
+    assert result.residuals is not None
+    tests = {test.name: test for test in result.terms}
+    left = result.residuals[:, 0]
     x = model.design.x
-    unscaled = np.linalg.inv(x.T @ x)
-    beta = unscaled @ (x.T @ y)
-    left = y - x @ beta
-    variance = (left**2).sum(axis=0) / model.df
     return _Estimates(
-        tests=wald_tests(model.hypotheses, beta, variance[:, None, None] * unscaled, model.df),
-        beta=beta,
+        tests=tuple(tests[each.name] for each in model.hypotheses),
+        beta=np.linalg.lstsq(x, y)[0],
         left=left,
         noise=left,
-        # what rounding leaves of a response without noise is about 1e-16 of its size
-        no_error=np.sqrt(variance) <= 1e-13 * np.abs(y).max(axis=0, initial=0.0),
+        no_error=np.isnan(result.terms[0].ss_error),
         failed=np.zeros(y.shape[1], bool),
     )
 
@@ -228,24 +232,12 @@ def _welch(y: Float[Array, "subject response"], model: BetweenModel) -> _Estimat
     )
 
 
-def _each(test: MixedTest, change: Callable[[Array], Array]) -> MixedTest:
-    return MixedTest(
-        name=test.name,
-        variables=test.variables,
-        df1=test.df1,
-        df2=change(test.df2),
-        f=change(test.f),
-        estimate=None if test.estimate is None else change(test.estimate),
-        se=None if test.se is None else change(test.se),
-    )
-
-
 def wald_tests(
     hypotheses: tuple[Hypothesis, ...],
     beta: Float[Array, "column response"],
     covariance: Float[Array, "response column column"],
     df: int | float,
-) -> tuple[MixedTest, ...]:
+) -> tuple[TermTest, ...]:
     """Test hypotheses from coefficients and their covariance; the df are infinite where the test is a z test."""
     n, tests = beta.shape[1], []
     for each in hypotheses:
@@ -254,7 +246,7 @@ def wald_tests(
         solved = np.linalg.solve(_invertible(spread), estimate.T[:, :, None])[:, :, 0]
         one = len(each.rows) == 1
         tests.append(
-            MixedTest(
+            TermTest(
                 name=each.name,
                 variables=each.variables,
                 df1=len(each.rows),
@@ -274,27 +266,17 @@ def _invertible(spread: Float[Array, "response row row"]) -> Float[Array, "respo
     return np.where(usable[:, None, None], spread, np.eye(n_rows))
 
 
-def _joined(parts: list[BetweenFit]) -> BetweenFit:
-    first = parts[0]
-
+def _joined(parts: Sequence[BetweenFit], places: Sequence[Place], n: int) -> BetweenFit:
     def whole(name: str) -> Array | None:
         values = [getattr(part, name) for part in parts]
-        return None if values[0] is None else np.concatenate(values, axis=-1)
-
-    def joined(number: int) -> MixedTest:
-        each = [part.tests[number] for part in parts]
-        columns = {
-            name: None if getattr(each[0], name) is None else np.concatenate([getattr(test, name) for test in each])
-            for name in ("df2", "f", "estimate", "se")
-        }
-        return MixedTest(name=each[0].name, variables=each[0].variables, df1=each[0].df1, **columns)  # pyright: ignore
+        return None if values[0] is None else place_values(values, places, n)
 
     arrays = {name: whole(name) for name in ("coefficients", "residuals", "noise", "tau2", "weights")}
     counts = {name: sum(getattr(part, name) for part in parts) for name in _COUNTS}
     return BetweenFit(
-        model=first.model,
-        method=first.method,
-        tests=tuple(joined(number) for number in range(len(first.tests))),
+        model=parts[0].model,
+        method=parts[0].method,
+        tests=place_tests([part.tests for part in parts], places, n),
         **arrays,  # pyright: ignore[reportArgumentType]
         **counts,
     )

@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from cuecircuit.errors import DesignError
-from cuecircuit.stats.contrasts import fixed_levels, grid_row, parse_contrast
+from cuecircuit.stats.contrasts import fixed_contrast
 from cuecircuit.stats.mixed_design import Column, MixedColumns, mixed_columns
 from cuecircuit.stats.mixed_formula import parse_formula
 from cuecircuit.stats.mixed_inference import Hypothesis
@@ -18,6 +18,8 @@ from cuecircuit.stats.strata_design import MixedDesign, StrataModel, StratumTerm
 
 # every row is its own subject
 _ROW = "row_of_table"
+# the one error stratum of a model between subjects
+ONE_ERROR = "residual"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -43,7 +45,7 @@ def between_subject_model(
     formula: str,
     columns: Mapping[str, Column],
     *,
-    factors: Sequence[str] = (),
+    factors: Sequence[str] | Mapping[str, Sequence[str]] = (),
     contrasts: Sequence[str] = (),
 ) -> BetweenModel:
     """Code a table with one row per subject.
@@ -51,17 +53,16 @@ def between_subject_model(
     Args:
         formula: `1` for one sample, `group` for groups, `craving`, `group*craving`; `center(age)` takes off the mean.
         columns: text makes a factor, numbers a covariate.
-        factors: columns of numbers that name levels.
+        factors: columns of numbers that name levels, with the order of the levels if they map to some.
         contrasts: `iHUD - HC`, or of slopes `iHUD - HC: craving`.
 
     Raises:
         DesignError: the formula cannot be read, has random parts, or the columns do not carry it.
     """
-    fixed = _fixed_part(formula)
     n = len(next(iter(columns.values()), ()))
     rows = {_ROW: [f"r{row}" for row in range(n)]}
     try:
-        design = mixed_columns(f"{fixed} + (1 | {_ROW})", {**columns, **rows}, factors=factors)
+        design = mixed_columns(between_formula(formula), {**columns, **rows}, factors=factors)
     except DesignError as error:
         own = (fault.replace(f" + (1 | {_ROW})", "").replace(f", {_ROW}", "") for fault in error.faults)
         raise DesignError(own) from error
@@ -74,7 +75,7 @@ def between_subject_model(
         for term in design.terms
     ]
     return BetweenModel(
-        formula=formula, design=design, hypotheses=(*terms, *(_contrast(text, design) for text in contrasts))
+        formula=formula, design=design, hypotheses=(*terms, *(fixed_contrast(text, design) for text in contrasts))
     )
 
 
@@ -84,26 +85,21 @@ def columns_of(formula: str) -> tuple[str, ...]:
     Raises:
         DesignError: the formula cannot be read, or has random parts.
     """
-    parsed = parse_formula(f"{_fixed_part(formula)} + (1 | {_ROW})")
+    parsed = parse_formula(between_formula(formula))
     return tuple(name for name in parsed.columns if name != _ROW)
 
 
-def _fixed_part(formula: str) -> str:
+def between_formula(formula: str) -> str:
+    """Write a formula between subjects as one of `mixed_formula`, every row its own subject.
+
+    Raises:
+        DesignError: it has random parts.
+    """
     if "|" in formula:
         raise DesignError(
             f"formula '{formula}': found a random part, expected one map per subject; use `cuecircuit group --formula`"
         )
-    return formula.split("~", 1)[-1].strip() or "1"
-
-
-def _contrast(text: str, design: MixedColumns) -> Hypothesis:
-    parsed = parse_contrast(text, fixed_levels(design), tuple(design.covariates))
-    row = grid_row(design, parsed.weights, slopes=parsed.slopes)
-    # rounding of weights of size 1
-    row[np.abs(row) < 1e-12 * max(np.abs(row).max(), 1.0)] = 0.0
-    if not row.any():
-        raise DesignError(f"contrast '{text}': the model has no term for it, so it is 0; add the interaction")
-    return Hypothesis(name=text, rows=row[None], variables=(*parsed.weights, *parsed.slopes))
+    return f"{formula.split('~', 1)[-1].strip() or '1'} + (1 | {_ROW})"
 
 
 def as_strata(model: BetweenModel) -> StrataModel:
@@ -136,6 +132,7 @@ def as_strata(model: BetweenModel) -> StrataModel:
         )
     stratum = replace(
         whole.strata[0],
+        name=ONE_ERROR,
         design=x,
         labels=model.design.labels,
         terms=tuple(terms),

@@ -45,13 +45,24 @@ class WithinEffect:
     scores: Float[Array, "condition score"]
 
 
-def factor(name: str, labels: Sequence[object]) -> Factor:
-    """Code the labels of a factor, levels in order of first appearance.
+def factor(name: str, labels: Sequence[object], levels: Sequence[str] = ()) -> Factor:
+    """Code the labels of a factor.
+
+    Args:
+        name: of the factor.
+        labels: of every unit.
+        levels: their order, those that no unit has left out; the order of first appearance where it is empty.
 
     Raises:
-        DesignError: the factor has one level only.
+        DesignError: the factor has one level only, or a label that is not among the levels.
     """
-    levels = tuple(dict.fromkeys(str(label) for label in labels))
+    found = dict.fromkeys(str(label) for label in labels)
+    unknown = [label for label in found if label not in levels] if levels else []
+    if unknown:
+        raise DesignError(
+            f"factor '{name}': found the level {', '.join(map(repr, unknown))}, expected one of {', '.join(levels)}"
+        )
+    levels = tuple(level for level in levels if level in found) or tuple(found)
     if len(levels) < 2:
         found = f"only the level '{levels[0]}'" if levels else "no level"
         raise DesignError(f"factor '{name}': found {found}, expected two or more; leave the factor out")

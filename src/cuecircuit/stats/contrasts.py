@@ -19,7 +19,6 @@ from cuecircuit.errors import DesignError
 from cuecircuit.stats.coding import conditions
 from cuecircuit.stats.mixed_design import MixedColumns, design_rows
 from cuecircuit.stats.mixed_inference import Hypothesis
-from cuecircuit.stats.mixed_model import MixedModel
 from cuecircuit.stats.strata_design import Contrast, MixedDesign, groups_of
 
 _LONGEST = 2000  # letters; longer texts take ever longer to read
@@ -188,13 +187,12 @@ def grid_row(
     return found
 
 
-def mixed_contrast(text: str, model: MixedModel) -> Hypothesis:
-    """A contrast of a mixed model, to be tested with `hypothesis_tests`.
+def fixed_contrast(text: str, design: MixedColumns) -> Hypothesis:
+    """A contrast of the fixed part of a formula.
 
     Raises:
         DesignError: the text cannot be read (see `parse_contrast`), or the model has no term that it concerns.
     """
-    design = model.design
     covariates = [name for name in design.covariates if _is_fixed(name, design)]
     parsed = parse_contrast(text, fixed_levels(design), covariates)
     row = grid_row(design, parsed.weights, slopes=parsed.slopes)

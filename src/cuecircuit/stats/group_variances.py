@@ -25,6 +25,7 @@ import numpy as np
 from scipy.special import digamma
 
 from cuecircuit.arrays import Array, Bool, Float, Float64, Int
+from cuecircuit.stats.mixed_design import MixedColumns, subject_groups
 from cuecircuit.stats.strata_design import Stratum
 
 DIFFER_P = 0.2
@@ -140,6 +141,18 @@ def group_variances(
         sd=tuple(np.exp(log_sd - log_sd.mean()).tolist()),
         p=_two_sided_p(ratios / n_voxels - bias),
     )
+
+
+def formula_variances(y_blocks: Iterable[Float[Array, "row _"]], design: MixedColumns) -> GroupVariances | None:
+    """Compare the variances of groups under the fixed part of a formula; random effects are in them.
+
+    Args:
+        y_blocks: the measure in some voxels after the others.
+        design: whose factors between subjects make the groups.
+    """
+    basis = np.linalg.qr(design.x)[0]
+    residuals = (y - basis @ (basis.T @ y) for y in y_blocks)
+    return group_variances(residuals, basis, design.subjects, subject_groups(design))
 
 
 def stratum_variances(

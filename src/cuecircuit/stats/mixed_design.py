@@ -68,13 +68,16 @@ class MixedColumns:
     subjects: Int[Array, "observation"]
 
 
-def mixed_columns(formula: str, columns: Mapping[str, Column], *, factors: Sequence[str] = ()) -> MixedColumns:
+def mixed_columns(
+    formula: str, columns: Mapping[str, Column], *, factors: Sequence[str] | Mapping[str, Sequence[str]] = ()
+) -> MixedColumns:
     """Code the columns of a table as the formula says.
 
     Args:
         formula: text as in `mixed_formula`.
         columns: the table's columns, one entry per observation.
-        factors: columns of numbers that name levels; groupings always do.
+        factors: columns of numbers that name levels (groupings always do), with the order of the levels if they map
+            to some.
 
     Raises:
         DesignError: columns that are not there, of unequal length, or not finite; factors of one level; aliased
@@ -84,7 +87,12 @@ def mixed_columns(formula: str, columns: Mapping[str, Column], *, factors: Seque
     _check(parsed, columns)
     numbers = {name for name in parsed.columns if name not in factors and _is_numeric(columns[name])}
     used = {variable.column for variable in parsed.variables}
-    coded = {name: factor(name, _labels(columns[name])) for name in parsed.columns if name in used - numbers}
+    levels = factors if isinstance(factors, Mapping) else {}
+    coded = {
+        name: factor(name, _labels(columns[name]), levels.get(name, ()))
+        for name in parsed.columns
+        if name in used - numbers
+    }
     covariates = {name: np.asarray(columns[name], np.float64) for name in parsed.columns if name in used & numbers}
     _check_values(parsed, coded, covariates)
     n = len(columns[parsed.columns[0]])

@@ -11,23 +11,23 @@ Sources: Bates, Mächler, Bolker and Walker (2015), J Stat Softw 67(1); Kuznetso
 J Stat Softw 82(13); Halekoh and Højsgaard (2014), J Stat Softw 59(9).
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass, fields
 
 import numpy as np
 
 from cuecircuit.arrays import Array, Bool, Float, Int
 from cuecircuit.errors import DesignError
-from cuecircuit.stats.missing import Pattern, missing_patterns
-from cuecircuit.stats.mixed_design import of_rows
 from cuecircuit.stats.mixed_df import parameter_covariance, relative_factor
-from cuecircuit.stats.mixed_inference import DegreesOfFreedomRule, Estimates, Hypothesis, MixedTest, tested
+from cuecircuit.stats.mixed_inference import DegreesOfFreedomRule, Estimates, Hypothesis, tested
 from cuecircuit.stats.mixed_kernel import CONVERGED, NO_ERROR_VARIANCE, fit_responses
 from cuecircuit.stats.mixed_likelihood import likelihood
-from cuecircuit.stats.mixed_model import MixedModel, prepared_model, starting_point
-from cuecircuit.stats.mixed_result import MixedFit, PartialFit, VarianceComponent
+from cuecircuit.stats.mixed_model import MixedModel, starting_point
+from cuecircuit.stats.mixed_result import MixedFit, VarianceComponent
 from cuecircuit.stats.mixed_sums import conditional_residuals, response_sums
+from cuecircuit.stats.responses import place_tests
+from cuecircuit.stats.term_test import TermTest
 
 # lme4's isSingular: an entry of the diagonal of the relative Cholesky factor below this counts as 0
 _SINGULAR = 1e-4
@@ -39,7 +39,6 @@ def fit_mixed(
     *,
     df: DegreesOfFreedomRule = "satterthwaite",
     residuals: bool = False,
-    fewest: int | None = None,
     block: int = 512,
     n_jobs: int = 1,
 ) -> MixedFit:
@@ -50,8 +49,6 @@ def fit_mixed(
         model: from `mixed_model`.
         df: rule for the denominator's degrees of freedom.
         residuals: give back what the model leaves of y.
-        fewest: fit responses that lack values on the rows that are there, if each level of each fixed factor keeps so
-            many subjects (or all of fewer); such responses are NaN where it is None.
         block: responses worked on at a time; the work space is about 8 bytes × block × (3 rows + elements × columns).
         n_jobs: threads; results do not depend on it.
 
@@ -60,91 +57,6 @@ def fit_mixed(
     """
     if len(y) != model.n_observations:
         raise DesignError(f"y: found {len(y)} rows, expected {model.n_observations} as in the model's table")
-    fit = _fit(y, model, df=df, residuals=residuals, block=block, n_jobs=n_jobs)
-    if fewest is None or not fit.n_not_finite:
-        return fit
-    parts = [
-        PartialFit(
-            rows=pattern.rows,
-            responses=pattern.responses,
-            fit=_fit(
-                y[pattern.rows][:, pattern.responses], fewer, df=df, residuals=residuals, block=block, n_jobs=n_jobs
-            ),
-        )
-        for pattern, fewer in _patterns(y, model, fewest)
-    ]
-    for each in parts:
-        _scatter(each, fit)
-    n_observations, n_subjects = fit.n_observations.copy(), fit.n_subjects.copy()
-    for each in parts:
-        n_observations[each.responses] = each.fit.model.n_observations
-        n_subjects[each.responses] = each.fit.model.n_subjects
-    return replace(
-        fit,
-        n_observations=n_observations,
-        n_subjects=n_subjects,
-        n_not_finite=int((n_subjects == 0).sum()),
-        n_no_error=fit.n_no_error + sum(each.fit.n_no_error for each in parts),
-        partial=tuple(parts),
-    )
-
-
-def _patterns(
-    y: Float[Array, "observation response"], model: MixedModel, fewest: int
-) -> Iterator[tuple[Pattern, MixedModel]]:
-    """Responses that lack the same rows, and the model of the rest where that can carry it."""
-    fixed = {variable.column for term in model.design.formula.fixed for variable in term}
-    levels = [item.codes for name, item in model.design.factors.items() if name in fixed] or [
-        np.zeros(model.n_observations, int)
-    ]
-    subjects = model.design.subjects
-
-    def counts(rows: Int[Array, "kept"]) -> Int[Array, "level"]:
-        pairs = [np.unique(np.stack([codes[rows], subjects[rows]]), axis=1)[0] for codes in levels]
-        return np.concatenate(
-            [np.bincount(own, minlength=codes.max() + 1) for own, codes in zip(pairs, levels, strict=True)]
-        )
-
-    least = np.minimum(fewest, counts(np.arange(len(y))))
-    for pattern in missing_patterns(lambda part: np.asarray(np.isfinite(y[:, part])), *y.shape):
-        if np.any(counts(pattern.rows) < least):
-            continue
-        try:
-            fewer = prepared_model(of_rows(model.design, pattern.rows))
-        except DesignError:
-            continue
-        yield pattern, fewer
-
-
-def _scatter(part: PartialFit, whole: MixedFit) -> None:
-    """Write what was estimated where it belongs; `estimates` stay NaN, for they are in the basis of other rows."""
-    at, fit = part.responses, part.fit
-    _scatter_tests(fit.terms, whole.terms, at)
-    for one, own in zip(whole.components, fit.components, strict=True):
-        one.value[at] = own.value
-    whole.coefficients[:, at] = fit.coefficients
-    for name in ("criterion", "singular", "converged"):
-        getattr(whole, name)[at] = getattr(fit, name)
-    if whole.residuals is not None:
-        whole.residuals[np.ix_(part.rows, at)] = fit.residuals
-
-
-def _scatter_tests(found: Sequence[MixedTest], tests: Sequence[MixedTest], at: Int[Array, "alike"]) -> None:
-    for test, own in zip(tests, found, strict=True):
-        for name in ("f", "df2", "estimate", "se"):
-            if getattr(test, name) is not None:
-                getattr(test, name)[at] = getattr(own, name)
-
-
-def _fit(
-    y: Float[Array, "observation response"],
-    model: MixedModel,
-    *,
-    df: DegreesOfFreedomRule,
-    residuals: bool,
-    block: int,
-    n_jobs: int,
-) -> MixedFit:
     out = _empty(model, y, residuals)
     parts = _parts(y.shape[1], block)
     if n_jobs == 1:
@@ -176,7 +88,7 @@ def _fit(
 
 def hypothesis_tests(
     fit: MixedFit, hypotheses: Sequence[Hypothesis], *, df: DegreesOfFreedomRule | None = None, n_jobs: int = 1
-) -> tuple[MixedTest, ...]:
+) -> tuple[TermTest, ...]:
     """Test further hypotheses (contrasts, see `contrasts`) of a fit.
 
     Args:
@@ -191,10 +103,7 @@ def hypothesis_tests(
     if not hypotheses:
         return ()
     rule = df or fit.df
-    tests = _test_parts(fit.model, fit.estimates, hypotheses, rule, _parts(fit.converged.size, 4096), n_jobs)
-    for part in fit.partial:
-        _scatter_tests(hypothesis_tests(part.fit, hypotheses, df=rule), tests, part.responses)
-    return tests
+    return _test_parts(fit.model, fit.estimates, hypotheses, rule, _parts(fit.converged.size, 4096), n_jobs)
 
 
 def _parts(n: int, block: int) -> list[slice]:
@@ -279,8 +188,8 @@ def _test_parts(
     df: DegreesOfFreedomRule,
     parts: Sequence[slice],
     n_jobs: int,
-) -> tuple[MixedTest, ...]:
-    def test(part: slice) -> tuple[MixedTest, ...]:
+) -> tuple[TermTest, ...]:
+    def test(part: slice) -> tuple[TermTest, ...]:
         own = Estimates(
             psi=estimates.psi[part],
             sigma2=estimates.sigma2[part],
@@ -294,25 +203,7 @@ def _test_parts(
     else:
         with ThreadPoolExecutor(n_jobs) as pool:
             done = list(pool.map(test, parts))
-    return tuple(_joined([each[h] for each in done]) for h in range(len(hypotheses)))
-
-
-def _joined(tests: Sequence[MixedTest]) -> MixedTest:
-    first = tests[0]
-    return MixedTest(
-        name=first.name,
-        variables=first.variables,
-        df1=first.df1,
-        df2=np.concatenate([test.df2 for test in tests]),
-        f=np.concatenate([test.f for test in tests]),
-        estimate=_concatenated([test.estimate for test in tests]),
-        se=_concatenated([test.se for test in tests]),
-    )
-
-
-def _concatenated(parts: Sequence[Float[Array, "_"] | None]) -> Float[Array, "response"] | None:
-    known = [part for part in parts if part is not None]
-    return np.concatenate(known) if known else None
+    return place_tests(done, parts, len(estimates.sigma2))
 
 
 def _components(model: MixedModel, estimates: Estimates) -> tuple[VarianceComponent, ...]:

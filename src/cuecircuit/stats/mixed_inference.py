@@ -9,11 +9,9 @@ from dataclasses import dataclass
 from typing import Literal
 
 import numpy as np
-from scipy import stats
 
 from cuecircuit.arrays import Array, Float
 from cuecircuit.errors import DesignError
-from cuecircuit.stats.distributions import log_sf_f, z_from_log_p
 from cuecircuit.stats.mixed_blocks import MixedBlocks
 from cuecircuit.stats.mixed_df import (
     kenward_roger_covariance,
@@ -21,6 +19,7 @@ from cuecircuit.stats.mixed_df import (
     satterthwaite_covariance,
     satterthwaite_test,
 )
+from cuecircuit.stats.term_test import TermTest
 
 DegreesOfFreedomRule = Literal["satterthwaite", "kenward-roger", "none"]
 
@@ -48,48 +47,6 @@ class Estimates:
     covariance: Float[Array, "response varied varied"]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
-class MixedTest:
-    """The test of one hypothesis in every response; NaN where a response could not be fitted.
-
-    `estimate`, `se` and `t` belong to hypotheses of one row: of a factor's term, half the difference of two levels in
-    sum-to-zero coding; of a covariate, the slope.
-    """
-
-    name: str
-    variables: tuple[str, ...]
-    df1: int
-    df2: Float[Array, "response"]
-    f: Float[Array, "response"]
-    estimate: Float[Array, "response"] | None
-    se: Float[Array, "response"] | None
-
-    @property
-    def t(self) -> Float[Array, "response"] | None:
-        """Estimate by its standard error."""
-        return None if self.estimate is None or self.se is None else self.estimate / self.se
-
-    @property
-    def log_p(self) -> Float[Array, "response"]:
-        """Natural log of p."""
-        wald = np.isinf(self.df2)
-        log_p = log_sf_f(self.f, float(self.df1), np.where(wald, 1.0, self.df2))
-        log_p[wald] = stats.chi2.logsf(self.df1 * self.f[wald], self.df1)
-        return log_p
-
-    @property
-    def p(self) -> Float[Array, "response"]:
-        """Probability of a larger F (of a larger |t|, two-sided)."""
-        return np.exp(self.log_p)
-
-    @property
-    def z(self) -> Float[Array, "response"]:
-        """Normal deviate with the same tail: signed, from t, for hypotheses of one row; else one-sided from F."""
-        if self.estimate is None:
-            return z_from_log_p(self.log_p)
-        return np.copysign(z_from_log_p(self.log_p - np.log(2.0)), self.estimate)
-
-
 def check_hypotheses(hypotheses: Sequence[Hypothesis], n_columns: int) -> Float[Array, "row column"]:
     """Rows of all hypotheses below one another, checked.
 
@@ -115,7 +72,7 @@ def tested(
     forms: Float[Array, "element pair"],
     *,
     df: DegreesOfFreedomRule,
-) -> tuple[MixedTest, ...]:
+) -> tuple[TermTest, ...]:
     """Test hypotheses in every response of `estimates`.
 
     Args:
@@ -147,7 +104,7 @@ def tested(
             spread[name][fitted] = values
         one = len(rows) == 1
         tests.append(
-            MixedTest(
+            TermTest(
                 name=each.name,
                 variables=each.variables,
                 df1=len(rows),

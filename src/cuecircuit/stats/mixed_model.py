@@ -61,13 +61,15 @@ class MixedModel:
         return tuple(_hypothesis(term, self.design) for term in self.design.terms)
 
 
-def mixed_model(formula: str, columns: Mapping[str, Column], *, factors: Sequence[str] = ()) -> MixedModel:
+def mixed_model(
+    formula: str, columns: Mapping[str, Column], *, factors: Sequence[str] | Mapping[str, Sequence[str]] = ()
+) -> MixedModel:
     """Prepare a mixed model.
 
     Args:
         formula: lme4's notation, for example "group*cue + resp + (1 | subject) + (1 | subject:cue)".
         columns: the table, one entry per observation in each; text makes a factor, numbers a covariate.
-        factors: columns of numbers that name levels all the same.
+        factors: columns of numbers that name levels all the same, with the order of the levels if they map to some.
 
     Raises:
         DesignError: the formula cannot be read, the columns do not carry it, or random terms cannot be told apart.

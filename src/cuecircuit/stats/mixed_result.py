@@ -4,8 +4,9 @@ from dataclasses import dataclass
 
 from cuecircuit.arrays import Array, Bool, Float, Int
 from cuecircuit.errors import DesignError
-from cuecircuit.stats.mixed_inference import DegreesOfFreedomRule, Estimates, MixedTest
+from cuecircuit.stats.mixed_inference import DegreesOfFreedomRule, Estimates
 from cuecircuit.stats.mixed_model import MixedModel
+from cuecircuit.stats.term_test import TermTest
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -22,15 +23,15 @@ class MixedFit:
     """Fits of every response; the last axis runs over responses, NaN where there is no fit.
 
     `coefficients` are in the model's coding, `criterion` is −2 log of the restricted likelihood. `residuals`, in the
-    type of y, are what fixed and random effects leave. `n_observations` and `n_subjects` entered the fit (0: none);
-    `partial` are the fits of responses that lack values. `n_not_finite` responses lacked a value (a NaN or an
-    infinity), and more than may be missing, `n_no_error` had no variance left for error, `n_not_converged` did not
-    converge: all NaN. `n_singular` have a variance of 0 (or random effects perfectly correlated); they are valid fits.
+    type of y, are what fixed and random effects leave. `n_observations` and `n_subjects` entered the fit (0: none).
+    `n_not_finite` responses lacked a value (a NaN or an infinity), `n_no_error` had no variance left for error,
+    `n_not_converged` did not converge: all NaN. `n_singular` have a variance of 0 (or random effects perfectly
+    correlated); they are valid fits.
     """
 
     model: MixedModel
     df: DegreesOfFreedomRule
-    terms: tuple[MixedTest, ...]
+    terms: tuple[TermTest, ...]
     coefficients: Float[Array, "column response"]
     components: tuple[VarianceComponent, ...]
     criterion: Float[Array, "response"]
@@ -42,7 +43,6 @@ class MixedFit:
     n_subjects: Int[Array, "response"]
     n_not_finite: int
     n_no_error: int
-    partial: tuple["PartialFit", ...] = ()
 
     @property
     def n_singular(self) -> int:
@@ -59,7 +59,7 @@ class MixedFit:
         """Restricted log likelihood."""
         return -self.criterion / 2
 
-    def term(self, name: str) -> MixedTest:
+    def term(self, name: str) -> TermTest:
         """Find a test by its name.
 
         Raises:
@@ -81,12 +81,3 @@ class MixedFit:
             known = ", ".join(dict.fromkeys(each.term for each in self.components))
             raise DesignError(f"variance component '{term}': expected one of {known}")
         return found[0]
-
-
-@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
-class PartialFit:
-    """The fit of responses that lack the same observations: the rows that are there, their positions, the fit."""
-
-    rows: Int[Array, "present"]
-    responses: Int[Array, "alike"]
-    fit: MixedFit

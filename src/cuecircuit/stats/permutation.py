@@ -178,6 +178,11 @@ def permuted_f(
     return plan.stratum.df / plan.tested * explained / left
 
 
+def least_equal(observed: Float[Array, "*shape"] | Int[Array, "*shape"]) -> Float[Array, "*shape"]:
+    """Return the smallest value that counts as large as the observed."""
+    return observed - _MARGIN * np.abs(observed)
+
+
 def permutation_p(
     null: Float[Array, "arrangement"], observed: Float[Array, "*shape"] | Int[Array, "*shape"]
 ) -> Float64[Array, "*shape"]:
@@ -187,7 +192,7 @@ def permutation_p(
         null: largest value of each arrangement, the one found first.
     """
     others = np.sort(null[1:])
-    larger = others.size - np.searchsorted(others, observed * (1 - _MARGIN))
+    larger = others.size - np.searchsorted(others, least_equal(observed))
     return (larger + 1) / (others.size + 1)
 
 

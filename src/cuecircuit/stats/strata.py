@@ -13,14 +13,12 @@ a = Q_T'x̃ and l = Q_T'ỹ − b a,
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
-from typing import TypedDict
+from dataclasses import dataclass
 
 import numpy as np
 
-from cuecircuit.arrays import Array, Bool, Float, Int
+from cuecircuit.arrays import Array, Bool, Float
 from cuecircuit.errors import DesignError
-from cuecircuit.stats.missing import Pattern, missing_patterns
 from cuecircuit.stats.sphericity import Sphericity, sphericity
 from cuecircuit.stats.strata_covariate import (
     ResponseCovariate,
@@ -34,10 +32,9 @@ from cuecircuit.stats.strata_design import (
     StrataModel,
     Stratum,
     StratumTerm,
-    groups_of,
     strata_model,
 )
-from cuecircuit.stats.strata_result import StrataAnova, TermTest
+from cuecircuit.stats.strata_result import StrataAnova, StratumTest
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -62,7 +59,7 @@ def strata_anova(
     residuals: bool = False,
     epsilons: bool = True,
     covariate: ResponseCovariate | None = None,
-    fewest: int | None = None,
+    slopes: Mapping[str, str | None] | None = None,
     block: int = 1024,
 ) -> StrataAnova:
     """Test every term of a mixed design in every response.
@@ -73,8 +70,7 @@ def strata_anova(
         residuals: give back what the whole model (every stratum) leaves of y.
         epsilons: estimate sphericity for the strata with more than one score.
         covariate: one more covariate, given per response; it has its own slope in every stratum where it varies.
-        fewest: fit responses that lack values on the subjects who have every cell there, if each group keeps so many
-            of them (or all of a smaller group); such responses are NaN where it is None.
+        slopes: the covariate by the strata where it has a slope, as told from more responses than these.
         block: responses worked on at a time; the work space is about 40 bytes × block × rows.
 
     Raises:
@@ -83,31 +79,8 @@ def strata_anova(
     model = design if isinstance(design, StrataModel) else strata_model(design)
     expected = (model.n_subjects, model.n_conditions)
     _check(y, expected, covariate)
-    slopes = {each.name: covariate_in(covariate, each, block) for each in (*model.strata, *model.contrast_strata)}
-    options: _Options = {"slopes": slopes, "residuals": residuals, "epsilons": epsilons, "block": block}
-    result = _anova(y, model, covariate, **options)
-    if fewest is None or not result.n_not_finite:
-        return result
-    return _with_fewer(result, y, covariate, fewest, options)
-
-
-class _Options(TypedDict):
-    slopes: Mapping[str, str | None]
-    residuals: bool
-    epsilons: bool
-    block: int
-
-
-def _anova(
-    y: Float[Array, "subject condition response"],
-    model: StrataModel,
-    covariate: ResponseCovariate | None,
-    *,
-    slopes: Mapping[str, str | None],
-    residuals: bool,
-    epsilons: bool,
-    block: int,
-) -> StrataAnova:
+    strata = (*model.strata, *model.contrast_strata)
+    slopes = slopes or {each.name: covariate_in(covariate, each, block) for each in strata}
     sums = [_empty_sums(stratum, y.shape[2], epsilons, slopes[stratum.name]) for stratum in model.strata]
     compared = [_empty_sums(each, y.shape[2], False, slopes[each.name]) for each in model.contrast_strata]
     left = np.empty(y.shape, y.dtype) if residuals else None
@@ -141,82 +114,6 @@ def _anova(
         n_no_error=int((error_free & finite & ~flat).sum()),
         n_flat=int((flat & finite).sum()),
     )
-
-
-def _with_fewer(
-    whole: StrataAnova,
-    y: Float[Array, "subject condition response"],
-    covariate: ResponseCovariate | None,
-    fewest: int,
-    options: _Options,
-) -> StrataAnova:
-    """Fill in the responses that lack values, pattern by pattern."""
-    n = whole.n_subjects.size
-    groups = np.unique(groups_of(whole.model.design), return_inverse=True)[1]
-    least = np.minimum(fewest, np.bincount(groups))
-
-    def present(part: slice) -> Bool[Array, "subject block"]:
-        there = np.asarray(np.isfinite(y[:, :, part]).all(axis=1))
-        return there if covariate is None else there & np.isfinite(covariate.values[:, :, part]).all(axis=1)
-
-    df2 = {id(test): np.full(n, float(test.df2)) for test in (*whole.terms, *whole.contrasts)}
-    n_subjects, n_no_error, n_flat = whole.n_subjects.copy(), whole.n_no_error, whole.n_flat
-    for pattern in missing_patterns(present, len(y), n):
-        rows, at = pattern.rows, pattern.responses
-        enough = np.all(np.bincount(groups[rows], minlength=len(least)) >= least)
-        part = _fit_pattern(whole.model, y, covariate, pattern, options) if enough else None
-        if part is None or _tested(part) != _tested(whole):
-            continue
-        _scatter(part, whole, rows, at)
-        for test, found in zip((*whole.terms, *whole.contrasts), (*part.terms, *part.contrasts), strict=True):
-            df2[id(test)][at] = found.df2
-        n_subjects[at] = len(rows)
-        n_no_error += part.n_no_error
-        n_flat += part.n_flat
-    return replace(
-        whole,
-        terms=tuple(replace(test, df2=df2[id(test)]) for test in whole.terms),
-        contrasts=tuple(replace(test, df2=df2[id(test)]) for test in whole.contrasts),
-        n_subjects=n_subjects,
-        n_not_finite=int((n_subjects == 0).sum()),
-        n_no_error=n_no_error,
-        n_flat=n_flat,
-    )
-
-
-def _fit_pattern(
-    model: StrataModel,
-    y: Float[Array, "subject condition response"],
-    covariate: ResponseCovariate | None,
-    pattern: Pattern,
-    options: _Options,
-) -> StrataAnova | None:
-    """Fit the responses of a pattern on its subjects; None where these cannot carry the tests."""
-    try:
-        fewer = strata_model(model.design, contrasts=model.contrasts, subjects=pattern.rows)
-    except DesignError:
-        return None
-    if any(options["slopes"][each.name] and each.df < 2 for each in (*fewer.strata, *fewer.contrast_strata)):
-        return None
-    own = None
-    if covariate is not None:
-        own = ResponseCovariate(name=covariate.name, values=covariate.values[pattern.rows][:, :, pattern.responses])
-    return _anova(y[pattern.rows][:, :, pattern.responses], fewer, own, **options)
-
-
-def _tested(result: StrataAnova) -> list[tuple[str, str]]:
-    return [(test.name, test.stratum) for test in (*result.terms, *result.contrasts)]
-
-
-def _scatter(part: StrataAnova, whole: StrataAnova, rows: Int[Array, "kept"], at: Int[Array, "alike"]) -> None:
-    """Write the statistics of some responses where they belong; Mauchly's W has other df there, it stays NaN."""
-    for test, found in zip((*whole.terms, *whole.contrasts), (*part.terms, *part.contrasts), strict=True):
-        for name in ("ss", "ss_error", "f", "estimate", "t", "eps_gg", "eps_hf"):
-            values = getattr(test, name)
-            if values is not None:
-                values[at] = getattr(found, name)
-    if whole.residuals is not None:
-        whole.residuals[np.ix_(rows, np.arange(whole.residuals.shape[1]), at)] = part.residuals
 
 
 def _check(y: Array, expected: tuple[int, int], covariate: ResponseCovariate | None) -> None:
@@ -324,7 +221,7 @@ def _blank(
         left[:, :, bad] = np.nan
 
 
-def _tests(sums: _StratumSums, spheres: Mapping[str, Sphericity]) -> list[TermTest]:
+def _tests(sums: _StratumSums, spheres: Mapping[str, Sphericity]) -> list[StratumTest]:
     stratum = sums.stratum
     sphere = spheres.get(stratum.name)
     one = np.where(np.isnan(sums.error), np.nan, 1.0) if stratum.within and stratum.scores.shape[1] == 1 else None
@@ -359,13 +256,18 @@ def _test(
     row: int,
     eps_gg: Float[Array, "response"] | None,
     eps_hf: Float[Array, "response"] | None,
-) -> TermTest:
+) -> StratumTest:
     stratum, df1 = sums.stratum, len(term.columns)
     df2 = stratum.df - (sums.covariate is not None)
     f = sums.ss[row] / df1 / (sums.error / df2)
-    single = term.per_length is not None
-    return TermTest(
+    estimate = se = None
+    if term.per_length is not None:
+        estimate = sums.along[row] * term.per_length
+        # a covariate given per response widens the error of every other term by as much as it shrinks F
+        se = np.sqrt(sums.error / df2) * term.per_length if sums.covariate is None else _se_from_f(estimate, f)
+    return StratumTest(
         name=term.name,
+        variables=term.factors if term.covariate is None else (*term.factors, term.covariate),
         stratum=stratum.name,
         factors=term.factors,
         covariate=term.covariate,
@@ -374,17 +276,21 @@ def _test(
         ss=sums.ss[row],
         ss_error=sums.error,
         f=f,
-        estimate=sums.along[row] * term.per_length if single else None,
-        t=np.copysign(np.sqrt(f), sums.along[row]) if single else None,
+        estimate=estimate,
+        se=se,
         eps_gg=eps_gg,
         eps_hf=eps_hf,
     )
 
 
-def _in_factorial_order(tests: Sequence[TermTest], model: StrataModel) -> tuple[TermTest, ...]:
+def _se_from_f(estimate: Float[Array, "response"], f: Float[Array, "response"]) -> Float[Array, "response"]:
+    return np.divide(np.abs(estimate), np.sqrt(f), out=np.full_like(f, np.nan), where=f > 0)
+
+
+def _in_factorial_order(tests: Sequence[StratumTest], model: StrataModel) -> tuple[StratumTest, ...]:
     names = [*model.design.between, *model.design.within]
 
-    def place(test: TermTest) -> tuple[bool, int, list[int]]:
+    def place(test: StratumTest) -> tuple[bool, int, list[int]]:
         return test.covariate is not None, len(test.factors), [names.index(name) for name in test.factors]
 
     return tuple(sorted(tests, key=place))

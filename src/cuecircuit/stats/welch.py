@@ -16,14 +16,14 @@ import numpy as np
 from cuecircuit.arrays import Array, Bool, Float
 from cuecircuit.errors import DesignError
 from cuecircuit.stats.between_model import BetweenModel
-from cuecircuit.stats.mixed_inference import MixedTest
+from cuecircuit.stats.term_test import TermTest
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class WelchFit:
     """Tests, coefficients in the model's coding, residuals, and these by the standard deviation of their cell."""
 
-    tests: tuple[MixedTest, ...]
+    tests: tuple[TermTest, ...]
     coefficients: Float[Array, "column response"]
     residuals: Float[Array, "subject response"]
     noise: Float[Array, "subject response"]
@@ -71,7 +71,7 @@ def _test(
     means: Float[Array, "cell response"],
     spread: Float[Array, "cell response"],
     sizes: Array,
-) -> MixedTest:
+) -> TermTest:
     q = len(rows)
     estimate = rows @ means
     covariance = np.einsum("qc,cr,pc->rqp", rows, spread, rows)
@@ -79,7 +79,7 @@ def _test(
     statistic = np.einsum("qr,rqp,pr->r", estimate, inverse, estimate)
     share = np.einsum("qc,rqp,pc->cr", rows, inverse, rows) * spread
     a = (share**2 / (sizes - 1)[:, None]).sum(axis=0)
-    return MixedTest(
+    return TermTest(
         name=name,
         variables=variables,
         df1=q,

@@ -174,6 +174,9 @@ class Correction(Section):
     alpha: float = required("corrected level", gt=0, lt=1)
     sided: Literal["two", "one", "f"] = optional("f", "f: as the test is; two: clusters of one sign at both sides")
     connectivity: Literal[6, 18, 26] = optional(6, "of voxels in a cluster", "assumed")
+    variance: Literal["auto", "equal", "groups"] = optional(
+        "equal", "subjects change places; `groups` rotates them within groups, `auto` where variances differ"
+    )
     draws: int = optional(10_000, "null fields or arrangements", ge=100)
     smoothness: Literal["acf", "fwhm"] = optional("acf", "of simulated noise", "assumed")
     compare: Names = optional((), "corrections shown beside, descriptive: simulation_size, permutation_tfce, fdr ...")

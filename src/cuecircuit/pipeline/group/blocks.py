@@ -20,7 +20,6 @@ from cuecircuit.arrays import Array, Bool, Float
 from cuecircuit.clusters.smoothness import Smoothness, smoothness_of_parts
 from cuecircuit.errors import DataError
 from cuecircuit.group.correction import residual_scores
-from cuecircuit.group.fitted_maps import AnyTest, FittedMaps, joined, voxels_at_a_time
 from cuecircuit.group.permuted_maxima import (
     Prepared,
     PreparedBlock,
@@ -31,6 +30,10 @@ from cuecircuit.group.permuted_maxima import (
 )
 from cuecircuit.io.disk_matrix import DiskMatrix, load_arrays, save_arrays
 from cuecircuit.io.maps import read_maps
+from cuecircuit.models.design import Design
+from cuecircuit.models.family import Fitted, join_blocks
+from cuecircuit.models.fit import fit_design_block
+from cuecircuit.pipeline.group.coverage import MapFacts, map_facts
 from cuecircuit.pipeline.group.files import Space
 from cuecircuit.pipeline.progress import steps
 from cuecircuit.pipeline.threads import one_blas_thread
@@ -40,19 +43,24 @@ from cuecircuit.stats.strata_design import Stratum
 
 # numbers of a part of the maps, in single precision: 128 MB while they are read, 32 MB when read back map by map
 _READ_NUMBERS, _BACK_NUMBERS = 2**25, 2**23
-
-Fit = Callable[..., tuple[FittedMaps[AnyTest], Float[Array, "map voxel"]]]
+# numbers in a block of voxels, in single precision 64 MB: fits need a few times that
+_BLOCK_NUMBERS = 2**24
+_MOST_INNER = 8  # blocks of the fit in a block of voxels: enough blocks stay to share among workers
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class GroupMaps:
-    """Maps by voxels of the mask on disk, one matrix for the measure and each covariate by voxel, and the residuals.
+    """Maps by voxels of the mask on disk, one matrix for the measure and each covariate or variance by voxel.
 
-    `scratch` has room for what else is kept while it is needed.
+    `residuals` are what the model leaves, `noise` the same with one variance in all maps (the same matrix where they
+    are equal). `facts` tell what is in each map, `scratch` has room for what else is kept while it is needed.
     """
 
     values: tuple[DiskMatrix, ...]
     residuals: DiskMatrix
+    noise: DiskMatrix
+    facts: tuple[tuple[MapFacts, ...], ...]
+    n_lacking: int
     scratch: Path
     n_jobs: int
 
@@ -61,9 +69,24 @@ class GroupMaps:
         """Blocks of voxels."""
         return self.residuals.columns
 
+    def read(self, block: slice) -> tuple[Float[Array, "map voxel"], Float[Array, "map voxel"] | None]:
+        """Read a block of voxels, and the covariate or variance that goes with it."""
+        y, *extra = (matrix.read(block) for matrix in self.values)
+        return y, extra[0] if extra else None
+
     def residual_parts(self) -> list[Callable[[], Float[Array, "map voxel"]]]:
         """Functions that read some of the residual maps."""
         return [partial(self.residuals.read, part) for part in self.residuals.rows]
+
+    def noise_parts(self) -> list[Callable[[], Float[Array, "map voxel"]]]:
+        """Functions that read some of the residual maps, brought to one variance."""
+        return [partial(self.noise.read, part) for part in self.noise.rows]
+
+
+def voxels_at_a_time(n_maps: int, block: int) -> int:
+    """How many voxels are fitted as one task: some blocks of the fit, fewer of them the more maps there are."""
+    most = max(1, _BLOCK_NUMBERS // n_maps)
+    return min(most, block) if most < 2 * block else block * min(most // block, _MOST_INNER)
 
 
 def store_maps(
@@ -74,45 +97,69 @@ def store_maps(
     *,
     block: int,
     n_cells: int = 1,
+    whole: bool = False,
+    unequal: bool = False,
+    zero_is_missing: bool = False,
     n_jobs: int = 1,
 ) -> GroupMaps:
     """Read maps into the scratch folder.
 
     Args:
-        columns: names of the maps of the measure and of each covariate by voxel.
+        columns: names of the maps of the measure and of each covariate or variance by voxel.
         maps_folder: where relative names start.
         scratch: on a disk that all workers see.
         block: voxels of a fit.
-        n_cells: maps of a subject, which are never parted.
+        n_cells: maps of a subject, which are never separated.
+        whole: fit all voxels as one: whether a covariate varies at all is a question to the whole mask.
+        unequal: keep residuals of one variance beside the residuals.
+        zero_is_missing: take exact zeros of the measure for voxels that were not measured.
 
     Raises:
         DataError: every fault of every map.
     """
     scratch, maps_folder = scratch.absolute(), maps_folder.absolute()
+    scratch.mkdir(exist_ok=True)
     n, n_voxels = len(columns[0]), int(space.mask.sum())
-    # whether a covariate varies at all is a question to the whole mask
-    voxels = n_voxels if len(columns) > 1 else voxels_at_a_time(n, block)
+    voxels = n_voxels if whole else voxels_at_a_time(n, block)
     rows = max(1, _READ_NUMBERS // n_voxels)
-    _check_room(scratch, 4 * n * n_voxels * (len(columns) + 1), "the maps and what the model leaves of them take")
+    _check_room(
+        scratch, 4 * n * n_voxels * (len(columns) + 1 + unequal), "the maps and what the model leaves of them take"
+    )
     values = tuple(
         DiskMatrix(folder=scratch / f"maps{k}", shape=(n, n_voxels), steps=(rows, voxels), slabs="rows")
         for k in range(len(columns))
     )
     faults: dict[str, None] = {}
+    facts: list[tuple[MapFacts, ...]] = []
+    lacking = np.zeros(n_voxels, bool)
     with steps("maps", n * len(columns)) as advance:
         for names, matrix in zip(columns, values, strict=True):
+            zero = zero_is_missing and not facts
             tasks = (
-                delayed(_store)(names[part], maps_folder, space.mask, space.grid, matrix, part) for part in matrix.rows
+                delayed(_store)(names[part], maps_folder, space.mask, space.grid, matrix, part, zero)
+                for part in matrix.rows
             )
-            for part, found in zip(matrix.rows, _work(n_jobs)(tasks), strict=True):
-                faults |= dict.fromkeys(found)
+            own: list[MapFacts] = []
+            for part, (found, absent, wrong) in zip(matrix.rows, _work(n_jobs)(tasks), strict=True):
+                faults |= dict.fromkeys(wrong)
+                own += found
                 if not faults:
+                    lacking |= absent
                     advance(part.stop - part.start)
+            facts.append(tuple(own))
     if faults:
         raise DataError(faults)
     back = n_cells * max(1, _BACK_NUMBERS // (n_voxels * n_cells))
     residuals = DiskMatrix(folder=scratch / "residuals", shape=(n, n_voxels), steps=(back, voxels), slabs="columns")
-    return GroupMaps(values=values, residuals=residuals, scratch=scratch, n_jobs=n_jobs)
+    return GroupMaps(
+        values=values,
+        residuals=residuals,
+        noise=replace(residuals, folder=scratch / "noise") if unequal else residuals,
+        facts=tuple(facts),
+        n_lacking=int(lacking.sum()),
+        scratch=scratch,
+        n_jobs=n_jobs,
+    )
 
 
 def _check_room(scratch: Path, needed: int, what: str) -> None:
@@ -130,36 +177,48 @@ def _work(n_jobs: int) -> Any:
 
 
 def _store(
-    names: Sequence[str], maps_folder: Path, mask: Bool[Array, "x y z"], grid: Any, matrix: DiskMatrix, part: slice
-) -> list[str]:
+    names: Sequence[str],
+    maps_folder: Path,
+    mask: Bool[Array, "x y z"],
+    grid: Any,
+    matrix: DiskMatrix,
+    part: slice,
+    zero_is_missing: bool,
+) -> tuple[list[MapFacts], Bool[Array, "voxel"], list[str]]:
     try:
-        matrix.write(part, read_maps(names, maps_folder, mask, grid))
+        y = read_maps(names, maps_folder, mask, grid)
     except DataError as error:
-        return list(error.faults)
-    return []
+        return [], np.zeros(0, bool), list(error.faults)
+    if zero_is_missing:
+        y[y == 0] = np.nan
+    matrix.write(part, y)
+    return [map_facts(name, row) for name, row in zip(names, y, strict=True)], np.isnan(y).any(axis=0), []
 
 
-def fit_maps(maps: GroupMaps, fit: Fit[AnyTest], what: str) -> FittedMaps[AnyTest]:
+def fit_maps(maps: GroupMaps, bound: Design, what: str) -> Fitted:
     """Fit every block of voxels; what is left goes to the residuals of `maps`."""
-    found = []
+    fitted = []
     with steps(what, maps.residuals.shape[1]) as advance:
-        tasks = (delayed(_fit)(fit, maps, part) for part in maps.blocks)
+        tasks = (delayed(_fit)(bound, maps, part) for part in maps.blocks)
         for part, own in zip(maps.blocks, _work(maps.n_jobs)(tasks), strict=True):
-            found.append(own)
+            fitted.append(own)
             advance(part.stop - part.start)
-    return joined(found)
+    return join_blocks(fitted, maps.blocks, maps.residuals.shape[1])
 
 
-def _fit(fit: Fit[AnyTest], maps: GroupMaps, part: slice) -> FittedMaps[AnyTest]:
+def _fit(bound: Design, maps: GroupMaps, part: slice) -> Fitted:
     with one_blas_thread():
-        found, left = fit(*(matrix.read(part) for matrix in maps.values))
-    maps.residuals.write(part, left)
-    return found
+        fitted = fit_design_block(bound, *maps.read(part), residuals=True)
+    assert fitted.residuals is not None
+    maps.residuals.write(part, fitted.residuals)
+    if fitted.noise is not None:
+        maps.noise.write(part, fitted.noise)
+    return replace(fitted, residuals=None, noise=None)
 
 
 def smoothness_of_residuals(maps: GroupMaps, space: Space, stratum: Stratum | None = None) -> Smoothness:
     """Estimate the smoothness of the residual maps, or of their scores in a stratum."""
-    parts = maps.residual_parts()
+    parts = maps.noise_parts()
     if stratum is not None:
         parts = [partial(_stratum_part, read, stratum) for read in parts]
     return smoothness_of_parts(parts, space.mask, space.grid.voxel_mm, n_jobs=maps.n_jobs)

@@ -1,6 +1,5 @@
 """Maps of all subjects and cells to tests of every effect in every voxel, corrected for the number of voxels."""
 
-from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -15,13 +14,14 @@ from cuecircuit.io.derivatives import write_description
 from cuecircuit.io.lock import writing
 from cuecircuit.io.nifti import read_mask
 from cuecircuit.io.tables import read_table
+from cuecircuit.models.model import Model
 from cuecircuit.pipeline.engine import engine
 from cuecircuit.pipeline.firstlevel import cells_table
 from cuecircuit.pipeline.group.corrections import Comparison
-from cuecircuit.pipeline.group.design import Correction, MixedDesignText, StrataDesign
+from cuecircuit.pipeline.group.design import Correction
 from cuecircuit.pipeline.group.files import Space, check_replaceable
-from cuecircuit.pipeline.group.models import write_mixed, write_strata
 from cuecircuit.pipeline.group.permuted import Permutation
+from cuecircuit.pipeline.group.tested_maps import write_tests
 from cuecircuit.pipeline.job import Job
 from cuecircuit.pipeline.progress import say
 from cuecircuit.pipeline.space import read_named_atlas
@@ -35,10 +35,11 @@ def group_command(
     out: Path,
     mask: Path,
     *,
-    design: StrataDesign | MixedDesignText,
+    model: Model,
     correction: Correction,
     comparison: Comparison | None = None,
     atlas: tuple[Path, Path] | None = None,
+    zero_is_missing: bool = False,
     n_jobs: int = 1,
     dask: str | None = None,
 ) -> None:
@@ -48,10 +49,11 @@ def group_command(
         table: a row for each map, column `map`.
         out: the folder to make.
         mask: voxels to test.
-        design: the model.
-        correction: of every term.
+        model: what is fitted.
+        correction: of every test.
         comparison: corrections of one term to set side by side.
         atlas: label volume and label table, which name the regions of clusters.
+        zero_is_missing: take exact zeros of maps for voxels that were not measured.
         n_jobs: blocks of voxels and batches of permutations worked on at a time; results do not depend on it.
         dask: `local` or a scheduler's address: they go to its workers, which must see the maps and OUT's folder.
 
@@ -59,40 +61,47 @@ def group_command(
         DataError: the table, the maps or the mask are at fault, or no worker answers.
         DesignError: the design cannot carry its tests.
     """
-    frame = read_table(table, text=(design.subject, "map"))
-    if "map" not in frame:
-        raise DataError(f"{table}: no column map; it has {', '.join(frame.columns)}")
-    by_voxel = [design.voxel_covariate] if isinstance(design, StrataDesign) and design.voxel_covariate else []
-    if by_voxel and by_voxel[0] in frame and pd.api.types.is_numeric_dtype(frame[by_voxel[0]]):
-        raise DataError(f"column '{by_voxel[0]}' has numbers, expected names of maps; numbers go with --covariate")
-    frame = _with_maps(frame, ["map", *by_voxel])
+    frame = read_maps_table(table, model)
     check_replaceable(out)
     space = read_space(mask, atlas=atlas)
     if note := border_note(space.mask):
         say(f"group: {note}")
-    options = {"correction": correction, "n_jobs": n_jobs}
     with replacing(out.resolve(), folder=True) as new, one_blas_thread(), engine(dask, n_jobs):
-        if isinstance(design, StrataDesign):
-            write_strata(new, frame, table.parent, space, design=design, comparison=comparison, **options)
-        else:
-            write_mixed(new, frame, table.parent, space, design=design, **options)
+        write_tests(
+            new,
+            frame,
+            table.parent,
+            space,
+            model=model,
+            correction=correction,
+            comparison=comparison,
+            zero_is_missing=zero_is_missing,
+            n_jobs=n_jobs,
+        )
         write_description(new, "Tests of maps")
 
 
-def _with_maps(frame: pd.DataFrame, columns: Sequence[str]) -> pd.DataFrame:
-    """Rows that name their maps; the others are told, never dropped in silence.
+def read_maps_table(table: Path, model: Model) -> pd.DataFrame:
+    """Read a table of maps; rows that name none are told, never dropped in silence.
 
     Raises:
-        DataError: there is no such column, or no row that names its maps.
+        DataError: the table is at fault, a column of maps is not there or has numbers, or no row names its maps.
     """
-    absent = [name for name in columns if name not in frame]
+    files = list(filter(None, ("map", model.covariate, model.variance)))
+    frame = read_table(table, text=tuple(filter(None, (model.subject, "map"))))
+    absent = [name for name in files if name not in frame]
     if absent:
         raise DataError(f"column '{name}' is not in the table; it has {', '.join(frame.columns)}" for name in absent)
-    named = frame[list(columns)].notna().all(axis=1).to_numpy()
+    numbers = [name for name in files[1:] if pd.api.types.is_numeric_dtype(frame[name])]
+    if numbers:
+        raise DataError(
+            f"column '{name}' has numbers, expected names of maps; numbers go with --covariate" for name in numbers
+        )
+    named = frame[files].notna().all(axis=1).to_numpy()
     for row in np.flatnonzero(~named):
         say(f"group: line {row + 2}: left out, no map")
     if not named.any():
-        raise DataError(f"no row names a file in {' and '.join(columns)}")
+        raise DataError(f"no row names a file in {' and '.join(files)}")
     return frame[named].reset_index(drop=True)
 
 
@@ -104,16 +113,15 @@ def group_stage(job: Job) -> Stage:
 
     def make(folder: Path) -> None:
         space = read_space(mask, atlas=(atlas[0], atlas[1]), reference=study.space.reference_point)
+        options = {"up": "../", "correction": correction, "n_jobs": job.n_jobs}
         if model.formula is not None:
             named = cells[["subject", *model.between, *model.within, *model.covariates, "map"]]
-            text = MixedDesignText(subject="subject", formula=model.formula)
-            write_mixed(folder, named, job.out, space, design=text, correction=correction, n_jobs=job.n_jobs, up="../")
+            text = Model(subject="subject", formula=model.formula)
+            write_tests(folder, named, job.out, space, model=text, **options)
             return
-        design = StrataDesign(
-            subject="subject", between=model.between, within=model.within, covariates=model.covariates
-        )
-        options = {"correction": correction, "comparison": _study_comparison(job), "n_jobs": job.n_jobs}
-        write_strata(folder, cells, job.out, space, design=design, up="../", **options)
+        columns = {"between": model.between, "within": model.within, "covariates": model.covariates}
+        strata = Model(subject="subject", **columns)
+        write_tests(folder, cells, job.out, space, model=strata, comparison=_study_comparison(job), **options)
 
     return Stage(
         name="group",

@@ -24,7 +24,7 @@ from cuecircuit.pipeline.group.permuted import permute_strata_test
 from cuecircuit.pipeline.progress import steps
 from cuecircuit.stats.group_variances import GroupVariances
 from cuecircuit.stats.strata_design import StrataModel
-from cuecircuit.stats.strata_result import TermTest
+from cuecircuit.stats.strata_result import StratumTest
 
 COLUMNS: Mapping[str, ColumnNote] = {
     "term": "effect",
@@ -50,7 +50,7 @@ class Comparison:
     """
 
     term: str
-    methods: tuple[CorrectionMethod, ...]
+    methods: tuple[CorrectionMethod, ...] = tuple(METHODS)
     simulation: CorrectionSettings
     permutation: PermutationSettings
     stratum: str | None = None
@@ -60,7 +60,7 @@ def write_comparison(
     folder: Path,
     maps: GroupMaps,
     model: StrataModel,
-    test: TermTest,
+    test: StratumTest,
     noise: Smoothness,
     space: Space,
     comparison: Comparison,
@@ -117,7 +117,7 @@ def correction_rows(term: str, chosen: Sequence[Correction], clusters: Clusters)
 def _permuted(
     maps: GroupMaps,
     model: StrataModel,
-    test: TermTest,
+    test: StratumTest,
     space: Space,
     comparison: Comparison,
     variances: Mapping[str, GroupVariances],

@@ -11,15 +11,17 @@ import pandas as pd
 from cuecircuit.arrays import Array, Bool, Float
 from cuecircuit.clusters.smoothness import Smoothness
 from cuecircuit.errors import DataError
-from cuecircuit.group.correction import CorrectedTerm, Tested, on_grid
+from cuecircuit.group.correction import CorrectedTerm, on_grid
 from cuecircuit.io.atomic import check_unused
 from cuecircuit.io.derivatives import bids_label, map_name
 from cuecircuit.io.maps import MapsPart, write_maps
-from cuecircuit.io.nifti import write_volume
+from cuecircuit.io.nifti import Intent, write_volume
 from cuecircuit.io.tables import ColumnNote, write_table
 from cuecircuit.records.atlas import Atlas
 from cuecircuit.records.grid import Grid
 from cuecircuit.regions.overlap import overlaps
+from cuecircuit.stats.strata_result import StratumTest
+from cuecircuit.stats.term_test import TermTest
 
 _PREFIX = "the term's files are contrast-<prefix>_stat-<statistic>_statmap.nii.gz"
 TERM_COLUMNS: Mapping[str, ColumnNote] = {
@@ -96,7 +98,7 @@ class Effect:
     `p_by_method` has the p of each cluster under every correction that was compared.
     """
 
-    test: Tested
+    test: TermTest
     prefix: str
     stratum: str | None
     more: Mapping[str, Float[Array, "voxel"]]
@@ -111,6 +113,25 @@ def term_prefix(name: str, stratum: str | None, *, covariate: bool) -> str:
     if covariate and stratum is not None and ":" in stratum:
         return bids_label(f"{name} In {stratum}")
     return bids_label(name)
+
+
+def effect_maps(test: TermTest, further: Mapping[str, Float[Array, "voxel"]]) -> dict[str, Float[Array, "voxel"]]:
+    """Give the maps of a test beside F, p, z and t: the effect with its error and limits, and its size.
+
+    Args:
+        test: of all voxels.
+        further: maps of the model itself, by words such as "variance residual".
+    """
+    maps = {bids_label(name.title()) if " " in name else name: values for name, values in further.items()}
+    maps["pes"] = test.partial_eta2
+    low, high = test.interval()
+    if test.estimate is not None and test.se is not None and low is not None and high is not None:
+        maps |= {"effect": test.estimate, "se": test.se, "effectLow": low, "effectHigh": high}
+    if isinstance(test.df2, np.ndarray):
+        maps["df2"] = test.df2
+    if isinstance(test, StratumTest) and test.eps_gg is not None and test.log_p_gg is not None and test.df1 > 1:
+        maps |= {"epsGG": test.eps_gg, "pGG": np.exp(test.log_p_gg)}
+    return maps
 
 
 def write_effects(
@@ -174,10 +195,22 @@ def _write_maps(folder: Path, effect: Effect, space: Space) -> None:
     if test.t is not None:
         maps["t"] = test.t
     for statistic, values in maps.items():
-        is_p = statistic in ("p", "pGG")
+        is_p = statistic in ("p", "pGG", "puncorrected")
         # p in double precision: in single, p below 1e-45 would be 0
         volume = np.where(space.mask, on_grid(values, space.mask), 1.0 if is_p else 0.0)
-        write_volume(folder / map_name(effect.prefix, statistic), volume.astype("f8" if is_p else "f4"), space.grid)
+        volume = volume.astype("f8" if is_p else "f4")
+        write_volume(folder / map_name(effect.prefix, statistic), volume, space.grid, intent=_intent(test, statistic))
+
+
+def _intent(test: TermTest, statistic: str) -> Intent | None:
+    """NIfTI's name of a statistic with its df; degrees of freedom that differ between voxels have no place there."""
+    plain = {"p": "p value", "z": "z score", "effect": "estimate"}
+    if statistic in plain:
+        return plain[statistic], ()
+    if np.ndim(test.df2) == 0 and statistic in ("F", "t"):
+        df2 = float(np.asarray(test.df2))
+        return ("f test", (float(test.df1), df2)) if statistic == "F" else ("t test", (df2,))
+    return None
 
 
 def _write_corrected(folder: Path, effect: Effect, space: Space) -> None:

@@ -9,26 +9,29 @@ import numpy as np
 from cuecircuit.arrays import Array, Float64
 from cuecircuit.clusters.maxima import MapStatistic
 from cuecircuit.errors import DesignError
-from cuecircuit.group.correction import CorrectedTerm, Tested, voxels_needed
+from cuecircuit.group.correction import CorrectedTerm, voxels_needed
 from cuecircuit.group.permutation import (
     PermutationSettings,
     PermutedTerm,
-    corrected_term,
     permute_prepared,
     plan_hypothesis,
     plan_term,
 )
+from cuecircuit.group.permuted_correction import corrected_term
 from cuecircuit.group.permuted_maxima import TermPlan
 from cuecircuit.io.atomic import scratch_beside
+from cuecircuit.models.fit import stratum_of
 from cuecircuit.pipeline.group.blocks import GroupMaps, prepared_blocks
 from cuecircuit.pipeline.group.files import Space
 from cuecircuit.pipeline.progress import say, steps
 from cuecircuit.stats.arrangements import Exchange
+from cuecircuit.stats.between_model import ONE_ERROR
 from cuecircuit.stats.group_variances import GroupVariances
-from cuecircuit.stats.mixed_inference import Hypothesis, MixedTest
+from cuecircuit.stats.mixed_inference import Hypothesis
 from cuecircuit.stats.mixed_model import MixedModel
+from cuecircuit.stats.permutation import PermutationPlan
 from cuecircuit.stats.strata_design import StrataModel
-from cuecircuit.stats.strata_result import TermTest
+from cuecircuit.stats.term_test import TermTest
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -42,10 +45,10 @@ class Permutation:
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class PermutedMap:
-    """A test's corrected map, the map of t or F that was permuted if it is not the test's, and how it was done."""
+    """A test's corrected map, further maps to write by their names in files, and how it was done."""
 
     corrected: CorrectedTerm
-    own_map: Mapping[str, Float64[Array, "voxel"]]
+    maps: Mapping[str, Float64[Array, "voxel"]]
     facts: Mapping[str, Any]
 
 
@@ -62,14 +65,17 @@ def permute_strata_test(
 ) -> PermutedTerm:
     """Permute one term or contrast of an error-strata model; `variances` of groups by stratum.
 
+    A test that names no stratum is of a model between subjects, which has one.
+
     Raises:
         DesignError: too few subjects for a permutation at this α.
     """
     alone = {
         each.name: replace(model, strata=(each,), contrasts=(), contrast_strata=()) for each in model.contrast_strata
     }
-    own = alone.get(test.stratum, model)
-    plan = plan_term(own, test.name, stratum=test.stratum, settings=settings, variances=variances.get(test.stratum))
+    stratum = stratum_of(test) or ONE_ERROR
+    own = alone.get(stratum, model)
+    plan = plan_term(own, test.name, stratum=stratum, settings=settings, variances=variances.get(stratum))
     return _permuted(maps, plan, test, space, settings, statistics, progress)
 
 
@@ -80,7 +86,7 @@ def permute_strata(
     space: Space,
     correction: object,
     variances: Mapping[str, GroupVariances],
-) -> dict[tuple[str, str], PermutedMap]:
+) -> dict[tuple[str, str | None], PermutedMap]:
     """Permute every term and contrast of an error-strata model, where that is the correction; by name and stratum.
 
     Raises:
@@ -101,22 +107,23 @@ def permute_strata(
                 variances=variances,
                 progress=advance,
             )
-        found[test.name, test.stratum] = permuted_map(permuted, correction.statistic)
+        found[test.name, stratum_of(test)] = permuted_map(permuted, correction.statistic)
     return found
 
 
 def permute_mixed(
     maps: GroupMaps,
     model: MixedModel,
-    tests: Sequence[MixedTest],
-    contrasts: Sequence[Hypothesis],
+    tests: Sequence[TermTest],
+    hypotheses: Sequence[Hypothesis],
     space: Space,
     correction: object,
 ) -> dict[str, PermutedMap]:
     """Permute every term and contrast, where that is the correction; one that cannot be permuted is told.
 
     Args:
-        tests: of the terms, then of the contrasts.
+        tests: of terms and contrasts.
+        hypotheses: that they test.
 
     Raises:
         DesignError: a contrast cannot be permuted, or none of the terms.
@@ -124,13 +131,14 @@ def permute_mixed(
     if not isinstance(correction, Permutation):
         return {}
     found, refused = {}, []
+    terms = {hypothesis.name for hypothesis in model.hypotheses}
     settings: PermutationSettings = correction.settings
     statistics: tuple[MapStatistic, ...] = (correction.statistic,)
-    for hypothesis, test in zip((*model.hypotheses, *contrasts), tests, strict=True):
+    for hypothesis, test in zip(hypotheses, tests, strict=True):
         try:
             plan = plan_hypothesis(model, hypothesis, settings=settings, exchange=correction.exchange)
         except DesignError as error:
-            if hypothesis in contrasts:
+            if hypothesis.name not in terms:
                 raise
             refused.append(str(error))
             continue
@@ -147,7 +155,7 @@ def permute_mixed(
 def _permuted(
     maps: GroupMaps,
     plan: TermPlan,
-    test: Tested,
+    test: TermTest,
     space: Space,
     settings: PermutationSettings,
     statistics: Sequence[MapStatistic],
@@ -170,14 +178,17 @@ def permuted_map(permuted: PermutedTerm, statistic: MapStatistic) -> PermutedMap
         say(f"group: {facts['term']}: stopped after {facts['arrangements_done']} arrangements: nothing can survive")
     if facts["voxels_not_permuted"]:
         say(f"group: {facts['term']}: {facts['voxels_not_permuted']} voxels lack maps or a fit and were not permuted")
-    return PermutedMap(corrected=corrected_term(permuted, statistic), own_map=own_map(permuted), facts=facts)
+    return PermutedMap(corrected=corrected_term(permuted, statistic), maps=permuted_maps(permuted), facts=facts)
 
 
-def own_map(permuted: PermutedTerm) -> dict[str, Float64[Array, "voxel"]]:
-    """Return the map that was permuted, by its name in files, where it is not that of the test."""
-    if permuted.plan.kind == "rotations" or isinstance(permuted.test, MixedTest):
-        return {"permutedF" if permuted.plan.tested > 1 else "permutedT": permuted.statistic}
-    return {}
+def permuted_maps(permuted: PermutedTerm) -> dict[str, Float64[Array, "voxel"]]:
+    """Return uncorrected p, the threshold-free score, and the map that was permuted where the test has another."""
+    maps = {"puncorrected": permuted.p_uncorrected}
+    if permuted.score is not None:
+        maps["tfce"] = permuted.score
+    if not isinstance(permuted.plan, PermutationPlan):
+        maps["permutedF" if permuted.plan.tested > 1 else "permutedT"] = permuted.statistic
+    return maps
 
 
 def permutation_facts(permuted: PermutedTerm, statistic: MapStatistic) -> dict[str, Any]:

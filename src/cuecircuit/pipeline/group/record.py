@@ -11,15 +11,14 @@ import pandas as pd
 import cuecircuit
 from cuecircuit.arrays import Array, Int
 from cuecircuit.group.correction import CorrectionSettings
-from cuecircuit.group.fitted_maps import FittedMaps
 from cuecircuit.io.nifti import write_volume
 from cuecircuit.io.tables import write_json, write_table
-from cuecircuit.pipeline.group.design import Correction, MixedDesignText, StrataDesign
+from cuecircuit.models.design import Design
+from cuecircuit.models.family import Fitted
+from cuecircuit.pipeline.group.coverage import MapFacts
+from cuecircuit.pipeline.group.design import Correction
 from cuecircuit.pipeline.group.files import Space
 from cuecircuit.pipeline.group.permuted import Permutation, PermutedMap
-from cuecircuit.records.cells import CellTable
-from cuecircuit.stats.mixed_model import MixedModel
-from cuecircuit.stats.strata_result import TermTest
 
 
 def write_counts(path: Path, counts: Int[Array, "voxel"], space: Space) -> None:
@@ -69,34 +68,62 @@ def write_observations(
     write_table(folder / "maps.tsv", rows, notes)
 
 
-def strata_settings(design: StrataDesign, cells: CellTable, result: FittedMaps[TermTest]) -> dict[str, Any]:
-    """What was asked of the strata model, who entered, and how many voxels could not be tested."""
+def write_coverage(path: Path, facts: Sequence[MapFacts], aside: Sequence[str]) -> None:
+    """Write what is in the voxels of each map, and which maps were set aside."""
+    rows = [{"map": each.name, "entered": "yes", **_voxels(each)} for each in facts]
+    rows += [{"map": line.partition(":")[0], "entered": line.partition(": ")[2]} for line in aside]
+    columns = {
+        "map": "map of the table",
+        "entered": "yes, or why not",
+        "not_finite": {"Description": "voxels of the mask without a value", "Units": "voxels"},
+        "exactly_zero": {"Description": "voxels of the mask that are exactly 0", "Units": "voxels"},
+    }
+    write_table(path, pd.DataFrame(rows, columns=list(columns)), columns)
+
+
+def _voxels(facts: MapFacts) -> dict[str, int]:
+    return {"not_finite": facts.n_missing, "exactly_zero": facts.n_zero}
+
+
+_MODELS = {
+    "strata": "error-strata ANCOVA, type III, sum-to-zero coding",
+    "reml": "linear mixed model by REML, type III, sum-to-zero coding",
+}
+_BETWEEN = "between subjects, one map each, type III, sum-to-zero coding"
+
+
+def model_settings(bound: Design, fitted: Fitted, left_out: Sequence[str], *, zero_is_missing: bool) -> dict[str, Any]:
+    """What was asked of the model, who entered, what each column is, and how many voxels could not be tested."""
+    model = bound.model
+    tested = np.any([np.isfinite(test.f) for test in fitted.tests], axis=0)
+    asked = {name: value for name, value in asdict(model).items() if name not in ("block", "method") and value}
+    if model.fitted_by != "reml":
+        asked.pop("df")
+    if model.fitted_by != "mixed-effects":
+        asked = {name: value for name, value in asked.items() if name not in ("criterion", "variance_test")}
     return {
-        "model": "error-strata ANCOVA, type III, sum-to-zero coding",
-        "design": {name: value for name, value in asdict(design).items() if name != "block"},
-        "subjects": list(cells.design.subjects),
-        "left_out": [str(line) for line in cells.excluded],
-        "within_levels": {name: list(levels) for name, levels in cells.design.within.items()},
-        "grand_mean": "tested where every covariate is 0; other tests do not depend on where",
-        "contrasts_error": "each contrast by the scores of the subjects on it, regressed on groups and covariates",
-        "voxels_by_subjects": counted(result.n_subjects),
-        "voxels_not_finite": result.counts["n_not_finite"],
-        "voxels_without_error_variance": result.counts["n_no_error"],
-        "voxels_where_the_covariate_is_constant": result.counts["n_flat"],
+        "model": _MODELS.get(model.fitted_by, _BETWEEN),
+        "method": model.fitted_by,
+        **asked,
+        "roles": dict(bound.roles),
+        "left_out": list(left_out),
+        "zero_is_missing": zero_is_missing,
+        "n_maps": len(bound.rows),
+        "n_subjects": int(fitted.n_units.max()),
+        "n_voxels_tested": int(tested.sum()),
+        "voxels": {
+            **fitted.counts,
+            "by_subjects": counted(fitted.n_units),
+            "by_observations": counted(fitted.n_rows),
+        },
+        **(_OF_STRATA if model.fitted_by == "strata" else {}),
     }
 
 
-def mixed_settings(design: MixedDesignText, model: MixedModel) -> dict[str, Any]:
-    """What was asked of the mixed model."""
-    return {
-        "model": "linear mixed model by REML, type III, sum-to-zero coding",
-        "formula": design.formula,
-        "denominator_df": design.df,
-        "contrasts": list(design.contrasts),
-        "fewest_subjects": design.fewest,
-        "observations": model.n_observations,
-        "n_subjects": model.n_subjects,
-    }
+_OF_STRATA = {
+    "grand_mean": "tested where every covariate is 0; other tests do not depend on where",
+    "contrasts_error": "each contrast by the scores of the subjects on it, regressed on groups and covariates",
+}
 
 
 def write_settings(

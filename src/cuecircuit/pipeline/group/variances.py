@@ -1,30 +1,39 @@
 """Do the groups that permutation exchanges differ in variance? Told in one line, and kept for `settings.json`."""
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 import numpy as np
 
 from cuecircuit.arrays import Array, Float
+from cuecircuit.models.family import Family
+from cuecircuit.models.formula import FormulaFamily, MixedFitter
+from cuecircuit.models.strata import StrataFamily
 from cuecircuit.pipeline.group.blocks import GroupMaps
 from cuecircuit.pipeline.progress import say
-from cuecircuit.stats.between_model import BetweenModel
-from cuecircuit.stats.group_variances import GroupVariances, group_variances, stratum_variances
-from cuecircuit.stats.mixed_design import MixedColumns, subject_groups
-from cuecircuit.stats.mixed_model import MixedModel
+from cuecircuit.stats.between_model import ONE_ERROR
+from cuecircuit.stats.group_variances import GroupVariances, formula_variances, stratum_variances
 from cuecircuit.stats.rotation import Variance
 from cuecircuit.stats.strata_design import StrataModel, groups_of
 from cuecircuit.stats.variance_error import nearest_measured_error
 
 _REMEDY = "--variance groups (correction.variance in a study file) rotates subjects within groups"
-MIXED_REMEDY = "a mixed model has no remedy but simulation; the error-strata model (--between, --within) has"
+_MIXED_REMEDY = "a mixed model has no remedy but simulation; the error-strata model (--between, --within) has"
 
 # by error stratum, "residual" where there is one
 Variances = Mapping[str, GroupVariances]
 
 
-def strata_variances(maps: GroupMaps, model: StrataModel) -> Variances:
-    """Compare the groups' variances in every error stratum and contrast."""
+def compare_variances(maps: GroupMaps, family: Family) -> Variances:
+    """Compare the variances of groups of subjects in every error stratum of a model; random effects are in them."""
+    if isinstance(family, StrataFamily):
+        return _strata_variances(maps, family.model)
+    assert isinstance(family, FormulaFamily)
+    found = formula_variances(_blocks(maps), family.fitter.design)
+    return {} if found is None else {ONE_ERROR: found}
+
+
+def _strata_variances(maps: GroupMaps, model: StrataModel) -> Variances:
     labels, n = groups_of(model.design), model.n_subjects
     found = {}
     for stratum in (*model.strata, *model.contrast_strata):
@@ -33,32 +42,13 @@ def strata_variances(maps: GroupMaps, model: StrataModel) -> Variances:
     return {name: each for name, each in found.items() if each is not None}
 
 
-def mixed_variances(maps: GroupMaps, model: MixedModel) -> Variances:
-    """Compare the groups' variances of a mixed model, its random effects in them."""
-    return _of_rows(_blocks(maps), model.basis, model.design)
-
-
-def between_variances(y: Float[Array, "subject voxel"], model: BetweenModel) -> Variances:
-    """Compare the groups' variances of one map per subject."""
-    return _of_rows([y.astype(np.float64)], np.linalg.qr(model.design.x)[0], model.design)
-
-
-def _of_rows(
-    values: Iterable[Float[Array, "row _"]], basis: Float[Array, "row column"], design: MixedColumns
-) -> Variances:
-    residuals = (y - basis @ (basis.T @ y) for y in values)
-    found = group_variances(residuals, basis, design.subjects, subject_groups(design))
-    return {} if found is None else {"residual": found}
-
-
 def _blocks(maps: GroupMaps) -> Iterator[Float[Array, "map voxel"]]:
     return (maps.values[0].read(part).astype(np.float64) for part in maps.blocks)
 
 
-def warn_of_variances(
-    variances: Variances, variance: Variance, *, command: str = "group", remedy: str = _REMEDY
-) -> None:
+def warn_of_variances(variances: Variances, variance: Variance, family: Family) -> None:
     """Say in one line which groups differ in variance, and what is done about it, or what it does to permutation."""
+    mixed = isinstance(family, FormulaFamily) and isinstance(family.fitter, MixedFitter)
     differ = {name: each for name, each in variances.items() if each.differ}
     if not differ:
         return
@@ -68,14 +58,15 @@ def warn_of_variances(
     )
     where = f", largest in {name}" if len(variances) > 1 else ""
     found = f"groups differ in variance: {groups}; SD ratio {worst.sd_ratio:.2f}, p = {worst.p:.2g}{where}"
-    if variance != "equal":
-        say(f"{command}: {found}: subjects are rotated within groups ({', '.join(differ)})")
+    if variance != "equal" and not mixed:
+        say(f"group: {found}: subjects are rotated within groups ({', '.join(differ)})")
         return
     cell = nearest_measured_error(worst)
     power = "such a design loses power; " if cell.rate < 0.05 and cell.sd_ratio < 1 else ""
     say(
-        f"{command}: warning: {found}: in null studies of groups of {cell.n[0]} and {cell.n[1]}, the first with "
-        f"{cell.sd_ratio:.2g} × the SD, permutation at .05 found something in {100 * cell.rate:.0f} %; {power}{remedy}"
+        f"group: warning: {found}: in null studies of groups of {cell.n[0]} and {cell.n[1]}, the first with "
+        f"{cell.sd_ratio:.2g} × the SD, permutation at .05 found something in {100 * cell.rate:.0f} %; "
+        f"{power}{_MIXED_REMEDY if mixed else _REMEDY}"
     )
 
 

@@ -4,6 +4,7 @@ The tests are those of `cuecircuit compare`; the tables it would need are made f
 """
 
 from collections.abc import Iterator
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
@@ -13,9 +14,11 @@ from scipy import stats
 from cuecircuit.errors import CuecircuitError, DataError
 from cuecircuit.group.correction import CorrectionSettings
 from cuecircuit.group.permutation import PermutationSettings
+from cuecircuit.models.design import design
+from cuecircuit.models.model import Model
 from cuecircuit.pipeline.group.command import Permutation, read_space
-from cuecircuit.pipeline.group.compare import BetweenDesign, between_model_of, write_between
 from cuecircuit.pipeline.group.files import Space
+from cuecircuit.pipeline.group.tested_maps import write_tests
 from cuecircuit.pipeline.job import PeopleFiles, PeopleJob
 from cuecircuit.pipeline.people.firstlevel import maps_table
 from cuecircuit.pipeline.people.tables import people_table
@@ -69,11 +72,11 @@ def question_faults(files: PeopleFiles) -> Iterator[str]:
     for place, question in enumerate(files.study.questions):
         try:
             people, _ = asked_people(files, question)
-            model = between_model_of(people.assign(map=""), _design(question))
+            coded = design(people, replace(_model(question), tests=()))
         except CuecircuitError as error:
             yield from (f"questions.{place}.formula: {question.name}: {fault}" for fault in error.faults)
             continue
-        known = [hypothesis.name for hypothesis in model.hypotheses]
+        known = coded.family.tested
         yield from (
             f"questions.{place}.tests: {question.name}: no term '{test}' in '{question.formula}'; expected one of: "
             f"{', '.join(known)}, or a contrast of levels such as 'A - B'"
@@ -133,14 +136,16 @@ def session_maps(maps: pd.DataFrame, study: PeopleStudy, contrast: str) -> pd.Da
     return own if study.session is None else own[own["session"] == study.session]
 
 
-def _design(question: Question) -> BetweenDesign:
-    return BetweenDesign(
+def _model(question: Question) -> Model:
+    return Model(
+        subject="subject",
         formula=question.formula,
         method="huber" if question.method == "robust" else question.method,
-        variance="variance" if question.method == "mixed-effects" else None,
-        factors=question.factors,
+        variance="variance" if question.method == "mixed-effects" else "",
+        factors=dict.fromkeys(question.factors, ()),
         contrasts=level_contrasts(question.tests),
-        test=question.test,
+        tests=question.tests,
+        variance_test=question.test,
     )
 
 
@@ -166,14 +171,14 @@ def _stage(job: PeopleJob, question: Question, contrast: str, maps: pd.DataFrame
 
 def _make(job: PeopleJob, question: Question, frame: pd.DataFrame, folder: Path) -> None:
     wanted = job.study.correction
-    write_between(
+    write_tests(
         folder,
         frame,
         job.out,
         people_space(job.files),
-        design=_design(question),
+        model=_model(question),
         correction=people_correction(job, wanted.voxel_z),
         exploratory=people_correction(job, wanted.exploratory_z) if wanted.exploratory_z else None,
-        tests=question.tests,
+        n_jobs=job.n_jobs,
         up="../../../",
     )

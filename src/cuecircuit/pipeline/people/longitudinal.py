@@ -18,8 +18,8 @@ from cuecircuit.io.derivatives import map_name
 from cuecircuit.io.maps import read_maps
 from cuecircuit.io.nifti import write_volume
 from cuecircuit.io.tables import write_json
-from cuecircuit.pipeline.group.design import MixedDesignText
-from cuecircuit.pipeline.group.models import write_mixed
+from cuecircuit.models.model import Model
+from cuecircuit.pipeline.group.tested_maps import write_tests
 from cuecircuit.pipeline.job import PeopleFiles, PeopleJob
 from cuecircuit.pipeline.people.firstlevel import maps_table
 from cuecircuit.pipeline.people.group import people_correction, people_space, space_files
@@ -135,12 +135,15 @@ def _make(
     job: PeopleJob, wanted: Longitudinal, contrast: str, frame: pd.DataFrame, measure: pd.DataFrame, folder: Path
 ) -> None:
     space = people_space(job.files)
-    design = MixedDesignText(
-        subject="subject", formula=wanted.formula, contrasts=level_contrasts(wanted.tests), factors=("session",)
+    model = Model(
+        subject="subject",
+        formula=wanted.formula,
+        contrasts=level_contrasts(wanted.tests),
+        factors={"session": ()},
     )
     correction = people_correction(job, job.study.correction.voxel_z)
     options = {"correction": correction, "n_jobs": job.n_jobs}
-    write_mixed(folder, frame, job.out, space, design=design, up="../../", **options)
+    write_tests(folder, frame, job.out, space, model=model, up="../../", **options)
     people = complete(job.study, frame)
     y = paired(frame, people, "map", job.study)
     maps = read_maps([str(name) for name in y.ravel()], job.out, space.mask, space.grid).reshape(len(people), 2, -1)

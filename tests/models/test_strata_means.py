@@ -10,11 +10,11 @@ from hypothesis import strategies as st
 from scipy import stats
 
 from cuecircuit.errors import DesignError
+from cuecircuit.models.means import compare, contrasts, means
 from cuecircuit.stats.contrasts import strata_contrast
 from cuecircuit.stats.strata import strata_anova
-from cuecircuit.stats.strata_covariate import ResponseCovariate
 from cuecircuit.stats.strata_design import MixedDesign, strata_model
-from cuecircuit.stats.strata_means import compare_contrasts, compare_strata_means, strata_means
+from tests.models.bound import strata_fit
 
 VALIDATION = Path(__file__).resolve().parents[2] / "validation" / "strata"
 # R's tables have 15 digits, its quantiles and integrals fewer
@@ -40,10 +40,10 @@ def test_means_and_intervals_are_those_of_emmeans():
     y, _, design = validation_case()
     table = pd.read_csv(VALIDATION / "means.tsv", sep="\t").set_index(["response", "group", "dose"])
     for response in (1, 2, 3):
-        found = strata_means(y[:, :, response - 1], design, ["group", "dose"])
+        found = means(strata_fit(y[:, :, response - 1], design), ["group", "dose"])
         rows = table.loc[[(response, *levels) for levels in found.levels]]
         for name, column in (("mean", "mean"), ("se", "se"), ("df", "df"), ("ci_low", "low"), ("ci_high", "high")):
-            np.testing.assert_allclose(getattr(found, name), rows[column], rtol=RTOL, err_msg=name)
+            np.testing.assert_allclose(getattr(found, name)[:, 0], rows[column], rtol=RTOL, err_msg=name)
 
 
 @pytest.mark.parametrize("families", FAMILIES)
@@ -53,13 +53,15 @@ def test_comparisons_and_families_are_those_of_emmeans(families, adjust):
     factors, by = FAMILIES[families]
     table = pd.read_csv(VALIDATION / "pairs.tsv", sep="\t").query("families == @families and adjust == @adjust")
     for response, rows in table.groupby("response"):
-        found = compare_strata_means(y[:, :, response - 1], design, factors, by=by, adjustment=adjust)
+        found = compare(strata_fit(y[:, :, response - 1], design), factors, by=by, adjustment=adjust)
         rows = (rows.by + ": " + rows.contrast).to_frame("name").join(rows).set_index("name").loc[list(found.names)]
         columns = {"estimate": "estimate", "se": "se", "df": "df", "t": "t", "p_adjusted": "p"}
         for name, column in ({**columns, "ci_low": "low", "ci_high": "high"}).items():
             # emmeans' Tukey quantiles are good to about 1e-5
             tolerance = 1e-4 if adjust == "tukey" and name.startswith("ci") else RTOL
-            np.testing.assert_allclose(getattr(found, name), rows[column], rtol=tolerance, atol=1e-8, err_msg=name)
+            np.testing.assert_allclose(
+                getattr(found, name)[:, 0], rows[column], rtol=tolerance, atol=1e-8, err_msg=name
+            )
 
 
 @pytest.mark.parametrize("families", FAMILIES)
@@ -69,11 +71,11 @@ def test_dunnetts_p_is_that_of_emmeans_multivariate_t(families):
     table = pd.read_csv(VALIDATION / "pairs.tsv", sep="\t").query("families == @families and adjust == 'dunnett'")
     reference = {"dose": "low", "group": "ShA"}[factors[0]]
     rows = table[table.response == 1]
-    found = compare_strata_means(y[:, :, 0], design, factors, by=by, adjustment="dunnett", reference=reference)
+    found = compare(strata_fit(y[:, :, 0], design), factors, by=by, adjustment="dunnett", reference=reference)
     assert list(found.names) == (rows.by + ": " + rows.contrast).tolist()
-    np.testing.assert_allclose(found.t, rows.t, rtol=RTOL)
+    np.testing.assert_allclose(found.t[:, 0], rows.t, rtol=RTOL)
     # both are quasi-random where correlations are of no simple form
-    np.testing.assert_allclose(found.p_adjusted, rows.p, atol=5e-4)
+    np.testing.assert_allclose(found.p_adjusted[:, 0], rows.p, atol=5e-4)
 
 
 @pytest.mark.parametrize("lacking", ["none", "s03 s09"])
@@ -88,12 +90,12 @@ def test_a_covariate_by_voxel_and_missing_maps_are_those_of_aov(lacking):
     )
     for subject in set(lacking.split()) - {"none"}:
         y[design.subjects.index(subject), 1] = np.nan
-    found = strata_anova(y, design, covariate=ResponseCovariate(name="x", values=x), fewest=2)
+    found = strata_fit(y, design, x=x, fewest=2)
     rows = pd.read_csv(VALIDATION / "last_terms.tsv", sep="\t").query("lacking == @lacking")
     order = ["group", "cue", "dose", "x"]
     for row in rows.itertuples():
         name = ":".join(sorted(row.term.split(":"), key=order.index))
-        test = found.term(name, "subject" if name == "x" else None)
+        test = found.test(name, "subject" if name == "x" else None)
         assert (test.df1, np.broadcast_to(test.df2, 3)[row.response - 1]) == (row.df1, row.df2)
         # R takes differences of residual sums, which costs it digits
         np.testing.assert_allclose(test.f[row.response - 1], row.F, rtol=1e-8)
@@ -126,22 +128,20 @@ def test_a_simple_effect_with_one_group_is_the_paired_t():
     rng = np.random.default_rng(2)
     design = MixedDesign(subjects=list("abcdef"), within={"cue": ("p", "q", "r")})
     y = rng.normal(size=(6, 3))
-    found = compare_contrasts(y, design, [strata_contrast("q - p", design)])
+    (found,) = contrasts(strata_fit(y, design), ["q - p"])
     paired = stats.ttest_rel(y[:, 1], y[:, 0])
     np.testing.assert_allclose(found.t, [paired.statistic], rtol=1e-12)
     interval = paired.confidence_interval()
-    assert found.ci_low is not None
-    assert found.ci_high is not None
-    np.testing.assert_allclose([found.ci_low[0], found.ci_high[0]], [interval.low, interval.high], rtol=1e-10)
+    np.testing.assert_allclose(np.ravel(found.interval()), [interval.low, interval.high], rtol=1e-10)
 
 
 def test_what_no_score_of_a_subject_tells_is_refused():
     y, _, design = validation_case()
     with pytest.raises(DesignError, match="differs in factors between and within subjects at once"):
-        compare_strata_means(y[:, :, 0], design, ["group", "cue"])
+        compare(strata_fit(y[:, :, 0], design), ["group", "cue"])
     with pytest.raises(DesignError, match="factor 'drug': not in the design, which has group, cue, dose"):
-        strata_means(y[:, :, 0], design, ["drug"])
+        means(strata_fit(y[:, :, 0], design), ["drug"])
     with pytest.raises(DesignError, match="dunnett is for one reference level"):
-        compare_strata_means(y[:, :, 0], design, ["group"], adjustment="dunnett")
+        compare(strata_fit(y[:, :, 0], design), ["group"], adjustment="dunnett")
     with pytest.raises(DesignError, match="reference 'x': found low, mid, high"):
-        compare_strata_means(y[:, :, 0], design, ["dose"], reference="x")
+        compare(strata_fit(y[:, :, 0], design), ["dose"], reference="x")

@@ -5,12 +5,14 @@ import pandas as pd
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from cuecircuit.models.fit import retest
 from cuecircuit.stats.missing import missing_patterns
-from cuecircuit.stats.mixed_fit import fit_mixed, hypothesis_tests
+from cuecircuit.stats.mixed_fit import fit_mixed
 from cuecircuit.stats.mixed_model import mixed_model
 from cuecircuit.stats.strata import strata_anova
 from cuecircuit.stats.strata_covariate import ResponseCovariate
 from cuecircuit.stats.strata_design import Contrast, MixedDesign, strata_model
+from tests.models.bound import mixed_fit, strata_fit
 
 # the first subject's group is not the first to appear once that subject lacks a cell
 GROUPS = ["ShA", "LgA", "LgA", "LgA", "LgA", "ShA", "ShA", "ShA", "ShA"]
@@ -57,14 +59,13 @@ def test_a_voxel_is_tested_on_the_subjects_that_are_complete_there():
     contrast = Contrast(
         name="LgA", family="all", group=np.array([0.0, 1.0]), condition=np.array([1, 1, 1, -1, -1, -1]) / 3
     )
-    model = strata_model(design, contrasts=(contrast,))
-    found = strata_anova(y, model, fewest=3, residuals=True)
-    assert found.n_not_finite == 0
-    assert found.n_subjects.tolist() == [9] * 5 + [8, 7] + [9] * 13
+    found = strata_fit(y, strata_model(design, contrasts=(contrast,)), fewest=3)
+    assert found.fitted.counts["n_not_finite"] == 0
+    assert found.fitted.n_units.tolist() == [9] * 5 + [8, 7] + [9] * 13
     for voxel, kept in ((5, [5, 1, 2, 3, 4, 6, 7, 8]), (6, [0, 1, 2, 4, 5, 6, 8])):
         alone = strata_anova(y[kept][:, :, voxel : voxel + 1], strata_model(of(design, kept), contrasts=(contrast,)))
         for expected in (*alone.terms, *alone.contrasts):
-            test = found.term(expected.name, expected.stratum)
+            test = found.test(expected.name, expected.stratum)
             assert test.df2[voxel] == expected.df2
             if expected.name == "(Intercept)":
                 continue  # where the covariate is 0: a hypothesis of its own
@@ -74,16 +75,17 @@ def test_a_voxel_is_tested_on_the_subjects_that_are_complete_there():
                 np.testing.assert_allclose(test.t[voxel], expected.t[0], rtol=1e-10)
             if expected.eps_gg is not None:
                 np.testing.assert_allclose(test.eps_gg[voxel], expected.eps_gg[0], rtol=1e-9)
-    assert np.isnan(found.residuals[0, :, 5]).all()
-    assert np.isfinite(found.residuals[1:, :, 5]).all()
+    left = found.fitted.residuals.reshape(y.shape)
+    assert np.isnan(left[0, :, 5]).all()
+    assert np.isfinite(left[1:, :, 5]).all()
 
 
 def test_complete_voxels_do_not_know_of_the_others():
     y, design = study()
     whole = strata_anova(y, design)
     y[1, 0, 4] = np.nan
-    found = strata_anova(y, design, fewest=3)
-    for test, other in zip(whole.terms, found.terms, strict=True):
+    found = strata_fit(y, design, fewest=3)
+    for test, other in zip(whole.terms, found.tests, strict=True):
         np.testing.assert_array_equal(np.delete(test.f, 4), np.delete(other.f, 4))
 
 
@@ -91,8 +93,8 @@ def test_a_voxel_with_too_few_subjects_in_a_group_is_counted():
     y, design = study()
     y[[1, 2], :, 0] = np.nan
     y[[1, 2, 3], :, 1] = np.nan
-    assert strata_anova(y, design, fewest=2).n_not_finite == 1
-    assert strata_anova(y, design, fewest=3).n_not_finite == 2
+    assert strata_fit(y, design, fewest=2).fitted.counts["n_not_finite"] == 1
+    assert strata_fit(y, design, fewest=3).fitted.counts["n_not_finite"] == 2
     found = strata_anova(y, design)
     assert found.n_not_finite == 2
     assert np.isnan(found.term("cue").f[:2]).all()
@@ -102,15 +104,15 @@ def test_a_map_missing_in_the_covariate_counts_as_missing():
     y, design = study()
     x = np.random.default_rng(5).normal(size=y.shape)
     x[4, 1, 7] = np.nan
-    found = strata_anova(y, design, fewest=3, covariate=ResponseCovariate(name="x", values=x))
+    found = strata_fit(y, design, fewest=3, x=x)
     kept = [0, 1, 2, 3, 5, 6, 7, 8]
     alone = strata_anova(
         y[kept][:, :, 7:8], of(design, kept), covariate=ResponseCovariate(name="x", values=x[kept][:, :, 7:8])
     )
-    assert found.n_subjects[7] == 8
+    assert found.fitted.n_units[7] == 8
     for expected in alone.terms:
         if expected.name != "(Intercept)":
-            test = found.term(expected.name, expected.stratum)
+            test = found.test(expected.name, expected.stratum)
             np.testing.assert_allclose(test.f[7], expected.f[0], rtol=1e-10)
             assert test.df2[7] == expected.df2
 
@@ -128,23 +130,23 @@ def test_a_mixed_model_of_a_voxel_that_lacks_a_map_is_lme4s_of_the_rows_that_are
     model = mixed_model(FORMULA, {name: design[name].to_numpy() for name in design})
     whole = fit_mixed(y[:, :4], model)
     assert whole.n_not_finite == 2
-    fit = fit_mixed(y[:, :4], model, fewest=3, residuals=True)
-    assert (fit.n_not_finite, fit.n_not_converged) == (0, 0)
-    assert fit.n_observations.tolist() == [84, 83, 83, 84]
-    assert fit.n_subjects.tolist() == [21] * 4
-    assert np.isnan(fit.residuals[lacking, 1]).all()
-    assert np.isfinite(np.delete(fit.residuals, lacking, axis=0)).all()
+    fit = mixed_fit(y[:, :4], model, fewest=3)
+    assert (fit.fitted.counts["n_not_finite"], fit.fitted.counts["n_not_converged"]) == (0, 0)
+    assert fit.fitted.n_rows.tolist() == [84, 83, 83, 84]
+    assert fit.fitted.n_units.tolist() == [21] * 4
+    assert np.isnan(fit.fitted.residuals[lacking, 1]).all()
+    assert np.isfinite(np.delete(fit.fitted.residuals, lacking, axis=0)).all()
     for voxel in (1, 2):
-        assert fit.criterion[voxel] < meta.loc[f"v{voxel + 1}", "reml_crit"] + 1e-8
+        assert fit.fitted.maps["criterion"][voxel] < meta.loc[f"v{voxel + 1}", "reml_crit"] + 1e-8
         rows = table[(table.voxel == f"v{voxel + 1}") & (table.method == "Satterthwaite")].set_index("term")
         for term, row in rows.iterrows():
             # as far as lme4 converged
-            assert abs(fit.term(term).f[voxel] - row.F) < 1e-3 * (0.05 + row.F)
-            np.testing.assert_allclose(fit.term(term).df2[voxel], row.df2, rtol=1e-3)
+            assert abs(fit.test(term).f[voxel] - row.F) < 1e-3 * (0.05 + row.F)
+            np.testing.assert_allclose(fit.test(term).df2[voxel], row.df2, rtol=1e-3)
     # contrasts as well, and complete voxels as if nothing were missing
-    contrast = hypothesis_tests(fit, [model.hypotheses[2]])[0]
-    np.testing.assert_array_equal(contrast.f, fit.terms[2].f)
-    np.testing.assert_array_equal(fit.terms[2].f[[0, 3]], whole.terms[2].f[[0, 3]])
+    (contrast,) = retest(fit, fit.design.family.asking([model.hypotheses[2]])).tests
+    np.testing.assert_array_equal(contrast.f, fit.tests[2].f)
+    np.testing.assert_array_equal(fit.tests[2].f[[0, 3]], whole.terms[2].f[[0, 3]])
 
 
 def test_a_mixed_model_counts_the_voxels_where_a_level_keeps_too_few_subjects(reference):
@@ -154,5 +156,5 @@ def test_a_mixed_model_counts_the_voxels_where_a_level_keeps_too_few_subjects(re
     first = design.group == design.group.iloc[0]
     y[(first & (design.Subj.map(list(dict.fromkeys(design.Subj)).index) > 1)).to_numpy(), 1] = np.nan
     y[:, 2] = np.nan
-    assert fit_mixed(y, model, fewest=3).n_not_finite == 2
-    assert fit_mixed(y, model, fewest=2).n_not_finite == 1
+    assert mixed_fit(y, model, fewest=3).fitted.counts["n_not_finite"] == 2
+    assert mixed_fit(y, model, fewest=2).fitted.counts["n_not_finite"] == 1

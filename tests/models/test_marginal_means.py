@@ -8,9 +8,9 @@ import pytest
 from scipy import stats
 
 from cuecircuit.errors import DesignError
-from cuecircuit.stats.marginal_means import compare_means, marginal_means
-from cuecircuit.stats.mixed_fit import MixedFit, fit_mixed
-from cuecircuit.stats.mixed_model import mixed_model
+from cuecircuit.models.fit import Fit
+from cuecircuit.models.means import compare, means
+from tests.models.bound import mixed_fit
 
 VALIDATION = Path(__file__).resolve().parents[2] / "validation" / "mixed"
 RULES = ["satterthwaite", "kenward-roger"]
@@ -19,16 +19,16 @@ FORMULA = "group*cue*dose + center(breath) + (1|subject) + (1|subject:cue) + (1|
 RTOL = 1e-5
 
 
-def validation_fit(rule: str, *, n: int = 6, formula: str = FORMULA) -> MixedFit:
+def validation_fit(rule: str, *, n: int = 6, formula: str = FORMULA) -> Fit:
     table = pd.read_csv(VALIDATION / "table.tsv", sep="\t")
     columns = {name: table[name].to_numpy() for name in ("subject", "group", "cue", "dose", "breath")}
     y = table[[f"y{k}" for k in range(1, n + 1)]].to_numpy(float)
-    return fit_mixed(y, mixed_model(formula, columns), df=rule)
+    return mixed_fit(y, (formula, columns), df=rule)
 
 
 @pytest.mark.parametrize("rule", RULES)
 def test_means_and_intervals_are_those_of_emmeans(rule):
-    found = marginal_means(validation_fit(rule), ["group", "dose"])
+    found = means(validation_fit(rule), ["group", "dose"])
     table = pd.read_csv(VALIDATION / "means.tsv", sep="\t").query("rule == @rule").set_index(["group", "dose"])
     for place, levels in enumerate(found.levels):
         rows = table.loc[levels].sort_values("response")
@@ -47,7 +47,7 @@ def test_means_and_intervals_are_those_of_emmeans(rule):
 def test_comparisons_and_families_are_those_of_emmeans(rule, adjustment):
     n = 2
     fit = validation_fit(rule, n=n)
-    found = compare_means(fit, ["dose"], by=["group"], adjustment=adjustment, confidence=0.95)
+    found = compare(fit, ["dose"], by=["group"], adjustment=adjustment)
     table = pd.read_csv(VALIDATION / "pairs.tsv", sep="\t").query("rule == @rule and adjust == @adjustment")
     table = table.set_index(["group", "contrast"]).sort_values("response")
     assert found.families == ("short",) * 3 + ("long",) * 3
@@ -67,15 +67,15 @@ def test_comparisons_and_families_are_those_of_emmeans(rule, adjustment):
 
 def test_a_mean_at_another_value_of_a_covariate_lies_on_the_slope():
     fit = validation_fit("satterthwaite")
-    low, high = (marginal_means(fit, ["group"], at={"breath": value}).mean for value in (4.0, 6.0))
-    np.testing.assert_allclose((high - low) / 2, [fit.term("center(breath)").estimate] * 2, rtol=1e-8)
+    low, high = (means(fit, ["group"], at={"breath": value}).mean for value in (4.0, 6.0))
+    np.testing.assert_allclose((high - low) / 2, [fit.test("center(breath)").estimate] * 2, rtol=1e-8)
 
 
 def test_means_of_a_complete_design_are_cell_means():
     rng = np.random.default_rng(0)
     columns = {"rat": np.repeat([f"r{k}" for k in range(9)], 3), "dose": np.tile(["0", "1", "9"], 9)}
     y = rng.normal(size=(27, 4)) + np.repeat(rng.normal(size=(9, 4)), 3, axis=0)
-    found = marginal_means(fit_mixed(y, mixed_model("dose + (1|rat)", columns)), ["dose"])
+    found = means(mixed_fit(y, ("dose + (1|rat)", columns)), ["dose"])
     np.testing.assert_allclose(found.mean, y.reshape(9, 3, 4).mean(axis=0), atol=1e-10)
 
 
@@ -84,10 +84,9 @@ def test_dunnett_of_a_balanced_one_way_layout_is_scipys():
     rng = np.random.default_rng(2)
     groups = [rng.normal(size=8) + np.tile([1.0, -1.0], 4) for _ in range(4)]
     columns = {"rat": [f"r{k // 2}" for k in range(32)], "dose": [str(k // 8) for k in range(32)]}
-    model = mixed_model("dose + (1|rat)", columns)
-    fit = fit_mixed(np.concatenate(groups)[:, None], model, df="satterthwaite")
-    assert fit.component("(1 | rat)").value == 0
-    found = compare_means(fit, ["dose"], reference="0", adjustment="dunnett")
+    fit = mixed_fit(np.concatenate(groups)[:, None], ("dose + (1|rat)", columns))
+    assert fit.fitted.maps["variance (1 | rat)"] == 0
+    found = compare(fit, ["dose"], reference="0", adjustment="dunnett")
     theirs = stats.dunnett(*groups[1:], control=groups[0], rng=np.random.default_rng(3))
     np.testing.assert_allclose(found.t[:, 0], theirs.statistic, rtol=1e-8)
     # SciPy integrates by random numbers
@@ -96,19 +95,19 @@ def test_dunnett_of_a_balanced_one_way_layout_is_scipys():
 
 def test_two_levels_need_no_adjustment():
     fit = validation_fit("kenward-roger", n=2)
-    plain = compare_means(fit, ["cue"], adjustment="none", confidence=0.9)
+    plain = compare(fit, ["cue"], adjustment="none", confidence=0.9)
     for adjustment in ("holm", "bonferroni", "tukey"):
-        found = compare_means(fit, ["cue"], adjustment=adjustment, confidence=0.9)
+        found = compare(fit, ["cue"], adjustment=adjustment, confidence=0.9)
         np.testing.assert_allclose(found.p_adjusted, plain.p, rtol=1e-6)
         np.testing.assert_allclose(found.ci_low, plain.ci_low, rtol=1e-6)
-    against = compare_means(fit, ["cue"], reference="minus", adjustment="dunnett")
+    against = compare(fit, ["cue"], reference="minus", adjustment="dunnett")
     np.testing.assert_allclose(against.p_adjusted, plain.p, rtol=1e-6)
 
 
 def test_adjusted_p_are_ordered_as_the_methods_are_strict():
     fit = validation_fit("satterthwaite", n=2)
     found = {
-        method: compare_means(fit, ["dose"], adjustment=method).p_adjusted
+        method: compare(fit, ["dose"], adjustment=method).p_adjusted
         for method in ("none", "holm", "tukey", "bonferroni")
     }
     assert (found["none"] <= found["holm"] + 1e-12).all()
@@ -120,11 +119,10 @@ def test_responses_without_a_fit_stay_nan():
     table = pd.read_csv(VALIDATION / "table.tsv", sep="\t")
     y = table[["y1", "y2"]].to_numpy(float)
     y[0, 1] = np.nan
-    model = mixed_model("dose + (1|subject)", {name: table[name].to_numpy() for name in ("subject", "dose")})
-    fit = fit_mixed(y, model)
-    means, pairs = marginal_means(fit, ["dose"]), compare_means(fit, ["dose"], adjustment="tukey")
-    assert np.isfinite(means.mean[:, 0]).all()
-    assert np.isnan(means.ci_low[:, 1]).all()
+    fit = mixed_fit(y, ("dose + (1|subject)", {name: table[name].to_numpy() for name in ("subject", "dose")}))
+    levels, pairs = means(fit, ["dose"]), compare(fit, ["dose"], adjustment="tukey")
+    assert np.isfinite(levels.mean[:, 0]).all()
+    assert np.isnan(levels.ci_low[:, 1]).all()
     assert np.isnan(pairs.p_adjusted[:, 1]).all()
     assert np.isfinite(pairs.p_adjusted[:, 0]).all()
 
@@ -132,7 +130,7 @@ def test_responses_without_a_fit_stay_nan():
 @pytest.mark.parametrize(
     ("arguments", "found"),
     [
-        ({"factors": ["sex"]}, "'sex': not in the fixed part"),
+        ({"factors": ["sex"]}, "'sex': not in the design"),
         ({"factors": ["dose", "dose"]}, "named twice"),
         ({"factors": ["dose"], "reference": "medium", "adjustment": "holm"}, "reference 'medium'"),
         ({"factors": ["dose"], "adjustment": "dunnett"}, "dunnett is for"),
@@ -142,4 +140,4 @@ def test_responses_without_a_fit_stay_nan():
 )
 def test_what_the_model_does_not_have_is_said(arguments, found):
     with pytest.raises(DesignError, match=found):
-        compare_means(validation_fit("satterthwaite", n=1), **arguments)
+        compare(validation_fit("satterthwaite", n=1), **arguments)

@@ -1,0 +1,5 @@
+"""`python -m cuecircuit`: the command line."""
+
+from cuecircuit.cli import main
+
+main()

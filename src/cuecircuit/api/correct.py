@@ -1,0 +1,134 @@
+"""One term's map corrected for the number of voxels, in memory."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Literal
+
+import numpy as np
+import pandas as pd
+
+from cuecircuit.arrays import Array, Bool
+from cuecircuit.clusters.maxima import MapStatistic
+from cuecircuit.errors import DesignError
+from cuecircuit.group.correction import (
+    CorrectedTerm,
+    CorrectionSettings,
+    correct,
+    on_grid,
+    residual_scores,
+    simulate_nulls,
+    smoothness_of,
+)
+from cuecircuit.group.permutation import PermutationSettings, permute_hypothesis, permute_term
+from cuecircuit.group.permuted_correction import corrected_term
+from cuecircuit.io.nifti import volume_image
+from cuecircuit.models.fit import Fit, fit_responses
+from cuecircuit.models.formula import FormulaFamily, MixedFitter
+from cuecircuit.models.strata import StrataFamily
+from cuecircuit.records.grid import Grid
+from cuecircuit.stats.between_model import as_strata
+from cuecircuit.stats.group_variances import formula_variances
+from cuecircuit.stats.strata_result import StratumTest
+from cuecircuit.stats.term_test import TermTest
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Corrected:
+    """Images of the corrected p (1 outside clusters) and of the clusters' labels, and a row for each cluster."""
+
+    p: Any
+    labels: Any
+    clusters: pd.DataFrame
+
+    def _repr_html_(self) -> str:
+        return self.clusters.to_html(index=False)
+
+
+def correct_term(
+    fit: Fit,
+    term: str,
+    mask: Bool[Array, "x y z"],
+    grid: Grid,
+    method: Literal["simulation", "permutation"],
+    statistic: MapStatistic,
+    n: int,
+    settings: Mapping[str, Any],
+) -> Corrected:
+    """Correct the map of a term; see `Result.correct`.
+
+    Raises:
+        DesignError: there is no such term, or the method does not fit the model.
+        DataError: nothing can be tested.
+    """
+    test = fit.test(term)
+    if method == "permutation":
+        # Welch's model has a variance for each group
+        own = {**settings, "variance": "groups"} if fit.design.model.fitted_by == "welch" else settings
+        found = _permuted(fit, test, mask, statistic, PermutationSettings(**own, n_permutations=n))
+    else:
+        shared = {name: value for name, value in settings.items() if name != "variance"}
+        found = _simulated(fit, test, mask, grid, CorrectionSettings(**shared, iterations=n))
+    table = cluster_rows(found, test, mask, grid)
+    labels = found.clusters.labels.astype(np.int32)
+    return Corrected(p=volume_image(found.p_map, grid), labels=volume_image(labels, grid), clusters=table)
+
+
+def _simulated(
+    fit: Fit, test: TermTest, mask: Bool[Array, "x y z"], grid: Grid, settings: CorrectionSettings
+) -> CorrectedTerm:
+    left = fit_responses(fit.design, fit.responses, residuals=True).fitted
+    noise = left.residuals if left.noise is None else left.noise
+    assert noise is not None
+    family = fit.design.family
+    if isinstance(family, StrataFamily) and isinstance(test, StratumTest):
+        strata = {each.name: each for each in (*family.model.strata, *family.model.contrast_strata)}
+        cells = noise.reshape(family.model.n_subjects, family.model.n_conditions, -1)
+        noise = residual_scores(cells, strata[test.stratum])
+    tested = mask.copy()
+    tested[mask] = np.isfinite(test.f)
+    nulls = simulate_nulls(smoothness_of(noise, mask, grid), tested, grid, settings)
+    return correct(test, mask, nulls)
+
+
+def _permuted(
+    fit: Fit, test: TermTest, mask: Bool[Array, "x y z"], statistic: MapStatistic, settings: PermutationSettings
+) -> CorrectedTerm:
+    y = np.concatenate([fit.responses.read(block)[0] for block in fit.responses.blocks], axis=1)
+    family, options = fit.design.family, {"statistics": (statistic,), "settings": settings}
+    if isinstance(family, StrataFamily):
+        assert isinstance(test, StratumTest)
+        cells = y.reshape(family.model.n_subjects, family.model.n_conditions, -1)
+        done = permute_term(cells, family.model, test.name, mask, stratum=test.stratum, **options)
+    elif isinstance(family, FormulaFamily) and isinstance(family.fitter, MixedFitter):
+        hypothesis = next(each for each in family.fitter.hypotheses if each.name == test.name)
+        done = permute_hypothesis(y, family.fitter.model, hypothesis, test, mask, **options)
+    elif isinstance(family, FormulaFamily) and fit.design.model.fitted_by in ("ols", "welch"):
+        model = as_strata(family.fitter.model)
+        variances = formula_variances([y], family.fitter.design)
+        done = permute_term(y[:, None, :], model, test.name, mask, variances=variances, **options)
+    else:
+        raise DesignError(
+            f"permutation tests least squares (ols, welch), found {fit.design.model.fitted_by}; use one of them, or "
+            "simulation"
+        )
+    return corrected_term(done, statistic)
+
+
+def cluster_rows(found: CorrectedTerm, test: TermTest, mask: Bool[Array, "x y z"], grid: Grid) -> pd.DataFrame:
+    """A row for each cluster: voxels, mm³, p, and the signed peak with its place in mm."""
+    clusters = found.clusters
+    values = {"peak_F": test.f, "peak_t": test.t, "peak_effect": test.estimate}
+    at = {name: on_grid(own, mask) for name, own in values.items() if own is not None}
+    places = grid.mm(clusters.peak_voxels.astype(float))
+    rows = [
+        {
+            "cluster": index + 1,
+            "voxels": int(size),
+            "mm3": float(size * grid.voxel_mm3),
+            "p": float(found.p[index]),
+            **{name: float(volume[tuple(clusters.peak_voxels[index])]) for name, volume in at.items()},
+            **{axis: float(mm) for axis, mm in zip("xyz", places[index], strict=True)},
+        }
+        for index, size in enumerate(clusters.sizes)
+    ]
+    return pd.DataFrame(rows, columns=["cluster", "voxels", "mm3", "p", *at, "x", "y", "z"])

@@ -1,0 +1,182 @@
+"""Fit models to tables: a column of numbers, maps in a column `map`, or an array of responses."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from cuecircuit.api.correct import Corrected
+from cuecircuit.api.images import mask_of, voxels_of
+from cuecircuit.api.result import Result, map_rows
+from cuecircuit.errors import DesignError
+from cuecircuit.models.fit import fit as fit_arrays
+from cuecircuit.models.model import Method, Model
+from cuecircuit.pipeline.anova import analyze_table
+from cuecircuit.stats.mixed_inference import DegreesOfFreedomRule
+
+Names = str | Sequence[str]
+
+
+def fit(
+    data: pd.DataFrame,
+    formula: str | None = None,
+    *,
+    mask: Any = None,
+    dv: str | None = None,
+    values: Any = None,
+    subject: str = "",
+    between: Names = (),
+    within: Names = (),
+    covariates: Names = (),
+    method: Method | None = None,
+    variance: str = "",
+    contrasts: Names = (),
+    factors: Names | Mapping[str, Sequence[str]] = (),
+    numbers: Names = (),
+    df: DegreesOfFreedomRule = "satterthwaite",
+    zero_is_missing: bool = False,
+) -> Result:
+    """Fit a model to maps, to one column, or to an array of responses.
+
+    Args:
+        data: one row per observation; columns of the model, and `map` (path, `path#k` or image) unless `dv` or
+            `values` is given.
+        formula: lme4's notation, "group*cue + (1|subject)"; None for an error-strata design of columns.
+        mask: path or image, for maps.
+        dv: column of numbers to test instead of maps.
+        values: array, row × response, to test instead of maps.
+        subject: column of the unit.
+        between: factors between subjects; a string where one is meant.
+        within: factors within subjects.
+        covariates: columns of numbers.
+        method: "ols", "huber", "bisquare", "welch" or "mixed-effects" for formulas without random parts.
+        variance: column of variance maps, for "mixed-effects".
+        contrasts: texts over levels, tested beside the terms.
+        factors: columns of labels, with their levels, reference first, if it maps to them.
+        numbers: columns of whole numbers that are no labels.
+        df: denominators of a mixed model.
+        zero_is_missing: exact zeros of maps were not measured.
+
+    Returns:
+        Tests as a table, maps as images; means and contrasts on request.
+
+    Raises:
+        DataError: the table or a map is at fault.
+        DesignError: the columns do not carry the model.
+
+    Examples:
+        >>> import cuecircuit as cc, numpy as np, pandas as pd
+        >>> rats = pd.DataFrame({"rat": list("abcdefgh"), "access": ["LgA", "ShA"] * 4})
+        >>> signal = np.arange(8.0)[:, None] % 2 + np.arange(16.0).reshape(8, 2) / 50
+        >>> cc.fit(rats, "access", values=signal, subject="rat").tests.term.tolist()
+        ['(Intercept)', 'access']
+    """
+    model = Model(
+        subject=subject,
+        between=_names(between),
+        within=_names(within),
+        covariates=_names(covariates),
+        formula=formula,
+        method=method,
+        variance=variance,
+        contrasts=_names(contrasts),
+        factors=factors if isinstance(factors, Mapping) else dict.fromkeys(_names(factors), ()),
+        numbers=_names(numbers),
+        df=df,
+    )
+    if dv is not None:
+        return _of_column(data, dv, model)
+    if values is not None:
+        found = fit_arrays(data, np.asarray(values).reshape(len(data), -1), model)
+        return Result(fit=found, tests=map_rows(found), notes=found.design.left_out)
+    if mask is None or "map" not in data:
+        raise DesignError("fit: found no response; give a column `map` with a mask, or dv=, or values=")
+    inside, grid = mask_of(mask)
+    y = voxels_of(data["map"].tolist(), inside, grid)
+    if zero_is_missing:
+        y[y == 0] = np.nan
+    spread = voxels_of(data[variance].tolist(), inside, grid) if variance else None
+    columns = data.drop(columns=["map", *([variance] if variance else [])])
+    found = fit_arrays(columns, y, model, variance=spread)
+    return Result(fit=found, tests=map_rows(found), notes=found.design.left_out, mask=inside, grid=grid)
+
+
+def anova(
+    table: pd.DataFrame,
+    dv: str,
+    *,
+    subject: str,
+    between: Names = (),
+    within: Names = (),
+    covariates: Names = (),
+    average: bool = False,
+) -> Result:
+    """Mixed-design AN(C)OVA of one column, every effect in its own error stratum (type III).
+
+    Args:
+        table: one row per subject and cell.
+        dv: column that was measured.
+        subject: column that names the subject.
+        between: factors between subjects; a string where one is meant.
+        within: factors within subjects.
+        covariates: columns of numbers, per subject or per cell.
+        average: average several rows of a cell instead of calling them a fault.
+
+    Returns:
+        `tests` has F, p, Greenhouse and Geisser's and Huynh and Feldt's ε and p, partial and generalized η².
+
+    Raises:
+        DataError: the table is at fault.
+        DesignError: the design cannot carry the tests.
+
+    Examples:
+        >>> import cuecircuit as cc, pandas as pd
+        >>> rows = [(rat, day, 3 * i + day * (1 + i % 2)) for i, rat in enumerate("abcdef") for day in (1, 2, 3)]
+        >>> table = pd.DataFrame(rows, columns=["rat", "day", "infusions"])
+        >>> cc.anova(table, dv="infusions", subject="rat", within="day").tests[["term", "df1", "df2", "F"]].round(6)
+          term  df1  df2     F
+        0  day    2   10  45.0
+    """
+    columns = {"between": _names(between), "within": _names(within), "covariates": _names(covariates)}
+    return _of_column(table, dv, Model(subject=subject, **columns), average=average)
+
+
+def permute(data: pd.DataFrame, term: str, formula: str | None = None, *, n: int = 10_000, **model: Any) -> Corrected:
+    """Test one term of a model of maps by permutation.
+
+    Args:
+        data: as of `fit`.
+        term: a term or contrast of the model.
+        formula: as of `fit`.
+        n: permutations.
+        model: further arguments of `fit`, and of `Result.correct` (statistic, voxel_p, alpha, sided, seed, n_jobs).
+
+    Returns:
+        Images of the corrected p and of the clusters, and their table.
+
+    Raises:
+        DataError: the table or a map is at fault.
+        DesignError: the term cannot be permuted.
+
+    Examples:
+        >>> import cuecircuit as cc, nibabel as nib, numpy as np, pandas as pd
+        >>> rng = np.random.default_rng(1)
+        >>> images = [nib.Nifti1Image(rng.normal(size=(6, 6, 6)), np.eye(4)) for _ in range(12)]
+        >>> people = pd.DataFrame({"group": ["HC", "iHUD"] * 6, "map": images})
+        >>> mask = nib.Nifti1Image(np.ones((6, 6, 6), np.uint8), np.eye(4))
+        >>> cc.permute(people, "group", "group", mask=mask, n=99, statistic="voxel").p.shape
+        (6, 6, 6)
+    """
+    own = ("statistic", "voxel_p", "alpha", "sided", "seed", "n_jobs")
+    settings = {name: model.pop(name) for name in own if name in model}
+    return fit(data, formula, **model).correct(term, method="permutation", n=n, **settings)
+
+
+def _of_column(table: pd.DataFrame, dv: str, model: Model, *, average: bool = False) -> Result:
+    found = analyze_table(table.reset_index(drop=True), dv=dv, model=model, average=average)
+    return Result(fit=found.fit, tests=found.table, notes=found.notes)
+
+
+def _names(names: Names) -> tuple[str, ...]:
+    return (names,) if isinstance(names, str) else tuple(names)

@@ -1,0 +1,190 @@
+"""What a fit gives: tests as a table, maps as images, means, contrasts, corrected maps, clusters, figures."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Literal
+
+import numpy as np
+import pandas as pd
+
+from cuecircuit.api.correct import Corrected, correct_term
+from cuecircuit.api.images import image_of
+from cuecircuit.arrays import Array, Bool, Float
+from cuecircuit.clusters.maxima import MapStatistic
+from cuecircuit.errors import DesignError
+from cuecircuit.models.fit import Fit, stratum_of, tidy_row
+from cuecircuit.models.means import compare, contrasts, means
+from cuecircuit.records.grid import Grid
+from cuecircuit.stats.comparisons import FamilyAdjustment
+from cuecircuit.stats.term_test import TermTest
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Result:
+    """A fitted model of a table's column or of maps.
+
+    `tests` has a row for each term and contrast; `maps` (of maps alone) images of F, p, z, effect and se by term.
+    `notes` name who was left out and why, `roles` say what each column is.
+    """
+
+    fit: Fit
+    tests: pd.DataFrame
+    notes: tuple[str, ...] = ()
+    mask: Bool[Array, "x y z"] | None = None
+    grid: Grid | None = None
+
+    @property
+    def roles(self) -> Mapping[str, str]:
+        """Whether each column is a number or a factor, with its levels."""
+        return self.fit.design.roles
+
+    @property
+    def maps(self) -> dict[str, dict[str, Any]]:
+        """Images of every test: F, p, z, and effect and se where it has one degree of freedom."""
+        return {_name(test, self.fit.tests): self._images(test) for test in self.fit.tests}
+
+    def means(self, factors: str | Sequence[str], *, confidence: float = 0.95) -> Any:
+        """Marginal means of the levels of factors ("group:cue" or a list): a table, or of maps an image of each.
+
+        Args:
+            factors: names, a string where one term is meant.
+            confidence: coverage of the intervals.
+
+        Returns:
+            DataFrame of levels, mean, se, df, ci_low and ci_high; of maps a dict of images by levels.
+        """
+        names = factors.split(":") if isinstance(factors, str) else list(factors)
+        found = means(self.fit, names, confidence=confidence)
+        if self.mask is not None:
+            return {":".join(cell): self._image(found.mean[place]) for place, cell in enumerate(found.levels)}
+        levels = pd.DataFrame(found.levels, columns=pd.Index(found.factors))
+        numbers = {name: getattr(found, name)[:, 0] for name in ("mean", "se", "df", "ci_low", "ci_high")}
+        return levels.assign(**numbers)
+
+    def contrast(self, text: str) -> Any:
+        """Test a contrast of levels or slopes, such as "LgA: naloxone - saline".
+
+        Returns:
+            A row of the test; of maps a dict of images F, p, z, effect, se.
+        """
+        (test,) = contrasts(self.fit, [text])
+        return tidy_row(test, 0, 0.95) if self.mask is None else self._images(test)
+
+    def compare(
+        self,
+        factors: str | Sequence[str],
+        *,
+        by: str | Sequence[str] = (),
+        reference: str | None = None,
+        adjust: FamilyAdjustment = "holm",
+    ) -> pd.DataFrame:
+        """Compare the levels of factors, all pairs or each with a reference, p adjusted; of one response."""
+        if self.mask is not None:
+            raise DesignError("comparisons of maps: ask for each with `contrast`")
+        names, families = (each.split(":") if isinstance(each, str) else list(each) for each in (factors, by))
+        found = compare(self.fit, names, by=families, reference=reference, adjustment=adjust)
+        numbers = ("estimate", "se", "df", "t", "p", "p_adjusted", "ci_low", "ci_high")
+        named = {"contrast": found.names, "family": found.families}
+        return pd.DataFrame({**named, **{name: np.asarray(getattr(found, name))[:, 0] for name in numbers}})
+
+    def correct(
+        self,
+        term: str,
+        *,
+        method: Literal["simulation", "permutation"] = "simulation",
+        statistic: MapStatistic = "size",
+        voxel_p: float = 0.001,
+        alpha: float = 0.05,
+        sided: Literal["1", "2", "bi"] = "2",
+        variance: Literal["auto", "equal", "groups"] = "auto",
+        n: int = 10_000,
+        seed: int = 0,
+        n_jobs: int = 1,
+    ) -> Corrected:
+        """Correct the map of a term for the number of voxels.
+
+        Args:
+            term: of `tests`.
+            method: simulated null fields, or permutation.
+            statistic: maximum that permutation corrects by.
+            voxel_p: forms the clusters (0.001: Eklund et al. 2016, PNAS 113:7900).
+            alpha: corrected level.
+            sided: "1" positive t only, "2" both signs, "bi" clusters of one sign.
+            variance: permutation takes all variances as equal, rotates subjects within groups, or asks the data.
+            n: simulated fields or permutations.
+            seed: the same gives the same numbers.
+            n_jobs: threads; results do not depend on it.
+        """
+        if self.mask is None or self.grid is None:
+            raise DesignError("there is one response, and nothing to correct for; ask for maps")
+        settings = {"voxel_p": voxel_p, "alpha": alpha, "sided": sided, "seed": seed, "n_jobs": n_jobs}
+        settings |= {"variance": variance}
+        return correct_term(self.fit, term, self.mask, self.grid, method, statistic, n, settings)
+
+    def clusters(self, term: str, **settings: Any) -> pd.DataFrame:
+        """Clusters of a term with their corrected p and signed peaks; settings as of `correct`."""
+        return self.correct(term, **settings).clusters
+
+    def plot(self, term: str, statistic: str = "z") -> Any:
+        """Draw a map of a term, or the means of its levels with their intervals; a matplotlib figure."""
+        from matplotlib.figure import Figure
+
+        figure = Figure(figsize=(8, 3), layout="constrained")
+        if self.mask is not None:
+            image = self.maps[term][statistic]
+            data = np.asarray(image.dataobj)
+            limit = float(np.nanmax(np.abs(data))) if np.isfinite(data).any() else 1.0
+            middle = np.array(data.shape) // 2
+            for axes, axis in zip(figure.subplots(1, 3), range(3), strict=True):
+                drawn = axes.imshow(data.take(middle[axis], axis=axis).T, origin="lower", cmap="RdBu_r",
+                                    vmin=-limit, vmax=limit)  # fmt: skip
+                axes.set_axis_off()
+            figure.colorbar(drawn, label=f"{term}: {statistic}")
+            return figure
+        table = self.means(term)
+        labels = table.iloc[:, : len(term.split(":"))].agg(":".join, axis=1)
+        axes = figure.subplots()
+        axes.errorbar(labels, table["mean"], yerr=table["ci_high"] - table["mean"], fmt="o", capsize=4)
+        axes.set_title(term)
+        return figure
+
+    def _repr_html_(self) -> str:
+        """The tests, as notebooks show them."""
+        return self.tests.to_html(index=False)
+
+    def _image(self, values: Float[Array, "voxel"]) -> Any:
+        assert self.mask is not None
+        assert self.grid is not None
+        return image_of(values, self.mask, self.grid)
+
+    def _images(self, test: TermTest) -> dict[str, Any]:
+        if self.mask is None:
+            raise DesignError("there is one response, and no map; its numbers are in `tests`")
+        values = {"F": test.f, "p": test.p, "z": test.z, "effect": test.estimate, "se": test.se}
+        return {name: self._image(own) for name, own in values.items() if own is not None}
+
+
+def _name(test: TermTest, tests: Sequence[TermTest]) -> str:
+    """A covariate that is tested in several strata is told apart by them."""
+    several = sum(each.name == test.name for each in tests) > 1
+    return f"{test.name} ({stratum_of(test)})" if several else test.name
+
+
+def map_rows(fit: Fit) -> pd.DataFrame:
+    """Summarize tests of maps: term, stratum, df, how many responses were tested, largest F, smallest p."""
+    rows = []
+    for test in fit.tests:
+        tested = np.isfinite(test.f)
+        df2 = np.broadcast_to(np.float64(test.df2), test.f.shape)[tested]
+        rows.append(
+            {
+                "term": test.name,
+                "stratum": stratum_of(test),
+                "df1": test.df1,
+                "df2": float(np.median(df2)) if tested.any() else np.nan,
+                "n": int(tested.sum()),
+                "largest F": float(test.f[tested].max()) if tested.any() else np.nan,
+                "smallest p": float(test.p[tested].min()) if tested.any() else np.nan,
+            }
+        )
+    return pd.DataFrame(rows)

@@ -1,0 +1,68 @@
+"""The words with which commands take a design: columns, formulas, declared levels, methods."""
+
+from collections.abc import Mapping
+from enum import StrEnum
+from typing import Annotated, Any
+
+import typer
+
+from cuecircuit.cli.app import names
+
+
+class DegreesOfFreedom(StrEnum):
+    """Rules for the denominators of a mixed model."""
+
+    fast = "satterthwaite"
+    small = "kenward-roger"
+
+
+class TableMethod(StrEnum):
+    """How subjects are weighed, one row each."""
+
+    ols = "ols"
+    robust = "robust"
+    huber = "huber"
+    bisquare = "bisquare"
+    welch = "welch"
+
+
+class FitMethod(StrEnum):
+    """How subjects are weighed, one map each."""
+
+    ols = "ols"
+    robust = "robust"
+    huber = "huber"
+    bisquare = "bisquare"
+    mixed_effects = "mixed-effects"
+    welch = "welch"
+
+
+Labels = Annotated[str, typer.Option(metavar="C,..", help="Columns of numbers that are labels.")]
+Numbers = Annotated[str, typer.Option(metavar="C,..", help="Columns of whole numbers that are no labels.")]
+Levels = Annotated[
+    list[str] | None,
+    typer.Option(metavar="C=a,b", help="Levels of a factor, reference first: group=HC,iHUD (repeat)."),
+]
+Formula = Annotated[str, typer.Option(help='Instead: "group*cue + center(resp) + (1|subject)", "group + age", "1".')]
+
+
+def method_name(method: StrEnum) -> Any:
+    """Name a method as the models do; "robust" is Huber's."""
+    return "huber" if method == "robust" else method.value
+
+
+def declared_levels(levels: list[str] | None) -> dict[str, tuple[str, ...]]:
+    """Read "group=HC,iHUD", a column and its levels, reference first."""
+    declared = dict(text.partition("=")[::2] for text in levels or ())
+    if not all(name and names(own) for name, own in declared.items()):
+        raise typer.BadParameter("name a column and its levels: group=HC,iHUD", param_hint="--levels")
+    return {name.strip(): names(own) for name, own in declared.items()}
+
+
+def check_design(strata: Mapping[str, tuple[str, ...]], formula: str, subject: str) -> None:
+    """Refuse a formula beside columns, neither, or columns without a subject."""
+    by_columns = any(strata.values())
+    if bool(formula) == by_columns:
+        raise typer.BadParameter("give either --formula, or --between, --within, --covariate", param_hint="--formula")
+    if by_columns and not subject:
+        raise typer.BadParameter("name the column of the subject", param_hint="--subject")

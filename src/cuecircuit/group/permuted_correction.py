@@ -1,0 +1,40 @@
+"""A term under permutation in the form that simulation gives it: clusters, the p of each, and the map of p."""
+
+import numpy as np
+
+from cuecircuit.arrays import Array, Float64
+from cuecircuit.clusters.maxima import MapStatistic
+from cuecircuit.group.correction import CorrectedTerm
+from cuecircuit.group.permutation import PermutedTerm
+from cuecircuit.stats.permutation import permutation_p
+
+
+def _fewest_voxels(maxima: Float64[Array, "arrangement"], alpha: float) -> float:
+    """Give the smallest cluster with a p of at most α; one larger than any where too few arrangements were done."""
+    sizes = np.arange(1.0, maxima.max() + 2)
+    enough = permutation_p(maxima, sizes) <= alpha
+    return float(sizes[enough][0] if enough.any() else sizes[-1])
+
+
+def corrected_term(permuted: PermutedTerm, statistic: MapStatistic) -> CorrectedTerm:
+    """Give what one statistic says of a term in the form that simulation gives it.
+
+    The p of a cluster is its own (size, mass), or that of its best voxel (voxel, tfce). The size a cluster must reach
+    is known for "size" alone.
+    """
+    alpha, p_map = permuted.settings.alpha, permuted.p_maps[statistic]
+    labels = permuted.clusters.labels
+    if statistic in permuted.p_clusters:
+        p = permuted.p_clusters[statistic]
+    else:
+        p = np.array([np.nanmin(p_map[labels == label]) for label in range(1, len(permuted.clusters.sizes) + 1)])
+    size = _fewest_voxels(permuted.maxima["size"], alpha) if statistic == "size" else float("nan")
+    return CorrectedTerm(
+        clusters=permuted.clusters,
+        p=p,
+        p_map=p_map,
+        significant=permuted.significant(statistic),
+        alpha=alpha,
+        size_threshold=size,
+        size_threshold_se=float("nan"),
+    )

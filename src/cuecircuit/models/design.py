@@ -1,0 +1,175 @@
+"""A model bound to a table: which rows enter in which order, what each column is, and the family that fits them."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+
+from cuecircuit.arrays import Array, Int
+from cuecircuit.errors import DataError, DesignError
+from cuecircuit.models.family import Family
+from cuecircuit.models.formula import BETWEEN_BLOCK, MIXED_BLOCK, BetweenFitter, FormulaFamily, MixedFitter
+from cuecircuit.models.model import Model
+from cuecircuit.models.roles import Columns, read_columns, same_level_faults
+from cuecircuit.models.strata import BLOCK, StrataFamily
+from cuecircuit.records.cells import complete_cells
+from cuecircuit.stats.between_model import between_formula, between_subject_model
+from cuecircuit.stats.contrasts import fixed_contrast, strata_contrast
+from cuecircuit.stats.mixed_formula import parse_formula
+from cuecircuit.stats.mixed_model import MixedModel, mixed_model
+from cuecircuit.stats.strata_design import strata_model
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Design:
+    """What is fitted to whom.
+
+    `rows` are the positions in the table of the rows that enter, in the order of the responses; `left_out` names who
+    does not and why; `roles` says of each column whether it is a number or a factor, with its levels. `notes` are
+    lines worth reading: columns that no row can tell apart from others.
+    """
+
+    model: Model
+    family: Family
+    rows: Int[Array, "row"]
+    left_out: tuple[str, ...]
+    roles: Mapping[str, str]
+    notes: tuple[str, ...] = ()
+
+
+def design(table: pd.DataFrame, model: Model, *, measured: Sequence[str] = ()) -> Design:
+    """Bind a model to a table.
+
+    Args:
+        table: keys, factors and covariates, one row per value of the response.
+        model: what is fitted.
+        measured: columns of numbers that hold the response; a row without a value is left out.
+
+    Raises:
+        DataError: the table is at fault.
+        DesignError: the columns do not carry the model.
+    """
+    if model.formula is None:
+        return _strata_design(table, model, measured)
+    return _formula_design(table, model, measured)
+
+
+def _strata_design(table: pd.DataFrame, model: Model, measured: Sequence[str]) -> Design:
+    cells = complete_cells(
+        table,
+        subject=model.subject,
+        between=model.between,
+        within=model.within,
+        covariates=model.covariates,
+        crossed=model.crossed,
+        measured=measured,
+        levels={name: levels for name, levels in model.factors.items() if levels},
+    )
+    named = {**cells.design.between, **cells.design.within}
+    faults = [fault for name, labels in named.items() for fault in same_level_faults(name, np.array(labels, object))]
+    if faults:
+        raise DataError(faults)
+    contrasts = [strata_contrast(text, cells.design) for text in model.contrasts]
+    levels = {name: list(dict.fromkeys(labels)) for name, labels in named.items()}
+    return Design(
+        model=model,
+        family=StrataFamily(
+            model=strata_model(cells.design, contrasts=contrasts),
+            covariate=model.covariate,
+            block=model.block or BLOCK,
+        ),
+        rows=cells.rows.ravel(),
+        left_out=tuple(str(line) for line in cells.excluded),
+        roles={
+            **{name: f"factor {', '.join(own)}" for name, own in levels.items()},
+            **dict.fromkeys(model.covariates, "number"),
+        },
+    )
+
+
+def _formula_design(table: pd.DataFrame, model: Model, measured: Sequence[str]) -> Design:
+    assert model.formula is not None
+    mixed = model.fitted_by == "reml"
+    parsed = parse_formula(model.formula if mixed else between_formula(model.formula))
+    columns = read_columns(
+        table,
+        [variable.column for variable in parsed.variables],
+        groupings=[name for bar in parsed.random for name in bar.grouping] if mixed else (),
+        centered=[variable.column for variable in parsed.variables if variable.centered],
+        subject=model.subject,
+        factors=model.factors,
+        numbers=model.numbers,
+    )
+    response = np.ones(len(table), bool)
+    for name in measured:
+        response &= pd.to_numeric(table[name], errors="coerce").notna().to_numpy()
+    rows = np.flatnonzero(columns.complete & response)
+    if not rows.size:
+        raise DataError(f"no row has a value in every column of '{model.formula}'; for example {columns.left_out[0]}")
+    if model.subject and not mixed:
+        _check_one_row_each(columns.values[model.subject][rows])
+    lacking = [f"row {row + 1}: left out, no {' or '.join(measured)}" for row in np.flatnonzero(~response)]
+    family, rows = _mixed(model, columns, rows) if mixed else (_between(model, columns, rows), rows)
+    return Design(
+        model=model,
+        family=family,
+        rows=rows,
+        left_out=(*columns.left_out, *lacking),
+        roles=columns.roles,
+    )
+
+
+def _mixed(model: Model, columns: Columns, rows: Int[Array, "row"]) -> tuple[FormulaFamily, Int[Array, "row"]]:
+    # faults are named by the rows of the user's table
+    rows = rows[_in_order(_coded_mixed(model, columns, rows), columns, rows)]
+    coded = _coded_mixed(model, columns, rows)
+    contrasts = tuple(fixed_contrast(text, coded.design) for text in model.contrasts)
+    fitter = MixedFitter(model=coded, contrasts=contrasts, df=model.df, block=model.block or MIXED_BLOCK)
+    return FormulaFamily(fitter=fitter), rows
+
+
+def _coded_mixed(model: Model, columns: Columns, rows: Int[Array, "row"]) -> MixedModel:
+    assert model.formula is not None
+    return mixed_model(model.formula, _values(columns, rows), factors=model.factors)
+
+
+def _between(model: Model, columns: Columns, rows: Int[Array, "row"]) -> FormulaFamily:
+    assert model.formula is not None
+    coded = between_subject_model(
+        model.formula, _values(columns, rows), factors=model.factors, contrasts=model.contrasts
+    )
+    method = model.fitted_by
+    if method in ("strata", "reml"):
+        raise DesignError(f"method '{method}': expected a method for one row per subject")
+    fitter = BetweenFitter(
+        model=coded,
+        method=method,
+        criterion=model.criterion,
+        test=model.variance_test,
+        block=model.block or BETWEEN_BLOCK,
+    )
+    return FormulaFamily(fitter=fitter)
+
+
+def _values(columns: Columns, rows: Int[Array, "row"]) -> dict[str, Array]:
+    return {name: values[rows] for name, values in columns.values.items()} or {"row": np.arange(len(rows))}
+
+
+def _in_order(coded: MixedModel, columns: Columns, rows: Int[Array, "row"]) -> Int[Array, "row"]:
+    """Rows by their levels and then by what is in them, so that their order in the table does not matter."""
+    fixed = {variable.column for term in coded.design.formula.fixed for variable in term}
+    codes = {name: item.codes for name, item in coded.design.factors.items() if name in fixed}
+    rest = {name: values[rows] for name, values in columns.values.items() if name not in codes}
+    keys = pd.DataFrame({**codes, **rest})
+    return np.asarray(keys.sort_values(list(keys)).index)
+
+
+def _check_one_row_each(subjects: Array) -> None:
+    names, counts = np.unique(subjects.astype(str), return_counts=True)
+    if np.any(counts > 1):
+        raise DataError(
+            f"subject {name} has several rows, expected one per subject; average them, or use a formula with "
+            "(1 | subject)"
+            for name in names[counts > 1]
+        )

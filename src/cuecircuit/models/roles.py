@@ -1,0 +1,166 @@
+"""What the columns of a table are to a formula: numbers or labels, told by what is in them and what is declared.
+
+A column is a number where every value is one. Text in a column of numbers is a slip (a "." or "22,0" would make age a
+factor of twenty levels), so it is refused with its row; an empty cell or n/a leaves its row out. Labels that differ in
+case or spaces alone are one level written in two ways. Whole numbers from 0 or 1 upward that do not vary within
+subjects look like codes of groups, and are asked about.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+
+from cuecircuit.arrays import Array, Bool
+from cuecircuit.errors import DataError
+
+# codes of groups: so many in a row, each of so many rows at least
+_CODES, _ROWS_OF_A_CODE = range(3, 7), 4
+_NAMED = 8
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Columns:
+    """Columns as the model takes them, the rows that have a value in all, and who is left out.
+
+    `values` has an array of numbers or of labels for each column, every row of the table; `roles` says which.
+    """
+
+    values: Mapping[str, Array]
+    complete: Bool[Array, "row"]
+    left_out: tuple[str, ...]
+    roles: Mapping[str, str]
+
+
+def read_columns(
+    table: pd.DataFrame,
+    names: Sequence[str],
+    *,
+    groupings: Sequence[str] = (),
+    centered: Sequence[str] = (),
+    subject: str = "",
+    factors: Mapping[str, Sequence[str]] | None = None,
+    numbers: Sequence[str] = (),
+) -> Columns:
+    """Tell numbers from labels in the columns that a formula names.
+
+    Args:
+        table: one row per observation.
+        names: columns of the fixed and random terms.
+        groupings: columns that group rows, which are labels whatever they hold.
+        centered: columns less their mean, which are numbers whatever they look like.
+        subject: column that names whom a row belongs to.
+        factors: columns declared as labels, with their levels if these are given.
+        numbers: columns declared as numbers.
+
+    Raises:
+        DataError: columns that are not there, text in a column of numbers, labels written in two ways, codes that may
+            be labels. All faults are listed.
+    """
+    factors = factors or {}
+    wanted = list(dict.fromkeys([*names, *groupings, *([subject] if subject else [])]))
+    absent = [name for name in wanted if name not in table.columns]
+    absent += [name for name in (*factors, *numbers) if name not in table.columns]
+    if absent:
+        known = ", ".join(map(str, table.columns))
+        raise DataError(f"no column '{name}', expected one of {known}" for name in dict.fromkeys(absent))
+    declared = {*factors, *(name for name in groupings if name not in names), subject}
+    faults: list[str] = []
+    values: dict[str, Array] = {}
+    missing: dict[str, Array] = {}
+    for name in wanted:
+        column = table[name]
+        is_number, column_faults = _number_or_label(column, name, name in declared, name in (*numbers, *centered))
+        faults += column_faults
+        missing[name] = _missing(column)
+        if is_number:
+            values[name] = pd.to_numeric(column, errors="coerce").to_numpy(np.float64)
+            asked = name not in (*numbers, *centered)
+            faults += _code_faults(values[name], name, table, subject) if asked else []
+        else:
+            values[name] = _labels(column)
+            faults += same_level_faults(name, values[name][~missing[name]])
+    if faults:
+        raise DataError(faults)
+    complete = ~np.any([np.zeros(len(table), bool), *missing.values()], axis=0)
+    whom = values.get(subject)
+    left_out = tuple(
+        f"{whom[row] if whom is not None else f'row {row + 1}'}: left out, no "
+        + ", ".join(name for name in wanted if missing[name][row])
+        for row in np.flatnonzero(~complete)
+    )
+    roles = {name: _role(values[name][complete], factors.get(name, ())) for name in wanted}
+    in_order = {str(name): values[name] for name in table.columns if name in values}
+    return Columns(values=in_order, complete=complete, left_out=left_out, roles=roles)
+
+
+def same_level_faults(name: str, labels: Array) -> list[str]:
+    """Name levels that differ in case or spaces alone."""
+    spellings: dict[str, dict[str, None]] = {}
+    for label in dict.fromkeys(map(str, labels)):
+        spellings.setdefault(" ".join(label.split()).casefold(), {})[label] = None
+    return [
+        f"column '{name}': found the levels {' and '.join(map(repr, found))}, which differ in case or spaces alone; "
+        "write one of them everywhere"
+        for found in spellings.values()
+        if len(found) > 1
+    ]
+
+
+def _number_or_label(column: pd.Series, name: str, is_label: bool, is_number: bool) -> tuple[bool, list[str]]:
+    if is_label or (isinstance(column.dtype, pd.CategoricalDtype) and not is_number):
+        return False, []
+    if pd.api.types.is_bool_dtype(column):
+        return is_number, []
+    if pd.api.types.is_numeric_dtype(column):
+        return True, []
+    there = ~_missing(column)
+    parsed = pd.to_numeric(column.where(there), errors="coerce")
+    n_numbers = int(parsed.notna().sum())
+    # numbers with a slip among them; fewer than half are labels such as "10" beside "low"
+    if not is_number and 2 * n_numbers < int(there.sum()):
+        return False, []
+    wrong = np.flatnonzero(there & parsed.isna().to_numpy())
+    faults = [
+        f"row {row + 1} (line {row + 2}): column '{name}' has '{column.iloc[row]}', expected a number; correct it, "
+        f"write n/a to leave the row out, or declare '{name}' as a factor if its values are labels"
+        for row in wrong[:_NAMED]
+    ]
+    if len(wrong) > _NAMED:
+        faults.append(f"column '{name}': {len(wrong) - _NAMED} more values are no numbers")
+    return True, faults
+
+
+def _missing(column: pd.Series) -> Bool[Array, "row"]:
+    text = column.astype("object").map(lambda value: isinstance(value, str) and value.strip() in ("", "n/a"))
+    return np.asarray(column.isna() | text.astype(bool), bool)
+
+
+def _labels(column: pd.Series) -> Array:
+    if pd.api.types.is_float_dtype(column) and (column.dropna() % 1 == 0).all():
+        return column.map(lambda value: "" if pd.isna(value) else str(int(value))).to_numpy(object)
+    return column.map(lambda value: "" if pd.isna(value) else str(value).strip()).to_numpy(object)
+
+
+def _code_faults(values: Array, name: str, table: pd.DataFrame, subject: str) -> list[str]:
+    codes, counts = np.unique(values[np.isfinite(values)], return_counts=True)
+    in_a_row = len(codes) in _CODES and codes[0] in (0, 1) and np.all(np.diff(codes) == 1)
+    if not in_a_row or counts.min() < _ROWS_OF_A_CODE:
+        return []
+    if subject and (table.groupby(subject)[name].nunique() > 1).any():
+        return []
+    listed = ", ".join(f"{code:g}" for code in codes)
+    return [
+        f"column '{name}': are {listed} labels of groups or a number with one slope? Name it among the factors or "
+        "among the numbers"
+    ]
+
+
+def _role(values: Array, levels: Sequence[str]) -> str:
+    if values.dtype.kind == "f":
+        return "number"
+    found = dict.fromkeys(map(str, values))
+    ordered = [level for level in levels if level in found] or list(found)
+    shown = ordered if len(ordered) <= _NAMED else [*ordered[:3], f"… ({len(ordered)} levels)"]
+    return f"factor {', '.join(shown)}"

@@ -1,0 +1,377 @@
+"""Maps to tests of every term and contrast: fitted block by block, corrected, and written, whatever the model."""
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from cuecircuit.arrays import Array, Bool
+from cuecircuit.clusters.smoothness import Smoothness
+from cuecircuit.errors import DataError
+from cuecircuit.group.correction import ClusterNulls, CorrectionSettings, correct, simulate_nulls_at
+from cuecircuit.io.atomic import scratch_beside
+from cuecircuit.models.design import Design, design
+from cuecircuit.models.family import Fitted
+from cuecircuit.models.fit import stratum_of
+from cuecircuit.models.formula import BetweenFitter, FormulaFamily, MixedFitter
+from cuecircuit.models.model import Model
+from cuecircuit.models.strata import StrataFamily
+from cuecircuit.pipeline.group.blocks import GroupMaps, fit_maps, smoothness_of_residuals, store_maps
+from cuecircuit.pipeline.group.corrections import Comparison, write_comparison
+from cuecircuit.pipeline.group.coverage import copies, missing_note, unit_faults, zero_note
+from cuecircuit.pipeline.group.design import Correction
+from cuecircuit.pipeline.group.files import (
+    Effect,
+    Space,
+    effect_maps,
+    term_prefix,
+    write_effects,
+    write_residuals,
+    write_smoothness,
+    write_verdicts,
+)
+from cuecircuit.pipeline.group.permuted import Permutation, PermutedMap, permute_mixed, permute_strata, verdict
+from cuecircuit.pipeline.group.record import (
+    cluster_rule,
+    model_settings,
+    write_counts,
+    write_coverage,
+    write_observations,
+    write_settings,
+)
+from cuecircuit.pipeline.group.variances import Variances, compare_variances, variance_facts, warn_of_variances
+from cuecircuit.pipeline.progress import say, steps
+from cuecircuit.stats.between_model import ONE_ERROR, as_strata
+from cuecircuit.stats.strata_result import StratumTest, find_test
+from cuecircuit.stats.term_test import TermTest
+
+# null distributions and permuted maps, by the name of a test and its stratum
+Key = tuple[str, str | None]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class _Task:
+    """What is tested, where, and what of it is corrected."""
+
+    folder: Path
+    bound: Design
+    maps: GroupMaps
+    fitted: Fitted
+    space: Space
+    variances: Variances
+
+    @property
+    def corrected(self) -> tuple[TermTest, ...]:
+        """Tests the model keeps; those of others are written without a correction."""
+        wanted = self.bound.model.tests
+        return tuple(test for test in self.fitted.tests if not wanted or test.name in wanted)
+
+    def where_fitted(self, stratum: str | None) -> Bool[Array, "x y z"]:
+        """The mask without the voxels that could not be tested in a stratum."""
+        tested = next(test for test in self.fitted.tests if stratum_of(test) == stratum)
+        part = self.space.mask.copy()
+        part[self.space.mask] = np.isfinite(tested.f)
+        return part
+
+
+def write_tests(
+    folder: Path,
+    frame: pd.DataFrame,
+    maps_folder: Path,
+    space: Space,
+    *,
+    model: Model,
+    correction: Correction,
+    exploratory: Correction = None,
+    comparison: Comparison | None = None,
+    zero_is_missing: bool = False,
+    n_jobs: int = 1,
+    up: str = "",
+) -> None:
+    """Test every term of a model in every voxel and write maps, tables and settings into `folder`.
+
+    Args:
+        folder: where to write.
+        frame: a row for each map, column `map`, columns of the model.
+        maps_folder: where relative names of maps start.
+        space: voxels to test.
+        model: what is fitted.
+        correction: of every test the model keeps.
+        exploratory: the same with another cluster-forming p; its verdicts go to `folder`/exploratory.
+        comparison: corrections of one term to set side by side, of an error-strata design.
+        zero_is_missing: take exact zeros of maps for voxels that were not measured.
+        n_jobs: blocks of voxels and batches of permutations worked on at a time.
+        up: the way from `folder` back to `maps_folder`, for the names in maps.tsv; empty writes them as they are.
+
+    Raises:
+        DataError: the table, the maps or the correction are at fault.
+        DesignError: the columns do not carry the model, or the correction does not fit it.
+    """
+    _check(frame, model, correction, comparison)
+    files = list(filter(None, ("map", model.covariate, model.variance)))
+    correction, exploratory = (_for_method(each, model) for each in (correction, exploratory))
+    with scratch_beside(folder) as scratch:
+        bound, maps, aside = _stored(frame, maps_folder, space, scratch, model, files, zero_is_missing, n_jobs)
+        fitted = fit_maps(maps, bound, "model")
+        _check_tested(fitted)
+        variances = _variances(maps, bound, correction or exploratory, comparison)
+        task = _Task(folder=folder, bound=bound, maps=maps, fitted=fitted, space=space, variances=variances)
+        write_residuals(folder, maps.residual_parts(), len(bound.rows), space, n_jobs=n_jobs)
+        effects, permuted, others = _effects(task, correction, exploratory, comparison)
+    _say_verdicts(effects)
+    write_effects(folder, effects, space, rule=cluster_rule(correction))
+    if exploratory is not None:
+        chosen = [effect for effect in others if effect.corrected is not None]
+        write_verdicts(folder / "exploratory", chosen, space, rule=cluster_rule(exploratory))
+    strata = isinstance(bound.family, StrataFamily)
+    entered = fitted.n_units if strata else fitted.n_rows
+    write_counts(folder / f"{'subjects' if strata else 'observations'}.nii.gz", entered, space)
+    rows = frame.iloc[bound.rows]
+    write_observations(folder, rows, _columns(frame, model), files=files, up=up)
+    write_coverage(folder / "coverage.tsv", maps.facts[0], aside)
+    settings = model_settings(bound, fitted, [*aside, *bound.left_out], zero_is_missing=zero_is_missing)
+    write_settings(folder, space, correction, settings | variance_facts(variances), permuted)
+
+
+def _check(frame: pd.DataFrame, model: Model, correction: Correction, comparison: Comparison | None) -> None:
+    faults = [
+        f"row {row + 1} (line {row + 2}): names the map of row {first + 1} again ({frame['map'].iloc[row]}); "
+        "expected every map once"
+        for row, first in _repeated(frame[["map"]])
+    ]
+    keys = [name for name in frame if name not in ("map", model.covariate, model.variance)]
+    if not faults and model.fitted_by == "reml":
+        faults = [
+            f"row {row + 1} (line {row + 2}): has the same {', '.join(map(str, keys))} as row {first + 1}; expected a "
+            "column that tells them apart"
+            for row, first in _repeated(frame[keys])
+        ]
+    by_permutation = isinstance(correction, Permutation)
+    if by_permutation and model.fitted_by not in ("strata", "reml", "ols", "welch"):
+        faults.append(
+            f"permutation tests least squares (ols, welch), found method {model.fitted_by}; use one of them, or "
+            "--inference simulation"
+        )
+    if model.covariate and (comparison is not None or by_permutation):
+        faults.append("permutation cannot adjust for a covariate by voxel; use --inference simulation")
+    if comparison is not None and model.fitted_by != "strata":
+        faults.append("corrections are compared of a term of between and within; leave out the comparison")
+    if faults:
+        raise DataError(faults)
+
+
+def _repeated(columns: pd.DataFrame) -> list[tuple[int, int]]:
+    """Rows that repeat an earlier one, and that one."""
+    first: dict[tuple[object, ...], int] = {}
+    found = []
+    for row, values in enumerate(columns.astype(str).itertuples(index=False, name=None)):
+        if first.setdefault(values, row) != row:
+            found.append((row, first[values]))
+    return found
+
+
+def _stored(
+    frame: pd.DataFrame,
+    maps_folder: Path,
+    space: Space,
+    scratch: Path,
+    model: Model,
+    files: Sequence[str],
+    zero_is_missing: bool,
+    n_jobs: int,
+) -> tuple[Design, GroupMaps, list[str]]:
+    """Read the maps of a design, once more without those that are no measurement."""
+    columns, aside = [name for name in frame if name not in files], []
+    kept = np.arange(len(frame))
+    for place in (scratch, scratch / "again"):
+        bound = design(frame.iloc[kept][columns].reset_index(drop=True), model)
+        bound = replace(bound, rows=kept[bound.rows])
+        mixed_cells = bound.family.model.n_conditions if isinstance(bound.family, StrataFamily) else 1
+        maps = store_maps(
+            [list(map(str, frame[column].to_numpy()[bound.rows])) for column in files],
+            maps_folder,
+            space,
+            place,
+            block=bound.family.block,
+            n_cells=mixed_cells,
+            whole=bool(model.covariate),
+            unequal=model.fitted_by in ("mixed-effects", "welch"),
+            zero_is_missing=zero_is_missing,
+            n_jobs=n_jobs,
+        )
+        none = [(row, facts) for row, facts in zip(bound.rows, maps.facts[0], strict=True) if facts.no_measurement]
+        if not none or place != scratch:
+            break
+        aside = [f"{facts.name}: left out, {facts.no_measurement}" for _, facts in none]
+        kept = np.setdiff1d(kept, [row for row, _ in none])
+    for line in (*aside, *bound.left_out, *bound.notes):
+        say(f"group: {line}")
+    if faults := unit_faults(maps.facts[0]):
+        raise DataError(faults)
+    _say_coverage(maps, model)
+    return bound, maps, aside
+
+
+def _for_method(correction: Correction, model: Model) -> Correction:
+    """Welch's model has a variance for each group, so its subjects are rotated within groups."""
+    if isinstance(correction, Permutation) and model.fitted_by == "welch":
+        return replace(correction, settings=replace(correction.settings, variance="groups"))
+    return correction
+
+
+def _variances(maps: GroupMaps, bound: Design, correction: Correction, comparison: Comparison | None) -> Variances:
+    """Compare the variances of groups whose subjects are permuted, and say so where they differ."""
+    settings = correction.settings if isinstance(correction, Permutation) else comparison and comparison.permutation
+    if settings is None:
+        return {}
+    variances = compare_variances(maps, bound.family)
+    warn_of_variances(variances, settings.variance, bound.family)
+    return variances
+
+
+def _say_coverage(maps: GroupMaps, model: Model) -> None:
+    for names in copies(maps.facts[0]):
+        say(f"group: warning: {' and '.join(names)} hold the same data; is one a copy of the other?")
+    if model.variance:
+        wrong = [f"{facts.name} ({facts.n_not_positive})" for facts in maps.facts[1] if facts.n_not_positive]
+        if wrong:
+            say(f"group: variances that are not above 0 count as missing: voxels of {', '.join(wrong[:8])}")
+    for note in (zero_note(maps.facts[0]), missing_note(maps.facts[0], maps.n_lacking)):
+        if note is not None:
+            say(f"group: {note}")
+
+
+def _effects(
+    task: _Task, correction: Correction, exploratory: Correction, comparison: Comparison | None
+) -> tuple[list[Effect], list[PermutedMap], list[Effect]]:
+    """Correct the map of every test, and that of one by every method asked for."""
+    noise: dict[str | None, Smoothness] = {}
+    if correction or exploratory or comparison:
+        noise = _noise(task)
+        write_smoothness(task.folder, {name or ONE_ERROR: own for name, own in noise.items()})
+    simulated = [each for each in (correction, exploratory) if isinstance(each, CorrectionSettings)]
+    nulls = _nulls(task, noise, simulated)
+    permuted = _permuted(task, correction)
+    others = _permuted(task, exploratory)
+    first = nulls[0] if isinstance(correction, CorrectionSettings) else {}
+    second = nulls[-1] if isinstance(exploratory, CorrectionSettings) else {}
+    compared = {}
+    if comparison is not None and isinstance(task.bound.family, StrataFamily):
+        strata_tests = [test for test in task.fitted.tests if isinstance(test, StratumTest)]
+        test = find_test(strata_tests, comparison.term, comparison.stratum)
+        compared[test.name, test.stratum] = write_comparison(
+            task.folder,
+            task.maps,
+            task.bound.family.model,
+            test,
+            noise[test.stratum],
+            task.space,
+            comparison,
+            nulls=first.get(test.stratum),
+            variances=task.variances,
+        )
+    effects = [replace(each, p_by_method=compared.get(_key(each.test), {})) for each in _written(task, first, permuted)]
+    return effects, list(permuted.values()), _written(task, second, others)
+
+
+def _key(test: TermTest) -> Key:
+    return test.name, stratum_of(test)
+
+
+def _written(
+    task: _Task, nulls: Mapping[str | None, ClusterNulls], permuted: Mapping[Key, PermutedMap]
+) -> list[Effect]:
+    wanted = {_key(test) for test in task.corrected}
+    effects = []
+    for test in task.fitted.tests:
+        key = _key(test)
+        corrected = permuted[key].corrected if key in permuted else None
+        if nulls and key in wanted:
+            corrected = correct(test, task.space.mask, nulls[key[1]])
+        more = effect_maps(test, task.fitted.maps if test is task.fitted.tests[0] else {})
+        if key in permuted:
+            more |= permuted[key].maps
+        several = isinstance(test, StratumTest) and test.covariate is not None and not test.factors
+        prefix = term_prefix(test.name, key[1], covariate=several)
+        stratum = None if key[1] == ONE_ERROR else key[1]
+        effects.append(Effect(test=test, prefix=prefix, stratum=stratum, more=more, corrected=corrected))
+    return effects
+
+
+def _noise(task: _Task) -> dict[str | None, Smoothness]:
+    """Estimate the smoothness of what is left in every error stratum, from voxels with every map."""
+    family = task.bound.family
+    if isinstance(family, StrataFamily):
+        strata = (*family.model.strata, *family.model.contrast_strata)
+        return {each.name: smoothness_of_residuals(task.maps, task.space, each) for each in strata}
+    own = smoothness_of_residuals(task.maps, task.space)
+    return {stratum_of(test): own for test in task.fitted.tests[:1]}
+
+
+def _nulls(
+    task: _Task, noise: Mapping[str | None, Smoothness], corrections: Sequence[CorrectionSettings]
+) -> list[dict[str | None, ClusterNulls]]:
+    """Simulate the null of each stratum where there is a test; corrections that differ in height share the fields."""
+    if not corrections:
+        return []
+    heights = [each.voxel_p for each in corrections]
+    found: list[dict[str | None, ClusterNulls]] = [{} for _ in corrections]
+    with steps("null fields", corrections[0].iterations * len(noise)) as advance:
+        for stratum, own in noise.items():
+            mask = task.where_fitted(stratum)
+            nulls = simulate_nulls_at(heights, own, mask, task.space.grid, corrections[0], progress=advance)
+            for place, null in enumerate(nulls):
+                found[place][stratum] = null
+    return found
+
+
+def _permuted(task: _Task, correction: Correction) -> dict[Key, PermutedMap]:
+    """Permute every test the model keeps, where that is the correction."""
+    family = task.bound.family
+    if not isinstance(correction, Permutation):
+        return {}
+    shared = (task.corrected, task.space, correction, task.variances)
+    if isinstance(family, StrataFamily):
+        return permute_strata(task.maps, family.model, *shared)
+    assert isinstance(family, FormulaFamily)
+    fitter = family.fitter
+    if isinstance(fitter, BetweenFitter):
+        return permute_strata(task.maps, as_strata(fitter.model), *shared)
+    assert isinstance(fitter, MixedFitter)
+    hypotheses = {each.name: each for each in fitter.hypotheses}
+    chosen = [hypotheses[test.name] for test in task.corrected]
+    found = permute_mixed(task.maps, fitter.model, task.corrected, chosen, task.space, correction)
+    return {(name, None): each for name, each in found.items()}
+
+
+def _say_verdicts(effects: Sequence[Effect]) -> None:
+    """Say of each corrected map without a survivor how far it was: no map is empty in silence."""
+    times = Counter(effect.test.name for effect in effects)
+    for effect in effects:
+        name = effect.test.name if times[effect.test.name] == 1 else f"{effect.test.name} ({effect.stratum})"
+        line = verdict(name, effect.corrected) if effect.corrected is not None else None
+        if line is not None:
+            say(line)
+
+
+_REASONS = {
+    "n_not_finite": "lack maps",
+    "n_no_error": "leave nothing for error",
+    "n_flat": "have a covariate that does not vary",
+    "n_not_converged": "did not converge",
+}
+
+
+def _check_tested(fitted: Fitted) -> None:
+    if not any(np.isfinite(test.f).any() for test in fitted.tests):
+        why = ", ".join(f"{fitted.counts[name]} {words}" for name, words in _REASONS.items() if name in fitted.counts)
+        raise DataError(f"none of {len(fitted.n_units)} voxels can be tested: {why}; check the maps and the mask")
+
+
+def _columns(frame: pd.DataFrame, model: Model) -> list[str]:
+    if model.formula is None:
+        return [model.subject, *model.between, *model.within, *model.covariates]
+    return [str(name) for name in frame if name not in ("map", model.covariate, model.variance)]
