@@ -8,7 +8,14 @@ import cuecircuit as cc
 from cuecircuit.stats.reliability import intraclass_correlation
 
 # p of stage × group as the authors print them: lmer(y ~ stage*group + age + sex + (1|rid))
-COCAINE = {"vas": 0.0125, "ccq_n": 0.110, "bis11t": 0.0106, "hars_tot": 0.6495, "hdrs_tot": 0.7489, "pitt_score": 0.6686}
+COCAINE = {
+    "vas": 0.0125,
+    "ccq_n": 0.110,
+    "bis11t": 0.0106,
+    "hars_tot": 0.6495,
+    "hdrs_tot": 0.7489,
+    "pitt_score": 0.6686,
+}
 # mean, SD and ICC of SUV 40 to 60 min, without P07
 PET = {"CBL": (0.98, 0.30, 0.90), "FC": (0.92, 0.27, 0.88), "STR": (0.89, 0.27, 0.84),
        "TC": (0.93, 0.27, 0.89), "THA": (1.2, 0.37, 0.87), "WB": (0.90, 0.24, 0.86)}  # fmt: skip

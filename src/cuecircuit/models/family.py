@@ -122,8 +122,11 @@ def fit_block(
     n_units = int(family.units.max()) + 1
     present = _present(y, extra, family.units, n_units, positive=positive)
     n = y.shape[1]
-    rows, places = [np.arange(len(y))], [np.flatnonzero(present.all(axis=0))]
-    parts = [family.fit(y[:, places[0]], _columns(extra, rows[0], places[0]), residuals=residuals)]
+    complete = present.all(axis=0)
+    if complete.all():
+        return family.fit(y, extra, residuals=residuals)
+    rows, places = [np.arange(len(y))], [np.flatnonzero(complete)]
+    parts = [family.fit(y[:, complete], _columns(extra, rows[0], places[0]), residuals=residuals)]
     for pattern in missing_patterns(lambda part: present[:, part], n_units, n) if fewest is not None else ():
         fewer = family.of_units(pattern.rows) if family.enough(pattern.rows, fewest) else None
         if fewer is None:
