@@ -11,7 +11,7 @@ from cuecircuit.group.correction import CorrectionSettings
 from cuecircuit.group.permutation import PermutationSettings
 from cuecircuit.io.atomic import replacing
 from cuecircuit.io.derivatives import write_description
-from cuecircuit.io.nifti import read_mask
+from cuecircuit.io.nifti import orientation_faults, read_mask
 from cuecircuit.io.tables import read_table
 from cuecircuit.models.model import Model
 from cuecircuit.pipeline.engine import engine
@@ -64,6 +64,8 @@ def group_command(
     space = read_space(mask, atlas=atlas)
     if note := border_note(space.mask):
         say(f"group: {note}")
+    for fault in orientation_faults(mask):
+        say(f"group: warning: {fault}; mm of peaks are a guess")
     with replacing(out, folder=True) as new, one_blas_thread(), engine(dask, n_jobs):
         write_tests(
             new,
