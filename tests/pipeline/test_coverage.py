@@ -103,7 +103,7 @@ def test_the_two_commands_agree_on_every_common_option(study, monkeypatch, optio
     put(study, 7, lacking)
     for name in ("group", "compare"):
         words = [name, study / "maps.tsv", study / name, "--mask", study / "mask.nii.gz", "--formula", "group"]
-        words += ["--subject", "id", "--inference", "simulation", "--cluster-p", ".01", "--iterations", "100"]
+        words += ["--subject", "id", "--inference", "simulation", "--cluster-p", ".01", "--iterations", "200"]
         monkeypatch.setattr(sys, "argv", ["cuecircuit", *map(str, words), *options])
         cli.main()
     files = sorted(path.name for path in (study / "group").iterdir())

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any, Literal, TypeGuard
 
 import numpy as np
 import pandas as pd
@@ -22,7 +22,7 @@ from cuecircuit.group.correction import (
 from cuecircuit.group.permutation import PermutationSettings, corrected_term, permute_hypothesis, permute_term
 from cuecircuit.io.nifti import volume_image
 from cuecircuit.models.fit import Fit, fit_responses
-from cuecircuit.models.formula import FormulaFamily, MixedFitter
+from cuecircuit.models.formula import BetweenFitter, Fitter, FormulaFamily, MixedFitter
 from cuecircuit.models.strata import StrataFamily
 from cuecircuit.records.grid import Grid
 from cuecircuit.stats.between_model import as_strata
@@ -97,13 +97,17 @@ def _permuted(
     elif isinstance(family, FormulaFamily) and isinstance(family.fitter, MixedFitter):
         hypothesis = next(each for each in family.fitter.hypotheses if each.name == test.name)
         done = permute_hypothesis(y, family.fitter.model, hypothesis, test, mask, **options)
-    elif isinstance(family, FormulaFamily) and fit.design.model.fitted_by == "ols":
+    elif isinstance(family, FormulaFamily) and _is_ols(family.fitter):
         done = permute_term(y[:, None, :], as_strata(family.fitter.model), test.name, mask, **options)
     else:
         raise DesignError(
             f"permutation tests least squares, found {fit.design.model.fitted_by}; use ols, or simulation"
         )
     return corrected_term(done, statistic)
+
+
+def _is_ols(fitter: Fitter) -> TypeGuard[BetweenFitter]:
+    return isinstance(fitter, BetweenFitter) and fitter.method == "ols"
 
 
 def cluster_rows(found: CorrectedTerm, test: TermTest, mask: Bool[Array, "x y z"], grid: Grid) -> pd.DataFrame:

@@ -127,8 +127,10 @@ def fit_block(
         return family.fit(y, extra, residuals=residuals)
     rows, places = [np.arange(len(y))], [np.flatnonzero(complete)]
     parts = [family.fit(y[:, complete], _columns(extra, rows[0], places[0]), residuals=residuals)]
-    for pattern in missing_patterns(lambda part: present[:, part], n_units, n) if fewest is not None else ():
-        fewer = family.of_units(pattern.rows) if family.enough(pattern.rows, fewest) else None
+    patterns = () if fewest is None else missing_patterns(lambda part: present[:, part], n_units, n)
+    least = fewest or 0
+    for pattern in patterns:
+        fewer = family.of_units(pattern.rows) if family.enough(pattern.rows, least) else None
         if fewer is None:
             continue
         kept = np.flatnonzero(np.isin(family.units, pattern.rows))

@@ -119,8 +119,7 @@ def group_stage(job: Job) -> Stage:
             text = Model(subject="subject", formula=model.formula)
             write_tests(folder, named, job.out, space, model=text, **options)
             return
-        columns = {"between": model.between, "within": model.within, "covariates": model.covariates}
-        strata = Model(subject="subject", **columns)
+        strata = Model(subject="subject", between=model.between, within=model.within, covariates=model.covariates)
         write_tests(folder, cells, job.out, space, model=strata, comparison=_study_comparison(job), **options)
 
     return Stage(
