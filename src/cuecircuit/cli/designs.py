@@ -66,6 +66,9 @@ def check_design(strata: Mapping[str, tuple[str, ...]], formula: str, subject: s
     """Refuse a formula beside columns, neither, or columns without a subject."""
     by_columns = any(strata.values())
     if bool(formula) == by_columns:
-        raise typer.BadParameter("give either --formula, or --between, --within, --covariate", param_hint="--formula")
+        found = "two models" if formula else "nothing to test"
+        raise typer.BadParameter(
+            f"{found}; give either --formula, or --between, --within, --covariate", param_hint="--formula"
+        )
     if by_columns and not subject:
         raise typer.BadParameter("name the column of the subject", param_hint="--subject")
