@@ -163,7 +163,7 @@ def _columns(extra: Array | None, rows: Int[Array, "kept"], responses: Int[Array
 
 
 def _assembled(
-    parts: Sequence[Fitted], rows: Sequence[Int[Array, "kept"]], places: Sequence[Place], shape: tuple[int, int]
+    parts: Sequence[Fitted], rows: Sequence[Int[Array, "_"]], places: Sequence[Place], shape: tuple[int, int]
 ) -> Fitted:
     n = shape[1]
 
