@@ -86,7 +86,8 @@ def test_complete_voxels_do_not_know_of_the_others():
     y[1, 0, 4] = np.nan
     found = strata_fit(y, design, fewest=3)
     for test, other in zip(whole.terms, found.tests, strict=True):
-        np.testing.assert_array_equal(np.delete(test.f, 4), np.delete(other.f, 4))
+        # matrix products of another width may sum in another order
+        np.testing.assert_allclose(np.delete(test.f, 4), np.delete(other.f, 4), rtol=1e-12)
 
 
 def test_a_voxel_with_too_few_subjects_in_a_group_is_counted():
@@ -146,7 +147,7 @@ def test_a_mixed_model_of_a_voxel_that_lacks_a_map_is_lme4s_of_the_rows_that_are
     # contrasts as well, and complete voxels as if nothing were missing
     (contrast,) = retest(fit, fit.design.family.asking([model.hypotheses[2]])).tests
     np.testing.assert_array_equal(contrast.f, fit.tests[2].f)
-    np.testing.assert_array_equal(fit.tests[2].f[[0, 3]], whole.terms[2].f[[0, 3]])
+    np.testing.assert_allclose(fit.tests[2].f[[0, 3]], whole.terms[2].f[[0, 3]], rtol=1e-10)
 
 
 def test_a_mixed_model_counts_the_voxels_where_a_level_keeps_too_few_subjects(reference):

@@ -102,7 +102,7 @@ def test_voxels_that_lack_maps_are_tested_on_the_rest_and_counted(study, design)
     f, df2 = (volume(study / "out", f"accessXcue_stat-{kind}") for kind in ("F", "df2"))
     if design is STRATA:
         # the slab of 8 × 4 voxels has nine rats
-        assert settings["voxels_by_subjects"] == {"10": 223, "9": 32, "0": 1}
+        assert settings["voxels"]["by_subjects"] == {"10": 223, "9": 32, "0": 1}
         assert (entered[1, 1:9, 1:5] == 9).all()
         assert (df2[1, 1:9, 1:5] == 7).all()
         assert df2[5, 5, 3] == 8
@@ -143,9 +143,9 @@ def test_contrasts_of_the_strata_model_are_written_with_their_own_error(study):
         assert terms.loc["nal - sal", "stratum"] == "nal - sal"
         f, simple = volume(study / name, "cue_stat-F"), volume(study / name, "nalMinussal_stat-F")
         np.testing.assert_allclose(f, simple, rtol=1e-5)  # the whole effect of the factor; float32
-        estimate = volume(study / name, "LgAXnalMinussal_stat-estimate")
+        effect = volume(study / name, "LgAXnalMinussal_stat-effect")
         # perfusion's 3 × 1.5
-        assert estimate[3:7, 3:7, 2:4].mean() == pytest.approx(4.5, abs=0.5)
+        assert effect[3:7, 3:7, 2:4].mean() == pytest.approx(4.5, abs=0.5)
         # 5 rats have 32 sign flips: too few to find a simple effect by permutation
         found = "LgAXnalMinussal" if name == "simulation" else "nalMinussal"
         assert (volume(study / name, f"{found}_stat-pfwe")[3:7, 3:7, 2:4] <= 0.05).mean() > 0.5

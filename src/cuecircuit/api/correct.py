@@ -23,7 +23,7 @@ from cuecircuit.group.permutation import PermutationSettings, permute_hypothesis
 from cuecircuit.group.permuted_correction import corrected_term
 from cuecircuit.io.nifti import volume_image
 from cuecircuit.models.fit import Fit, fit_responses
-from cuecircuit.models.formula import FormulaFamily, MixedFitter
+from cuecircuit.models.formula import BetweenFitter, FormulaFamily, MixedFitter
 from cuecircuit.models.strata import StrataFamily
 from cuecircuit.records.grid import Grid
 from cuecircuit.stats.between_model import as_strata
@@ -102,7 +102,11 @@ def _permuted(
     elif isinstance(family, FormulaFamily) and isinstance(family.fitter, MixedFitter):
         hypothesis = next(each for each in family.fitter.hypotheses if each.name == test.name)
         done = permute_hypothesis(y, family.fitter.model, hypothesis, test, mask, **options)
-    elif isinstance(family, FormulaFamily) and fit.design.model.fitted_by in ("ols", "welch"):
+    elif (
+        isinstance(family, FormulaFamily)
+        and isinstance(family.fitter, BetweenFitter)
+        and family.fitter.method in ("ols", "welch")
+    ):
         model = as_strata(family.fitter.model)
         variances = formula_variances([y], family.fitter.design)
         done = permute_term(y[:, None, :], model, test.name, mask, variances=variances, **options)

@@ -138,8 +138,8 @@ def anova(
           term  df1  df2     F
         0  day    2   10  45.0
     """
-    columns = {"between": _names(between), "within": _names(within), "covariates": _names(covariates)}
-    return _of_column(table, dv, Model(subject=subject, **columns), average=average)
+    model = Model(subject=subject, between=_names(between), within=_names(within), covariates=_names(covariates))
+    return _of_column(table, dv, model, average=average)
 
 
 def permute(data: pd.DataFrame, term: str, formula: str | None = None, *, n: int = 10_000, **model: Any) -> Corrected:

@@ -135,11 +135,12 @@ class Result:
             data = np.asarray(image.dataobj)
             limit = float(np.nanmax(np.abs(data))) if np.isfinite(data).any() else 1.0
             middle = np.array(data.shape) // 2
-            for axes, axis in zip(figure.subplots(1, 3), range(3), strict=True):
-                drawn = axes.imshow(data.take(middle[axis], axis=axis).T, origin="lower", cmap="RdBu_r",
-                                    vmin=-limit, vmax=limit)  # fmt: skip
+            shared = {"origin": "lower", "cmap": "RdBu_r", "vmin": -limit, "vmax": limit}
+            views = figure.subplots(1, 3)
+            drawn = [axes.imshow(data.take(middle[k], axis=k).T, **shared) for k, axes in enumerate(views)]
+            for axes in views:
                 axes.set_axis_off()
-            figure.colorbar(drawn, label=f"{term}: {statistic}")
+            figure.colorbar(drawn[-1], label=f"{term}: {statistic}")
             return figure
         table = self.means(term)
         labels = table.iloc[:, : len(term.split(":"))].agg(":".join, axis=1)

@@ -60,15 +60,14 @@ def read_logs(
         cuecircuit.errors.DataError: nowhere.txt: no such file
     """
     files = [Path(path) for path in ([paths] if isinstance(paths, str | Path) else paths)]
-    options = {
-        name: None if path is None else Path(path) for name, path in (("programs", programs), ("source", source))
-    }
-    with TemporaryDirectory() as folder:
-        write_sessions(files, Path(folder), **options)
-        tables = [
-            read_table(Path(folder) / f"{name}.tsv", text=("subject",)) for name in ("sessions", "events", "faults")
-        ]
-    return Logs(sessions=tables[0], events=tables[1], faults=tables[2])
+    declared, named = (None if path is None else Path(path) for path in (programs, source))
+    with TemporaryDirectory() as name:
+        folder = Path(name)
+        write_sessions(files, folder, programs=declared, source=named)
+        sessions, events, faults = (
+            read_table(folder / f"{table}.tsv", text=("subject",)) for table in ("sessions", "events", "faults")
+        )
+    return Logs(sessions=sessions, events=events, faults=faults)
 
 
 def audit(text: StudyFile, *, n: int | None = None, groups: int = 1) -> pd.DataFrame:

@@ -53,16 +53,22 @@ def method_name(method: StrEnum) -> Any:
 
 def declared_levels(levels: list[str] | None) -> dict[str, tuple[str, ...]]:
     """Read "group=HC,iHUD", a column and its levels, reference first."""
-    declared = dict(text.partition("=")[::2] for text in levels or ())
-    if not all(name and names(own) for name, own in declared.items()):
-        raise typer.BadParameter("name a column and its levels: group=HC,iHUD", param_hint="--levels")
-    return {name.strip(): names(own) for name, own in declared.items()}
+    declared = {}
+    for text in levels or ():
+        name, _, own = text.partition("=")
+        if not name.strip() or not names(own):
+            raise typer.BadParameter("name a column and its levels: group=HC,iHUD", param_hint="--levels")
+        declared[name.strip()] = names(own)
+    return declared
 
 
 def check_design(strata: Mapping[str, tuple[str, ...]], formula: str, subject: str) -> None:
     """Refuse a formula beside columns, neither, or columns without a subject."""
     by_columns = any(strata.values())
     if bool(formula) == by_columns:
-        raise typer.BadParameter("give either --formula, or --between, --within, --covariate", param_hint="--formula")
+        found = "two models" if formula else "nothing to test"
+        raise typer.BadParameter(
+            f"{found}; give either --formula, or --between, --within, --covariate", param_hint="--formula"
+        )
     if by_columns and not subject:
         raise typer.BadParameter("name the column of the subject", param_hint="--subject")

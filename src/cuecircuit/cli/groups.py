@@ -142,7 +142,9 @@ def maps_command(
         raise typer.BadParameter("an atlas and its label table go together", param_hint="--atlas, --labels")
     model = Model(
         subject=subject,
-        **strata,
+        between=strata["between"],
+        within=strata["within"],
+        covariates=strata["covariates"],
         formula=formula or None,
         method=None if method is None else method_name(method),
         contrasts=tuple(contrast or ()),

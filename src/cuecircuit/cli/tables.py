@@ -100,7 +100,9 @@ def anova(
         raise typer.BadParameter("families and references are those of comparisons", param_hint="--posthoc")
     model = Model(
         subject=subject,
-        **strata,
+        between=strata["between"],
+        within=strata["within"],
+        covariates=strata["covariates"],
         formula=formula or None,
         method=None if method is None else method_name(method),
         factors={**dict.fromkeys(names(factor), ()), **declared_levels(levels)},

@@ -4,8 +4,8 @@
 
 extent(h) is the size in voxels of the cluster of voxels at or above h that holds v. It changes only at heights that
 occur in the map, so the integral is a finite sum. Other programs take steps: FSL and PALM sum extent^E·h^H at h = dh,
-2dh, … and multiply by dh = max/100; nilearn leaves the factor dh out. Ours is the limit of theirs for dh → 0. A map of t
-or F is turned into z first (`group.maxima_rule`), as in PALM.
+2dh, … and multiply by dh = max/100; nilearn leaves the factor dh out. Ours is the limit of theirs for dh → 0. A map of
+t or F is turned into z first (`group.maxima_rule`), as in PALM.
 """
 
 from dataclasses import dataclass

@@ -67,6 +67,9 @@ def _read_file(
     try:
         # kept open, so that the volumes of a compressed file are read in one pass
         image = nib.load(path, keep_file_open=True)  # pyright: ignore[reportPrivateImportUsage]
+        kind = image.get_data_dtype()  # pyright: ignore[reportAttributeAccessIssue]
+        if kind.kind not in "biuf":
+            raise DataError(f"{path}: holds {kind.name or 'colors'} values, expected one real number in each voxel")
         found = grid_of(image)
         if not grid.same_as(found):
             raise DataError(f"{path}: {found}, but the mask has {grid} (or another origin); resample one to the other")

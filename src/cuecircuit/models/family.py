@@ -122,10 +122,15 @@ def fit_block(
     n_units = int(family.units.max()) + 1
     present = _present(y, extra, family.units, n_units, positive=positive)
     n = y.shape[1]
-    rows, places = [np.arange(len(y))], [np.flatnonzero(present.all(axis=0))]
-    parts = [family.fit(y[:, places[0]], _columns(extra, rows[0], places[0]), residuals=residuals)]
-    for pattern in missing_patterns(lambda part: present[:, part], n_units, n) if fewest is not None else ():
-        fewer = family.of_units(pattern.rows) if family.enough(pattern.rows, fewest) else None
+    complete = present.all(axis=0)
+    if complete.all():
+        return family.fit(y, extra, residuals=residuals)
+    rows, places = [np.arange(len(y))], [np.flatnonzero(complete)]
+    parts = [family.fit(y[:, complete], _columns(extra, rows[0], places[0]), residuals=residuals)]
+    patterns = () if fewest is None else missing_patterns(lambda part: present[:, part], n_units, n)
+    least = fewest or 0
+    for pattern in patterns:
+        fewer = family.of_units(pattern.rows) if family.enough(pattern.rows, least) else None
         if fewer is None:
             continue
         kept = np.flatnonzero(np.isin(family.units, pattern.rows))
@@ -158,7 +163,7 @@ def _columns(extra: Array | None, rows: Int[Array, "kept"], responses: Int[Array
 
 
 def _assembled(
-    parts: Sequence[Fitted], rows: Sequence[Int[Array, "kept"]], places: Sequence[Place], shape: tuple[int, int]
+    parts: Sequence[Fitted], rows: Sequence[Int[Array, "_"]], places: Sequence[Place], shape: tuple[int, int]
 ) -> Fitted:
     n = shape[1]
 

@@ -224,8 +224,10 @@ def tidy_row(test: TermTest, response: int, confidence: float = 0.95) -> dict[st
         "high": high,
         "pes": test.partial_eta2,
     }
-    row = {"term": test.name, "stratum": stratum_of(test), "df1": test.df1}
-    return row | {name: np.nan if values is None else float(values[response]) for name, values in numbers.items()}
+    row: dict[str, object] = {"term": test.name, "stratum": stratum_of(test), "df1": test.df1}
+    for name, values in numbers.items():
+        row[name] = np.nan if values is None else float(values[response])
+    return row
 
 
 def _joined(parts: Sequence[Fitted], responses: Responses) -> Fitted:

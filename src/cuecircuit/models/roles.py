@@ -58,8 +58,8 @@ def read_columns(
         DataError: columns that are not there, text in a column of numbers, labels written in two ways, codes that may
             be labels. All faults are listed.
     """
-    factors = factors or {}
-    wanted = list(dict.fromkeys([*names, *groupings, *([subject] if subject else [])]))
+    factors = {} if factors is None else factors
+    wanted: list[str] = list(dict.fromkeys((*names, *groupings, *([subject] if subject else []))))
     absent = [name for name in wanted if name not in table.columns]
     absent += [name for name in (*factors, *numbers) if name not in table.columns]
     if absent:

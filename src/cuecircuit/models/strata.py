@@ -57,7 +57,14 @@ class StrataFamily:
         """Test every term in its own error stratum, then the contrasts."""
         shape = (*self._cells, y.shape[1])
         covariate = None if extra is None else ResponseCovariate(name=self.covariate, values=extra.reshape(shape))
-        result = strata_anova(y.reshape(shape), self.model, residuals=residuals, covariate=covariate, block=self.block)
+        result = strata_anova(
+            y.reshape(shape),
+            self.model,
+            residuals=residuals,
+            covariate=covariate,
+            slopes=self.slopes,
+            block=self.block,
+        )
         return Fitted(
             tests=(*result.terms, *result.contrasts),
             maps=self._correlations(y.reshape(shape)) if self.correlated else {},

@@ -15,6 +15,7 @@ from cuecircuit.models.means import compare, contrasts, means
 from cuecircuit.models.model import Model
 from cuecircuit.records.cells import averaged
 from cuecircuit.stats.comparisons import Comparisons, FamilyAdjustment
+from cuecircuit.stats.strata_result import StratumTest
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -77,7 +78,7 @@ def analyze_table(table: pd.DataFrame, *, dv: str, model: Model, average: bool =
     fitted = fit_table(table, dv, model)
     tests = fitted.tests
     if model.formula is None:
-        rows = strata_rows(tests, model.covariates)
+        rows = strata_rows([test for test in tests if isinstance(test, StratumTest)], model.covariates)
     else:
         rows = pd.DataFrame([tidy_row(test, 0, 0.95) for test in tests]).drop(columns="stratum")
     return TableFit(table=rows, fit=fitted, notes=(*fitted.design.left_out, *fitted.design.notes, *_hints(fitted)))

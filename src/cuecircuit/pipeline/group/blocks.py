@@ -192,7 +192,7 @@ def _store(
     if zero_is_missing:
         y[y == 0] = np.nan
     matrix.write(part, y)
-    return [map_facts(name, row) for name, row in zip(names, y, strict=True)], np.isnan(y).any(axis=0), []
+    return [map_facts(name, row) for name, row in zip(names, y, strict=True)], np.asarray(np.isnan(y).any(axis=0)), []
 
 
 def fit_maps(maps: GroupMaps, bound: Design, what: str) -> Fitted:

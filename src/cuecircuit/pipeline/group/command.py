@@ -12,7 +12,7 @@ from cuecircuit.group.permutation import PermutationSettings
 from cuecircuit.io.atomic import replacing
 from cuecircuit.io.derivatives import write_description
 from cuecircuit.io.lock import writing
-from cuecircuit.io.nifti import read_mask
+from cuecircuit.io.nifti import orientation_faults, read_mask
 from cuecircuit.io.tables import read_table
 from cuecircuit.models.model import Model
 from cuecircuit.pipeline.engine import engine
@@ -66,6 +66,8 @@ def group_command(
     space = read_space(mask, atlas=atlas)
     if note := border_note(space.mask):
         say(f"group: {note}")
+    for fault in orientation_faults(mask):
+        say(f"group: warning: {fault}; mm of peaks are a guess")
     with replacing(out.resolve(), folder=True) as new, one_blas_thread(), engine(dask, n_jobs):
         write_tests(
             new,
@@ -119,8 +121,7 @@ def group_stage(job: Job) -> Stage:
             text = Model(subject="subject", formula=model.formula)
             write_tests(folder, named, job.out, space, model=text, **options)
             return
-        columns = {"between": model.between, "within": model.within, "covariates": model.covariates}
-        strata = Model(subject="subject", **columns)
+        strata = Model(subject="subject", between=model.between, within=model.within, covariates=model.covariates)
         write_tests(folder, cells, job.out, space, model=strata, comparison=_study_comparison(job), **options)
 
     return Stage(

@@ -1,0 +1,62 @@
+"""What a column is to a formula, and what is refused rather than guessed."""
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from cuecircuit.errors import DataError
+from cuecircuit.models.fit import fit
+from cuecircuit.models.model import Model
+from cuecircuit.models.roles import read_columns
+
+
+def people(**columns) -> pd.DataFrame:
+    table = pd.DataFrame(
+        {"id": [f"s{k:02d}" for k in range(20)], "group": ["a", "b"] * 10, "age": np.arange(20) + 20.5}
+    )
+    return table.assign(**columns)
+
+
+@pytest.mark.parametrize("slip", ["NA", ".", "NaN", "22,0", "unknown"])
+def test_text_among_numbers_is_refused_with_its_row(slip):
+    ages = [str(age) for age in people().age]
+    ages[3] = slip
+    with pytest.raises(DataError, match=rf"row 4 \(line 5\): column 'age' has '{slip}', expected a number"):
+        read_columns(people(age=ages), ["group", "age"])
+
+
+@pytest.mark.parametrize("nothing", [None, np.nan, "", "n/a"])
+def test_a_row_without_a_value_is_left_out_by_name(nothing):
+    ages = [str(age) for age in people().age]
+    ages[3] = nothing
+    columns = read_columns(people(age=ages), ["group", "age"], subject="id")
+    assert columns.left_out == ("s03: left out, no age",)
+    assert np.flatnonzero(~columns.complete).tolist() == [3]
+    assert columns.roles == {"id": "factor s00, s01, s02, … (19 levels)", "group": "factor a, b", "age": "number"}
+
+
+@pytest.mark.parametrize(("one", "other"), [("F", "f"), ("Alc Str", "alc  str")])
+def test_levels_that_differ_in_case_or_spaces_are_named(one, other):
+    with pytest.raises(DataError, match=f"found the levels '{one}' and '{other}'"):
+        read_columns(people(sex=[one, other, "M", "M"] * 5), ["sex"])
+
+
+def test_codes_of_groups_are_asked_about_until_they_are_declared():
+    table = people(arm=[1, 2, 3, 1] * 5)
+    with pytest.raises(DataError, match="are 1, 2, 3 labels of groups or a number"):
+        read_columns(table, ["arm"], subject="id")
+    assert read_columns(table, ["arm"], factors={"arm": ()}).roles["arm"] == "factor 1, 2, 3"
+    assert read_columns(table, ["arm"], numbers=("arm",)).roles["arm"] == "number"
+    assert read_columns(table, ["arm"], centered=("arm",)).roles["arm"] == "number"
+
+
+def test_declared_levels_give_the_sign():
+    y = np.where(people().group == "b", 1.0, 0.0)[:, None] + np.random.default_rng(0).normal(size=(20, 3)) / 9
+    first, second = (
+        fit(people(), y, Model(formula="group", factors={"group": levels})).test("group").estimate
+        for levels in (("a", "b"), ("b", "a"))
+    )
+    np.testing.assert_allclose(first, -second, rtol=1e-12)
+    assert (first < 0).all()
+    with pytest.raises(DataError, match="expected one of"):
+        fit(people(), y, Model(formula="group", factors={"grup": ()}))

@@ -1,0 +1,112 @@
+"""What is in the voxels of maps: named, set aside or refused; and one command by two names."""
+
+import json
+import shutil
+import sys
+
+import nibabel as nib
+import numpy as np
+import pandas as pd
+import pytest
+
+from cuecircuit import cli
+from cuecircuit.errors import DataError
+from cuecircuit.models.model import Model
+from cuecircuit.pipeline.group.command import group_command
+
+SHAPE = (6, 6, 6)
+MODEL = Model(subject="id", formula="group")
+
+
+@pytest.fixture
+def study(tmp_path):
+    """Twelve people in two groups, every voxel of the mask measured."""
+    rng = np.random.default_rng(3)
+    nib.Nifti1Image(np.ones(SHAPE, np.uint8), np.eye(4)).to_filename(tmp_path / "mask.nii.gz")
+    for person in range(12):
+        put(tmp_path, person, rng.normal(size=SHAPE).astype(np.float32) + 0.5)
+    names = [f"s{k:02d}" for k in range(12)]
+    table = {"id": names, "group": ["a", "b"] * 6, "map": [f"{name}.nii.gz" for name in names]}
+    pd.DataFrame(table).to_csv(tmp_path / "maps.tsv", sep="\t", index=False)
+    return tmp_path
+
+
+def put(folder, person: int, values) -> None:
+    nib.Nifti1Image(np.broadcast_to(values, SHAPE).astype(np.asarray(values).dtype), np.eye(4)).to_filename(
+        folder / f"s{person:02d}.nii.gz"
+    )
+
+
+def get(folder, person: int) -> np.ndarray:
+    return nib.load(folder / f"s{person:02d}.nii.gz").get_fdata(dtype=np.float32)
+
+
+def run(study, **options) -> dict:
+    group_command(study / "maps.tsv", study / "out", study / "mask.nii.gz", model=MODEL, correction=None, **options)
+    return json.loads((study / "out" / "settings.json").read_text())
+
+
+@pytest.mark.parametrize(
+    ("value", "why"),
+    [(np.nan, "no finite value in the mask"), (0.0, "0 everywhere in the mask"), (5.0, "5 everywhere in the mask")],
+)
+def test_a_map_that_is_no_measurement_is_set_aside_by_name(study, capsys, value, why):
+    put(study, 3, np.float32(value))
+    settings = run(study)
+    line = f"s03.nii.gz: left out, {why}"
+    assert settings["left_out"] == [line]
+    assert f"group: {line}" in capsys.readouterr().err
+    assert (settings["n_maps"], settings["n_voxels_tested"]) == (11, 216)
+    assert pd.read_csv(study / "out" / "terms.tsv", sep="\t")["df2"].tolist() == [9, 9]
+    coverage = pd.read_csv(study / "out" / "coverage.tsv", sep="\t").set_index("map")
+    assert coverage.loc["s03.nii.gz", "entered"] == f"left out, {why}"
+
+
+@pytest.mark.parametrize("factor", [1e3, 1e30, 1e-4])
+def test_a_map_in_another_unit_is_refused(study, factor):
+    put(study, 5, (get(study, 5) * factor).astype(np.float32))
+    with pytest.raises(DataError, match=r"s05.nii.gz: values of .* is it in another unit"):
+        run(study)
+
+
+def test_copies_are_named_and_zeros_are_told_or_taken_for_missing(study, capsys):
+    shutil.copy(study / "s04.nii.gz", study / "s06.nii.gz")
+    half = get(study, 9)
+    half[:3] = 0
+    put(study, 9, half)
+    run(study)
+    said = capsys.readouterr().err
+    assert "s04.nii.gz and s06.nii.gz hold the same data" in said
+    assert "s09.nii.gz: exactly 0 in 108 of 216 voxels of the mask" in said
+    settings = run(study, zero_is_missing=True)
+    assert settings["voxels"]["by_observations"] == {"12": 108, "11": 108}
+    assert "108 of 216 voxels lack a map: s09.nii.gz (108)" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("values", [np.complex64(1), np.zeros(1, [("R", "u1"), ("G", "u1"), ("B", "u1")])[0]])
+def test_complex_numbers_and_colors_are_refused(study, values):
+    put(study, 2, values)
+    with pytest.raises(DataError, match="expected one real number in each voxel"):
+        run(study)
+
+
+COMMON = {
+    "plain": [], "sided": ["--sided", "bi"], "fewest": ["--fewest", "5"], "block": ["--voxel-block", "64"],
+    "contrast": ["--contrast", "a - b"], "levels": ["--levels", "group=b,a"], "zeros": ["--zero-is-missing"],
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("options", COMMON.values(), ids=COMMON)
+def test_the_two_commands_agree_on_every_common_option(study, monkeypatch, options):
+    lacking = get(study, 7)
+    lacking[:2] = np.nan
+    put(study, 7, lacking)
+    for name in ("group", "compare"):
+        words = [name, study / "maps.tsv", study / name, "--mask", study / "mask.nii.gz", "--formula", "group"]
+        words += ["--subject", "id", "--inference", "simulation", "--cluster-p", ".01", "--iterations", "200"]
+        monkeypatch.setattr(sys, "argv", ["cuecircuit", *map(str, words), *options])
+        cli.main()
+    files = sorted(path.name for path in (study / "group").iterdir())
+    assert files == sorted(path.name for path in (study / "compare").iterdir())
+    for name in files:
+        assert (study / "group" / name).read_bytes() == (study / "compare" / name).read_bytes()
