@@ -14,7 +14,9 @@ from cuecircuit.io.derivatives import bids_label, map_name
 from cuecircuit.io.maps import read_maps
 from cuecircuit.io.nifti import write_volume
 from cuecircuit.io.tables import write_json
+from cuecircuit.models.design import design
 from cuecircuit.models.model import Model
+from cuecircuit.nodes.model_questions import mixed_df
 from cuecircuit.nodes.rows import VALUE, Chosen, Tables
 from cuecircuit.nodes.space import compared_corrections, correction_settings, study_space
 from cuecircuit.pipeline.group.corrections import Comparison
@@ -69,6 +71,22 @@ def write_map_answer(tables: Tables, question: AnyQuestion, folder: Path, work: 
     return tuple(dict.fromkeys(lines))
 
 
+def bind_levels(tables: Tables, question: AnyQuestion) -> tuple[str, ...]:
+    """Bind the model of a question on maps to its rows, as a dry run; return who is left out.
+
+    Raises:
+        DataError: maps or columns that are missing.
+        DesignError: the design cannot carry its tests.
+    """
+    lines: list[str] = []
+    for _, chosen in _levels(tables, question):
+        lines += chosen.left_out
+        if isinstance(question, Strata | Formula):
+            columns = [name for name in chosen.rows if name not in ("map", "variance", "map_unsmoothed")]
+            lines += design(chosen.rows[columns], _model(tables, question, chosen.rows)).left_out
+    return tuple(dict.fromkeys(lines))
+
+
 def _answer(tables: Tables, question: AnyQuestion, chosen: Chosen, space: Space, folder: Path, work: MapWork) -> None:
     match question:
         case Strata() | Formula():
@@ -83,7 +101,9 @@ def _answer(tables: Tables, question: AnyQuestion, chosen: Chosen, space: Space,
 
 def _levels(tables: Tables, question: AnyQuestion) -> Iterator[tuple[str, Chosen]]:
     """Yield the rows of each level of `each` with the name of its folder."""
-    chosen = tables.choose(question, _keep(tables, question), _columns(tables, question))
+    # maps are differenced voxel by voxel, not as numbers of a table
+    rows = question.model_copy(update={"change": None})
+    chosen = tables.choose(rows, _keep(tables, question), _columns(tables, question))
     if not question.each:
         yield "", chosen
         return
@@ -127,7 +147,10 @@ def _tests(
     study = tables.files.study
     correction = question.correction or study.correction
     assert correction is not None
-    settings = {"seed": study.seed, "n_jobs": work.n_jobs}
+    seed, n_jobs = study.seed, work.n_jobs
+    exploratory = None
+    if correction.exploratory_z:
+        exploratory = correction_settings(correction, seed=seed, n_jobs=n_jobs, exploratory=True)
     model = _model(tables, question, chosen.rows)
     whole = chosen.rows[
         [name for name in chosen.rows if name not in ("map_unsmoothed", "variance") or name == model.variance]
@@ -139,8 +162,8 @@ def _tests(
         work.maps_folder,
         space,
         model=model,
-        correction=correction_settings(correction, **settings),
-        exploratory=correction_settings(correction, exploratory=True, **settings) if correction.exploratory_z else None,
+        correction=correction_settings(correction, seed=seed, n_jobs=n_jobs),
+        exploratory=exploratory,
         comparison=_comparison(question, correction, study.seed, work.n_jobs),
         n_jobs=work.n_jobs,
         up=work.up,
@@ -174,7 +197,7 @@ def _model(tables: Tables, question: Strata | Formula, rows: pd.DataFrame) -> Mo
         factors=_factors(tables, question, names, rows),
         contrasts=tuple(test for test in question.tests if " - " in test),
         tests=question.tests,
-        **({"df": question.df} if question.df in ("satterthwaite", "kenward-roger") else {}),
+        df=mixed_df(question),
     )
 
 

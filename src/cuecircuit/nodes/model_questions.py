@@ -17,6 +17,7 @@ from cuecircuit.nodes.answer import Answer
 from cuecircuit.nodes.rows import Tables
 from cuecircuit.nodes.wide import Wide, widen
 from cuecircuit.stats.contrasts import level_cells, strata_levels, weighted_cells
+from cuecircuit.stats.mixed_inference import DegreesOfFreedomRule
 from cuecircuit.stats.multiple_testing import adjust_p
 from cuecircuit.stats.posthoc import compare as compare_cells
 from cuecircuit.stats.strata_design import Contrast, MixedDesign
@@ -77,13 +78,18 @@ def formula_answer(tables: Tables, question: Formula) -> Answer:
         method=question.method,  # pyright: ignore[reportArgumentType]
         contrasts=tuple(test for test in question.tests if " - " in test),
         factors=_factor_levels(tables, question, factors, wide.rows),
-        **({"df": question.df} if question.df in ("satterthwaite", "kenward-roger") else {}),
+        df=mixed_df(question),
     )
     fitted = fit(_as_labels(wide.rows, factors), wide.values, model)
     extra = {"rows": chosen.rows}
     if question.comparisons:
         extra["comparisons"] = _formula_comparisons(question, fitted, wide)
     return _model_answer(question, fitted, wide, chosen.left_out, extra)
+
+
+def mixed_df(question: Formula) -> DegreesOfFreedomRule:
+    """Return the rule for the denominators of a mixed model."""
+    return "kenward-roger" if question.df == "kenward-roger" else "satterthwaite"
 
 
 def _factor_levels(

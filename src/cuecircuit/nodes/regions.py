@@ -1,5 +1,6 @@
 """Tables `regions.NAME`: means of maps over the voxels of each region, or over those that survive a question."""
 
+from collections.abc import Mapping
 from pathlib import Path
 
 import numpy as np
@@ -70,7 +71,7 @@ def regions_table(tables: Tables, name: str, maps_folder: Path, questions: Path)
     return Table(name=f"regions.{name}", keys=(*source.keys, "region"), rows=table, notes=notes)
 
 
-def _named(tables: Tables, name: str, regions: Regions, atlas: dict[int, str]) -> dict[int, str]:
+def _named(tables: Tables, name: str, regions: Regions, atlas: Mapping[int, str]) -> dict[int, str]:
     if not regions.names:
         return dict(atlas)
     unknown = [label for label in regions.names if label not in atlas.values()]

@@ -105,6 +105,7 @@ class Tables:
             frame = self._change(name, rows, frame, keys, columns, left_out)
         if frame.empty:
             raise DataError(f"{rows.of}: no row is left of {self._words(rows)}; " + "; ".join(left_out[:3]))
+        keys = tuple(key for key in keys if key != rows.change)
         ordered = self.ordered(name, rows, frame, [key for key in keys if key != "subject"])
         wanted = names_in(keys, columns, [VALUE] if VALUE in frame else [], ["map", "variance", "map_unsmoothed"])
         return Chosen(rows=ordered[[c for c in wanted if c in ordered]], keys=keys, left_out=tuple(left_out))

@@ -1,6 +1,7 @@
 """Sentences from questions and their answers: how it was tested, what was found. Each follows a record."""
 
 from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
 
 import pandas as pd
 
@@ -125,17 +126,22 @@ def _findings(question: AnyQuestion, answer: Mapping[str, pd.DataFrame]) -> Iter
             table = answer["reliability"]
             if len(table) == 1:
                 row = table.iloc[0]
-                yield f"ICC = {fraction(row['icc'])} [{fraction(row['ci_low'])}, {fraction(row['ci_high'])}]."
+                yield f"ICC = {_interval(row, 'icc', 'ci_low', 'ci_high')}."
             else:
                 yield f"Median ICC over {len(table)} fits: {fraction(float(table['icc'].median()))}."
         case Counts():
             for row in answer["ratios"].to_dict("records"):
                 yield (
                     f"{row['comparison']}: ratio {number(row['ratio'])} [{number(row['ci_low'])}, "
-                    f"{number(row['ci_high'])}], {p_equals(row['p'])}."
+                    f"{number(row['ci_high'])}], {p_equals(float(row['p']))}."
                 )
         case Means():
             yield f"{len(answer['means'])} means of {int(answer['means']['n'].max())} subjects or fewer each."
+
+
+def _interval(row: Mapping[str, Any] | pd.Series, value: str, low: str, high: str) -> str:
+    """Print a number between -1 and 1 with its interval: .54 [.20, .76]."""
+    return f"{fraction(float(row[value]))} [{fraction(float(row[low]))}, {fraction(float(row[high]))}]"
 
 
 def _tests(question: Strata | Formula, answer: Mapping[str, pd.DataFrame]) -> Iterator[str]:
@@ -149,12 +155,12 @@ def _tests(question: Strata | Formula, answer: Mapping[str, pd.DataFrame]) -> It
         df2 = short(row["df2"])
         size = ""
         if pd.notna(row.get("pes")):
-            size = f", partial η² = {fraction(row['pes'])} [{fraction(row['pes_low'])}, {fraction(row['pes_high'])}]"
-        yield f"{effect_text(row['term'])}: F({row['df1']}, {df2}) = {number(row['F'])}, {p_equals(p)}{size}."
+            size = f", partial η² = {_interval(row, 'pes', 'pes_low', 'pes_high')}"
+        yield f"{effect_text(row['term'])}: F({row['df1']}, {df2}) = {number(row['F'])}, {p_equals(float(p))}{size}."
     for row in answer["contrasts"].to_dict("records") if "contrasts" in answer else ():
         yield (
             f"{row['contrast']}: {number(row['estimate'])} [{number(row['low'])}, {number(row['high'])}], "
-            f"{p_equals(row['p'])}."
+            f"{p_equals(float(row['p']))}."
         )
 
 
@@ -167,13 +173,10 @@ def _correlations(question: Question, table: pd.DataFrame) -> Iterator[str]:
     within = getattr(question, "inside", None)
     if within:
         yield (
-            f"Within {within}: r = {fraction(row['r_within'])}, {p_equals(row['p_within'])} "
-            f"({p_equals(row['p_permutation'])} by permutation)."
+            f"Within {within}: r = {fraction(float(row['r_within']))}, {p_equals(float(row['p_within']))} "
+            f"({p_equals(float(row['p_permutation']))} by permutation)."
         )
-    yield (
-        f"Pooled: r = {fraction(row['r'])} [{fraction(row['ci_low'])}, {fraction(row['ci_high'])}], "
-        f"{p_equals(row['p'])}, n = {int(row['n'])}."
-    )
+    yield (f"Pooled: r = {_interval(row, 'r', 'ci_low', 'ci_high')}, {p_equals(float(row['p']))}, n = {int(row['n'])}.")
 
 
 def left_out_sentence(lines: Sequence[str]) -> str:

@@ -140,9 +140,9 @@ def _sides(tables: Tables, question: Correlation) -> _Sides:
     columns = y.labels[shared].merge(x.labels.reset_index(), on=shared, how="left")["index"] if shared else None
     values = x.values[at_x[who]]
     values = values[:, columns] if columns is not None else values[:, 0]
-    there = np.isfinite(values).all(axis=1) if values.ndim > 1 else np.isfinite(values)
-    there &= np.isfinite(y.values[at_y[who]]).any(axis=1)
-    kept = [subject for subject, inside in zip(who, there, strict=True) if inside]
+    there = np.asarray(np.isfinite(values.reshape(len(values), -1)).all(axis=1))
+    there = there & np.asarray(np.isfinite(y.values[at_y[who]]).any(axis=1))
+    kept = [subject for subject, inside in zip(who, there.tolist(), strict=True) if inside]
     if not kept:
         raise DataError(f"nobody has both {question.of} and {question.with_.of}")
     rows = y.rows.loc[at_y[kept]]
