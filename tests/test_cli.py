@@ -1,5 +1,6 @@
 """The command line as others call it: names of options, columns on stdout, exit status, one line per fault."""
 
+import json
 import subprocess
 import sys
 from pathlib import Path
@@ -94,12 +95,30 @@ def test_a_fault_of_the_data_is_one_line_and_status_1(call, tmp_path):
     "words",
     [
         ("anova", "t.tsv"),
-        ("simulate", "nobody2020", "out"),
+        ("simulate", "carmack2019", "out", "--scale", "vast"),
         ("clustsim", "--mask", "m.nii.gz"),
         ("clustsim", "--mask", "m.nii.gz", "--fwhm", "1", "--connectivity", "7"),
         ("group", "m.tsv", "out", "--mask", "m.nii.gz", "--subject", "s", "--inference", "magic"),
         ("group", "m.tsv", "out", "--mask", "m.nii.gz", "--subject", "s"),
         ("group", "m.tsv", "out", "--mask", "m.nii.gz", "--subject", "s", "--formula", "a", "--within", "b"),
+        ("group", "m.tsv", "out", "--mask", "m.nii.gz", "--formula", "a", "--variance", "column"),
+        ("compare", "m.tsv", "out", "--mask", "m.nii.gz", "--variance", "c", "--variance-map", "column"),
+        ("group", "m.tsv", "out", "--mask", "m.nii.gz", "--formula", "a", "--variance", "groups"),
+        (
+            "compare",
+            "m.tsv",
+            "out",
+            "--mask",
+            "m.nii.gz",
+            "--formula",
+            "a + (1|s)",
+            "--subject",
+            "s",
+            "--inference",
+            "permutation",
+            "--variance",
+            "groups",
+        ),
         ("nonsense",),
     ],
 )
@@ -109,10 +128,11 @@ def test_a_fault_of_the_command_line_is_status_2(call, words):
     assert err
 
 
-def test_verbose_shows_the_traceback(monkeypatch, tmp_path):
-    monkeypatch.setattr(sys, "argv", ["cuecircuit", "check", str(tmp_path / "none.yaml"), "--verbose"])
-    with pytest.raises(Exception, match="no such file"):
-        cli.main()
+def test_verbose_shows_the_traceback(call, tmp_path):
+    status, _, err = call("check", tmp_path / "none.yaml", "--verbose")
+    assert status == 1
+    assert "Traceback" in err
+    assert err.splitlines()[-1] == f"cuecircuit: {tmp_path / 'none.yaml'}: no such file"
 
 
 @pytest.fixture
@@ -183,9 +203,8 @@ def test_group_finds_what_was_planted_and_writes_what_the_interface_names(call, 
 @pytest.mark.parametrize(("statistic", "share"), [("size", 0.8), ("mass", 0.8), ("tfce", 0.8), ("voxel", 0.05)])
 def test_group_finds_what_was_planted_by_permutation(call, maps, mask, tmp_path, statistic, share):
     words = ("--mask", mask, "--subject", "rat", "--between", "access", "--within", "cue", "--n-permutations", 300)
-    status, _, err = call(
-        "group", maps, tmp_path / "out", *words, "--inference", "permutation", "--statistic", statistic
-    )
+    correction = ("--inference", "permutation", "--statistic", statistic, "--variance", "equal")
+    status, _, err = call("group", maps, tmp_path / "out", *words, *correction)
     assert status == 0, err
     pfwe = nib.load(tmp_path / "out" / "contrast-accessXcue_stat-pfwe_statmap.nii.gz").get_fdata()
     # 10 rats in groups of 5 have 252 arrangements, two of which give the same |t|: all are taken, p is never 0
@@ -194,6 +213,23 @@ def test_group_finds_what_was_planted_by_permutation(call, maps, mask, tmp_path,
     outside = pfwe.copy()
     outside[4:12, 4:12, 2:8] = 1
     assert (outside <= 0.05).sum() == 0
+
+
+@pytest.mark.parametrize(
+    "words",
+    [("compare", "--variance", "noise"), ("compare", "--variance-map", "noise"), ("group", "--variance-map", "noise")],
+)
+def test_a_column_of_variance_maps_is_named_by_either_command(call, maps, mask, tmp_path, words):
+    table = pd.read_csv(maps, sep="\t").drop_duplicates("rat")
+    table.assign(noise="noise.nii.gz").to_csv(maps, sep="\t", index=False)
+    image = nib.load(mask)
+    nib.Nifti1Image(np.full(image.shape, 0.5, "f4"), image.affine).to_filename(maps.parent / "noise.nii.gz")
+    command, *variance_words = words
+    more = ("--mask", mask, "--formula", "access", "--subject", "rat")
+    status, _, err = call(command, maps, tmp_path / "out", *more, *variance_words)
+    assert status == 0, err
+    settings = json.loads((tmp_path / "out" / "settings.json").read_text())
+    assert (settings["method"], settings["variance"]) == ("mixed-effects", "noise")
 
 
 def test_group_fits_a_mixed_model_with_a_missing_map(call, maps, mask, tmp_path):

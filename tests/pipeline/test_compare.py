@@ -44,7 +44,7 @@ def read(path):
 
 @pytest.mark.parametrize("method", ["ols", "huber", "bisquare", "mixed-effects", "welch"])
 def test_every_method_finds_the_block_where_groups_differ_and_little_else(maps, tmp_path, method):
-    design = Model(formula="group", method=method, variance="var" if method == "mixed-effects" else None)
+    design = Model(formula="group", method=method, variance="var" if method == "mixed-effects" else "")
     correction = CorrectionSettings(voxel_p=0.001, alpha=0.05, iterations=300)
     group_command(maps / "maps.tsv", tmp_path / "out", maps / "mask.nii.gz", model=design, correction=correction)
     found = read(tmp_path / "out" / "contrast-group_stat-pfwe_statmap.nii.gz") <= 0.05

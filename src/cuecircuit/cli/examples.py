@@ -10,6 +10,7 @@ EXAMPLES = {
         "cuecircuit simulate carmack2019 rats --model mechanism --policy homeostatic",
         "cuecircuit simulate huang2023 people --scale tiny",
     ),
+    "designs": ("cuecircuit designs",),
     "check": ("cuecircuit check rats/study.yaml",),
     "run": (
         "cuecircuit run rats/study.yaml results --n-jobs 4",
