@@ -52,10 +52,8 @@ def main(folder: Path, out: Path, iterations: int) -> None:
     correction = CorrectionSettings(voxel_p=0.001, alpha=0.05, iterations=iterations, n_jobs=2)
     print("method\tterm\tpeak\tt\tx_mm\ty_mm\tz_mm\tcluster_voxels\tsignificant_clusters")
     for name in ("ols", "huber", "bisquare"):
-        design = Model(formula="center(success)", method=name)
-        group_command(
-            out / "maps.tsv", out / name, out / "mask.nii.gz", model=design, correction=correction, subject="person"
-        )
+        design = Model(subject="person", formula="center(success)", method=name)
+        group_command(out / "maps.tsv", out / name, out / "mask.nii.gz", model=design, correction=correction)
         print_peaks(out, name)
 
 

@@ -211,7 +211,9 @@ def test_group_finds_what_was_planted_by_permutation(call, maps, mask, tmp_path,
     assert pfwe.min() == pytest.approx(2 / 252)
     assert (pfwe[5:11, 5:11, 3:7] <= 0.05).mean() > share
     outside = pfwe.copy()
-    outside[4:12, 4:12, 2:8] = 1
+    # a voxel beside the block takes part of its score by threshold-free enhancement, through their low heights
+    beyond = 2 if statistic == "tfce" else 1
+    outside[5 - beyond : 11 + beyond, 5 - beyond : 11 + beyond, 3 - beyond : 7 + beyond] = 1
     assert (outside <= 0.05).sum() == 0
 
 
