@@ -233,7 +233,7 @@ def test_simulation_at_another_voxel_p_is_refused():
     correction = CorrectionSettings(voxel_p=0.05, alpha=0.05, iterations=500)
     nulls = simulate_nulls(smoothness_of(anova.residuals.reshape(51, -1), MASK, GRID), MASK, GRID, correction)
     with pytest.raises(DataError, match="same voxel p"):
-        side_by_side(result, MASK, simulated=correct(anova.test("cue"), MASK, nulls))
+        side_by_side(result, MASK, simulated=correct(anova.term("cue"), MASK, nulls))
 
 
 def test_too_few_subjects_are_an_error_that_names_the_smallest_p():

@@ -5,7 +5,7 @@ from cuecircuit.io.unique_keys import load_unique
 
 
 def test_yaml_without_doubled_keys_loads_as_ever():
-    text = "a: 1\nb: {c: [1, 2], d: {a: 1}}\ne: &x {f: 1}\ng: {<<: *x, h: 2}\n"
+    text = "a: 1\nb: {c: [1, 2], d: {a: 1}}\ne: {f: 1}\ng: {f: 1, h: 2}\n"
 
     assert load_unique(text) == yaml.safe_load(text)
 
