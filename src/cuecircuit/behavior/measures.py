@@ -191,7 +191,8 @@ def sessions_table(
             f"infusions_{name}": count_in_window(session, "infusion", start_s=window[0], stop_s=window[1])
             for name, window in (windows or {}).items()
         }
-        row |= {f"n_{event}": count for event, count in session.counts.items()} | session.values
+        row |= {f"n_{event}": count for event, count in session.counts.items()}
+        row |= session.values
         rows.append(row | {"events": sum(t.size for t in session.events.values())})
         rows[-1] |= {"file": session.file, "line": session.line}
     measures = [name for name in SessionMeasures.__dataclass_fields__ if name != "pattern"]
