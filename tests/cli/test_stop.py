@@ -75,8 +75,14 @@ def script(tmp_path):
 
 
 def start(script, *words, **options):
+    # under nohup the tests would hand on that hang-ups are ignored
     return subprocess.Popen(
-        [sys.executable, script, *words], stderr=subprocess.PIPE, stdout=subprocess.PIPE, text=True, **options
+        [sys.executable, script, *words],
+        stderr=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+        preexec_fn=lambda: signal.signal(signal.SIGHUP, signal.SIG_DFL),
+        **options,
     )
 
 
