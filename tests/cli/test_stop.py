@@ -10,7 +10,8 @@ import pytest
 
 # a command whose workers say who they are and never end, and one that fails in an unforeseen way
 SCRIPT = """
-import os, sys, time, warnings
+import os, signal, sys, time, warnings
+signal.signal(signal.SIGHUP, signal.SIG_DFL)  # under nohup it would be ignored
 from pathlib import Path
 import cuecircuit.cli
 from cuecircuit.cli.app import app
@@ -75,14 +76,8 @@ def script(tmp_path):
 
 
 def start(script, *words, **options):
-    # under nohup the tests would hand on that hang-ups are ignored
     return subprocess.Popen(
-        [sys.executable, script, *words],
-        stderr=subprocess.PIPE,
-        stdout=subprocess.PIPE,
-        text=True,
-        preexec_fn=lambda: signal.signal(signal.SIGHUP, signal.SIG_DFL),
-        **options,
+        [sys.executable, script, *words], stderr=subprocess.PIPE, stdout=subprocess.PIPE, text=True, **options
     )
 
 
