@@ -10,8 +10,7 @@ import pytest
 
 # a command whose workers say who they are and never end, and one that fails in an unforeseen way
 SCRIPT = """
-import os, signal, sys, time, warnings
-signal.signal(signal.SIGHUP, signal.SIG_DFL)  # under nohup it would be ignored
+import os, sys, time, warnings
 from pathlib import Path
 import cuecircuit.cli
 from cuecircuit.cli.app import app
