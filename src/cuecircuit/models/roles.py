@@ -90,7 +90,9 @@ def read_columns(
         + ", ".join(name for name in wanted if missing[name][row])
         for row in np.flatnonzero(~complete)
     )
-    roles = {name: _role(values[name][complete], factors.get(name, ())) for name in wanted}
+    # groups of rows, such as subjects, have no order of their own: that of the table is not theirs
+    groups = {name: sorted(set(map(str, values[name][complete]))) for name in groupings if name not in names}
+    roles = {name: _role(values[name][complete], factors.get(name) or groups.get(name, ())) for name in wanted}
     in_order = {str(name): values[name] for name in table.columns if name in values}
     return Columns(values=in_order, complete=complete, left_out=left_out, roles=roles)
 
