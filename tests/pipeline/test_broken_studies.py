@@ -181,7 +181,7 @@ IN_TABLES: dict[str, tuple[Break, str]] = {
     ),
     "a column of conditions that is not there": (
         edit(STUDY, "cues:\n", "cues:\n  column: condition\n"),
-        "events.tsv:1: column condition is missing; name the column of the conditions (cues.column)",
+        " other scans: 1: column condition is missing; name the column of the conditions (cues.column)",
     ),
     "an event before the scan": (edit(EVENTS, "60\t", "-60\t"), "(onset -60 s) begins outside the scan"),
     "a decimal comma": (edit(EVENTS, "60\t", "60,5\t"), "onset holds 2 values in one cell ('60,5')"),
@@ -217,7 +217,7 @@ IN_LOGS: dict[str, tuple[Break, str]] = {
     "a lost row": (edit(LOG, "     5:     2466", "     7:     2466"), "row index 7 where 5 was expected"),
     "bytes that are no text": (put(LOG, bytes(range(256)) * 10), "a zero byte: this is not text"),
     "an NWB file of a giant": (log_of_a_giant, "/timestamps states (1000000000000,) values (8e+12 bytes)"),
-    "no session": (put(LOG, "A: 1\n"), "line 1: no session found"),
+    "no session": (put(LOG, "A: 1\n"), "'Start Date:'"),
     "a phase that is nowhere": (
         edit(STUDY, "experiment: EXTINCTION", "experiment: EXTINKTION"),
         "phases: extinction: no session has the Experiment 'EXTINKTION'; found: 'COND-NALOXONE'",
@@ -382,7 +382,7 @@ def test_what_is_left_out_of_events_and_what_a_trace_does_not_cover_is_noted(stu
 
     notes = check_study(study / STUDY)
 
-    without_onset, others, covers = notes
+    others, without_onset, covers = notes
     assert without_onset.endswith("run-1_events.tsv: 1 rows without an onset are left out (press 1)")
     assert others.endswith("2 rows that are no cell of the study (cues.others) are left out (end 1, press 1)")
     assert covers.endswith("physio.tsv.gz: the recording covers 20 to 440 s, the scan 0 to 420 s")

@@ -105,7 +105,8 @@ def test_the_two_commands_agree_on_every_common_option(study, monkeypatch, optio
         words = [name, study / "maps.tsv", study / name, "--mask", study / "mask.nii.gz", "--formula", "group"]
         words += ["--subject", "id", "--inference", "simulation", "--cluster-p", ".01", "--iterations", "200"]
         monkeypatch.setattr(sys, "argv", ["cuecircuit", *map(str, words), *options])
-        cli.main()
+        with pytest.raises(SystemExit, match=r"^0$"):
+            cli.main()
     files = sorted(path.name for path in (study / "group").iterdir())
     assert files == sorted(path.name for path in (study / "compare").iterdir())
     for name in files:

@@ -47,6 +47,8 @@ def group(study: Path, out: Path, *words: str) -> None:
         "simulation",
         "--iterations",
         "400",
+        "--cluster-p",
+        "0.01",
         "--n-jobs",
         "1",
     ]

@@ -47,6 +47,8 @@ def operant_kind(path: Path) -> Kind:
     if head.startswith(b"PK\x03\x04"):
         return "workbook"
     text = decode_text(head)
+    if "\0" in text:
+        raise DataError(f"{path}: a zero byte: this is not text; check that this is the right file")
     if text.startswith(TIME_COLUMN):
         return "fed3"
     if is_bids_log(path):

@@ -111,13 +111,15 @@ def study_faults(files: StudyFiles) -> Iterator[str]:
     said: dict[str, list[Path]] = {}
     for scan in scans:
         for fault in _scan_faults(files, scan, grids):
-            said.setdefault(fault.removeprefix(f"{scan.bold}: "), []).append(scan.bold)
+            of_events = scan.events is not None and fault.startswith(f"{scan.events}:")
+            file = scan.events if scan.events is not None and of_events else scan.bold
+            said.setdefault(fault.removeprefix(f"{file}:").strip(), []).append(file)
     if not said and not unknown:
         yield from _design_faults(files, tuple(scans))
     for fault, where in said.items():
         # what is wrong with every scan is most likely wrong in the study file: said once
-        others = f" and {len(where) - 1} other scans" if len(where) > 1 else ""
-        yield f"{where[0]}{others}: {fault}"
+        others = f" and {len(where) - 1} other scans: " if len(where) > 1 else ":" if fault[0].isdigit() else ": "
+        yield f"{where[0]}{others}{fault}"
 
 
 def _design_faults(files: StudyFiles, scans: tuple[ScanFiles, ...]) -> Iterator[str]:

@@ -36,6 +36,7 @@ _PERMUTATIONS = 999
 _NO_RESIDUAL = 1e-9
 _LEAST_SHARE = 1e-12  # of a sum of squares, so that its logarithm exists
 _BLOCK = 2048  # voxels worked on at a time
+_ARRANGEMENTS = 100  # worked on at a time
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -179,6 +180,8 @@ def stratum_variances(
 def _by_subject(values: Float[Array, "row column"], subjects: Int[Array, "row"]) -> Float64[Array, "subject column"]:
     order = np.argsort(subjects, kind="stable")
     starts = np.searchsorted(subjects[order], np.arange(subjects.max() + 1))
+    if len(starts) == len(values):
+        return values[order]
     return np.add.reduceat(values[order], starts, axis=0)
 
 
@@ -187,12 +190,12 @@ def _log_ratios(
 ) -> Float64[Array, "arrangement group"]:
     """Return the log mean square of each arranged group over that of the others, summed over voxels."""
     found = np.zeros(arranged.shape[:2])
-    inside = arranged.astype(np.float64)
-    n = inside.sum(axis=2)
+    n = arranged.sum(axis=2)
     for start in range(0, squares.shape[1], _BLOCK):
         part = squares[:, start : start + _BLOCK]
         for group in range(arranged.shape[1]):
-            share = np.clip(inside[:, group] @ (part / part.sum(axis=0)), _LEAST_SHARE, 1 - _LEAST_SHARE)
+            share = arranged[:, group].astype(np.float64) @ (part / part.sum(axis=0))
+            share = np.clip(share, _LEAST_SHARE, 1 - _LEAST_SHARE)
             found[:, group] += np.log(share / (1 - share)).sum(axis=1)
     return found + squares.shape[1] * np.log((arranged.shape[2] - n) / n)
 
@@ -205,16 +208,17 @@ def _ratio_bias(
     arranged: Bool[Array, "arrangement group judged_subject"],
 ) -> Float64[Array, "arrangement group"]:
     """Return the mean of each log ratio where all variances are equal: ν_S = (tr C_SS)² / tr(C_SS²)."""
-    correlation = np.eye(len(used)) - scaled_basis @ scaled_basis.T
-    np.fill_diagonal(correlation, used)
-    squares = _by_subject(_by_subject(correlation**2, subjects).T, subjects)[np.ix_(judged, judged)]
+    squares = scaled_basis @ scaled_basis.T  # the correlations, but for their sign; one matrix of rows x rows at a time
+    np.fill_diagonal(squares, used)
+    squares = _by_subject(np.square(squares, out=squares), subjects).T
+    squares = _by_subject(squares, subjects)[np.ix_(judged, judged)]
     counts = np.bincount(subjects, used)[judged]
 
     def bias(members: Float[Array, "arrangement group judged_subject"]) -> Float64[Array, "arrangement group"]:
-        return log_bias((members @ counts) ** 2 / np.einsum("agi,ij,agj->ag", members, squares, members, optimize=True))
+        return log_bias((members @ counts) ** 2 / ((members @ squares) * members).sum(axis=2))
 
-    inside = arranged.astype(np.float64)
-    return bias(inside) - bias(1 - inside)
+    parts = (arranged[start : start + _ARRANGEMENTS] for start in range(0, len(arranged), _ARRANGEMENTS))
+    return np.concatenate([bias(inside.astype(np.float64)) - bias((~inside).astype(np.float64)) for inside in parts])
 
 
 def _two_sided_p(ratios: Float[Array, "arrangement group"]) -> float:

@@ -127,7 +127,7 @@ def effect_maps(test: TermTest, further: Mapping[str, Float[Array, "voxel"]]) ->
     low, high = test.interval()
     if test.estimate is not None and test.se is not None and low is not None and high is not None:
         maps |= {"effect": test.estimate, "se": test.se, "effectLow": low, "effectHigh": high}
-    if isinstance(test.df2, np.ndarray):
+    if isinstance(test.df2, np.ndarray) and len(np.unique(test.df2[np.isfinite(test.f)])) > 1:
         maps["df2"] = test.df2
     if isinstance(test, StratumTest) and test.eps_gg is not None and test.log_p_gg is not None and test.df1 > 1:
         maps |= {"epsGG": test.eps_gg, "pGG": np.exp(test.log_p_gg)}

@@ -120,7 +120,7 @@ class _Page:
         groups = self.people[study.subjects.group].value_counts() if study.subjects.groups else {}
         return PeopleFacts(
             people={group: int(groups[group]) for group in study.subjects.groups} or {EVERYONE: len(self.people)},
-            asked={name: int(each["subjects"]) for name, each in found.items()},
+            asked={name: int(each["n_subjects"]) for name, each in found.items()},
             voxels=int(settings["mask_voxels"]),
             voxel_mm=tuple(settings["voxel_mm"]),
             attendance=self.attendance(),
