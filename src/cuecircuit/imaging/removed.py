@@ -1,0 +1,144 @@
+"""What a study removes from a scan: signals of tissues or columns of its confounds table, motion, breaths, drift.
+
+Where a scan has a table of confounds, as fMRIPrep and RABIES write it, motion and tissues are its columns, centered
+and scaled to SD 1; else the signals are taken from the tissue masks of the study, and motion from the six parameters.
+Censoring (scrubbing) leaves out a volume where the head moved or the whole image changed on the way into it
+(Power et al. 2012, NeuroImage 59:2142).
+"""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+
+import numpy as np
+
+from cuecircuit.arrays import Array, Bool, Float, Float64
+from cuecircuit.errors import DataError
+from cuecircuit.imaging.compcor import principal_components
+from cuecircuit.imaging.nuisance import MOTION_NAMES, Regressors, cosine_drift, motion_columns
+from cuecircuit.imaging.quality import framewise_displacement, scan_quality
+from cuecircuit.records.scan import Series
+from cuecircuit.study.acquisition import Nuisance
+
+# the columns of a table that hold the mean signal of a tissue, fMRIPrep's name first
+TISSUE_COLUMNS = {"white_matter": ("white_matter", "WM_signal"), "ventricles": ("csf", "CSF_signal")}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class ScanSignals:
+    """What is known of a scan beside its series; None where there is none.
+
+    `tissues`: masks by name, white_matter and ventricles; `motion`: mm and rad; `table`: columns of confounds.
+    """
+
+    tissues: Mapping[str, Bool[Array, "x y z"]]
+    motion: Float[Array, "volume 6"] | None = None
+    table: Mapping[str, Float64[Array, "volume"]] | None = None
+    breaths: Regressors | None = None
+
+
+def displacement(signals: ScanSignals, nuisance: Nuisance) -> Float64[Array, "volume"] | None:
+    """Framewise displacement in mm, NaN in the first volume; None where motion was not measured."""
+    table = signals.table or {}
+    if "framewise_displacement" in table:
+        return table["framewise_displacement"]
+    if signals.motion is None or nuisance.head_radius_mm is None:
+        return None
+    return np.concatenate([[np.nan], framewise_displacement(signals.motion, head_radius_mm=nuisance.head_radius_mm)])
+
+
+def counted_volumes(
+    series: Series, signals: ScanSignals, nuisance: Nuisance, mask: Bool[Array, "x y z"]
+) -> Bool[Array, "volume"]:
+    """Tell which volumes count: all where the study censors none.
+
+    Raises:
+        DataError: displacement is asked for, but the scan has no motion parameters.
+    """
+    keep = np.ones(series.data.shape[3], dtype=bool)
+    if nuisance.censor_fd_mm is not None:
+        moved = displacement(signals, nuisance)
+        if moved is None:
+            raise DataError("nuisance.censor_fd_mm is set, but nothing tells how the head moved in this scan")
+        keep &= ~(moved > nuisance.censor_fd_mm)  # the first volume has no displacement and counts
+    if nuisance.censor_dvars_percent is not None:
+        keep[1:] &= scan_quality(series.data[mask].T).dvars_percent <= nuisance.censor_dvars_percent
+    return keep
+
+
+def removed_signals(
+    series: Series, signals: ScanSignals, nuisance: Nuisance, keep: Bool[Array, "volume"], *, drift: bool = True
+) -> Regressors:
+    """Put together everything the study removes from a scan.
+
+    Args:
+        series: the scan.
+        signals: what is known of it.
+        nuisance: what to remove.
+        keep: volumes that count; components of tissues are made of these.
+        drift: add the cosines of `drift_period_s`; a general linear model has its own.
+
+    Raises:
+        DataError: everything that is asked for and missing, or that is not finite.
+    """
+    if faults := tuple(signal_faults(signals, nuisance)):
+        raise DataError(faults)
+    n, tr_s = series.data.shape[3], series.tr_s
+    period = nuisance.drift_period_s if drift else None
+    slow = np.empty((n, 0)) if period is None else cosine_drift(n, tr_s=tr_s, period_s=period)
+    columns: dict[str, Float64[Array, "volume"]] = {}
+    for name, tissue in signals.tissues.items():
+        if getattr(nuisance, name):
+            columns[name] = series.data[tissue].mean(axis=0, dtype=np.float64)
+        if nuisance.acompcor:
+            found = principal_components(series.data[tissue].T, nuisance.acompcor, drift=slow, keep=keep)
+            columns |= {f"{name}_acompcor{number}": column for number, column in enumerate(found.T)}
+    if nuisance.motion and signals.motion is not None:
+        moved = motion_columns(signals.motion, nuisance.motion)
+        columns |= {f"motion{number:02d}": column for number, column in enumerate(moved.T)}
+    columns |= {name: signals.table[name] for _, name in _asked(signals, nuisance) if signals.table is not None}
+    columns |= {f"drift{number:02d}": column for number, column in enumerate(slow.T)}
+    if signals.breaths is not None:
+        columns |= dict(zip(signals.breaths.names, signals.breaths.values.T, strict=True))
+    columns |= dict(_fast_cosines(n, tr_s=tr_s, above_hz=nuisance.low_pass_hz))
+    return Regressors(values=np.column_stack([np.empty((n, 0)), *columns.values()]), names=tuple(columns))
+
+
+def signal_faults(signals: ScanSignals, nuisance: Nuisance) -> Iterator[str]:
+    """Yield everything that is asked for and missing, or that holds values that are not finite."""
+    table = signals.table or {}
+    if nuisance.motion and signals.motion is None:
+        missing = [name for name in MOTION_NAMES if name not in table]
+        what = f"no column {', '.join(missing)}" if table else "no file of confounds"
+        yield f"{what}, but nuisance.motion asks for motion"
+    for setting, name in _asked(signals, nuisance):
+        if name not in table:
+            yield f"no column {name}, which nuisance.{setting} asks for; it has {_listed(table)}"
+        elif not np.isfinite(table[name]).all():
+            yield f"no number in some rows of {name}; a column of the model needs one for each volume"
+
+
+def _asked(signals: ScanSignals, nuisance: Nuisance) -> Iterator[tuple[str, str]]:
+    """Yield each setting with the columns of the table that it asks for."""
+    table = signals.table or {}
+    for tissue, names in TISSUE_COLUMNS.items():
+        if getattr(nuisance, tissue) and tissue not in signals.tissues:
+            yield tissue, next((name for name in names if name in table), names[0])
+    for wanted in nuisance.columns:
+        found = [wanted] if wanted in table else sorted(name for name in table if name.startswith(wanted))
+        # fMRIPrep has columns of outliers only where there are some
+        yield from (("columns", name) for name in found or ([] if wanted.startswith(_MAY_LACK) else [wanted]))
+
+
+_MAY_LACK = ("non_steady_state_outlier", "motion_outlier")
+
+
+def _listed(table: Mapping[str, object]) -> str:
+    names = sorted(table)
+    return (", ".join(names[:8]) + (f" and {len(names) - 8} more" if len(names) > 8 else "")) or "no column"
+
+
+def _fast_cosines(n: int, *, tr_s: float, above_hz: float | None) -> Iterator[tuple[str, Float64[Array, "volume"]]]:
+    """Yield the discrete cosines faster than `above_hz` (cycles/s): a low pass whose cost in df is plain to see."""
+    for number in range(1, n) if above_hz is not None else ():
+        if above_hz is not None and number / (2 * n * tr_s) > above_hz:
+            yield f"fast{number:03d}", np.cos(np.pi * number * (np.arange(n) + 0.5) / n)
