@@ -19,13 +19,13 @@ import pandas as pd
 from benchmarks import ratio
 from cuecircuit.imaging.first_level import fit_first_level
 from cuecircuit.imaging.motion import estimate_motion, resample
+from cuecircuit.imaging.removed import ScanSignals, removed_signals
 from cuecircuit.imaging.responses import block_responses
-from cuecircuit.imaging.scan_nuisance import scan_regressors
 from cuecircuit.io.nifti import read_mask, read_series, write_volume
 from cuecircuit.records.grid import Grid
 from cuecircuit.records.scan import Block, Series
 from cuecircuit.simulation.brain import draw_brain
-from cuecircuit.study.study import Nuisance, Response
+from cuecircuit.study.acquisition import Nuisance
 
 SHAPE, VOLUMES, TR_S = (91, 109, 91), 300, 2.0
 CONTRASTS = {"drug": "drug", "drug_neutral": "drug - neutral"}
@@ -50,13 +50,10 @@ def write_run(folder: Path) -> None:
 def ours(folder: Path) -> None:
     masks = {name: read_mask(folder / f"{name}.nii")[0] for name in ("mask", "white_matter", "ventricles")}
     series = read_series(folder / "bold.nii")
-    regressors = scan_regressors(
-        series,
-        white_matter=masks["white_matter"],
-        ventricles=masks["ventricles"],
-        motion=np.load(folder / "motion.npy"),
-        nuisance=Nuisance(motion=24),
-    )
+    tissues = {name: masks[name] for name in ("white_matter", "ventricles")}
+    signals = ScanSignals(tissues=tissues, motion=np.load(folder / "motion.npy"))
+    nuisance = Nuisance(white_matter=True, ventricles=True, motion=24)
+    regressors = removed_signals(series, signals, nuisance, np.ones(VOLUMES, dtype=bool))
     fit_first_level(
         series, EVENTS, CONTRASTS, mask=masks["mask"], hrf="glover", drift_period_s=128.0, nuisance=regressors
     )
@@ -115,15 +112,18 @@ def rat_seconds() -> dict[str, float]:
         data[brain.mask] = resample(series, places, motion).T
         spent["interpolation"] += time.process_time() - start
         start = time.process_time()
+        series = Series(data=data, grid=brain.grid, tr_s=TR_S)
+        tissues = {"white_matter": brain.white_matter, "ventricles": brain.ventricles}
+        signals = ScanSignals(tissues=tissues, motion=motion.parameters)
+        nuisance = Nuisance(white_matter=True, ventricles=True, motion=6)
         block_responses(
-            Series(data=data, grid=brain.grid, tr_s=TR_S),
+            series,
             blocks,
             mask=brain.mask,
-            white_matter=brain.white_matter,
-            ventricles=brain.ventricles,
-            motion=motion.parameters,
-            nuisance=Nuisance(motion=6),
-            response=Response(),
+            regressors=removed_signals(series, signals, nuisance, np.ones(VOLUMES, dtype=bool)),
+            baseline_s=(-20.0, 0.0),
+            window_s=(4.0, 30.0),
+            fwhm_mm=0.8,
             with_variance=True,
         )
         spent["nuisance and responses"] += time.process_time() - start

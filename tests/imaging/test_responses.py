@@ -7,11 +7,12 @@ from cuecircuit.errors import DataError
 from cuecircuit.imaging.block_response import percent_change, percent_variance, window_means, window_members
 from cuecircuit.imaging.hrf import rat_response
 from cuecircuit.imaging.nuisance import Regressors, regress
+from cuecircuit.imaging.removed import ScanSignals, counted_volumes, removed_signals
 from cuecircuit.imaging.responses import block_responses
 from cuecircuit.imaging.smoothing import smooth_in_mask
 from cuecircuit.records.grid import Grid
 from cuecircuit.records.scan import Block, Series
-from cuecircuit.study.study import Nuisance, Response
+from cuecircuit.study.acquisition import Nuisance
 
 SHAPE, TR_S, N_VOLUMES = (12, 10, 6), 2.0, 210
 ONSETS = (60.0, 150.0, 240.0, 330.0)
@@ -21,6 +22,8 @@ MASK[1:11, 1:9, 1:5] = True
 WHITE_MATTER, VENTRICLES = np.zeros(SHAPE, bool), np.zeros(SHAPE, bool)
 WHITE_MATTER[2:4, 2:5, 2:4] = True
 VENTRICLES[8:10, 5:7, 2:4] = True
+TISSUES = {"white_matter": WHITE_MATTER, "ventricles": VENTRICLES}
+BOTH = Nuisance(white_matter=True, ventricles=True)
 
 
 def boxcar_response():
@@ -49,8 +52,15 @@ def series_of(data):
 
 
 def respond(series, **changes):
-    settings = {"nuisance": Nuisance(), "response": Response(), "white_matter": WHITE_MATTER, "ventricles": VENTRICLES}
-    return block_responses(series, BLOCKS, mask=MASK, **(settings | changes))
+    return block_responses(series, BLOCKS, mask=MASK, **(settings_of(series, **changes)))
+
+
+def settings_of(series, nuisance=BOTH, tissues=TISSUES, keep=None, **changes):
+    signals = ScanSignals(tissues=tissues)
+    keep = counted_volumes(series, signals, nuisance, MASK) if keep is None else keep
+    regressors = removed_signals(series, signals, nuisance, keep)
+    windows = {"baseline_s": (-20.0, 0.0), "window_s": (4.0, 30.0), "fwhm_mm": 0.8}
+    return {"regressors": regressors, "keep": keep, **windows} | changes
 
 
 def test_smoothing_the_window_means_is_smoothing_every_volume():
@@ -74,7 +84,7 @@ def test_smoothing_the_window_means_is_smoothing_every_volume():
 
 
 def test_a_planted_response_is_found_behind_noise_and_nuisance():
-    found = respond(scan(2, amplitude=2.0), nuisance=Nuisance(smoothing_fwhm_mm=0.0))
+    found = respond(scan(2, amplitude=2.0), fwhm_mm=0.0)
 
     gray = (MASK & ~WHITE_MATTER & ~VENTRICLES)[MASK]
     # the true response averaged over the window from 4 s to 30 s: it overshoots and then stays at its plateau
@@ -125,10 +135,7 @@ def test_blocks_come_out_in_order_of_time():
         series,
         [blocks[2], blocks[0], blocks[3], blocks[1]],
         mask=MASK,
-        white_matter=WHITE_MATTER,
-        ventricles=VENTRICLES,
-        nuisance=Nuisance(),
-        response=Response(),
+        **settings_of(series),
     )
 
     assert shuffled.cues == ("a", "b", "c", "d")
@@ -166,15 +173,15 @@ def test_censored_volumes_do_not_reach_the_responses():
 
 def test_masks_on_another_grid_and_empty_tissues_are_named_at_once():
     with pytest.raises(DataError) as caught:
-        respond(scan(8), white_matter=np.ones((3, 3, 3), bool), ventricles=np.zeros(SHAPE, bool))
+        respond(scan(8), tissues={"white_matter": np.ones((3, 3, 3), bool), "ventricles": np.zeros(SHAPE, bool)})
 
     assert caught.value.faults == (
-        "the white-matter mask has shape (3, 3, 3), the scan (12, 10, 6)",
-        "the ventricle mask holds no voxel",
+        "the mask space.white_matter has shape (3, 3, 3), the scan (12, 10, 6)",
+        "the mask space.ventricles holds no voxel",
     )
 
 
 def test_without_nuisance_only_the_mean_costs_a_degree_of_freedom():
-    found = respond(scan(9), nuisance=Nuisance(white_matter=False, ventricles=False))
+    found = respond(scan(9), nuisance=Nuisance())
 
     assert found.residual_df == N_VOLUMES - 1

@@ -23,6 +23,7 @@ from cuecircuit.imaging.smoothing import smooth_in_mask
 from cuecircuit.records.scan import Series
 
 _BLOCK = 20_000  # voxels fitted at a time
+_EVENT_COLUMNS = ("onset", "duration", "trial_type", "modulation")
 Hrf = Literal["rat", "spm", "glover", "fir"]
 
 
@@ -67,7 +68,7 @@ def design_matrix(
     """Convolve the trial types of the events (onset, duration in s); add drift, nuisance and the constant.
 
     Args:
-        events: columns onset, duration (s) and trial_type.
+        events: columns onset, duration (s), trial_type and, for slopes, modulation.
         n_volumes: length of the scan.
         tr_s: repetition time.
         hrf: response to a moment of activity, or `fir`.
@@ -84,7 +85,7 @@ def design_matrix(
 
     design = make_first_level_design_matrix(
         np.arange(n_volumes) * tr_s,
-        None if hrf == "fir" else events[["onset", "duration", "trial_type"]],
+        None if hrf == "fir" else events[[name for name in _EVENT_COLUMNS if name in events]],
         hrf_model=rat_hrf if hrf == "rat" else "glover" if hrf == "fir" else hrf,
         drift_model=None if drift_period_s is None else "cosine",
         high_pass=0.01 if drift_period_s is None else 1 / drift_period_s,

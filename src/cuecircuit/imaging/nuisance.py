@@ -55,7 +55,8 @@ def motion_columns(
     return {6: six, 12: twelve, 24: np.hstack([twelve, twelve**2])}[n_columns]
 
 
-def _motion_names(n_columns: int) -> tuple[str, ...]:
+def motion_names(n_columns: int) -> tuple[str, ...]:
+    """Name the columns of `motion_columns`."""
     twelve = (*MOTION_NAMES, *(f"{name}_derivative1" for name in MOTION_NAMES))
     return (*twelve, *(f"{name}_power2" for name in twelve))[:n_columns]
 
@@ -96,7 +97,7 @@ def nuisance_regressors(
     names = list(tissues)
     if n_motion and motion is not None:
         parts.append(motion_columns(motion, n_motion))
-        names += _motion_names(n_motion)
+        names += motion_names(n_motion)
     if drift_period_s is not None:
         parts.append(cosine_drift(n_volumes, tr_s=tr_s, period_s=drift_period_s))
         names += [f"cosine{number:02d}" for number in range(parts[-1].shape[1])]

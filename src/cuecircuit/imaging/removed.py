@@ -1,7 +1,8 @@
 """What a study removes from a scan: signals of tissues or columns of its confounds table, motion, breaths, drift.
 
-Where a scan has a table of confounds, as fMRIPrep and RABIES write it, motion and tissues are its columns, centered
-and scaled to SD 1; else the signals are taken from the tissue masks of the study, and motion from the six parameters.
+Signals of tissues are means over the masks of the study, or, where it has none, columns of the confounds table that
+fMRIPrep or RABIES wrote (https://fmriprep.org/en/stable/outputs.html#confounds). Motion is expanded from the six
+parameters of either, so that tables with these alone serve as well.
 Censoring (scrubbing) leaves out a volume where the head moved or the whole image changed on the way into it
 (Power et al. 2012, NeuroImage 59:2142).
 """
@@ -14,7 +15,7 @@ import numpy as np
 from cuecircuit.arrays import Array, Bool, Float, Float64
 from cuecircuit.errors import DataError
 from cuecircuit.imaging.compcor import principal_components
-from cuecircuit.imaging.nuisance import MOTION_NAMES, Regressors, cosine_drift, motion_columns
+from cuecircuit.imaging.nuisance import MOTION_NAMES, Regressors, cosine_drift, motion_columns, motion_names
 from cuecircuit.imaging.quality import framewise_displacement, scan_quality
 from cuecircuit.records.scan import Series
 from cuecircuit.study.acquisition import Nuisance
@@ -80,12 +81,18 @@ def removed_signals(
     Raises:
         DataError: everything that is asked for and missing, or that is not finite.
     """
-    if faults := tuple(signal_faults(signals, nuisance)):
+    space = series.data.shape[:3]
+    faults = [
+        f"the mask space.{name} has shape {tissue.shape}, the scan {space}"
+        for name, tissue in signals.tissues.items()
+        if tissue.shape != space
+    ]
+    if faults := [*faults, *signal_faults(signals, nuisance)]:
         raise DataError(faults)
     n, tr_s = series.data.shape[3], series.tr_s
     period = nuisance.drift_period_s if drift else None
     slow = np.empty((n, 0)) if period is None else cosine_drift(n, tr_s=tr_s, period_s=period)
-    columns: dict[str, Float64[Array, "volume"]] = {}
+    columns: dict[str, Float64[Array, volume]] = {}
     for name, tissue in signals.tissues.items():
         if getattr(nuisance, name):
             columns[name] = series.data[tissue].mean(axis=0, dtype=np.float64)
@@ -94,7 +101,7 @@ def removed_signals(
             columns |= {f"{name}_acompcor{number}": column for number, column in enumerate(found.T)}
     if nuisance.motion and signals.motion is not None:
         moved = motion_columns(signals.motion, nuisance.motion)
-        columns |= {f"motion{number:02d}": column for number, column in enumerate(moved.T)}
+        columns |= dict(zip(motion_names(nuisance.motion), moved.T, strict=True))
     columns |= {name: signals.table[name] for _, name in _asked(signals, nuisance) if signals.table is not None}
     columns |= {f"drift{number:02d}": column for number, column in enumerate(slow.T)}
     if signals.breaths is not None:
@@ -103,9 +110,40 @@ def removed_signals(
     return Regressors(values=np.column_stack([np.empty((n, 0)), *columns.values()]), names=tuple(columns))
 
 
+def model_columns(regressors: Regressors, keep: Bool[Array, "volume"]) -> Regressors:
+    """Return columns of a general linear model: centered, scaled to SD 1, one more for each volume left out.
+
+    The model has a constant, so its fit is the same, and columns of 1e-8 (squared rotations) do not sink in rounding.
+    Constant columns are dropped. A column of its own leaves a volume out of the fit.
+    """
+    values = regressors.values
+    centered = values - values.mean(axis=0)
+    spread = centered.std(axis=0)
+    # what rounding leaves of a constant column is about 1e-16 of its size
+    varies = spread > 1e-13 * np.abs(values).max(axis=0, initial=0.0)
+    left_out = np.flatnonzero(~keep)
+    return Regressors(
+        values=np.hstack([centered[:, varies] / spread[varies], np.eye(len(keep))[:, left_out]]),
+        names=(
+            *(name for name, one in zip(regressors.names, varies, strict=True) if one),
+            *(f"censored{volume}" for volume in left_out),
+        ),
+    )
+
+
 def signal_faults(signals: ScanSignals, nuisance: Nuisance) -> Iterator[str]:
     """Yield everything that is asked for and missing, or that holds values that are not finite."""
     table = signals.table or {}
+    for name, tissue in signals.tissues.items():
+        if (nuisance.acompcor or getattr(nuisance, name)) and not tissue.any():
+            yield f"the mask space.{name} holds no voxel"
+    if nuisance.acompcor and not signals.tissues:
+        yield (
+            "nuisance.acompcor makes components of the masks space.white_matter and space.ventricles, and there are "
+            "none; name them, or take the components of the confounds table (nuisance.columns)"
+        )
+    if nuisance.motion and signals.motion is not None and not np.isfinite(signals.motion).all():
+        yield "motion parameters that are no number; a column of the model needs one for each volume"
     if nuisance.motion and signals.motion is None:
         missing = [name for name in MOTION_NAMES if name not in table]
         what = f"no column {', '.join(missing)}" if table else "no file of confounds"

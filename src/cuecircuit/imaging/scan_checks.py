@@ -7,6 +7,7 @@ import numpy as np
 
 from cuecircuit.records.grid import Grid
 from cuecircuit.records.scan import Block
+from cuecircuit.study.acquisition import Scans
 from cuecircuit.study.people import Runs
 from cuecircuit.study.study import Acquisition
 
@@ -53,12 +54,29 @@ def run_faults(
     volumes: int,
     tr_header_s: float,
     tr_sidecar_s: float | None,
-    runs: Runs,
+    runs: Runs | Scans,
     space_grid: Grid,
+    section: str = "acquisition",
 ) -> Iterator[str]:
-    """Yield everything in which the header of a run of people differs from the study; arguments as `scan_faults`."""
+    """Yield everything in which the header of a scan differs from the study.
+
+    Arguments as of `scan_faults`; `section` is where the study says what it expects.
+    """
     yield from _grid_faults(grid, space_grid)
-    yield from _time_faults(volumes, tr_header_s, tr_sidecar_s, runs)
+    yield from _time_faults(volumes, tr_header_s, tr_sidecar_s, runs, section)
+
+
+def event_faults(blocks: Sequence[Block], scan_s: float, *, apart: bool) -> Iterator[str]:
+    """Yield events outside the scan and, where they must be `apart`, those that overlap."""
+    for number, block in enumerate(blocks, start=1):
+        who = f"event {number} (onset {block.onset_s:g} s)"
+        if block.onset_s < 0 or block.onset_s >= scan_s:
+            yield f"{who} begins outside the scan, which lasts from 0 to {scan_s:g} s"
+        elif apart and block.onset_s + block.duration_s > scan_s + _SAME_DURATION_S:
+            yield f"{who} ends at {block.onset_s + block.duration_s:g} s, after the scan ({scan_s:g} s)"
+    for before, after in pairwise(sorted(blocks, key=lambda block: block.onset_s)) if apart else ():
+        if after.onset_s < before.onset_s + before.duration_s - _SAME_DURATION_S:
+            yield f"the blocks at {before.onset_s:g} and {after.onset_s:g} s overlap; correct their onsets or durations"
 
 
 def _grid_faults(grid: Grid, space: Grid) -> Iterator[str]:
@@ -105,18 +123,22 @@ def _direction(grid: Grid) -> str:
 
 
 def _time_faults(
-    volumes: int, tr_header_s: float, tr_sidecar_s: float | None, acquisition: Acquisition | Runs
+    volumes: int,
+    tr_header_s: float,
+    tr_sidecar_s: float | None,
+    acquisition: Acquisition | Runs | Scans,
+    section: str = "acquisition",
 ) -> Iterator[str]:
     if tr_header_s > 0 and tr_sidecar_s is not None and abs(tr_header_s - tr_sidecar_s) > _SAME_TR_S:
         yield f"TR is {tr_header_s:g} s in the header and {tr_sidecar_s:g} s in the sidecar; one of them is wrong"
     for found, where in ((tr_header_s or None, "header"), (tr_sidecar_s, "sidecar")):
         if found is not None and abs(found - acquisition.tr_s) > _SAME_TR_S:
             unit = "; is it in milliseconds?" if np.isclose(found, 1000 * acquisition.tr_s, rtol=0.01) else ""
-            yield f"TR is {found:g} s in the {where} and {acquisition.tr_s:g} s in the study (acquisition.tr_s){unit}"
+            yield f"TR is {found:g} s in the {where} and {acquisition.tr_s:g} s in the study ({section}.tr_s){unit}"
     if tr_header_s <= 0 and tr_sidecar_s is None:
         yield "neither header nor sidecar states TR; add RepetitionTime to the sidecar"
     if acquisition.volumes is not None and volumes != acquisition.volumes:
-        yield f"{volumes} volumes, the study expects {acquisition.volumes} (acquisition.volumes)"
+        yield f"{volumes} volumes, the study expects {acquisition.volumes} ({section}.volumes)"
 
 
 def _block_faults(blocks: Sequence[Block], volumes: int, acquisition: Acquisition) -> Iterator[str]:

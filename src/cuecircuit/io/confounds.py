@@ -16,16 +16,22 @@ from cuecircuit.arrays import Array, Float64
 from cuecircuit.errors import DataError
 from cuecircuit.io.tables import read_json, read_table
 
+_RABIES = {
+    **{f"mov{number}": f"trans_{axis}" for number, axis in enumerate("xyz", start=1)},
+    **{f"rot{number}": f"rot_{axis}" for number, axis in enumerate("xyz", start=1)},
+}
+
 
 def read_confounds(path: Path) -> dict[str, Float64[Array, "volume"]]:
     """Read all columns of a confounds table; n/a, which fMRIPrep writes where a volume has no value, is NaN.
 
-    Components of anatomical masks have the names that fMRIPrep 21.0 and later gives them.
+    Components of anatomical masks have the names that fMRIPrep 21.0 and later gives them; motion in the CSV that RABIES
+    writes has fMRIPrep's names too (`mov1` is `trans_x`).
 
     Raises:
         DataError: no such file, no row, or a column that holds text.
     """
-    table = read_table(path)
+    table = read_table(path, separator=",").rename(columns=_RABIES) if path.suffix == ".csv" else read_table(path)
     if table.empty:
         raise DataError(f"{path}: no rows; expected one for each volume")
     numbers = {str(name): pd.to_numeric(table[name], errors="coerce") for name in table}

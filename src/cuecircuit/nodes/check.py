@@ -8,6 +8,7 @@ from cuecircuit.nodes.graph import ordered_nodes, upstream
 from cuecircuit.nodes.making import make_node
 from cuecircuit.nodes.map_questions import bind_levels
 from cuecircuit.nodes.rows import Tables
+from cuecircuit.nodes.scan_check import check_scans, makes_maps
 from cuecircuit.nodes.space import study_space
 from cuecircuit.nodes.study_files import StudyFiles, read_study
 from cuecircuit.nodes.table import Table
@@ -15,11 +16,12 @@ from cuecircuit.nodes.table_questions import answer
 from cuecircuit.study.accounting import split_reference
 
 
-def check_study(path: Path) -> tuple[str, ...]:
+def check_study(path: Path, *, data: bool = False) -> tuple[str, ...]:
     """Check a study file and everything it names.
 
     Args:
         path: the study file.
+        data: also read every scan whole and check its values.
 
     Returns:
         Notes: who is left out of which question, and how many faults the logs have.
@@ -28,11 +30,15 @@ def check_study(path: Path) -> tuple[str, ...]:
         DataError: the study file cannot be read.
         StudyError: every fault of the study and its files at once.
     """
-    return check_files(read_study(path))
+    return check_files(read_study(path), data=data)
 
 
-def check_files(files: StudyFiles) -> tuple[str, ...]:
+def check_files(files: StudyFiles, *, data: bool = False) -> tuple[str, ...]:
     """Check everything that a study names.
+
+    Args:
+        files: the study.
+        data: also read every scan whole.
 
     Raises:
         StudyError: every fault at once.
@@ -52,6 +58,8 @@ def check_files(files: StudyFiles) -> tuple[str, ...]:
         found = _faults(name, lambda name=name: notes.extend(_dry_run(Tables(files=files, made=made), made, name)))
         failed |= {name} if found else set()
         faults += found
+    if makes_maps(files) and not {"subjects", "trials"} & failed:
+        faults += _faults("scans", lambda: notes.extend(check_scans(files, made, data=data)))
     if faults:
         raise StudyError(list(dict.fromkeys(faults)))
     return tuple(notes)

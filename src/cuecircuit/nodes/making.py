@@ -1,12 +1,17 @@
-"""The tables that are made without a scan: subjects, visits, operant and bins, trials, given maps, derived."""
+"""The tables that are made without a scan: subjects, visits, operant and bins, trials, maps, derived.
+
+Of maps that are made of scans these are the rows to be expected.
+"""
 
 from dataclasses import dataclass
 
 from cuecircuit.errors import StudyError
 from cuecircuit.nodes.derived import derived_table
 from cuecircuit.nodes.given_maps import given_maps
+from cuecircuit.nodes.map_tables import planned_maps
 from cuecircuit.nodes.operant import OperantData, operant_data
 from cuecircuit.nodes.rows import Tables
+from cuecircuit.nodes.scans import study_scans
 from cuecircuit.nodes.subjects import subjects_table, visits_table
 from cuecircuit.nodes.table import Table
 from cuecircuit.nodes.trials import trials_table
@@ -30,7 +35,7 @@ def make_node(tables: Tables, node: str) -> Made:
 
     Raises:
         DataError: files or rows that are missing or at fault.
-        StudyError: a kind of maps that is made elsewhere.
+        StudyError: a node that is made elsewhere.
     """
     files, study = tables.files, tables.files.study
     kind, _, name = node.partition(".")
@@ -52,6 +57,6 @@ def make_node(tables: Tables, node: str) -> Made:
             maps = study.maps[name]
             if isinstance(maps, Given):
                 return Made(tables=(given_maps(files, name, maps, tables.made["subjects"]),))
-            raise StudyError(f"maps.{name}: kind {maps.kind} is not made by this version; give maps (kind: given)")
+            return Made(tables=planned_maps(files, name, maps, study_scans(files).scans, tables.made))
         case _:
             raise StudyError(f"{node}: is not made by this version")

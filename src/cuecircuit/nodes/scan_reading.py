@@ -1,5 +1,6 @@
 """One scan as the study wants it read: series, mask, tissues, motion, confounds, breaths and the trials in it."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -9,9 +10,10 @@ from cuecircuit.arrays import Array, Bool
 from cuecircuit.errors import DataError
 from cuecircuit.imaging.breath_regressors import breath_regressors
 from cuecircuit.imaging.nuisance import MOTION_NAMES, Regressors
-from cuecircuit.imaging.removed import ScanSignals
+from cuecircuit.imaging.removed import TISSUE_COLUMNS, ScanSignals
 from cuecircuit.imaging.respiration import find_breaths, plausible_rates
-from cuecircuit.io.bids import ScanFiles, read_motion
+from cuecircuit.imaging.scan_values import ScanValues
+from cuecircuit.io.bids import ScanFiles
 from cuecircuit.io.confounds import read_confounds
 from cuecircuit.io.events import EventRules, read_run_events
 from cuecircuit.io.nifti import read_mask, read_series
@@ -19,64 +21,97 @@ from cuecircuit.io.physio import read_respiration
 from cuecircuit.nodes.study_files import StudyFiles
 from cuecircuit.nodes.trials import trial_cells
 from cuecircuit.pipeline.faults import faults_named
+from cuecircuit.pipeline.gate import pass_gate
 from cuecircuit.records.scan import Series
-
-_TISSUES = ("white_matter", "ventricles")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class ScanAtWork:
-    """A scan with everything that a first level needs; `others` are events that are no cell of the study."""
+    """A scan with everything that a first level needs, and what its values are found to be.
+
+    `trials`: its rows of table trials; `others`: events that are no cell of the study.
+    """
 
     files: ScanFiles
     series: Series
     mask: Bool[Array, "x y z"]
     signals: ScanSignals
+    trials: pd.DataFrame
     others: pd.DataFrame
+    values: ScanValues
 
 
-def read_scan(files: StudyFiles, scan: ScanFiles) -> ScanAtWork:
+def read_scan(files: StudyFiles, scan: ScanFiles, trials: pd.DataFrame) -> ScanAtWork:
     """Read a scan with what the study says belongs to it.
 
+    Args:
+        files: the study.
+        scan: the scan.
+        trials: its rows of table trials.
+
     Raises:
-        DataError: a file is missing or at fault; each fault names the file.
+        DataError: a file is missing or at fault, or the values cannot be those of a scan; each fault names the file.
     """
-    space = files.study.space
-    if space is None:
-        raise DataError("maps need a space: give space.mask and space.origin")
+    space, scans = files.study.space, files.study.scans
+    if space is None or scans is None:
+        raise DataError("maps of scans need a space: give space.mask and space.origin")
     mask, grid = read_mask(files.path(space.mask))
     series = read_series(scan.bold)
     if not series.grid.same_as(grid):
         raise DataError(f"{scan.bold}: {series.grid}, but the mask has {grid} (or another origin)")
-    named = {name: path for name in _TISSUES if (path := getattr(space, name)) is not None}
-    tissues = {name: read_mask(files.path(path))[0] for name, path in named.items()}
     return ScanAtWork(
         files=scan,
         series=series,
         mask=mask,
-        signals=_signals(files, scan, series, tissues),
+        signals=read_signals(files, scan, read_tissues(files), series.data.shape[3]),
+        trials=trials,
         others=_others(files, scan, series),
+        values=pass_gate(scan, series.data, mask, scans.accept, setting="scans.accept"),
     )
 
 
-def _signals(
-    files: StudyFiles, scan: ScanFiles, series: Series, tissues: dict[str, Bool[Array, "x y z"]]
+def read_tissues(files: StudyFiles) -> dict[str, Bool[Array, "x y z"]]:
+    """Read the tissue masks of the study by name, on the grid of its mask.
+
+    Raises:
+        DataError: a mask is damaged or on another grid.
+    """
+    space = files.study.space
+    assert space is not None
+    _, grid = read_mask(files.path(space.mask))
+    tissues = {}
+    for name in TISSUE_COLUMNS:
+        if (path := getattr(space, name)) is not None:
+            tissues[name], own = read_mask(files.path(path))
+            if not own.same_as(grid):
+                raise DataError(f"space.{name}: {files.path(path)}: {own}, but the mask has {grid} (or another origin)")
+    return tissues
+
+
+def read_signals(
+    files: StudyFiles, scan: ScanFiles, tissues: Mapping[str, Bool[Array, "x y z"]], volumes: int
 ) -> ScanSignals:
-    motion = table = None
-    if scan.confounds is not None and scan.confounds.suffix == ".csv":
-        motion = read_motion(scan.confounds)
-    elif scan.confounds is not None:
-        table = read_confounds(scan.confounds)
-        if all(name in table for name in MOTION_NAMES):
-            motion = np.column_stack([table[name] for name in MOTION_NAMES])
-    volumes = series.data.shape[3]
-    rows = len(motion) if motion is not None else len(next(iter(table.values()))) if table else volumes
+    """Read what is known of a scan beside its series.
+
+    Raises:
+        DataError: a table or recording is at fault, or has another length than the scan.
+    """
+    if scan.confounds is None:
+        return ScanSignals(tissues=tissues, breaths=_breaths(files, scan, volumes))
+    table = read_confounds(scan.confounds)
+    rows = len(next(iter(table.values())))
     if rows != volumes:
         raise DataError(f"{scan.confounds}: {rows} rows, the scan {scan.bold} has {volumes} volumes")
-    return ScanSignals(tissues=tissues, motion=motion, table=table, breaths=_breaths(files, scan, series))
+    known = all(name in table for name in MOTION_NAMES)
+    return ScanSignals(
+        tissues=tissues,
+        motion=np.column_stack([table[name] for name in MOTION_NAMES]) if known else None,
+        table=table,
+        breaths=_breaths(files, scan, volumes),
+    )
 
 
-def _breaths(files: StudyFiles, scan: ScanFiles, series: Series) -> Regressors | None:
+def _breaths(files: StudyFiles, scan: ScanFiles, volumes: int) -> Regressors | None:
     study = files.study
     kind = study.nuisance.breathing
     if kind == "none" or study.scans is None:
@@ -86,7 +121,7 @@ def _breaths(files: StudyFiles, scan: ScanFiles, series: Series) -> Regressors |
     with faults_named(scan.physio):
         trace = read_respiration(scan.physio, files.path(study.scans.dataset))
         breathing = find_breaths(trace, plausible_rates(study.subjects.species))
-        return breath_regressors(trace, breathing, n_volumes=series.data.shape[3], tr_s=series.tr_s, kind=kind)
+        return breath_regressors(trace, breathing, n_volumes=volumes, tr_s=study.scans.tr_s, kind=kind)
 
 
 def _others(files: StudyFiles, scan: ScanFiles, series: Series) -> pd.DataFrame:
@@ -95,6 +130,6 @@ def _others(files: StudyFiles, scan: ScanFiles, series: Series) -> pd.DataFrame:
     if trials is None or scan.events is None:
         return pd.DataFrame({"onset": [], "duration": [], "trial_type": []})
     cells = trial_cells(files, trials)
-    rules = EventRules(cells=tuple(cells), others="model")
+    rules = EventRules(column=trials.column, cells=tuple(cells), others="model")
     events = read_run_events(scan.events, rules, scan_s=series.data.shape[3] * series.tr_s).table
     return events.loc[~events["trial_type"].isin(list(cells)), ["onset", "duration", "trial_type"]]

@@ -22,7 +22,8 @@ def study_scans(files: StudyFiles) -> ScanSelection:
     choice = ScanChoice(
         sessions=files.study.factors["session"].levels if "session" in files.study.factors else (),
         session_setting="factors.session",
-        entities={name: value for name in ("space", "res", "echo") if (value := getattr(scans, name)) is not None},
+        entities=dict(scans.entities)
+        | {name: value for name in ("space", "res", "echo") if (value := getattr(scans, name)) is not None},
     )
     selection = one_per_run(_all_scans(files, scans), choice, exclude=files.study.subjects.exclude)
     if scans.runs == "one":
@@ -37,8 +38,9 @@ def _all_scans(files: StudyFiles, scans: Scans) -> tuple[ScanFiles, ...]:
     if scans.derivatives is None:
         return find_scans(dataset, task=scans.task)
     folder: Path = files.path(scans.derivatives)
-    finder = find_rabies if is_rabies(folder) else find_derivatives
-    return finder(dataset, folder, task=scans.task)
+    if is_rabies(folder):
+        return find_rabies(dataset, folder, task=scans.task)
+    return find_derivatives(dataset, folder, task=scans.task, desc=scans.entities.get("desc", "preproc"))
 
 
 def _refuse_runs(scans: tuple[ScanFiles, ...]) -> None:

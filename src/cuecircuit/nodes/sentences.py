@@ -95,6 +95,8 @@ def map_sentence(terms: pd.DataFrame, clusters: pd.DataFrame | None) -> str:
         return "The maps are not corrected for the number of voxels."
     parts = []
     for row in terms[terms["term"] != "(Intercept)"].to_dict("records"):
+        if pd.isna(row["significant_clusters"]):  # a term that the question does not ask for
+            continue
         count = int(row["significant_clusters"])
         name = effect_text(str(row["term"]))
         if not count:

@@ -77,7 +77,7 @@ def _of_scan(files: StudyFiles, trials: Trials, scan: ScanFiles) -> pd.DataFrame
     if scan.events is None:
         raise DataError(f"{scan.bold}: no events file belongs to it")
     cells = trial_cells(files, trials)
-    events = read_run_events(scan.events, EventRules(cells=tuple(cells), others="model")).table
+    events = read_run_events(scan.events, EventRules(column=trials.column, cells=tuple(cells), others="model")).table
     strays = sorted(set(events["trial_type"]) - {*cells, *trials.others})
     if strays:
         raise DataError(

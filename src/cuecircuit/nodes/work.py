@@ -9,9 +9,10 @@ from typing import Any
 
 import pandas as pd
 
-from cuecircuit.errors import CuecircuitError, StudyError
+from cuecircuit.errors import CuecircuitError
 from cuecircuit.figures.saving import save
 from cuecircuit.io.derivatives import map_name
+from cuecircuit.io.scan_inventory import ScanFiles
 from cuecircuit.io.tables import ColumnNote, read_json, read_table, write_table
 from cuecircuit.nodes.answer import NOTES
 from cuecircuit.nodes.given_maps import map_files
@@ -19,21 +20,27 @@ from cuecircuit.nodes.graph import node_of, ordered_nodes, upstream
 from cuecircuit.nodes.making import Made, make_node
 from cuecircuit.nodes.map_pictures import map_folders, map_picture
 from cuecircuit.nodes.map_questions import MapWork, write_map_answer
+from cuecircuit.nodes.map_tables import Computed, gathered_maps, lacking_maps
 from cuecircuit.nodes.operant import OperantData, declaration_files, log_files
 from cuecircuit.nodes.page import page_content
 from cuecircuit.nodes.pictures import picture
 from cuecircuit.nodes.regions import regions_table
 from cuecircuit.nodes.rows import VALUE, Tables
+from cuecircuit.nodes.scan_account import account
+from cuecircuit.nodes.scan_sets import subject_table
 from cuecircuit.nodes.space import space_files
 from cuecircuit.nodes.study_files import StudyFiles
+from cuecircuit.nodes.subject_maps import subject_stages
 from cuecircuit.nodes.subjects import table_files
 from cuecircuit.nodes.table import FOLDER, Table, read_back
 from cuecircuit.nodes.table_questions import answer
 from cuecircuit.nodes.trials import trial_files
+from cuecircuit.pipeline.gate import refuse_doubles
 from cuecircuit.pipeline.progress import say
 from cuecircuit.pipeline.provenance import software
 from cuecircuit.pipeline.sessions import session_notes, write_faults
 from cuecircuit.pipeline.store import Stage, Store
+from cuecircuit.pipeline.subject_stages import run_subjects
 from cuecircuit.report.page import render
 from cuecircuit.study.accounting import split_reference
 from cuecircuit.study.acquisition import Given
@@ -60,6 +67,16 @@ class Work:
         """Every node with those it needs, in an order in which they can be made."""
         return ordered_nodes(self.files.study)
 
+    @cached_property
+    def scans(self) -> tuple[ScanFiles, ...]:
+        """The scans that maps are made of; inputs.tsv tells of all of them."""
+        return account(self.files, self.subjects, self.out).scans
+
+    @property
+    def subjects(self) -> tuple[str, ...]:
+        """Who enters."""
+        return tuple(self.made["subjects"].rows["subject"])
+
     @property
     def tables(self) -> Tables:
         """The tables made so far."""
@@ -67,6 +84,13 @@ class Work:
 
     def bring_up_to_date(self, name: str) -> None:
         """Make a node if it is missing or stale, say why, and load the tables it makes."""
+        if computed := computed_maps(self, name):
+            stages = subject_stages(self.files, *computed, self.scans, self.made)
+            run_subjects(self.store, stages, n_jobs=self.n_jobs, what=name)
+            own = computed[0]
+            accept = self.files.study.scans.accept if self.files.study.scans else {}
+            tables = {one: self.out / subject_table(self.files, own, one, "quality") for one in self.subjects}
+            refuse_doubles(tables, accept, setting="scans.accept")
         stage = stage_of(self, name)
         why = self.store.why_stale(stage)
         say(f"{name}: {why or 'up to date'}")
@@ -174,7 +198,7 @@ def _derived(work: Work, name: str, own: str) -> Stage:
 def _maps(work: Work, name: str, own: str) -> Stage:
     maps = work.files.study.maps[own]
     if not isinstance(maps, Given):
-        raise StudyError(f"maps.{own}: kind {maps.kind} is not made by this version; give maps (kind: given)")
+        return _computed_maps(work, name, own, maps)
 
     def make(folder: Path) -> None:
         _write_tables(work, name, folder)
@@ -182,6 +206,26 @@ def _maps(work: Work, name: str, own: str) -> Stage:
     settings = {"maps": maps, "factors": dict(work.files.study.factors)}
     inputs = (*_inputs(work, name), work.files.path(maps.table))
     return Stage(name=name, target="", settings=settings, inputs=inputs, make=make, shared=True)
+
+
+def _computed_maps(work: Work, name: str, own: str, maps: Computed) -> Stage:
+    def make(folder: Path) -> None:
+        tables = gathered_maps(work.files, own, maps, work.out, work.scans, work.made)
+        for table in tables:
+            table.write(folder / FOLDER)
+        for line in lacking_maps(tables):
+            say(f"{name}: {line}")
+
+    named = [work.out / subject_table(work.files, own, subject, "maps") for subject in work.subjects]
+    settings = {"maps": maps, "factors": dict(work.files.study.factors)}
+    return Stage(name=name, target="", settings=settings, inputs=(*_inputs(work, name), *named), make=make, shared=True)
+
+
+def computed_maps(work: Work, node: str) -> tuple[str, Computed] | None:
+    """Return the set of maps of a node that is made of scans; None for other nodes."""
+    kind, _, name = node.partition(".")
+    maps = work.files.study.maps[name] if kind == "maps" else None
+    return None if maps is None or isinstance(maps, Given) else (name, maps)
 
 
 def maps_folder(work: Work, table: str) -> Path:

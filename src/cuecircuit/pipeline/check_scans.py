@@ -80,10 +80,11 @@ def value_faults(files: AnyFiles) -> Iterator[str]:
     """Read every scan whole; yield what the gate would stop in `run`, and scans that hold the same values."""
     mask, _ = read_mask(files.path(files.study.space.mask))
     digests: dict[str, str] = {}
+    accept = files.study.acquisition.accept
     for scan in scans_of(files):
         if scan.subject not in files.study.subjects.exclude:
-            yield from attempt(lambda scan=scan: digests.update({scan.name: scan_values(files, scan, mask).digest}))
-    yield from double_faults(files, digests)
+            yield from attempt(lambda scan=scan: digests.update({scan.name: scan_values(scan, mask, accept).digest}))
+    yield from double_faults(digests, accept)
 
 
 def _check_stimuli(files: StudyFiles, scan: ScanFiles) -> None:

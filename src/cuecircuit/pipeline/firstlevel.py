@@ -76,9 +76,9 @@ def run_first_level(job: Job) -> None:
     """
     scans = account(job)
     subjects = subjects_of(job.files)["subject"]
-    run_subjects(job, [_stage(job, subject, scans) for subject in subjects])
+    run_subjects(job.store, [_stage(job, subject, scans) for subject in subjects], n_jobs=job.n_jobs)
     tables = {one: job.out / f"sub-{one}" / "func" / f"{_stem(job.study, one)}_quality.tsv" for one in subjects}
-    refuse_doubles(job.files, tables)
+    refuse_doubles(tables, job.study.acquisition.accept)
 
 
 def cells_table(job: Job) -> pd.DataFrame:
@@ -177,7 +177,7 @@ def _named_scan(
     study = job.study
     with faults_named(files.bold, unless=files.bold.parent):
         scan = read_scan(job, files)
-        values = pass_gate(job.files, files, scan.series.data, scan.mask)
+        values = pass_gate(files, scan.series.data, scan.mask, study.acquisition.accept)
         if study.response.method == "glm":
             texts = {"|".join(key): own for key, own in weights.items()}
             answers = [glm_answer(scan, study, texts, smoothed=smoothed) for smoothed in (True, False)]

@@ -1,6 +1,6 @@
 """The gate before the first level: a scan whose values cannot be a scan is refused unless the study accepts it."""
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import replace
 from pathlib import Path
 
@@ -10,13 +10,12 @@ import pandas as pd
 from cuecircuit.arrays import Array, Bool, Float
 from cuecircuit.errors import DataError
 from cuecircuit.imaging.nuisance import MOTION_NAMES
-from cuecircuit.imaging.scan_values import ScanFault, ScanValues, check_values, rotation_faults
+from cuecircuit.imaging.scan_values import ScanValues, check_values, rotation_faults
 from cuecircuit.io.bids import ScanFiles, read_motion
 from cuecircuit.io.confounds import read_confounds
-from cuecircuit.io.nifti import read_mask, read_series
+from cuecircuit.io.nifti import read_series
 from cuecircuit.io.scan_inventory import ScanSelection
 from cuecircuit.io.tables import read_table
-from cuecircuit.pipeline.job import AnyFiles
 
 GATE_COLUMNS = {
     "covered": "share of the mask that varies over the scan",
@@ -25,51 +24,74 @@ GATE_COLUMNS = {
 
 
 def pass_gate(
-    files: AnyFiles, scan: ScanFiles, data: Float[Array, "x y z volume"], mask: Bool[Array, "x y z"]
+    scan: ScanFiles,
+    data: Float[Array, "x y z volume"],
+    mask: Bool[Array, "x y z"],
+    accept: Mapping[str, str],
+    *,
+    setting: str = "acquisition.accept",
 ) -> ScanValues:
     """Check the values of a scan and its rotations.
+
+    Args:
+        scan: the scan.
+        data: its values.
+        mask: voxels analyzed.
+        accept: faults that the study takes as they are, `sub-01 run-2 FAULT` to reason.
+        setting: where the study says so.
 
     Raises:
         DataError: every fault that the study does not accept.
     """
     values = check_values(data, mask)
-    faults = [fault for fault in (*values.faults, *rotation_faults(_motion(scan))) if not _accepted(files, scan, fault)]
+    found = (*values.faults, *rotation_faults(_motion(scan)))
+    faults = [fault for fault in found if f"{scan.name} {fault.kind}" not in accept]
     if faults:
         raise DataError(
-            f"{scan.bold}: {fault.text}, or accept it with a reason (acquisition.accept: "
-            f"{{{scan.name} {fault.kind}: reason}})"
+            f"{scan.bold}: {fault.text}, or accept it with a reason ({setting}: {{{scan.name} {fault.kind}: reason}})"
             for fault in faults
         )
     return values
 
 
-def scan_values(files: AnyFiles, scan: ScanFiles, mask: Bool[Array, "x y z"]) -> ScanValues:
+def scan_values(
+    scan: ScanFiles,
+    mask: Bool[Array, "x y z"],
+    accept: Mapping[str, str],
+    *,
+    setting: str = "acquisition.accept",
+) -> ScanValues:
     """Read a scan and check its values.
 
     Raises:
         DataError: it cannot be read, or as `pass_gate`.
     """
-    return pass_gate(files, scan, read_series(scan.bold).data, mask)
+    return pass_gate(scan, read_series(scan.bold).data, mask, accept, setting=setting)
 
 
-def double_faults(files: AnyFiles, digests: Mapping[str, str]) -> tuple[str, ...]:
+def double_faults(
+    digests: Mapping[str, str], accept: Mapping[str, str], *, setting: str = "acquisition.accept"
+) -> tuple[str, ...]:
     """List scans, by name, that hold the same values as another."""
     first: dict[str, str] = {}
     pairs = ((first.setdefault(digest, name), name) for name, digest in digests.items())
     return tuple(
         f"{name} holds the same values as {other}: one of them is a copy; find the scan that belongs there, exclude "
-        f"the subject (subjects.exclude), or accept it with a reason (acquisition.accept: {{{name} double: reason}})"
+        f"the subject (subjects.exclude), or accept it with a reason ({setting}: {{{name} double: reason}})"
         for other, name in pairs
-        if other != name and f"{name} double" not in files.study.acquisition.accept
+        if other != name and f"{name} double" not in accept
     )
 
 
-def refuse_doubles(files: AnyFiles, tables: Mapping[str, Path]) -> None:
+def refuse_doubles(
+    tables: Mapping[str, Path], accept: Mapping[str, str], *, setting: str = "acquisition.accept"
+) -> None:
     """Compare the digests that the first level wrote.
 
     Args:
-        files: the study.
         tables: subject to its table of quality.
+        accept: as of `pass_gate`.
+        setting: where the study says so.
 
     Raises:
         DataError: scans that hold the same values.
@@ -80,19 +102,31 @@ def refuse_doubles(files: AnyFiles, tables: Mapping[str, Path]) -> None:
         for row in table.to_dict("records"):
             parts = [f"{name[:3]}-{row[name]}" for name in ("session", "run") if pd.notna(row.get(name))]
             digests[" ".join([f"sub-{subject}", *parts])] = row["digest"]
-    if faults := double_faults(files, digests):
+    if faults := double_faults(digests, accept, setting=setting):
         raise DataError(faults)
 
 
-def set_aside(files: AnyFiles, selection: ScanSelection) -> ScanSelection:
-    """Leave out the scans that do not pass the gate, where the study asks for it; each is read once more for this."""
-    if files.study.acquisition.on_fault == "stop":
-        return selection
-    mask, _ = read_mask(files.path(files.study.space.mask))
+def set_aside(
+    selection: ScanSelection,
+    mask: Bool[Array, "x y z"],
+    accept: Mapping[str, str],
+    *,
+    exclude: Collection[str] = (),
+    setting: str = "acquisition.accept",
+) -> ScanSelection:
+    """Leave out the scans that do not pass the gate; each is read once more for this.
+
+    Args:
+        selection: of the scans.
+        mask: voxels analyzed.
+        accept: as of `pass_gate`.
+        exclude: subjects who do not count.
+        setting: where the study says what it accepts.
+    """
     faulty: list[tuple[ScanFiles, str]] = []
-    for scan in (scan for scan in selection.scans if scan.subject not in files.study.subjects.exclude):
+    for scan in (scan for scan in selection.scans if scan.subject not in exclude):
         try:
-            scan_values(files, scan, mask)
+            scan_values(scan, mask, accept, setting=setting)
         except DataError as error:
             faulty.append((scan, "; ".join(error.faults).replace(f"{scan.bold}: ", "")))
     bad = [scan for scan, _ in faulty]
@@ -102,10 +136,6 @@ def set_aside(files: AnyFiles, selection: ScanSelection) -> ScanSelection:
         left_out=(*selection.left_out, *faulty),
         notes=(*selection.notes, *(f"{scan.name} set aside: {why}" for scan, why in faulty)),
     )
-
-
-def _accepted(files: AnyFiles, scan: ScanFiles, fault: ScanFault) -> bool:
-    return f"{scan.name} {fault.kind}" in files.study.acquisition.accept
 
 
 def _motion(scan: ScanFiles) -> Float[Array, "volume 6"]:

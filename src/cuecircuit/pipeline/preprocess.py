@@ -82,7 +82,7 @@ def preprocess_study(study: Path, out: Path, *, n_jobs: int = 1, dask: str | Non
         write_description(out, f"{files.study.about.title}: preprocessed scans")
         template = read_template(files, wanted)
         bring_up_to_date(job, _space_stage(job, wanted, template))
-        run_subjects(job, _subject_stages(job, wanted, template), what="preprocess")
+        run_subjects(job.store, _subject_stages(job, wanted, template), n_jobs=job.n_jobs, what="preprocess")
     return out
 
 

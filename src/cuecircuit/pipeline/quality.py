@@ -83,7 +83,7 @@ def write_quality(study: Path, out: Path, *, n_jobs: int = 1, dask: str | None =
     stages = [_stage(job, subject, scans) for subject in groups if any(scan.subject == subject for scan in scans)]
     with job.store.alone(), one_blas_thread(), engine(dask, n_jobs):
         try:
-            run_subjects(job, stages, what="quality")
+            run_subjects(job.store, stages, n_jobs=job.n_jobs, what="quality")
         finally:  # those that could be drawn are shown
             _write_group(job, groups)
     return out / "quality" / "index.html"

@@ -121,17 +121,17 @@ def regressors_of(scan: Scan, nuisance: Nuisance) -> tuple[Regressors, Bool[Arra
 
 def block_answer(scan: Scan, study: Study, *, smoothed: bool) -> BlockResponses:
     """Answer with percent changes per block; the variance only where the responses are smoothed."""
-    plain = study.nuisance.model_copy(update={"smoothing_fwhm_mm": 0.0})
+    regressors, keep = regressors_of(scan, study.nuisance)
     return block_responses(
         scan.series,
         scan.blocks,
         mask=scan.mask,
-        white_matter=scan.white_matter,
-        ventricles=scan.ventricles,
-        motion=scan.motion,
-        breaths=scan.breaths,
-        nuisance=study.nuisance if smoothed else plain,
-        response=study.response,
+        regressors=regressors,
+        keep=keep,
+        baseline_s=study.response.baseline_s,
+        window_s=study.response.window_s,
+        fwhm_mm=study.nuisance.smoothing_fwhm_mm if smoothed else 0.0,
+        min_df=study.nuisance.min_residual_df,
         with_variance=smoothed,
     )
 

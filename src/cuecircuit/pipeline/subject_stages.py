@@ -8,12 +8,13 @@ import pandas as pd
 
 from cuecircuit.errors import CuecircuitError, DataError
 from cuecircuit.io.bids import ScanFiles
+from cuecircuit.io.nifti import read_mask
 from cuecircuit.io.tables import write_table
 from cuecircuit.pipeline.cells import event_notes, raw_scans_without_result, scan_selection, subjects_of
 from cuecircuit.pipeline.gate import set_aside
 from cuecircuit.pipeline.job import AnyJob
 from cuecircuit.pipeline.progress import say, steps
-from cuecircuit.pipeline.store import Stage
+from cuecircuit.pipeline.store import Stage, Store
 from cuecircuit.pipeline.threads import one_blas_thread
 from cuecircuit.pipeline.workers import tied
 
@@ -38,7 +39,7 @@ SCAN_COLUMNS = {
 }
 
 
-def run_subjects(job: AnyJob, stages: Sequence[Stage], *, what: str = "first level") -> None:
+def run_subjects(store: Store, stages: Sequence[Stage], *, n_jobs: int, what: str = "first level") -> None:
     """Do every subject's stage that is missing or stale; one subject's failure does not stop the others.
 
     Raises:
@@ -46,15 +47,13 @@ def run_subjects(job: AnyJob, stages: Sequence[Stage], *, what: str = "first lev
     """
     from joblib import Parallel, delayed
 
-    stale = [stage for stage in stages if job.store.why_stale(stage)]
+    stale = [stage for stage in stages if store.why_stale(stage)]
     if not stale:
         say(f"{what}: {len(stages)} subjects up to date")
         return
-    say(f"{what}: {len(stale)} of {len(stages)} subjects to do ({job.store.why_stale(stale[0])})")
+    say(f"{what}: {len(stale)} of {len(stages)} subjects to do ({store.why_stale(stale[0])})")
     faults: list[str] = []
-    work: Any = Parallel(n_jobs=job.n_jobs, return_as="generator")(
-        delayed(tied(_attempt))(job, stage) for stage in stale
-    )
+    work: Any = Parallel(n_jobs=n_jobs, return_as="generator")(delayed(tied(_attempt))(store, stage) for stage in stale)
     with steps(what, len(stale)) as advance:
         for failed in work:
             faults += failed
@@ -65,7 +64,10 @@ def run_subjects(job: AnyJob, stages: Sequence[Stage], *, what: str = "first lev
 
 def account(job: AnyJob) -> tuple[ScanFiles, ...]:
     """Return the scans of the study; write inputs.tsv: every scan found, whether it is used, and why not."""
-    selection = set_aside(job.files, scan_selection(job.files))
+    selection, acquisition = scan_selection(job.files), job.study.acquisition
+    if acquisition.on_fault == "exclude":
+        mask, _ = read_mask(job.path(job.study.space.mask))
+        selection = set_aside(selection, mask, acquisition.accept, exclude=job.study.subjects.exclude)
     reasons, included = job.study.subjects.exclude, set(subjects_of(job.files)["subject"])
     preprocessed = (*selection.scans, *(scan for scan, _ in selection.left_out))
     without_result = raw_scans_without_result(job.files, preprocessed)
@@ -99,10 +101,10 @@ def _input_row(job: AnyJob, scan: ScanFiles) -> dict[str, object]:
     }
 
 
-def _attempt(job: AnyJob, stage: Stage) -> tuple[str, ...]:
+def _attempt(store: Store, stage: Stage) -> tuple[str, ...]:
     try:
         with one_blas_thread():  # a worker process starts with its own number of threads
-            job.store.run(stage)
+            store.run(stage)
     except CuecircuitError as error:
         return tuple(f"{stage.name}: {fault}" for fault in error.faults)
     except (MemoryError, ArithmeticError, ValueError, RuntimeError) as error:

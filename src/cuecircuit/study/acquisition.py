@@ -22,6 +22,9 @@ class Scans(Section):
         "one", "one per session; fixed effects over them; or a key of maps"
     )
     echo: Label | None = optional(None, "the echo to take, or `combined`; none where scans have one")
+    entities: dict[Name, Label] = optional({}, "further entities to the value to take, as acq or desc; `none`: without")
+    accept: dict[str, str] = optional({}, "faults of scans that are taken as they are: `sub-01 run-2 FAULT` to reason")
+    on_fault: Literal["stop", "exclude"] = optional("stop", "what becomes of a scan whose values are at fault")
 
 
 class Space(Section):
@@ -121,6 +124,8 @@ class Glm(_Maps):
     kind: Literal["glm"] = required("general linear model of a run")
     cells: Names = required("factors whose combinations are conditions", min_length=1)
     hrf: Literal["rat", "spm", "glover", "fir"] = required("response function")
+    fir_s: float = optional(30.0, "how long a finite impulse response is followed", "assumed", gt=0)
+    window_s: Span = optional((4.0, 30.0), "of a finite impulse response, whose mean is the map", "assumed")
     noise: Literal["ar1", "ols"] = optional("ar1", "of the series")
     contrasts: dict[Name, str] = optional({}, "sums and differences of cells: rows of table contrasts.NAME")
     modulators: Names = optional((), "measures of trials whose slope within a cell is a contrast `CELL.MEASURE`")

@@ -156,6 +156,7 @@ class Trials(Section):
     cells: Name | dict[Label, dict[Name, Label]] = required(
         "factor that trial_type is, or trial_type to levels of factors"
     )
+    column: str = optional("trial_type", "column of the events files with the trial types")
     others: Labels = optional((), "trial types that are no cell: modeled, in no estimate; any other type is a fault")
     parts: dict[Name, dict[Label, tuple[int, ...]]] = optional({}, "factor of which of its cell in a scan a trial is")
     measures: Names = optional((), "columns of the events that are numbers, such as rating")

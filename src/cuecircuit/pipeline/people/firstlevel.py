@@ -51,8 +51,9 @@ def run_people(job: PeopleJob) -> None:
     scans = account(job)
     bring_up_to_date(job, people_stage(job))
     subjects = subjects_of(job.files)["subject"]
-    run_subjects(job, [_stage(job, subject, scans) for subject in subjects])
-    refuse_doubles(job.files, {one: job.out / f"sub-{one}" / f"sub-{one}_quality.tsv" for one in subjects})
+    run_subjects(job.store, [_stage(job, subject, scans) for subject in subjects], n_jobs=job.n_jobs)
+    tables = {one: job.out / f"sub-{one}" / f"sub-{one}_quality.tsv" for one in subjects}
+    refuse_doubles(tables, job.study.acquisition.accept)
 
 
 def maps_table(job: PeopleJob) -> pd.DataFrame:
@@ -87,7 +88,7 @@ def _make(job: PeopleJob, subject: str, scans: tuple[ScanFiles, ...], folder: Pa
         for scan in (each for each in scans if each.session == session):
             with faults_named(scan.bold, unless=scan.bold.parent):
                 run = read_run(job.files, scan)
-                values = pass_gate(job.files, scan, run.series.data, run.mask)
+                values = pass_gate(scan, run.series.data, run.mask, study.acquisition.accept)
                 answers.append(run_answer(run, study, weights))
                 quality.append(quality_row(run) | {"covered": values.covered, "digest": values.digest})
         for name in weights:

@@ -1,0 +1,309 @@
+"""Scans of one subject to estimates: block responses, general linear models or correlations with a region.
+
+Each function takes the scans of one subject and session and gives an estimate for each map of the set.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+
+from cuecircuit.arrays import Array, Bool, Float64
+from cuecircuit.errors import DataError
+from cuecircuit.imaging.first_level import fir_names, fit_first_level
+from cuecircuit.imaging.fixed_effects import Estimate, over_runs
+from cuecircuit.imaging.nuisance import Regressors, regress
+from cuecircuit.imaging.peri_cue import PeriCue, peri_cue, region_series
+from cuecircuit.imaging.quality import scan_quality
+from cuecircuit.imaging.removed import counted_volumes, displacement, model_columns, removed_signals
+from cuecircuit.imaging.responses import BlockResponses, block_responses
+from cuecircuit.imaging.smoothing import smooth_in_mask
+from cuecircuit.nodes.map_plan import Estimated, conditions_of, slope, word_of
+from cuecircuit.nodes.scan_reading import ScanAtWork
+from cuecircuit.records.atlas import Atlas
+from cuecircuit.records.scan import Block
+from cuecircuit.study.acquisition import Blocks, Glm, Nuisance, Seed
+
+Parts = dict[str, tuple[frozenset[str], Estimate]]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class ScanAnswer:
+    """What one scan gives: block responses or parts of estimates, smoothed and not; courses; its quality."""
+
+    trials: pd.DataFrame
+    smoothed: BlockResponses | Parts
+    unsmoothed: BlockResponses | Parts | None
+    course: PeriCue | None
+    quality: dict[str, object]
+
+
+def answer_blocks(scan: ScanAtWork, maps: Blocks, nuisance: Nuisance, atlas: Atlas) -> ScanAnswer:
+    """Answer with the percent change of each block, and the courses of the atlas's regions around it.
+
+    Raises:
+        DataError: signals that are missing, windows that leave the scan, too few degrees of freedom.
+    """
+    if scan.trials.empty:
+        raise DataError("no event of this scan is a cell of the study; add its events, or exclude it")
+    keep, regressors = _removed(scan, nuisance)
+    blocks = blocks_of_trials(scan.trials)
+    found = [
+        block_responses(
+            scan.series,
+            blocks,
+            mask=scan.mask,
+            regressors=regressors,
+            keep=keep,
+            baseline_s=maps.baseline_s,
+            window_s=maps.window_s,
+            fwhm_mm=fwhm_mm,
+            min_df=nuisance.min_residual_df,
+            with_variance=smoothed,
+        )
+        for smoothed, fwhm_mm in ((True, maps.smoothing_fwhm_mm), *([(False, 0.0)] if maps.unsmoothed else []))
+    ]
+    course = peri_cue(
+        scan.series,
+        blocks,
+        regressors,
+        np.where(scan.mask, atlas.labels, 0),
+        np.array(list(atlas.names)),
+        baseline_s=maps.baseline_s,
+        span_s=maps.course_s,
+        keep=keep,
+    )
+    first = found[0]
+    quality = _quality(scan, nuisance, keep, regressors) | {
+        "residual_df": first.residual_df,
+        "dropped": ", ".join(first.dropped) or "none",
+        "unusable_voxels": first.n_unusable,
+    }
+    return ScanAnswer(
+        trials=scan.trials,
+        smoothed=first,
+        unsmoothed=found[1] if maps.unsmoothed else None,
+        course=course,
+        quality=quality,
+    )
+
+
+def averaged_blocks(
+    answers: Sequence[ScanAnswer], cells: Mapping[str, Bool[Array, "trial"]], *, smoothed: bool
+) -> dict[str, Estimate]:
+    """Average the blocks of each cell over scans.
+
+    The variance of a mean of n independent blocks is their mean variance over n.
+
+    Args:
+        answers: of the scans of a subject and session.
+        cells: the trials of each, those of the scans after one another.
+        smoothed: which of the two responses.
+    """
+    found = [answer.smoothed if smoothed else answer.unsmoothed for answer in answers]
+    parts = [each for each in found if isinstance(each, BlockResponses)]
+    percent = np.concatenate([each.percent for each in parts])
+    spread = np.concatenate([np.full_like(e.percent, np.nan) if e.variance is None else e.variance for e in parts])
+    return {
+        cell: Estimate(
+            effect=percent[chosen].mean(axis=0, dtype=np.float64),
+            variance=spread[chosen].mean(axis=0, dtype=np.float64) / chosen.sum(),
+        )
+        for cell, chosen in cells.items()
+        if chosen.any()
+    }
+
+
+def answer_glm(scan: ScanAtWork, maps: Glm, nuisance: Nuisance, wanted: Sequence[Estimated]) -> ScanAnswer:
+    """Answer with the part of each estimate that the conditions of this scan make.
+
+    Trial types that are no cells, and trials of no level of some factor, have columns and enter no estimate.
+
+    Raises:
+        DataError: signals that are missing.
+        DesignError: too few degrees of freedom are left.
+    """
+    keep, regressors = _removed(scan, nuisance, drift=False)
+    columns = model_columns(regressors, keep)
+    events = model_events(scan, maps)
+    present = frozenset(events["trial_type"])
+    parts = {each.label: {one: weight for one, weight in each.weights.items() if one in present} for each in wanted}
+    texts = {name: _text(part, maps, scan.series.tr_s) for name, part in parts.items() if part}
+    smoothed, unsmoothed = (
+        {
+            name: (frozenset(parts[name]), Estimate(effect=found.effect, variance=found.variance))
+            for name, found in fit_first_level(
+                scan.series,
+                events,
+                texts,
+                mask=scan.mask,
+                hrf=maps.hrf,
+                noise=maps.noise,
+                drift_period_s=nuisance.drift_period_s,
+                fwhm_mm=fwhm_mm,
+                fir_s=maps.fir_s,
+                nuisance=columns,
+                min_df=nuisance.min_residual_df,
+            ).items()
+        }
+        if fwhm_mm is not None
+        else None
+        for fwhm_mm in (maps.smoothing_fwhm_mm, 0.0 if maps.unsmoothed else None)
+    )
+    assert smoothed is not None
+    return ScanAnswer(
+        trials=scan.trials,
+        smoothed=smoothed,
+        unsmoothed=unsmoothed,
+        course=None,
+        quality=_quality(scan, nuisance, keep, columns),
+    )
+
+
+def answer_seed(scan: ScanAtWork, maps: Seed, nuisance: Nuisance, atlas: Atlas) -> ScanAnswer:
+    """Answer with Fisher's z of the correlation of each voxel with the mean of each seed, after nuisance regression.
+
+    Its variance, 1 / (df - 2) with df degrees of freedom left, takes volumes as independent draws.
+
+    Raises:
+        DataError: a seed that the atlas does not have, signals that are missing, too few degrees of freedom.
+    """
+    names = {name: label for label, name in atlas.names.items()}
+    if unknown := [seed for seed in maps.seeds if seed not in names]:
+        raise DataError(f"seeds {', '.join(unknown)} are no regions of the atlas, which has {', '.join(names)}")
+    keep, regressors = _removed(scan, nuisance)
+    labels = np.array([names[seed] for seed in maps.seeds])
+    inside = np.where(scan.mask, atlas.labels, 0)
+    means = regress(region_series(scan.series, inside, labels), regressors, keep=keep).data[keep]
+    cleaned = regress(scan.series.data[scan.mask].T, regressors, keep=keep, min_df=nuisance.min_residual_df)
+    voxel_mm = scan.series.grid.voxel_mm
+    found = []
+    for fwhm_mm in (maps.smoothing_fwhm_mm, *([0.0] if maps.unsmoothed else [])):
+        data = smooth_in_mask(cleaned.data, scan.mask, fwhm_mm=fwhm_mm, voxel_mm=voxel_mm)[keep]
+        z = fisher_z(data, means)
+        variance = np.full(z.shape[1], 1 / (cleaned.residual_df - 2))
+        found.append(
+            {
+                seed: (frozenset([seed]), Estimate(effect=row, variance=np.where(np.isfinite(row), variance, np.nan)))
+                for seed, row in zip(maps.seeds, z, strict=True)
+            }
+        )
+    quality = _quality(scan, nuisance, keep, regressors) | {"residual_df": cleaned.residual_df}
+    return ScanAnswer(
+        trials=scan.trials,
+        smoothed=found[0],
+        unsmoothed=found[1] if maps.unsmoothed else None,
+        course=None,
+        quality=quality,
+    )
+
+
+def fisher_z(
+    data: Float64[Array, "volume voxel"], seeds: Float64[Array, "volume seed"]
+) -> Float64[Array, "seed voxel"]:
+    """Correlate every voxel with every seed, as Fisher's z; NaN where one of the two does not vary."""
+    x = np.asarray(data, np.float64) - data.mean(axis=0, dtype=np.float64)
+    s = np.asarray(seeds, np.float64) - seeds.mean(axis=0, dtype=np.float64)
+    length = np.sqrt((s**2).sum(axis=0))[:, None] * np.sqrt((x**2).sum(axis=0))
+    r = np.divide(s.T @ x, length, out=np.full(length.shape, np.nan), where=length > 0)
+    # a voxel that is the seed itself has r = 1, whose z is infinite
+    return np.arctanh(np.clip(r, -1 + 1e-12, 1 - 1e-12))
+
+
+def combined_runs(answers: Sequence[ScanAnswer], wanted: Sequence[str], *, smoothed: bool) -> dict[str, Estimate]:
+    """Combine what the scans of a session say of each estimate by fixed effects.
+
+    Args:
+        answers: of the scans.
+        wanted: labels of the estimates.
+        smoothed: which of the two.
+
+    Raises:
+        DesignError: runs hold different but overlapping conditions.
+    """
+    found = [answer.smoothed if smoothed else answer.unsmoothed for answer in answers]
+    parts = [each for each in found if isinstance(each, dict)]
+    return {
+        label: over_runs(label, own) for label in wanted if (own := [each[label] for each in parts if label in each])
+    }
+
+
+def model_events(scan: ScanAtWork, maps: Glm) -> pd.DataFrame:
+    """Return the events of a scan's model: cells, what is no cell, and slopes of measures within cells.
+
+    A measure is centered in each cell of the scan; a trial without a value counts as the mean. Columns are onset,
+    duration (s), trial_type and modulation.
+    """
+    rows = scan.trials
+    cells = pd.DataFrame(
+        {
+            "onset": rows["onset_s"],
+            "duration": rows["duration_s"],
+            "trial_type": conditions_of(rows, maps),
+            "modulation": 1.0,
+        }
+    )
+    others = scan.others.assign(
+        trial_type=[f"other_{word_of(name)}" for name in scan.others["trial_type"]], modulation=1.0
+    )
+    slopes = []
+    for measure in maps.modulators:
+        for name, own in cells.groupby("trial_type", sort=False):
+            values = rows.loc[own.index, measure]
+            centered = (values - values.mean()).fillna(0.0)
+            if centered.abs().max() > 0:
+                slopes.append(own.assign(trial_type=slope(str(name), measure), modulation=centered))
+    parts = [part for part in (cells, others, *slopes) if len(part)]
+    return pd.concat(parts, ignore_index=True) if parts else cells
+
+
+def _text(part: Mapping[str, float], maps: Glm, tr_s: float) -> str:
+    if maps.hrf != "fir":
+        return " + ".join(f"{weight!r} * {name}" for name, weight in part.items())
+    start, stop = maps.window_s
+    terms = []
+    for name, weight in part.items():
+        steps = fir_names(name, tr_s=tr_s, fir_s=maps.fir_s)
+        inside = [step for number, step in enumerate(steps) if start <= number * tr_s < stop]
+        terms += [f"{weight / len(inside)!r} * {step}" for step in inside]
+    return " + ".join(terms)
+
+
+def _removed(scan: ScanAtWork, nuisance: Nuisance, *, drift: bool = True) -> tuple[Bool[Array, "volume"], Regressors]:
+    keep = counted_volumes(scan.series, scan.signals, nuisance, scan.mask)
+    return keep, removed_signals(scan.series, scan.signals, nuisance, keep, drift=drift)
+
+
+def blocks_of_trials(trials: pd.DataFrame) -> tuple[Block, ...]:
+    """Return trials as blocks."""
+    return tuple(
+        Block(onset_s=float(onset), duration_s=float(duration), cue=str(kind))
+        for onset, duration, kind in zip(trials["onset_s"], trials["duration_s"], trials["trial_type"], strict=True)
+    )
+
+
+def _quality(
+    scan: ScanAtWork, nuisance: Nuisance, keep: Bool[Array, "volume"], regressors: Regressors
+) -> dict[str, object]:
+    """Return the numbers of a scan's quality; the kind of map may know more."""
+    inside = scan.series.data[scan.mask]
+    found = scan_quality(inside.T)
+    moved = displacement(scan.signals, nuisance)
+    spent = int(np.linalg.matrix_rank(np.column_stack([np.ones(len(keep)), regressors.values])))
+    return {
+        "session": scan.files.session,
+        "run": scan.files.run,
+        "volumes": len(keep),
+        "tsnr": found.tsnr_median,
+        "dvars": float(np.median(found.dvars_percent)),
+        "framewise_displacement": np.nan if moved is None or not np.isfinite(moved).any() else float(np.nanmean(moved)),
+        "censored": int((~keep).sum()),
+        "regressors": len(regressors.names),
+        "residual_df": len(keep) - spent,
+        "dropped": "none",
+        "unusable_voxels": int((inside.mean(axis=1) <= 0).sum()),
+        "trials": len(scan.trials),
+        "covered": scan.values.covered,
+        "digest": scan.values.digest,
+    }

@@ -1,0 +1,148 @@
+"""What a set of maps estimates: conditions of the model, and their weights in each cell, contrast and slope."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from itertools import product
+from math import prod
+
+import numpy as np
+import pandas as pd
+
+from cuecircuit.errors import DesignError
+from cuecircuit.stats.contrasts import parse_contrast
+from cuecircuit.study.acquisition import Blocks, Glm, Seed
+from cuecircuit.study.expected import trial_cells
+from cuecircuit.study.schema import Study
+
+UNUSED = "unused"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Estimated:
+    """One map of a subject: its table and keys there, its name in files, the weight of each column of the model.
+
+    `cells`: the conditions whose trials it is made of.
+    """
+
+    table: str
+    keys: Mapping[str, str]
+    label: str
+    weights: Mapping[str, float]
+    cells: tuple[str, ...]
+
+
+def condition(levels: Sequence[str]) -> str:
+    """Name a cell as a condition that design matrices can have as a column: `saline_early`."""
+    return word_of("_".join(levels))
+
+
+def word_of(label: str) -> str:
+    """Write a label as a word: `look-drug` is `look_drug`."""
+    word = "".join(letter if letter.isalnum() else "_" for letter in label)
+    return word if word[0].isalpha() else f"c{word}"
+
+
+def slope(name: str, measure: str) -> str:
+    """Name the column of a measure's slope within a condition."""
+    return f"{name}__{measure}"
+
+
+def wanted_maps(study: Study, name: str, maps: Blocks | Glm | Seed) -> tuple[Estimated, ...]:
+    """Return every map that a set has of a subject and session: seeds; or cells, then contrasts, then slopes.
+
+    Raises:
+        DesignError: a contrast that names no level.
+    """
+    if isinstance(maps, Seed):
+        return tuple(
+            Estimated(table=f"maps.{name}", keys={"seed": seed}, label=seed, weights={seed: 1.0}, cells=())
+            for seed in maps.seeds
+        )
+    cells = cells_of(study, maps)
+    made = [
+        Estimated(
+            table=f"maps.{name}",
+            keys=dict(zip(maps.cells, levels, strict=True)),
+            label=":".join(levels),
+            weights={condition(levels): 1.0},
+            cells=(condition(levels),),
+        )
+        for levels in cells
+    ]
+    if isinstance(maps, Glm):
+        weighed = {one: _contrast(study, maps, cells, text) for one, text in maps.contrasts.items()}
+        made += [
+            Estimated(
+                table=f"contrasts.{name}", keys={"contrast": one}, label=one, weights=weights, cells=tuple(weights)
+            )
+            for one, weights in weighed.items()
+        ]
+        made += [
+            Estimated(
+                table=f"contrasts.{name}",
+                keys={"contrast": f"{'_'.join(levels)}.{measure}"},
+                label=f"{'_'.join(levels)} {measure}",
+                weights={slope(condition(levels), measure): 1.0},
+                cells=(condition(levels),),
+            )
+            for levels in cells
+            for measure in maps.modulators
+        ]
+    return tuple(made)
+
+
+def cells_of(study: Study, maps: Blocks | Glm) -> tuple[tuple[str, ...], ...]:
+    """Return the combinations of levels that maps are made of, in the order of the file."""
+    there = trial_cells(study)[list(maps.cells)].drop_duplicates()
+    return tuple(tuple(map(str, row)) for row in there.itertuples(index=False, name=None))
+
+
+def conditions_of(rows: pd.DataFrame, maps: Blocks | Glm) -> pd.Series:
+    """Return the condition of each trial; trials of no level of some factor are modeled as one of their own."""
+    levels = rows[list(maps.cells)]
+    return pd.Series(
+        [
+            condition([UNUSED if pd.isna(one) else str(one) for one in row])
+            for row in levels.itertuples(index=False, name=None)
+        ],
+        index=rows.index,
+        dtype=object,
+    )
+
+
+def held_conditions(rows: pd.DataFrame, maps: Blocks | Glm | Seed) -> frozenset[str]:
+    """Return the conditions that a scan with these trials can say something of."""
+    if isinstance(maps, Seed):
+        return frozenset(maps.seeds)
+    names = conditions_of(rows, maps)
+    slopes = (
+        slope(str(name), measure)
+        for measure in getattr(maps, "modulators", ())
+        for name, own in rows.groupby(names, sort=False)
+        if own[measure].nunique() > 1
+    )
+    return frozenset([*names, *slopes])
+
+
+def _contrast(study: Study, maps: Glm, cells: Sequence[tuple[str, ...]], text: str) -> Mapping[str, float]:
+    """Weigh cells: levels that a contrast names, the cells that share them averaged with equal weights."""
+    levels = {
+        factor: [level for level in _levels(study, factor) if any(cell[k] == level for cell in cells)]
+        for k, factor in enumerate(maps.cells)
+    }
+    alone = {factor: np.eye(len(names))[names.index(text)] for factor, names in levels.items() if text in names}
+    parsed = alone if len(alone) == 1 else parse_contrast(text, levels).weights
+    weights: dict[str, float] = {}
+    for named in product(*(levels[factor] for factor in parsed)):
+        weight = prod(float(parsed[f][levels[f].index(level)]) for f, level in zip(parsed, named, strict=True))
+        where = [maps.cells.index(factor) for factor in parsed]
+        own = [cell for cell in cells if tuple(cell[k] for k in where) == named]
+        if weight and not own:
+            raise DesignError(f"contrast '{text}': no trial is {' and '.join(named)}; compare what occurs")
+        weights |= {condition(cell): weight / len(own) for cell in own if weight}
+    return weights
+
+
+def _levels(study: Study, factor: str) -> tuple[str, ...]:
+    parts = study.trials.parts if study.trials else {}
+    return study.factors[factor].levels if factor in study.factors else tuple(parts[factor])

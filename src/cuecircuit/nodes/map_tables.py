@@ -1,0 +1,142 @@
+"""Tables `maps.NAME` and `contrasts.NAME` of maps that are made of scans: as the subjects' stages wrote, or planned."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+
+import pandas as pd
+
+from cuecircuit.io.scan_inventory import ScanFiles
+from cuecircuit.io.tables import ColumnNote, read_table
+from cuecircuit.nodes.map_plan import held_conditions, wanted_maps
+from cuecircuit.nodes.scan_sets import scan_sets, subject_table, trials_of
+from cuecircuit.nodes.study_files import StudyFiles
+from cuecircuit.nodes.table import Table
+from cuecircuit.study.acquisition import Blocks, Glm, Seed
+
+Computed = Blocks | Glm | Seed
+_UNITS = {"blocks": "% of the baseline window", "glm": "% of the mean of the voxel", "seed": "Fisher's z"}
+_VARIANCES = {"blocks": "of independent volumes", "glm": "of the model", "seed": "of independent volumes"}
+
+
+def gathered_maps(
+    files: StudyFiles, name: str, maps: Computed, out: Path, scans: Sequence[ScanFiles], made: Mapping[str, Table]
+) -> tuple[Table, ...]:
+    """Gather what the stages of the subjects wrote.
+
+    Args:
+        files: the study.
+        name: of the set of maps.
+        maps: the set.
+        out: the output folder.
+        scans: that maps are made of.
+        made: tables subjects and, where the study has trials, trials.
+    """
+    text = ("table", *_keys(files, name))
+    parts = [
+        read_table(out / subject_table(files, name, subject, "maps"), text=text)
+        for subject in made["subjects"].rows["subject"]
+    ]
+    return _tables(files, name, maps, pd.concat(parts, ignore_index=True), scans, made)
+
+
+def planned_maps(
+    files: StudyFiles, name: str, maps: Computed, scans: Sequence[ScanFiles], made: Mapping[str, Table]
+) -> tuple[Table, ...]:
+    """Give the rows that the tables will have, without files, as a dry run needs them."""
+    wanted = wanted_maps(files.study, name, maps)
+    rows: list[dict[str, object]] = []
+    for subject in made["subjects"].rows["subject"]:
+        for keys, own in scan_sets(files, name, [scan for scan in scans if scan.subject == subject]):
+            held = set().union(*(held_conditions(trials_of_scan(made, scan), maps) for scan in own))
+            rows += [
+                {"table": each.table, "subject": subject, **keys, **each.keys, "map": "", "variance": ""}
+                for each in wanted
+                if set(each.weights) <= held
+            ]
+    frame = pd.DataFrame(rows, columns=["table", *_keys(files, name), "map", "variance"]).assign(
+        map_unsmoothed="" if maps.unsmoothed else None, n_trials=0, n_runs=0
+    )
+    return _tables(files, name, maps, frame, scans, made)
+
+
+def trials_of_scan(made: Mapping[str, Table], scan: ScanFiles) -> pd.DataFrame:
+    """Return the trials of a scan; no row where the study has none."""
+    if "trials" not in made:
+        return pd.DataFrame({"onset_s": [], "duration_s": [], "trial_type": []})
+    rows = made["trials"].rows
+    return trials_of(rows[rows["subject"] == scan.subject], scan)
+
+
+def lacking_maps(tables: Sequence[Table]) -> Iterator[str]:
+    """Say which maps a subject who was scanned lacks: cells without a trial."""
+    for table in tables:
+        keys = [key for key in table.keys if key not in ("subject", "session", "run")]
+        who = [key for key in table.keys if key in ("subject", "session", "run")]
+        cells = table.rows[keys].drop_duplicates()
+        for labels, own in table.rows.groupby(who, sort=False):
+            lost = cells.merge(own[keys], on=keys, how="left", indicator=True).query("_merge == 'left_only'")
+            if len(lost):
+                names = "; ".join(" ".join(map(str, row)) for row in lost[keys].itertuples(index=False, name=None))
+                yield f"{table.name}: {' '.join(map(str, labels))} has no map of {names}: a cell of it has no trial"
+
+
+def key_notes(keys: Sequence[str]) -> dict[str, ColumnNote]:
+    """Explain the keys of maps."""
+    known: dict[str, ColumnNote] = {
+        "subject": "participant label",
+        "session": "entity ses",
+        "run": "entity run",
+        "contrast": "contrast of the set, or CELL.MEASURE for a slope",
+        "seed": "region whose mean is correlated",
+    }
+    return {key: known.get(key, f"factor {key}") for key in keys}
+
+
+def map_notes(maps: Computed) -> dict[str, ColumnNote]:
+    """Explain the columns that name maps."""
+    unit = _UNITS[maps.kind]
+    return {
+        "map": {"Description": "file, from the output folder", "Units": unit},
+        "variance": {"Description": f"its variance, {_VARIANCES[maps.kind]}", "Units": f"({unit})²"},
+        "map_unsmoothed": {"Description": "the same without smoothing", "Units": unit},
+        "n_trials": "trials in the map; 0 where it is not made of trials",
+        "n_runs": "scans in the map",
+    }
+
+
+def _tables(
+    files: StudyFiles,
+    name: str,
+    maps: Computed,
+    rows: pd.DataFrame,
+    scans: Sequence[ScanFiles],
+    made: Mapping[str, Table],
+) -> tuple[Table, ...]:
+    tables = []
+    for table in (f"maps.{name}", f"contrasts.{name}"):
+        if table not in files.books.tables:
+            continue
+        keys = files.books.tables[table].keys
+        named = ["map", "variance", *(["map_unsmoothed"] if maps.unsmoothed else [])]
+        own = rows.loc[rows["table"] == table, [*keys, *named, "n_trials", "n_runs"]].reset_index(drop=True)
+        if maps.carry and table.startswith("maps."):
+            carried = _carried(keys, maps, scans, made)
+            own = own.merge(carried, on=[key for key in keys if key in carried], how="left", sort=False)
+        notes = {**key_notes(keys), **map_notes(maps), **dict.fromkeys(maps.carry, "mean over the trials of the map")}
+        tables.append(Table(name=table, keys=keys, rows=own, notes={str(column): notes[str(column)] for column in own}))
+    return tuple(tables)
+
+
+def _carried(
+    keys: Sequence[str], maps: Computed, scans: Sequence[ScanFiles], made: Mapping[str, Table]
+) -> pd.DataFrame:
+    """Return the mean of each carried measure over the trials of each map, of the scans that maps are made of."""
+    rows = pd.concat([trials_of_scan(made, scan) for scan in scans], ignore_index=True)
+    own = [key for key in keys if key in rows]
+    return rows.groupby(own, sort=False)[list(maps.carry)].mean().reset_index()
+
+
+def _keys(files: StudyFiles, name: str) -> tuple[str, ...]:
+    plans = files.books.tables
+    tables = [table for table in (f"maps.{name}", f"contrasts.{name}") if table in plans]
+    return tuple(dict.fromkeys(key for table in tables for key in plans[table].keys))

@@ -1,0 +1,75 @@
+"""The account of a study's scans: every scan found, whether it is used, and why not."""
+
+import os
+from collections.abc import Collection, Iterator
+from pathlib import Path
+
+import pandas as pd
+
+from cuecircuit.errors import DataError
+from cuecircuit.io.bids import find_scans
+from cuecircuit.io.nifti import read_mask
+from cuecircuit.io.scan_inventory import ScanFiles, ScanSelection
+from cuecircuit.io.tables import write_table
+from cuecircuit.nodes.scans import study_scans
+from cuecircuit.nodes.study_files import StudyFiles
+from cuecircuit.pipeline.gate import set_aside
+from cuecircuit.pipeline.progress import say
+from cuecircuit.pipeline.subject_stages import INPUT_COLUMNS
+
+
+def account(files: StudyFiles, subjects: Collection[str], out: Path) -> ScanSelection:
+    """Return the scans that maps are made of; write inputs.tsv.
+
+    Scans whose values cannot be those of a scan are left out where `scans.on_fault` says so.
+
+    Raises:
+        DataError: as `study_scans`.
+    """
+    selection, study = study_scans(files), files.study
+    scans, space = study.scans, study.space
+    if scans is not None and space is not None and scans.on_fault == "exclude":
+        mask, _ = read_mask(files.path(space.mask))
+        selection = set_aside(selection, mask, scans.accept, exclude=study.subjects.exclude, setting="scans.accept")
+    rows = []
+    for scan, reason in _reasons(files, selection):
+        absent = scan.subject not in subjects
+        why = study.subjects.exclude.get(scan.subject, "not among the subjects of the study") if absent else reason
+        rows.append(_row(files, scan) | {"used": "no" if why else "yes", "reason": why})
+    write_table(out / "inputs.tsv", pd.DataFrame(rows), INPUT_COLUMNS)
+    used = sum(row["used"] == "yes" for row in rows)
+    say(f"scans: {len(rows)} found, {used} used, {len(rows) - used} left out (inputs.tsv)")
+    for note in selection.notes:
+        say(f"scans: {note}")
+    for name, reason in (scans.accept if scans else {}).items():
+        say(f"scans: accepted {name}: {reason}")
+    return selection
+
+
+def _reasons(files: StudyFiles, selection: ScanSelection) -> Iterator[tuple[ScanFiles, str | None]]:
+    yield from ((scan, None) for scan in selection.scans)
+    known = {scan.name for scan in (*selection.scans, *(scan for scan, _ in selection.left_out))}
+    yield from ((one, "a raw scan without a preprocessed one") for one in _raw(files) if one.name not in known)
+    yield from selection.left_out
+
+
+def _raw(files: StudyFiles) -> tuple[ScanFiles, ...]:
+    """Return the raw scans of a study that takes preprocessed ones."""
+    scans = files.study.scans
+    if scans is None or scans.derivatives is None or scans.table is not None:
+        return ()
+    try:
+        return find_scans(files.path(scans.dataset), task=scans.task)
+    except DataError:  # a derivative may stand without the raw data set
+        return ()
+
+
+def _row(files: StudyFiles, scan: ScanFiles) -> dict[str, object]:
+    named = {"bold": scan.bold, "events": scan.events, "physio": scan.physio, "confounds": scan.confounds}
+    return {
+        "subject": scan.subject,
+        "session": scan.session,
+        "run": scan.run,
+        "entities": " ".join(f"{name}-{value}" for name, value in scan.entities.items()) or None,
+        **{name: path and os.path.relpath(path, files.file.parent) for name, path in named.items()},
+    }

@@ -1,0 +1,189 @@
+"""What the scans of a study hold against it, before anything is computed: headers, events, confounds, windows."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from functools import partial
+
+from cuecircuit.arrays import Array, Bool
+from cuecircuit.errors import DataError
+from cuecircuit.imaging.block_response import window_members
+from cuecircuit.imaging.removed import displacement, signal_faults
+from cuecircuit.imaging.respiration import plausible_rates
+from cuecircuit.imaging.scan_checks import event_faults, run_faults
+from cuecircuit.imaging.trace_checks import TraceReport, check_trace
+from cuecircuit.io.bids import sidecar
+from cuecircuit.io.nifti import orientation_faults, read_grid, read_mask
+from cuecircuit.io.physio import read_respiration
+from cuecircuit.io.scan_inventory import ScanFiles
+from cuecircuit.nodes.first_level import blocks_of_trials
+from cuecircuit.nodes.map_tables import trials_of_scan
+from cuecircuit.nodes.scan_reading import read_signals, read_tissues
+from cuecircuit.nodes.scans import study_scans
+from cuecircuit.nodes.study_files import StudyFiles
+from cuecircuit.nodes.table import Table
+from cuecircuit.pipeline.faults import attempt, faults_named
+from cuecircuit.pipeline.gate import double_faults, scan_values
+from cuecircuit.records.grid import Grid
+from cuecircuit.records.scan import Block
+from cuecircuit.study.acquisition import Blocks, Given
+
+
+def check_scans(files: StudyFiles, made: Mapping[str, Table], *, data: bool = False) -> tuple[str, ...]:
+    """Check every scan that maps would be made of.
+
+    Args:
+        files: the study.
+        made: tables subjects and, where the study has trials, trials.
+        data: also read every scan whole and check its values.
+
+    Returns:
+        Notes on the traces of breathing, a line each.
+
+    Raises:
+        DataError: every fault of every scan, those of many scans said once.
+    """
+    space = files.study.space
+    assert space is not None
+    subjects = list(made["subjects"].rows["subject"])
+    mask, grid = read_mask(files.path(space.mask))
+    tissues = read_tissues(files)
+    scans = [scan for scan in study_scans(files).scans if scan.subject in subjects]
+    there = {scan.subject for scan in scans}
+    faults = [
+        f"sub-{one}: no scan of task {files.study.scans.task if files.study.scans else ''}; exclude the subject "
+        "(subjects.exclude), or add the scans"
+        for one in subjects
+        if one not in there
+    ]
+    where: dict[str, list[str]] = {}
+    notes: dict[str, list[str]] = {}
+    for scan in scans:
+        for file, fault in _scan_faults(
+            files, scan, blocks_of_trials(trials_of_scan(made, scan)), grid, tissues, notes
+        ):
+            where.setdefault(fault, []).append(file)
+    faults += [f"{_files(paths)}: {fault}" for fault, paths in where.items()]
+    if data and not faults:
+        faults += _value_faults(files, scans, mask)
+    if faults:
+        raise DataError(faults)
+    return tuple(f"{_files(paths)}: {note}" for note, paths in notes.items())
+
+
+def _files(paths: Sequence[str]) -> str:
+    return paths[0] + (f" and {len(paths) - 1} other scans" if len(paths) > 1 else "")
+
+
+def _scan_faults(
+    files: StudyFiles,
+    scan: ScanFiles,
+    blocks: Sequence[Block],
+    grid: Grid,
+    tissues: Mapping[str, Bool[Array, "x y z"]],
+    notes: dict[str, list[str]],
+) -> Iterator[tuple[str, str]]:
+    """Yield the file and the fault."""
+    study, scans = files.study, files.study.scans
+    assert scans is not None
+    bold, events = str(scan.bold), str(scan.events)
+    headers: list[tuple[Grid, int, float]] = []
+    yield from _named(bold, attempt(lambda: headers.append(read_grid(scan.bold))))
+    yield from _named(bold, orientation_faults(scan.bold) if headers else ())
+    if scans.table is None:  # scans listed in a table have no sidecars
+        tr_s = sidecar(scan.bold, files.path(scans.dataset)).get("RepetitionTime")
+        if not isinstance(tr_s, int | float | None):
+            yield bold, f"RepetitionTime {tr_s!r} in the sidecar is no number; write seconds, such as {scans.tr_s:g}"
+            return
+    for own, volumes, tr_header_s in headers:
+        found = [
+            *run_faults(
+                grid=own,
+                volumes=volumes,
+                tr_header_s=tr_header_s,
+                tr_sidecar_s=scan.tr_s,
+                runs=scans,
+                space_grid=grid,
+                section="scans",
+            )
+        ]
+        yield from _named(bold, found)
+        if found:
+            continue
+        windows = [maps for maps in study.maps.values() if isinstance(maps, Blocks)]
+        yield from _named(events, event_faults(blocks, volumes * scans.tr_s, apart=bool(windows)))
+        for name, maps in study.maps.items():
+            for window in ("baseline_s", "window_s") if isinstance(maps, Blocks) else ():
+                look = partial(window_members, blocks, getattr(maps, window), tr_s=scans.tr_s, n_volumes=volumes)
+                yield from _named(events, (f"maps.{name}.{window}: {fault}" for fault in attempt(look)))
+        yield from _signal_faults(files, scan, tissues, volumes)
+        yield from _breathing_faults(files, scan, blocks, volumes, notes)
+
+
+def _signal_faults(
+    files: StudyFiles, scan: ScanFiles, tissues: Mapping[str, Bool[Array, "x y z"]], volumes: int
+) -> Iterator[tuple[str, str]]:
+    nuisance, table = files.study.nuisance, str(scan.confounds or scan.bold)
+    try:
+        signals = read_signals(files, scan, tissues, volumes)
+    except DataError as error:
+        yield from _named(table, error.faults)
+        return
+    yield from _named(table, signal_faults(signals, nuisance))
+    if nuisance.censor_fd_mm is not None and displacement(signals, nuisance) is None:
+        yield (
+            table,
+            (
+                "nuisance.censor_fd_mm is set, but nothing tells how the head moved; give framewise_displacement, or "
+                "the six columns of motion with nuisance.head_radius_mm"
+            ),
+        )
+
+
+def _breathing_faults(
+    files: StudyFiles, scan: ScanFiles, blocks: Sequence[Block], volumes: int, notes: dict[str, list[str]]
+) -> Iterator[tuple[str, str]]:
+    study = files.study
+    assert study.scans is not None
+    measured = study.trials is not None and study.trials.breathing is not None
+    if not (measured or study.nuisance.breathing != "none"):
+        return
+    if scan.physio is None:
+        yield str(scan.bold), "no physio file belongs to it, which trials.breathing or nuisance.breathing asks for"
+        return
+    reports: list[TraceReport] = []
+
+    def look() -> None:
+        assert scan.physio is not None
+        assert study.scans is not None
+        with faults_named(scan.physio):
+            trace = read_respiration(scan.physio, files.path(study.scans.dataset))
+            rates = plausible_rates(study.subjects.species)
+            reports.append(check_trace(trace, rates, blocks, scan_s=volumes * study.scans.tr_s))
+
+    yield from _named(str(scan.physio), attempt(look))
+    for report in reports:
+        yield from _named(str(scan.physio), report.faults)
+        for note in report.notes:
+            notes.setdefault(note, []).append(str(scan.physio))
+
+
+def _value_faults(files: StudyFiles, scans: Sequence[ScanFiles], mask: Bool[Array, "x y z"]) -> Iterator[str]:
+    """Read every scan whole; yield what would stop a run, and scans that hold the same values."""
+    accept = files.study.scans.accept if files.study.scans else {}
+    digests: dict[str, str] = {}
+    for scan in scans:
+
+        def look(scan: ScanFiles = scan) -> None:
+            digests[scan.name] = scan_values(scan, mask, accept, setting="scans.accept").digest
+
+        yield from attempt(look)
+    yield from double_faults(digests, accept, setting="scans.accept")
+
+
+def _named(file: str, faults: Sequence[str] | Iterator[str]) -> Iterator[tuple[str, str]]:
+    """Take the name of the file off each fault, so that faults of many files can be told to be one."""
+    yield from ((file, fault.removeprefix(f"{file}:").strip()) for fault in faults)
+
+
+def makes_maps(files: StudyFiles) -> bool:
+    """Whether a study makes maps of scans."""
+    return any(not isinstance(maps, Given) for maps in files.study.maps.values())
