@@ -6,19 +6,22 @@
 
 The records `same_numbers/*.json.xz` were made by 0.1.0 of `simulate DESIGN --seed 1 --scale tiny`. Numbers of tables
 must agree within 1e-9 of themselves; maps are compared by the SHA-256 of their voxels, and, where that differs, by
-their sum and sum of squares.
+their sum and sum of squares. `names_of_0_1.py` knows the
+names that results of a study of tables and questions have.
 """
 
 import hashlib
 import json
 import lzma
 import sys
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
 import nibabel as nib
 import numpy as np
 import pandas as pd
+from names_of_0_1 import SECOND, Place, map_of, place_of
 
 TOLERANCE = 1e-9
 # pictures' own tables, and what is as long as the scans
@@ -44,8 +47,12 @@ def run(study: Path, out: Path) -> None:
         return to_csv(self, *args, **options)
 
     pd.DataFrame.to_csv = all_digits  # type: ignore[method-assign]
-    from cuecircuit.pipeline.run import run_study
+    from cuecircuit.nodes.designs import has_sections_of_papers
 
+    if has_sections_of_papers(study):
+        from cuecircuit.pipeline.run import run_study
+    else:
+        from cuecircuit.nodes.run import run_study
     run_study(study, out, n_jobs=1)  # in this process, where the digits are
 
 
@@ -62,6 +69,7 @@ def contents(out: Path) -> dict[str, Any]:
         finite = data[np.isfinite(data)].astype(np.float64)
         maps[str(path.relative_to(out))] = {
             "sha256": hashlib.sha256(np.ascontiguousarray(data).tobytes()).hexdigest(),
+            "filled": hashlib.sha256(np.nan_to_num(np.ascontiguousarray(data)).tobytes()).hexdigest(),
             "sum": float(finite.sum()),
             "squares": float((finite**2).sum()),
         }
@@ -75,29 +83,84 @@ def _plain(column: pd.Series) -> list[Any]:
 def differences(now: dict[str, Any], then: dict[str, Any]) -> list[tuple[str, str]]:
     """Return what differs: each table or map with the largest relative difference, or why it cannot be compared."""
     found = []
+    renamed = any(name.startswith("questions/") for name in now["tables"])
     for name, columns in then["tables"].items():
-        if name not in now["tables"]:
-            found.append((name, "is gone"))
-            continue
-        for column, values in columns.items():
-            if column not in now["tables"][name]:
-                found.append((f"{name}: {column}", "is gone"))
-            elif (worst := _worst(now["tables"][name][column], values)) > TOLERANCE:
-                found.append((f"{name}: {column}", f"{worst:.2g}"))
+        found += list(_in_questions(now, name, columns) if renamed else _as_it_was(now, name, columns))
     for name, known in then["maps"].items():
-        own = now["maps"].get(name)
+        own = now["maps"].get(map_of(name) if renamed else name)
         if own is None:
             found.append((name, "is gone"))
-        elif own["sha256"] != known["sha256"]:
+        elif known["sha256"] not in (own["sha256"], own["filled"]):  # outside of the mask 0.1.0 wrote 0 for rats
             worst = max(_relative(own[key], known[key]) for key in ("sum", "squares"))
             found.append((name, f"other voxels; sums differ by {worst:.2g}"))
     return found
 
 
-def _worst(now: list[Any], then: list[Any]) -> float:
+def _as_it_was(now: dict[str, Any], name: str, columns: dict[str, Any]) -> Iterator[tuple[str, str]]:
+    if name not in now["tables"]:
+        yield name, "is gone"
+        return
+    for column, values in columns.items():
+        if column not in now["tables"][name]:
+            yield f"{name}: {column}", "is gone"
+        elif (worst := _worst(now["tables"][name][column], values)) > TOLERANCE:
+            yield f"{name}: {column}", f"{worst:.2g}"
+
+
+def _in_questions(now: dict[str, Any], name: str, columns: dict[str, Any]) -> Iterator[tuple[str, str]]:
+    place = place_of(name)
+    if place is None or place.file not in now["tables"]:
+        yield name, "is gone" if place is None else f"is gone: no {place.file}"
+        return
+    if columns and not len(next(iter(columns.values()))):
+        return
+    second = SECOND.get(name)
+    yield from _columns(now, name, pd.DataFrame(columns), place)
+    if second is not None:
+        kept = [*second[0].keys, *second[1]]
+        yield from _columns(now, name, pd.DataFrame(columns)[kept], second[0])
+
+
+def _columns(now: dict[str, Any], name: str, then: pd.DataFrame, place: Place) -> Iterator[tuple[str, str]]:
+    """Compare the columns of an old table with those of today's, rows matched by their keys."""
+    today = pd.DataFrame(now["tables"][place.file])
+    if place.rows:
+        today = today.query(place.rows)
+    if place.make:
+        today = place.make(today)
+    keys = [place.names.get(key, key) for key in place.keys]
+    labels = {key: [_label(value, place.names) for value in then[key]] for key in place.keys}
+    index = pd.MultiIndex.from_arrays([labels[key] for key in place.keys])
+    now_index = pd.MultiIndex.from_arrays([[str(value) for value in today[key]] for key in keys])
+    lost = index.difference(now_index)
+    if len(lost):
+        yield name, f"{len(lost)} of {len(index)} rows are gone, such as {lost[0]}"
+        return
+    today = today.set_axis(now_index, axis=0).loc[index]
+    for column in then:
+        new = place.names.get(column, column)
+        if column in place.keys:
+            continue
+        if new not in today:
+            yield f"{name}: {column}", f"is gone ({place.gone.get(column, 'nowhere')})"
+        elif (worst := _worst([_plain_value(v) for v in today[new]], list(then[column]), place.names)) > TOLERANCE:
+            yield f"{name}: {column}", f"{worst:.2g}"
+
+
+def _label(value: Any, names: Mapping[str, str]) -> str:
+    """Write a label with today's names: `group:session` is `group:day`."""
+    return ":".join(names.get(part, part) for part in str(value).split(":"))
+
+
+def _plain_value(value: Any) -> Any:
+    return None if pd.isna(value) else value.item() if isinstance(value, np.generic) else value
+
+
+def _worst(now: list[Any], then: list[Any], names: Mapping[str, str] | None = None) -> float:
     if len(now) != len(then):
         return np.inf
-    return max((_relative(a, b) for a, b in zip(now, then, strict=True)), default=0.0)
+    known = [_label(value, names) if names and isinstance(value, str) else _plain_value(value) for value in then]
+    return max((_relative(a, b) for a, b in zip(now, known, strict=True)), default=0.0)
 
 
 def _relative(a: Any, b: Any) -> float:

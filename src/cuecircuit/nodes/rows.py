@@ -1,6 +1,6 @@
 """Rows of a table as a question asks for them: chosen, averaged over complete sets, as a change, with their columns."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from math import prod
 
@@ -108,7 +108,8 @@ class Tables:
         keys = tuple(key for key in keys if key != rows.change)
         ordered = self.ordered(name, rows, frame, [key for key in keys if key != "subject"])
         wanted = names_in(keys, columns, [VALUE] if VALUE in frame else [], ["map", "variance", "map_unsmoothed"])
-        return Chosen(rows=ordered[[c for c in wanted if c in ordered]], keys=keys, left_out=tuple(left_out))
+        kept = ordered[[column for column in wanted if column in ordered]]
+        return Chosen(rows=kept, keys=keys, left_out=tuple(dict.fromkeys(left_out)))
 
     def ordered(self, table: str, rows: Rows, frame: pd.DataFrame, keys: Sequence[str]) -> pd.DataFrame:
         """Put rows in the order of the levels of keys, the first key slowest, then of the subjects."""
@@ -154,9 +155,20 @@ class Tables:
         if counted is None:
             return out
         complete = (counted >= expected).to_numpy()
-        for row in out[~complete].itertuples():
-            left_out.append(f"{row.subject}: lacks a level of {', '.join(rows.average)} in {self._words(rows)}")
+        left_out += self._incomplete(rows, out[~complete], [key for key in keys if key != "subject"])
         return out[complete]
+
+    def _incomplete(self, rows: Rows, out: pd.DataFrame, keys: Sequence[str]) -> Iterator[str]:
+        """Say who lacks a level of what is averaged; what nobody has, such as a region without voxels, once."""
+        who = len(set(self.made["subjects"].rows["subject"]))
+        for labels, own in out.groupby(list(keys), sort=False) if keys else [((), out)]:
+            where = " ".join(map(str, labels))
+            if keys and own[VALUE].isna().all() and own["subject"].nunique() == who:
+                yield f"{where}: nobody has a value"
+            else:
+                words = f"{where}, " if where else ""
+                for subject in own["subject"]:
+                    yield f"{subject}: lacks a level of {', '.join(rows.average)} in {words}{self._words(rows)}"
 
     def _change(
         self, table: str, rows: Rows, frame: pd.DataFrame, keys: Sequence[str], columns: list[str], left_out: list[str]

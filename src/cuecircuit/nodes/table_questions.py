@@ -153,7 +153,7 @@ def _sides(tables: Tables, question: Correlation) -> _Sides:
         x=values[there],
         codes=_codes(tables, question, rows),
         controls=_controls(tables, question, rows),
-        left_out=(*left.left_out, *right.left_out, *lost),
+        left_out=tuple(dict.fromkeys([*left.left_out, *right.left_out, *lost])),
     )
 
 

@@ -1,0 +1,204 @@
+"""Which table and map of 0.1.0's results is which of today: read by `same_numbers.py`."""
+
+import re
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+
+import pandas as pd
+
+
+@dataclass(frozen=True)
+class Place:
+    """Where a table of 0.1.0 is today.
+
+    `file`: relative to the results; `keys`: what tells rows apart, by the old names of columns.
+    `rows`: an expression that picks the rows of a new table; `names`: old to new name, of columns and of labels.
+    `gone`: columns that are not there, each with where they went.
+    """
+
+    file: str
+    keys: tuple[str, ...]
+    rows: str = ""
+    names: Mapping[str, str] = field(default_factory=dict)
+    gone: Mapping[str, str] = field(default_factory=dict)
+    make: Callable[[pd.DataFrame], pd.DataFrame] | None = None
+
+
+_PHASES = ("escalation", "conditioning", "cue_test", "extinction", "reinstatement")
+_FACTOR = {"escalation": "day", "conditioning": "treatment", "cue_test": "treatment", "extinction": "day"}
+_GROUP = {"group": "tables/subjects.tsv"}
+_CLUSTER_TABLES = {
+    "cluster_regions": ("term", "cluster", "region"),
+    "clusters": ("term", "cluster"),
+    "corrections": ("term", "method", "cluster"),
+    "smoothness": ("stratum",),
+    "terms": ("term",),
+}
+
+
+def _anova(question: str) -> Place:
+    return Place(f"questions/{question}/terms.tsv", ("term",), names={"session": "day", "pairing": "day"})
+
+
+def _posthoc(phase: str) -> Place:
+    factor = _FACTOR.get(phase, "treatment")
+    old = "session" if factor == "day" else factor
+    return Place(
+        f"questions/{phase}/comparisons.tsv",
+        ("group", old),
+        rows=f"comparison == '{factor}'",
+        names={old: "level"},
+        gone={"mean": f"questions/{phase}/means.tsv"},
+    )
+
+
+def _effects(phase: str) -> Place:
+    names = {"effect": "term", "value": "pes", "ci_low": "pes_low", "ci_high": "pes_high", "session": "day"}
+    gone = {"measure": "name of the column", "confidence": "notes of the columns"}
+    return Place(f"questions/{phase}/terms.tsv", ("effect",), names=names, gone=gone)
+
+
+def _table1(means: pd.DataFrame) -> pd.DataFrame:
+    wide = means.pivot(index="region", columns=["group", "cue"], values=["mean", "sem"])
+    wide.columns = [f"{group}_{cue}_{what}" for what, group, cue in wide.columns]
+    return wide.reset_index()
+
+
+CARMACK: Mapping[str, Place] = {
+    **{f"behavior/{name}_anova.tsv": _anova(name) for name in ("escalation", "conditioning", "pairings")},
+    **{f"behavior/{phase}_posthoc.tsv": _posthoc(phase) for phase in _PHASES},
+    **{f"behavior/{phase}_effects.tsv": _effects(phase) for phase in _PHASES},
+    **{
+        f"behavior/{phase}_counts.tsv": Place(f"questions/{phase}_counts/ratios.tsv", ("comparison",))
+        for phase in _PHASES
+    },
+    "behavior/escalation_groups.tsv": Place(
+        "questions/escalation/comparisons.tsv",
+        ("session", "group"),
+        rows="comparison == 'group'",
+        names={"group": "level", "session": "day"},
+    ),
+    "behavior/severity.tsv": Place(
+        "tables/derived.severity.tsv",
+        ("subject",),
+        names={"severity": "value", "z_escalation": "z_rise", "z_extinction": "z_extinguished"},
+        gone={**_GROUP, "addiction_index": "z_escalation under another name", "severity_class": "a derived split"},
+    ),
+    "behavior/conditioning.tsv": Place(
+        "questions/conditioning/rows.tsv", ("subject", "treatment"), names={"infusions": "value"}
+    ),
+    "behavior/reinstatement_baseline.tsv": Place(
+        "tables/derived.reinstated.tsv",
+        ("subject", "treatment"),
+        names={"difference": "value", "baseline": "less"},
+        gone={**_GROUP, "test": "baseline plus difference"},
+    ),
+    "behavior/sessions.tsv": Place(
+        "tables/operant.tsv",
+        ("file", "line"),
+        names={"session": "day", "infusions_conditioning": "paired_infusions"},
+        gone=_GROUP,
+    ),
+    **{
+        f"regions/correlations{old}.tsv": Place(
+            f"questions/withdrawal_severity{old}/correlation.tsv", ("region",), gone={"voxels": "tables/regions.*.tsv"}
+        )
+        for old in ("", "_region")
+    },
+    **{
+        f"regions/table1{old}.tsv": Place(
+            f"questions/table1{old}/means.tsv",
+            ("region",),
+            gone={"voxels": "tables/regions.*.tsv", "region_voxels": "tables/regions.*.tsv"},
+            make=_table1,
+        )
+        for old in ("", "_region")
+    },
+    **{
+        f"group/{name}.tsv": Place(f"questions/access_by_cue/{name}.tsv", keys)
+        for name, keys in _CLUSTER_TABLES.items()
+    },
+}
+
+_REGION_TERM = ("contrast", "region", "term")
+HUANG: Mapping[str, Place] = {
+    "behavior/rating_anova.tsv": _anova("ratings"),
+    "behavior/response_time_anova.tsv": _anova("times"),
+    "behavior/before_after_anova.tsv": _anova("craving_over_task"),
+    "behavior/before_after.tsv": Place("questions/craving_over_task/rows.tsv", ("subject", "time")),
+    "regions/correlations.tsv": Place("questions/region_craving/correlation.tsv", ("contrast", "region")),
+    "regions/longitudinal.tsv": Place(
+        "questions/region_weeks/terms.tsv",
+        _REGION_TERM,
+        names={"q": "p_adjusted"},
+        gone={"people": "settings.json", "observations": "settings.json"},
+    ),
+    "regions/change.tsv": Place(
+        "questions/region_change/correlation.tsv",
+        ("contrast", "region"),
+        gone={
+            "people": "settings.json",
+            **dict.fromkeys(("icc", "icc_low", "icc_high"), "questions/region_reliability/reliability.tsv"),
+        },
+    ),
+}
+_RELIABILITY = Place(
+    "questions/region_reliability/reliability.tsv",
+    ("contrast", "region"),
+    names={"icc_low": "ci_low", "icc_high": "ci_high"},
+)
+# the same old table is in two of today's
+SECOND: Mapping[str, tuple[Place, tuple[str, ...]]] = {
+    "regions/change.tsv": (_RELIABILITY, ("icc", "icc_low", "icc_high")),
+}
+
+
+def place_of(table: str) -> Place | None:
+    """Return where a table of 0.1.0 is; None where it went into another or is not made."""
+    if table in CARMACK:
+        return CARMACK[table]
+    if table in HUANG:
+        return HUANG[table]
+    group = re.fullmatch(r"group/(\w+)/(\w+)/(\w+)\.tsv", table) or re.fullmatch(
+        r"(longitudinal)/(\w+)/(\w+)\.tsv", table
+    )
+    if group and group[3] in _CLUSTER_TABLES:
+        question = group[1] or "fifteen_weeks"
+        return Place(f"questions/{question}/{group[2].replace('_', '')}/{group[3]}.tsv", _CLUSTER_TABLES[group[3]])
+    return None
+
+
+def _of_subject(table: str, subject: str, kind: str) -> Place | None:
+    own = f"subject == '{subject}'"
+    match kind:
+        case "cells":
+            return Place("tables/maps.responses.tsv", ("cue", "block"), rows=own)
+        case "blocks":
+            names = {
+                "onset": "onset_s",
+                "duration": "duration_s",
+                "level": "block",
+                "respiration_valid": "breathing_valid",
+            }
+            return Place("tables/trials.tsv", ("run", "onset"), rows=own, names=names, gone={"number": "block"})
+        case "quality":
+            names = {"nuisance_df": "residual_df", "nuisance_dropped": "dropped", "confounds": "regressors"}
+            return Place(table, ("run",), names=names)
+    return None
+
+
+def map_of(name: str) -> str:
+    """Return the name that a map of 0.1.0 has today."""
+    if found := re.fullmatch(r"group/(\w+)/(\w+)/(.+)", name):
+        return f"questions/{found[1]}/{found[2].replace('_', '')}/{found[3]}"
+    if found := re.fullmatch(r"group/([^/]+)", name):
+        return f"questions/access_by_cue/{found[1]}"
+    if found := re.fullmatch(r"longitudinal/(\w+)/(.+)", name):
+        contrast = found[1].replace("_", "")
+        own = f"contrast-{contrast}_stat-"
+        if found[2].startswith(own):
+            statistic = found[2].removeprefix(own)
+            question = "reliability" if statistic.startswith("icc") else "change"
+            return f"questions/{question}/{contrast}/contrast-session_stat-{statistic}"
+        return f"questions/fifteen_weeks/{contrast}/{found[2]}"
+    return name
