@@ -23,8 +23,11 @@ from cuecircuit.imaging.smoothing import smooth_in_mask
 from cuecircuit.records.scan import Series
 
 _BLOCK = 20_000  # voxels fitted at a time
-_EVENT_COLUMNS = ("onset", "duration", "trial_type", "modulation")
 Hrf = Literal["rat", "spm", "glover", "fir"]
+
+
+# what nilearn is given; a finite impulse response has columns of its own
+_RESPONSES: Mapping[Hrf, Any] = {"rat": rat_hrf, "spm": "spm", "glover": "glover", "fir": "glover"}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -68,7 +71,7 @@ def design_matrix(
     """Convolve the trial types of the events (onset, duration in s); add drift, nuisance and the constant.
 
     Args:
-        events: columns onset, duration (s), trial_type and, for slopes, modulation.
+        events: columns onset, duration (s), trial_type and, for slopes, modulation (NaN in other events).
         n_volumes: length of the scan.
         tr_s: repetition time.
         hrf: response to a moment of activity, or `fir`.
@@ -79,14 +82,19 @@ def design_matrix(
     from nilearn.glm.first_level import make_first_level_design_matrix
 
     added = nuisance or Regressors(values=np.empty((n_volumes, 0)), names=())
+    slopes = events[events["modulation"].notna()] if "modulation" in events else events.iloc[:0]
+    plain = events.drop(index=slopes.index)
+    if len(slopes):
+        steps = _slope_columns(slopes, hrf=hrf, n_volumes=n_volumes, tr_s=tr_s)
+        added = Regressors(values=np.hstack([steps.values, added.values]), names=(*steps.names, *added.names))
     if hrf == "fir":
-        steps = _fir_columns(events, n_volumes=n_volumes, tr_s=tr_s, fir_s=fir_s)
+        steps = _fir_columns(plain, n_volumes=n_volumes, tr_s=tr_s, fir_s=fir_s)
         added = Regressors(values=np.hstack([steps.values, added.values]), names=(*steps.names, *added.names))
 
     design = make_first_level_design_matrix(
         np.arange(n_volumes) * tr_s,
-        None if hrf == "fir" else events[[name for name in _EVENT_COLUMNS if name in events]],
-        hrf_model=rat_hrf if hrf == "rat" else "glover" if hrf == "fir" else hrf,
+        None if hrf == "fir" else plain[["onset", "duration", "trial_type"]],
+        hrf_model=_RESPONSES[hrf],
         drift_model=None if drift_period_s is None else "cosine",
         high_pass=0.01 if drift_period_s is None else 1 / drift_period_s,
         add_regs=added.values if added.names else None,
@@ -94,6 +102,22 @@ def design_matrix(
     )
     # nilearn adds the name of a response that is not its own to the name of the condition
     return design.rename(columns=lambda name: name.removesuffix(f"_{rat_hrf.__name__}"))
+
+
+def _slope_columns(events: pd.DataFrame, *, hrf: Hrf, n_volumes: int, tr_s: float) -> Regressors:
+    """Convolve events of the height of their modulation, one column for each trial type."""
+    from nilearn.glm.first_level import compute_regressor
+
+    groups = events.groupby("trial_type", sort=False)
+    columns = [
+        compute_regressor(
+            own[["onset", "duration", "modulation"]].to_numpy(dtype=float).T,
+            _RESPONSES[hrf],
+            np.arange(n_volumes) * tr_s,
+        )[0][:, 0]
+        for _, own in groups
+    ]
+    return Regressors(values=np.column_stack(columns), names=tuple(str(name) for name, _ in groups))
 
 
 def fir_names(condition: str, *, tr_s: float, fir_s: float) -> tuple[str, ...]:

@@ -233,7 +233,7 @@ def model_events(scan: ScanAtWork, maps: Glm) -> pd.DataFrame:
     """Return the events of a scan's model: cells, what is no cell, and slopes of measures within cells.
 
     A measure is centered in each cell of the scan; a trial without a value counts as the mean. Columns are onset,
-    duration (s), trial_type and modulation.
+    duration (s), trial_type and modulation, NaN but in slopes.
     """
     rows = scan.trials
     cells = pd.DataFrame(
@@ -241,11 +241,11 @@ def model_events(scan: ScanAtWork, maps: Glm) -> pd.DataFrame:
             "onset": rows["onset_s"],
             "duration": rows["duration_s"],
             "trial_type": conditions_of(rows, maps),
-            "modulation": 1.0,
+            "modulation": np.nan,
         }
     )
     others = scan.others.assign(
-        trial_type=[f"other_{word_of(name)}" for name in scan.others["trial_type"]], modulation=1.0
+        trial_type=[f"other_{word_of(name)}" for name in scan.others["trial_type"]], modulation=np.nan
     )
     slopes = []
     for measure in maps.modulators:

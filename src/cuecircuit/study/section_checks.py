@@ -1,8 +1,10 @@
 """Whether the sections about maps, regions, events and simulation fit together."""
 
+import re
 from collections import Counter
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from itertools import product
 
 from cuecircuit.study.accounting import split_reference
 from cuecircuit.study.acquisition import Blocks, Glm
@@ -67,19 +69,22 @@ class SectionChecks:
             if factor not in told:
                 yield (*at, "cells"), not_among(factor, told, "factor of trials.cells or trials.parts")
         if isinstance(maps, Glm):
+            if maps.modulators and maps.hrf == "fir":
+                yield (*at, "modulators"), "a finite impulse response has no slopes; give hrf rat, spm or glover"
             yield from self._response_contrasts(at, maps)
 
     def _response_contrasts(self, at: KeyPath, maps: Glm) -> Iterator[Contradiction]:
         levels = {factor: self.asked.books.factors.get(factor, ()) for factor in maps.cells}
-        files: dict[str, str] = {}
+        # maps of cells are files beside those of contrasts, and labels of BIDS have no underscore
+        files = {"X".join(map(_letters, cell)): f"cell {' '.join(cell)}" for cell in product(*levels.values())}
         for name, text in maps.contrasts.items():
             if all(levels.values()) and not any(text == level for names in levels.values() for level in names):
                 yield from contrast_faults((*at, "contrasts", name), text, levels)
-            file = name.replace("_", "")  # labels of BIDS have no underscore
+            file = _letters(name)
             if file in files:
-                reason = f"contrasts {files[file]} and {name} would have the same files; tell them apart by more than _"
+                reason = f"{files[file]} and contrast {name} would have the same files; tell them apart by more than _"
                 yield (*at, "contrasts", name), reason
-            files[file] = name
+            files[file] = f"contrast {name}"
 
     def trials(self) -> Iterator[Contradiction]:
         """Yield faults of cells and parts."""
@@ -159,3 +164,7 @@ class SectionChecks:
                 if level not in levels:
                     yield (*at, "add", level), not_among(level, levels, f"level of {key}")
             tree = next(iter(tree.values()), None) if isinstance(tree, dict) else None
+
+
+def _letters(text: str) -> str:
+    return re.sub(r"[^A-Za-z0-9]", "", text)
