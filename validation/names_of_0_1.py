@@ -28,11 +28,11 @@ _PHASES = ("escalation", "conditioning", "cue_test", "extinction", "reinstatemen
 _FACTOR = {"escalation": "day", "conditioning": "treatment", "cue_test": "treatment", "extinction": "day"}
 _GROUP = {"group": "tables/subjects.tsv"}
 _CLUSTER_TABLES = {
-    "cluster_regions": ("term", "cluster", "region"),
-    "clusters": ("term", "cluster"),
+    "cluster_regions": ("prefix", "cluster", "region"),
+    "clusters": ("prefix", "cluster"),
     "corrections": ("term", "method", "cluster"),
     "smoothness": ("stratum",),
-    "terms": ("term",),
+    "terms": ("prefix",),
 }
 
 
@@ -155,35 +155,26 @@ SECOND: Mapping[str, tuple[Place, tuple[str, ...]]] = {
 
 def place_of(table: str) -> Place | None:
     """Return where a table of 0.1.0 is; None where it went into another or is not made."""
-    if table in CARMACK:
+    if table in CARMACK and not table.startswith("regions/correlations.tsv"):
         return CARMACK[table]
-    if table in HUANG:
-        return HUANG[table]
-    group = re.fullmatch(r"group/(\w+)/(\w+)/(\w+)\.tsv", table) or re.fullmatch(
-        r"(longitudinal)/(\w+)/(\w+)\.tsv", table
-    )
+    if own := re.fullmatch(r"sub-(\w+)/(?:func/)?[^/]+_(cells|blocks|quality|maps)\.tsv", table):
+        return _of_subject(own[1], own[2])
+    group = re.fullmatch(r"(?:group/(\w+)|longitudinal)/(\w+)/(\w+)\.tsv", table)
     if group and group[3] in _CLUSTER_TABLES:
-        question = group[1] or "fifteen_weeks"
-        return Place(f"questions/{question}/{group[2].replace('_', '')}/{group[3]}.tsv", _CLUSTER_TABLES[group[3]])
-    return None
+        folder = f"questions/{group[1] or 'fifteen_weeks'}/{group[2].replace('_', '')}"
+        return Place(f"{folder}/{group[3]}.tsv", _CLUSTER_TABLES[group[3]])
+    return HUANG.get(table) or CARMACK.get(table)
 
 
-def _of_subject(table: str, subject: str, kind: str) -> Place | None:
+def _of_subject(subject: str, kind: str) -> Place | None:
     own = f"subject == '{subject}'"
     match kind:
         case "cells":
             return Place("tables/maps.responses.tsv", ("cue", "block"), rows=own)
         case "blocks":
-            names = {
-                "onset": "onset_s",
-                "duration": "duration_s",
-                "level": "block",
-                "respiration_valid": "breathing_valid",
-            }
+            names = {"onset": "onset_s", "duration": "duration_s", "level": "block", "cue": "trial_type"}
+            names |= {"respiration_valid": "breathing_valid"}
             return Place("tables/trials.tsv", ("run", "onset"), rows=own, names=names, gone={"number": "block"})
-        case "quality":
-            names = {"nuisance_df": "residual_df", "nuisance_dropped": "dropped", "confounds": "regressors"}
-            return Place(table, ("run",), names=names)
     return None
 
 
