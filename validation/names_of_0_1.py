@@ -1,10 +1,8 @@
 """Which table and map of 0.1.0's results is which of today: read by `same_numbers.py`."""
 
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
-
-import pandas as pd
 
 
 @dataclass(frozen=True)
@@ -21,7 +19,6 @@ class Place:
     rows: str = ""
     names: Mapping[str, str] = field(default_factory=dict)
     gone: Mapping[str, str] = field(default_factory=dict)
-    make: Callable[[pd.DataFrame], pd.DataFrame] | None = None
 
 
 _PHASES = ("escalation", "conditioning", "cue_test", "extinction", "reinstatement")
@@ -56,12 +53,6 @@ def _effects(phase: str) -> Place:
     names = {"effect": "term", "value": "pes", "ci_low": "pes_low", "ci_high": "pes_high", "session": "day"}
     gone = {"measure": "name of the column", "confidence": "notes of the columns"}
     return Place(f"questions/{phase}/terms.tsv", ("effect",), names=names, gone=gone)
-
-
-def _table1(means: pd.DataFrame) -> pd.DataFrame:
-    wide = means.pivot(index="region", columns=["group", "cue"], values=["mean", "sem"])
-    wide.columns = [f"{group}_{cue}_{what}" for what, group, cue in wide.columns]
-    return wide.reset_index()
 
 
 CARMACK: Mapping[str, Place] = {
@@ -105,15 +96,7 @@ CARMACK: Mapping[str, Place] = {
         )
         for old in ("", "_region")
     },
-    **{
-        f"regions/table1{old}.tsv": Place(
-            f"questions/table1{old}/means.tsv",
-            ("region",),
-            gone={"voxels": "tables/regions.*.tsv", "region_voxels": "tables/regions.*.tsv"},
-            make=_table1,
-        )
-        for old in ("", "_region")
-    },
+    **{f"regions/table1{old}.tsv": Place(f"questions/table1{old}/wide.tsv", ("region",)) for old in ("", "_region")},
     **{
         f"group/{name}.tsv": Place(f"questions/access_by_cue/{name}.tsv", keys)
         for name, keys in _CLUSTER_TABLES.items()

@@ -126,8 +126,6 @@ def _columns(now: dict[str, Any], name: str, then: pd.DataFrame, place: Place) -
     today = pd.DataFrame(now["tables"][place.file])
     if place.rows:
         today = today.query(place.rows)
-    if place.make:
-        today = place.make(today)
     keys = [place.names.get(key, key) for key in place.keys]
     labels = {key: [_label(value, place.names) for value in then[key]] for key in place.keys}
     index = pd.MultiIndex.from_arrays([labels[key] for key in place.keys])

@@ -43,6 +43,9 @@ NOTES: Mapping[str, ColumnNote] = {
     "family": "within which p is adjusted",
     "contrast": "contrast of the response, or what is compared",
     "region": "region of the atlas",
+    "response": "what is averaged",
+    "voxels": "voxels averaged; 0 where none survives",
+    "region_voxels": "voxels of the whole region in the mask",
     "r": "correlation, groups pooled",
     "ci_low": "lower end of the 95 % interval",
     "ci_high": "upper end of the 95 % interval",
@@ -80,6 +83,12 @@ class Answer:
     def write(self, folder: Path) -> None:
         """Write every table, and `settings.json`."""
         for name, table in self.tables.items():
-            told = {str(column): "level" for column in table} | dict(NOTES) | dict(self.notes)
+            told = {str(column): _note(str(column)) for column in table} | dict(NOTES) | dict(self.notes)
             write_table(folder / f"{name}.tsv", table, {column: told[column] for column in map(str, table)})
         write_json(folder / "settings.json", {**self.facts, "left_out": list(self.left_out)})
+
+
+def _note(column: str) -> ColumnNote:
+    """Explain a column that no list knows: a level, or the mean or SEM of a cell."""
+    cell, _, statistic = column.rpartition("_")
+    return f"{statistic} of {cell.replace('_', ' ')}, {NOTES[statistic]}" if statistic in ("mean", "sem") else "level"

@@ -21,7 +21,7 @@ from cuecircuit.stats.mixed_inference import DegreesOfFreedomRule
 from cuecircuit.stats.multiple_testing import adjust_p
 from cuecircuit.stats.posthoc import compare as compare_cells
 from cuecircuit.stats.strata_design import Contrast, MixedDesign
-from cuecircuit.stats.strata_result import StratumTest
+from cuecircuit.stats.strata_result import StratumTest, generalized_eta2
 from cuecircuit.study.accounting import names_in, split_reference
 from cuecircuit.study.question_checks import formula_of
 from cuecircuit.study.questions import Comparison, Formula, Question, Strata
@@ -142,6 +142,8 @@ def _model_words(question: Strata | Formula) -> dict[str, Any]:
 
 def _test_rows(fitted: Fit, response: int) -> Iterator[dict[str, Any]]:
     """Yield one response's tests with sphericity and the interval of partial eta squared."""
+    contrasts = fitted.design.model.contrasts
+    strata = [test for test in fitted.tests if isinstance(test, StratumTest) and test.name not in contrasts]
     for test in fitted.tests:
         if test.name == "(Intercept)" and fitted.design.model.formula is None:
             continue
@@ -151,6 +153,8 @@ def _test_rows(fitted: Fit, response: int) -> Iterator[dict[str, Any]]:
             row[name] = np.nan if values is None else float(values[response])
             log_p = getattr(test, f"log_p_{name[4:]}", None)
             row[f"p_{name[4:]}"] = np.nan if log_p is None else float(np.exp(log_p[response]))
+        if isinstance(test, StratumTest) and test.name not in contrasts:
+            row["ges"] = float(generalized_eta2(strata, test, observed=fitted.design.model.covariates)[response])
         size = partial_eta2(float(row["F"]), test.df1, float(row["df2"]))  # pyright: ignore[reportArgumentType]
         yield {**row, "pes_low": size.ci_low, "pes_high": size.ci_high}
 

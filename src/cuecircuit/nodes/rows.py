@@ -1,6 +1,6 @@
 """Rows of a table as a question asks for them: chosen, averaged over complete sets, as a change, with their columns."""
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from math import prod
 
@@ -154,21 +154,13 @@ class Tables:
         out = means.to_frame().join(grouped[columns].first()).reset_index()
         if counted is None:
             return out
+        # what nobody has, such as a region without voxels, stays as a row without a number
+        each = [key for key in getattr(rows, "each", ()) if key in keys]
+        nobody = (out.groupby(each)[VALUE].transform("count") == 0).to_numpy() if each else np.zeros(len(out), bool)
         complete = (counted >= expected).to_numpy()
-        left_out += self._incomplete(rows, out[~complete], [key for key in keys if key != "subject"])
-        return out[complete]
-
-    def _incomplete(self, rows: Rows, out: pd.DataFrame, keys: Sequence[str]) -> Iterator[str]:
-        """Say who lacks a level of what is averaged; what nobody has, such as a region without voxels, once."""
-        who = len(set(self.made["subjects"].rows["subject"]))
-        for labels, own in out.groupby(list(keys), sort=False) if keys else [((), out)]:
-            where = " ".join(map(str, labels))
-            if keys and own[VALUE].isna().all() and own["subject"].nunique() == who:
-                yield f"{where}: nobody has a value"
-            else:
-                words = f"{where}, " if where else ""
-                for subject in own["subject"]:
-                    yield f"{subject}: lacks a level of {', '.join(rows.average)} in {words}{self._words(rows)}"
+        for row in out[~(complete | nobody)].itertuples():
+            left_out.append(f"{row.subject}: lacks a level of {', '.join(rows.average)} in {self._words(rows)}")
+        return out[complete | nobody]
 
     def _change(
         self, table: str, rows: Rows, frame: pd.DataFrame, keys: Sequence[str], columns: list[str], left_out: list[str]

@@ -12,6 +12,7 @@ from cuecircuit.errors import DataError, DesignError
 from cuecircuit.nodes.answer import Answer
 from cuecircuit.nodes.model_questions import formula_answer, strata_answer
 from cuecircuit.nodes.rows import VALUE, Tables
+from cuecircuit.nodes.table import Table
 from cuecircuit.nodes.wide import Wide, widen
 from cuecircuit.regions.brain_behavior import brain_behavior
 from cuecircuit.stats.multiple_testing import adjust_p
@@ -244,12 +245,32 @@ def _means(tables: Tables, question: Means) -> Answer:
     table = grouped.agg(n="count", mean="mean", sd="std").reset_index()
     table["sem"] = table["sd"] / np.sqrt(table["n"])
     table = _by_levels(tables, question, table, by)
+    source = tables.made[split_reference(question.of)[0]]
     return Answer(
-        tables={"means": table, "rows": chosen.rows},
+        tables={"means": table, "wide": _side_by_side(table, question, source), "rows": chosen.rows},
         facts={"of": question.of, "by": list(question.by), "n_subjects": int(chosen.rows["subject"].nunique())},
         left_out=chosen.left_out,
         notes={VALUE: question.of},
     )
+
+
+def _side_by_side(means: pd.DataFrame, question: Means, source: Table) -> pd.DataFrame:
+    """Return a row for each fit of `each`, with mean and SEM of each cell; of regions with their voxels."""
+    each = list(question.each) or ["response"]
+    rows = means if question.each else means.assign(response=question.of)
+    made = rows[each].drop_duplicates().reset_index(drop=True)
+    if "voxels" in source.rows and each == ["region"]:
+        counts = source.rows.drop_duplicates("region").set_index("region")
+        made["voxels"] = made["region"].map(counts["voxels"])
+        made["region_voxels"] = made["region"].map(counts["voxels_of_region"])
+    for levels, own in rows.groupby(list(question.by), sort=False):
+        name = "_".join(map(str, levels))
+        made = made.merge(
+            own[[*each, "mean", "sem"]].rename(columns={"mean": f"{name}_mean", "sem": f"{name}_sem"}),
+            on=each,
+            how="left",
+        )
+    return made
 
 
 def _keys_of(tables: Tables, question: Means) -> Sequence[str]:
