@@ -7,24 +7,25 @@ import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure
 
-from cuecircuit.arrays import Array, Float
+from cuecircuit.arrays import Array, Bool, Float
 from cuecircuit.figures.slices import slices_figure
 from cuecircuit.io.derivatives import map_name
 from cuecircuit.io.nifti import read_volume
 from cuecircuit.io.tables import read_table
 from cuecircuit.nodes.space import study_space
 from cuecircuit.nodes.study_files import StudyFiles
+from cuecircuit.pipeline.group.files import Space
 from cuecircuit.records.grid import Grid
 from cuecircuit.study.questions import AnyQuestion, Formula, Question, Strata
 
 
 def map_folders(folder: Path) -> Iterator[tuple[str, Path]]:
-    """Yield the folders of a question's tests, with the level of `each` that each is of; empty for one alone."""
-    if (folder / "terms.tsv").is_file():
+    """Yield the folders of a question's answers, with the level of `each` that each is of; empty for one alone."""
+    if (folder / "settings.json").is_file():
         yield "", folder
         return
     for place in sorted(path for path in folder.iterdir() if path.is_dir()) if folder.is_dir() else ():
-        if (place / "terms.tsv").is_file():
+        if (place / "settings.json").is_file():
             yield place.name, place
 
 
@@ -42,13 +43,21 @@ def shown_effect(question: AnyQuestion, terms: pd.DataFrame) -> pd.Series:
 
 
 def map_picture(files: StudyFiles, question: Question, folder: Path) -> tuple[Figure, pd.DataFrame] | None:
-    """Draw the shown effect of a tested map, and return the voxels that survive; None where nothing is corrected.
+    """Draw the shown effect of a tested map, or the map of an agreement or correlation; None where neither is there.
+
+    Drawn are the voxels that survive the correction, or, of numbers without one, those whose interval is above 0
+    (agreement) and those with p <= .05 (correlation).
 
     Args:
         files: the study.
         question: whose answer it is.
-        folder: of the test.
+        folder: of the answer.
+
+    Returns:
+        The figure, and the voxels that are drawn with their values.
     """
+    if not (folder / "terms.tsv").is_file():
+        return _number_picture(files, question, folder)
     terms = read_table(folder / "terms.tsv", text=("term", "prefix"))
     effect = shown_effect(question, terms)  # pyright: ignore[reportArgumentType]
     corrected = folder / map_name(str(effect["prefix"]), "pfwe")
@@ -60,24 +69,52 @@ def map_picture(files: StudyFiles, question: Question, folder: Path) -> tuple[Fi
     space = study_space(files)
     z, grid = read_volume(statistic)
     significant = space.mask & (read_volume(corrected)[0] <= correction.alpha)
-    anatomy, anatomy_grid = _anatomy(files, space.mask, grid)
+    return _slices(files, z, significant, space, grid, label="z")
+
+
+def _number_picture(files: StudyFiles, question: Question, folder: Path) -> tuple[Figure, pd.DataFrame] | None:
+    """Draw a map of intraclass or of ordinary correlations."""
+    known = {"icc": ("iccLow", "ICC"), "changeR": ("changeP", "r")}
+    for statistic, (bound, label) in known.items():
+        paths = [next(iter(sorted(folder.glob(f"*_stat-{one}_statmap.nii.gz"))), None) for one in (statistic, bound)]
+        if paths[0] is None or paths[1] is None:
+            continue
+        space = study_space(files)
+        values, grid = read_volume(paths[0])
+        other = read_volume(paths[1])[0]
+        shown = space.mask & (other > 0 if statistic == "icc" else other <= question.alpha)
+        return _slices(files, values, shown, space, grid, label=label)
+    return None
+
+
+def _slices(
+    files: StudyFiles,
+    values: Float[Array, "x y z"],
+    shown: Bool[Array, "x y z"],
+    space: Space,
+    grid: Grid,
+    *,
+    label: str,
+) -> tuple[Figure, pd.DataFrame]:
+    anatomy, anatomy_grid = anatomy_of(files, space.mask, grid)
     figure = slices_figure(
-        z,
-        significant,
+        values,
+        shown,
         space.mask,
         grid,
         anatomy=anatomy,
         anatomy_grid=anatomy_grid,
-        label="z",
+        label=label,
         reference=space.reference,
         most=8,
         columns=8,
     )
-    voxels = pd.DataFrame(np.round(grid.mm(np.argwhere(significant).astype(float)), 3), columns=["x", "y", "z_mm"])
-    return figure, voxels.assign(z=z[significant])
+    voxels = pd.DataFrame(np.round(grid.mm(np.argwhere(shown).astype(float)), 3), columns=["x", "y", "z_mm"])
+    return figure, voxels.assign(**{"z" if label == "z" else "value": values[shown]})
 
 
-def _anatomy(files: StudyFiles, mask: Array, grid: Grid) -> tuple[Float[Array, "i j k"], Grid]:
+def anatomy_of(files: StudyFiles, mask: Array, grid: Grid) -> tuple[Float[Array, "i j k"], Grid]:
+    """Return the background of figures: of the study, of MNI space, or the mask."""
     space = files.study.space
     if space is not None and space.anatomy:
         return read_volume(files.path(space.anatomy))

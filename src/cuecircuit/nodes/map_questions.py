@@ -13,7 +13,7 @@ from cuecircuit.group.correction import on_grid
 from cuecircuit.io.derivatives import bids_label, map_name
 from cuecircuit.io.maps import read_maps
 from cuecircuit.io.nifti import write_volume
-from cuecircuit.io.tables import write_json
+from cuecircuit.io.tables import ColumnNote, write_json, write_table
 from cuecircuit.models.design import design
 from cuecircuit.models.model import Model
 from cuecircuit.nodes.model_questions import mixed_df
@@ -228,7 +228,10 @@ def _agreement(
     found = intraclass_correlation(y, kind=_ICC[question.agreement])  # pyright: ignore[reportArgumentType]
     maps = {"icc": found.icc, "iccLow": found.ci_low, "iccHigh": found.ci_high}
     _write(folder, question.over, maps, space)
-    write_json(folder / "settings.json", {"of": question.of, "over": question.over, "n_subjects": len(subjects)})
+    facts = {"of": question.of, "over": question.over, "n_subjects": len(subjects)}
+    left_out = [f"{one}: lacks a level of {question.over}" for one in _others(chosen, subjects)]
+    _summary(folder, {"icc": found.icc}, space)
+    write_json(folder / "settings.json", {**facts, "left_out": left_out})
 
 
 def _change(tables: Tables, question: Correlation, chosen: Chosen, space: Space, folder: Path, work: MapWork) -> None:
@@ -241,8 +244,37 @@ def _change(tables: Tables, question: Correlation, chosen: Chosen, space: Space,
     y = _read(names.loc[both], space, work).reshape(len(both), len(levels), -1)
     found = change_correlation(wide.loc[both].to_numpy(float), y)
     _write(folder, question.change, {"changeR": found.r, "changeP": found.p}, space)
+    _summary(folder, {"r": found.r}, space)
     facts = {"of": question.of, "with": question.with_.of, "change": question.change, "n_subjects": len(both)}
-    write_json(folder / "settings.json", facts)
+    left_out = [f"{one}: lacks {levels[0]} or {levels[-1]} on one side" for one in _others(chosen, both)]
+    write_json(folder / "settings.json", {**facts, "left_out": left_out})
+
+
+def _others(chosen: Chosen, kept: Sequence[str]) -> list[str]:
+    return [subject for subject in dict.fromkeys(chosen.rows["subject"]) if subject not in set(kept)]
+
+
+def _summary(folder: Path, numbers: Mapping[str, Float[Array, "voxel"]], space: Space) -> None:
+    """Write the median and the middle 90 % of a map over each region of the atlas and the whole mask."""
+    labels = np.zeros(int(space.mask.sum()), int) if space.atlas is None else space.atlas.labels[space.mask]
+    parts = {"whole mask": np.ones(len(labels), dtype=bool)}
+    parts |= {name: labels == label for label, name in (space.atlas.names if space.atlas else {}).items()}
+    rows = []
+    for statistic, values in numbers.items():
+        for region, inside in parts.items():
+            own = values[inside & np.isfinite(values)]
+            low, median, high = np.percentile(own, [5, 50, 95]) if len(own) else (np.nan,) * 3
+            row = {"region": region, "statistic": statistic, "voxels": len(own)}
+            rows.append({**row, "median": median, "percentile_5": low, "percentile_95": high})
+    notes: dict[str, ColumnNote] = {
+        "region": "region of the atlas",
+        "statistic": "icc: intraclass correlation; r: correlation of the changes",
+        "voxels": "voxels with a number",
+        "median": "over the voxels",
+        "percentile_5": "over the voxels",
+        "percentile_95": "over the voxels",
+    }
+    write_table(folder / "summary.tsv", pd.DataFrame(rows), notes)
 
 
 def _read(names: pd.DataFrame, space: Space, work: MapWork) -> Float[Array, "map voxel"]:

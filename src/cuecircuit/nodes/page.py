@@ -151,12 +151,15 @@ def _map_question(out: Path, name: str, question: AnyQuestion) -> Iterator[Item]
     yield Paragraph(heading=title, text=" ".join(filter(None, (question.why, method_sentence(question)))))
     for level, folder in map_folders(out / "questions" / name):
         own = f"{title}, {level}" if level else title
+        stem = f"{name}_{level}" if level else name
+        if not (folder / "terms.tsv").is_file():
+            yield from _number_maps(out, stem, own, folder)
+            continue
         terms = read_table(folder / "terms.tsv", text=("term", "prefix", "stratum"))
         path = folder / "clusters.tsv"
         clusters = read_table(path, text=("term", "prefix")) if path.is_file() else None
         found = map_sentence(terms, clusters)
         yield Paragraph(text=f"{own}. {found}")
-        stem = f"{name}_{level}" if level else name
         drawn = effect_text(str(shown_effect(question, terms)["term"]))
         caption = f"{drawn}: voxels that survive the correction, z. {found}"
         yield from _figure(out, stem, own, caption, f"{own}. {found}", wide=True)
@@ -165,6 +168,21 @@ def _map_question(out: Path, name: str, question: AnyQuestion) -> Iterator[Item]
             yield TableItem(
                 id=f"{stem}-clusters", title=f"{own}: clusters", frame=clusters, folded=len(clusters) > _LONG
             )
+
+
+def _number_maps(out: Path, stem: str, title: str, folder: Path) -> Iterator[Item]:
+    """Yield a map of agreement or of correlated changes: its figure and what it is like in each region."""
+    facts, summary = read_json(folder / "settings.json"), read_table(folder / "summary.tsv", text=("region",))
+    whole = summary.iloc[0]
+    agreement = whole["statistic"] == "icc"
+    what = "intraclass correlation" if agreement else "correlation of the changes"
+    shown = (
+        "the 95 % interval lies above 0" if agreement else "p is at most .05, not corrected for the number of voxels"
+    )
+    found = f"{title}: {what} of {facts['n_subjects']} subjects, median over voxels {short(float(whole['median']))}."
+    yield Paragraph(text=" ".join(filter(None, (found, left_out_sentence(facts.get("left_out", ()))))))
+    yield from _figure(out, stem, title, f"{found} Drawn where {shown}.", found, wide=True)
+    yield TableItem(id=f"{stem}-summary", title=f"{title}: by region", frame=summary, folded=True)
 
 
 def _derived_tables(files: StudyFiles, made: Mapping[str, Table]) -> Iterator[Item]:

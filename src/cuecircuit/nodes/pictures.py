@@ -19,17 +19,20 @@ _ALL = "all"
 _WIDEST_COURSE = 40
 
 
-def picture(tables: Tables, question: AnyQuestion, answer: Mapping[str, pd.DataFrame]) -> Figure | None:
+def picture(
+    tables: Tables, question: AnyQuestion, answer: Mapping[str, pd.DataFrame], *, title: str = ""
+) -> Figure | None:
     """Draw what a question found; None where there is nothing to draw.
 
     Args:
         tables: of the study, for levels and labels.
         question: what was asked.
         answer: its tables by name.
+        title: above the figure, such as the one region that is drawn.
     """
     match question:
         case Correlation():
-            return _correlation(tables, question, answer)
+            return _correlation(tables, question, answer, title)
         case Reliability():
             return _forest(question, answer["reliability"], "icc", "ci_low", "ci_high", "Intraclass correlation")
         case Counts():
@@ -37,7 +40,7 @@ def picture(tables: Tables, question: AnyQuestion, answer: Mapping[str, pd.DataF
             numbers = (table[name].to_numpy(float) for name in ("ratio", "ci_low", "ci_high"))
             return forest_figure(list(table["comparison"]), *numbers, measure="Ratio of counts", none=1.0, log=True)
         case Strata() | Formula() | Means():
-            return _means(tables, question, answer)
+            return _means(tables, question, answer, title)
 
 
 def measure_label(tables: Tables, question: Question) -> str:
@@ -72,7 +75,9 @@ def _product(levels: Sequence[Sequence[str]]) -> list[tuple[str, ...]]:
     return cells
 
 
-def _means(tables: Tables, question: Strata | Formula | Means, answer: Mapping[str, pd.DataFrame]) -> Figure | None:
+def _means(
+    tables: Tables, question: Strata | Formula | Means, answer: Mapping[str, pd.DataFrame], title: str
+) -> Figure | None:
     rows = answer["rows"]
     if question.each:
         return _each(question, answer)
@@ -87,7 +92,7 @@ def _means(tables: Tables, question: Strata | Formula | Means, answer: Mapping[s
         return _course(tables, question, rows, numbered[0], answer)
     values, groups, columns = _grid(tables, question, rows, within)
     labels, levels = groups
-    return cells_figure(values, labels, levels, cues=columns, measure=measure_label(tables, question))
+    return cells_figure(values, labels, levels, cues=columns, title=title, measure=measure_label(tables, question))
 
 
 def _grid(
@@ -161,11 +166,11 @@ def _forest(question: Question, table: pd.DataFrame, value: str, low: str, high:
     return forest_figure(list(names), *numbers, measure=measure)
 
 
-def _correlation(tables: Tables, question: Correlation, answer: Mapping[str, pd.DataFrame]) -> Figure:
+def _correlation(tables: Tables, question: Correlation, answer: Mapping[str, pd.DataFrame], title: str) -> Figure:
     table = answer["correlation"]
     if len(table) > 1:
         return _forest(question, table, "r", "ci_low", "ci_high", "Correlation r")
-    pairs, row = answer["pairs"], table.iloc[0]
+    pairs, row = answer["pairs"].dropna(), table.iloc[0]
     subjects = tables.made["subjects"].rows.set_index("subject")
     levels, labels = (_ALL,), [_ALL] * len(pairs)
     if question.inside:
@@ -177,6 +182,7 @@ def _correlation(tables: Tables, question: Correlation, answer: Mapping[str, pd.
         pairs["y"].to_numpy(float),
         labels,
         levels,
+        title=title,
         note=CorrelationNote(n=int(row["n"]), **numbers),
         behavior_label=_side_label(tables, question.with_.of),
         response_label=_side_label(tables, question.of),

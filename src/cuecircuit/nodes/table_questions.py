@@ -72,9 +72,8 @@ def _correlation(tables: Tables, question: Correlation) -> Answer:
         parts.append(_correlated(question, x, sides, columns, tables.files.study.seed))
     table = pd.concat([labels.reset_index(drop=True), pd.concat(parts).sort_index()], axis=1)
     facts = {"of": question.of, "with": question.with_.of, "n_subjects": len(sides.subjects), "draws": question.draws}
-    pairs = pd.DataFrame({"subject": sides.subjects}) if len(labels) > 1 else _pairs(sides)
     return Answer(
-        tables={"correlation": table, "pairs": pairs},
+        tables={"correlation": table, "pairs": _pairs(sides)},
         facts=facts,
         left_out=sides.left_out,
         notes={"x": question.with_.of, "y": question.of},
@@ -82,7 +81,10 @@ def _correlation(tables: Tables, question: Correlation) -> Answer:
 
 
 def _pairs(sides: _Sides) -> pd.DataFrame:
-    return pd.DataFrame({"subject": sides.subjects, "x": np.ravel(sides.x), "y": sides.y.values[:, 0]})
+    """Return both numbers of every subject, response by response."""
+    x = sides.x if sides.x.ndim == 2 else np.repeat(sides.x[:, None], len(sides.y.labels), axis=1)
+    who = pd.DataFrame({"subject": sides.subjects})
+    return who.merge(sides.y.labels, how="cross").assign(x=x.ravel(), y=sides.y.values.ravel())
 
 
 def _correlated(

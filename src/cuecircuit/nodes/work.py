@@ -7,25 +7,20 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-import pandas as pd
-
 from cuecircuit.errors import CuecircuitError
-from cuecircuit.figures.saving import save
 from cuecircuit.io.derivatives import map_name
 from cuecircuit.io.scan_inventory import ScanFiles
-from cuecircuit.io.tables import ColumnNote, read_json, read_table, write_table
-from cuecircuit.nodes.answer import NOTES
+from cuecircuit.io.tables import ColumnNote, read_json, write_table
+from cuecircuit.nodes.figures import draw_figures, is_about_maps
 from cuecircuit.nodes.given_maps import map_files
 from cuecircuit.nodes.graph import node_of, ordered_nodes, upstream
 from cuecircuit.nodes.making import Made, make_node
-from cuecircuit.nodes.map_pictures import map_folders, map_picture
 from cuecircuit.nodes.map_questions import MapWork, write_map_answer
 from cuecircuit.nodes.map_tables import Computed, gathered_maps, lacking_maps
 from cuecircuit.nodes.operant import OperantData, declaration_files, log_files
 from cuecircuit.nodes.page import page_content
-from cuecircuit.nodes.pictures import picture
 from cuecircuit.nodes.regions import regions_table
-from cuecircuit.nodes.rows import VALUE, Tables
+from cuecircuit.nodes.rows import Tables
 from cuecircuit.nodes.scan_account import account
 from cuecircuit.nodes.scan_sets import subject_table
 from cuecircuit.nodes.space import space_files
@@ -286,7 +281,7 @@ def _map_question(work: Work, name: str, own: str) -> Stage:
 
 
 def _question(work: Work, name: str, own: str) -> Stage:
-    if is_about_maps(work, own):
+    if is_about_maps(work.files.study.questions[own]):
         return _map_question(work, name, own)
     study = work.files.study
     question = study.questions[own]
@@ -306,57 +301,22 @@ def _question(work: Work, name: str, own: str) -> Stage:
 
 
 def _figures(work: Work, name: str, own: str) -> Stage:
-    """Make the stage that draws every question on a table, once under its name and under further names."""
     study = work.files.study
-    drawn = [question for question in study.questions if not is_about_maps(work, question)]
     inputs = sorted((work.out / QUESTIONS).rglob("*.tsv"))
-    inputs += sorted((work.out / QUESTIONS).rglob("*_stat-pfwe_statmap.nii.gz"))
+    inputs += sorted((work.out / QUESTIONS).rglob("*_statmap.nii.gz"))
 
     def make(folder: Path) -> None:
         folder.mkdir(exist_ok=True)
-        for one in drawn:
-            question, place = study.questions[one], work.out / QUESTIONS / one
-            tables = {path.stem: read_table(path, text=("subject", "day", "bin")) for path in place.glob("*.tsv")}
-            figure = picture(work.tables, question, tables)
-            for stem in [one, *(label for label, figure in study.figures.items() if figure.question == one)]:
-                if figure is not None:
-                    save(figure, folder / stem)
-                    source = tables["pairs"] if "pairs" in tables and len(tables["pairs"].columns) > 1 else None
-                    _write_drawn(folder / f"{stem}.tsv", source, tables)
-        for one in (question for question in study.questions if is_about_maps(work, question)):
-            _draw_maps(work, one, folder)
+        draw_figures(work.tables, work.out / QUESTIONS, folder)
 
-    settings = {"factors": dict(study.factors), "questions": dict(study.questions), "figures": dict(study.figures)}
+    settings = {
+        "factors": dict(study.factors),
+        "questions": dict(study.questions),
+        "figures": dict(study.figures),
+        "space": study.space,
+        "correction": study.correction,
+    }
     return Stage(name=name, target="figures", settings=settings, inputs=tuple(inputs), make=make)
-
-
-def _draw_maps(work: Work, name: str, folder: Path) -> None:
-    """Draw the shown effect of a question on maps, for each level of `each`, and under further names."""
-    study = work.files.study
-    further = [label for label, figure in study.figures.items() if figure.question == name and not figure.only]
-    for level, place in map_folders(work.out / QUESTIONS / name):
-        drawn = map_picture(work.files, study.questions[name], place)
-        if drawn is None:
-            continue
-        for stem in [f"{name}_{level}" if level else name, *(further if not level else ())]:
-            save(drawn[0], folder / stem)
-            notes: dict[str, ColumnNote] = {axis: {"Units": "mm"} for axis in ("x", "y", "z_mm")}
-            write_table(folder / f"{stem}.tsv", drawn[1], {**notes, "z": "statistic of the voxel"})
-
-
-def _write_drawn(path: Path, source: pd.DataFrame | None, tables: Mapping[str, pd.DataFrame]) -> None:
-    """Write the table that a figure was drawn from."""
-    first = (
-        source
-        if source is not None
-        else next(
-            tables[name]
-            for name in ("rows", "correlation", "reliability", "ratios", "means", "terms")
-            if name in tables
-        )
-    )
-    known = {str(column): "level" for column in first} | dict(NOTES) | {VALUE: "response", "x": "x axis", "y": "y axis"}
-    write_table(path, first, {str(column): known[str(column)] for column in first})
 
 
 def _report(work: Work, name: str, own: str) -> Stage:
@@ -385,8 +345,3 @@ _KINDS: Mapping[str, Callable[[Work, str, str], Stage]] = {
     "report": _report,
 }
 SHOWN = ("figures", "report")
-
-
-def is_about_maps(work: Work, question: str) -> bool:
-    """Whether a question's response is a map."""
-    return split_reference(work.files.study.questions[question].of)[0].startswith(("maps.", "contrasts."))

@@ -1,0 +1,154 @@
+"""Every figure of a study: one of each question under its name, and those that the study file names further."""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+from matplotlib.figure import Figure
+
+from cuecircuit.figures.corrections import corrections_figure
+from cuecircuit.figures.glass_brain import glass_brain_figure
+from cuecircuit.figures.saving import save
+from cuecircuit.io.nifti import read_volume
+from cuecircuit.io.tables import ColumnNote, read_table, write_table
+from cuecircuit.nodes.answer import NOTES
+from cuecircuit.nodes.map_pictures import anatomy_of, map_folders, map_picture, shown_effect
+from cuecircuit.nodes.pictures import picture
+from cuecircuit.nodes.rows import VALUE, Tables
+from cuecircuit.nodes.space import study_space
+from cuecircuit.pipeline.group.corrections import method_map
+from cuecircuit.report.captions import method_label
+from cuecircuit.study.accounting import split_reference
+from cuecircuit.study.questions import AnyQuestion
+from cuecircuit.study.questions import Figure as Named
+
+_MM: Mapping[str, ColumnNote] = {axis: {"Units": "mm"} for axis in ("x", "y", "z_mm")}
+# the table that a figure is drawn from: the first of these that an answer has
+_SOURCES = ("rows", "correlation", "reliability", "ratios", "means", "terms")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Drawn:
+    """A figure, the table it was drawn from, and notes on its columns."""
+
+    figure: Figure
+    source: pd.DataFrame
+    notes: Mapping[str, ColumnNote]
+
+
+def draw_figures(tables: Tables, questions: Path, folder: Path) -> None:
+    """Draw everything that was asked, each figure beside its table.
+
+    Args:
+        tables: of the study.
+        questions: folder of the answers.
+        folder: where to write.
+    """
+    study = tables.files.study
+    for name, question in study.questions.items():
+        for stem, drawn in _of_question(tables, question, questions / name, name):
+            _save(drawn, folder / stem)
+    for stem, named in study.figures.items():
+        drawn = _named(tables, named, questions / named.question)
+        if drawn is not None:
+            _save(drawn, folder / stem)
+
+
+def is_about_maps(question: AnyQuestion) -> bool:
+    """Whether a question's response is a map."""
+    return split_reference(question.of)[0].startswith(("maps.", "contrasts."))
+
+
+def _of_question(tables: Tables, question: AnyQuestion, place: Path, name: str) -> Iterator[tuple[str, Drawn]]:
+    if not is_about_maps(question):
+        drawn = _of_table(tables, question, place, {})
+        yield from [(name, drawn)] if drawn is not None else []
+        return
+    for level, folder in map_folders(place):
+        found = map_picture(tables.files, question, folder)
+        if found is not None:
+            notes = {**_MM, "z": "statistic of the voxel", "value": "of the voxel"}
+            yield f"{name}_{level}" if level else name, Drawn(figure=found[0], source=found[1], notes=notes)
+
+
+def _named(tables: Tables, named: Named, place: Path) -> Drawn | None:
+    question = tables.files.study.questions[named.question]
+    only = {key: levels[0] for key, levels in named.only.items()}
+    match named.kind:
+        case "region_map":
+            return _region(tables, only.get("region", ""))
+        case "corrections":
+            return _corrections(tables, question, place)
+    if is_about_maps(question):
+        return next((drawn for _, drawn in _of_question(tables, question, place, "")), None)
+    return _of_table(tables, question, place, only)
+
+
+def _of_table(tables: Tables, question: AnyQuestion, place: Path, only: Mapping[str, str]) -> Drawn | None:
+    answer = {path.stem: read_table(path, text=("subject", "day", "bin")) for path in sorted(place.glob("*.tsv"))}
+    for key, level in only.items():
+        answer = {
+            stem: table[table[key].astype(str) == level].reset_index(drop=True) if key in table else table
+            for stem, table in answer.items()
+        }
+    each = tuple(key for key in question.each if key not in only)
+    figure = picture(tables, question.model_copy(update={"each": each}), answer, title=" ".join(only.values()))
+    if figure is None:
+        return None
+    paired = "pairs" in answer and not each and len(answer["correlation"]) == 1
+    source = answer["pairs"] if paired else next(answer[name] for name in _SOURCES if name in answer)
+    notes = {**NOTES, VALUE: "response", "x": "x axis", "y": "y axis"}
+    return Drawn(figure=figure, source=source, notes=notes)
+
+
+def _region(tables: Tables, name: str) -> Drawn | None:
+    space = study_space(tables.files)
+    atlas = space.atlas
+    label = next((label for label, region in atlas.names.items() if region == name), None) if atlas else None
+    if atlas is None or label is None:
+        return None
+    inside = atlas.labels == label
+    source = pd.DataFrame(np.round(space.grid.mm(np.argwhere(inside).astype(float)), 3), columns=["x", "y", "z_mm"])
+    return Drawn(figure=glass_brain_figure(inside, space.mask, space.grid, title=name), source=source, notes=_MM)
+
+
+def _corrections(tables: Tables, question: AnyQuestion, folder: Path) -> Drawn | None:
+    """Draw which voxels survive each of the corrections that the study sets side by side."""
+    study = tables.files.study
+    correction = question.correction or study.correction
+    effect = shown_effect(question, read_table(folder / "terms.tsv", text=("term", "prefix", "stratum")))
+    term = str(effect["term"])
+    methods = [name.replace("_", " ") for name in correction.compare] if correction else []
+    there = {method: folder / method_map(term, method) for method in methods}
+    there = {method: path for method, path in there.items() if path.is_file()}
+    if correction is None or not there:
+        return None
+    space = study_space(tables.files)
+    statistic, grid = read_volume(folder / f"contrast-{effect['prefix']}_stat-F_statmap.nii.gz")
+    survivors = {method: space.mask & (read_volume(path)[0] <= correction.alpha) for method, path in there.items()}
+    anatomy, anatomy_grid = anatomy_of(tables.files, space.mask, grid)
+    figure = corrections_figure(
+        statistic,
+        {method_label(method): kept for method, kept in survivors.items()},  # pyright: ignore[reportArgumentType]
+        space.mask,
+        grid,
+        anatomy=anatomy,
+        anatomy_grid=anatomy_grid,
+        label=f"F({effect['df1']}, {effect['df2']})",
+        reference=space.reference,
+    )
+    anywhere = np.any(list(survivors.values()), axis=0)
+    places = np.round(grid.mm(np.argwhere(anywhere).astype(float)), 3)
+    source = pd.DataFrame(places, columns=["x", "y", "z_mm"]).assign(F=statistic[anywhere])
+    for method, kept in survivors.items():
+        source[method] = np.where(kept[anywhere], "yes", "no")
+    notes = {**_MM, "F": "statistic of the effect", **{method: f"whether it survives: {method}" for method in there}}
+    return Drawn(figure=figure, source=source, notes=notes)
+
+
+def _save(drawn: Drawn, stem: Path) -> None:
+    save(drawn.figure, stem)
+    columns = [str(column) for column in drawn.source]
+    write_table(stem.with_suffix(".tsv"), drawn.source, {name: drawn.notes.get(name, "level") for name in columns})
