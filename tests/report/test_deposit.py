@@ -30,7 +30,7 @@ def deposited(design_text: str) -> Study:
 
 
 def test_pagetab_has_submission_study_authors_link_and_files_in_blocks(deposited: Study) -> None:
-    text = pagetab(deposited, {"group/terms.tsv": "ab12", "a b.txt": "cd34"})
+    text = pagetab(deposited.about, deposited.subjects.species, {"group/terms.tsv": "ab12", "a b.txt": "cd34"})
     blocks = [[line.split("\t") for line in block.splitlines()] for block in text.split("\n\n")]
 
     assert [block[0][0] for block in blocks] == ["Submission", "Study", "Author", "Author", "Links", "Files"]
@@ -45,7 +45,7 @@ def test_pagetab_has_submission_study_authors_link_and_files_in_blocks(deposited
 
 
 def test_what_the_study_does_not_say_is_left_out_of_the_record(study: Study) -> None:
-    text = pagetab(study, {})
+    text = pagetab(study.about, study.subjects.species, {})
     assert "License" not in text
     assert "Author" not in text
     assert "doi" not in study_bibtex(study.about, version="0.1.0").replace("doi:10.1172", "")

@@ -132,7 +132,7 @@ def check(
     else:
         from cuecircuit.nodes.check import check_study as check_tables
 
-        notes = check_tables(study)
+        notes = check_tables(study, data=data)
     for note in notes:
         print(f"note: {note}")
     print(f"{study}: no faults found")
@@ -163,9 +163,7 @@ def run(
     if not has_sections_of_papers(study):
         from cuecircuit.nodes.run import run_study as run_nodes
 
-        if alternatives:
-            raise typer.BadParameter("goes with studies of the two articles as yet", param_hint="--alternatives")
-        print(run_nodes(study, out, stages=stages, n_jobs=n_jobs, dask=dask))
+        print(run_nodes(study, out, stages=stages, alternatives=alternatives, n_jobs=n_jobs, dask=dask))
         return
     print(run_study(study, out, stages=stages, alternatives=alternatives, n_jobs=n_jobs, dask=dask))
 

@@ -20,6 +20,8 @@ TITLES: Mapping[Kind, str] = {
     "map": "Maps: significant voxels",
     "region": "Regions: r with behavior",
     "behavior": "Behavior: F",
+    "correlation": "Correlations: r",
+    "test": "Tests on numbers: F",
 }
 # gray text keeps a contrast of 4.5 to the band
 _BAND, _GRAY = "#f6ecd6", "#696969"

@@ -11,6 +11,7 @@ from matplotlib.figure import Figure
 from cuecircuit.figures.corrections import corrections_figure
 from cuecircuit.figures.glass_brain import glass_brain_figure
 from cuecircuit.figures.saving import save
+from cuecircuit.figures.style import PANEL_HEIGHT_MM, PANEL_MM, sheet, style
 from cuecircuit.io.nifti import read_volume
 from cuecircuit.io.tables import ColumnNote, read_table, write_table
 from cuecircuit.nodes.answer import NOTES
@@ -96,11 +97,21 @@ def _of_table(tables: Tables, question: AnyQuestion, place: Path, only: Mapping[
     each = tuple(key for key in question.each if key not in only)
     figure = picture(tables, question.model_copy(update={"each": each}), answer, title=" ".join(only.values()))
     if figure is None:
-        return None
+        return _nothing(" ".join(only.values())) if only else None
     paired = "pairs" in answer and not each and len(answer["correlation"]) == 1
     source = answer["pairs"] if paired else next(answer[name] for name in _SOURCES if name in answer)
     notes = {**NOTES, VALUE: "response", "x": "x axis", "y": "y axis"}
     return Drawn(figure=figure, source=source, notes=notes)
+
+
+def _nothing(name: str) -> Drawn:
+    """Draw a sentence where a figure that is asked for has no number to show."""
+    with style():
+        figure = sheet(PANEL_MM, PANEL_HEIGHT_MM)
+        axes = figure.subplots()
+        axes.axis("off")
+        axes.text(0.5, 0.5, f"{name}:\nno number to show", ha="center", va="center", transform=axes.transAxes)
+    return Drawn(figure=figure, source=pd.DataFrame({"shown": [name]}), notes={"shown": "what has no number"})
 
 
 def _region(tables: Tables, name: str) -> Drawn | None:

@@ -12,6 +12,7 @@ from cuecircuit.nodes.map_pictures import map_folders, shown_effect
 from cuecircuit.nodes.sentences import finding_sentence, left_out_sentence, map_sentence, method_sentence
 from cuecircuit.nodes.study_files import StudyFiles
 from cuecircuit.nodes.table import FOLDER, Table
+from cuecircuit.report.alternatives import AlternativeFacts, alternatives_section, grid_caption
 from cuecircuit.report.content import Facts, FigureItem, Item, Paragraph, ReportContent, Section, TableItem
 from cuecircuit.report.marks import effect_text, value_text
 from cuecircuit.study.accounting import split_reference
@@ -41,6 +42,7 @@ _TABLES = {
     "layout": "sums of squares",
 }
 _LONG = 30
+_ALPHA = 0.05  # of tests on numbers, where a question states no other
 
 
 def page_content(files: StudyFiles, out: Path, made: Mapping[str, Table], software: Mapping[str, str]) -> ReportContent:
@@ -63,7 +65,7 @@ def page_content(files: StudyFiles, out: Path, made: Mapping[str, Table], softwa
         items += list(_log_items(out)) if kind == "operant" and study.operant else []
         if items:
             sections.append(Section(id=kind, title=_TITLES[kind], items=tuple(items)))
-    sections += [_methods(files), _settings(files), _provenance(out, software, study.seed)]
+    sections += [*_alternatives(files, out), _methods(files), _settings(files), _provenance(out, software, study.seed)]
     return ReportContent(title=study.about.title, subtitle=study.about.reference, sections=tuple(sections))
 
 
@@ -196,6 +198,35 @@ def _log_items(out: Path) -> Iterator[Item]:
     faults = read_table(out / "operant" / "faults.tsv", text=("subject",))
     if len(faults):
         yield TableItem(id="faults", title="What was wrong in the logs", frame=faults, folded=len(faults) > _LONG)
+
+
+def _alternatives(files: StudyFiles, out: Path) -> Iterator[Section]:
+    """Yield what came of other choices of the analysis, where they were run."""
+    folder = out / "alternatives"
+    if not (folder / "verdicts.tsv").is_file():
+        return
+    study = files.study
+    verdicts = read_table(folder / "verdicts.tsv", text=("kind", "result", "verdict", "deviant"))
+    choices = read_table(folder / "choices.tsv", text=("choice", "setting", "value", "planned", "source", "reason"))
+    facts = AlternativeFacts(
+        choices=len(study.alternatives) + 1,
+        verdicts={str(name): int(n) for name, n in verdicts["verdict"].value_counts().items()},
+        alpha=study.correction.alpha if study.correction else _ALPHA,
+        behavior_alpha=_ALPHA,
+    )
+    caption = grid_caption(facts)
+    figure = folder / "alternatives"
+    item = FigureItem(
+        id=figure.name,
+        title="Figure of the alternatives",
+        caption=caption,
+        alt=caption.striptags(),
+        svg=figure.with_suffix(".svg").read_bytes(),
+        png=figure.with_suffix(".png").read_bytes(),
+        tsv=figure.with_suffix(".tsv").read_text(encoding="utf-8"),
+        wide=True,
+    )
+    yield alternatives_section(facts, (item,), verdicts=verdicts, choices=choices)
 
 
 def _methods(files: StudyFiles) -> Section:

@@ -49,16 +49,21 @@ def measure_label(tables: Tables, question: Question) -> str:
     made = tables.made[table]
     note = made.notes.get(response or VALUE)
     unit = note.get("Units") if isinstance(note, Mapping) else None
-    words = (response or table.partition(".")[2]).replace("_", " ")
+    named = table.partition(".")[2]
+    if table.startswith("regions."):  # a mean over voxels is called as its maps are
+        named = split_reference(tables.files.study.regions[named].of)[0].partition(".")[2]
+    words = (response or named).replace("_", " ")
     words = words[:1].upper() + words[1:]
     return f"{words} ({unit})" if unit and unit not in ("count", "n/a") else words
 
 
-def _between(tables: Tables, question: Question, rows: pd.DataFrame) -> tuple[list[str], tuple[str, ...]]:
+def _between(
+    tables: Tables, question: Question, rows: pd.DataFrame, within: Sequence[str] = ()
+) -> tuple[list[str], tuple[str, ...]]:
     """Return the group of each row, as a combination of the factors between subjects, and the groups in order."""
     names = [name for name in (getattr(question, "between", ()) or getattr(question, "by", ())) if name in rows]
-    table = split_reference(question.of)[0]
-    names = [name for name in names if name not in tables.made[table].keys]
+    if isinstance(question, Means):
+        names = [name for name in names if name not in within]
     if not names:
         return [_ALL] * len(rows), (_ALL,)
     labels = rows[names].astype(str).agg(" ".join, axis=1)
@@ -81,13 +86,12 @@ def _means(
     rows = answer["rows"]
     if question.each:
         return _each(question, answer)
-    table = split_reference(question.of)[0]
+    if not rows[VALUE].notna().any():
+        return None
     asked = getattr(question, "within", ()) or getattr(question, "by", ())
-    within = [name for name in asked if name in rows and name in (*tables.made[table].keys, *rows)]
-    within = [name for name in within if name not in getattr(question, "between", ())]
+    within = [name for name in asked if name in rows and rows.groupby("subject")[name].nunique().gt(1).any()]
+    within = [] if isinstance(question, Formula) else within
     numbered = [name for name in within if tables.files.books.numbered(name)]
-    if isinstance(question, Formula) or not set(within) & set(tables.made[table].keys):
-        within, numbered = [], []
     if numbered and len(within) == 1 and rows[numbered[0]].nunique() <= _WIDEST_COURSE:
         return _course(tables, question, rows, numbered[0], answer)
     values, groups, columns = _grid(tables, question, rows, within)
@@ -108,7 +112,7 @@ def _grid(
     subjects = rows.drop_duplicates("subject")
     values = wide.reindex(index=subjects["subject"], columns=columns).to_numpy(float)
     names = columns if columns != [_ALL] else [""]
-    return values, _between(tables, question, subjects), names
+    return values, _between(tables, question, subjects, within), names
 
 
 def _course(
@@ -168,6 +172,8 @@ def _forest(question: Question, table: pd.DataFrame, value: str, low: str, high:
 
 def _correlation(tables: Tables, question: Correlation, answer: Mapping[str, pd.DataFrame], title: str) -> Figure:
     table = answer["correlation"]
+    if not table["r"].notna().any():
+        return None
     if len(table) > 1:
         return _forest(question, table, "r", "ci_low", "ci_high", "Correlation r")
     pairs, row = answer["pairs"].dropna(), table.iloc[0]

@@ -6,23 +6,36 @@ from pathlib import Path
 from cuecircuit.errors import StudyError
 from cuecircuit.io.atomic import replacing
 from cuecircuit.io.derivatives import write_description
+from cuecircuit.nodes.alternatives import forget_outdated, run_alternatives
 from cuecircuit.nodes.check import check_files
 from cuecircuit.nodes.graph import ordered_nodes
 from cuecircuit.nodes.study_files import read_study
 from cuecircuit.nodes.work import SHOWN, Work
+from cuecircuit.pipeline.deposit import write_deposit
 from cuecircuit.pipeline.engine import engine
 from cuecircuit.pipeline.progress import say
+from cuecircuit.pipeline.provenance import write_crate
 from cuecircuit.pipeline.store import Store
 from cuecircuit.pipeline.threads import one_blas_thread
+from cuecircuit.report.references import references_of
 
 
-def run_study(path: Path, out: Path, *, stages: Sequence[str] = (), n_jobs: int = 1, dask: str | None = None) -> Path:
+def run_study(
+    path: Path,
+    out: Path,
+    *,
+    stages: Sequence[str] = (),
+    alternatives: bool = False,
+    n_jobs: int = 1,
+    dask: str | None = None,
+) -> Path:
     """Run a study into `out`.
 
     Args:
         path: the study file.
         out: output folder, a BIDS derivative.
         stages: nodes (`operant`, `questions.escalation`) or kinds of them (`questions`); all where none is named.
+        alternatives: also run the other choices that the study lists.
         n_jobs: processes at work.
         dask: `local` or a scheduler's address.
 
@@ -41,6 +54,8 @@ def run_study(path: Path, out: Path, *, stages: Sequence[str] = (), n_jobs: int 
     known = {*nodes, *(name.partition(".")[0] for name in nodes)}
     if unknown := [name for name in stages if name not in known]:
         raise StudyError(f"{path}: has no stage {', '.join(unknown)}; expected some of: {', '.join(sorted(known))}")
+    if alternatives and not files.study.alternatives:
+        raise StudyError(f"{path}: lists no `alternatives:`; write some into the study file, or run without")
     say("check")
     check_files(files)
     work = Work(files, Store(out, path.parent), n_jobs)
@@ -48,10 +63,17 @@ def run_study(path: Path, out: Path, *, stages: Sequence[str] = (), n_jobs: int 
         write_description(out, files.study.about.title, files.study.about)
         with replacing(out / "study.yaml") as new:
             new.write_bytes(path.read_bytes())
+        work.drop_others(nodes)
         for name in nodes:
+            if name == "report" and alternatives:
+                run_alternatives(work)
+            elif name == "report":
+                forget_outdated(work)
             if not stages or name in stages or name.partition(".")[0] in stages:
                 work.bring_up_to_date(name)
             else:
                 work.load(name)
+        write_crate(work.store, files.study.about, files.study)
+        write_deposit(work.store, files.study, references_of(files.study))
     page = out / "report.html"
     return page if page.exists() else out

@@ -1,13 +1,14 @@
 """A study on its way to an output folder: its nodes as stages of the store, and the tables made so far."""
 
 import os
-from collections.abc import Callable, Mapping
+import shutil
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
-from pathlib import Path
+from pathlib import Path, PurePath
 from typing import Any
 
-from cuecircuit.errors import CuecircuitError
+from cuecircuit.errors import CuecircuitError, DataError
 from cuecircuit.io.derivatives import map_name
 from cuecircuit.io.scan_inventory import ScanFiles
 from cuecircuit.io.tables import ColumnNote, read_json, write_table
@@ -25,8 +26,8 @@ from cuecircuit.nodes.scan_account import account
 from cuecircuit.nodes.scan_sets import subject_table
 from cuecircuit.nodes.space import space_files
 from cuecircuit.nodes.study_files import StudyFiles
-from cuecircuit.nodes.subject_maps import subject_stages
-from cuecircuit.nodes.subjects import table_files
+from cuecircuit.nodes.subject_maps import stage_name, subject_stages
+from cuecircuit.nodes.subjects import subjects_table, table_files
 from cuecircuit.nodes.table import FOLDER, Table, read_back
 from cuecircuit.nodes.table_questions import answer
 from cuecircuit.nodes.trials import trial_files
@@ -92,6 +93,12 @@ class Work:
         if why:
             self.store.run(stage)
         self.load(name)
+
+    def drop_others(self, nodes: Sequence[str]) -> None:
+        """Remove results of nodes and subjects that the study no longer has."""
+        subjects = set(subjects_table(self.files).rows["subject"])
+        kept = {*nodes, "alternatives", *(stage_name(n, s) for n in self.files.study.maps for s in subjects)}
+        self.store.drop(name for name in self.store.names() if name not in kept)
 
     def load(self, name: str) -> None:
         """Load the tables that a node has made."""
@@ -319,10 +326,33 @@ def _figures(work: Work, name: str, own: str) -> Stage:
     return Stage(name=name, target="figures", settings=settings, inputs=tuple(inputs), make=make)
 
 
+def _copies(work: Work, name: str, own: str) -> Stage:
+    """Make the stage that writes results once more under further names."""
+    files: dict[str, Path] = {}
+    for to, source in work.files.study.copies.items():
+        place = work.out / source
+        below = sorted(path for path in place.rglob("*") if path.is_file()) if place.is_dir() else [place]
+        files |= {str(PurePath(to) / path.relative_to(place)) if place.is_dir() else to: path for path in below}
+        if place.suffix == ".tsv" and place.with_suffix(".json").is_file():
+            files[str(PurePath(to).with_suffix(".json"))] = place.with_suffix(".json")
+
+    def make(folder: Path) -> None:
+        for to, source in files.items():
+            if not source.is_file():
+                raise DataError(f"copies: {to}: there is no {source.relative_to(work.out)} in the results")
+            (folder / to).parent.mkdir(parents=True, exist_ok=True)
+            shutil.copyfile(source, folder / to)
+
+    there = tuple(path for path in files.values() if path.is_file())
+    settings = {"copies": dict(work.files.study.copies)}
+    return Stage(name=name, target="", settings=settings, inputs=there, make=make, shared=True)
+
+
 def _report(work: Work, name: str, own: str) -> Stage:
     study = work.files.study
     inputs = [path for path in sorted((work.out / QUESTIONS).rglob("*")) if path.is_file()]
     inputs += [path for path in sorted((work.out / "figures").glob("*")) if path.is_file()]
+    inputs += [path for path in sorted((work.out / "alternatives").glob("*")) if path.is_file()]
     inputs += sorted((work.out / FOLDER).glob("*.parquet")) + sorted((work.out / "operant").glob("*.tsv"))
 
     def make(new: Path) -> None:
@@ -342,6 +372,7 @@ _KINDS: Mapping[str, Callable[[Work, str, str], Stage]] = {
     "derived": _derived,
     "questions": _question,
     "figures": _figures,
+    "copies": _copies,
     "report": _report,
 }
-SHOWN = ("figures", "report")
+SHOWN = ("figures", "copies", "report")

@@ -7,9 +7,11 @@ from dataclasses import dataclass
 from importlib.metadata import version
 from typing import TYPE_CHECKING
 
+from pydantic import BaseModel
+
 import cuecircuit
 from cuecircuit.io.atomic import replacing
-from cuecircuit.pipeline.job import AnyJob
+from cuecircuit.pipeline.store import Store
 from cuecircuit.study.about import About
 
 if TYPE_CHECKING:
@@ -32,26 +34,32 @@ class RunFiles:
     outputs: Mapping[str, str]
 
 
-def run_files(job: AnyJob) -> RunFiles:
+def run_files(store: Store) -> RunFiles:
     """Collect the files of all stages done; what a later stage reads of an earlier one is output, not input."""
-    records = job.store.records().values()
+    records = store.records().values()
     outputs = {name: digest for record in records for name, digest in record["outputs"].items()}
     read = {name: digest for record in records for name, digest in record["inputs"].items()}
     return RunFiles(inputs={name: digest for name, digest in read.items() if name not in outputs}, outputs=outputs)
 
 
-def write_crate(job: AnyJob) -> None:
-    """Write `ro-crate-metadata.json` from the records of all stages done; no date, so that bytes do not change."""
+def write_crate(store: Store, about: About, study: BaseModel) -> None:
+    """Write `ro-crate-metadata.json` from the records of all stages done; no date, so that bytes do not change.
+
+    Args:
+        store: of the results.
+        about: what the study file says of its data set.
+        study: every setting.
+    """
     from rocrate.model.contextentity import ContextEntity
     from rocrate.model.data_entity import DataEntity
     from rocrate.rocrate import ROCrate
 
-    study, known = job.study, run_files(job)
+    known = run_files(store)
     crate = ROCrate()
-    crate.name = f"Results: {study.about.title}"
+    crate.name = f"Results: {about.title}"
     crate.description = "Written by `cuecircuit run`; every file with its SHA-256."
     del crate.root_dataset["datePublished"]
-    _describe(crate, study.about)
+    _describe(crate, about)
     tools = [
         crate.add(
             ContextEntity(
@@ -69,11 +77,11 @@ def write_crate(job: AnyJob) -> None:
         for name, digest in sorted(known.inputs.items())
     ]
     action = ContextEntity(
-        crate, "#run", properties={"@type": "CreateAction", "name": "cuecircuit run", "description": _settings(job)}
+        crate, "#run", properties={"@type": "CreateAction", "name": "cuecircuit run", "description": _settings(study)}
     )
     crate.add(action)
     action["object"], action["result"], action["instrument"] = sources, list(files.values()), tools
-    with replacing(job.out / "ro-crate-metadata.json") as new:
+    with replacing(store.root / "ro-crate-metadata.json") as new:
         new.write_text(json.dumps(crate.metadata.generate(), indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
 
 
@@ -104,5 +112,5 @@ def _describe(crate: "ROCrate", about: About) -> None:
             crate.root_dataset[name] = value
 
 
-def _settings(job: AnyJob) -> str:
-    return json.dumps(job.study.model_dump(mode="json"), sort_keys=True, ensure_ascii=False)
+def _settings(study: BaseModel) -> str:
+    return json.dumps(study.model_dump(mode="json"), sort_keys=True, ensure_ascii=False)

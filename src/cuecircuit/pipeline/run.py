@@ -23,6 +23,7 @@ from cuecircuit.pipeline.regions import regions_stage
 from cuecircuit.pipeline.report import report_stage
 from cuecircuit.pipeline.store import Stage, Store
 from cuecircuit.pipeline.threads import one_blas_thread
+from cuecircuit.report.references import cited
 
 
 def run_study(
@@ -70,8 +71,8 @@ def run_study(
             run_stages(job, PEOPLE_STAGES, stages, alternatives=alternatives)
         else:
             run_stages(job, STAGES, stages, alternatives=alternatives)
-        write_crate(job)
-        write_deposit(job)
+        write_crate(job.store, job.study.about, job.study)
+        write_deposit(job.store, job.study, cited(job.study))
     page = out / "report.html"
     return page if page.exists() else out
 

@@ -13,7 +13,7 @@ import numpy as np
 from cuecircuit.arrays import Array, Bool, Float
 
 Verdict = Literal["everywhere", "depends", "nowhere", "untested"]
-Kind = Literal["map", "region", "behavior"]
+Kind = Literal["map", "region", "behavior", "correlation", "test"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)

@@ -94,7 +94,7 @@ def alternatives_section(
 
 def _shown(verdicts: pd.DataFrame) -> pd.DataFrame:
     """Print a verdict a row: a region's values are correlations, the others counts or F."""
-    printed = [fraction if kind == "region" else short for kind in verdicts["kind"]]
+    printed = [fraction if kind in ("region", "correlation") else short for kind in verdicts["kind"]]
     ends = [[say(row.smallest), say(row.largest)] for say, row in zip(printed, verdicts.itertuples(), strict=True)]
     return pd.DataFrame(
         {

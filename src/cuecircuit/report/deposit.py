@@ -8,24 +8,23 @@ import re
 from collections.abc import Mapping
 
 from cuecircuit.study.about import About
-from cuecircuit.study.sections import StudyBase
 
 
-def pagetab(study: StudyBase, outputs: Mapping[str, str]) -> str:
+def pagetab(about: About, species: str, outputs: Mapping[str, str]) -> str:
     """Write the submission as PageTab.
 
     Args:
-        study: what was planned.
+        about: what the study file says of its data set.
+        species: of the subjects.
         outputs: SHA-256 by file, relative to the run's folder, which becomes the root of the submission.
     """
-    about = study.about
     blocks = [
         [("Submission", about.accession), ("Title", about.title), *_if(ReleaseDate=about.release_date)],
         [
             ("Study", ""),
             ("Title", about.title),
             *_if(Description=about.abstract, License=about.license, DOI=about.doi),
-            ("Organism", study.subjects.species),
+            ("Organism", species),
             *(("Keywords", word) for word in about.keywords),
         ],
         *([("Author", ""), ("Name", author), *_if(ORCID=about.orcid.get(author, ""))] for author in about.authors),

@@ -7,7 +7,9 @@ from importlib.resources import files
 
 import yaml
 
+from cuecircuit.study import schema
 from cuecircuit.study.people import PeopleStudy
+from cuecircuit.study.questions import Formula, Reliability, Strata
 from cuecircuit.study.study import Study
 
 
@@ -99,6 +101,52 @@ def _people_keys(study: PeopleStudy) -> Iterator[str]:
         yield from ("bates2015", "mcgraw1996")
     if study.correlations is not None or study.longitudinal is not None:
         yield "benjamini1995"
+
+
+def references_of(study: schema.Study) -> tuple[Reference, ...]:
+    """Choose the references of a study of tables and questions, by first author and year."""
+    keys = dict.fromkeys([*_question_keys(study), *_map_keys(study)])
+    return tuple(sorted((library()[key] for key in keys), key=lambda found: (found.authors[0], found.year)))
+
+
+def _question_keys(study: schema.Study) -> Iterator[str]:
+    yield from ("gorgolewski2016", "nichols2017")
+    if study.alternatives:
+        yield from ("simonsohn2020", "steegen2016")
+    for question in study.questions.values():
+        if question.adjust == "fdr":
+            yield "benjamini1995"
+        match question:
+            case Strata(within=within) if within:
+                yield from ("greenhouse1959", "huynh1976")
+            case Formula(method="reml"):
+                yield "bates2015"
+            case Formula(method="mixed-effects", df=df):
+                yield from ("woolrich2004", *(("knapp2003",) if df == "knapp-hartung" else ()))
+            case Reliability():
+                yield "mcgraw1996"
+
+
+def _map_keys(study: schema.Study) -> Iterator[str]:
+    nuisance, scans = study.nuisance, study.scans
+    if scans is not None and scans.derivatives is not None:
+        yield from ("avants2008", "tustison2010") if study.preprocess else ()
+        yield from ("esteban2019",) if study.subjects.species == "Homo sapiens" else ()
+    yield from ("glover2000",) if nuisance.breathing in ("retroicor", "both") else ()
+    yield from ("birn2006",) if nuisance.breathing in ("rvt", "both") else ()
+    yield from ("power2012",) if nuisance.censor_fd_mm or nuisance.censor_dvars_percent else ()
+    yield from ("satterthwaite2013",) if nuisance.motion > 6 else ()
+    yield from ("behzadi2007",) if nuisance.acompcor else ()
+    for correction in filter(None, [study.correction, *(q.correction for q in study.questions.values())]):
+        compared = " ".join(correction.compare)
+        simulated = correction.method == "simulation" or "simulation" in compared
+        permuted = correction.method == "permutation"
+        if simulated and correction.smoothness == "acf":
+            yield "cox2017"
+        if permuted or "permutation" in compared:
+            yield from ("freedman1983", "nichols2002", "winkler2014")
+        yield from ("bullmore1999",) if (permuted and correction.statistic == "mass") or "mass" in compared else ()
+        yield from ("smith2009",) if (permuted and correction.statistic == "tfce") or "tfce" in compared else ()
 
 
 def printed_reference(reference: Reference) -> str:

@@ -1,6 +1,7 @@
 """What a study file states in one place against what it states in another, and what it states and nothing uses."""
 
 from collections.abc import Iterator, Mapping
+from pathlib import PurePosixPath
 from typing import Any
 
 from cuecircuit.study.accounting import Accounting
@@ -8,6 +9,10 @@ from cuecircuit.study.operant_checks import operant_contradictions
 from cuecircuit.study.question_checks import Contradiction, QuestionChecks
 from cuecircuit.study.schema import Study
 from cuecircuit.study.section_checks import SectionChecks
+
+# what a run writes at the top of its folder
+_TAKEN = ("alternatives", "alternatives_runs", "figures", "inputs.tsv", "operant", "questions", "report", "tables")
+_TAKEN += ("dataset_description.json", "report.html", "ro-crate-metadata.json", "study.yaml")
 
 
 def contradictions(study: Study, *, unused: bool = True) -> Iterator[Contradiction]:
@@ -26,6 +31,7 @@ def contradictions(study: Study, *, unused: bool = True) -> Iterator[Contradicti
     yield from sections.trials()
     yield from sections.simulation()
     yield from _lost_paths(study)
+    yield from _copies(study)
     if unused:
         yield from _unused(study, asked.used)
 
@@ -45,6 +51,20 @@ def _lost_paths(study: Study) -> Iterator[Contradiction]:
         for path in paths:
             if not has_path(whole, path):
                 yield (*at, path), "no such setting; write the dotted path of a value, such as scans.tr_s"
+
+
+def _copies(study: Study) -> Iterator[Contradiction]:
+    """Yield further names of results that lead out of the folder, or to where results are already."""
+    for to, source in study.copies.items():
+        for path in (PurePosixPath(to), PurePosixPath(source)):
+            if path.is_absolute() or ".." in path.parts or not path.parts:
+                yield (
+                    ("copies", to),
+                    f"'{path}' leads out of the results; give a path inside, such as regions/table1.tsv",
+                )
+        first = PurePosixPath(to).parts[:1]
+        if first and (first[0] in _TAKEN or first[0].startswith((".", "sub-"))):
+            yield ("copies", to), f"'{first[0]}' holds results of its own; choose another folder"
 
 
 def _unused(study: Study, used: set[str]) -> Iterator[Contradiction]:

@@ -37,6 +37,9 @@ class Study(Section):
     correction: Correction | None = optional(None, "of every question on maps")
     questions: dict[Name, AnyQuestion] = required("in the order of the page", min_length=1)
     figures: dict[Name, Figure] = optional({}, "further names of figures, such as fig1a")
+    copies: dict[str, str] = optional(
+        {}, "further names of results, as those of an article: path in the results to a file or folder there"
+    )
     seed: int = optional(0, "of null fields and permutations", ge=0)
     assumed: dict[str, str] = optional({}, "dotted path to why: values that nobody printed")
     alternatives: dict[Name, Alternative] = optional({}, "other choices")

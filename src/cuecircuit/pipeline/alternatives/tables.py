@@ -122,7 +122,7 @@ def choice_grid(rows: pd.DataFrame, choices: tuple[str, ...]) -> ChoiceGrid:
         choices=choices,
         value=value.to_numpy(float),
         holds=holds.to_numpy(bool),
-        signed=(keys["kind"] == "region").to_numpy(),
+        signed=keys["kind"].isin(["region", "correlation"]).to_numpy(),
     )
 
 

@@ -77,7 +77,7 @@ class _Page:
 
     def content(self) -> ReportContent:
         study = self.study
-        inputs = pd.DataFrame(sorted(run_files(self.job).inputs.items()), columns=["file", "sha256"])
+        inputs = pd.DataFrame(sorted(run_files(self.job.store).inputs.items()), columns=["file", "sha256"])
         return ReportContent(
             title=study.about.title,
             subtitle=study.about.reference,

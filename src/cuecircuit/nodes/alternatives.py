@@ -1,0 +1,236 @@
+"""Other choices of the analysis beside the study's own: each is a run on shared nodes, then all are set side by side.
+
+`OUT/alternatives_runs/NAME` is a run like any other; a node whose key is that of the study or of an alternative before
+it takes over its files (`store`). `OUT/alternatives` has what came of all: results, verdicts, choices, a figure.
+"""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from cuecircuit.errors import CuecircuitError, DataError
+from cuecircuit.figures.alternatives import alternatives_figure
+from cuecircuit.figures.saving import save
+from cuecircuit.io.atomic import remove
+from cuecircuit.io.tables import ColumnNote, read_table, write_table
+from cuecircuit.nodes.figures import is_about_maps
+from cuecircuit.nodes.map_pictures import map_folders
+from cuecircuit.nodes.study_files import StudyFiles, read_text
+from cuecircuit.nodes.work import QUESTIONS, Work
+from cuecircuit.pipeline.alternatives.tables import (
+    CHOICE_COLUMNS,
+    PLANNED,
+    RESULT_COLUMNS,
+    VERDICT_COLUMNS,
+    choice_grid,
+    verdict_table,
+)
+from cuecircuit.pipeline.progress import say
+from cuecircuit.pipeline.store import Stage, Store
+from cuecircuit.report.marks import counted, value_text
+from cuecircuit.study.fields import settings_of
+from cuecircuit.study.questions import AnyQuestion, Correlation, Counts, Formula, Strata
+from cuecircuit.study.reading import alternative_studies
+from cuecircuit.study.schema import Study
+
+FOLDER, RUNS, GRID = "alternatives", "alternatives_runs", "alternatives"
+_KINDS = {
+    "map": "effect tested in every voxel",
+    "correlation": "correlation of two numbers",
+    "test": "effect on a number of a table",
+}
+_NOTES: Mapping[str, ColumnNote] = {
+    **RESULT_COLUMNS,
+    "kind": {"Levels": _KINDS},
+    "result": "question, level of `each`, effect",
+    "holds": "yes: a cluster of the map survives; p (adjusted where the question adjusts) is at most its alpha; n/a: "
+    "this choice has no number for it",
+    "value": "significant voxels of a map, r of a correlation (groups pooled), F or t of a test",
+    "p": "smallest corrected p of a cluster, or p of the test as the question adjusts it",
+}
+
+
+def alternative_files(files: StudyFiles) -> dict[str, StudyFiles]:
+    """Return each alternative of a study as a study of its own; paths stay relative to the study's file."""
+    studies = alternative_studies(read_text(files.file))
+    return {name: replace(files, study=study) for name, study in studies.items()}
+
+
+def run_alternatives(work: Work) -> None:
+    """Run every alternative of a study that is up to date, then set all results side by side.
+
+    Raises:
+        DataError: what was wrong with each that failed, after all others are done.
+    """
+    study, faults, done = work.files.study, list[str](), [work.out]
+    work.store.check_inside(work.out / RUNS)
+    for root in sorted((work.out / RUNS).glob("*")):
+        if root.name not in study.alternatives:
+            remove(root)
+    for name, files in alternative_files(work.files).items():
+        say(f"alternative {name}: {study.alternatives[name].why}")
+        own = Work(files, Store(work.out / RUNS / name, work.store.sources, donors=tuple(done)), work.n_jobs)
+        try:
+            for node in own.nodes:
+                own.bring_up_to_date(node)
+        except CuecircuitError as error:
+            faults += (f"alternative {name}: {fault}" for fault in error.faults)
+            continue
+        shared = len(own.store.taken_over())
+        say(f"alternative {name}: {counted(len(own.store.records()) - shared, 'stage')} of its own, {shared} shared")
+        done.append(own.out)
+    if faults:
+        raise DataError(faults)
+    stage = alternatives_stage(work)
+    if why := work.store.why_stale(stage):
+        say(f"alternatives: {why}")
+        work.store.run(stage)
+
+
+def alternatives_stage(work: Work) -> Stage:
+    """Make the stage that sets the results of all alternatives beside those of the study."""
+    roots = {PLANNED: work.out, **{name: work.out / RUNS / name for name in work.files.study.alternatives}}
+    inputs = [path for root in roots.values() for path in sorted((root / QUESTIONS).rglob("*.tsv"))]
+
+    def make(folder: Path) -> None:
+        studies = {PLANNED: work.files.study, **{n: f.study for n, f in alternative_files(work.files).items()}}
+        _write(folder, {name: (studies[name], root / QUESTIONS) for name, root in roots.items()})
+
+    settings = {"study": work.files.study}
+    return Stage(name=FOLDER, target=FOLDER, settings=settings, inputs=tuple(inputs), make=make)
+
+
+def forget_outdated(work: Work) -> None:
+    """Remove what came of alternatives that no longer belong to the study; the page shows what is there."""
+    if FOLDER in work.store.records() and (why := work.store.why_stale(alternatives_stage(work))):
+        work.store.drop([FOLDER])
+        say(f"alternatives: left out, {why}; add --alternatives to bring them up to date")
+
+
+def _write(folder: Path, runs: Mapping[str, tuple[Study, Path]]) -> None:
+    rows = pd.DataFrame(
+        [
+            {"choice": choice, **row}
+            for choice, (study, place) in runs.items()
+            for name, question in study.questions.items()
+            for row in _results(name, question, place / name)
+        ]
+    )
+    grid = choice_grid(rows, tuple(runs))
+    index = pd.MultiIndex.from_tuples(
+        [(k, r, choice) for k, r in zip(grid.kinds, grid.results, strict=True) for choice in grid.choices],
+        names=["kind", "result", "choice"],
+    )
+    full = rows.set_index(["kind", "result", "choice"]).reindex(index).reset_index()
+    write_table(folder / f"{GRID}.tsv", full[list(RESULT_COLUMNS)], _NOTES)
+    write_table(folder / "verdicts.tsv", verdict_table(grid), VERDICT_COLUMNS)
+    write_table(folder / "choices.tsv", _choices(runs), CHOICE_COLUMNS)
+    save(alternatives_figure(grid.somewhere()), folder / GRID)
+
+
+def _choices(runs: Mapping[str, tuple[Study, Path]]) -> pd.DataFrame:
+    """Give a row for each setting that an alternative changes, with the study's own value and its source."""
+    (planned, _), *_ = runs.values()
+    own = {setting.path: setting for setting in settings_of(planned, planned.assumed, planned.about.follows)}
+    rows = []
+    for name, alternative in planned.alternatives.items():
+        for path, value in alternative.settings.items():
+            known = own.get(path)
+            rows.append(
+                {
+                    "choice": name,
+                    "setting": path,
+                    "value": value_text(value),
+                    "planned": value_text(known.value) if known else "n/a",
+                    "source": known.source if known else "study file",
+                    "reason": alternative.why,
+                }
+            )
+    return pd.DataFrame(rows, columns=list(CHOICE_COLUMNS))
+
+
+def _results(name: str, question: AnyQuestion, place: Path) -> Iterator[dict[str, Any]]:
+    title = question.title or name.replace("_", " ")
+    if is_about_maps(question):
+        for level, folder in map_folders(place):
+            yield from _maps(f"{title}, {level}" if level else title, folder)
+        return
+    match question:
+        case Strata() | Formula():
+            for stem in ("terms", "contrasts"):
+                path = place / f"{stem}.tsv"
+                yield from _tests(title, question, path) if path.is_file() else ()
+        case Correlation():
+            yield from _correlations(title, question, place / "correlation.tsv")
+        case Counts():
+            for row in read_table(place / "ratios.tsv", text=("comparison",)).to_dict("records"):
+                yield _row("test", f"{title}, {row['comparison']}", row["t"], row["p"], question.alpha, df2=row["df"])
+        case _:
+            return
+
+
+def _maps(title: str, folder: Path) -> Iterator[dict[str, Any]]:
+    path = folder / "terms.tsv"
+    if not path.is_file():
+        return
+    terms = read_table(path, text=("term", "prefix", "stratum"))
+    if "significant_voxels" not in terms:
+        return
+    clusters = read_table(folder / "clusters.tsv", text=("prefix", "regions"))
+    smallest = clusters.groupby("prefix")["p_fwe"].min()
+    times = terms["term"].value_counts()
+    for row in terms[terms["significant_voxels"].notna()].to_dict("records"):
+        term = str(row["term"])
+        shown = term if times[term] == 1 else f"{term} ({row['stratum']})"
+        yield {
+            "kind": "map",
+            "result": f"{title}, {shown}",
+            "holds": "yes" if row["significant_voxels"] else "no",
+            "value": row["significant_voxels"],
+            "df1": row["df1"],
+            "df2": row["df2"],
+            "p": smallest.get(str(row["prefix"]), np.nan),
+            "clusters": row["significant_clusters"],
+        }
+
+
+def _tests(title: str, question: Strata | Formula, path: Path) -> Iterator[dict[str, Any]]:
+    effect = "term" if path.stem == "terms" else "contrast"
+    table = read_table(path, text=(effect, "stratum", *question.each))
+    asked = question.tests if isinstance(question, Formula) else ()
+    for row in table.to_dict("records"):
+        if asked and row[effect] not in asked:
+            continue
+        where = " ".join(str(row[key]) for key in question.each)
+        # sphericity matters where nothing is adjusted over fits; `p_adjusted` is of the uncorrected p
+        corrected = row.get("p_gg", np.nan)
+        p = row["p_adjusted"] if question.adjust != "none" or pd.isna(corrected) else corrected
+        name = ", ".join(filter(None, (title, where, str(row[effect]))))
+        df2 = row.get("df2", row.get("df"))
+        yield _row("test", name, row["F"], p, question.alpha, df1=row.get("df1", 1), df2=df2)
+
+
+def _correlations(title: str, question: Correlation, path: Path) -> Iterator[dict[str, Any]]:
+    for row in read_table(path, text=question.each).to_dict("records"):
+        where = " ".join(str(row[key]) for key in question.each)
+        yield _row("correlation", ", ".join(filter(None, (title, where))), row["r"], row["q"], question.alpha)
+
+
+def _row(
+    kind: str, result: str, value: float, p: float, alpha: float, *, df1: float = np.nan, df2: float = np.nan
+) -> dict[str, Any]:
+    holds = np.nan if pd.isna(p) else "yes" if p <= alpha else "no"
+    return {
+        "kind": kind,
+        "result": result,
+        "holds": holds,
+        "value": value if not pd.isna(p) else np.nan,
+        "df1": df1,
+        "df2": df2,
+        "p": p,
+        "clusters": np.nan,
+    }
