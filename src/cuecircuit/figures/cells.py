@@ -12,6 +12,7 @@ from cuecircuit.figures.style import INK, PANEL_HEIGHT_MM, PANEL_MM, color_of, m
 _GAP = 0.5
 # widest a swarm may become, in units of the distance between columns, and how far neighbors stand apart
 _HALF_SWARM, _STEP = 0.3, 0.13
+_LETTERS_ABREAST = 36  # of tick labels; more would run into one another
 
 
 def cells_figure(
@@ -59,6 +60,10 @@ def cells_figure(
                 va="bottom", transform=axes.get_xaxis_transform(),
             )  # fmt: skip
         axes.set(ylabel=measure, xticks=ticks, xticklabels=list(cues) * len(levels))
+        if sum(map(len, cues)) * len(levels) > _LETTERS_ABREAST:
+            axes.tick_params(axis="x", labelrotation=35)
+            for tick in axes.get_xticklabels():
+                tick.set(ha="right", rotation_mode="anchor")
         axes.set_title(title, pad=11)
         axes.set_xlim(ticks[0] - 0.55, ticks[-1] + 0.55)
     return figure

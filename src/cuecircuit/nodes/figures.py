@@ -19,12 +19,14 @@ from cuecircuit.nodes.map_pictures import anatomy_of, map_folders, map_picture, 
 from cuecircuit.nodes.pictures import picture
 from cuecircuit.nodes.rows import VALUE, Tables
 from cuecircuit.nodes.space import study_space
+from cuecircuit.nodes.viewer import viewed_question, viewer_text
 from cuecircuit.pipeline.group.corrections import method_map
 from cuecircuit.report.captions import method_label
 from cuecircuit.study.accounting import split_reference
 from cuecircuit.study.questions import AnyQuestion
 from cuecircuit.study.questions import Figure as Named
 
+VIEWER = "viewer.json"
 _MM: Mapping[str, ColumnNote] = {axis: {"Units": "mm"} for axis in ("x", "y", "z_mm")}
 # the table that a figure is drawn from: the first of these that an answer has
 _SOURCES = ("rows", "correlation", "reliability", "ratios", "means", "terms")
@@ -51,6 +53,10 @@ def draw_figures(tables: Tables, questions: Path, folder: Path) -> None:
     for name, question in study.questions.items():
         for stem, drawn in _of_question(tables, question, questions / name, name):
             _save(drawn, folder / stem)
+    viewed = viewed_question(tables)
+    text = viewer_text(tables, viewed, questions / viewed) if viewed else None
+    if text is not None:
+        (folder / VIEWER).write_text(text + "\n", encoding="utf-8")
     for stem, named in study.figures.items():
         drawn = _named(tables, named, questions / named.question)
         if drawn is not None:

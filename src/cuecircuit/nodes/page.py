@@ -8,12 +8,15 @@ from markupsafe import Markup
 
 from cuecircuit.figures.numbers import short
 from cuecircuit.io.tables import read_json, read_table
+from cuecircuit.nodes.figures import VIEWER
 from cuecircuit.nodes.map_pictures import map_folders, shown_effect
+from cuecircuit.nodes.rows import Tables
 from cuecircuit.nodes.sentences import finding_sentence, left_out_sentence, map_sentence, method_sentence
 from cuecircuit.nodes.study_files import StudyFiles
 from cuecircuit.nodes.table import FOLDER, Table
+from cuecircuit.nodes.viewer import viewed_question
 from cuecircuit.report.alternatives import AlternativeFacts, alternatives_section, grid_caption
-from cuecircuit.report.content import Facts, FigureItem, Item, Paragraph, ReportContent, Section, TableItem
+from cuecircuit.report.content import Facts, FigureItem, Item, Paragraph, ReportContent, Section, TableItem, ViewerItem
 from cuecircuit.report.marks import effect_text, value_text
 from cuecircuit.study.accounting import split_reference
 from cuecircuit.study.fields import settings_of
@@ -37,11 +40,13 @@ _TABLES = {
     "comparisons": "comparisons",
     "means": "means",
     "correlation": "correlations",
+    "wide": "means side by side",
     "reliability": "agreement",
     "ratios": "ratios of counts",
     "layout": "sums of squares",
 }
 _LONG = 30
+_PLANTED = "Effects were planted; no animal or person was measured."
 _ALPHA = 0.05  # of tests on numbers, where a question states no other
 
 
@@ -56,11 +61,12 @@ def page_content(files: StudyFiles, out: Path, made: Mapping[str, Table], softwa
     """
     study = files.study
     sections = [_opening(files, made)]
+    viewed = viewed_question(Tables(files=files, made=made))
     kinds: dict[str, list[str]] = {}
     for name, question in study.questions.items():
         kinds.setdefault(split_reference(question.of)[0].partition(".")[0], []).append(name)
     for kind in _TITLES:
-        items = [item for name in kinds.get(kind, ()) for item in _question(out, name, study.questions[name])]
+        items = [item for name in kinds.get(kind, ()) for item in _question(out, name, study.questions[name], viewed)]
         items += list(_derived_tables(files, made)) if kind == "derived" else []
         items += list(_log_items(out)) if kind == "operant" and study.operant else []
         if items:
@@ -104,7 +110,7 @@ def _simulated(files: StudyFiles) -> Iterator[Item]:
         facts = simulated if isinstance(simulated, dict) else {}
         said = ", ".join(f"{name} {value}" for name, value in facts.items())
         text = Markup('<strong class="simulated">SIMULATED DATA</strong> {}').format(
-            f"({said}). Effects were planted; no animal or person was measured."
+            f"({said}). {_PLANTED}" if said else _PLANTED
         )
         yield Paragraph(text=text)
 
@@ -113,10 +119,10 @@ def _counted(column: pd.Series) -> list[tuple[str, int]]:
     return [(str(level), int(n)) for level, n in column.value_counts(sort=False).items()]
 
 
-def _question(out: Path, name: str, question: AnyQuestion) -> Iterator[Item]:
+def _question(out: Path, name: str, question: AnyQuestion, viewed: str | None) -> Iterator[Item]:
     folder = out / "questions" / name
     if split_reference(question.of)[0].startswith(("maps.", "contrasts.")):
-        yield from _map_question(out, name, question)
+        yield from _map_question(out, name, question, viewed)
         return
     if not (folder / "settings.json").is_file():
         return
@@ -147,7 +153,7 @@ def _figure(out: Path, name: str, title: str, caption: str, alt: str, *, wide: b
         )
 
 
-def _map_question(out: Path, name: str, question: AnyQuestion) -> Iterator[Item]:
+def _map_question(out: Path, name: str, question: AnyQuestion, viewed: str | None) -> Iterator[Item]:
     """Yield what maps show: a sentence, then for each level of `each` its figure, tests and clusters."""
     title = question.title or name.replace("_", " ").capitalize()
     yield Paragraph(heading=title, text=" ".join(filter(None, (question.why, method_sentence(question)))))
@@ -165,11 +171,25 @@ def _map_question(out: Path, name: str, question: AnyQuestion) -> Iterator[Item]
         drawn = effect_text(str(shown_effect(question, terms)["term"]))
         caption = f"{drawn}: voxels that survive the correction, z. {found}"
         yield from _figure(out, stem, own, caption, f"{own}. {found}", wide=True)
+        if not level and name == viewed:
+            yield from _viewer(out, drawn)
         yield TableItem(id=f"{stem}-terms", title=f"{own}: tests", frame=terms, folded=bool(level))
         if clusters is not None:
             yield TableItem(
                 id=f"{stem}-clusters", title=f"{own}: clusters", frame=clusters, folded=len(clusters) > _LONG
             )
+
+
+def _viewer(out: Path, effect: str) -> Iterator[ViewerItem]:
+    path = out / "figures" / VIEWER
+    if path.is_file():
+        caption = (
+            f"The map of {effect} over the anatomy, coronal, sagittal and axial; left is on the left. The slider "
+            "starts at the height that forms clusters. Click a slice or move the sliders to move the crosshair and see the "
+            "subjects of a region; the chosen region is outlined."
+        )
+        data = path.read_text(encoding="utf-8").strip()
+        yield ViewerItem(title="Interactive brain", caption=caption, statistic="F", data=data)
 
 
 def _number_maps(out: Path, stem: str, title: str, folder: Path) -> Iterator[Item]:

@@ -51,7 +51,7 @@ def correction_settings(
     if correction.method not in ("simulation", "permutation"):
         return None
     shared = {
-        "voxel_p": _height(correction, exploratory=exploratory),
+        "voxel_p": voxel_height(correction, exploratory=exploratory),
         "alpha": correction.alpha,
         "connectivity": correction.connectivity,
         "seed": seed,
@@ -78,7 +78,8 @@ def compared_corrections(correction: Correction, term: str, *, seed: int, n_jobs
     return Comparison(term=term, methods=methods, simulation=made[0], permutation=made[1].settings)  # pyright: ignore
 
 
-def _height(correction: Correction, *, exploratory: bool) -> float:
+def voxel_height(correction: Correction, *, exploratory: bool = False) -> float:
+    """Return the p of a voxel that forms clusters."""
     z = correction.exploratory_z if exploratory else correction.voxel_z
     if z is None:
         assert correction.voxel_p is not None
