@@ -1,7 +1,7 @@
 """Which table and map of 0.1.0's results is which of today: read by `same_numbers.py`."""
 
 import re
-from collections.abc import Mapping
+from collections.abc import Container, Mapping
 from dataclasses import dataclass, field
 
 
@@ -108,7 +108,11 @@ HUANG: Mapping[str, Place] = {
     "behavior/rating_anova.tsv": _anova("ratings"),
     "behavior/response_time_anova.tsv": _anova("times"),
     "behavior/before_after_anova.tsv": _anova("craving_over_task"),
-    "behavior/before_after.tsv": Place("questions/craving_over_task/rows.tsv", ("subject", "time")),
+    "behavior/before_after.tsv": Place(
+        "questions/craving_over_task/rows.tsv",
+        ("subject", "time"),
+        names={"craving_before": "before", "craving_after": "after"},
+    ),
     "regions/correlations.tsv": Place("questions/region_craving/correlation.tsv", ("contrast", "region")),
     "regions/longitudinal.tsv": Place(
         "questions/region_weeks/terms.tsv",
@@ -136,20 +140,60 @@ SECOND: Mapping[str, tuple[Place, tuple[str, ...]]] = {
 }
 
 
-def place_of(table: str) -> Place | None:
-    """Return where a table of 0.1.0 is; None where it went into another or is not made."""
-    if table in CARMACK and not table.startswith("regions/correlations.tsv"):
-        return CARMACK[table]
+# what is not as it was, and why: the first part is a pattern of the table, column or map, the second of what is found
+EXCEPTIONS: tuple[tuple[str, str, str], ...] = (
+    (r".*", r"is gone \((?!nowhere).*", "in another table, which is named"),
+    (r"(group|longitudinal)/.*maps\.tsv", r"is gone", "questions/NAME/maps.tsv, with paths from there"),
+    (r"sub-\w+/sub-\w+_maps\.tsv", r"is gone", "tables/maps.NAME.tsv and contrasts.NAME.tsv"),
+    (r"inputs\.tsv|people/people\.tsv", r"is gone", "paths of this machine; tables/subjects.tsv and visits.tsv"),
+    (
+        r"behavior/(cells|faults|untested|\w+_animals|\w+_layout)\.tsv",
+        r"is gone",
+        "tables/ and questions/NAME/layout.tsv",
+    ),
+    (r"regions/(responses|sessions)\.tsv", r"is gone", "tables/regions.NAME.tsv; tables/visits.tsv"),
+    (
+        r"regions/(table1|correlations)(_region)?\.tsv: .*",
+        r"[\d.]+e-\d+",
+        "means over blocks were taken in single precision before those over voxels",
+    ),
+    (r"group/.*Tfce.*|group/(clusters|corrections)\.tsv: .*", r".*", "TFCE was integrated in coarse steps"),
+    (r".*smoothness\.tsv: .*", r"[\d.]+e-0[89]|[\d.]+e-07", "where the fit of the noise model stops"),
+    (r"group/.*clusters\.tsv: center_[xyz]", r".*", "0 but for rounding"),
+    (
+        r".*contrast-sex_stat-(z|t|effect).*",
+        r".*sums differ by 2",
+        "sign: the order of levels is that of the study file",
+    ),
+    (r"group/.*stat-variance_statmap.*", r"is gone", "the standard error is there in its place"),
+    (
+        r"behavior/sessions\.tsv: (treatment|\w+_mg_kg)",
+        r"inf",
+        "no treatment is empty; what is not delivered is no intake",
+    ),
+)
+
+
+def reason_for(name: str, found: str) -> str | None:
+    """Return why a difference is as it should be; None where it is not."""
+    return next((why for what, how, why in EXCEPTIONS if re.fullmatch(what, name) and re.fullmatch(how, found)), None)
+
+
+def place_of(table: str, there: Container[str]) -> Place | None:
+    """Return where a table of 0.1.0 is among the tables that are there; None where it went into another."""
+    known = [places[table] for places in (CARMACK, HUANG) if table in places]
+    if known:
+        return next((place for place in known if place.file in there), known[0])
     if own := re.fullmatch(r"sub-(\w+)/(?:func/)?[^/]+_(cells|blocks|quality|maps)\.tsv", table):
-        return _of_subject(own[1], own[2])
-    group = re.fullmatch(r"(?:group/(\w+)|longitudinal)/(\w+)/(\w+)\.tsv", table)
-    if group and group[3] in _CLUSTER_TABLES:
+        return _of_subject(table, own[1], own[2])
+    group = re.fullmatch(r"(?:group/(\w+)|longitudinal)/(\w+)/(exploratory/)?(\w+)\.tsv", table)
+    if group and group[4] in _CLUSTER_TABLES:
         folder = f"questions/{group[1] or 'fifteen_weeks'}/{group[2].replace('_', '')}"
-        return Place(f"{folder}/{group[3]}.tsv", _CLUSTER_TABLES[group[3]])
-    return HUANG.get(table) or CARMACK.get(table)
+        return Place(f"{folder}/{group[3] or ''}{group[4]}.tsv", _CLUSTER_TABLES[group[4]])
+    return None
 
 
-def _of_subject(subject: str, kind: str) -> Place | None:
+def _of_subject(table: str, subject: str, kind: str) -> Place | None:
     own = f"subject == '{subject}'"
     match kind:
         case "cells":
@@ -158,7 +202,12 @@ def _of_subject(subject: str, kind: str) -> Place | None:
             names = {"onset": "onset_s", "duration": "duration_s", "level": "block", "cue": "trial_type"}
             names |= {"respiration_valid": "breathing_valid"}
             return Place("tables/trials.tsv", ("run", "onset"), rows=own, names=names, gone={"number": "block"})
-    return None
+        case "quality":
+            names = {"nuisance_df": "residual_df", "nuisance_dropped": "dropped", "confounds": "regressors"}
+            file = f"sub-{subject}/func/sub-{subject}_task-{'odor' if '/func/' in table else 'cues'}_quality.tsv"
+            return Place(file, ("run",) if "odor" in file else ("session", "run"), names=names)
+        case _:
+            return None
 
 
 def map_of(name: str) -> str:

@@ -21,7 +21,7 @@ from typing import Any
 import nibabel as nib
 import numpy as np
 import pandas as pd
-from names_of_0_1 import SECOND, Place, map_of, place_of
+from names_of_0_1 import SECOND, Place, map_of, place_of, reason_for
 
 TOLERANCE = 1e-9
 # pictures' own tables, and what is as long as the scans
@@ -108,7 +108,7 @@ def _as_it_was(now: dict[str, Any], name: str, columns: dict[str, Any]) -> Itera
 
 
 def _in_questions(now: dict[str, Any], name: str, columns: dict[str, Any]) -> Iterator[tuple[str, str]]:
-    place = place_of(name)
+    place = place_of(name, now["tables"])
     if place is None or place.file not in now["tables"]:
         yield name, "is gone" if place is None else f"is gone: no {place.file}"
         return
@@ -129,7 +129,7 @@ def _columns(now: dict[str, Any], name: str, then: pd.DataFrame, place: Place) -
     keys = [place.names.get(key, key) for key in place.keys]
     labels = {key: [_label(value, place.names) for value in then[key]] for key in place.keys}
     index = pd.MultiIndex.from_arrays([labels[key] for key in place.keys])
-    now_index = pd.MultiIndex.from_arrays([[str(value) for value in today[key]] for key in keys])
+    now_index = pd.MultiIndex.from_arrays([[_text(value) for value in today[key]] for key in keys])
     lost = index.difference(now_index)
     if len(lost):
         yield name, f"{len(lost)} of {len(index)} rows are gone, such as {lost[0]}"
@@ -148,6 +148,10 @@ def _columns(now: dict[str, Any], name: str, then: pd.DataFrame, place: Place) -
 def _label(value: Any, names: Mapping[str, str]) -> str:
     """Write a label with today's names: `group:session` is `group:day`."""
     return ":".join(names.get(part, part) for part in str(value).split(":"))
+
+
+def _text(value: Any) -> str:
+    return f"{value:g}" if isinstance(value, float) else str(value)
 
 
 def _plain_value(value: Any) -> Any:
@@ -179,9 +183,12 @@ def main(act: str, first: str, second: str) -> int:
     else:
         then = json.loads(lzma.decompress(Path(second).read_bytes()))
         found = differences(contents(Path(first)), then)
-        for name, what in found:
-            print(f"{name}\t{what}")
-        print(f"{len(found)} differences in {len(then['tables'])} tables and {len(then['maps'])} maps", file=sys.stderr)
+        told = [(name, what, reason_for(name, what)) for name, what in found]
+        for name, what, why in told:
+            print(f"{name}\t{what}\t{why or 'UNEXPLAINED'}")
+        found = [name for name, _, why in told if why is None]
+        counts = f"{len(then['tables'])} tables and {len(then['maps'])} maps"
+        print(f"{len(told)} differences, {len(found)} of them unexplained, in {counts}", file=sys.stderr)
         return int(bool(found))
     return 0
 

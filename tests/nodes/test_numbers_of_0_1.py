@@ -1,114 +1,83 @@
-"""Questions on the operant logs of the rat study give the numbers that 0.1.0 gave."""
+"""The studies of the two articles, written as tables and questions, give the numbers that 0.1.0 gave."""
 
-import json
-import lzma
+import subprocess
+import sys
 from pathlib import Path
-from typing import Any
 
-import numpy as np
-import pandas as pd
 import pytest
-import yaml
 
+from cuecircuit.nodes.check import check_study
 from cuecircuit.nodes.run import run_study
-from cuecircuit.nodes.table import FOLDER
+from cuecircuit.pipeline.people.simulate import simulate_people
 from cuecircuit.pipeline.simulate import simulate
 
-ROOT = Path(__file__).parents[2]
-DESIGN = ROOT.parent / "shared" / "prototypes" / "study" / "carmack2019.yaml"
-OF_SCANS = ("trials", "scans", "space", "maps", "regions", "nuisance", "correction", "figures", "alternatives")
-# tables are written with ten digits
-TEN_DIGITS = 1e-9
+VALIDATION = Path(__file__).parents[2] / "validation"
 
-pytestmark = [
-    pytest.mark.skipif(not DESIGN.is_file(), reason="the study file is not beside this checkout"),
-    pytest.mark.slow,
-]
+pytestmark = pytest.mark.slow
+
+
+def run_as_tables(design: str, data: Path, out: Path) -> Path:
+    study = data / "tables.yaml"
+    study.write_bytes((VALIDATION / "studies" / f"{design}.yaml").read_bytes())
+    check_study(study)
+    run_study(study, out)
+    return out
+
+
+def differences(design: str, out: Path) -> subprocess.CompletedProcess[str]:
+    record = VALIDATION / "same_numbers" / f"{design}.json.xz"
+    command = [sys.executable, str(VALIDATION / "same_numbers.py"), "compare", str(out), str(record)]
+    return subprocess.run(command, capture_output=True, text=True, check=False)
+
+
+def unexplained(text: str) -> list[str]:
+    return [line for line in text.splitlines() if line.endswith("UNEXPLAINED")]
 
 
 @pytest.fixture(scope="module")
-def results(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def rats(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("rats")
     data = simulate("carmack2019", folder / "data", seed=1, scale="tiny").parent
-    study = yaml.safe_load(DESIGN.read_text())
-    for section in (*OF_SCANS, "assumed", "simulation"):
-        study.pop(section)
-    study["about"].pop("follows")
-    study["factors"].pop("block")
-    study["questions"] = {
-        name: question
-        for name, question in study["questions"].items()
-        if question["of"].split(".")[0] in ("operant", "derived")
-    }
-    (data / "logs.yaml").write_text(yaml.safe_dump(study, sort_keys=False))
-    run_study(data / "logs.yaml", folder / "results")
-    return folder / "results"
+    return run_as_tables("carmack2019", data, folder / "results")
 
 
 @pytest.fixture(scope="module")
-def then() -> dict[str, Any]:
-    record = ROOT / "validation" / "same_numbers" / "carmack2019.json.xz"
-    return json.loads(lzma.decompress(record.read_bytes()))["tables"]
+def people(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("people")
+    data = simulate_people(folder / "data", seed=1, scale="tiny").parent
+    return run_as_tables("huang2023", data, folder / "results")
 
 
-def read(path: Path) -> pd.DataFrame:
-    return pd.read_csv(path, sep="\t", na_values=["n/a"], keep_default_na=False)
+def test_every_number_of_the_rats_is_that_of_0_1(rats: Path) -> None:
+    found = differences("carmack2019", rats)
+    assert found.returncode == 0, unexplained(found.stdout) or found.stderr
 
 
-def assert_same(now: pd.DataFrame, old: dict[str, Any], columns: dict[str, str]) -> None:
-    for own, theirs in columns.items():
-        np.testing.assert_allclose(now[own].to_numpy(float), np.array(old[theirs], float), rtol=TEN_DIGITS, err_msg=own)
+def test_every_number_of_the_people_is_that_of_0_1(people: Path) -> None:
+    found = differences("huang2023", people)
+    assert found.returncode == 0, unexplained(found.stdout) or found.stderr
 
 
-@pytest.mark.parametrize(
-    ("question", "table"),
-    [
-        ("escalation", "escalation_anova"),
-        ("conditioning", "conditioning_anova"),
-        ("pairings", "pairings_anova"),
-    ],
-)
-def test_analyses_of_variance(results: Path, then: dict[str, Any], question: str, table: str) -> None:
-    old = then[f"behavior/{table}.tsv"]
-    terms = [term.replace("session", "day").replace("pairing", "day") for term in old["term"]]
-    now = read(results / "questions" / question / "terms.tsv").set_index("term").loc[terms]
-    assert_same(now, old, {name: name for name in ("df1", "df2", "F", "p", "p_gg", "eps_gg", "p_hf", "pes")})
+def test_results_of_the_rats_have_the_names_of_the_article_too(rats: Path) -> None:
+    for name in ("behavior/sessions.tsv", "behavior/escalation_anova.tsv", "regions/table1.tsv"):
+        assert (rats / name).read_bytes()
+        assert (rats / name).with_suffix(".json").is_file()
+    assert (rats / "group" / "terms.tsv").read_bytes() == (rats / "questions/access_by_cue/terms.tsv").read_bytes()
+    assert {f"fig1{letter}.svg" for letter in "abc"} | {f"fig2{letter}.svg" for letter in "abcdef"} <= {
+        path.name for path in (rats / "figures").iterdir()
+    }
 
 
-@pytest.mark.parametrize("question", ["cue_test", "extinction", "reinstatement"])
-def test_effect_sizes_and_comparisons(results: Path, then: dict[str, Any], question: str) -> None:
-    old = then[f"behavior/{question}_effects.tsv"]
-    terms = [term.replace("session", "day") for term in old["effect"]]
-    now = read(results / "questions" / question / "terms.tsv").set_index("term").loc[terms]
-    assert_same(now, old, {"pes": "value", "pes_low": "ci_low", "pes_high": "ci_high"})
-    now = read(results / "questions" / question / "comparisons.tsv")
-    same = {name: name for name in ("difference", "se", "t", "df", "p", "p_adjusted")}
-    assert_same(now, then[f"behavior/{question}_posthoc.tsv"], same)
+def test_the_page_shows_every_question_and_the_interactive_brain(rats: Path, people: Path) -> None:
+    for results, brain in ((rats, True), (people, False)):
+        page = (results / "report.html").read_text(encoding="utf-8")
+        assert ("Interactive brain" in page) == brain
+        for question in sorted((results / "questions").iterdir()):
+            assert f'id="{question.name}-' in page or f'id="{question.name}_' in page, question.name
+        assert "SIMULATED DATA" in page
 
 
-def test_both_families_of_comparisons_of_the_escalation(results: Path, then: dict[str, Any]) -> None:
-    now = read(results / "questions" / "escalation" / "comparisons.tsv")
-    same = {name: name for name in ("difference", "se", "t", "df", "p", "p_adjusted")}
-    assert_same(now[now["comparison"] == "day"], then["behavior/escalation_posthoc.tsv"], same)
-    assert_same(now[now["comparison"] == "group"], then["behavior/escalation_groups.tsv"], same)
-
-
-@pytest.mark.parametrize("phase", ["escalation", "conditioning", "cue_test", "extinction", "reinstatement"])
-def test_models_of_counts(results: Path, then: dict[str, Any], phase: str) -> None:
-    now, old = read(results / "questions" / f"{phase}_counts" / "ratios.tsv"), then[f"behavior/{phase}_counts.tsv"]
-    assert list(now["comparison"]) == old["comparison"]
-    assert_same(now, old, {name: name for name in ("ratio", "ci_low", "ci_high", "t", "df", "p")})
-
-
-def test_derived_numbers(results: Path, then: dict[str, Any]) -> None:
-    animals = then["behavior/escalation_animals.tsv"]
-    for name, column in (("rise", "slope"), ("rise_index", "index"), ("intake", "mean")):
-        assert_same(read(results / FOLDER / f"derived.{name}.tsv"), animals, {"value": column})
-    severity = read(results / FOLDER / "derived.severity.tsv")
-    assert_same(severity, then["behavior/severity.tsv"], {"value": "severity"})
-    withdrawal = read(results / FOLDER / "derived.withdrawal_index.tsv").sort_values("subject")
-    old = pd.DataFrame(then["behavior/conditioning_animals.tsv"]).sort_values("subject")
-    np.testing.assert_allclose(withdrawal["value"], old["index"].astype(float), rtol=TEN_DIGITS)
-    reinstated = read(results / FOLDER / "derived.reinstated.tsv").sort_values(["treatment", "subject"], kind="stable")
-    old = pd.DataFrame(then["behavior/reinstatement_baseline.tsv"]).sort_values(["treatment", "subject"], kind="stable")
-    np.testing.assert_allclose(reinstated["value"], old["difference"].astype(float), rtol=TEN_DIGITS)
+def test_what_is_handed_on_is_there(rats: Path) -> None:
+    for name in ("references.bib", "pagetab.tsv", "inputs.sha256", "outputs.sha256", "rerun.sh"):
+        assert (rats / "report" / name).stat().st_size > 0
+    assert "sha256" in (rats / "ro-crate-metadata.json").read_text(encoding="utf-8")

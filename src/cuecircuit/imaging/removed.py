@@ -28,23 +28,26 @@ TISSUE_COLUMNS = {"white_matter": ("white_matter", "WM_signal"), "ventricles": (
 class ScanSignals:
     """What is known of a scan beside its series; None where there is none.
 
-    `tissues`: masks by name, white_matter and ventricles; `motion`: mm and rad; `table`: columns of confounds.
+    `tissues`: masks by name, white_matter and ventricles; `motion`: mm and rad; `table`: columns of confounds;
+    `head_radius_mm` turns rotations into mm.
     """
 
     tissues: Mapping[str, Bool[Array, "x y z"]]
     motion: Float[Array, "volume 6"] | None = None
     table: Mapping[str, Float64[Array, "volume"]] | None = None
     breaths: Regressors | None = None
+    head_radius_mm: float = 50.0
 
 
-def displacement(signals: ScanSignals, nuisance: Nuisance) -> Float64[Array, "volume"] | None:
+def displacement(signals: ScanSignals) -> Float64[Array, "volume"] | None:
     """Framewise displacement in mm, NaN in the first volume; None where motion was not measured."""
     table = signals.table or {}
     if "framewise_displacement" in table:
         return table["framewise_displacement"]
-    if signals.motion is None or nuisance.head_radius_mm is None:
+    if signals.motion is None:
         return None
-    return np.concatenate([[np.nan], framewise_displacement(signals.motion, head_radius_mm=nuisance.head_radius_mm)])
+    moved = framewise_displacement(signals.motion, head_radius_mm=signals.head_radius_mm)
+    return np.concatenate([[np.nan], moved])
 
 
 def counted_volumes(
@@ -57,7 +60,7 @@ def counted_volumes(
     """
     keep = np.ones(series.data.shape[3], dtype=bool)
     if nuisance.censor_fd_mm is not None:
-        moved = displacement(signals, nuisance)
+        moved = displacement(signals)
         if moved is None:
             raise DataError("nuisance.censor_fd_mm is set, but nothing tells how the head moved in this scan")
         keep &= ~(moved > nuisance.censor_fd_mm)  # the first volume has no displacement and counts

@@ -289,7 +289,7 @@ def _quality(
     """Return the numbers of a scan's quality; the kind of map may know more."""
     inside = scan.series.data[scan.mask]
     found = scan_quality(inside.T)
-    moved = displacement(scan.signals, nuisance)
+    moved = displacement(scan.signals)
     spent = int(np.linalg.matrix_rank(np.column_stack([np.ones(len(keep)), regressors.values])))
     return {
         "session": scan.files.session,

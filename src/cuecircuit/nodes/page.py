@@ -185,8 +185,8 @@ def _viewer(out: Path, effect: str) -> Iterator[ViewerItem]:
     if path.is_file():
         caption = (
             f"The map of {effect} over the anatomy, coronal, sagittal and axial; left is on the left. The slider "
-            "starts at the height that forms clusters. Click a slice or move the sliders to move the crosshair and see the "
-            "subjects of a region; the chosen region is outlined."
+            "starts at the height that forms clusters. Click a slice or move the sliders to move the crosshair and see "
+            "the subjects of a region; the chosen region is outlined."
         )
         data = path.read_text(encoding="utf-8").strip()
         yield ViewerItem(title="Interactive brain", caption=caption, statistic="F", data=data)

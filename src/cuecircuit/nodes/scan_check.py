@@ -128,12 +128,12 @@ def _signal_faults(
         yield from _named(table, error.faults)
         return
     yield from _named(table, signal_faults(signals, nuisance))
-    if nuisance.censor_fd_mm is not None and displacement(signals, nuisance) is None:
+    if nuisance.censor_fd_mm is not None and displacement(signals) is None:
         yield (
             table,
             (
                 "nuisance.censor_fd_mm is set, but nothing tells how the head moved; give framewise_displacement, or "
-                "the six columns of motion with nuisance.head_radius_mm"
+                "the six columns of motion"
             ),
         )
 

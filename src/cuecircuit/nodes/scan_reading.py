@@ -96,8 +96,9 @@ def read_signals(
     Raises:
         DataError: a table or recording is at fault, or has another length than the scan.
     """
+    breaths, radius = _breaths(files, scan, volumes), head_radius_mm(files)
     if scan.confounds is None:
-        return ScanSignals(tissues=tissues, breaths=_breaths(files, scan, volumes))
+        return ScanSignals(tissues=tissues, breaths=breaths, head_radius_mm=radius)
     table = read_confounds(scan.confounds)
     rows = len(next(iter(table.values())))
     if rows != volumes:
@@ -107,8 +108,18 @@ def read_signals(
         tissues=tissues,
         motion=np.column_stack([table[name] for name in MOTION_NAMES]) if known else None,
         table=table,
-        breaths=_breaths(files, scan, volumes),
+        breaths=breaths,
+        head_radius_mm=radius,
     )
+
+
+def head_radius_mm(files: StudyFiles) -> float:
+    """Return the radius that turns rotations into mm: of the study, else 50 in humans and 5 in rodents.
+
+    Source: Power et al. 2012, NeuroImage 59:2142, for humans; a rat's brain is a tenth as long.
+    """
+    study = files.study
+    return study.nuisance.head_radius_mm or (50.0 if study.subjects.species == "Homo sapiens" else 5.0)
 
 
 def _breaths(files: StudyFiles, scan: ScanFiles, volumes: int) -> Regressors | None:
