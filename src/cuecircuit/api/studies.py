@@ -8,10 +8,10 @@ from typing import Any, Literal
 
 import pandas as pd
 
+from cuecircuit.errors import DataError
 from cuecircuit.io.tables import read_table
+from cuecircuit.nodes.designs import has_sections_of_papers
 from cuecircuit.pipeline.audit import audit_file, audit_table
-from cuecircuit.pipeline.check import check_study
-from cuecircuit.pipeline.run import run_study
 from cuecircuit.pipeline.sessions import write_sessions
 
 StudyFile = str | Path
@@ -98,27 +98,85 @@ def read_study(path: StudyFile) -> StudyPath:
     """Read a study file.
 
     Raises:
+        DataError: no such file, or not text.
         StudyError: every fault of the file, with its line.
     """
+    from cuecircuit.nodes.study_files import read_text
     from cuecircuit.study.file import parse_any_study
+    from cuecircuit.study.reading import parse_study
 
     file = Path(path)
-    return StudyPath(path=file, study=parse_any_study(file.read_text(encoding="utf-8"), file.name))
+    parse = parse_any_study if has_sections_of_papers(file) else parse_study
+    return StudyPath(path=file, study=parse(read_text(file), file.name))
 
 
 def check(study: StudyFile | StudyPath, *, data: bool = False) -> tuple[str, ...]:
     """Check a study and its files; give notes on what is odd and no fault.
 
+    Args:
+        study: the study file.
+        data: also read the values of every scan.
+
     Raises:
         StudyError: every fault of the study.
         DataError: every fault of its files.
     """
-    return check_study(_path(study), data=data)
+    path = _path(study)
+    if has_sections_of_papers(path):
+        from cuecircuit.pipeline.check import check_study
+    else:
+        from cuecircuit.nodes.check import check_study
+    return check_study(path, data=data)
 
 
-def run(study: StudyFile | StudyPath, out: StudyFile, *, stages: Sequence[str] = (), n_jobs: int = 2) -> Path:
-    """Take a study from raw files to tables, figures and a page; give the page."""
-    return run_study(_path(study), Path(out), stages=tuple(stages), n_jobs=n_jobs)
+def run(
+    study: StudyFile | StudyPath,
+    out: StudyFile,
+    *,
+    stages: Sequence[str] = (),
+    alternatives: bool = False,
+    n_jobs: int = 2,
+    dask: str | None = None,
+) -> Path:
+    """Take a study from raw files to tables, figures and a page; give the page.
+
+    Args:
+        study: the study file.
+        out: folder of the results.
+        stages: only these; all where none is named.
+        alternatives: run the other choices that the study lists too.
+        n_jobs: processes at work.
+        dask: `local` or a scheduler's address.
+
+    Raises:
+        StudyError: every fault of the study.
+        DataError: files that are missing or damaged, or `out` cannot be written.
+        DesignError: a question that the data cannot carry.
+    """
+    path = _path(study)
+    if has_sections_of_papers(path):
+        from cuecircuit.pipeline.run import run_study
+    else:
+        from cuecircuit.nodes.run import run_study
+    return run_study(path, Path(out), stages=tuple(stages), alternatives=alternatives, n_jobs=n_jobs, dask=dask)
+
+
+def report(out: StudyFile) -> Path:
+    """Write the page of results again from what is there; give its path.
+
+    Raises:
+        DataError: `out` is not the folder of a run, another version made it, or a stage is missing.
+    """
+    folder = Path(out)
+    if not (folder / "study.yaml").is_file() or not (folder / ".cuecircuit").is_dir():
+        raise DataError(f"{folder}: no results; expected the output folder of `cuecircuit run`")
+    if has_sections_of_papers(folder / "study.yaml"):
+        from cuecircuit.pipeline.report import rewrite_report
+
+        return rewrite_report(folder)
+    from cuecircuit.nodes.run import rewrite_page
+
+    return rewrite_page(folder)
 
 
 def simulate(
@@ -128,15 +186,33 @@ def simulate(
     seed: int = 0,
     scale: Literal["tiny", "paper"] = "paper",
     hypothesis: str | None = None,
+    n_jobs: int = 1,
 ) -> Path:
-    """Simulate a whole study with known answers; give its study file."""
+    """Simulate a whole study with known answers; give its study file.
+
+    Args:
+        design: name of a design that comes with the program, or a study file with `simulation:`.
+        out: folder to make.
+        seed: the same seed gives the same bytes.
+        scale: tiny for coarse voxels.
+        hypothesis: what is planted; the first that the design lists where none is named.
+        n_jobs: processes at work.
+
+    Raises:
+        StudyError: no such design, or nothing is said of what to plant.
+        DataError: `out` cannot be written or is not empty.
+    """
     if design == "huang2023":
         from cuecircuit.pipeline.people.simulate import simulate_people
 
         return simulate_people(Path(out), seed=seed, scale=scale, hypothesis=hypothesis or "reactivity")
-    from cuecircuit.pipeline.simulate import simulate as simulate_animals
+    if design == "carmack2019":
+        from cuecircuit.pipeline.simulate import simulate as simulate_animals
 
-    return simulate_animals(design, Path(out), seed=seed, scale=scale, hypothesis=hypothesis or "withdrawal")
+        return simulate_animals(design, Path(out), seed=seed, scale=scale, hypothesis=hypothesis or "withdrawal")
+    from cuecircuit.nodes.simulate import simulate_design
+
+    return simulate_design(design, Path(out), seed=seed, scale=scale, hypothesis=hypothesis, n_jobs=n_jobs)
 
 
 def plan(study: StudyFile | StudyPath, out: StudyFile, *, n_jobs: int = 2, **settings: Any) -> Path:

@@ -123,16 +123,9 @@ def check(
     data: Annotated[bool, typer.Option("--data", help="Read the values of every scan too; takes longer.")] = False,
 ) -> None:
     """Name every fault of the study and its files at once, then what is odd in the logs and no fault."""
-    from cuecircuit.nodes.designs import has_sections_of_papers
+    from cuecircuit.api import studies
 
-    if has_sections_of_papers(study):
-        from cuecircuit.pipeline.check import check_study
-
-        notes = check_study(study, data=data)
-    else:
-        from cuecircuit.nodes.check import check_study as check_tables
-
-        notes = check_tables(study, data=data)
+    notes = studies.check(study, data=data)
     for note in notes:
         print(f"note: {note}")
     print(f"{study}: no faults found")
@@ -154,23 +147,17 @@ def run(
     ] = None,
 ) -> None:
     """Take a study from raw files to tables, figures and a page; what is up to date is not done again."""
-    from cuecircuit.nodes.designs import has_sections_of_papers
-    from cuecircuit.pipeline.run import run_study
+    from cuecircuit.api import studies
 
     if alternatives and stage:
         raise typer.BadParameter("alternatives go through all stages; leave out --stage", param_hint="--alternatives")
     stages = tuple(stage or ())
-    if not has_sections_of_papers(study):
-        from cuecircuit.nodes.run import run_study as run_nodes
-
-        print(run_nodes(study, out, stages=stages, alternatives=alternatives, n_jobs=n_jobs, dask=dask))
-        return
-    print(run_study(study, out, stages=stages, alternatives=alternatives, n_jobs=n_jobs, dask=dask))
+    print(studies.run(study, out, stages=stages, alternatives=alternatives, n_jobs=n_jobs, dask=dask))
 
 
 @app.command()
 def report(out: Path) -> None:
     """Write OUT/report.html again from what is there."""
-    from cuecircuit.pipeline.report import rewrite_report
+    from cuecircuit.api import studies
 
-    print(rewrite_report(out))
+    print(studies.report(out))

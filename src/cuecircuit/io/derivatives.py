@@ -21,8 +21,11 @@ def map_name(contrast: str, statistic: str, *, prefix: str = "") -> str:
     return f"{prefix}contrast-{bids_label(contrast)}_stat-{statistic}_statmap.nii.gz"
 
 
-def write_description(folder: Path, name: str, about: About | None = None) -> None:
-    """Write `dataset_description.json` of a derivative, with what the study file says of its data set."""
+def write_description(folder: Path, name: str, about: About | None = None, *, simulated: object = None) -> None:
+    """Write `dataset_description.json` of a derivative, with what the study file says of its data set.
+
+    `simulated`: what the data set says of its simulation; of measured data nothing.
+    """
     said = {"Authors": list(about.authors), "License": about.license} if about else {}
     if about and about.doi:
         said["SourceDatasets"] = [{"DOI": f"doi:{about.doi}"}]
@@ -33,6 +36,7 @@ def write_description(folder: Path, name: str, about: About | None = None) -> No
             "BIDSVersion": BIDS_VERSION,
             "DatasetType": "derivative",
             **{field: value for field, value in said.items() if value},
+            **({"Simulated": simulated} if simulated else {}),
             "GeneratedBy": [{"Name": "cuecircuit", "Version": cuecircuit.__version__}],
         },
     )

@@ -60,22 +60,27 @@ def page_content(files: StudyFiles, out: Path, made: Mapping[str, Table], softwa
         software: versions of the programs.
     """
     study = files.study
-    sections = [_opening(files, made)]
+    sections = [_opening(files, out, made)]
     viewed = viewed_question(Tables(files=files, made=made))
     kinds: dict[str, list[str]] = {}
     for name, question in study.questions.items():
         kinds.setdefault(split_reference(question.of)[0].partition(".")[0], []).append(name)
+    further = _further(files)
     for kind in _TITLES:
-        items = [item for name in kinds.get(kind, ()) for item in _question(out, name, study.questions[name], viewed)]
+        items = []
+        for name in kinds.get(kind, ()):
+            items += _question(out, name, study.questions[name], viewed)
+            items += [item for stem, title in further.get(name, ()) for item in _figure(out, stem, title, title, title)]
         items += list(_derived_tables(files, made)) if kind == "derived" else []
         items += list(_log_items(out)) if kind == "operant" and study.operant else []
+        items += list(_scan_items(out)) if kind == "maps" else []
         if items:
             sections.append(Section(id=kind, title=_TITLES[kind], items=tuple(items)))
     sections += [*_alternatives(files, out), _methods(files), _settings(files), _provenance(out, software, study.seed)]
     return ReportContent(title=study.about.title, subtitle=study.about.reference, sections=tuple(sections))
 
 
-def _opening(files: StudyFiles, made: Mapping[str, Table]) -> Section:
+def _opening(files: StudyFiles, out: Path, made: Mapping[str, Table]) -> Section:
     study, subjects = files.study, made["subjects"].rows
     first = next((name for name in study.factors if name in subjects), None)
     counts = f" ({', '.join(f'{n} {level}' for level, n in _counted(subjects[first]))})" if first else ""
@@ -86,7 +91,7 @@ def _opening(files: StudyFiles, made: Mapping[str, Table]) -> Section:
         facts["Sessions"] = ", ".join(study.factors["session"].levels)
     if study.operant:
         facts["Phases"] = ", ".join(study.operant.phases)
-    items: list[Item] = [*_simulated(files), Facts(values=facts)]
+    items: list[Item] = [*_simulated(out), Facts(values=facts)]
     if study.assumed:
         text = (
             f"No source states {len(study.assumed)} of the settings; they are marked assumed in the table of settings."
@@ -98,19 +103,14 @@ def _opening(files: StudyFiles, made: Mapping[str, Table]) -> Section:
     return Section(id="study", title="Study", items=tuple(items))
 
 
-def _simulated(files: StudyFiles) -> Iterator[Item]:
-    """Yield the warning that data are simulated, which the data set itself carries."""
-    dataset = files.path(files.study.scans.dataset if files.study.scans else ".")
-    description = dataset / "dataset_description.json"
-    if not description.is_file():
-        return
-    told = read_json(description)
-    simulated = told.get("Simulated")
-    if simulated or str(told.get("Name", "")).startswith("Simulated study"):
+def _simulated(out: Path) -> Iterator[Item]:
+    """Yield the warning that data are simulated, which the results say of their data set."""
+    simulated = read_json(out / "dataset_description.json").get("Simulated")
+    if simulated:
         facts = simulated if isinstance(simulated, dict) else {}
-        said = ", ".join(f"{name} {value}" for name, value in facts.items())
+        words = ", ".join(f"{name} {value}" for name, value in facts.items())
         text = Markup('<strong class="simulated">SIMULATED DATA</strong> {}').format(
-            f"({said}). {_PLANTED}" if said else _PLANTED
+            f"({words}). {_PLANTED}" if words else _PLANTED
         )
         yield Paragraph(text=text)
 
@@ -205,6 +205,39 @@ def _number_maps(out: Path, stem: str, title: str, folder: Path) -> Iterator[Ite
     yield Paragraph(text=" ".join(filter(None, (found, left_out_sentence(facts.get("left_out", ()))))))
     yield from _figure(out, stem, title, f"{found} Drawn where {shown}.", found, wide=True)
     yield TableItem(id=f"{stem}-summary", title=f"{title}: by region", frame=summary, folded=True)
+
+
+def _further(files: StudyFiles) -> dict[str, list[tuple[str, str]]]:
+    """Return the figures that the study names beside those of its questions: a single region, corrections compared."""
+    made: dict[str, list[tuple[str, str]]] = {}
+    for stem, named in files.study.figures.items():
+        if named.only or named.kind == "corrections":
+            levels = ", ".join(level for levels in named.only.values() for level in levels)
+            question = files.study.questions[named.question]
+            title = question.title or named.question.replace("_", " ").capitalize()
+            what = "voxels that survive each correction" if named.kind == "corrections" else levels
+            made.setdefault(named.question, []).append((stem, f"{title}: {what} ({stem})"))
+    return made
+
+
+def _scan_items(out: Path) -> Iterator[Item]:
+    """Yield what is known of each scan: whether it entered, and its quality."""
+    inputs = out / "inputs.tsv"
+    if inputs.is_file():
+        frame = read_table(inputs, text=("subject", "session", "run"))
+        left_out = frame[frame["used"] != "yes"]
+        yield Paragraph(heading="Scans", text=f"{len(frame) - len(left_out)} of {len(frame)} scans entered.")
+        if len(left_out):
+            columns = ["subject", "session", "run", "reason"]
+            yield TableItem(id="scans-left-out", title="Scans left out", frame=left_out[columns])
+    paths = sorted(out.glob("sub-*/func/*_quality.tsv"))
+    if paths:
+        parts = [
+            read_table(path, text=("session", "run")).assign(subject=path.name.split("_")[0][4:]) for path in paths
+        ]
+        frame = pd.concat(parts, ignore_index=True).drop(columns="digest")
+        frame = frame[["subject", *frame.columns.drop("subject")]].drop_duplicates()
+        yield TableItem(id="quality", title="Quality of every scan", frame=frame, folded=True)
 
 
 def _derived_tables(files: StudyFiles, made: Mapping[str, Table]) -> Iterator[Item]:

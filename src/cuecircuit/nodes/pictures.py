@@ -170,7 +170,9 @@ def _forest(question: Question, table: pd.DataFrame, value: str, low: str, high:
     return forest_figure(list(names), *numbers, measure=measure)
 
 
-def _correlation(tables: Tables, question: Correlation, answer: Mapping[str, pd.DataFrame], title: str) -> Figure:
+def _correlation(
+    tables: Tables, question: Correlation, answer: Mapping[str, pd.DataFrame], title: str
+) -> Figure | None:
     table = answer["correlation"]
     if not table["r"].notna().any():
         return None

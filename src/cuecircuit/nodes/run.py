@@ -3,19 +3,20 @@
 from collections.abc import Sequence
 from pathlib import Path
 
-from cuecircuit.errors import StudyError
+from cuecircuit.errors import DataError, StudyError
 from cuecircuit.io.atomic import replacing
 from cuecircuit.io.derivatives import write_description
+from cuecircuit.io.tables import read_json
 from cuecircuit.nodes.alternatives import forget_outdated, run_alternatives
 from cuecircuit.nodes.check import check_files
 from cuecircuit.nodes.graph import ordered_nodes
-from cuecircuit.nodes.study_files import read_study
-from cuecircuit.nodes.work import SHOWN, Work
+from cuecircuit.nodes.study_files import StudyFiles, read_study
+from cuecircuit.nodes.work import SHOWN, Work, stage_of
 from cuecircuit.pipeline.deposit import write_deposit
 from cuecircuit.pipeline.engine import engine
 from cuecircuit.pipeline.progress import say
 from cuecircuit.pipeline.provenance import write_crate
-from cuecircuit.pipeline.store import Store
+from cuecircuit.pipeline.store import Store, code_hash
 from cuecircuit.pipeline.threads import one_blas_thread
 from cuecircuit.report.references import references_of
 
@@ -60,7 +61,7 @@ def run_study(
     check_files(files)
     work = Work(files, Store(out, path.parent), n_jobs)
     with work.store.alone(), one_blas_thread(), engine(dask, n_jobs):
-        write_description(out, files.study.about.title, files.study.about)
+        write_description(out, files.study.about.title, files.study.about, simulated=_simulated(files))
         with replacing(out / "study.yaml") as new:
             new.write_bytes(path.read_bytes())
         work.drop_others(nodes)
@@ -77,3 +78,28 @@ def run_study(
         write_deposit(work.store, files.study, references_of(files.study))
     page = out / "report.html"
     return page if page.exists() else out
+
+
+def rewrite_page(out: Path) -> Path:
+    """Write OUT/report.html again from what is in OUT.
+
+    Raises:
+        DataError: another version made it, or a node is missing.
+    """
+    files = read_study(out / "study.yaml")
+    work = Work(files, Store(out))
+    if any(record["code"] != code_hash() for record in work.store.records().values()):
+        raise DataError(f"{out}: made by another version of cuecircuit; bring it up to date with `cuecircuit run`")
+    with work.store.alone():
+        for node in work.nodes:
+            work.load(node)
+        work.store.run(stage_of(work, "report"))
+    return out / "report.html"
+
+
+def _simulated(files: StudyFiles) -> object:
+    """Return what the data set says of its simulation; None of measured data."""
+    dataset = files.path(files.study.scans.dataset if files.study.scans else ".")
+    description = dataset / "dataset_description.json"
+    told = read_json(description) if description.is_file() else {}
+    return told.get("Simulated") or str(told.get("Name", "")).startswith("Simulated study") or None

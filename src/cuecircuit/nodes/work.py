@@ -353,6 +353,7 @@ def _report(work: Work, name: str, own: str) -> Stage:
     inputs = [path for path in sorted((work.out / QUESTIONS).rglob("*")) if path.is_file()]
     inputs += [path for path in sorted((work.out / "figures").glob("*")) if path.is_file()]
     inputs += [path for path in sorted((work.out / "alternatives").glob("*")) if path.is_file()]
+    inputs += sorted(work.out.glob("sub-*/func/*_quality.tsv"))
     inputs += sorted((work.out / FOLDER).glob("*.parquet")) + sorted((work.out / "operant").glob("*.tsv"))
 
     def make(new: Path) -> None:
