@@ -168,7 +168,8 @@ def _results(name: str, question: AnyQuestion, place: Path) -> Iterator[dict[str
             yield from _correlations(title, question, place / "correlation.tsv")
         case Counts():
             for row in read_table(place / "ratios.tsv", text=("comparison",)).to_dict("records"):
-                yield _row("test", f"{title}, {row['comparison']}", row["t"], row["p"], question.alpha, df2=row["df"])
+                name = f"{title}, {row['comparison']}"
+                yield _row("test", name, float(row["t"]), float(row["p"]), question.alpha, df2=float(row["df"]))
         case _:
             return
 
@@ -210,14 +211,15 @@ def _tests(title: str, question: Strata | Formula, path: Path) -> Iterator[dict[
         corrected = row.get("p_gg", np.nan)
         p = row["p_adjusted"] if question.adjust != "none" or pd.isna(corrected) else corrected
         name = ", ".join(filter(None, (title, where, str(row[effect]))))
-        df2 = row.get("df2", row.get("df"))
-        yield _row("test", name, row["F"], p, question.alpha, df1=row.get("df1", 1), df2=df2)
+        df1, df2 = float(row.get("df1", 1)), float(row.get("df2", row.get("df")))
+        yield _row("test", name, float(row["F"]), float(p), question.alpha, df1=df1, df2=df2)
 
 
 def _correlations(title: str, question: Correlation, path: Path) -> Iterator[dict[str, Any]]:
     for row in read_table(path, text=question.each).to_dict("records"):
         where = " ".join(str(row[key]) for key in question.each)
-        yield _row("correlation", ", ".join(filter(None, (title, where))), row["r"], row["q"], question.alpha)
+        name = ", ".join(filter(None, (title, where)))
+        yield _row("correlation", name, float(row["r"]), float(row["q"]), question.alpha)
 
 
 def _row(
