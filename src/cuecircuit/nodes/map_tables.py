@@ -7,7 +7,7 @@ import pandas as pd
 
 from cuecircuit.io.scan_inventory import ScanFiles
 from cuecircuit.io.tables import ColumnNote, read_table
-from cuecircuit.nodes.map_plan import held_conditions, wanted_maps
+from cuecircuit.nodes.map_plan import held_conditions, runs_of, wanted_maps
 from cuecircuit.nodes.scan_sets import scan_sets, subject_table, trials_of
 from cuecircuit.nodes.study_files import StudyFiles
 from cuecircuit.nodes.table import Table
@@ -31,12 +31,14 @@ def gathered_maps(
         scans: that maps are made of.
         made: tables subjects and, where the study has trials, trials.
     """
-    text = ("table", *_keys(files, name))
+    text, named = ("table", *_keys(files, name)), ("map", "variance", "map_unsmoothed", "n_trials", "n_runs")
     parts = [
         read_table(out / subject_table(files, name, subject, "maps"), text=text)
         for subject in made["subjects"].rows["subject"]
     ]
-    return _tables(files, name, maps, pd.concat(parts, ignore_index=True), scans, made)
+    # where nobody has a contrast, no part has its column
+    rows = pd.concat(parts, ignore_index=True).reindex(columns=[*text, *named])
+    return _tables(files, name, maps, rows, scans, made)
 
 
 def planned_maps(
@@ -47,11 +49,11 @@ def planned_maps(
     rows: list[dict[str, object]] = []
     for subject in made["subjects"].rows["subject"]:
         for keys, own in scan_sets(files, name, [scan for scan in scans if scan.subject == subject]):
-            held = set().union(*(held_conditions(trials_of_scan(made, scan), maps) for scan in own))
+            held = [held_conditions(trials_of_scan(made, scan), maps) for scan in own]
             rows += [
                 {"table": each.table, "subject": subject, **keys, **each.keys, "map": "", "variance": ""}
                 for each in wanted
-                if set(each.weights) <= held
+                if any(runs_of(each.weights, held))
             ]
     frame = pd.DataFrame(rows, columns=["table", *_keys(files, name), "map", "variance"]).assign(
         map_unsmoothed="" if maps.unsmoothed else None, n_trials=0, n_runs=0

@@ -24,7 +24,7 @@ from cuecircuit.nodes.first_level import (
     averaged_blocks,
     combined_runs,
 )
-from cuecircuit.nodes.map_plan import Estimated, conditions_of, held_conditions, wanted_maps
+from cuecircuit.nodes.map_plan import Estimated, conditions_of, held_conditions, runs_of, wanted_maps
 from cuecircuit.nodes.map_tables import Computed, key_notes, map_notes, trials_of_scan
 from cuecircuit.nodes.scan_reading import read_scan
 from cuecircuit.nodes.scan_sets import map_file, scan_sets, subject_table
@@ -96,6 +96,9 @@ def subject_stages(
         "space": study.space,
         "events": study.trials,
         "species": study.subjects.species,
+        "keys": files.books.tables[f"maps.{name}"].keys,
+        # the names of files tell sets apart where the study makes several
+        "named": subject_table(files, name, "", "maps"),
     }
     stages = []
     for subject in made["subjects"].rows["subject"]:
@@ -186,8 +189,10 @@ def _rows(
     files, maps = work.files, work.maps
     trials = pd.concat([answer.trials for answer in answers], ignore_index=True)
     held = [held_conditions(answer.trials, maps) for answer in answers]
-    wanted = [each for each in wanted if set(each.weights) <= frozenset().union(*held)]
+    runs = {each.label: np.array(runs_of(each.weights, held)) for each in wanted}
+    wanted = [each for each in wanted if runs[each.label].any()]
     conditions = pd.Series(dtype=object) if isinstance(maps, Seed) else conditions_of(trials, maps)
+    run_of_trial = np.repeat(np.arange(len(answers)), [len(answer.trials) for answer in answers])
     smoothed = _estimates(maps, wanted, answers, conditions, smoothed=True)
     plain = _estimates(maps, wanted, answers, conditions, smoothed=False) if maps.unsmoothed else {}
     mask, grid = read_mask(files.path(files.study.space.mask if files.study.space else ""))
@@ -209,8 +214,10 @@ def _rows(
             "map": write(label, "effect", estimate.effect),
             "variance": write(label, "variance", estimate.variance),
             **unsmoothed,
-            "n_trials": int(conditions.isin(each.cells).sum()),
-            "n_runs": sum(bool(set(each.weights) & own) for own in held),
+            "n_trials": int((conditions.isin(each.cells).to_numpy() & runs[label][run_of_trial]).sum())
+            if each.cells
+            else 0,
+            "n_runs": int(runs[label].sum()),
         }
 
 
@@ -220,7 +227,7 @@ def _estimates(
     if isinstance(maps, Blocks):
         chosen = {each.label: conditions.isin(list(each.weights)).to_numpy() for each in wanted}
         return averaged_blocks(answers, chosen, smoothed=smoothed)
-    return combined_runs(answers, [each.label for each in wanted], smoothed=smoothed)
+    return combined_runs(answers, wanted, smoothed=smoothed)
 
 
 def _courses(maps: Blocks, answers: Sequence[ScanAnswer], atlas: Atlas) -> pd.DataFrame:
