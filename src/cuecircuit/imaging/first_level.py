@@ -85,8 +85,9 @@ def design_matrix(
         added = Regressors(values=np.hstack([steps.values, added.values]), names=(*steps.names, *added.names))
 
     with warnings.catch_warnings():
-        # that events are modulated is no news
-        warnings.filterwarnings("ignore", message="A 'modulation' column was found")
+        # slopes are modulated on purpose; what nuisance columns that repeat others leave untold, the fit refuses
+        for message in ("A 'modulation' column was found", "Matrix is singular"):
+            warnings.filterwarnings("ignore", message=message)
         design = make_first_level_design_matrix(
             np.arange(n_volumes) * tr_s,
             None if hrf == "fir" or events.empty else events[[name for name in _EVENT_COLUMNS if name in events]],
