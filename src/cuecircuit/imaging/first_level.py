@@ -216,7 +216,7 @@ def _refuse_unknown(design: pd.DataFrame, weights: Mapping[str, Float64[Array, "
     """Refuse contrasts that the scan tells nothing of: weights that are no combination of rows of the design."""
     columns = design.to_numpy()
     length = np.linalg.norm(columns, axis=0)
-    length[length == 0] = 1.0
+    length[length < 1e-12 * length.max()] = 1.0  # nilearn lifts columns of zeros to 1e-15 of the largest
     _, size, rows = np.linalg.svd(columns / length, full_matrices=False)
     rows = rows[size > 1e-8 * size[0]]
     faults = []
