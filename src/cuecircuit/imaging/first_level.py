@@ -108,7 +108,7 @@ def fir_names(condition: str, *, tr_s: float, fir_s: float) -> tuple[str, ...]:
 
 def _fir_columns(events: pd.DataFrame, *, n_volumes: int, tr_s: float, fir_s: float) -> Regressors:
     names: list[str] = []
-    columns = [np.empty((n_volumes, 0))]
+    columns: list[Array] = [np.empty((n_volumes, 0))]
     for condition, own in events.groupby("trial_type"):
         height = own["modulation"].to_numpy(dtype=float) if "modulation" in own else np.ones(len(own))
         # the first volume at or after the onset; a hundredth of a TR is rounding of the onset

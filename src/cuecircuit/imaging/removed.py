@@ -92,7 +92,7 @@ def removed_signals(
     n, tr_s = series.data.shape[3], series.tr_s
     period = nuisance.drift_period_s if drift else None
     slow = np.empty((n, 0)) if period is None else cosine_drift(n, tr_s=tr_s, period_s=period)
-    columns: dict[str, Float64[Array, volume]] = {}
+    columns: dict[str, Array] = {}
     for name, tissue in signals.tissues.items():
         if getattr(nuisance, name):
             columns[name] = series.data[tissue].mean(axis=0, dtype=np.float64)

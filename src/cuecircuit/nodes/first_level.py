@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
-from cuecircuit.arrays import Array, Bool, Float64
+from cuecircuit.arrays import Array, Bool, Float, Float64
 from cuecircuit.errors import DataError
 from cuecircuit.imaging.first_level import fir_names, fit_first_level
 from cuecircuit.imaging.fixed_effects import Estimate, over_runs
@@ -209,9 +209,7 @@ def seed_faults(maps: Seed, atlas: Atlas, mask: Bool[Array, "x y z"]) -> Iterato
             yield f"seed {seed} has no voxel in the mask; name another region"
 
 
-def fisher_z(
-    data: Float64[Array, "volume voxel"], seeds: Float64[Array, "volume seed"]
-) -> Float64[Array, "seed voxel"]:
+def fisher_z(data: Float[Array, "volume voxel"], seeds: Float[Array, "volume seed"]) -> Float64[Array, "seed voxel"]:
     """Correlate every voxel with every seed, as Fisher's z; NaN where one of the two does not vary."""
     x = np.asarray(data, np.float64) - data.mean(axis=0, dtype=np.float64)
     s = np.asarray(seeds, np.float64) - seeds.mean(axis=0, dtype=np.float64)

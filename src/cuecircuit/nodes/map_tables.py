@@ -69,17 +69,40 @@ def trials_of_scan(made: Mapping[str, Table], scan: ScanFiles) -> pd.DataFrame:
     return trials_of(rows[rows["subject"] == scan.subject], scan)
 
 
-def lacking_maps(tables: Sequence[Table]) -> Iterator[str]:
-    """Say which maps a subject who was scanned lacks: cells without a trial."""
-    for table in tables:
-        keys = [key for key in table.keys if key not in ("subject", "session", "run")]
-        who = [key for key in table.keys if key in ("subject", "session", "run")]
-        cells = table.rows[keys].drop_duplicates()
-        for labels, own in table.rows.groupby(who, sort=False):
-            lost = cells.merge(own[keys], on=keys, how="left", indicator=True).query("_merge == 'left_only'")
-            if len(lost):
-                names = "; ".join(" ".join(map(str, row)) for row in lost[keys].itertuples(index=False, name=None))
-                yield f"{table.name}: {' '.join(map(str, labels))} has no map of {names}: a cell of it has no trial"
+def lacking_maps(
+    files: StudyFiles, name: str, maps: Computed, scans: Sequence[ScanFiles], made: Mapping[str, Table]
+) -> Iterator[str]:
+    """Say which maps nobody has, and which a subject who was scanned lacks.
+
+    Args:
+        files: the study.
+        name: of the set of maps.
+        maps: the set.
+        scans: that maps are made of.
+        made: tables subjects, and maps and contrasts of the set.
+    """
+    wanted = wanted_maps(files.study, name, maps)
+    scanned = [
+        {"subject": subject, **keys}
+        for subject in made["subjects"].rows["subject"]
+        for keys, _ in scan_sets(files, name, [scan for scan in scans if scan.subject == subject])
+    ]
+    for table in (f"maps.{name}", f"contrasts.{name}"):
+        labels = [each.keys for each in wanted if each.table == table and table in made]
+        keys = list(made[table].keys) if table in made else []
+        there = set(made[table].rows[keys].itertuples(index=False, name=None)) if keys else set()
+        lost = [[own for own in labels if tuple({**who, **own}[key] for key in keys) not in there] for who in scanned]
+        nobody = [own for own in labels if all(own in lacks for lacks in lost)]
+        if nobody:
+            yield f"{table}: nobody has a map of {_labels(nobody)}"
+        for who, lacks in zip(scanned, lost, strict=True):
+            if some := [own for own in lacks if own not in nobody]:
+                lacking = f"{table}: {' '.join(who.values())} has no map of {_labels(some)}"
+                yield f"{lacking}: a cell of it has no trial, or a measure no spread"
+
+
+def _labels(keys: Sequence[Mapping[str, str]]) -> str:
+    return "; ".join(" ".join(own.values()) for own in keys)
 
 
 def key_notes(keys: Sequence[str]) -> dict[str, ColumnNote]:

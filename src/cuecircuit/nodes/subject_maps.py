@@ -26,14 +26,13 @@ from cuecircuit.nodes.first_level import (
 )
 from cuecircuit.nodes.map_plan import Estimated, conditions_of, held_conditions, runs_of, wanted_maps
 from cuecircuit.nodes.map_tables import Computed, key_notes, map_notes, trials_of_scan
-from cuecircuit.nodes.scan_reading import read_scan
+from cuecircuit.nodes.scan_reading import read_regions, read_scan
 from cuecircuit.nodes.scan_sets import map_file, scan_sets, subject_table
 from cuecircuit.nodes.space import space_files
 from cuecircuit.nodes.study_files import StudyFiles
 from cuecircuit.nodes.table import Table
 from cuecircuit.pipeline.faults import faults_named
 from cuecircuit.pipeline.gate import GATE_COLUMNS
-from cuecircuit.pipeline.space import read_named_atlas
 from cuecircuit.pipeline.store import Stage
 from cuecircuit.records.atlas import Atlas
 from cuecircuit.study.acquisition import Blocks, Glm, Seed
@@ -137,7 +136,7 @@ def _make(work: _SubjectWork, folder: Path) -> None:
     if not work.scans:
         raise DataError("no scan is left (inputs.tsv says why); exclude the subject (subjects.exclude)")
     files, maps = work.files, work.maps
-    atlas = None if isinstance(maps, Glm) else _atlas(files)
+    atlas = None if isinstance(maps, Glm) else read_regions(files)
     wanted = wanted_maps(files.study, work.name, maps)
     rows: list[dict[str, object]] = []
     quality: list[dict[str, object]] = []
@@ -253,13 +252,3 @@ def _courses(maps: Blocks, answers: Sequence[ScanAnswer], atlas: Atlas) -> pd.Da
         }
         rows.append(pd.DataFrame(columns))
     return pd.concat(rows, ignore_index=True)
-
-
-def _atlas(files: StudyFiles) -> Atlas:
-    """Return the atlas of the study; the whole mask as one region where it has none."""
-    space = files.study.space
-    assert space is not None
-    if space.atlas and space.labels:
-        return read_named_atlas(files.path(space.atlas), files.path(space.labels))
-    mask, grid = read_mask(files.path(space.mask))
-    return Atlas(labels=mask.astype(np.int32), names={1: "whole mask"}, grid=grid)
