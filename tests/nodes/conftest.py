@@ -82,7 +82,8 @@ def ran(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], tuple[Path,
             folder = tmp_path_factory.mktemp(design)
             study = simulate_design(design, folder / "data", seed=1, scale="tiny")
             text = study.read_text(encoding="utf-8")
-            study.write_text(text.replace("draws: 10000", "draws: 500"), encoding="utf-8")
+            few = text.replace("draws: 10000", "draws: 500").replace("draws: 5000", "draws: 500")
+            study.write_text(few, encoding="utf-8")
             run_study(study, folder / "results")
             done[design] = study.parent, folder / "results"
         return done[design]

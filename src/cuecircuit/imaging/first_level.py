@@ -5,9 +5,10 @@ which give what its FirstLevelModel gives; as there, voxels of the same hundredt
 design. Effects are percent of each voxel's own mean.
 
 A finite impulse response (hrf `fir`; Glover 1999, NeuroImage 9:416) assumes no shape: for each condition and each TR
-after its onset one column, which is 1 at the volumes that begin in that step.
+after its onset one column, which is 1 (or the modulation of the event) at the volumes that begin in that step.
 """
 
+import warnings
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
@@ -84,22 +85,25 @@ def design_matrix(
     added = nuisance or Regressors(values=np.empty((n_volumes, 0)), names=())
     slopes = events[events["modulation"].notna()] if "modulation" in events else events.iloc[:0]
     plain = events.drop(index=slopes.index)
-    if len(slopes):
+    if len(slopes) and hrf != "fir":
         steps = _slope_columns(slopes, hrf=hrf, n_volumes=n_volumes, tr_s=tr_s)
         added = Regressors(values=np.hstack([steps.values, added.values]), names=(*steps.names, *added.names))
     if hrf == "fir":
-        steps = _fir_columns(plain, n_volumes=n_volumes, tr_s=tr_s, fir_s=fir_s)
+        steps = _fir_columns(events, n_volumes=n_volumes, tr_s=tr_s, fir_s=fir_s)
         added = Regressors(values=np.hstack([steps.values, added.values]), names=(*steps.names, *added.names))
 
-    design = make_first_level_design_matrix(
-        np.arange(n_volumes) * tr_s,
-        None if hrf == "fir" else plain[["onset", "duration", "trial_type"]],
-        hrf_model=_RESPONSES[hrf],
-        drift_model=None if drift_period_s is None else "cosine",
-        high_pass=0.01 if drift_period_s is None else 1 / drift_period_s,
-        add_regs=added.values if added.names else None,
-        add_reg_names=list(added.names) or None,
-    )
+    with warnings.catch_warnings():
+        # nuisance columns that repeat others are no fault; a contrast that they leave untold, the fit refuses
+        warnings.filterwarnings("ignore", message="Matrix is singular")
+        design = make_first_level_design_matrix(
+            np.arange(n_volumes) * tr_s,
+            None if hrf == "fir" or plain.empty else plain[["onset", "duration", "trial_type"]],
+            hrf_model=_RESPONSES[hrf],
+            drift_model=None if drift_period_s is None else "cosine",
+            high_pass=0.01 if drift_period_s is None else 1 / drift_period_s,
+            add_regs=added.values if added.names else None,
+            add_reg_names=list(added.names) or None,
+        )
     # nilearn adds the name of a response that is not its own to the name of the condition
     return design.rename(columns=lambda name: name.removesuffix(f"_{rat_hrf.__name__}"))
 
@@ -126,13 +130,16 @@ def fir_names(condition: str, *, tr_s: float, fir_s: float) -> tuple[str, ...]:
 
 
 def _fir_columns(events: pd.DataFrame, *, n_volumes: int, tr_s: float, fir_s: float) -> Regressors:
-    names, columns = [], []
+    names: list[str] = []
+    columns: list[Array] = [np.empty((n_volumes, 0))]
     for condition, own in events.groupby("trial_type"):
+        height = own["modulation"].fillna(1.0).to_numpy(dtype=float) if "modulation" in own else np.ones(len(own))
         # the first volume at or after the onset; a hundredth of a TR is rounding of the onset
         first = np.ceil(own["onset"].to_numpy(dtype=float) / tr_s - 0.01).astype(int)
         for step, name in enumerate(fir_names(str(condition), tr_s=tr_s, fir_s=fir_s)):
             column = np.zeros(n_volumes)
-            column[[volume for volume in first + step if 0 <= volume < n_volumes]] = 1.0
+            inside = (first + step >= 0) & (first + step < n_volumes)
+            np.add.at(column, (first + step)[inside], height[inside])
             names.append(name)
             columns.append(column)
     return Regressors(values=np.column_stack(columns), names=tuple(names))
@@ -186,9 +193,14 @@ def fit_first_level(
             f"{len(design)} volumes and {design.shape[1]} columns leave {left} degrees of freedom, expected {min_df} "
             "or more; remove fewer nuisance signals, follow a shorter response, or exclude the subject"
         )
+    if doubled := sorted(set(design.columns[design.columns.duplicated()])):
+        raise DesignError(
+            f"columns {', '.join(doubled)} are conditions as well as other columns of the model; rename the conditions"
+        )
     weights = contrast_weights(contrasts, list(design.columns))
     if not weights:
         return {}
+    _refuse_unknown(design, weights)
     data = smooth_in_mask(series.data[mask].T, mask, fwhm_mm=fwhm_mm, voxel_mm=series.grid.voxel_mm)
     # voxels are fitted each for itself: in blocks the residuals of the whole brain never stand in memory
     blocks = [
@@ -221,6 +233,25 @@ def contrast_weights(contrasts: Mapping[str, str], columns: Sequence[str]) -> di
     if faults:
         raise DesignError(faults)
     return weights
+
+
+def _refuse_unknown(design: pd.DataFrame, weights: Mapping[str, Float64[Array, "column"]]) -> None:
+    """Refuse contrasts that the scan tells nothing of: weights that are no combination of rows of the design."""
+    columns = design.to_numpy()
+    length = np.linalg.norm(columns, axis=0)
+    length[length < 1e-12 * length.max()] = 1.0  # nilearn lifts columns of zeros to 1e-15 of the largest
+    _, size, rows = np.linalg.svd(columns / length, full_matrices=False)
+    rows = rows[size > 1e-8 * size[0]]
+    faults = []
+    for name, weight in weights.items():
+        scaled = weight / length
+        if np.linalg.norm(scaled - rows.T @ (rows @ scaled)) > 1e-5 * np.linalg.norm(scaled):
+            faults.append(
+                f"contrast {name} cannot be told from the rest of the model: its trials are after the end of the scan, "
+                "in volumes that are left out, or as nuisance columns are; remove fewer signals, or exclude the scan"
+            )
+    if faults:
+        raise DesignError(faults)
 
 
 def _fit_block(

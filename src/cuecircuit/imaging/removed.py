@@ -151,6 +151,12 @@ def signal_faults(signals: ScanSignals, nuisance: Nuisance) -> Iterator[str]:
         missing = [name for name in MOTION_NAMES if name not in table]
         what = f"no column {', '.join(missing)}" if table else "no file of confounds"
         yield f"{what}, but nuisance.motion asks for motion"
+    moved = displacement(signals) if nuisance.censor_fd_mm is not None else None
+    if moved is not None and not np.isfinite(moved[1:]).all():
+        yield (
+            "no displacement of the head in some volumes after the first, which nuisance.censor_fd_mm asks for; "
+            "framewise_displacement, or motion, is no number there"
+        )
     for setting, name in _asked(signals, nuisance):
         if name not in table:
             yield f"no column {name}, which nuisance.{setting} asks for; it has {_listed(table)}"

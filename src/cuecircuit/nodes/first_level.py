@@ -3,13 +3,13 @@
 Each function takes the scans of one subject and session and gives an estimate for each map of the set.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
 
-from cuecircuit.arrays import Array, Bool, Float64
+from cuecircuit.arrays import Array, Bool, Float, Float64
 from cuecircuit.errors import DataError
 from cuecircuit.imaging.first_level import fir_names, fit_first_level
 from cuecircuit.imaging.fixed_effects import Estimate, over_runs
@@ -19,7 +19,7 @@ from cuecircuit.imaging.quality import scan_quality
 from cuecircuit.imaging.removed import counted_volumes, displacement, model_columns, removed_signals
 from cuecircuit.imaging.responses import BlockResponses, block_responses
 from cuecircuit.imaging.smoothing import smooth_in_mask
-from cuecircuit.nodes.map_plan import Estimated, conditions_of, slope, word_of
+from cuecircuit.nodes.map_plan import Estimated, conditions_of, other_condition, runs_of, slope
 from cuecircuit.nodes.scan_reading import ScanAtWork
 from cuecircuit.records.atlas import Atlas
 from cuecircuit.records.scan import Block
@@ -169,14 +169,14 @@ def answer_seed(scan: ScanAtWork, maps: Seed, nuisance: Nuisance, atlas: Atlas) 
     Raises:
         DataError: a seed that the atlas does not have, signals that are missing, too few degrees of freedom.
     """
+    if faults := [*seed_faults(maps, atlas, scan.mask)]:
+        raise DataError(faults)
     names = {name: label for label, name in atlas.names.items()}
-    if unknown := [seed for seed in maps.seeds if seed not in names]:
-        raise DataError(f"seeds {', '.join(unknown)} are no regions of the atlas, which has {', '.join(names)}")
     keep, regressors = _removed(scan, nuisance)
     labels = np.array([names[seed] for seed in maps.seeds])
     inside = np.where(scan.mask, atlas.labels, 0)
     means = regress(region_series(scan.series, inside, labels), regressors, keep=keep).data[keep]
-    cleaned = regress(scan.series.data[scan.mask].T, regressors, keep=keep, min_df=nuisance.min_residual_df)
+    cleaned = regress(scan.series.data[scan.mask].T, regressors, keep=keep, min_df=max(nuisance.min_residual_df, 3))
     voxel_mm = scan.series.grid.voxel_mm
     found = []
     for fwhm_mm in (maps.smoothing_fwhm_mm, *([0.0] if maps.unsmoothed else [])):
@@ -199,9 +199,17 @@ def answer_seed(scan: ScanAtWork, maps: Seed, nuisance: Nuisance, atlas: Atlas) 
     )
 
 
-def fisher_z(
-    data: Float64[Array, "volume voxel"], seeds: Float64[Array, "volume seed"]
-) -> Float64[Array, "seed voxel"]:
+def seed_faults(maps: Seed, atlas: Atlas, mask: Bool[Array, "x y z"]) -> Iterator[str]:
+    """Yield seeds that are no region of the atlas, or that have no voxel in the mask."""
+    labels = {name: label for label, name in atlas.names.items()}
+    for seed in maps.seeds:
+        if seed not in labels:
+            yield f"seed {seed} is no region of the atlas, which has {', '.join(labels)}"
+        elif not (mask & (atlas.labels == labels[seed])).any():
+            yield f"seed {seed} has no voxel in the mask; name another region"
+
+
+def fisher_z(data: Float[Array, "volume voxel"], seeds: Float[Array, "volume seed"]) -> Float64[Array, "seed voxel"]:
     """Correlate every voxel with every seed, as Fisher's z; NaN where one of the two does not vary."""
     x = np.asarray(data, np.float64) - data.mean(axis=0, dtype=np.float64)
     s = np.asarray(seeds, np.float64) - seeds.mean(axis=0, dtype=np.float64)
@@ -211,22 +219,23 @@ def fisher_z(
     return np.arctanh(np.clip(r, -1 + 1e-12, 1 - 1e-12))
 
 
-def combined_runs(answers: Sequence[ScanAnswer], wanted: Sequence[str], *, smoothed: bool) -> dict[str, Estimate]:
-    """Combine what the scans of a session say of each estimate by fixed effects.
+def combined_runs(answers: Sequence[ScanAnswer], wanted: Sequence[Estimated], *, smoothed: bool) -> dict[str, Estimate]:
+    """Combine by fixed effects what the scans of a session say of each estimate; `runs_of` tells which enter.
 
     Args:
         answers: of the scans.
-        wanted: labels of the estimates.
+        wanted: the estimates; those that no scan says anything of are left out.
         smoothed: which of the two.
-
-    Raises:
-        DesignError: runs hold different but overlapping conditions.
     """
     found = [answer.smoothed if smoothed else answer.unsmoothed for answer in answers]
     parts = [each for each in found if isinstance(each, dict)]
-    return {
-        label: over_runs(label, own) for label in wanted if (own := [each[label] for each in parts if label in each])
-    }
+    combined = {}
+    for each in wanted:
+        there = [part[each.label] for part in parts if each.label in part]
+        used = runs_of(each.weights, [conditions for conditions, _ in there])
+        if any(used):
+            combined[each.label] = over_runs(each.label, [part for part, uses in zip(there, used, strict=True) if uses])
+    return combined
 
 
 def model_events(scan: ScanAtWork, maps: Glm) -> pd.DataFrame:
@@ -245,14 +254,14 @@ def model_events(scan: ScanAtWork, maps: Glm) -> pd.DataFrame:
         }
     )
     others = scan.others.assign(
-        trial_type=[f"other_{word_of(name)}" for name in scan.others["trial_type"]], modulation=np.nan
+        trial_type=[other_condition(name) for name in scan.others["trial_type"]], modulation=np.nan
     )
     slopes = []
     for measure in maps.modulators:
         for name, own in cells.groupby("trial_type", sort=False):
             values = rows.loc[own.index, measure]
             centered = (values - values.mean()).fillna(0.0)
-            if centered.abs().max() > 0:
+            if values.nunique() > 1:
                 slopes.append(own.assign(trial_type=slope(str(name), measure), modulation=centered))
     parts = [part for part in (cells, others, *slopes) if len(part)]
     return pd.concat(parts, ignore_index=True) if parts else cells

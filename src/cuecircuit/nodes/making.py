@@ -59,4 +59,4 @@ def make_node(tables: Tables, node: str) -> Made:
                 return Made(tables=(given_maps(files, name, maps, tables.made["subjects"]),))
             return Made(tables=planned_maps(files, name, maps, study_scans(files).scans, tables.made))
         case _:
-            raise StudyError(f"{node}: is not made by this version")
+            raise StudyError(f"{node}: is no table that can be made without reading maps")

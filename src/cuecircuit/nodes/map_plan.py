@@ -1,6 +1,6 @@
 """What a set of maps estimates: conditions of the model, and their weights in each cell, contrast and slope."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import product
 from math import prod
@@ -9,12 +9,13 @@ import numpy as np
 import pandas as pd
 
 from cuecircuit.errors import DesignError
+from cuecircuit.io.derivatives import bids_label
 from cuecircuit.stats.contrasts import parse_contrast
 from cuecircuit.study.acquisition import Blocks, Glm, Seed
-from cuecircuit.study.expected import trial_cells
 from cuecircuit.study.schema import Study
+from cuecircuit.study.trial_cells import map_cells
 
-UNUSED = "unused"
+UNUSED = "__none__"  # no level of a factor is called so
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -51,13 +52,41 @@ def wanted_maps(study: Study, name: str, maps: Blocks | Glm | Seed) -> tuple[Est
     """Return every map that a set has of a subject and session: seeds; or cells, then contrasts, then slopes.
 
     Raises:
-        DesignError: a contrast that names no level.
+        DesignError: a contrast that names no level; labels that would have the same files or columns of the model.
     """
     if isinstance(maps, Seed):
-        return tuple(
+        made = [
             Estimated(table=f"maps.{name}", keys={"seed": seed}, label=seed, weights={seed: 1.0}, cells=())
             for seed in maps.seeds
-        )
+        ]
+    else:
+        made = _of_trials(study, name, maps)
+    others = study.trials.others if study.trials and isinstance(maps, Glm) else ()
+    if faults := [*_namesakes(made, others)]:
+        raise DesignError(f"maps.{name}: {fault}" for fault in faults)
+    return tuple(made)
+
+
+def other_condition(kind: str) -> str:
+    """Name the column of a trial type that is no cell."""
+    return f"other_{word_of(kind)}"
+
+
+def _namesakes(made: Sequence[Estimated], others: Sequence[str]) -> Iterator[str]:
+    """Yield what would share a file, or a column of the model, though it is not the same."""
+    shown = {id(each): f"{'contrast' if 'contrast' in each.keys else 'map'} {each.label}" for each in made}
+    files = [(bids_label(each.label), shown[id(each)]) for each in made]
+    cells = [(each.cells[0], shown[id(each)]) for each in made if each.cells and "contrast" not in each.keys]
+    columns = [*cells, *((other_condition(kind), f"trial type {kind}") for kind in others)]
+    for what, named in (("files", files), ("columns of the model", columns)):
+        first: dict[str, str] = {}
+        for name, who in named:
+            if (other := first.setdefault(name, who)) != who:
+                yield f"{other} and {who} would have the same {what} ({name}); rename one"
+
+
+def _of_trials(study: Study, name: str, maps: Blocks | Glm) -> list[Estimated]:
+    """Return the maps of cells, then of contrasts, then of slopes."""
     cells = cells_of(study, maps)
     made = [
         Estimated(
@@ -88,13 +117,31 @@ def wanted_maps(study: Study, name: str, maps: Blocks | Glm | Seed) -> tuple[Est
             for levels in cells
             for measure in maps.modulators
         ]
-    return tuple(made)
+    return made
 
 
 def cells_of(study: Study, maps: Blocks | Glm) -> tuple[tuple[str, ...], ...]:
     """Return the combinations of levels that maps are made of, in the order of the file."""
-    there = trial_cells(study)[list(maps.cells)].drop_duplicates()
-    return tuple(tuple(map(str, row)) for row in there.itertuples(index=False, name=None))
+    return tuple(tuple(map(str, row)) for row in map_cells(study, maps).itertuples(index=False, name=None))
+
+
+def runs_of(conditions: Collection[str], held: Sequence[Collection[str]]) -> tuple[bool, ...]:
+    """Tell which scans of a session an estimate is made of.
+
+    Those that hold all of its conditions; where there is none, those whose parts add up to it. None where parts
+    overlap, which would count a condition twice, or where a condition is in no scan.
+
+    Args:
+        conditions: of the estimate.
+        held: those that each scan holds.
+    """
+    whole = tuple(set(conditions) <= set(own) for own in held)
+    if any(whole):
+        return whole
+    parts = [frozenset(conditions) & frozenset(own) for own in held]
+    counted = [one for part in set(parts) for one in part]
+    adds_up = sorted(counted) == sorted(conditions)
+    return tuple(bool(part) and adds_up for part in parts)
 
 
 def conditions_of(rows: pd.DataFrame, maps: Blocks | Glm) -> pd.Series:

@@ -113,7 +113,7 @@ def _levels(tables: Tables, question: AnyQuestion) -> Iterator[tuple[str, Chosen
     ranks = {key: tables.levels(table, question, key) or tuple(dict.fromkeys(there[key])) for key in keys}
     order = there.assign(**{f"_{k}": there[k].map(ranks[k].index) for k in keys}).sort_values([f"_{k}" for k in keys])
     for labels in order[keys].itertuples(index=False, name=None):
-        own = chosen.rows[(chosen.rows[keys] == labels).all(axis=1)].drop(columns=keys).reset_index(drop=True)
+        own = chosen.rows[(chosen.rows[keys] == list(labels)).all(axis=1)].drop(columns=keys).reset_index(drop=True)
         name = "_".join(map(bids_label, map(str, labels)))
         yield name, Chosen(rows=own, keys=tuple(k for k in chosen.keys if k not in keys), left_out=chosen.left_out)
 

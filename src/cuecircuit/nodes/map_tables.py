@@ -7,7 +7,7 @@ import pandas as pd
 
 from cuecircuit.io.scan_inventory import ScanFiles
 from cuecircuit.io.tables import ColumnNote, read_table
-from cuecircuit.nodes.map_plan import held_conditions, wanted_maps
+from cuecircuit.nodes.map_plan import held_conditions, runs_of, wanted_maps
 from cuecircuit.nodes.scan_sets import scan_sets, subject_table, trials_of
 from cuecircuit.nodes.study_files import StudyFiles
 from cuecircuit.nodes.table import Table
@@ -31,12 +31,14 @@ def gathered_maps(
         scans: that maps are made of.
         made: tables subjects and, where the study has trials, trials.
     """
-    text = ("table", *_keys(files, name))
+    text, named = ("table", *_keys(files, name)), ("map", "variance", "map_unsmoothed", "n_trials", "n_runs")
     parts = [
         read_table(out / subject_table(files, name, subject, "maps"), text=text)
         for subject in made["subjects"].rows["subject"]
     ]
-    return _tables(files, name, maps, pd.concat(parts, ignore_index=True), scans, made)
+    # where nobody has a contrast, no part has its column
+    rows = pd.concat(parts, ignore_index=True).reindex(columns=[*text, *named])
+    return _tables(files, name, maps, rows, scans, made)
 
 
 def planned_maps(
@@ -47,11 +49,11 @@ def planned_maps(
     rows: list[dict[str, object]] = []
     for subject in made["subjects"].rows["subject"]:
         for keys, own in scan_sets(files, name, [scan for scan in scans if scan.subject == subject]):
-            held = set().union(*(held_conditions(trials_of_scan(made, scan), maps) for scan in own))
+            held = [held_conditions(trials_of_scan(made, scan), maps) for scan in own]
             rows += [
                 {"table": each.table, "subject": subject, **keys, **each.keys, "map": "", "variance": ""}
                 for each in wanted
-                if set(each.weights) <= held
+                if any(runs_of(each.weights, held))
             ]
     frame = pd.DataFrame(rows, columns=["table", *_keys(files, name), "map", "variance"]).assign(
         map_unsmoothed="" if maps.unsmoothed else None, n_trials=0, n_runs=0
@@ -67,17 +69,40 @@ def trials_of_scan(made: Mapping[str, Table], scan: ScanFiles) -> pd.DataFrame:
     return trials_of(rows[rows["subject"] == scan.subject], scan)
 
 
-def lacking_maps(tables: Sequence[Table]) -> Iterator[str]:
-    """Say which maps a subject who was scanned lacks: cells without a trial."""
-    for table in tables:
-        keys = [key for key in table.keys if key not in ("subject", "session", "run")]
-        who = [key for key in table.keys if key in ("subject", "session", "run")]
-        cells = table.rows[keys].drop_duplicates()
-        for labels, own in table.rows.groupby(who, sort=False):
-            lost = cells.merge(own[keys], on=keys, how="left", indicator=True).query("_merge == 'left_only'")
-            if len(lost):
-                names = "; ".join(" ".join(map(str, row)) for row in lost[keys].itertuples(index=False, name=None))
-                yield f"{table.name}: {' '.join(map(str, labels))} has no map of {names}: a cell of it has no trial"
+def lacking_maps(
+    files: StudyFiles, name: str, maps: Computed, scans: Sequence[ScanFiles], made: Mapping[str, Table]
+) -> Iterator[str]:
+    """Say which maps nobody has, and which a subject who was scanned lacks.
+
+    Args:
+        files: the study.
+        name: of the set of maps.
+        maps: the set.
+        scans: that maps are made of.
+        made: tables subjects, and maps and contrasts of the set.
+    """
+    wanted = wanted_maps(files.study, name, maps)
+    scanned = [
+        {"subject": subject, **keys}
+        for subject in made["subjects"].rows["subject"]
+        for keys, _ in scan_sets(files, name, [scan for scan in scans if scan.subject == subject])
+    ]
+    for table in (f"maps.{name}", f"contrasts.{name}"):
+        labels = [each.keys for each in wanted if each.table == table and table in made]
+        keys = list(made[table].keys) if table in made else []
+        there = set(made[table].rows[keys].itertuples(index=False, name=None)) if keys else set()
+        lost = [[own for own in labels if tuple({**who, **own}[key] for key in keys) not in there] for who in scanned]
+        nobody = [own for own in labels if all(own in lacks for lacks in lost)]
+        if nobody:
+            yield f"{table}: nobody has a map of {_labels(nobody)}"
+        for who, lacks in zip(scanned, lost, strict=True):
+            if some := [own for own in lacks if own not in nobody]:
+                lacking = f"{table}: {' '.join(who.values())} has no map of {_labels(some)}"
+                yield f"{lacking}: a cell of it has no trial, or a measure no spread"
+
+
+def _labels(keys: Sequence[Mapping[str, str]]) -> str:
+    return "; ".join(" ".join(own.values()) for own in keys)
 
 
 def key_notes(keys: Sequence[str]) -> dict[str, ColumnNote]:

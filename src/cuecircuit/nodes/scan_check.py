@@ -1,6 +1,6 @@
 """What the scans of a study hold against it, before anything is computed: headers, events, confounds, windows."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from functools import partial
 
 from cuecircuit.arrays import Array, Bool
@@ -14,9 +14,9 @@ from cuecircuit.io.bids import sidecar
 from cuecircuit.io.nifti import orientation_faults, read_grid, read_mask
 from cuecircuit.io.physio import read_respiration
 from cuecircuit.io.scan_inventory import ScanFiles
-from cuecircuit.nodes.first_level import blocks_of_trials
+from cuecircuit.nodes.first_level import blocks_of_trials, seed_faults
 from cuecircuit.nodes.map_tables import trials_of_scan
-from cuecircuit.nodes.scan_reading import read_signals, read_tissues
+from cuecircuit.nodes.scan_reading import head_radius_mm, read_breaths, read_regions, read_signals, read_tissues
 from cuecircuit.nodes.scans import study_scans
 from cuecircuit.nodes.study_files import StudyFiles
 from cuecircuit.nodes.table import Table
@@ -24,7 +24,7 @@ from cuecircuit.pipeline.faults import attempt, faults_named
 from cuecircuit.pipeline.gate import double_faults, scan_values
 from cuecircuit.records.grid import Grid
 from cuecircuit.records.scan import Block
-from cuecircuit.study.acquisition import Blocks, Given
+from cuecircuit.study.acquisition import Blocks, Given, Seed
 
 
 def check_scans(files: StudyFiles, made: Mapping[str, Table], *, data: bool = False) -> tuple[str, ...]:
@@ -41,7 +41,7 @@ def check_scans(files: StudyFiles, made: Mapping[str, Table], *, data: bool = Fa
     Raises:
         DataError: every fault of every scan, those of many scans said once.
     """
-    space = files.study.space
+    study, space = files.study, files.study.space
     assert space is not None
     subjects = list(made["subjects"].rows["subject"])
     mask, grid = read_mask(files.path(space.mask))
@@ -49,11 +49,12 @@ def check_scans(files: StudyFiles, made: Mapping[str, Table], *, data: bool = Fa
     scans = [scan for scan in study_scans(files).scans if scan.subject in subjects]
     there = {scan.subject for scan in scans}
     faults = [
-        f"sub-{one}: no scan of task {files.study.scans.task if files.study.scans else ''}; exclude the subject "
+        f"sub-{one}: no scan of task {study.scans.task if study.scans else ''}; exclude the subject "
         "(subjects.exclude), or add the scans"
         for one in subjects
         if one not in there
     ]
+    faults += _subjects_without_maps(files, made, there)
     where: dict[str, list[str]] = {}
     notes: dict[str, list[str]] = {}
     for scan in scans:
@@ -62,8 +63,11 @@ def check_scans(files: StudyFiles, made: Mapping[str, Table], *, data: bool = Fa
         ):
             where.setdefault(fault, []).append(file)
     faults += [f"{_files(paths)}: {fault}" for fault, paths in where.items()]
+    for name, maps in study.maps.items():
+        if isinstance(maps, Seed):
+            faults += (f"maps.{name}: {fault}" for fault in seed_faults(maps, read_regions(files), mask))
     if data and not faults:
-        faults += _value_faults(files, scans, mask)
+        faults += _value_faults(files, scans, mask, notes)
     if faults:
         raise DataError(faults)
     return tuple(f"{_files(paths)}: {note}" for note, paths in notes.items())
@@ -71,6 +75,15 @@ def check_scans(files: StudyFiles, made: Mapping[str, Table], *, data: bool = Fa
 
 def _files(paths: Sequence[str]) -> str:
     return paths[0] + (f" and {len(paths) - 1} other scans" if len(paths) > 1 else "")
+
+
+def _subjects_without_maps(files: StudyFiles, made: Mapping[str, Table], scanned: Collection[str]) -> Iterator[str]:
+    """Yield who was scanned and has no trial in any cell of a set of maps."""
+    for name, maps in files.study.maps.items():
+        tables = [made[table] for table in (f"maps.{name}", f"contrasts.{name}") if table in made]
+        there = {subject for table in tables for subject in table.rows["subject"]}
+        for subject in sorted(set(scanned) - there) if tables and not isinstance(maps, Given) else ():
+            yield f"sub-{subject}: no cell of maps.{name} has a trial in its scans; exclude it (subjects.exclude)"
 
 
 def _scan_faults(
@@ -108,6 +121,8 @@ def _scan_faults(
         yield from _named(bold, found)
         if found:
             continue
+        if not blocks and any(isinstance(maps, Blocks) for maps in study.maps.values()):
+            yield events, "no event of this scan is a cell of the study; add its events, or exclude it"
         windows = [maps for maps in study.maps.values() if isinstance(maps, Blocks)]
         yield from _named(events, event_faults(blocks, volumes * scans.tr_s, apart=bool(windows)))
         for name, maps in study.maps.items():
@@ -123,7 +138,7 @@ def _signal_faults(
 ) -> Iterator[tuple[str, str]]:
     nuisance, table = files.study.nuisance, str(scan.confounds or scan.bold)
     try:
-        signals = read_signals(files, scan, tissues, volumes)
+        signals = read_signals(scan, tissues, volumes, head_radius_mm=head_radius_mm(files))
     except DataError as error:
         yield from _named(table, error.faults)
         return
@@ -158,6 +173,8 @@ def _breathing_faults(
             trace = read_respiration(scan.physio, files.path(study.scans.dataset))
             rates = plausible_rates(study.subjects.species)
             reports.append(check_trace(trace, rates, blocks, scan_s=volumes * study.scans.tr_s))
+            if not reports[0].faults:
+                read_breaths(files, scan, volumes)
 
     yield from _named(str(scan.physio), attempt(look))
     for report in reports:
@@ -166,17 +183,31 @@ def _breathing_faults(
             notes.setdefault(note, []).append(str(scan.physio))
 
 
-def _value_faults(files: StudyFiles, scans: Sequence[ScanFiles], mask: Bool[Array, "x y z"]) -> Iterator[str]:
-    """Read every scan whole; yield what would stop a run, and scans that hold the same values."""
-    accept = files.study.scans.accept if files.study.scans else {}
+def _value_faults(
+    files: StudyFiles, scans: Sequence[ScanFiles], mask: Bool[Array, "x y z"], notes: dict[str, list[str]]
+) -> Iterator[str]:
+    """Read every scan whole; yield what would stop a run, and scans that hold the same values.
+
+    Scans that `scans.on_fault: exclude` sets aside are noted; a subject who has no other is at fault.
+    """
+    settings = files.study.scans
+    assert settings is not None
     digests: dict[str, str] = {}
     for scan in scans:
 
         def look(scan: ScanFiles = scan) -> None:
-            digests[scan.name] = scan_values(scan, mask, accept, setting="scans.accept").digest
+            digests[scan.name] = scan_values(scan, mask, settings.accept, setting="scans.accept").digest
 
-        yield from attempt(look)
-    yield from double_faults(digests, accept, setting="scans.accept")
+        faults = list(attempt(look))
+        if settings.on_fault == "stop":
+            yield from faults
+        for file, fault in _named(str(scan.bold), faults) if settings.on_fault == "exclude" else ():
+            notes.setdefault(f"set aside: {fault}", []).append(file)
+    left = {scan.subject for scan in scans if scan.name in digests}
+    for subject in dict.fromkeys(scan.subject for scan in scans) if settings.on_fault == "exclude" else ():
+        if subject not in left:
+            yield f"sub-{subject}: no scan is left; exclude the subject (subjects.exclude)"
+    yield from double_faults(digests, settings.accept, setting="scans.accept")
 
 
 def _named(file: str, faults: Sequence[str] | Iterator[str]) -> Iterator[tuple[str, str]]:

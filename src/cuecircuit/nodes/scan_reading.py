@@ -1,7 +1,7 @@
 """One scan as the study wants it read: series, mask, tissues, motion, confounds, breaths and the trials in it."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import pandas as pd
@@ -22,6 +22,8 @@ from cuecircuit.nodes.study_files import StudyFiles
 from cuecircuit.nodes.trials import trial_cells
 from cuecircuit.pipeline.faults import faults_named
 from cuecircuit.pipeline.gate import pass_gate
+from cuecircuit.pipeline.space import read_named_atlas
+from cuecircuit.records.atlas import Atlas
 from cuecircuit.records.scan import Series
 
 
@@ -63,7 +65,10 @@ def read_scan(files: StudyFiles, scan: ScanFiles, trials: pd.DataFrame) -> ScanA
         files=scan,
         series=series,
         mask=mask,
-        signals=read_signals(files, scan, read_tissues(files), series.data.shape[3]),
+        signals=replace(
+            read_signals(scan, read_tissues(files), series.data.shape[3], head_radius_mm=head_radius_mm(files)),
+            breaths=read_breaths(files, scan, series.data.shape[3]),
+        ),
         trials=trials,
         others=_others(files, scan, series),
         values=pass_gate(scan, series.data, mask, scans.accept, setting="scans.accept"),
@@ -88,17 +93,30 @@ def read_tissues(files: StudyFiles) -> dict[str, Bool[Array, "x y z"]]:
     return tissues
 
 
-def read_signals(
-    files: StudyFiles, scan: ScanFiles, tissues: Mapping[str, Bool[Array, "x y z"]], volumes: int
-) -> ScanSignals:
-    """Read what is known of a scan beside its series.
+def read_regions(files: StudyFiles) -> Atlas:
+    """Read the atlas of the study; the whole mask as one region where it has none.
 
     Raises:
-        DataError: a table or recording is at fault, or has another length than the scan.
+        DataError: a file is missing or damaged.
     """
-    breaths, radius = _breaths(files, scan, volumes), head_radius_mm(files)
+    space = files.study.space
+    assert space is not None
+    if space.atlas and space.labels:
+        return read_named_atlas(files.path(space.atlas), files.path(space.labels))
+    mask, grid = read_mask(files.path(space.mask))
+    return Atlas(labels=mask.astype(np.int32), names={1: "whole mask"}, grid=grid)
+
+
+def read_signals(
+    scan: ScanFiles, tissues: Mapping[str, Bool[Array, "x y z"]], volumes: int, *, head_radius_mm: float = 50.0
+) -> ScanSignals:
+    """Read what is known of a scan beside its series and its breathing.
+
+    Raises:
+        DataError: a table is at fault, or has another length than the scan.
+    """
     if scan.confounds is None:
-        return ScanSignals(tissues=tissues, breaths=breaths, head_radius_mm=radius)
+        return ScanSignals(tissues=tissues, head_radius_mm=head_radius_mm)
     table = read_confounds(scan.confounds)
     rows = len(next(iter(table.values())))
     if rows != volumes:
@@ -108,8 +126,7 @@ def read_signals(
         tissues=tissues,
         motion=np.column_stack([table[name] for name in MOTION_NAMES]) if known else None,
         table=table,
-        breaths=breaths,
-        head_radius_mm=radius,
+        head_radius_mm=head_radius_mm,
     )
 
 
@@ -122,7 +139,12 @@ def head_radius_mm(files: StudyFiles) -> float:
     return study.nuisance.head_radius_mm or (50.0 if study.subjects.species == "Homo sapiens" else 5.0)
 
 
-def _breaths(files: StudyFiles, scan: ScanFiles, volumes: int) -> Regressors | None:
+def read_breaths(files: StudyFiles, scan: ScanFiles, volumes: int) -> Regressors | None:
+    """Read the breathing of a scan as regressors; None where the study removes none.
+
+    Raises:
+        DataError: a recording is missing or at fault.
+    """
     study = files.study
     kind = study.nuisance.breathing
     if kind == "none" or study.scans is None:

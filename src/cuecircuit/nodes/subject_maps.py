@@ -24,16 +24,15 @@ from cuecircuit.nodes.first_level import (
     averaged_blocks,
     combined_runs,
 )
-from cuecircuit.nodes.map_plan import Estimated, conditions_of, held_conditions, wanted_maps
+from cuecircuit.nodes.map_plan import Estimated, conditions_of, held_conditions, runs_of, wanted_maps
 from cuecircuit.nodes.map_tables import Computed, key_notes, map_notes, trials_of_scan
-from cuecircuit.nodes.scan_reading import read_scan
+from cuecircuit.nodes.scan_reading import read_regions, read_scan
 from cuecircuit.nodes.scan_sets import map_file, scan_sets, subject_table
 from cuecircuit.nodes.space import space_files
 from cuecircuit.nodes.study_files import StudyFiles
 from cuecircuit.nodes.table import Table
 from cuecircuit.pipeline.faults import faults_named
 from cuecircuit.pipeline.gate import GATE_COLUMNS
-from cuecircuit.pipeline.space import read_named_atlas
 from cuecircuit.pipeline.store import Stage
 from cuecircuit.records.atlas import Atlas
 from cuecircuit.study.acquisition import Blocks, Glm, Seed
@@ -96,6 +95,9 @@ def subject_stages(
         "space": study.space,
         "events": study.trials,
         "species": study.subjects.species,
+        "keys": files.books.tables[f"maps.{name}"].keys,
+        # the names of files tell sets apart where the study makes several
+        "named": subject_table(files, name, "", "maps"),
     }
     stages = []
     for subject in made["subjects"].rows["subject"]:
@@ -134,7 +136,7 @@ def _make(work: _SubjectWork, folder: Path) -> None:
     if not work.scans:
         raise DataError("no scan is left (inputs.tsv says why); exclude the subject (subjects.exclude)")
     files, maps = work.files, work.maps
-    atlas = None if isinstance(maps, Glm) else _atlas(files)
+    atlas = None if isinstance(maps, Glm) else read_regions(files)
     wanted = wanted_maps(files.study, work.name, maps)
     rows: list[dict[str, object]] = []
     quality: list[dict[str, object]] = []
@@ -186,8 +188,10 @@ def _rows(
     files, maps = work.files, work.maps
     trials = pd.concat([answer.trials for answer in answers], ignore_index=True)
     held = [held_conditions(answer.trials, maps) for answer in answers]
-    wanted = [each for each in wanted if set(each.weights) <= frozenset().union(*held)]
+    runs = {each.label: np.array(runs_of(each.weights, held)) for each in wanted}
+    wanted = [each for each in wanted if runs[each.label].any()]
     conditions = pd.Series(dtype=object) if isinstance(maps, Seed) else conditions_of(trials, maps)
+    run_of_trial = np.repeat(np.arange(len(answers)), [len(answer.trials) for answer in answers])
     smoothed = _estimates(maps, wanted, answers, conditions, smoothed=True)
     plain = _estimates(maps, wanted, answers, conditions, smoothed=False) if maps.unsmoothed else {}
     mask, grid = read_mask(files.path(files.study.space.mask if files.study.space else ""))
@@ -209,8 +213,10 @@ def _rows(
             "map": write(label, "effect", estimate.effect),
             "variance": write(label, "variance", estimate.variance),
             **unsmoothed,
-            "n_trials": int(conditions.isin(each.cells).sum()),
-            "n_runs": sum(bool(set(each.weights) & own) for own in held),
+            "n_trials": int((conditions.isin(each.cells).to_numpy() & runs[label][run_of_trial]).sum())
+            if each.cells
+            else 0,
+            "n_runs": int(runs[label].sum()),
         }
 
 
@@ -220,7 +226,7 @@ def _estimates(
     if isinstance(maps, Blocks):
         chosen = {each.label: conditions.isin(list(each.weights)).to_numpy() for each in wanted}
         return averaged_blocks(answers, chosen, smoothed=smoothed)
-    return combined_runs(answers, [each.label for each in wanted], smoothed=smoothed)
+    return combined_runs(answers, wanted, smoothed=smoothed)
 
 
 def _courses(maps: Blocks, answers: Sequence[ScanAnswer], atlas: Atlas) -> pd.DataFrame:
@@ -246,13 +252,3 @@ def _courses(maps: Blocks, answers: Sequence[ScanAnswer], atlas: Atlas) -> pd.Da
         }
         rows.append(pd.DataFrame(columns))
     return pd.concat(rows, ignore_index=True)
-
-
-def _atlas(files: StudyFiles) -> Atlas:
-    """Return the atlas of the study; the whole mask as one region where it has none."""
-    space = files.study.space
-    assert space is not None
-    if space.atlas and space.labels:
-        return read_named_atlas(files.path(space.atlas), files.path(space.labels))
-    mask, grid = read_mask(files.path(space.mask))
-    return Atlas(labels=mask.astype(np.int32), names={1: "whole mask"}, grid=grid)

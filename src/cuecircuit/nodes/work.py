@@ -215,7 +215,8 @@ def _computed_maps(work: Work, name: str, own: str, maps: Computed) -> Stage:
         tables = gathered_maps(work.files, own, maps, work.out, work.scans, work.made)
         for table in tables:
             table.write(folder / FOLDER)
-        for line in lacking_maps(tables):
+        known = {"subjects": work.made["subjects"], **{table.name: table for table in tables}}
+        for line in lacking_maps(work.files, own, maps, work.scans, known):
             say(f"{name}: {line}")
 
     named = [work.out / subject_table(work.files, own, subject, "maps") for subject in work.subjects]

@@ -10,10 +10,10 @@ from dataclasses import dataclass
 
 from cuecircuit.study.accounting import Accounting, split_reference
 from cuecircuit.study.acquisition import Blocks, Given, Glm
-from cuecircuit.study.expected import trial_cells
 from cuecircuit.study.experiment import Counted
 from cuecircuit.study.questions import Composite, Correlation, Formula, Reduce, Rows, Split, Stack
 from cuecircuit.study.schema import Study
+from cuecircuit.study.trial_cells import trial_cells
 
 _WORD = re.compile(r"[A-Za-z_]\w*")
 _RANDOM = re.compile(r"\(([^()|]*)\|([^()]*)\)")

@@ -12,8 +12,8 @@ import pandas as pd
 
 from cuecircuit.errors import StudyError
 from cuecircuit.study.acquisition import Blocks
-from cuecircuit.study.expected import trial_cells
 from cuecircuit.study.schema import Study
+from cuecircuit.study.trial_cells import trial_cells
 
 RUNS = 2
 """Runs of a session where `scans.runs` allows several."""

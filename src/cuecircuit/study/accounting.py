@@ -13,6 +13,7 @@ from cuecircuit.study.acquisition import Blocks, Given, Glm, Seed
 from cuecircuit.study.experiment import Operant, Phase
 from cuecircuit.study.questions import Composite, Reduce, Rows, Split, Stack
 from cuecircuit.study.schema import Study
+from cuecircuit.study.trial_cells import slope_contrasts
 
 # counts and measures of a whole session
 SESSION_MEASURES = (
@@ -100,7 +101,7 @@ class Accounting:
             return tuple(study.operant.phases) if study.operant else ()
         if key == "contrast":
             maps = study.maps.get(self._map_set(table))
-            return tuple(maps.contrasts) if isinstance(maps, Glm) else ()
+            return (*maps.contrasts, *slope_contrasts(self.study, maps)) if isinstance(maps, Glm) else ()
         if key == "seed":
             maps = study.maps.get(self._map_set(table))
             return maps.seeds if isinstance(maps, Seed) else ()
@@ -169,7 +170,7 @@ class Accounting:
                 case Blocks() | Glm():
                     keys = (*kept, *maps.cells)
             made[f"maps.{name}"] = TablePlan(keys=keys, responses=response)
-            if isinstance(maps, Glm) and maps.contrasts:
+            if isinstance(maps, Glm) and (maps.contrasts or maps.modulators):
                 made[f"contrasts.{name}"] = TablePlan(keys=(*kept, "contrast"), responses=response)
         return made
 

@@ -4,7 +4,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field, model_validator
 
-from cuecircuit.study.fields import Label, Name, Names, Section, Span, optional, required
+from cuecircuit.study.fields import Label, Labels, Name, Names, Section, Span, optional, required
 
 
 class Scans(Section):
@@ -130,12 +130,19 @@ class Glm(_Maps):
     contrasts: dict[Name, str] = optional({}, "sums and differences of cells: rows of table contrasts.NAME")
     modulators: Names = optional((), "measures of trials whose slope within a cell is a contrast `CELL.MEASURE`")
 
+    @model_validator(mode="after")
+    def _window_is_followed(self) -> "Glm":
+        start, stop = self.window_s
+        if self.hrf == "fir" and not 0 <= start < stop <= self.fir_s:
+            raise ValueError(f"window_s [{start:g}, {stop:g}] must rise within the {self.fir_s:g} s that fir_s follows")
+        return self
+
 
 class Seed(_Maps):
     """Correlation (Fisher's z) of each voxel with the mean of a region."""
 
     kind: Literal["seed"] = required("correlation (Fisher's z) of each voxel with the mean of a region")
-    seeds: Names = required("regions of the atlas: key seed", min_length=1)
+    seeds: Labels = required("regions of the atlas: key seed", min_length=1)
 
 
 class Given(_Maps):

@@ -11,9 +11,10 @@ import pandas as pd
 
 from cuecircuit.errors import StudyError
 from cuecircuit.study.accounting import Accounting
-from cuecircuit.study.acquisition import Given, Glm, Seed
+from cuecircuit.study.acquisition import Given, Seed
 from cuecircuit.study.experiment import Operant
 from cuecircuit.study.schema import Study
+from cuecircuit.study.trial_cells import map_cells, trial_cells
 
 
 def expected_rows(study: Study, table: str, subjects: pd.DataFrame) -> pd.DataFrame:
@@ -46,24 +47,6 @@ def expected_rows(study: Study, table: str, subjects: pd.DataFrame) -> pd.DataFr
             return _visits(study, subjects, table)
 
 
-def trial_cells(study: Study) -> pd.DataFrame:
-    """Return each trial type that is a cell, crossed with the levels of `trials.parts`: trial_type and factors.
-
-    Rows are in the order of the factors' levels.
-    """
-    trials = study.trials
-    if trials is None:
-        return pd.DataFrame()
-    if isinstance(trials.cells, str):
-        levels = study.factors[trials.cells].levels
-        table = pd.DataFrame({"trial_type": levels, trials.cells: levels})
-    else:
-        table = pd.DataFrame([{"trial_type": name, **levels} for name, levels in trials.cells.items()])
-    for part, levels in trials.parts.items():
-        table = _crossed(table, pd.DataFrame({part: list(levels)}))
-    return table
-
-
 def bins_of(operant: Operant, length_h: float) -> int:
     """Return how many bins the longest row of bins of a session has; the last one may be shorter."""
     widths = [measure.every_min for measure in operant.measures.values() if measure.every_min]
@@ -81,21 +64,17 @@ def _map_cells(study: Study, table: str) -> pd.DataFrame:
     accounting = Accounting(study)
     maps = study.maps[table.partition(".")[2]]
     if table.startswith("contrasts"):
-        modulated = getattr(maps, "modulators", ())
-        cells = trial_cells(study)["trial_type"].drop_duplicates() if modulated else ()
-        slopes = [f"{cell}.{measure}" for cell in cells for measure in modulated]
-        return pd.DataFrame({"contrast": [*(maps.contrasts if isinstance(maps, Glm) else ()), *slopes]})
+        return pd.DataFrame({"contrast": list(accounting.levels(table, "contrast"))})
     match maps:
         case Seed():
             return pd.DataFrame({"seed": list(maps.seeds)})
         case Given():
             return _product(accounting, table, [key for key in maps.keys if key != "session"])
         case _:
-            made = trial_cells(study)
-            absent = [name for name in maps.cells if name not in made]
+            absent = [name for name in maps.cells if name not in trial_cells(study)]
             if absent:
                 raise StudyError(f"{table}: no trial type has a level of {', '.join(absent)}; name it in trials.cells")
-            return made[list(maps.cells)].drop_duplicates().reset_index(drop=True)
+            return map_cells(study, maps)
 
 
 def _product(accounting: Accounting, table: str, keys: Sequence[str]) -> pd.DataFrame:

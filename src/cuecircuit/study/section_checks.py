@@ -6,6 +6,8 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from itertools import product
 
+import numpy as np
+
 from cuecircuit.study.accounting import split_reference
 from cuecircuit.study.acquisition import Blocks, Glm
 from cuecircuit.study.question_checks import Contradiction, KeyPath, QuestionChecks, contrast_faults, not_among
@@ -44,6 +46,7 @@ class SectionChecks:
             for key in getattr(maps, "keys", ()):
                 if key not in self.asked.labels:
                     yield ("maps", name, "keys"), f"list the levels of {key} under factors:"
+        yield from self._files_of_sets()
         for name, region in study.regions.items():
             at, table = ("regions", name), split_reference(region.of)[0]
             self.asked.used.add(table)
@@ -57,6 +60,13 @@ class SectionChecks:
                 yield (*at, "within", "question"), f"'{region.within.question}' is no question on {table}"
             if region.unsmoothed and not getattr(study.maps.get(table.partition(".")[2]), "unsmoothed", True):
                 yield (*at, "unsmoothed"), f"set {table}.unsmoothed: true, so that these maps are kept"
+
+    def _files_of_sets(self) -> Iterator[Contradiction]:
+        files: dict[str, str] = {}
+        for name, maps in self.study.maps.items():
+            file = name.replace("_", "")  # labels of BIDS have no underscore
+            if maps.kind != "given" and (other := files.setdefault(file, name)) != name:
+                yield ("maps", name), f"{other} and {name} would have the same files; tell them apart by more than _"
 
     def _cells(self, at: KeyPath, maps: Blocks | Glm) -> Iterator[Contradiction]:
         trials = self.study.trials
@@ -74,6 +84,10 @@ class SectionChecks:
             yield from self._response_contrasts(at, maps)
 
     def _response_contrasts(self, at: KeyPath, maps: Glm) -> Iterator[Contradiction]:
+        tr_s = self.study.scans.tr_s if self.study.scans else 0.0
+        start, stop = maps.window_s
+        if maps.hrf == "fir" and tr_s and np.ceil(start / tr_s - 1e-9) * tr_s >= stop:
+            yield (*at, "window_s"), f"no step of {tr_s:g} s begins within [{start:g}, {stop:g}]; widen the window"
         levels = {factor: self.asked.books.factors.get(factor, ()) for factor in maps.cells}
         # maps of cells are files beside those of contrasts, and labels of BIDS have no underscore
         files = {"X".join(map(_letters, cell)): f"cell {' '.join(cell)}" for cell in product(*levels.values())}

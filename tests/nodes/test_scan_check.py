@@ -1,0 +1,278 @@
+"""Faults of scans are found before anything is computed; what passes the check runs to its end."""
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from cuecircuit.errors import CuecircuitError, StudyError
+from cuecircuit.io.nifti import write_volume
+from cuecircuit.nodes.check import check_study
+from cuecircuit.nodes.run import run_study
+from cuecircuit.records.grid import Grid
+from tests.nodes.tiny_scans import (
+    BLOCKS,
+    GLM,
+    GRID,
+    SEEDS,
+    TR_S,
+    VOLUMES,
+    Scan,
+    events,
+    scan_data,
+    write_physio,
+    write_scans,
+    write_study,
+)
+
+ATLAS = {"mask": "mask.nii.gz", "origin": "the scanner", "atlas": "atlas.nii.gz", "labels": "atlas.tsv"}
+THREE = tuple(Scan(subject=f"0{number}") for number in (1, 2, 3))
+WITH_BLOCKS = {"maps": {"task": BLOCKS}}
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    write_scans(tmp_path, THREE)
+    return tmp_path
+
+
+def faults(study: Path, *, data: bool = False) -> tuple[str, ...]:
+    with pytest.raises(StudyError) as error:
+        check_study(study, data=data)
+    return error.value.faults
+
+
+def bold(folder: Path, number: int = 0) -> Path:
+    return Path(f"{folder / THREE[number].stem}_bold.nii.gz")
+
+
+def rewrite_events(folder: Path, change: Callable[[pd.DataFrame], pd.DataFrame], number: int = 0) -> None:
+    path = f"{folder / THREE[number].stem}_events.tsv"
+    change(events()).to_csv(path, sep="\t", index=False, na_rep="n/a")
+
+
+def write_confounds(
+    folder: Path, columns: dict[str, np.ndarray], numbers: tuple[int, ...] = (0, 1, 2)
+) -> dict[str, str]:
+    """Write scans again as fMRIPrep does, with tables of confounds; the section scans that finds them."""
+    place = folder / "derivatives" / "fmriprep"
+    for number in range(3):
+        stem = place / THREE[number].stem
+        stem.parent.mkdir(parents=True, exist_ok=True)
+        write_volume(Path(f"{stem}_space-T1w_desc-preproc_bold.nii.gz"), scan_data(number + 1), GRID, tr_s=TR_S)
+        Path(f"{stem}_space-T1w_desc-preproc_bold.json").write_text(json.dumps({"RepetitionTime": TR_S}))
+        pd.DataFrame(columns).to_csv(f"{stem}_desc-confounds_timeseries.tsv", sep="\t", index=False, na_rep="n/a")
+    (place / "dataset_description.json").write_text('{"Name": "p", "BIDSVersion": "1.10.0"}')
+    return {"task": "cue", "tr_s": TR_S, "derivatives": "derivatives/fmriprep"}
+
+
+def test_a_whole_data_set_passes(folder: Path):
+    assert check_study(write_study(folder), data=True) == ()
+
+
+def test_another_time_step_is_named_in_header_and_study(folder: Path):
+    write_volume(bold(folder, 1), scan_data(2), GRID, tr_s=2.5)
+    found = faults(write_study(folder))
+    assert any(
+        f"{bold(folder, 1)}" in fault and "TR is 2.5 s in the header and 2 s in the sidecar" in fault for fault in found
+    )
+
+
+def test_a_grid_that_is_not_the_masks_is_named(folder: Path):
+    other = Grid(shape=GRID.shape, affine=np.diag([3.0, 3.0, 4.0, 1.0]))
+    write_volume(bold(folder), scan_data(1), other, tr_s=TR_S)
+    (fault,) = faults(write_study(folder))
+    assert fault.startswith(f"scans: {bold(folder)}: the scan lies on another grid than the mask")
+
+
+def test_another_number_of_volumes_is_named(folder: Path):
+    write_volume(bold(folder, 2), scan_data(3)[..., :70], GRID, tr_s=TR_S)
+    found = faults(write_study(folder, scans={"task": "cue", "tr_s": TR_S, "volumes": VOLUMES}))
+    assert found == (f"scans: {bold(folder, 2)}: 70 volumes, the study expects 80 (scans.volumes)",)
+
+
+def test_an_event_after_the_scan_is_named(folder: Path):
+    rewrite_events(folder, lambda table: table.assign(onset=table["onset"].replace({134.0: 400.0})))
+    (fault,) = faults(write_study(folder))
+    assert "_events.tsv" in fault
+    assert "event 6 (onset 400 s) begins outside the scan, which lasts from 0 to 160 s" in fault
+
+
+def test_a_window_that_leaves_the_scan_is_named_with_its_setting(folder: Path):
+    found = faults(write_study(folder, maps={"task": BLOCKS | {"window_s": [4, 30]}}))
+    assert len(found) == 1
+    assert "_events.tsv and 2 other scans: maps.task.window_s: block 6 (drug, onset 134 s)" in found[0]
+
+
+def test_blocks_that_overlap_are_a_fault_of_blocks_and_not_of_a_model(folder: Path):
+    rewrite_events(folder, lambda table: table.assign(onset=table["onset"].replace({38.0: 20.0})))
+    assert any("the blocks at 14 and 20 s overlap" in fault for fault in faults(write_study(folder, **WITH_BLOCKS)))
+    check_study(write_study(folder))
+
+
+def test_a_scan_of_blocks_without_a_block_is_named(folder: Path):
+    rewrite_events(folder, lambda table: table[table["trial_type"] == "press"])
+    assert any("no event of this scan is a cell" in fault for fault in faults(write_study(folder, **WITH_BLOCKS)))
+    (fault,) = faults(write_study(folder))
+    assert fault == "scans: sub-01: no cell of maps.task has a trial in its scans; exclude it (subjects.exclude)"
+
+
+def test_columns_of_confounds_that_are_missing_are_said_once_for_all_scans(folder: Path):
+    motion = np.random.default_rng(1).normal(0, 0.01, (VOLUMES, 5))
+    columns = dict(zip(("trans_x", "trans_y", "trans_z", "rot_x", "rot_y"), motion.T, strict=True))
+    scans = write_confounds(folder, columns)
+    nuisance = {"motion": 6, "white_matter": True, "columns": ["csf", "trans_x"], "censor_fd_mm": 0.5}
+    found = faults(write_study(folder, scans=scans, nuisance=nuisance))
+    assert len(found) == 4
+    for fault, what in zip(
+        found,
+        (
+            "no column rot_z, but nuisance.motion asks for motion",
+            "no column white_matter, which nuisance.white_matter asks for",
+            "no column csf, which nuisance.columns asks for",
+            "nuisance.censor_fd_mm is set, but nothing tells how the head moved",
+        ),
+        strict=True,
+    ):
+        assert "sub-01_task-cue_desc-confounds_timeseries.tsv and 2 other scans: " in fault
+        assert what in fault
+
+
+def test_a_table_of_another_length_than_the_scan_is_named(folder: Path):
+    scans = write_confounds(folder, {"csf": np.arange(VOLUMES - 3)})
+    found = faults(write_study(folder, scans=scans, nuisance={"columns": "csf"}))
+    assert all("77 rows, the scan" in fault and "has 80 volumes" in fault for fault in found)
+
+
+def test_motion_without_a_file_is_named(folder: Path):
+    (fault,) = faults(write_study(folder, nuisance={"motion": 6}))
+    assert fault.endswith("_bold.nii.gz and 2 other scans: no file of confounds, but nuisance.motion asks for motion")
+
+
+def test_a_missing_recording_is_named(folder: Path):
+    for scan in THREE[:2]:
+        write_physio(folder, scan)
+    found = faults(write_study(folder, nuisance={"breathing": "rvt", "motion": 6}))
+    assert len(found) == 2
+    assert "no file of confounds" in found[0]
+    assert found[1].startswith(f"scans: {bold(folder, 2)}: no physio file belongs to it")
+
+
+def test_a_subject_without_scans_is_named(folder: Path):
+    with (folder / "participants.tsv").open("a") as file:
+        file.write("sub-04\n")
+    assert faults(write_study(folder)) == (
+        "scans: sub-04: no scan of task cue; exclude the subject (subjects.exclude), or add the scans",
+    )
+    check_study(write_study(folder, subjects={"species": "Homo sapiens", "exclude": {"04": "never came"}}))
+
+
+def test_the_same_scan_twice_is_found_when_data_are_read(tmp_path: Path):
+    write_scans(tmp_path, [*THREE[:2], Scan(subject="03", seed=1)])
+    study = write_study(tmp_path)
+    check_study(study)
+    (fault,) = faults(study, data=True)
+    assert "sub-03 holds the same values as sub-01" in fault
+    assert "scans.accept: {sub-03 double: reason}" in fault
+
+
+def test_values_that_are_no_scan_are_faults_or_notes_as_the_study_says(tmp_path: Path):
+    broken = scan_data(9)
+    broken[..., 30] = 40_000
+    runs = [Scan(subject=f"0{one}", run=run, seed=10 * one + run) for one in (1, 2, 3) for run in (1, 2)]
+    write_scans(tmp_path, [*runs, Scan(subject="01", run=3, data=broken)])
+    scans = {"task": "cue", "tr_s": TR_S, "runs": "combine"}
+    (fault,) = faults(write_study(tmp_path, scans=scans), data=True)
+    assert "1 volumes are no image of the same brain" in fault
+    (note,) = check_study(write_study(tmp_path, scans=scans | {"on_fault": "exclude"}), data=True)
+    assert "run-3_bold.nii.gz: set aside: 1 volumes are no image" in note
+    for run in runs[:2]:
+        write_volume(Path(f"{tmp_path / run.stem}_bold.nii.gz"), broken + run.run, GRID, tr_s=TR_S)
+    found = faults(write_study(tmp_path, scans=scans | {"on_fault": "exclude"}), data=True)
+    assert found == ("scans: sub-01: no scan is left; exclude the subject (subjects.exclude)",)
+
+
+@pytest.mark.parametrize(
+    ("seeds", "why"),
+    [(["amygdala"], "seed amygdala is no region of the atlas"), (["edge"], "seed edge has no voxel in the mask")],
+)
+def test_seeds_are_regions_with_voxels_in_the_mask(folder: Path, seeds: list[str], why: str):
+    labels = np.zeros(GRID.shape, np.int16)
+    labels[0], labels[1:] = 1, 2
+    write_volume(folder / "atlas.nii.gz", labels, GRID)
+    (folder / "atlas.tsv").write_text("index\tname\n1\tedge\n2\trest\n")
+    maps = {"rest": SEEDS | {"seeds": seeds}}
+    question = {"of": "maps.rest", "where": {"seed": seeds}, "formula": "1", "method": "ols", "tests": ["(Intercept)"]}
+    found = faults(write_study(folder, maps=maps, space=ATLAS, questions={"seed": question}))
+    assert any(why in fault for fault in found)
+
+
+@pytest.mark.parametrize(
+    ("maps", "why"),
+    [
+        ({"a_b": GLM, "ab": GLM | {"hrf": "spm"}}, "a_b and ab would have the same files"),
+        ({"task": GLM | {"hrf": "fir", "fir_s": 20, "window_s": [4, 30]}}, "must rise within the 20 s"),
+        ({"task": GLM | {"hrf": "fir", "fir_s": 20, "window_s": [4.5, 5.5]}}, "no step of 2 s begins within"),
+        (
+            {"task": GLM | {"contrasts": {"drug": "drug - neutral"}}},
+            "map drug and contrast drug would have the same files",
+        ),
+    ],
+)
+def test_settings_that_would_be_silently_wrong_are_refused(folder: Path, maps: dict[str, object], why: str):
+    questions = {name: {"of": f"maps.{name}", "within": "picture"} for name in maps}
+    assert any(why in fault for fault in faults(write_study(folder, maps=maps, questions=questions)))
+
+
+KINDS = st.sampled_from(
+    [
+        GLM,
+        GLM | {"hrf": "fir", "fir_s": 16, "window_s": [4, 12]},
+        GLM | {"hrf": "rat", "modulators": "rating", "noise": "ar1"},
+        BLOCKS,
+        BLOCKS | {"unsmoothed": True, "smoothing_fwhm_mm": 5},
+        BLOCKS | {"carry": "rating"},
+    ]
+)
+NUISANCE = st.sampled_from([{}, {"drift_period_s": 100}, {"low_pass_hz": 0.2}, {"censor_dvars_percent": 1.6}])
+SHOWN = st.lists(st.sampled_from(["neutral", "drug"]), max_size=6)
+
+
+@pytest.mark.slow
+@given(kinds=st.lists(KINDS, min_size=1, max_size=2), nuisance=NUISANCE, shown=SHOWN, onset=st.floats(-2, 26))
+@settings(max_examples=10, derandomize=True, suppress_health_check=[HealthCheck.too_slow])
+def test_what_passes_the_check_runs_to_its_end(
+    tmp_path_factory: pytest.TempPathFactory,
+    kinds: list[dict[str, object]],
+    nuisance: dict[str, object],
+    shown: list[str],
+    onset: float,
+):
+    """Whatever is shown to one subject and asked of the maps, the check refuses it or the run finishes."""
+    place = tmp_path_factory.mktemp("any")
+    write_scans(place, [*THREE, Scan(subject="04", pictures=shown)])
+    path = f"{place / 'sub-04/func/sub-04_task-cue'}_events.tsv"
+    table = events(shown)
+    table.assign(onset=np.where(table["onset"] == 14, onset, table["onset"])).to_csv(
+        path, sep="\t", index=False, na_rep="n/a"
+    )
+    names = [f"set{number}" for number in range(len(kinds))]
+    study = write_study(
+        place,
+        trials={"cells": "picture", "others": ["press"], "measures": ["rating"]},
+        nuisance=nuisance,
+        maps=dict(zip(names, kinds, strict=True)),
+        questions={name: {"of": f"maps.{name}", "within": "picture"} for name in names},
+    )
+    try:
+        check_study(study, data=True)
+    except CuecircuitError:
+        return
+    run_study(study, place / "results", stages=["subjects", "trials", "maps"])
+    for name in names:
+        assert (place / "results" / "tables" / f"maps.{name}.tsv").is_file()
