@@ -116,7 +116,7 @@ def raw_scans(dataset: Path, task: str, choice: ScanChoice, *, exclude: Collecti
     """
     entities = {name: value for name, value in choice.entities.items() if name not in DERIVED_ENTITIES}
     choice = replace(choice, entities=entities, sessions_apart=True)
-    return one_per_run(find_scans(dataset, task=task), choice, exclude=exclude).scans
+    return one_per_run(find_scans(dataset, task=task, confounds=False), choice, exclude=exclude).scans
 
 
 def preprocess_scans(raw: RawStudy, out: Path, *, n_jobs: int = 1, dask: str | None = None) -> Path:
