@@ -6,11 +6,13 @@ from cuecircuit.errors import DataError, StudyError
 from cuecircuit.io.brainglobe import NamedAtlas
 from cuecircuit.io.nifti import read_mask, write_volume
 from cuecircuit.pipeline import template as template_module
+from cuecircuit.pipeline.simulate import designs
 from cuecircuit.pipeline.space import read_named_atlas
 from cuecircuit.pipeline.template import read_template, template_files, write_space
 from cuecircuit.records.grid import Grid
 from cuecircuit.simulation.brain import draw_brain
 from cuecircuit.study.acquisition import Preprocess
+from cuecircuit.study.file import parse_study
 
 FINE = Grid(shape=(40, 40, 40), affine=np.diag([0.1, 0.1, 0.1, 1.0]))
 PARTS = ("template_mask", "white_matter", "ventricles", "atlas")

@@ -94,6 +94,23 @@ class Nuisance(Section):
     min_residual_df: int = optional(10, "a scan with fewer is refused", "assumed", ge=1)
 
 
+class Quality(Section):
+    """Which scans `cuecircuit quality` flags; nobody is left out by it."""
+
+    mean_fd_mm: float | None = optional(
+        None,
+        "high motion: mean displacement above it; 1 % of the radius of the head, 0.5 mm in humans (Power 2012), where "
+        "none is given",
+        "assumed",
+        gt=0,
+    )
+    tsnr: float | None = optional(
+        None, "low tSNR: median of the mask below it; far below the other scans (Leys 2013) where none is given", gt=0
+    )
+    jump_share: float = optional(0.05, "jumps: share of volumes whose DVARS is an outlier", "assumed", gt=0, lt=1)
+    censored_share: float = optional(0.2, "many censored: share of volumes left out (Parkes 2018)", gt=0, lt=1)
+
+
 class _Maps(Section):
     smoothing_fwhm_mm: float = optional(0.0, "before anything is estimated", "assumed", ge=0)
     unsmoothed: bool = optional(False, "also keep maps without smoothing, for regions")
