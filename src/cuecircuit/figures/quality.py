@@ -108,7 +108,7 @@ def _carpet(axes: Axes, page: QualityPage) -> None:
         cmap="gray",
         vmin=-_CARPET_PERCENT,
         vmax=_CARPET_PERCENT,
-        extent=(0, len(percent) * page.tr_s, int(usable.sum()), 0),
+        extent=(0, len(percent) * page.tr_s, max(int(usable.sum()), 1), 0),  # a scan of nothing has no row
         interpolation="none",
     )
     axes.set_title(f"carpet, ±{_CARPET_PERCENT:g} %")

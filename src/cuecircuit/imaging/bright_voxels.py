@@ -25,15 +25,15 @@ def bright_voxels(mean: Float[Array, "x y z"]) -> Bool[Array, "x y z"]:
     from nilearn.exceptions import MaskWarning
     from nilearn.masking import compute_epi_mask
 
-    image = nib.Nifti1Image(np.nan_to_num(mean).astype(np.float32), np.eye(4))
+    values = np.nan_to_num(mean).astype(np.float32)
+    fault = "no voxel of the mean image is brighter than the others; name a mask (space.mask)"
+    if values.max() == values.min():
+        raise DataError(fault)
     with warnings.catch_warnings():
         warnings.simplefilter("error", MaskWarning)
         try:
             # no opening: it would wear away scans of few slices
-            found = compute_epi_mask(image, opening=False, ensure_finite=False)
-        except (MaskWarning, ValueError, TypeError) as error:
-            raise DataError(f"no voxel of the mean image is brighter than the others ({error})") from error
-    mask = np.asarray(found.dataobj) > 0
-    if not mask.any():
-        raise DataError("no voxel of the mean image is brighter than the others; name a mask (space.mask)")
-    return mask
+            found = compute_epi_mask(nib.Nifti1Image(values, np.eye(4)), opening=False)
+        except (MaskWarning, ValueError) as error:
+            raise DataError(fault) from error
+    return np.asarray(found.dataobj) > 0

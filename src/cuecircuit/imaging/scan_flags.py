@@ -40,8 +40,8 @@ def scan_flags(table: pd.DataFrame, limits: Quality, *, head_radius_mm: float | 
     """Return the flags of each scan with the number that raised each; `none` where there is none.
 
     Args:
-        table: a row for each scan: volumes, tsnr, framewise_displacement (mm, mean), jumps and censored (volumes); NaN
-            where something is unknown.
+        table: a row for each scan: volumes, tsnr, framewise_displacement (mm, mean), jumps and censored (volumes);
+            unknown where a number is NaN or a column is not there.
         limits: of the study.
         head_radius_mm: None where it is unknown.
     """

@@ -9,9 +9,11 @@ from markupsafe import Markup
 from cuecircuit.figures.numbers import short
 from cuecircuit.io.tables import read_json, read_table
 from cuecircuit.nodes.map_pictures import map_folders, shown_effect
+from cuecircuit.nodes.scan_check import makes_maps
 from cuecircuit.nodes.sentences import finding_sentence, left_out_sentence, map_sentence, method_sentence
 from cuecircuit.nodes.study_files import StudyFiles
 from cuecircuit.nodes.table import FOLDER, Table
+from cuecircuit.pipeline.quality import pages_item
 from cuecircuit.report.content import Facts, FigureItem, Item, Paragraph, ReportContent, Section, TableItem
 from cuecircuit.report.marks import effect_text, value_text
 from cuecircuit.study.accounting import split_reference
@@ -63,6 +65,8 @@ def page_content(files: StudyFiles, out: Path, made: Mapping[str, Table], softwa
         items += list(_log_items(out)) if kind == "operant" and study.operant else []
         if items:
             sections.append(Section(id=kind, title=_TITLES[kind], items=tuple(items)))
+    if makes_maps(files):
+        sections.append(Section(id="quality", title="Quality of the scans", items=(pages_item(out),)))
     sections += [_methods(files), _settings(files), _provenance(out, software, study.seed)]
     return ReportContent(title=study.about.title, subtitle=study.about.reference, sections=tuple(sections))
 
