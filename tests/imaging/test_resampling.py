@@ -1,6 +1,7 @@
 import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
+from scipy.spatial.transform import Rotation
 
 from cuecircuit.imaging.resampling import coarser, on_grid, target_grid
 from cuecircuit.records.grid import Grid
@@ -37,6 +38,21 @@ def test_a_ramp_in_space_keeps_its_values_on_another_grid():
 
     inner = (slice(1, -1),) * 3
     np.testing.assert_allclose(found[inner], ramp(target)[inner], atol=1e-9)
+
+
+@given(st.floats(-0.2, 0.2), st.floats(-0.2, 0.2), st.integers(0, 4))
+def test_no_voxel_at_the_border_is_lost_to_rounding_on_a_grid_of_whole_voxels_off(first, second, planes):
+    turned = np.eye(4)
+    turned[:3, :3] = Rotation.from_rotvec([first, second, 0.1]).as_matrix()
+    grid = Grid(shape=GRID.shape, affine=turned @ GRID.affine)
+    shifted = grid.affine.copy()
+    shifted[:3, 3] = grid.mm(np.array([[planes, 0.0, 0.0]]))[0]
+    target = Grid(shape=(GRID.shape[0] - planes, *GRID.shape[1:]), affine=shifted)
+    values = np.random.default_rng(0).uniform(1, 2, GRID.shape)
+
+    found = on_grid(values, grid, target, labels=False)
+
+    np.testing.assert_allclose(found, values[planes:], rtol=1e-12)
 
 
 def test_labels_are_never_mixed():

@@ -6,22 +6,16 @@ from cuecircuit.errors import DataError, StudyError
 from cuecircuit.io.brainglobe import NamedAtlas
 from cuecircuit.io.nifti import read_mask, write_volume
 from cuecircuit.pipeline import template as template_module
-from cuecircuit.pipeline.job import StudyFiles
 from cuecircuit.pipeline.simulate import designs
 from cuecircuit.pipeline.space import read_named_atlas
 from cuecircuit.pipeline.template import read_template, template_files, write_space
 from cuecircuit.records.grid import Grid
 from cuecircuit.simulation.brain import draw_brain
+from cuecircuit.study.acquisition import Preprocess
 from cuecircuit.study.file import parse_study
-from cuecircuit.study.study import Preprocess
 
 FINE = Grid(shape=(40, 40, 40), affine=np.diag([0.1, 0.1, 0.1, 1.0]))
 PARTS = ("template_mask", "white_matter", "ventricles", "atlas")
-
-
-@pytest.fixture
-def files(tmp_path):
-    return StudyFiles(study=parse_study(designs()["carmack2019"]), file=tmp_path / "study.yaml")
 
 
 def halves():
@@ -30,17 +24,17 @@ def halves():
     return labels
 
 
-def test_the_drawn_brain_is_the_template_where_none_is_named(files):
-    found = read_template(files, Preprocess())
+def test_the_drawn_brain_is_the_template_where_none_is_named(tmp_path):
+    found = read_template(tmp_path, Preprocess())
 
     brain = draw_brain("paper")
-    assert template_files(files, Preprocess()) == ()
+    assert template_files(tmp_path, Preprocess()) == ()
     np.testing.assert_array_equal(found.mask, brain.mask)
     assert found.names == brain.atlas.names
 
 
-def test_the_space_of_the_drawn_brain_is_an_atlas_with_its_names(files, tmp_path):
-    write_space(read_template(files, Preprocess()), 1.0, tmp_path)
+def test_the_space_of_the_drawn_brain_is_an_atlas_with_its_names(tmp_path):
+    write_space(read_template(tmp_path, Preprocess()), 1.0, tmp_path)
 
     mask, grid = read_mask(tmp_path / "mask.nii.gz")
     atlas = read_named_atlas(tmp_path / "atlas.nii.gz", tmp_path / "atlas.tsv")
@@ -50,7 +44,7 @@ def test_the_space_of_the_drawn_brain_is_an_atlas_with_its_names(files, tmp_path
     assert mask.sum() == pytest.approx(draw_brain("paper").mask.sum() * 0.25, rel=0.05)
 
 
-def test_a_template_finer_than_half_a_voxel_is_made_coarser(files, tmp_path):
+def test_a_template_finer_than_half_a_voxel_is_made_coarser(tmp_path):
     labels = halves()
     for name, values in {"image": labels * 100.0, "template_mask": labels > 0, "atlas": labels}.items():
         write_volume(tmp_path / f"{name}.nii", values.astype(np.float32), FINE)
@@ -58,7 +52,7 @@ def test_a_template_finer_than_half_a_voxel_is_made_coarser(files, tmp_path):
         write_volume(tmp_path / f"{name}.nii", (labels == label).astype(np.float32), FINE)
     wanted = Preprocess(template="image.nii", voxel_mm=0.8, **{name: f"{name}.nii" for name in PARTS})
 
-    found = read_template(files, wanted)
+    found = read_template(tmp_path, wanted)
 
     np.testing.assert_allclose(found.grid.voxel_mm, 0.4)
     assert found.names is None
@@ -66,10 +60,10 @@ def test_a_template_finer_than_half_a_voxel_is_made_coarser(files, tmp_path):
     # a box of 1.5 × 3 × 3 mm on voxels of 0.4 mm: each length is rounded by less than a voxel
     lengths = 0.4 * np.array([len(np.unique(where)) for where in np.nonzero(found.white_matter)])
     np.testing.assert_allclose(lengths, [1.5, 3, 3], atol=0.4)
-    assert read_template(files, wanted.model_copy(update={"voxel_mm": 0.2})).grid.same_as(FINE)
+    assert read_template(tmp_path, wanted.model_copy(update={"voxel_mm": 0.2})).grid.same_as(FINE)
 
 
-def test_an_atlas_by_name_takes_own_files_for_what_it_lacks(files, tmp_path, monkeypatch):
+def test_an_atlas_by_name_takes_own_files_for_what_it_lacks(tmp_path, monkeypatch):
     labels = halves()
     named = NamedAtlas(
         image=labels.astype(np.float32),
@@ -81,10 +75,10 @@ def test_an_atlas_by_name_takes_own_files_for_what_it_lacks(files, tmp_path, mon
     )
     monkeypatch.setattr(template_module, "read_brainglobe", {"some_rat": named}.__getitem__)
     with pytest.raises(DataError, match="no voxel of ventricles; name a mask of your own"):
-        read_template(files, Preprocess(template="brainglobe:some_rat", voxel_mm=0.2))
+        read_template(tmp_path, Preprocess(template="brainglobe:some_rat", voxel_mm=0.2))
     nib.Nifti1Image((labels == 2).astype(np.uint8), FINE.affine).to_filename(tmp_path / "csf.nii")
 
-    found = read_template(files, Preprocess(template="brainglobe:some_rat", voxel_mm=0.2, ventricles="csf.nii"))
+    found = read_template(tmp_path, Preprocess(template="brainglobe:some_rat", voxel_mm=0.2, ventricles="csf.nii"))
 
     np.testing.assert_array_equal(found.white_matter, labels == 1)
     np.testing.assert_array_equal(found.ventricles, labels == 2)
@@ -97,8 +91,8 @@ def test_a_template_file_needs_its_brain_tissues_and_atlas():
         parse_study(text)
 
 
-def test_the_digest_tells_templates_apart(files):
-    one = read_template(files, Preprocess())
+def test_the_digest_tells_templates_apart(tmp_path):
+    one = read_template(tmp_path, Preprocess())
 
-    assert one.digest() == read_template(files, Preprocess()).digest()
-    assert one.digest() != read_template(files, Preprocess(voxel_mm=3.0)).digest()
+    assert one.digest() == read_template(tmp_path, Preprocess()).digest()
+    assert one.digest() != read_template(tmp_path, Preprocess(voxel_mm=3.0)).digest()

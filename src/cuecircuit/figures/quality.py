@@ -22,7 +22,10 @@ _MARGIN = 3  # voxels around the mask, so that a registration that is off can be
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class QualityPage:
-    """What the page shows; `breath_s` and `breaths_per_min` are of each breath, empty where none was recorded."""
+    """What the page shows; `breath_s` and `breaths_per_min` are of each breath, empty where none was recorded.
+
+    `no_displacement`: why there is none, where there is none.
+    """
 
     title: str
     tr_s: float
@@ -37,6 +40,7 @@ class QualityPage:
     blocks_s: Sequence[tuple[float, float]]
     breath_s: Float[Array, "breath"]
     breaths_per_min: Float[Array, "breath"]
+    no_displacement: str = "no motion parameters"
 
 
 def quality_page(page: QualityPage) -> Figure:
@@ -70,7 +74,7 @@ def _frame(axes: Axes, page: QualityPage, label: str, absent: str) -> None:
 def _steps(axes: Axes, page: QualityPage, steps: Array | None, label: str) -> None:
     if steps is not None:
         axes.plot(np.arange(1, len(steps) + 1) * page.tr_s, steps, color=INK, lw=0.7)
-    _frame(axes, page, label, "no motion parameters" if steps is None else "")
+    _frame(axes, page, label, page.no_displacement if steps is None else "")
 
 
 def _slices(axes: Axes, volume: Array, mask: Array, label: str, colors: str, *, outline: bool = False) -> None:
@@ -104,7 +108,7 @@ def _carpet(axes: Axes, page: QualityPage) -> None:
         cmap="gray",
         vmin=-_CARPET_PERCENT,
         vmax=_CARPET_PERCENT,
-        extent=(0, len(percent) * page.tr_s, int(usable.sum()), 0),
+        extent=(0, len(percent) * page.tr_s, max(int(usable.sum()), 1), 0),  # a scan of nothing has no row
         interpolation="none",
     )
     axes.set_title(f"carpet, ±{_CARPET_PERCENT:g} %")

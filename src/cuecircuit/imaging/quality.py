@@ -56,7 +56,7 @@ def scan_quality(
     return ScanQuality(
         tsnr=tsnr.astype(data.dtype),
         tsnr_median=float(np.median(tsnr[deviation > 0])) if (deviation > 0).any() else np.nan,
-        dvars_percent=100 * steps / mean.mean(),
+        dvars_percent=100 * steps / (mean.mean() or np.nan),  # an empty scan has none
         framewise_mm=None if motion is None else framewise_displacement(motion, head_radius_mm=head_radius_mm),
     )
 

@@ -11,6 +11,9 @@ from cuecircuit.arrays import Array, Float
 from cuecircuit.imaging.smoothing import FWHM_PER_SIGMA
 from cuecircuit.records.grid import Grid
 
+# voxels; without it a voxel at the border would be outside by 1e-15 and lost
+_ROUNDING = 1e-6
+
 
 def target_grid(grid: Grid, voxel_mm: float) -> Grid:
     """Give a grid with the box and axes of another, and cubes of `voxel_mm` as voxels."""
@@ -32,6 +35,8 @@ def on_grid(data: Array, grid: Grid, target: Grid, *, labels: bool) -> Array:
     for number in range(target.shape[0]):
         index = np.vstack([np.full(plane.shape[1], number), plane])
         at = back[:3, :3] @ index + back[:3, 3:]
+        whole = np.rint(at)
+        at = np.where(np.abs(at - whole) < _ROUNDING, whole, at)
         found[number] = map_coordinates(data, at, order=0 if labels else 1, mode="constant").reshape(target.shape[1:])
     return found
 

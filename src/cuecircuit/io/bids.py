@@ -22,10 +22,13 @@ _ENTITIES = ("sub", "ses", "task", "acq", "ce", "rec", "dir", "run", "echo", "pa
 _NO_ENTITIES = ("dataset", "sub", "ses", "task", "run", "datatype", "suffix", "ext", "extra_entities", "root", "path")
 
 
-def find_scans(root: Path, *, task: str) -> tuple[ScanFiles, ...]:
+def find_scans(root: Path, *, task: str, confounds: bool = True) -> tuple[ScanFiles, ...]:
     """Find all scans of a task, in order of subject, session and run; `one_per_run` chooses among them.
 
-    Confounds are looked for in the data sets under `derivatives/` as well.
+    Args:
+        root: the data set.
+        task: entity task.
+        confounds: look for confounds in the data sets under `derivatives/` as well, of which one may have them.
 
     Raises:
         DataError: no such folder, no scan of the task, or sidecars that cannot be read.
@@ -38,7 +41,7 @@ def find_scans(root: Path, *, task: str) -> tuple[ScanFiles, ...]:
     if not of_task:
         found = ", ".join(sorted({str(scan["task"]) for scan in scans})) or "none"
         raise DataError(f"{root}: no scans of task '{task}'; tasks found: {found}")
-    tables = [*files, *_derivatives(root)]
+    tables = [*files, *_derivatives(root)] if confounds else files
     return tuple(_scan_files(scan, tables, root) for scan in sorted(of_task, key=_order))
 
 

@@ -75,7 +75,7 @@ def answer_blocks(scan: ScanAtWork, maps: Blocks, nuisance: Nuisance, atlas: Atl
         keep=keep,
     )
     first = found[0]
-    quality = _quality(scan, nuisance, keep, regressors) | {
+    quality = quality_row(scan, nuisance, keep, regressors) | {
         "residual_df": first.residual_df,
         "dropped": ", ".join(first.dropped) or "none",
         "unusable_voxels": first.n_unusable,
@@ -157,7 +157,7 @@ def answer_glm(scan: ScanAtWork, maps: Glm, nuisance: Nuisance, wanted: Sequence
         smoothed=smoothed,
         unsmoothed=unsmoothed,
         course=None,
-        quality=_quality(scan, nuisance, keep, columns),
+        quality=quality_row(scan, nuisance, keep, columns),
     )
 
 
@@ -189,7 +189,7 @@ def answer_seed(scan: ScanAtWork, maps: Seed, nuisance: Nuisance, atlas: Atlas) 
                 for seed, row in zip(maps.seeds, z, strict=True)
             }
         )
-    quality = _quality(scan, nuisance, keep, regressors) | {"residual_df": cleaned.residual_df}
+    quality = quality_row(scan, nuisance, keep, regressors) | {"residual_df": cleaned.residual_df}
     return ScanAnswer(
         trials=scan.trials,
         smoothed=found[0],
@@ -292,7 +292,7 @@ def blocks_of_trials(trials: pd.DataFrame) -> tuple[Block, ...]:
     )
 
 
-def _quality(
+def quality_row(
     scan: ScanAtWork, nuisance: Nuisance, keep: Bool[Array, "volume"], regressors: Regressors
 ) -> dict[str, object]:
     """Return the numbers of a scan's quality; the kind of map may know more."""

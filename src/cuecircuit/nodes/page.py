@@ -11,10 +11,12 @@ from cuecircuit.io.tables import read_json, read_table
 from cuecircuit.nodes.figures import VIEWER
 from cuecircuit.nodes.map_pictures import map_folders, shown_effect
 from cuecircuit.nodes.rows import Tables
+from cuecircuit.nodes.scan_check import makes_maps
 from cuecircuit.nodes.sentences import finding_sentence, left_out_sentence, map_sentence, method_sentence
 from cuecircuit.nodes.study_files import StudyFiles
 from cuecircuit.nodes.table import FOLDER, Table
 from cuecircuit.nodes.viewer import viewed_question
+from cuecircuit.pipeline.quality import pages_item
 from cuecircuit.report.alternatives import AlternativeFacts, alternatives_section, grid_caption
 from cuecircuit.report.content import Facts, FigureItem, Item, Paragraph, ReportContent, Section, TableItem, ViewerItem
 from cuecircuit.report.marks import effect_text, value_text
@@ -73,9 +75,11 @@ def page_content(files: StudyFiles, out: Path, made: Mapping[str, Table], softwa
             items += [item for stem, title in further.get(name, ()) for item in _figure(out, stem, title, title, title)]
         items += list(_derived_tables(files, made)) if kind == "derived" else []
         items += list(_log_items(out)) if kind == "operant" and study.operant else []
-        items += list(_scan_items(out)) if kind == "maps" else []
         if items:
             sections.append(Section(id=kind, title=_TITLES[kind], items=tuple(items)))
+    if makes_maps(files):
+        items = (*_scan_items(out), pages_item(out))
+        sections.append(Section(id="scans", title="Scans", items=items))
     sections += [*_alternatives(files, out), _methods(files), _settings(files), _provenance(out, software, study.seed)]
     return ReportContent(title=study.about.title, subtitle=study.about.reference, sections=tuple(sections))
 
@@ -226,7 +230,7 @@ def _scan_items(out: Path) -> Iterator[Item]:
     if inputs.is_file():
         frame = read_table(inputs, text=("subject", "session", "run"))
         left_out = frame[frame["used"] != "yes"]
-        yield Paragraph(heading="Scans", text=f"{len(frame) - len(left_out)} of {len(frame)} scans entered.")
+        yield Paragraph(text=f"{len(frame) - len(left_out)} of {len(frame)} scans entered.")
         if len(left_out):
             columns = ["subject", "session", "run", "reason"]
             yield TableItem(id="scans-left-out", title="Scans left out", frame=left_out[columns])

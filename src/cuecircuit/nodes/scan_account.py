@@ -59,7 +59,7 @@ def _raw(files: StudyFiles) -> tuple[ScanFiles, ...]:
     if scans is None or scans.derivatives is None or scans.table is not None:
         return ()
     try:
-        return find_scans(files.path(scans.dataset), task=scans.task)
+        return find_scans(files.path(scans.dataset), task=scans.task, confounds=False)
     except DataError:  # a derivative may stand without the raw data set
         return ()
 

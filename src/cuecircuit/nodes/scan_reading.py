@@ -70,7 +70,7 @@ def read_scan(files: StudyFiles, scan: ScanFiles, trials: pd.DataFrame) -> ScanA
             breaths=read_breaths(files, scan, series.data.shape[3]),
         ),
         trials=trials,
-        others=_others(files, scan, series),
+        others=other_events(files, scan, series),
         values=pass_gate(scan, series.data, mask, scans.accept, setting="scans.accept"),
     )
 
@@ -157,8 +157,12 @@ def read_breaths(files: StudyFiles, scan: ScanFiles, volumes: int) -> Regressors
         return breath_regressors(trace, breathing, n_volumes=volumes, tr_s=study.scans.tr_s, kind=kind)
 
 
-def _others(files: StudyFiles, scan: ScanFiles, series: Series) -> pd.DataFrame:
-    """Return the events that are no cell of the study, which a general linear model holds beside the cells."""
+def other_events(files: StudyFiles, scan: ScanFiles, series: Series) -> pd.DataFrame:
+    """Return the events that are no cell of the study, which a general linear model holds beside the cells.
+
+    Raises:
+        DataError: the events are at fault.
+    """
     trials = files.study.trials
     if trials is None or scan.events is None:
         return pd.DataFrame({"onset": [], "duration": [], "trial_type": []})

@@ -19,16 +19,21 @@ def study_scans(files: StudyFiles) -> ScanSelection:
     scans = files.study.scans
     if scans is None:
         raise DataError("the study names no scans; give scans: with task and tr_s")
-    choice = ScanChoice(
+    choice = scan_choice(files, scans)
+    selection = one_per_run(_all_scans(files, scans), choice, exclude=files.study.subjects.exclude)
+    if scans.runs == "one":
+        _refuse_runs(selection.scans)
+    return selection
+
+
+def scan_choice(files: StudyFiles, scans: Scans) -> ScanChoice:
+    """Return what the study says of sessions and entities."""
+    return ScanChoice(
         sessions=files.study.factors["session"].levels if "session" in files.study.factors else (),
         session_setting="factors.session",
         entities=dict(scans.entities)
         | {name: value for name in ("space", "res", "echo") if (value := getattr(scans, name)) is not None},
     )
-    selection = one_per_run(_all_scans(files, scans), choice, exclude=files.study.subjects.exclude)
-    if scans.runs == "one":
-        _refuse_runs(selection.scans)
-    return selection
 
 
 def _all_scans(files: StudyFiles, scans: Scans) -> tuple[ScanFiles, ...]:

@@ -42,7 +42,7 @@ def trials_table(files: StudyFiles, trials: Trials, subjects: Table) -> Table:
     for scan in study_scans(files).scans:
         if scan.subject in included:
             try:
-                parts.append(_of_scan(files, trials, scan))
+                parts.append(scan_trials(files, trials, scan))
             except CuecircuitError as error:
                 faults += error.faults
     if faults:
@@ -73,7 +73,12 @@ def _factors(files: StudyFiles, trials: Trials) -> tuple[str, ...]:
     return tuple(dict.fromkeys(name for levels in trial_cells(files, trials).values() for name in levels))
 
 
-def _of_scan(files: StudyFiles, trials: Trials, scan: ScanFiles) -> pd.DataFrame:
+def scan_trials(files: StudyFiles, trials: Trials, scan: ScanFiles) -> pd.DataFrame:
+    """Read the trials of one scan.
+
+    Raises:
+        DataError: as `trials_table`.
+    """
     if scan.events is None:
         raise DataError(f"{scan.bold}: no events file belongs to it")
     cells = trial_cells(files, trials)

@@ -34,6 +34,7 @@ from cuecircuit.nodes.trials import trial_files
 from cuecircuit.pipeline.gate import refuse_doubles
 from cuecircuit.pipeline.progress import say
 from cuecircuit.pipeline.provenance import software
+from cuecircuit.pipeline.quality import QUALITY_TABLE
 from cuecircuit.pipeline.sessions import session_notes, write_faults
 from cuecircuit.pipeline.store import Stage, Store
 from cuecircuit.pipeline.subject_stages import run_subjects
@@ -356,6 +357,7 @@ def _report(work: Work, name: str, own: str) -> Stage:
     inputs += [path for path in sorted((work.out / "alternatives").glob("*")) if path.is_file()]
     inputs += sorted(work.out.glob("sub-*/func/*_quality.tsv"))
     inputs += sorted((work.out / FOLDER).glob("*.parquet")) + sorted((work.out / "operant").glob("*.tsv"))
+    inputs += work.out.glob(QUALITY_TABLE)
 
     def make(new: Path) -> None:
         new.write_text(render(page_content(work.files, work.out, work.made, software())), encoding="utf-8")

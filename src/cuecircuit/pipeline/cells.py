@@ -89,7 +89,7 @@ def raw_scans_without_result(files: AnyFiles, scans: tuple[ScanFiles, ...]) -> t
     if scan.derivatives is None or scan.scans is not None:
         return ()
     try:
-        raw = find_scans(files.path(scan.dataset), task=scan.task)
+        raw = find_scans(files.path(scan.dataset), task=scan.task, confounds=False)
     except DataError:  # a derivative may stand without the raw data set
         return ()
     known = {one.name for one in scans}

@@ -1,17 +1,18 @@
 """Raw scans of a rat to scans in the space of a template: a BIDS derivative that `run` takes as its input.
 
 For each scan: header repaired where the study asks for it, slice timing where the sidecar has it, motion against the
-mean of the first scan. For each subject: bias field of that mean removed (N4, Tustison 2010), the head brought to the
-template, the template's brain brought back as the mask, the brain brought to the template; then each scan is
-interpolated once through motion and registration together.
+mean of the first scan of its session. For each session of a subject: bias field of that mean removed (N4, Tustison
+2010), the head brought to the template, the template's brain brought back as the mask, the brain brought to the
+template; then each scan is interpolated once through motion and registration together. Sessions are registered each
+by itself, since a head lies differently each time; runs of one session meet in its first scan.
 """
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
+from itertools import groupby
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -30,16 +31,16 @@ from cuecircuit.imaging.registration import (
     to_ants,
     to_epi,
 )
-from cuecircuit.imaging.resampling import target_grid
+from cuecircuit.imaging.resampling import on_grid, target_grid
 from cuecircuit.imaging.slice_timing import correct_slice_timing
 from cuecircuit.io.bids import ScanFiles, find_scans, sidecar
 from cuecircuit.io.derivatives import write_description
 from cuecircuit.io.nifti import orientation_faults, read_series, write_volume
-from cuecircuit.io.scan_inventory import DERIVED_ENTITIES, one_per_run
+from cuecircuit.io.scan_inventory import DERIVED_ENTITIES, ScanChoice, one_per_run
 from cuecircuit.io.tables import write_json, write_table
 from cuecircuit.pipeline.cells import scan_choice, subjects_of
 from cuecircuit.pipeline.engine import engine
-from cuecircuit.pipeline.job import Job, bring_up_to_date, read_study
+from cuecircuit.pipeline.job import read_study
 from cuecircuit.pipeline.progress import say
 from cuecircuit.pipeline.store import Stage, Store
 from cuecircuit.pipeline.subject_stages import run_subjects
@@ -47,7 +48,7 @@ from cuecircuit.pipeline.template import Template, mask_on, read_template, templ
 from cuecircuit.pipeline.threads import one_blas_thread
 from cuecircuit.records.grid import Grid
 from cuecircuit.records.scan import Series
-from cuecircuit.study.study import Preprocess
+from cuecircuit.study.acquisition import Preprocess
 
 MOTION_COLUMNS = {
     **{f"trans_{axis}": {"Description": "translation", "Units": "mm"} for axis in "xyz"},
@@ -57,8 +58,26 @@ MOTION_COLUMNS = {
 }
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RawStudy:
+    """Raw scans and what is done to them.
+
+    `root`: what paths of the settings are relative to; `dataset`: where sidecars are looked for; `head_radius_mm`:
+    None leaves framewise displacement out of the confounds.
+    """
+
+    title: str
+    root: Path
+    dataset: Path
+    task: str
+    subjects: tuple[str, ...]
+    scans: tuple[ScanFiles, ...]
+    settings: Preprocess
+    head_radius_mm: float | None
+
+
 def preprocess_study(study: Path, out: Path, *, n_jobs: int = 1, dask: str | None = None) -> Path:
-    """Preprocess every subject of a study into `out`; what is up to date is not done again.
+    """Preprocess every subject of a study with the sections of 0.1.0 into `out`.
 
     Args:
         study: the study file.
@@ -68,59 +87,81 @@ def preprocess_study(study: Path, out: Path, *, n_jobs: int = 1, dask: str | Non
 
     Raises:
         StudyError: the study has no section `preprocess`.
-        DataError: ANTs is not installed, or what was wrong with each subject that failed, after the others are done.
+        DataError: as `preprocess_scans`.
     """
-    if dask is not None:  # workers stand in folders of their own
+    if dask is not None:  # workers are started in folders of their own
         study, out = study.absolute(), out.absolute()
     files = read_study(study)
-    wanted = files.study.preprocess
+    wanted, scan = files.study.preprocess, files.study.acquisition
     if wanted is None:
         raise StudyError(f"{study}: no section `preprocess`; it names the template (docs/scans.md)")
+    raw = RawStudy(
+        title=files.study.about.title,
+        root=study.parent,
+        dataset=files.path(scan.dataset),
+        task=scan.task,
+        subjects=tuple(subjects_of(files)["subject"]),
+        scans=raw_scans(files.path(scan.dataset), scan.task, scan_choice(files), exclude=files.study.subjects.exclude),
+        settings=Preprocess.model_construct(**dict(wanted)),
+        head_radius_mm=files.study.nuisance.head_radius_mm,
+    )
+    return preprocess_scans(raw, out, n_jobs=n_jobs, dask=dask)
+
+
+def raw_scans(dataset: Path, task: str, choice: ScanChoice, *, exclude: Collection[str]) -> tuple[ScanFiles, ...]:
+    """Find the raw scans of every session: one for each subject, session and run.
+
+    Raises:
+        DataError: no scan, or entities that the choice does not account for.
+    """
+    entities = {name: value for name, value in choice.entities.items() if name not in DERIVED_ENTITIES}
+    choice = replace(choice, entities=entities, sessions_apart=True)
+    return one_per_run(find_scans(dataset, task=task, confounds=False), choice, exclude=exclude).scans
+
+
+def preprocess_scans(raw: RawStudy, out: Path, *, n_jobs: int = 1, dask: str | None = None) -> Path:
+    """Preprocess every subject into `out`; what is up to date is not done again.
+
+    Raises:
+        DataError: ANTs is not installed, the template cannot be read, or what was wrong with each subject that
+            failed, after the others are done.
+    """
     ants_module()
-    job = Job(files=files, store=Store(out, study.parent), n_jobs=n_jobs)
-    with job.store.alone(), one_blas_thread(), engine(dask, n_jobs):
-        write_description(out, f"{files.study.about.title}: preprocessed scans")
-        template = read_template(files, wanted)
-        bring_up_to_date(job, _space_stage(job, wanted, template))
-        run_subjects(job.store, _subject_stages(job, wanted, template), n_jobs=job.n_jobs, what="preprocess")
+    store = Store(out, raw.root)
+    if lost := sorted({scan.subject for scan in raw.scans} - set(raw.subjects)):
+        say(f"left out, excluded or not in the participants table: {', '.join(lost)}")
+    with store.alone(), one_blas_thread(), engine(dask, n_jobs):
+        write_description(out, f"{raw.title}: preprocessed scans")
+        template = read_template(raw.root, raw.settings)
+        space = _space_stage(raw, template)
+        why = store.why_stale(space)
+        say(f"{space.name}: {why or 'up to date'}")
+        if why:
+            store.run(space)
+        run_subjects(store, _subject_stages(raw, template), n_jobs=n_jobs, what="preprocess")
     return out
 
 
-def _space_stage(job: Job, wanted: Preprocess, template: Template) -> Stage:
+def _space_stage(raw: RawStudy, template: Template) -> Stage:
     return Stage(
         name="space",
         target="space",
-        settings={"voxel_mm": wanted.voxel_mm, "template": template.digest()},
-        inputs=template_files(job.files, wanted),
-        make=partial(write_space, template, wanted.voxel_mm),
+        settings={"voxel_mm": raw.settings.voxel_mm, "template": template.digest()},
+        inputs=template_files(raw.root, raw.settings),
+        make=partial(write_space, template, raw.settings.voxel_mm),
     )
 
 
-def _subject_stages(job: Job, wanted: Preprocess, template: Template) -> list[Stage]:
-    scan = job.study.acquisition
-    choice = scan_choice(job.files)
-    raw = {name: value for name, value in choice.entities.items() if name not in DERIVED_ENTITIES}
-    found = one_per_run(
-        find_scans(job.path(scan.dataset), task=scan.task),
-        replace(choice, entities=raw, sessions_apart=True),
-        exclude=job.study.subjects.exclude,
-    ).scans
-    subjects = tuple(subjects_of(job.files)["subject"])
-    if lost := sorted({one.subject for one in found} - set(subjects)):
-        say(f"left out, excluded or not in the participants table: {', '.join(lost)}")
-    settings = {
-        "preprocess": wanted,
-        "template": template.digest(),
-        "head_radius_mm": job.study.nuisance.head_radius_mm,
-    }
-    own = {subject: tuple(one for one in found if one.subject == subject) for subject in subjects}
+def _subject_stages(raw: RawStudy, template: Template) -> list[Stage]:
+    settings = {"preprocess": raw.settings, "template": template.digest(), "head_radius_mm": raw.head_radius_mm}
+    own = {subject: tuple(scan for scan in raw.scans if scan.subject == subject) for subject in raw.subjects}
     return [
         Stage(
             name=f"sub-{subject}",
             target=f"sub-{subject}",
             settings=settings,
-            inputs=(*(one.bold for one in scans), *template_files(job.files, wanted)),
-            make=partial(_subject, job, wanted, template, subject, scans),
+            inputs=(*(scan.bold for scan in scans), *template_files(raw.root, raw.settings)),
+            make=partial(_subject, replace(raw, scans=scans), template, subject),
         )
         for subject, scans in own.items()
     ]
@@ -128,33 +169,53 @@ def _subject_stages(job: Job, wanted: Preprocess, template: Template) -> list[St
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class _Aligned:
-    """A subject on its way to the template: `places` (mm) of each voxel `inside` the brain of the target grid."""
+    """A session on its way to the template: `places` (mm) of each voxel `inside` the brain of the target grid."""
 
     reference: Float[Array, "x y z"]
     mask: Bool[Array, "x y z"]
+    grid: Grid
     target: Grid
     inside: Bool[Array, "i j k"]
     places: Float[Array, "voxel 3"]
     notes: Mapping[str, float]
 
+    def on(self, grid: Grid) -> "_Aligned":
+        """Bring reference and mask to the grid of another run; places outside it have no value."""
+        if grid.same_as(self.grid):
+            return self
+        back = np.linalg.inv(grid.affine)
+        index = self.places @ back[:3, :3].T + back[:3, 3]
+        outside = np.any((index < 0) | (index > np.array(grid.shape) - 1), axis=1)
+        return replace(
+            self,
+            reference=on_grid(self.reference, self.grid, grid, labels=False),
+            mask=on_grid(self.mask.astype(np.uint8), self.grid, grid, labels=True) > 0,
+            places=np.where(outside[:, None], np.nan, self.places),
+            notes={**self.notes, "outside_the_scan": float(outside.mean())},
+        )
 
-def _subject(
-    job: Job, wanted: Preprocess, template: Template, subject: str, scans: tuple[ScanFiles, ...], folder: Path
-) -> None:
-    if not scans:
-        raise DataError(f"no scan of task '{job.study.acquisition.task}'; add it or exclude the subject")
-    series, log = _prepared(job, wanted, scans[0])
-    (folder / "func").mkdir()
-    stem = folder / "func" / f"sub-{subject}_task-{job.study.acquisition.task}"
-    aligned = _aligned(wanted, template, series, stem)
+
+def _subject(raw: RawStudy, template: Template, subject: str, folder: Path) -> None:
+    if not raw.scans:
+        raise DataError(f"no scan of task '{raw.task}'; add it or exclude the subject")
+    for session, scans in groupby(raw.scans, key=lambda scan: scan.session):
+        label = [] if session is None else [f"ses-{session}"]
+        func = folder.joinpath(*label, "func")
+        func.mkdir(parents=True)
+        _session(raw, template, tuple(scans), func / "_".join([f"sub-{subject}", *label, f"task-{raw.task}"]))
+
+
+def _session(raw: RawStudy, template: Template, scans: Sequence[ScanFiles], stem: Path) -> None:
+    series, log = _prepared(raw, scans[0])
+    aligned = _aligned(raw.settings, template, series, stem)
     for number, scan in enumerate(scans):
         if number:
-            series, log = _prepared(job, wanted, scan)
-        _one_scan(job, wanted, scan, series, aligned, {**aligned.notes, "header": list(log)}, folder / "func")
+            series, log = _prepared(raw, scan)
+        _one_scan(raw, scan, series, aligned.on(series.grid), log, stem.parent)
 
 
 def _aligned(wanted: Preprocess, template: Template, series: Series, stem: Path) -> _Aligned:
-    """Bring the subject's mean to the template; write mean, mask and atlas on the grid of the EPI."""
+    """Bring the mean of a session's first scan to the template; write mean, mask and atlas on the grid of the EPI."""
     mean, grid = _mean_epi(series), series.grid
     target = target_grid(template.grid, wanted.voxel_mm)
     inside = mask_on(template, "mask", target)
@@ -181,10 +242,13 @@ def _aligned(wanted: Preprocess, template: Template, series: Series, stem: Path)
         "dice_first_round": found.dice_first_round,
         "outside_the_scan": float(np.isnan(places).any(axis=1).mean()),
     }
-    return _Aligned(reference=mean, mask=found.mask, target=target, inside=inside, places=places, notes=notes)
+    return _Aligned(
+        reference=mean, mask=found.mask, grid=grid, target=target, inside=inside, places=places, notes=notes
+    )
 
 
-def _prepared(job: Job, wanted: Preprocess, scan: ScanFiles) -> tuple[Series, tuple[str, ...]]:
+def _prepared(raw: RawStudy, scan: ScanFiles) -> tuple[Series, tuple[str, ...]]:
+    wanted = raw.settings
     if faults := orientation_faults(scan.bold):
         raise DataError(faults)
     series = read_series(scan.bold)
@@ -192,7 +256,7 @@ def _prepared(job: Job, wanted: Preprocess, scan: ScanFiles) -> tuple[Series, tu
     for line in repaired.log:
         say(f"{scan.bold}: {line}")
     series = replace(series, grid=repaired.grid)
-    times = sidecar(scan.bold, job.path(job.study.acquisition.dataset)).get("SliceTiming")
+    times = sidecar(scan.bold, raw.dataset).get("SliceTiming")
     if wanted.slice_timing and isinstance(times, list):
         series = correct_slice_timing(series, [float(time) for time in times])
     return series, repaired.log
@@ -208,13 +272,7 @@ def _mean_epi(series: Series) -> Array:
 
 
 def _one_scan(
-    job: Job,
-    wanted: Preprocess,
-    scan: ScanFiles,
-    series: Series,
-    aligned: _Aligned,
-    notes: Mapping[str, Any],
-    folder: Path,
+    raw: RawStudy, scan: ScanFiles, series: Series, aligned: _Aligned, log: Sequence[str], folder: Path
 ) -> None:
     around = binary_dilation(aligned.mask)
     led = estimate_motion(_led_by(aligned.reference, series, around), around, reference=0)
@@ -222,14 +280,17 @@ def _one_scan(
     data = np.zeros((*aligned.target.shape, series.data.shape[3]), np.float32)
     data[aligned.inside] = resample(series, aligned.places, motion).T
     ending = scan.bold.name.removesuffix(".gz").removesuffix(".nii").removesuffix("_bold")
-    stem = folder / f"{ending}_space-{wanted.name}_desc-preproc_bold"
+    stem = folder / f"{ending}_space-{raw.settings.name}_desc-preproc_bold"
     write_volume(stem.with_suffix(".nii.gz"), data, aligned.target, tr_s=series.tr_s)
-    write_json(stem.with_suffix(".json"), {"RepetitionTime": series.tr_s, "SkullStripped": True, **notes})
+    notes = {"RepetitionTime": series.tr_s, "SkullStripped": True, **aligned.notes, "header": list(log)}
+    write_json(stem.with_suffix(".json"), notes)
     table = pd.DataFrame(motion.parameters, columns=[name for name in MOTION_COLUMNS if name[:3] in ("tra", "rot")])
-    radius = job.study.nuisance.head_radius_mm
-    table["framewise_displacement"] = np.r_[np.nan, framewise_displacement(motion.parameters, head_radius_mm=radius)]
+    if (radius := raw.head_radius_mm) is not None:
+        moved = framewise_displacement(motion.parameters, head_radius_mm=radius)
+        table["framewise_displacement"] = np.r_[np.nan, moved]
     table["dvars"] = np.r_[np.nan, scan_quality(series.data[aligned.mask].T).dvars_percent]
-    write_table(folder / f"{ending}_desc-confounds_timeseries.tsv", table, MOTION_COLUMNS)
+    notes_of = {name: MOTION_COLUMNS[name] for name in table}
+    write_table(folder / f"{ending}_desc-confounds_timeseries.tsv", table, notes_of)
 
 
 def _led_by(reference: Array, series: Series, around: Array) -> Series:

@@ -3,8 +3,11 @@
 Nobody is left out by this: `subjects.exclude` of the study file does that, with a reason.
 """
 
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -13,8 +16,9 @@ from markupsafe import Markup
 from cuecircuit.figures.quality import QualityPage, ScanMeasure, quality_overview, quality_page
 from cuecircuit.figures.saving import rendered, rendered_png
 from cuecircuit.imaging.first_level import design_matrix
-from cuecircuit.imaging.quality import WORSE, outlying, scan_quality
+from cuecircuit.imaging.quality import HUMAN_HEAD_MM, WORSE, outlying, scan_quality
 from cuecircuit.imaging.respiration import find_breaths, plausible_rates
+from cuecircuit.imaging.scan_flags import flag_rules, jumps, scan_flags
 from cuecircuit.io.atomic import replacing
 from cuecircuit.io.bids import ScanFiles, read_participants
 from cuecircuit.io.tables import read_table, write_table
@@ -31,9 +35,11 @@ from cuecircuit.pipeline.threads import one_blas_thread
 from cuecircuit.report.content import FigureItem, Paragraph, ReportContent, Section, TableItem
 from cuecircuit.report.page import data_uri, render
 from cuecircuit.report.tables import tsv
+from cuecircuit.study.acquisition import Quality
 from cuecircuit.study.study import Study
 
 QUALITY_TABLE = "quality/scans.tsv"
+_MASKS = ("mask", "white_matter", "ventricles")
 _PAGE_DPI = 160  # half a megabyte a scan
 _LABELS = {
     "tsnr": "temporal signal-to-noise",
@@ -50,66 +56,121 @@ COLUMNS = {
     "group": "of the participants table",
     "session": SCAN_COLUMNS["session"],
     "run": SCAN_COLUMNS["run"],
+    "flags": "why a reader should look at the scan first: high motion, low tSNR, jumps, many censored; none",
     "stands_out": "measures further than 3 scaled median absolute deviations from the median, on the bad side",
     "excluded": "reason of the study file (subjects.exclude); n/a where none",
+    "faults": "what is missing of the scan or would stop a run; n/a where nothing",
+    "voxels": "which voxels are measured: the mask of the study, or those that are bright in the mean image",
+    "volumes": "length",
     "tsnr": SCAN_COLUMNS["tsnr"],
     "dvars": SCAN_COLUMNS["dvars"],
     "framewise_displacement": {"Description": "mean over volumes", "Units": "mm"},
+    "jumps": "volumes whose DVARS is above the third quartile by 1.5 interquartile ranges",
+    "residual_df": "degrees of freedom that nuisance leaves; n/a where signals are missing",
+    "regressors": "columns of nuisance, with one for each volume left out; n/a where signals are missing",
+    "trials": "events that are cells",
     "nuisance_df": "degrees of freedom left after nuisance regression",
     "confounds": QUALITY_COLUMNS["confounds"],
     "censored": "volumes left out",
 }
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class QualityWork:
+    """What the pages of a study are made of.
+
+    `groups`: subject to group, in the order of the pages; `order`: of the groups; `excluded`: subject to reason;
+    `settings`, `space_files`: what a page depends on beside its scans; `look`: reads a scan and returns its row and
+    its page; `limits`, `head_radius_mm`: when a scan is flagged.
+    """
+
+    title: str
+    reference: str
+    scans: tuple[ScanFiles, ...]
+    groups: Mapping[str, str]
+    order: tuple[str, ...]
+    excluded: Mapping[str, str]
+    settings: Mapping[str, Any]
+    space_files: tuple[Path, ...]
+    look: Callable[[ScanFiles], tuple[dict[str, object], QualityPage]]
+    limits: Quality
+    head_radius_mm: float | None
+
+
 def write_quality(study: Path, out: Path, *, n_jobs: int = 1, dask: str | None = None) -> Path:
-    """Write the pages of all subjects and the group's into `out`/quality; what is up to date is not done again.
+    """Write the pages of a study with the sections of 0.1.0 into `out`/quality.
 
     Excluded subjects are shown as well. Give `out` the folder of `run`, and its report leads here.
 
     Raises:
-        DataError: what was wrong with each subject that could not be drawn, after all others are done.
+        DataError: as `write_pages`.
     """
-    if dask is not None:  # workers stand in folders of their own
+    if dask is not None:  # workers are started in folders of their own
         study, out = study.absolute(), out.absolute()
     files, store = read_any_study(study), Store(out, study.parent)
-    if isinstance(files, PeopleFiles):
-        job, scans = PeopleJob(files=files, store=store, n_jobs=n_jobs), scans_of(files)
-    else:
-        job, scans = Job(files=files, store=store, n_jobs=n_jobs), scans_of(files)
-    wanted = files.study.subjects
+    people = isinstance(files, PeopleFiles)
+    job = PeopleJob(files=files, store=store) if isinstance(files, PeopleFiles) else Job(files=files, store=store)
+    wanted, space = files.study.subjects, files.study.space
     subjects = read_participants(files.path(wanted.participants), group=wanted.group, levels=wanted.groups)
     levels = subjects[wanted.group] if wanted.groups else ["everyone"] * len(subjects)
-    groups = dict(zip(subjects["subject"], levels, strict=True))
-    stages = [_stage(job, subject, scans) for subject in groups if any(scan.subject == subject for scan in scans)]
-    with job.store.alone(), one_blas_thread(), engine(dask, n_jobs):
+    sections = ("acquisition", "cues", "nuisance", "response", "space")
+    work = QualityWork(
+        title=files.study.about.title,
+        reference=files.study.about.reference,
+        scans=scans_of(files),
+        groups=dict(zip(subjects["subject"], levels, strict=True)),
+        order=wanted.groups or ("everyone",),
+        excluded=wanted.exclude,
+        settings={name: getattr(files.study, name) for name in sections},
+        space_files=tuple(files.path(getattr(space, name)) for name in _MASKS if hasattr(space, name)),
+        look=partial(run_quality, job) if isinstance(job, PeopleJob) else partial(_scan_quality, job),
+        limits=Quality(),
+        head_radius_mm=HUMAN_HEAD_MM if people else files.study.nuisance.head_radius_mm,
+    )
+    return write_pages(work, store, n_jobs=n_jobs, dask=dask)
+
+
+def write_pages(work: QualityWork, store: Store, *, n_jobs: int = 1, dask: str | None = None) -> Path:
+    """Write the pages of all subjects and the group's below the folder of `store`; what is up to date stays.
+
+    Returns:
+        The page of the group.
+
+    Raises:
+        DataError: what was wrong with each subject that could not be drawn, after all others are done.
+    """
+    stages = [_stage(work, subject) for subject in work.groups if any(scan.subject == subject for scan in work.scans)]
+    with store.alone(), one_blas_thread(), engine(dask, n_jobs):
         try:
-            run_subjects(job.store, stages, n_jobs=job.n_jobs, what="quality")
+            run_subjects(store, stages, n_jobs=n_jobs, what="quality")
         finally:  # those that could be drawn are shown
-            _write_group(job, groups)
-    return out / "quality" / "index.html"
+            _write_group(work, store)
+    return store.root / "quality" / "index.html"
 
 
-def _stage(job: Job | PeopleJob, subject: str, scans: tuple[ScanFiles, ...]) -> Stage:
-    own = tuple(scan for scan in scans if scan.subject == subject)
-    study, space = job.study, job.study.space
+def _stage(work: QualityWork, subject: str) -> Stage:
+    own = tuple(scan for scan in work.scans if scan.subject == subject)
     inputs = [path for scan in own for path in (scan.bold, scan.events, scan.physio, scan.confounds) if path]
-    tissues = () if isinstance(job, PeopleJob) else (job.study.space.white_matter, job.study.space.ventricles)
-    inputs += [job.path(path) for path in (space.mask, *tissues)]
     return Stage(
         name=f"quality-{subject}",
         target=f"quality/sub-{subject}",
-        settings={name: getattr(study, name) for name in ("acquisition", "cues", "nuisance", "response", "space")},
-        inputs=tuple(inputs),
-        make=partial(_make, job, subject, own),
+        settings=work.settings,
+        inputs=(*inputs, *work.space_files),
+        make=partial(_make, work.look, subject, own),
     )
 
 
-def _make(job: Job | PeopleJob, subject: str, scans: tuple[ScanFiles, ...], folder: Path) -> None:
+def _make(
+    look: Callable[[ScanFiles], tuple[dict[str, object], QualityPage]],
+    subject: str,
+    scans: tuple[ScanFiles, ...],
+    folder: Path,
+) -> None:
     rows, sections = [], []
     for number, files in enumerate(scans):
         with faults_named(files.bold, unless=files.bold.parent):
-            row, shown = run_quality(job, files) if isinstance(job, PeopleJob) else _scan_quality(job, files)
-            rows.append(row)
+            row, shown = look(files)
+            rows.append({"volumes": len(shown.series), "jumps": int(jumps(shown.dvars_percent).sum()), **row})
             png = rendered_png(quality_page(shown), dpi=_PAGE_DPI)
         alt = f"Quality of {files.name}: mean with outline, tSNR, displacement, DVARS, breathing, carpet, design"
         image = Markup('<img src="{}" alt="{}" style="max-width:100%">').format(data_uri(png, "image/png"), alt)
@@ -122,33 +183,35 @@ def _make(job: Job | PeopleJob, subject: str, scans: tuple[ScanFiles, ...], fold
     write_table(folder / "scans.tsv", table, {name: COLUMNS[name] for name in table})
 
 
-def _write_group(job: Job | PeopleJob, groups: dict[str, str]) -> None:
-    folder = job.out / "quality"
-    job.store.check_inside(folder)
-    found = [(subject, folder / f"sub-{subject}" / "scans.tsv") for subject in groups]
-    parts = [read_table(path, text=("session",)).assign(subject=subject) for subject, path in found if path.is_file()]
+def _write_group(work: QualityWork, store: Store) -> None:
+    folder = store.root / "quality"
+    store.check_inside(folder)
+    found = [(subject, folder / f"sub-{subject}" / "scans.tsv") for subject in work.groups]
+    text = ("session", "voxels", "faults")
+    parts = [read_table(path, text=text).assign(subject=subject) for subject, path in found if path.is_file()]
     if not parts:
         return
     table = pd.concat(parts, ignore_index=True)
-    excluded, order = job.study.subjects.exclude, job.study.subjects.groups or ("everyone",)
     table = table.assign(
-        group=table["subject"].map(groups),
+        group=table["subject"].map(work.groups),
+        flags=scan_flags(table, work.limits, head_radius_mm=work.head_radius_mm),
         stands_out=stands_out(table),
-        excluded=[excluded.get(subject) for subject in table["subject"]],
-    ).sort_values("group", key=lambda of: of.map(order.index), kind="stable")
+        excluded=[work.excluded.get(subject) for subject in table["subject"]],
+    ).sort_values("group", key=lambda of: of.map(work.order.index), kind="stable")
     table = table[[name for name in COLUMNS if name in table]]
-    write_table(job.out / QUALITY_TABLE, table, {name: COLUMNS[name] for name in table})
+    write_table(store.root / QUALITY_TABLE, table, {name: COLUMNS[name] for name in table})
     links = Markup(", ").join(
         Markup('<a href="sub-{0}/index.html">{0}</a>').format(subject) for subject in table["subject"].unique()
     )
     items = (
         overview_item(table, "group"),
         TableItem(id="scans", title="Scans", frame=table),
+        Paragraph(heading="Flags", text=Markup.escape(flag_rules(work.limits, head_radius_mm=work.head_radius_mm))),
         Paragraph(heading="Subjects", text=links),
     )
     page = ReportContent(
-        title=f"Quality: {job.study.about.title}",
-        subtitle=job.study.about.reference,
+        title=f"Quality: {work.title}",
+        subtitle=work.reference,
         sections=(Section(id="group", title="All scans", items=items),),
     )
     with replacing(folder / "index.html") as new:

@@ -15,11 +15,10 @@ from cuecircuit.imaging.resampling import coarser, on_grid, target_grid
 from cuecircuit.io.brainglobe import read_brainglobe
 from cuecircuit.io.nifti import read_volume, write_volume
 from cuecircuit.io.tables import write_table
-from cuecircuit.pipeline.job import StudyFiles
 from cuecircuit.pipeline.progress import say
 from cuecircuit.records.grid import Grid
 from cuecircuit.simulation.brain import draw_brain
-from cuecircuit.study.study import Preprocess
+from cuecircuit.study.acquisition import Preprocess
 
 _OWN_FILES = ("template_mask", "white_matter", "ventricles", "atlas")
 
@@ -45,22 +44,31 @@ class Template:
         return whole.hexdigest()
 
 
-def template_files(files: StudyFiles, wanted: Preprocess) -> tuple[Path, ...]:
-    """List the template's files that belong to the study."""
+def template_files(root: Path, wanted: Preprocess) -> tuple[Path, ...]:
+    """List the template's files that belong to the study.
+
+    Args:
+        root: what the paths of the study file are relative to.
+        wanted: the settings.
+    """
     given = (None if wanted.by_name else wanted.template, *(getattr(wanted, name) for name in _OWN_FILES))
-    return tuple(files.path(path) for path in given if path is not None)
+    return tuple(root / path for path in given if path is not None)
 
 
-def read_template(files: StudyFiles, wanted: Preprocess) -> Template:
+def read_template(root: Path, wanted: Preprocess) -> Template:
     """Read the template; one finer than half a voxel of the results is made coarser, which costs no place.
+
+    Args:
+        root: what the paths of the study file are relative to.
+        wanted: the settings.
 
     Raises:
         DataError: a file or the named atlas cannot be read, or the atlas has no white matter or ventricles.
     """
-    found = _named(wanted) if wanted.by_name else _from_files(files, wanted)
+    found = _named(wanted) if wanted.by_name else _from_files(root, wanted)
     for name in _OWN_FILES if wanted.by_name else ():
         if getattr(wanted, name) is not None:
-            own = _onto(files, wanted, getattr(wanted, name), found.grid)
+            own = _onto(root, wanted, getattr(wanted, name), found.grid)
             labels = {"labels": np.rint(own).astype(np.int32), "names": None}
             found = replace(found, **labels if name == "atlas" else {_part(name): own > 0.5})
     absent = [name for name in ("white_matter", "ventricles") if not getattr(found, name).any()]
@@ -97,9 +105,9 @@ def _named(wanted: Preprocess) -> Template:
     )
 
 
-def _from_files(files: StudyFiles, wanted: Preprocess) -> Template:
-    image, grid = _read(files, wanted, wanted.template)
-    parts = {name: _onto(files, wanted, getattr(wanted, name), grid) for name in _OWN_FILES}
+def _from_files(root: Path, wanted: Preprocess) -> Template:
+    image, grid = _read(root, wanted, wanted.template)
+    parts = {name: _onto(root, wanted, getattr(wanted, name), grid) for name in _OWN_FILES}
     return Template(
         image=np.clip(image, 0, None),
         mask=parts["template_mask"] > 0.5,
@@ -111,13 +119,13 @@ def _from_files(files: StudyFiles, wanted: Preprocess) -> Template:
     )
 
 
-def _read(files: StudyFiles, wanted: Preprocess, path: str) -> tuple[Array, Grid]:
-    data, grid = read_volume(files.path(path))
+def _read(root: Path, wanted: Preprocess, path: str) -> tuple[Array, Grid]:
+    data, grid = read_volume(root / path)
     return np.nan_to_num(data), repair_grid(grid, voxel_scale=wanted.template_scale).grid
 
 
-def _onto(files: StudyFiles, wanted: Preprocess, path: str, grid: Grid) -> Array:
-    data, own = _read(files, wanted, path)
+def _onto(root: Path, wanted: Preprocess, path: str, grid: Grid) -> Array:
+    data, own = _read(root, wanted, path)
     return data if own.same_as(grid) else on_grid(data, own, grid, labels=True)
 
 

@@ -89,9 +89,26 @@ class Nuisance(Section):
     censor_fd_mm: float | None = optional(None, "volumes moved farther are left out", gt=0)
     censor_dvars_percent: float | None = optional(None, "volumes that jump more are left out", gt=0)
     head_radius_mm: float | None = optional(
-        None, "turns rotations into mm; 5 in rodents, 50 in humans", "assumed", gt=0
+        None, "turns rotations into mm; 5 in rodents and 50 in humans where none is given", "assumed", gt=0
     )
     min_residual_df: int = optional(10, "a scan with fewer is refused", "assumed", ge=1)
+
+
+class Quality(Section):
+    """Which scans `cuecircuit quality` flags; nobody is left out by it."""
+
+    mean_fd_mm: float | None = optional(
+        None,
+        "high motion: mean displacement above it; 1 % of the radius of the head, 0.5 mm in humans (Power 2012), where "
+        "none is given",
+        "assumed",
+        gt=0,
+    )
+    tsnr: float | None = optional(
+        None, "low tSNR: median of the mask below it; far below the other scans (Leys 2013) where none is given", gt=0
+    )
+    jump_share: float = optional(0.05, "jumps: share of volumes whose DVARS is an outlier", "assumed", gt=0, lt=1)
+    censored_share: float = optional(0.2, "many censored: share of volumes left out (Parkes 2018)", gt=0, lt=1)
 
 
 class _Maps(Section):

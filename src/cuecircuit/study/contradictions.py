@@ -29,6 +29,7 @@ def contradictions(study: Study, *, unused: bool = True) -> Iterator[Contradicti
     yield from operant_contradictions(study)
     yield from sections.maps_and_regions()
     yield from sections.trials()
+    yield from sections.preprocess()
     yield from sections.simulation()
     yield from _lost_paths(study)
     yield from _copies(study)

@@ -6,7 +6,7 @@ a name says otherwise.
 """
 
 from cuecircuit.study.about import About as DataSet
-from cuecircuit.study.acquisition import Correction, MapSet, Nuisance, Preprocess, Regions, Scans, Space
+from cuecircuit.study.acquisition import Correction, MapSet, Nuisance, Preprocess, Quality, Regions, Scans, Space
 from cuecircuit.study.experiment import Drug, Factors, Operant, Subjects, Trials
 from cuecircuit.study.fields import Name, Section, optional, required
 from cuecircuit.study.questions import Alternative, AnyQuestion, Derived, Figure, Simulation
@@ -31,6 +31,7 @@ class Study(Section):
     space: Space | None = optional(None, "of maps")
     preprocess: Preprocess | None = optional(None, "from raw scans of a rat to the space of a template")
     nuisance: Nuisance = optional(Nuisance(), "what is removed from series or modeled beside the events")
+    quality: Quality = optional(Quality(), "which scans are flagged; results do not depend on it")
     maps: dict[Name, MapSet] = optional({}, "sets of maps: tables maps.NAME and contrasts.NAME")
     regions: dict[Name, Regions] = optional({}, "means over voxels: tables regions.NAME")
     derived: dict[Name, Derived] = optional({}, "numbers or labels made of tables: columns of subjects")

@@ -132,6 +132,22 @@ class SectionChecks:
             if times > 1:
                 yield at, f"block {number} is in {times} levels; each block in one"
 
+    def preprocess(self) -> Iterator[Contradiction]:
+        """Yield settings of scans by which what `preprocess` makes would not be found."""
+        made, scans = self.study.preprocess, self.study.scans
+        if made is None:
+            return
+        if scans is None:
+            yield ("preprocess",), "raw scans are needed; give scans: with task and tr_s"
+            return
+        if scans.table is not None:
+            yield ("scans", "table"), "preprocess takes the raw scans of a BIDS data set; leave out scans.table"
+        named = {**scans.entities, **{name: value for name in ("space", "res") if (value := getattr(scans, name))}}
+        for entity, made_as in (("space", made.name), ("desc", "preproc"), ("res", "none")):
+            if (value := named.get(entity, made_as)) != made_as:
+                at = ("scans", entity) if entity != "desc" else ("scans", "entities", "desc")
+                yield at, f"{value}, but preprocess makes scans with {entity} {made_as}; leave it out"
+
     def simulation(self) -> Iterator[Contradiction]:
         """Yield faults of what is to be planted."""
         plan = self.study.simulation

@@ -1,0 +1,66 @@
+"""Raw scans of a study to the derivative that its `scans.derivatives` names."""
+
+import os
+from pathlib import Path
+
+from cuecircuit.errors import StudyError
+from cuecircuit.nodes.scan_reading import head_radius_mm
+from cuecircuit.nodes.scans import scan_choice
+from cuecircuit.nodes.study_files import StudyFiles, read_study
+from cuecircuit.nodes.subjects import subjects_table
+from cuecircuit.pipeline.preprocess import RawStudy, preprocess_scans, raw_scans
+from cuecircuit.pipeline.progress import say
+
+
+def preprocess_study(study: Path, out: Path, *, n_jobs: int = 1, dask: str | None = None) -> Path:
+    """Preprocess every subject of a study into `out`; what is up to date is not done again.
+
+    Args:
+        study: the study file.
+        out: the derivative to make.
+        n_jobs: subjects at a time.
+        dask: `local` or a scheduler's address: subjects go to its workers.
+
+    Returns:
+        `out`.
+
+    Raises:
+        StudyError: the study file is at fault, or has no section `preprocess` or `scans`.
+        DataError: ANTs is not installed, scans that the study does not account for, or what was wrong with each
+            subject that failed, after the others are done.
+    """
+    if dask is not None:  # workers are started in folders of their own
+        study, out = study.absolute(), out.absolute()
+    files = read_study(study)
+    raw = _raw_study(files)
+    preprocess_scans(raw, out, n_jobs=n_jobs, dask=dask)
+    _point_to(files, out)
+    return out
+
+
+def _raw_study(files: StudyFiles) -> RawStudy:
+    study, scans, settings = files.study, files.study.scans, files.study.preprocess
+    if settings is None or scans is None:
+        lacking = [name for name, section in (("preprocess", settings), ("scans", scans)) if section is None]
+        raise StudyError(f"{files.file}: no section {' and '.join(f'`{name}`' for name in lacking)} (docs/scans.md)")
+    dataset = files.path(scans.dataset)
+    return RawStudy(
+        title=study.about.title,
+        root=files.file.parent,
+        dataset=dataset,
+        task=scans.task,
+        subjects=tuple(subjects_table(files).rows["subject"]),
+        scans=raw_scans(dataset, scans.task, scan_choice(files, scans), exclude=study.subjects.exclude),
+        settings=settings,
+        head_radius_mm=head_radius_mm(files),
+    )
+
+
+def _point_to(files: StudyFiles, out: Path) -> None:
+    """Report where the study takes its scans from, where that is not `out`."""
+    scans, place = files.study.scans, os.path.relpath(out, files.file.parent)
+    taken = scans.derivatives if scans else None
+    if taken is None or files.path(taken).resolve() != out.resolve():
+        say(
+            f"the study takes its scans from {taken or 'the raw data set'}; set scans.derivatives: {place} to use these"
+        )
