@@ -149,7 +149,6 @@ def test_a_second_call_does_nothing_again(preprocessed, raw_study, capsys):
 
     said = capsys.readouterr().err
     assert "preprocess: 2 subjects up to date" in said
-    assert "head_radius_mm is not set, so the confounds have no framewise displacement" in said
     assert "takes its scans from" not in said
 
 

@@ -83,8 +83,8 @@ def design_matrix(
     from nilearn.glm.first_level import make_first_level_design_matrix
 
     added = nuisance or Regressors(values=np.empty((n_volumes, 0)), names=())
-    slopes = events[events["modulation"].notna()] if "modulation" in events else events.iloc[:0]
-    plain = events.drop(index=slopes.index)
+    modulated = events["modulation"].notna() if "modulation" in events else pd.Series(False, index=events.index)
+    slopes, plain = events[modulated], events[~modulated]
     if len(slopes) and hrf != "fir":
         steps = _slope_columns(slopes, hrf=hrf, n_volumes=n_volumes, tr_s=tr_s)
         added = Regressors(values=np.hstack([steps.values, added.values]), names=(*steps.names, *added.names))
