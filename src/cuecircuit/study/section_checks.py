@@ -1,10 +1,8 @@
 """Whether the sections about maps, regions, events and simulation fit together."""
 
-import re
 from collections import Counter
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from itertools import product
 
 import numpy as np
 
@@ -79,8 +77,6 @@ class SectionChecks:
             if factor not in told:
                 yield (*at, "cells"), not_among(factor, told, "factor of trials.cells or trials.parts")
         if isinstance(maps, Glm):
-            if maps.modulators and maps.hrf == "fir":
-                yield (*at, "modulators"), "a finite impulse response has no slopes; give hrf rat, spm or glover"
             yield from self._response_contrasts(at, maps)
 
     def _response_contrasts(self, at: KeyPath, maps: Glm) -> Iterator[Contradiction]:
@@ -89,16 +85,15 @@ class SectionChecks:
         if maps.hrf == "fir" and tr_s and np.ceil(start / tr_s - 1e-9) * tr_s >= stop:
             yield (*at, "window_s"), f"no step of {tr_s:g} s begins within [{start:g}, {stop:g}]; widen the window"
         levels = {factor: self.asked.books.factors.get(factor, ()) for factor in maps.cells}
-        # maps of cells are files beside those of contrasts, and labels of BIDS have no underscore
-        files = {"X".join(map(_letters, cell)): f"cell {' '.join(cell)}" for cell in product(*levels.values())}
+        files: dict[str, str] = {}
         for name, text in maps.contrasts.items():
             if all(levels.values()) and not any(text == level for names in levels.values() for level in names):
                 yield from contrast_faults((*at, "contrasts", name), text, levels)
-            file = _letters(name)
+            file = name.replace("_", "")  # labels of BIDS have no underscore
             if file in files:
-                reason = f"{files[file]} and contrast {name} would have the same files; tell them apart by more than _"
+                reason = f"contrasts {files[file]} and {name} would have the same files; tell them apart by more than _"
                 yield (*at, "contrasts", name), reason
-            files[file] = f"contrast {name}"
+            files[file] = name
 
     def trials(self) -> Iterator[Contradiction]:
         """Yield faults of cells and parts."""
@@ -194,7 +189,3 @@ class SectionChecks:
                 if level not in levels:
                     yield (*at, "add", level), not_among(level, levels, f"level of {key}")
             tree = next(iter(tree.values()), None) if isinstance(tree, dict) else None
-
-
-def _letters(text: str) -> str:
-    return re.sub(r"[^A-Za-z0-9]", "", text)
