@@ -40,6 +40,7 @@ def curves_figure(
     animals: Sequence[int],
     *,
     ylabel: str,
+    xlabel: str = "Animals, all groups",
     line: float | None = None,
     unit_range: bool = True,
 ) -> Figure:
@@ -49,6 +50,7 @@ def curves_figure(
         panels: from the upper left, row by row.
         animals: of each size, all groups.
         ylabel: label of the y axes.
+        xlabel: label of the x axes.
         line: a level to compare with, dashed.
         unit_range: y from 0 to 1; otherwise from 0 up.
     """
@@ -59,7 +61,7 @@ def curves_figure(
         grid = figure.subplots(rows, columns, squeeze=False).ravel()
         for axes, panel in zip(grid, panels, strict=False):
             _draw_panel(axes, panel, animals)
-            axes.set(title=panel.title, xlabel="Animals, all groups", ylabel=ylabel)
+            axes.set(title=panel.title, xlabel=xlabel, ylabel=ylabel)
             if unit_range:
                 axes.set_ylim(0, 1.02)
             else:

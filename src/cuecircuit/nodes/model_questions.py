@@ -1,6 +1,7 @@
 """Questions on tables that fit a model: exact error strata, or a formula, one fit for all levels of `each`."""
 
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from itertools import product
 from typing import Any
 
@@ -14,7 +15,7 @@ from cuecircuit.models.fit import Fit, fit, tidy_row
 from cuecircuit.models.means import compare, means
 from cuecircuit.models.model import Model
 from cuecircuit.nodes.answer import Answer
-from cuecircuit.nodes.rows import Tables
+from cuecircuit.nodes.rows import Chosen, Tables
 from cuecircuit.nodes.wide import Wide, widen
 from cuecircuit.stats.contrasts import level_cells, strata_levels, weighted_cells
 from cuecircuit.stats.mixed_inference import DegreesOfFreedomRule
@@ -27,64 +28,86 @@ from cuecircuit.study.question_checks import formula_of
 from cuecircuit.study.questions import Comparison, Formula, Question, Strata
 
 
-def strata_answer(tables: Tables, question: Strata) -> Answer:
-    """Test every term of a design in its own error stratum.
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class FittedQuestion:
+    """A question's model fitted to every level of `each`; `chosen` are the rows that it was asked of."""
 
-    Raises:
-        DataError: columns or rows that are missing.
-        DesignError: what is left cannot carry the tests.
-    """
-    unit = [] if question.unit == "subject" else [question.unit]
-    keep = names_in(question.within, question.each, unit)
-    chosen = tables.choose(question, keep, [*question.between, *question.covariates])
-    wide = widen(chosen, question.each, tables, question)
-    model = Model(
-        subject=question.unit,
-        between=question.between,
-        within=question.within,
-        covariates=question.covariates,
-        contrasts=question.contrasts,
-        factors=_factor_levels(tables, question, [*question.between, *question.within], wide.rows),
-    )
-    fitted = fit(_as_labels(wide.rows, [*question.between, *question.within]), wide.values, model)
-    extra: dict[str, pd.DataFrame] = {}
-    if question.comparisons:
-        extra["comparisons"] = _comparisons(question, fitted, wide)
-    if len(wide.labels) == 1 and not question.covariates:
-        names = set(question.contrasts)
-        terms = [test for test in fitted.tests if isinstance(test, StratumTest) and test.name not in names]
-        extra["layout"] = anova_layout(
-            terms, wide.values[fitted.design.rows, 0].reshape(len(set(fitted.design.family.units)), -1)
-        )
-    return _model_answer(question, fitted, wide, chosen.left_out, {**extra, "rows": chosen.rows})
+    fit: Fit
+    wide: Wide
+    chosen: Chosen
 
 
-def formula_answer(tables: Tables, question: Formula) -> Answer:
-    """Fit a formula to a column of a table.
+def fit_question(tables: Tables, question: Strata | Formula) -> FittedQuestion:
+    """Fit the model of a question to a column of a table.
 
     Raises:
         DataError: columns or rows that are missing.
         DesignError: the columns do not carry the model.
     """
-    keys = tables.files.books.tables[split_reference(question.of)[0]].keys
-    columns = formula_of(question.formula).columns
-    keep = names_in([name for name in columns if name in keys and name != "subject"], question.repeats, question.each)
-    chosen = tables.choose(question, keep, [name for name in columns if name not in keep and name != "subject"])
+    if isinstance(question, Strata):
+        unit = [] if question.unit == "subject" else [question.unit]
+        keep = names_in(question.within, question.each, unit)
+        columns = [*question.between, *question.covariates]
+    else:
+        keys = tables.files.books.tables[split_reference(question.of)[0]].keys
+        named = formula_of(question.formula).columns
+        keep = names_in([n for n in named if n in keys and n != "subject"], question.repeats, question.each)
+        columns = [name for name in named if name not in keep and name != "subject"]
+    chosen = tables.choose(question, keep, columns)
     wide = widen(chosen, question.each, tables, question)
+    model = _model(tables, question, wide.rows)
+    fitted = fit(_as_labels(wide.rows, list(model.factors)), wide.values, model)
+    return FittedQuestion(fit=fitted, wide=wide, chosen=chosen)
+
+
+def _model(tables: Tables, question: Strata | Formula, rows: pd.DataFrame) -> Model:
+    if isinstance(question, Strata):
+        return Model(
+            subject=question.unit,
+            between=question.between,
+            within=question.within,
+            covariates=question.covariates,
+            contrasts=question.contrasts,
+            factors=_factor_levels(tables, question, [*question.between, *question.within], rows),
+        )
+    columns = formula_of(question.formula).columns
     factors = [name for name in columns if name in tables.files.books.factors or name in question.factors]
-    model = Model(
+    return Model(
         subject="subject" if "|" in question.formula else "",
         formula=question.formula,
         method=question.method,  # pyright: ignore[reportArgumentType]
         contrasts=tuple(test for test in question.tests if " - " in test),
-        factors=_factor_levels(tables, question, factors, wide.rows),
+        factors=_factor_levels(tables, question, factors, rows),
         df=mixed_df(question),
     )
-    fitted = fit(_as_labels(wide.rows, factors), wide.values, model)
-    extra = {"rows": chosen.rows}
+
+
+def model_answer(tables: Tables, question: Strata | Formula) -> Answer:
+    """Test every term of a design in its own error stratum, or fit a formula.
+
+    Raises:
+        DataError: columns or rows that are missing.
+        DesignError: what is left cannot carry the tests.
+    """
+    asked = fit_question(tables, question)
+    fitted, wide = asked.fit, asked.wide
+    extra: dict[str, pd.DataFrame] = {}
     if question.comparisons:
-        extra["comparisons"] = _formula_comparisons(question, fitted, wide)
-    return _model_answer(question, fitted, wide, chosen.left_out, extra)
+        extra["comparisons"] = comparison_table(question, asked)
+    if isinstance(question, Strata) and len(wide.labels) == 1 and not question.covariates:
+        names = set(question.contrasts)
+        terms = [test for test in fitted.tests if isinstance(test, StratumTest) and test.name not in names]
+        extra["layout"] = anova_layout(
+            terms, wide.values[fitted.design.rows, 0].reshape(len(set(fitted.design.family.units)), -1)
+        )
+    return _model_answer(question, fitted, wide, asked.chosen.left_out, {**extra, "rows": asked.chosen.rows})
+
+
+def comparison_table(question: Strata | Formula, asked: FittedQuestion) -> pd.DataFrame:
+    """Compare means as the question asks, a row for each comparison and level of `each`."""
+    if isinstance(question, Strata):
+        return _comparisons(question, asked.fit, asked.wide)
+    return _formula_comparisons(question, asked.fit, asked.wide)
 
 
 def mixed_df(question: Formula) -> DegreesOfFreedomRule:
