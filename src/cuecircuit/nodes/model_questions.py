@@ -103,11 +103,20 @@ def model_answer(tables: Tables, question: Strata | Formula) -> Answer:
     return _model_answer(question, fitted, wide, asked.chosen.left_out, {**extra, "rows": asked.chosen.rows})
 
 
-def comparison_table(question: Strata | Formula, asked: FittedQuestion) -> pd.DataFrame:
-    """Compare means as the question asks, a row for each comparison and level of `each`."""
-    if isinstance(question, Strata):
-        return _comparisons(question, asked.fit, asked.wide)
-    return _formula_comparisons(question, asked.fit, asked.wide)
+def comparison_table(question: Strata | Formula, asked: FittedQuestion, *, intervals: bool = True) -> pd.DataFrame:
+    """Compare means as the question asks, a row for each comparison and level of `each`.
+
+    Args:
+        question: with comparisons.
+        asked: its fit.
+        intervals: also where they take a numerical search, as Dunnett's and Tukey's do.
+    """
+    compare_means = _comparisons if isinstance(question, Strata) else _formula_comparisons
+    return compare_means(question, asked.fit, asked.wide, intervals)  # pyright: ignore[reportArgumentType]
+
+
+def _coverage(comparison: Comparison, intervals: bool) -> float | None:
+    return 0.95 if intervals or comparison.adjust not in ("dunnett", "tukey") else None
 
 
 def mixed_df(question: Formula) -> DegreesOfFreedomRule:
@@ -207,7 +216,7 @@ def _mean_tables(question: Strata | Formula, fitted: Fit, wide: Wide) -> dict[st
     return {"means": pd.concat(parts, ignore_index=True)}
 
 
-def _comparisons(question: Strata, fitted: Fit, wide: Wide) -> pd.DataFrame:
+def _comparisons(question: Strata, fitted: Fit, wide: Wide, intervals: bool) -> pd.DataFrame:
     design: MixedDesign = fitted.design.family.model.design  # pyright: ignore[reportAttributeAccessIssue]
     parts = []
     for comparison in question.comparisons:
@@ -215,7 +224,14 @@ def _comparisons(question: Strata, fitted: Fit, wide: Wide) -> pd.DataFrame:
         for k in range(len(wide.labels)):
             y = wide.values[fitted.design.rows, k].reshape(len(design.subjects), -1)
             error = "pooled" if comparison.error == "pooled" else "contrast"
-            made = compare_cells(y, design, contrasts, error=error, adjustment=comparison.adjust)
+            made = compare_cells(
+                y,
+                design,
+                contrasts,
+                error=error,
+                adjustment=comparison.adjust,
+                confidence=_coverage(comparison, intervals),
+            )
             parts.append(labels.assign(**wide.labels.iloc[k].to_dict(), **_compared(made)))
     return pd.concat(parts, ignore_index=True)
 
@@ -259,7 +275,7 @@ def _unit(levels: Mapping[str, Sequence[str]], name: str, level: str) -> Mapping
     return level_cells([name], levels)[(level,)]
 
 
-def _formula_comparisons(question: Formula, fitted: Fit, wide: Wide) -> pd.DataFrame:
+def _formula_comparisons(question: Formula, fitted: Fit, wide: Wide, intervals: bool) -> pd.DataFrame:
     parts = []
     for comparison in question.comparisons:
         levels = fitted.design.family.levels[comparison.factor]
@@ -270,6 +286,7 @@ def _formula_comparisons(question: Formula, fitted: Fit, wide: Wide) -> pd.DataF
             by=comparison.by,
             reference=None if comparison.against == "each" else reference,
             adjustment=comparison.adjust,
+            confidence=_coverage(comparison, intervals),
         )
         for k in range(len(wide.labels)):
             numbers = {name: np.asarray(values)[:, k] for name, values in _compared(made).items()}

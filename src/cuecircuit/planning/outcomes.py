@@ -175,7 +175,7 @@ def _deciding(question: Question, test: TermTest, labels: pd.DataFrame) -> Float
 
 
 def _compared(question: Strata | Formula, asked: FittedQuestion) -> pd.DataFrame:
-    table = comparison_table(question, asked)
+    table = comparison_table(question, asked, intervals=False)
     records = table.to_dict("records")
     return pd.DataFrame(
         {

@@ -83,11 +83,12 @@ POWER_NOTES: Mapping[str, ColumnNote] = {
         "Description": "whether the cells of the test differ without noise",
         "Levels": {"yes": "", "no": "", "unknown": "no rule for it"},
     },
-    "estimate": "mean over the drawn studies, in units of the response; n/a for terms of several rows",
+    "estimate": "mean over the drawn studies, in units of the response: of a term with two levels half the first less "
+    "the second, a slope, a difference, a correlation or a ratio; n/a for terms of several rows",
     "sd": "standard deviation of the estimate over them",
     "true": "the estimate without noise, where it is known",
     "bias": "estimate less true",
-    "ci_width": "median width of the 95 % confidence interval",
+    "ci_width": "median width of the 95 % confidence interval; n/a for terms of several rows, Dunnett's and Tukey's",
 }
 SMALLEST_NOTES: Mapping[str, ColumnNote] = {
     **_TEST_NOTES,

@@ -19,6 +19,8 @@ CURVE_NOTES: dict[str, ColumnNote] = {
 # as many colors as there are; more lines are gray
 _IN_FRONT = 6
 _MIDDLE = 0.5
+# letters of a label that a figure has room for
+_LONGEST = 90
 
 
 def power_figure(power: pd.DataFrame, question: str, title: str, wanted: float) -> tuple[Figure, pd.DataFrame]:
@@ -38,18 +40,23 @@ def power_figure(power: pd.DataFrame, question: str, title: str, wanted: float) 
     for name, rows in own.groupby("test", sort=False):
         rows = rows.set_index("subjects").reindex(totals)
         y, low, high = (rows[column].to_numpy(float) for column in ("power", "low", "high"))
-        label = effect_text(str(name)) if name in front else ""
+        label = _shortened(effect_text(str(name))) if name in front else ""
         curves.append(Curve(name=str(name), label=label, y=y, low=low, high=high))
     behind = "other tests" if any(not curve.label for curve in curves) else ""
     panel = Panel(title=title, curves=tuple(curves), background=behind)
-    figure = curves_figure([panel], totals, ylabel="Power", xlabel="Subjects, all groups", line=wanted)
+    figure = curves_figure(
+        [panel], totals, ylabel="Power", xlabel="Subjects, all groups", line=wanted, long_labels=True
+    )
     drawn = own.rename(columns={"question": "panel"}).assign(panel=title)
     return figure, drawn[list(CURVE_NOTES)].reset_index(drop=True)
 
 
-def _name(row: dict) -> str:
-    parts = [row["level"], row["term"]]
-    return ", ".join(part for part in parts if part)
+def _name(row: dict[str, str]) -> str:
+    return ", ".join(part for part in (row["level"], row["term"]) if part)
+
+
+def _shortened(label: str) -> str:
+    return label if len(label) <= _LONGEST else f"{label[: _LONGEST - 1]}…"
 
 
 def _in_front(own: pd.DataFrame) -> list[str]:
