@@ -70,8 +70,12 @@ def plan(
         from cuecircuit.planning.power import DRAWS
         from cuecircuit.planning.power import PlanSettings as QuestionSettings
 
-        if model is not Model.planted:
-            raise typer.BadParameter("goes with the sections of 0.1.0 alone", param_hint="--model")
+        of_papers = (model, permutations, pool, policy, learning)
+        if of_papers != (Model.planted, 199, 200, PolicyName.satiety, LearningName.rescorla_wagner):
+            raise typer.BadParameter(
+                "go with the sections of 0.1.0 alone",
+                param_hint="--model, --permutations, --pool, --policy, --learning",
+            )
         asked = QuestionSettings(
             sizes=tuple(animals or ()),
             draws=studies or DRAWS,
