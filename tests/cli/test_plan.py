@@ -43,3 +43,18 @@ def test_a_wrong_command_line_is_told_as_one(study: Path, tmp_path: Path, words)
     done = run("plan", study, tmp_path / "out", *words)
     assert done.exit_code == 2
     assert words[0] in done.stderr or "--effects" in done.stderr
+
+
+def test_a_study_of_questions_is_planned_from_its_planted_effects(tmp_path: Path):
+    from cuecircuit.nodes.designs import design_text
+
+    path = tmp_path / "study.yaml"
+    path.write_text(design_text("pet_displacement"))
+    options = ("--n", 5, "--studies", 20, "--test", "questionnaire", "--n-jobs", 1)
+    done = run("plan", path, tmp_path / "out", *options)
+    assert done.exit_code == 0, done.exception
+    assert done.stdout == f"{tmp_path / 'out' / 'plan.html'}\n"
+    assert "questionnaire" in (tmp_path / "out" / "power.tsv").read_text()
+    done = run("plan", path, tmp_path / "mechanism", "--model", "mechanism")
+    assert done.exit_code == 2
+    assert "--model" in done.stderr

@@ -13,6 +13,8 @@ from cuecircuit.figures.numbers import fraction
 from cuecircuit.figures.style import DOUBLE_MM, FAINT, color_of, marker_of, sheet, style
 
 _COLUMNS, _PANEL_MM = 3, 56.0
+# of a line of the legend
+_LINE_MM = 3.2
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -40,8 +42,10 @@ def curves_figure(
     animals: Sequence[int],
     *,
     ylabel: str,
+    xlabel: str = "Animals, all groups",
     line: float | None = None,
     unit_range: bool = True,
+    long_labels: bool = False,
 ) -> Figure:
     """Draw small panels of curves.
 
@@ -49,17 +53,21 @@ def curves_figure(
         panels: from the upper left, row by row.
         animals: of each size, all groups.
         ylabel: label of the y axes.
+        xlabel: label of the x axes.
         line: a level to compare with, dashed.
         unit_range: y from 0 to 1; otherwise from 0 up.
+        long_labels: one panel with a line of the legend for each curve.
     """
-    columns = min(_COLUMNS, len(panels))
+    columns = 1 if long_labels else min(_COLUMNS, len(panels))
     rows = math.ceil(len(panels) / columns)
+    lines = sum(bool(curve.label) for panel in panels for curve in panel.curves) + 1 if long_labels else 0
+    width_mm = DOUBLE_MM * 2 / _COLUMNS if long_labels else DOUBLE_MM * columns / _COLUMNS
     with style():
-        figure = sheet(DOUBLE_MM * columns / _COLUMNS if columns > 1 else DOUBLE_MM / 2, _PANEL_MM * rows)
+        figure = sheet(width_mm if columns > 1 or long_labels else DOUBLE_MM / 2, _PANEL_MM * rows + _LINE_MM * lines)
         grid = figure.subplots(rows, columns, squeeze=False).ravel()
         for axes, panel in zip(grid, panels, strict=False):
-            _draw_panel(axes, panel, animals)
-            axes.set(title=panel.title, xlabel="Animals, all groups", ylabel=ylabel)
+            _draw_panel(axes, panel, animals, legend_columns=1 if long_labels else 2)
+            axes.set(title=panel.title, xlabel=xlabel, ylabel=ylabel)
             if unit_range:
                 axes.set_ylim(0, 1.02)
             else:
@@ -71,7 +79,7 @@ def curves_figure(
     return figure
 
 
-def _draw_panel(axes: Axes, panel: Panel, animals: Sequence[int]) -> None:
+def _draw_panel(axes: Axes, panel: Panel, animals: Sequence[int], *, legend_columns: int) -> None:
     shown = [curve.label for curve in panel.curves if curve.label]
     behind = [curve for curve in panel.curves if not curve.label]
     for number, curve in enumerate(behind):
@@ -87,8 +95,14 @@ def _draw_panel(axes: Axes, panel: Panel, animals: Sequence[int]) -> None:
     axes.set_xticks(animals)
     axes.tick_params(axis="x", labelrotation=45 if len(animals) > 8 else 0)
     # below the axes: bands leave no room inside
-    below = (0.5, -0.32)
-    axes.legend(loc="upper center", bbox_to_anchor=below, ncols=2, handlelength=1.6, borderaxespad=0, fontsize=5.5)
+    axes.legend(
+        loc="upper center",
+        bbox_to_anchor=(0.5, -0.32),
+        ncols=legend_columns,
+        handlelength=1.6,
+        borderaxespad=0,
+        fontsize=5.5,
+    )
 
 
 def separation_figure(

@@ -1,6 +1,7 @@
 """Questions on tables that fit a model: exact error strata, or a formula, one fit for all levels of `each`."""
 
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from itertools import product
 from typing import Any
 
@@ -14,7 +15,7 @@ from cuecircuit.models.fit import Fit, fit, tidy_row
 from cuecircuit.models.means import compare, means
 from cuecircuit.models.model import Model
 from cuecircuit.nodes.answer import Answer
-from cuecircuit.nodes.rows import Tables
+from cuecircuit.nodes.rows import Chosen, Tables
 from cuecircuit.nodes.wide import Wide, widen
 from cuecircuit.stats.contrasts import level_cells, strata_levels, weighted_cells
 from cuecircuit.stats.mixed_inference import DegreesOfFreedomRule
@@ -27,64 +28,95 @@ from cuecircuit.study.question_checks import formula_of
 from cuecircuit.study.questions import Comparison, Formula, Question, Strata
 
 
-def strata_answer(tables: Tables, question: Strata) -> Answer:
-    """Test every term of a design in its own error stratum.
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class FittedQuestion:
+    """A question's model fitted to every level of `each`; `chosen` are the rows that it was asked of."""
 
-    Raises:
-        DataError: columns or rows that are missing.
-        DesignError: what is left cannot carry the tests.
-    """
-    unit = [] if question.unit == "subject" else [question.unit]
-    keep = names_in(question.within, question.each, unit)
-    chosen = tables.choose(question, keep, [*question.between, *question.covariates])
-    wide = widen(chosen, question.each, tables, question)
-    model = Model(
-        subject=question.unit,
-        between=question.between,
-        within=question.within,
-        covariates=question.covariates,
-        contrasts=question.contrasts,
-        factors=_factor_levels(tables, question, [*question.between, *question.within], wide.rows),
-    )
-    fitted = fit(_as_labels(wide.rows, [*question.between, *question.within]), wide.values, model)
-    extra: dict[str, pd.DataFrame] = {}
-    if question.comparisons:
-        extra["comparisons"] = _comparisons(question, fitted, wide)
-    if len(wide.labels) == 1 and not question.covariates:
-        names = set(question.contrasts)
-        terms = [test for test in fitted.tests if isinstance(test, StratumTest) and test.name not in names]
-        extra["layout"] = anova_layout(
-            terms, wide.values[fitted.design.rows, 0].reshape(len(set(fitted.design.family.units)), -1)
-        )
-    return _model_answer(question, fitted, wide, chosen.left_out, {**extra, "rows": chosen.rows})
+    fit: Fit
+    wide: Wide
+    chosen: Chosen
 
 
-def formula_answer(tables: Tables, question: Formula) -> Answer:
-    """Fit a formula to a column of a table.
+def fit_question(tables: Tables, question: Strata | Formula) -> FittedQuestion:
+    """Fit the model of a question to a column of a table.
 
     Raises:
         DataError: columns or rows that are missing.
         DesignError: the columns do not carry the model.
     """
-    keys = tables.files.books.tables[split_reference(question.of)[0]].keys
-    columns = formula_of(question.formula).columns
-    keep = names_in([name for name in columns if name in keys and name != "subject"], question.repeats, question.each)
-    chosen = tables.choose(question, keep, [name for name in columns if name not in keep and name != "subject"])
+    if isinstance(question, Strata):
+        unit = [] if question.unit == "subject" else [question.unit]
+        keep = names_in(question.within, question.each, unit)
+        columns = [*question.between, *question.covariates]
+    else:
+        keys = tables.files.books.tables[split_reference(question.of)[0]].keys
+        named = formula_of(question.formula).columns
+        keep = names_in([n for n in named if n in keys and n != "subject"], question.repeats, question.each)
+        columns = [name for name in named if name not in keep and name != "subject"]
+    chosen = tables.choose(question, keep, columns)
     wide = widen(chosen, question.each, tables, question)
+    model = _model(tables, question, wide.rows)
+    fitted = fit(_as_labels(wide.rows, list(model.factors)), wide.values, model)
+    return FittedQuestion(fit=fitted, wide=wide, chosen=chosen)
+
+
+def _model(tables: Tables, question: Strata | Formula, rows: pd.DataFrame) -> Model:
+    if isinstance(question, Strata):
+        return Model(
+            subject=question.unit,
+            between=question.between,
+            within=question.within,
+            covariates=question.covariates,
+            contrasts=question.contrasts,
+            factors=_factor_levels(tables, question, [*question.between, *question.within], rows),
+        )
+    columns = formula_of(question.formula).columns
     factors = [name for name in columns if name in tables.files.books.factors or name in question.factors]
-    model = Model(
+    return Model(
         subject="subject" if "|" in question.formula else "",
         formula=question.formula,
         method=question.method,  # pyright: ignore[reportArgumentType]
         contrasts=tuple(test for test in question.tests if " - " in test),
-        factors=_factor_levels(tables, question, factors, wide.rows),
+        factors=_factor_levels(tables, question, factors, rows),
         df=mixed_df(question),
     )
-    fitted = fit(_as_labels(wide.rows, factors), wide.values, model)
-    extra = {"rows": chosen.rows}
+
+
+def model_answer(tables: Tables, question: Strata | Formula) -> Answer:
+    """Test every term of a design in its own error stratum, or fit a formula.
+
+    Raises:
+        DataError: columns or rows that are missing.
+        DesignError: what is left cannot carry the tests.
+    """
+    asked = fit_question(tables, question)
+    fitted, wide = asked.fit, asked.wide
+    extra: dict[str, pd.DataFrame] = {}
     if question.comparisons:
-        extra["comparisons"] = _formula_comparisons(question, fitted, wide)
-    return _model_answer(question, fitted, wide, chosen.left_out, extra)
+        extra["comparisons"] = comparison_table(question, asked)
+    if isinstance(question, Strata) and len(wide.labels) == 1 and not question.covariates:
+        names = set(question.contrasts)
+        terms = [test for test in fitted.tests if isinstance(test, StratumTest) and test.name not in names]
+        extra["layout"] = anova_layout(
+            terms, wide.values[fitted.design.rows, 0].reshape(len(set(fitted.design.family.units)), -1)
+        )
+    return _model_answer(question, fitted, wide, asked.chosen.left_out, {**extra, "rows": asked.chosen.rows})
+
+
+def comparison_table(question: Strata | Formula, asked: FittedQuestion, *, intervals: bool = True) -> pd.DataFrame:
+    """Compare means as the question asks, a row for each comparison and level of `each`.
+
+    Args:
+        question: with comparisons.
+        asked: its fit.
+        intervals: also where they take a numerical search, as Dunnett's and Tukey's do.
+    """
+    compare_means = _comparisons if isinstance(question, Strata) else _formula_comparisons
+    return compare_means(question, asked.fit, asked.wide, intervals)  # pyright: ignore[reportArgumentType]
+
+
+def _coverage(comparison: Comparison, intervals: bool) -> float | None:
+    return 0.95 if intervals or comparison.adjust not in ("dunnett", "tukey") else None
 
 
 def mixed_df(question: Formula) -> DegreesOfFreedomRule:
@@ -188,7 +220,7 @@ def _mean_tables(question: Strata | Formula, fitted: Fit, wide: Wide) -> dict[st
     return {"means": pd.concat(parts, ignore_index=True)}
 
 
-def _comparisons(question: Strata, fitted: Fit, wide: Wide) -> pd.DataFrame:
+def _comparisons(question: Strata, fitted: Fit, wide: Wide, intervals: bool) -> pd.DataFrame:
     design: MixedDesign = fitted.design.family.model.design  # pyright: ignore[reportAttributeAccessIssue]
     parts = []
     for comparison in question.comparisons:
@@ -196,7 +228,14 @@ def _comparisons(question: Strata, fitted: Fit, wide: Wide) -> pd.DataFrame:
         for k in range(len(wide.labels)):
             y = wide.values[fitted.design.rows, k].reshape(len(design.subjects), -1)
             error = "pooled" if comparison.error == "pooled" else "contrast"
-            made = compare_cells(y, design, contrasts, error=error, adjustment=comparison.adjust)
+            made = compare_cells(
+                y,
+                design,
+                contrasts,
+                error=error,
+                adjustment=comparison.adjust,
+                confidence=_coverage(comparison, intervals),
+            )
             parts.append(labels.assign(**wide.labels.iloc[k].to_dict(), **_compared(made)))
     return pd.concat(parts, ignore_index=True)
 
@@ -240,7 +279,7 @@ def _unit(levels: Mapping[str, Sequence[str]], name: str, level: str) -> Mapping
     return level_cells([name], levels)[(level,)]
 
 
-def _formula_comparisons(question: Formula, fitted: Fit, wide: Wide) -> pd.DataFrame:
+def _formula_comparisons(question: Formula, fitted: Fit, wide: Wide, intervals: bool) -> pd.DataFrame:
     parts = []
     for comparison in question.comparisons:
         levels = fitted.design.family.levels[comparison.factor]
@@ -251,6 +290,7 @@ def _formula_comparisons(question: Formula, fitted: Fit, wide: Wide) -> pd.DataF
             by=comparison.by,
             reference=None if comparison.against == "each" else reference,
             adjustment=comparison.adjust,
+            confidence=_coverage(comparison, intervals),
         )
         for k in range(len(wide.labels)):
             numbers = {name: np.asarray(values)[:, k] for name, values in _compared(made).items()}

@@ -10,7 +10,7 @@ from cuecircuit.arrays import Array, Float, Int
 from cuecircuit.behavior.counts import conditioning_counts, escalation_counts
 from cuecircuit.errors import DataError, DesignError
 from cuecircuit.nodes.answer import Answer
-from cuecircuit.nodes.model_questions import formula_answer, strata_answer
+from cuecircuit.nodes.model_questions import model_answer
 from cuecircuit.nodes.rows import VALUE, Tables
 from cuecircuit.nodes.table import Table
 from cuecircuit.nodes.wide import Wide, widen
@@ -35,10 +35,8 @@ def answer(tables: Tables, question: AnyQuestion) -> Answer:
         DesignError: what is left cannot carry the test.
     """
     match question:
-        case Strata():
-            return strata_answer(tables, question)
-        case Formula():
-            return formula_answer(tables, question)
+        case Strata() | Formula():
+            return model_answer(tables, question)
         case Correlation():
             return _correlation(tables, question)
         case Reliability():

@@ -87,7 +87,7 @@ def plan_world(
     cohort = draw_cohort(study, columns, stream(seed, "cohort"))
     place = draw_place(study, scale) if study.space is not None else None
     timing = timing_of(study, place.kind, scale) if study.trials is not None and place is not None else None
-    keys = _scan_keys(study, cohort)
+    keys = scan_keys(study, cohort)
     events = {}
     if timing is not None:
         events = {key.words: draw_events(study, timing, stream(seed, "events", *key.words)) for key in keys}
@@ -98,10 +98,10 @@ def plan_world(
         effects=effects,
         seed=seed,
         regions=place.regions if place else (),
-        trials=_trial_rows(keys, events) if timing else None,
-        tables=_effect_tables(study, beside),
+        trials=trial_rows(keys, events) if timing else None,
+        tables=effect_tables(study, beside),
     )
-    _check_effects(planting)
+    check_effects(planting)
     drawn = draw_study(planting)
     measures = {of: rows for of, rows in drawn.responses.items() if of.startswith("trials.")}
     events = {words: _measured(table, words, measures) for words, table in events.items()}
@@ -144,7 +144,8 @@ def _log_faults(study: Study) -> tuple[str, ...]:
     return ()
 
 
-def _scan_keys(study: Study, cohort: Cohort) -> tuple[ScanKey, ...]:
+def scan_keys(study: Study, cohort: Cohort) -> tuple[ScanKey, ...]:
+    """Return every scan of a cohort; who missed a visit has none of it."""
     if study.scans is None:
         return ()
     visits = cohort.visits if cohort.visits is not None else cohort.subjects.assign(session=None)
@@ -157,7 +158,7 @@ def _scan_keys(study: Study, cohort: Cohort) -> tuple[ScanKey, ...]:
     )
 
 
-def _trial_rows(keys: tuple[ScanKey, ...], events: Mapping[tuple[str, ...], pd.DataFrame]) -> pd.DataFrame:
+def trial_rows(keys: tuple[ScanKey, ...], events: Mapping[tuple[str, ...], pd.DataFrame]) -> pd.DataFrame:
     """Return the trials of all scans that are cells: subject, session, run, trial (by onset, from 1), factors."""
     tables = []
     for key in keys:
@@ -185,7 +186,12 @@ def _measured(events: pd.DataFrame, words: tuple[str, ...], drawn: Mapping[str, 
     return events
 
 
-def _effect_tables(study: Study, beside: Path | None) -> dict[str, pd.DataFrame]:
+def effect_tables(study: Study, beside: Path | None) -> dict[str, pd.DataFrame]:
+    """Read the TSVs that effects name, from the folder of the study file.
+
+    Raises:
+        DataError: a table without a column `add`.
+    """
     names = [effect.add for effect in study.simulation.effects.values()] if study.simulation else []
     found = {}
     for name in names:
@@ -197,7 +203,12 @@ def _effect_tables(study: Study, beside: Path | None) -> dict[str, pd.DataFrame]
     return found
 
 
-def _check_effects(planting: Planting) -> None:
+def check_effects(planting: Planting) -> None:
+    """Check the effects against the rows that they are to change.
+
+    Raises:
+        StudyError: every fault of every effect.
+    """
     study = planting.study
     assert study.simulation is not None
     rows = {base.in_: rows_of(planting, base) for base in study.simulation.base}

@@ -41,7 +41,10 @@ def study_faults(study: Study, columns: Columns) -> Iterator[str]:
         yield f"subjects.exclude: {subject} is no simulated subject; leave it out"
     yield from _size_faults(study, columns)
     yield from _base_faults(study)
-    yield from _lacking(study)
+    absent: dict[str, str] = {}
+    for path, name in lacking_bases(study):
+        absent.setdefault(name, path)
+    yield from (lacking_fault(path, name) for name, path in absent.items())
     yield from _map_faults(study)
     for name, effects in simulation.hypotheses.items():
         for effect in effects:
@@ -94,27 +97,29 @@ def _drawable(study: Study) -> Iterator[str]:
     yield from (f"maps.{name}" for name in study.maps)
 
 
-def _lacking(study: Study) -> Iterator[str]:
-    """Yield responses and numbers that are asked about and have no base."""
+def lacking_bases(study: Study) -> Iterator[tuple[str, str]]:
+    """Yield responses and numbers that have no base: the path of who asks about each, and its reference."""
     assert study.simulation is not None
     bases = {base.in_ for base in study.simulation.base}
     by_day = {name for phase in (study.operant.phases.values() if study.operant else ()) for name in phase.by_day}
-    wanted = "give its mean, between_sd and within_sd under simulation.base"
-    absent: dict[str, str] = {}
     for of, path in responses_asked(study):
         source = drawn_source(study, of)
         plain = source.startswith("derived.") or source.partition(".")[2] in by_day
         presses = source == "operant.active" and "operant.infusions" in bases
         if not plain and not presses and source not in bases:
-            absent.setdefault(source, path)
+            yield path, source
     for name in study.trials.measures if study.trials else ():
         if f"trials.{name}" not in bases:
-            absent.setdefault(f"trials.{name}", "trials.measures")
+            yield "trials.measures", f"trials.{name}"
     for name, path in numbers_asked(study):
         if not is_key(study, name) and not bases & {f"subjects.{name}", f"visits.{name}"}:
-            absent.setdefault(f"subjects.{name}", path)
-    for name, path in absent.items():
-        yield f"{path}: asks about {name}, which has no base; {wanted}"
+            yield path, f"subjects.{name}"
+
+
+def lacking_fault(path: str, name: str) -> str:
+    """Return the fault of who asks about a response without a base."""
+    wanted = "give its mean, between_sd and within_sd under simulation.base"
+    return f"{path}: asks about {name}, which has no base; {wanted}"
 
 
 def _map_faults(study: Study) -> Iterator[str]:

@@ -84,7 +84,7 @@ def family_comparisons(
     df: Float[Array, "comparison"],
     *,
     adjustment: FamilyAdjustment,
-    confidence: float,
+    confidence: float | None,
     largest: LargestT = dunnett_p,
 ) -> Comparisons:
     """Test estimates of one response by t, p adjusted within their families.
@@ -96,7 +96,7 @@ def family_comparisons(
         covariance: of the estimates; one without an error has no test.
         df: degrees of freedom of each.
         adjustment: within each family.
-        confidence: simultaneous coverage of a family's intervals.
+        confidence: simultaneous coverage of a family's intervals; none are made where it is None.
         largest: tail of the largest |t|; for Dunnett.
 
     Raises:

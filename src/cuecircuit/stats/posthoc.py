@@ -91,7 +91,7 @@ def compare(
     *,
     error: ErrorTerm,
     adjustment: FamilyAdjustment = "bonferroni",
-    confidence: float = 0.95,
+    confidence: float | None = 0.95,
 ) -> Comparisons:
     """Test the contrasts of one response.
 
@@ -101,7 +101,7 @@ def compare(
         contrasts: from `conditions_against`, `groups_against`, or own weights.
         error: the rule for the error term (see the module).
         adjustment: within each family.
-        confidence: simultaneous coverage of a family's intervals.
+        confidence: simultaneous coverage of a family's intervals; none are made where it is None.
 
     Raises:
         DesignError: the design has covariates (their comparisons need the mixed model), or Dunnett's or Tukey's

@@ -1,0 +1,199 @@
+"""Every test of a question in every drawn study: the p that decides, the estimate, the width of its 95 % interval.
+
+The p is the one that the page of a study goes by: adjusted over `each` where a question has it, Greenhouse-Geisser's
+where a term has several scores, otherwise as it is; of comparisons the adjusted one; of correlations q.
+
+Studies that differ in their response alone are fitted at once, as levels of one more key in `each`; where predictors
+are drawn too, or values are missing, studies are fitted one by one. Both ways give the same numbers.
+"""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from cuecircuit.arrays import Array, Float
+from cuecircuit.errors import CuecircuitError
+from cuecircuit.nodes.model_questions import FittedQuestion, comparison_table, fit_question
+from cuecircuit.nodes.rows import Tables
+from cuecircuit.nodes.table_questions import answer
+from cuecircuit.simulate.columns import columns_of
+from cuecircuit.stats.multiple_testing import adjust_p
+from cuecircuit.stats.strata_result import StratumTest
+from cuecircuit.stats.term_test import TermTest
+from cuecircuit.study.accounting import split_reference
+from cuecircuit.study.question_checks import formula_of
+from cuecircuit.study.questions import AnyQuestion, Correlation, Counts, Formula, Question, Reliability, Strata
+
+TESTS = ("kind", "level", "term")
+"""What identifies a test of a question."""
+_NUMBERS = ("p", "estimate", "width")
+_DRAW = "_draw"
+_IN_COMPARISONS = {"difference", "se", "low", "high", "t", "df", "p", "p_adjusted", "family", "comparison", _DRAW}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Outcomes:
+    """Columns draw, kind, level, term, p, estimate, width; `fault`: why a study could not be tested, if one was not."""
+
+    rows: pd.DataFrame
+    fault: str | None = None
+
+
+def outcomes(question: AnyQuestion, studies: Sequence[Tables]) -> Outcomes:
+    """Answer a question in every study.
+
+    Args:
+        question: one that tests something.
+        studies: the tables of each.
+
+    Returns:
+        No rows of studies that could not be tested.
+    """
+    if isinstance(question, Strata | Formula) and len(studies) > 1 and _stacks(question, studies[0]):
+        try:
+            asked = fit_question(_stacked(question, studies), _of_all(question))
+        except CuecircuitError:
+            asked = None
+        if asked is not None and np.isfinite(asked.wide.values).all():
+            return Outcomes(rows=_model_rows(question, asked))
+    parts, fault = [], None
+    for number, tables in enumerate(studies):
+        try:
+            parts.append(_one_study(question, tables).assign(**{_DRAW: number}))
+        except CuecircuitError as error:
+            fault = fault or error.faults[0]
+    columns = [_DRAW, *TESTS, *_NUMBERS]
+    return Outcomes(rows=pd.concat(parts)[columns] if parts else pd.DataFrame(columns=columns), fault=fault)
+
+
+def _stacks(question: Strata | Formula, tables: Tables) -> bool:
+    """Whether nothing but the response differs between studies: predictors are keys, factors or labels."""
+    study = tables.files.study
+    if question.covariates or (study.simulation and study.simulation.missing):
+        return False
+    if isinstance(question, Strata):
+        named = [*question.between, *question.within]
+    else:
+        named = [name for name in formula_of(question.formula).columns if name != "subject"]
+    same = {*tables.files.books.tables[split_reference(question.of)[0]].keys, *study.factors, *columns_of(study).labels}
+    same |= {*study.trials.labels, *study.trials.parts} if study.trials else set()
+    return {*named, *question.where} <= same - set(study.derived)
+
+
+def _stacked(question: Question, studies: Sequence[Tables]) -> Tables:
+    """Return the tables of the first study with the rows of all in the table that is asked about."""
+    name, first = split_reference(question.of)[0], studies[0]
+    own = first.made[name]
+    rows = pd.concat([one.made[name].rows.assign(**{_DRAW: k}) for k, one in enumerate(studies)], ignore_index=True)
+    return replace(first, made={**first.made, name: replace(own, keys=(_DRAW, *own.keys), rows=rows)})
+
+
+def _of_all(question: Any) -> Any:
+    """Ask a question of every study, each of which is a family, or several, of its own."""
+    return question.model_copy(update={"each": (_DRAW, *question.each), "family": question.family or question.each})
+
+
+def _one_study(question: AnyQuestion, tables: Tables) -> pd.DataFrame:
+    if isinstance(question, Strata | Formula):
+        return _model_rows(question, fit_question(tables, question))
+    if isinstance(question, Correlation):  # no p of permutations is used
+        question = question.model_copy(update={"draws": 1})
+    rows = list(_other_rows(question, answer(tables, question).tables))
+    return pd.DataFrame(rows, columns=[*TESTS, *_NUMBERS])
+
+
+def _other_rows(question: AnyQuestion, tables: Any) -> Iterator[tuple[Any, ...]]:
+    match question:
+        case Correlation():
+            for row in tables["correlation"].to_dict("records"):
+                level = _level(question, row)
+                yield "correlation", level, "r", row["q"], row["r"], row["ci_high"] - row["ci_low"]
+                if question.inside:
+                    yield "correlation", level, f"r within {question.inside}", row["q_within"], row["r_within"], np.nan
+        case Reliability():
+            for row in tables["reliability"].to_dict("records"):
+                level, width = _level(question, row), row["ci_high"] - row["ci_low"]
+                yield "agreement", level, f"ICC over {question.over}", row["p"], row["icc"], width
+        case Counts():
+            for row in tables["ratios"].to_dict("records"):
+                yield "ratio", "", row["comparison"], row["p"], row["ratio"], row["ci_high"] - row["ci_low"]
+
+
+def _level(question: Question, row: Any) -> str:
+    return ", ".join(str(row[key]) for key in question.each)
+
+
+def _model_rows(question: Strata | Formula, asked: FittedQuestion) -> pd.DataFrame:
+    """Return the tests of all levels of `each` and of all studies that were fitted at once."""
+    labels = asked.wide.labels.reset_index(drop=True)
+    level = [_level(question, row) for row in labels.to_dict("records")]
+    draw = labels.get(_DRAW, 0)
+    tests = [test for test in asked.fit.tests if _wanted(question, test)]
+    names = [test.name for test in tests]
+    parts = []
+    for test in tests:
+        low, high = test.interval()
+        nothing = np.full(len(labels), np.nan)
+        part = pd.DataFrame(
+            {
+                _DRAW: draw,
+                "kind": "contrast" if test.name in asked.fit.design.model.contrasts else "term",
+                "level": level,
+                "term": test.name if names.count(test.name) == 1 else f"{test.name} ({getattr(test, 'stratum', '')})",
+                "p": _deciding(question, test, labels),
+                "estimate": nothing if test.estimate is None else test.estimate,
+                "width": nothing if low is None or high is None else high - low,
+            },
+            index=labels.index,
+        )
+        parts.append(part)
+    if question.comparisons:
+        parts.append(_compared(question, asked))
+    return pd.concat(parts, ignore_index=True)
+
+
+def _wanted(question: Strata | Formula, test: TermTest) -> bool:
+    if isinstance(question, Strata):
+        return test.name != "(Intercept)"
+    return any(set(test.name.split(":")) == set(name.split(":")) for name in question.tests)
+
+
+def _deciding(question: Question, test: TermTest, labels: pd.DataFrame) -> Float[Array, "response"]:
+    if not question.each:
+        log_p = test.log_p_gg if isinstance(test, StratumTest) else None
+        return test.p if log_p is None else np.exp(log_p)
+    p = np.array(test.p, float)
+    apart = [key for key in question.each if question.family and key not in question.family]
+    keys = [*([_DRAW] if _DRAW in labels else []), *apart]
+    families = labels.groupby(keys, sort=False).indices.values() if keys else [np.arange(len(labels))]
+    for family in families:
+        p[family] = adjust_p(p[family], question.adjust)
+    return p
+
+
+def _compared(question: Strata | Formula, asked: FittedQuestion) -> pd.DataFrame:
+    table = comparison_table(question, asked, intervals=False)
+    records = table.to_dict("records")
+    return pd.DataFrame(
+        {
+            _DRAW: table.get(_DRAW, 0),
+            "kind": "comparison",
+            "level": [_level(question, row) for row in records],
+            "term": [_comparison(question, row) for row in records],
+            "p": table["p_adjusted"],
+            "estimate": table["difference"],
+            "width": table["high"] - table["low"] if "high" in table else np.nan,
+        }
+    )
+
+
+def _comparison(question: Question, row: Any) -> str:
+    """Name a comparison: inside which levels, and which two are compared."""
+    if "against" not in row:
+        return str(row["comparison"])
+    others = {*_IN_COMPARISONS, "level", "against", *question.each}
+    inside = [str(value) for name, value in row.items() if name not in others and not pd.isna(value)]
+    return ": ".join([*inside, f"{row['level']} - {row['against']}"])

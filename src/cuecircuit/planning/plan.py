@@ -1,0 +1,174 @@
+"""`cuecircuit plan` for studies of tables and questions: draw studies, answer the questions, count what is found.
+
+Every study has a random stream of its own, so that results are the same on any number of cores, and are the same
+whatever else is asked.
+"""
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import joblib
+import numpy as np
+import pandas as pd
+
+from cuecircuit.errors import StudyError
+from cuecircuit.io.atomic import check_unused, replacing
+from cuecircuit.io.lock import writing
+from cuecircuit.nodes.graph import ordered_nodes, upstream
+from cuecircuit.nodes.study_files import StudyFiles, read_text
+from cuecircuit.pipeline.engine import engine
+from cuecircuit.pipeline.progress import steps
+from cuecircuit.pipeline.threads import one_blas_thread
+from cuecircuit.pipeline.workers import tied
+from cuecircuit.planning.askable import askable
+from cuecircuit.planning.assumptions import group_sizes, located, read_assumptions
+from cuecircuit.planning.drawing import (
+    DrawnStudy,
+    Template,
+    draw_planting,
+    draw_tables,
+    first_subjects,
+    region_names,
+    template_of,
+)
+from cuecircuit.planning.outcomes import Outcomes, outcomes
+from cuecircuit.planning.plan_files import write_plan
+from cuecircuit.planning.power import Plan, PlanSettings
+from cuecircuit.simulate.columns import columns_of
+from cuecircuit.simulate.declared import with_weights
+from cuecircuit.simulate.faults import study_faults
+from cuecircuit.simulate.planting import effects_of, first_hypothesis
+from cuecircuit.simulate.question_truth import question_truth
+from cuecircuit.study.questions import AnyQuestion
+
+# studies that are one task
+_BATCH = 20
+
+
+@writing
+def plan_study(path: Path, out: Path, *, settings: PlanSettings, n_jobs: int = 1, dask: str | None = None) -> Path:
+    """Simulate studies of each size under each hypothesis, and return the page of what came of it.
+
+    Args:
+        path: the study file; its data need not be there.
+        out: folder to make; must not hold anything yet.
+        settings: what is asked.
+        n_jobs: processes at work; results do not depend on it.
+        dask: `local` or a scheduler's address.
+
+    Raises:
+        StudyError: a study that cannot be drawn, with the lines of its file; hypotheses, questions or sizes that
+            cannot be; nothing that can be planned.
+        DataError: `out` holds files already or cannot be written; a file that is not there.
+    """
+    check_unused(out)
+    files = read_assumptions(path, settings.effects)
+    assert files.study.simulation is not None
+    sizes = group_sizes(files.study.simulation, settings.sizes, settings.power)
+    files, reasons, regions = _askable(files, settings)
+    hypotheses = tuple(dict.fromkeys(settings.hypotheses)) or (first_hypothesis(files.study),)
+    largest = {group: max(own[group] for own in sizes) for group in sizes[0]}
+    try:
+        if faults := list(study_faults(files.study, columns_of(files.study))):
+            raise StudyError(faults)
+        for name in hypotheses:
+            effects_of(files.study, name)
+        templates = {name: template_of(files, hypothesis=name, regions=regions, sizes=largest) for name in hypotheses}
+    except StudyError as error:
+        raise located(error, path, settings.effects) from error
+    with one_blas_thread(), engine(dask, n_jobs):
+        found = {name: _simulate(template, sizes, settings, n_jobs) for name, template in templates.items()}
+    plan = Plan(
+        files=files,
+        settings=settings,
+        sizes=sizes,
+        outcomes={name: rows for name, (rows, _) in found.items()},
+        truth={name: _truth(template) for name, template in templates.items()},
+        reasons=reasons | _untestable(files, found),
+    )
+    with replacing(out.resolve(), folder=True) as new:
+        write_plan(new, plan, read_text(path), None if settings.effects is None else read_text(settings.effects))
+    return out / "plan.html"
+
+
+def _askable(files: StudyFiles, settings: PlanSettings) -> tuple[StudyFiles, dict[str, str], tuple[str, ...]]:
+    """Return the study with the questions that can be planned, why others cannot, and the regions of its maps."""
+    study = with_weights(files.study)
+    if unknown := [name for name in settings.questions if name not in study.questions]:
+        known = ", ".join(study.questions)
+        raise StudyError([f"{files.file.name}: no question '{name}'; expected one of: {known}" for name in unknown])
+    if settings.questions:
+        kept = {name: own for name, own in study.questions.items() if name in settings.questions}
+        study = study.model_copy(update={"questions": kept})
+    regions = region_names(StudyFiles(study=study, file=files.file))
+    asked = askable(study, regions)
+    if not asked.study.questions:
+        faults = [f"{files.file.name}: questions.{name}: {why}" for name, why in asked.reasons.items()]
+        raise StudyError(["no question of the study can be planned", *faults])
+    return StudyFiles(study=asked.study, file=files.file), asked.reasons, regions
+
+
+def _truth(template: Template) -> pd.DataFrame:
+    planting, drawn = draw_planting(template, 0)
+    return question_truth(planting, drawn.responses)
+
+
+def _simulate(
+    template: Template, sizes: Sequence[Mapping[str, int]], settings: PlanSettings, n_jobs: int
+) -> tuple[pd.DataFrame, dict[str, str]]:
+    """Return the outcomes of all studies (columns size, draw, question, those of a test), and a fault by question."""
+    starts = range(0, settings.draws, _BATCH)
+    tasks = [
+        joblib.delayed(tied(_batch))(template, sizes, settings.seed, range(start, min(start + _BATCH, settings.draws)))
+        for start in starts
+    ]
+    parts, faults = [], dict[str, str]()
+    with steps("studies", settings.draws) as advance:
+        batches: Any = joblib.Parallel(n_jobs=n_jobs, return_as="generator")(tasks)
+        for start, (rows, lost) in zip(starts, batches, strict=True):
+            parts.append(rows)
+            faults = lost | faults
+            advance(min(_BATCH, settings.draws - start))
+    return pd.concat(parts, ignore_index=True), faults
+
+
+def _batch(
+    template: Template, sizes: Sequence[Mapping[str, int]], seed: int, draws: range
+) -> tuple[pd.DataFrame, dict[str, str]]:
+    study, group = template.files.study, template.planting.columns.group
+    order = ordered_nodes(study)
+    parts, faults = [], dict[str, str]()
+    with one_blas_thread():
+        largest = [draw_tables(template, draw_seed(seed, draw)) for draw in draws]
+        for place, own in enumerate(sizes):
+            drawn = [first_subjects(one, group, own) for one in largest]
+            for name, question in study.questions.items():
+                needed = upstream(order, f"questions.{name}")
+                found = _testable(question, drawn, needed)
+                number = found.rows["_draw"].to_numpy(int) + draws.start
+                parts.append(found.rows.assign(size=place, question=name, draw=number).drop(columns="_draw"))
+                if found.fault:
+                    faults.setdefault(name, found.fault)
+    return pd.concat(parts, ignore_index=True), faults
+
+
+def _testable(question: AnyQuestion, drawn: Sequence[DrawnStudy], needed: Sequence[str]) -> Outcomes:
+    """Answer a question in the studies in which everything that it goes back to could be made."""
+    lost = {k: fault for k, one in enumerate(drawn) for node, fault in one.faults.items() if node in needed}
+    kept = [k for k in range(len(drawn)) if k not in lost]
+    found = outcomes(question, [drawn[k].tables for k in kept])
+    rows = found.rows.assign(_draw=np.asarray(kept, int)[found.rows["_draw"].to_numpy(int)])
+    return Outcomes(rows=rows, fault=found.fault or next(iter(lost.values()), None))
+
+
+def draw_seed(seed: int, draw: int) -> int:
+    """Return the seed of a drawn study."""
+    return int(np.random.SeedSequence(seed, spawn_key=(draw,)).generate_state(1, np.uint64)[0])
+
+
+def _untestable(files: StudyFiles, found: Mapping[str, tuple[pd.DataFrame, dict[str, str]]]) -> dict[str, str]:
+    """Return the questions that no drawn study could answer, with the first fault."""
+    tested = {name for rows, _ in found.values() for name in rows["question"]}
+    faults = {name: fault for _, lost in found.values() for name, fault in lost.items()}
+    return {name: faults.get(name, "no test") for name in files.study.questions if name not in tested}

@@ -1,0 +1,147 @@
+"""What a plan writes: tables with their sidecars, curves, the page, and the settings it came from."""
+
+import shlex
+from collections.abc import Iterator
+from dataclasses import asdict
+from pathlib import Path
+
+import pandas as pd
+
+from cuecircuit.figures.saving import save
+from cuecircuit.io.derivatives import write_description
+from cuecircuit.io.tables import ColumnNote, write_json, write_table
+from cuecircuit.pipeline.provenance import software
+from cuecircuit.planning.plan_content import PlanTables, plan_content, title_of
+from cuecircuit.planning.power import POWER_NOTES, SMALLEST_NOTES, Plan, power_table, smallest_table
+from cuecircuit.planning.power_curves import CURVE_NOTES, power_figure
+from cuecircuit.report.content import FigureItem
+from cuecircuit.report.marks import value_text
+from cuecircuit.report.page import render
+from cuecircuit.study.questions import Simulation
+
+_ASSUMED_NOTES: dict[str, ColumnNote] = {
+    "what": "base: response without effects; effect: what is planted; missing: share of subjects without them",
+    "name": "response of a base; name of an effect in the study file; level that is missing",
+    "in": "response",
+    "value": "mean and SDs between and within subjects; of an effect what it adds, of counts multiplies, of a slope r",
+    "where": "rows that it changes",
+    "hypotheses": "sets of effects that it is in, of those planned",
+}
+_REASON_NOTES: dict[str, ColumnNote] = {"question": "name in the study file", "reason": "why, and what to do"}
+
+
+def write_plan(folder: Path, plan: Plan, study_text: str, effects_text: str | None) -> None:
+    """Write everything a plan gives.
+
+    Raises:
+        DataError: the place cannot be written.
+    """
+    power = power_table(plan)
+    tables = PlanTables(
+        power=power,
+        smallest=smallest_table(plan, power),
+        assumed=_assumed(plan),
+        not_planned=pd.DataFrame(plan.reasons.items(), columns=["question", "reason"]),
+    )
+    write_description(folder, f"Plan: {plan.files.study.about.title}")
+    (folder / "study.yaml").write_text(study_text, encoding="utf-8")
+    if effects_text is not None:
+        (folder / "effects.yaml").write_text(effects_text, encoding="utf-8")
+    notes = (POWER_NOTES, SMALLEST_NOTES, _ASSUMED_NOTES, _REASON_NOTES)
+    for name, own in zip(PlanTables.__dataclass_fields__, notes, strict=True):
+        write_table(folder / f"{name}.tsv", getattr(tables, name), own)
+    write_json(folder / "settings.json", _settings(plan))
+    figures = dict(_figures(folder, plan, power))
+    page = render(plan_content(plan, tables, figures, rerun=_rerun(plan), versions=software()))
+    (folder / "plan.html").write_text(page, encoding="utf-8")
+
+
+def _assumed(plan: Plan) -> pd.DataFrame:
+    simulation = plan.files.study.simulation
+    assert simulation is not None
+    rows = [
+        ("base", base.in_, base.in_, _base_text(base.mean, base.between_sd, base.within_sd), "every row", "all")
+        for base in simulation.base
+    ]
+    for name, effect in simulation.effects.items():
+        sets = [one for one in plan.outcomes if name in simulation.hypotheses.get(one, ())]
+        if sets:
+            value = value_text(effect.add) + (f"; r with {effect.slope_on}" if effect.slope_on else "")
+            rows.append(("effect", name, effect.in_, value, value_text(effect.where), ", ".join(sets)))
+    rows += [("missing", level, "", value_text(share), "", "all") for level, share in simulation.missing.items()]
+    return pd.DataFrame(rows, columns=list(_ASSUMED_NOTES))
+
+
+def _base_text(mean: float, between: float, within: float) -> str:
+    return (
+        f"mean {value_text(float(mean))}, SD {value_text(float(between))} between, {value_text(float(within))} within"
+    )
+
+
+def _settings(plan: Plan) -> dict[str, object]:
+    own = asdict(plan.settings)
+    simulation: Simulation | None = plan.files.study.simulation
+    assert simulation is not None
+    return {
+        "study": plan.files.file.name,
+        "simulated": True,
+        "subjects_by_group": [dict(sizes) for sizes in plan.sizes],
+        "draws": own["draws"],
+        "power": own["power"],
+        "hypotheses": {name: list(simulation.hypotheses.get(name, ())) for name in plan.outcomes},
+        "questions": list(plan.files.study.questions),
+        "effects": None if plan.settings.effects is None else plan.settings.effects.name,
+        "seed": own["seed"],
+        "software": software(),
+    }
+
+
+def _rerun(plan: Plan) -> str:
+    own = plan.settings
+    words = [
+        "cuecircuit",
+        "plan",
+        plan.files.file.name,
+        "OUT",
+        "--studies",
+        str(own.draws),
+        "--power",
+        f"{own.power:g}",
+    ]
+    for sizes in plan.sizes:
+        words += ["--n", ",".join(map(str, sizes.values()))]
+    for name in plan.outcomes:
+        words += ["--hypothesis", name]
+    for name in own.questions:
+        words += ["--test", name]
+    if own.effects is not None:
+        words += ["--effects", own.effects.name]
+    return shlex.join([*words, "--seed", str(own.seed)]) + "\n"
+
+
+def _figures(folder: Path, plan: Plan, power: pd.DataFrame) -> Iterator[tuple[str, FigureItem]]:
+    own = power[power["hypothesis"] == plan.hypothesis]
+    for name in plan.files.study.questions:
+        if not (own["question"] == name).any():
+            continue
+        title = title_of(plan, name)
+        figure, drawn = power_figure(own, name, title, plan.settings.power)
+        stem = folder / "figures" / f"power_{name}"
+        files = save(figure, stem)
+        write_table(stem.with_suffix(".tsv"), drawn, CURVE_NOTES)
+        caption = (
+            f"Share of {plan.settings.draws} drawn studies in which the test finds something, under {plan.hypothesis}; "
+            f"bands: exact 95 % Monte Carlo intervals; dashed: the power wanted, {100 * plan.settings.power:g} %."
+        )
+        yield (
+            name,
+            FigureItem(
+                id=f"power_{name}",
+                title=title,
+                caption=caption,
+                alt=f"Power over subjects: {title}.",
+                svg=files.svg,
+                png=files.png,
+                tsv=stem.with_suffix(".tsv").read_text(encoding="utf-8"),
+            ),
+        )

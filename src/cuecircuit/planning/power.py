@@ -1,0 +1,177 @@
+"""What a plan finds: power and precision of every test over sizes, and the smallest size that is enough."""
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from cuecircuit.io.tables import ColumnNote
+from cuecircuit.nodes.study_files import StudyFiles
+from cuecircuit.stats.simulated_power import shares, smallest_size
+
+DRAWS, WANTED = 200, 0.8
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PlanSettings:
+    """What is asked of a plan.
+
+    `sizes`: subjects of every group ("12"), or of each ("11,10"); half to twice those of the study where none is
+    named. `hypotheses`: names of sets of effects, power is wanted for the first; the study's first where none is
+    named. `questions`: names; all where none is named. `effects`: a file in place of `simulation`.
+    """
+
+    sizes: tuple[str, ...] = ()
+    draws: int = DRAWS
+    power: float = WANTED
+    hypotheses: tuple[str, ...] = ()
+    questions: tuple[str, ...] = ()
+    effects: Path | None = None
+    seed: int = 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Plan:
+    """What was drawn and found.
+
+    `outcomes`: by hypothesis, a row for each size, draw and test. `truth`: by hypothesis, what each question would find
+    without noise. `reasons`: why a question is not planned.
+    """
+
+    files: StudyFiles
+    settings: PlanSettings
+    sizes: tuple[Mapping[str, int], ...]
+    outcomes: Mapping[str, pd.DataFrame]
+    truth: Mapping[str, pd.DataFrame]
+    reasons: Mapping[str, str]
+
+    @property
+    def totals(self) -> tuple[int, ...]:
+        """Subjects of each design."""
+        return tuple(sum(own.values()) for own in self.sizes)
+
+    @property
+    def hypothesis(self) -> str:
+        """The hypothesis that power is wanted for."""
+        return next(iter(self.outcomes))
+
+
+TEST = ["question", "kind", "level", "term"]
+"""Columns that identify a test."""
+_TEST_NOTES: Mapping[str, ColumnNote] = {
+    "question": "name in the study file",
+    "kind": "term of a model, contrast, comparison of means, correlation, agreement, or ratio of counts",
+    "level": "of `each`, and the region of a question on maps",
+    "term": "what is tested",
+}
+POWER_NOTES: Mapping[str, ColumnNote] = {
+    "hypothesis": "effects that are true in the drawn studies",
+    **_TEST_NOTES,
+    "subjects": "subjects of the design, all groups",
+    "by_group": "subjects of each group",
+    "draws": "drawn studies",
+    "untestable": "drawn studies in which it could not be tested; they count as not found",
+    "alpha": "level",
+    "found": "drawn studies in which the p that decides is at most alpha",
+    "power": "share of them (error rate where nothing is planted)",
+    "low": "lower end of the exact 95 % Monte Carlo interval (Clopper-Pearson)",
+    "high": "upper end of it",
+    "planted": {
+        "Description": "whether the cells of the test differ without noise",
+        "Levels": {"yes": "", "no": "", "unknown": "no rule for it"},
+    },
+    "estimate": "mean over the drawn studies, in units of the response: of a term with two levels half the first less "
+    "the second, a slope, a difference, a correlation or a ratio; n/a for terms of several rows",
+    "sd": "standard deviation of the estimate over them",
+    "true": "the estimate without noise, where it is known",
+    "bias": "estimate less true",
+    "ci_width": "median width of the 95 % confidence interval; n/a for terms of several rows, Dunnett's and Tukey's",
+}
+SMALLEST_NOTES: Mapping[str, ColumnNote] = {
+    **_TEST_NOTES,
+    "wanted_power": "power asked for",
+    "subjects": "fewest subjects, all groups, rounded up (n/a: not reached)",
+    "subjects_low": "the same where power is at the upper end of its Monte Carlo interval",
+    "subjects_high": "the same where it is at the lower end",
+    "how": "where the number comes from; interpolation takes the normal quantile of power as linear in the root of n",
+}
+
+
+def power_table(plan: Plan) -> pd.DataFrame:
+    """Return power, estimate and precision of every test in every design under every hypothesis."""
+    parts = [
+        _of_design(plan, hypothesis, size, rows[rows["size"] == size])
+        for hypothesis, rows in plan.outcomes.items()
+        for size in range(len(plan.sizes))
+    ]
+    return pd.concat(parts, ignore_index=True)[list(POWER_NOTES)]
+
+
+def _of_design(plan: Plan, hypothesis: str, size: int, rows: pd.DataFrame) -> pd.DataFrame:
+    alpha = rows["question"].map({name: own.alpha for name, own in plan.files.study.questions.items()})
+    rows = rows.assign(alpha=alpha, found=rows["p"] <= alpha, tested=rows["p"].notna())
+    grouped = rows.groupby(TEST, sort=False, dropna=False)
+    table = grouped.agg(
+        alpha=("alpha", "first"),
+        found=("found", "sum"),
+        tested=("tested", "sum"),
+        estimate=("estimate", "mean"),
+        sd=("estimate", "std"),
+        ci_width=("width", "median"),
+    ).reset_index()
+    share = shares(table["found"].to_numpy(int), plan.settings.draws)
+    table = table.assign(
+        hypothesis=hypothesis,
+        subjects=plan.totals[size],
+        by_group=", ".join(f"{n} {group}" for group, n in plan.sizes[size].items()),
+        draws=plan.settings.draws,
+        untestable=plan.settings.draws - table["tested"],
+        power=share.share,
+        low=share.ci_low,
+        high=share.ci_high,
+    )
+    return _with_truth(table, plan.truth[hypothesis])
+
+
+def _with_truth(table: pd.DataFrame, truth: pd.DataFrame) -> pd.DataFrame:
+    known = {(one.question, one.level, one.effect): (one.planted, one.value) for one in truth.itertuples()}
+    planted, true = [], []
+    for one in table.itertuples():
+        correlation = one.kind == "correlation"
+        answer = known.get((one.question, one.level, "correlation" if correlation else one.term), ("unknown", np.nan))
+        planted.append(answer[0])
+        # the correlation that is planted is one of single rows, not of what is averaged
+        true.append(np.nan if correlation else answer[1])
+    table = table.assign(planted=planted, true=np.array(true, float))
+    return table.assign(bias=table["estimate"] - table["true"])
+
+
+def smallest_table(plan: Plan, power: pd.DataFrame) -> pd.DataFrame:
+    """Return the fewest subjects for the wanted power, of every test."""
+    own = power[power["hypothesis"] == plan.hypothesis]
+    wanted, rows = plan.settings.power, []
+    for names, test in own.groupby(TEST, sort=False):
+        test = test.set_index("subjects").reindex(list(plan.totals)).fillna({"power": 0.0, "low": 0.0, "high": 0.0})
+        size, high, low = (
+            smallest_size(plan.totals, test[column].to_numpy(float), wanted) for column in ("power", "low", "high")
+        )
+        numbers = {"subjects": size, "subjects_low": low, "subjects_high": high}
+        rows.append(
+            dict(zip(TEST, names, strict=True))
+            | {"wanted_power": wanted}
+            | {name: math.ceil(value) if math.isfinite(value) else np.nan for name, value in numbers.items()}
+            | {"how": _how(plan.totals, size)}
+        )
+    return pd.DataFrame(rows, columns=list(SMALLEST_NOTES))
+
+
+def _how(totals: Sequence[int], size: float) -> str:
+    if size == math.inf:
+        return f"not reached with {totals[-1]}"
+    if size <= totals[0]:
+        return f"reached by the smallest design drawn, {totals[0]}"
+    above = next(total for total in totals if total >= size)
+    return f"interpolated between {totals[totals.index(above) - 1]} and {above}"

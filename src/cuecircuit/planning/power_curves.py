@@ -1,0 +1,73 @@
+"""Curves of power over the number of subjects: a panel for each question, what is planted in front."""
+
+import numpy as np
+import pandas as pd
+from matplotlib.figure import Figure
+
+from cuecircuit.figures.plan import Curve, Panel, curves_figure
+from cuecircuit.io.tables import ColumnNote
+from cuecircuit.report.marks import effect_text
+
+CURVE_NOTES: dict[str, ColumnNote] = {
+    "panel": "panel of the figure, a question",
+    "test": "level and term",
+    "subjects": "subjects of the design, all groups",
+    "power": "share of drawn studies in which it is found",
+    "low": "lower end of its exact 95 % interval",
+    "high": "upper end of it",
+}
+# as many colors as there are; more lines are gray
+_IN_FRONT = 6
+_MIDDLE = 0.5
+# letters of a label that a figure has room for
+_LONGEST = 90
+
+
+def power_figure(power: pd.DataFrame, question: str, title: str, wanted: float) -> tuple[Figure, pd.DataFrame]:
+    """Draw the power of the tests of a question, and return the numbers that are drawn.
+
+    Args:
+        power: rows of `power.power_table` of one hypothesis.
+        question: its name.
+        title: of the panel.
+        wanted: power asked for, dashed.
+    """
+    own = power[power["question"] == question]
+    own = own.assign(test=[_name(row) for row in own.to_dict("records")])
+    totals = sorted(own["subjects"].unique().tolist())
+    front = _in_front(own)
+    curves = []
+    for name, rows in own.groupby("test", sort=False):
+        rows = rows.set_index("subjects").reindex(totals)
+        y, low, high = (rows[column].to_numpy(float) for column in ("power", "low", "high"))
+        label = _shortened(effect_text(str(name))) if name in front else ""
+        curves.append(Curve(name=str(name), label=label, y=y, low=low, high=high))
+    behind = "other tests" if any(not curve.label for curve in curves) else ""
+    panel = Panel(title=title, curves=tuple(curves), background=behind)
+    figure = curves_figure(
+        [panel], totals, ylabel="Power", xlabel="Subjects, all groups", line=wanted, long_labels=True
+    )
+    drawn = own.rename(columns={"question": "panel"}).assign(panel=title)
+    return figure, drawn[list(CURVE_NOTES)].reset_index(drop=True)
+
+
+def _name(row: dict[str, str]) -> str:
+    return ", ".join(part for part in (row["level"], row["term"]) if part)
+
+
+def _shortened(label: str) -> str:
+    return label if len(label) <= _LONGEST else f"{label[: _LONGEST - 1]}…"
+
+
+def _in_front(own: pd.DataFrame) -> list[str]:
+    """Choose the tests that are drawn in color: planted ones first, those whose power says most about size."""
+    told = own.assign(
+        order=own["kind"].map(
+            {"term": 1, "contrast": 0, "correlation": 0, "agreement": 0, "ratio": 0, "comparison": 2}
+        ),
+        hidden=own["planted"] != "yes",
+        distance=(own["power"] - _MIDDLE).abs(),
+    )
+    ranked = told.groupby("test", sort=False)[["hidden", "order", "distance"]].mean()
+    ranked = ranked.assign(place=np.arange(len(ranked)))
+    return ranked.sort_values(["hidden", "order", "distance", "place"], kind="stable").index[:_IN_FRONT].tolist()
