@@ -150,7 +150,7 @@ def test_every_question_of_every_design_is_planned(name: str, tmp_path: Path):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize(("name", "draws"), [("alcohol_mice", 120), ("pet_displacement", 200)])
+@pytest.mark.parametrize(("name", "draws"), [("alcohol_mice", 40), ("pet_displacement", 80)])
 def test_the_null_hypothesis_keeps_the_level(name: str, draws: int, tmp_path: Path):
     path = written(tmp_path, design_text(name))
     power = power_of(path, tmp_path / "out", sizes=("8",), draws=draws, hypotheses=("null",))
