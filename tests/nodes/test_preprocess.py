@@ -95,8 +95,7 @@ def test_sessions_and_runs_are_found_again_as_scans_of_the_study(preprocessed, r
         assert f"ses-{scan.session}_task-cues_run-{scan.run}_" in scan.confounds.name
         assert scan.events is not None
         assert f"ses-{scan.session}_task-cues_run-{scan.run}_" in scan.events.name
-        # no head radius is stated, so rotations have no millimeters
-        assert list(read_table(scan.confounds)) == [*MOTION_NAMES, "dvars"]
+        assert list(read_table(scan.confounds)) == [*MOTION_NAMES, "framewise_displacement", "dvars"]
 
 
 def test_the_brain_is_found_in_every_session(preprocessed):

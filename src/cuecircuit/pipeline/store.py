@@ -272,6 +272,9 @@ class Store:
             path = self.root / output
             if self._is_inside(path) and path.is_file() and file_hash(path) == known:
                 path.unlink()
+                with suppress(OSError):  # the first folder that is not empty, or a link
+                    for folder in path.parents[: len(PurePath(output).parents) - 1]:
+                        folder.rmdir()
 
     def names(self) -> list[str]:
         """List the stages that have a record, which may be damaged."""
