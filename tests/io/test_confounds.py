@@ -5,9 +5,11 @@ import json
 import numpy as np
 import pytest
 
-from cuecircuit.imaging.confounds import confound_faults, run_confounds
+from cuecircuit.imaging.removed import ScanSignals, removed_signals, signal_faults
 from cuecircuit.io.confounds import component_names, read_confounds
-from cuecircuit.study.people import Confounds
+from cuecircuit.records.grid import Grid
+from cuecircuit.records.scan import Series
+from cuecircuit.study.acquisition import Nuisance
 
 
 def test_components_of_older_tables_get_the_names_of_later_ones():
@@ -41,13 +43,11 @@ def test_more_components_than_a_mask_has_are_a_fault_and_not_those_of_another_ma
     path.write_text("\t".join(columns) + "\n" + "\n".join("\t".join(f"{k + n}" for n in range(5)) for k in range(9)))
     notes = {name: {"Mask": mask} for name, mask in zip(columns, ("combined", "combined", "WM", "CSF"), strict=False)}
     path.with_suffix(".json").write_text(json.dumps(notes))
-    wanted = Confounds(motion=0, acompcor=3, cosine=True, drift_period_s=None)
+    wanted = Nuisance(columns=("a_comp_cor_00", "a_comp_cor_01", "a_comp_cor_02", "cosine"))
 
-    (fault,) = confound_faults(read_confounds(path), wanted)
+    (fault,) = signal_faults(ScanSignals(tissues={}, table=read_confounds(path)), wanted)
 
-    assert fault.startswith(
-        "no column a_comp_cor_02, which the study asks for (nuisance.acompcor); it has a_comp_cor_00"
-    )
+    assert fault.startswith("no column a_comp_cor_02, which nuisance.columns asks for; it has a_comp_cor_00")
 
 
 @pytest.mark.parametrize(
@@ -60,10 +60,12 @@ def test_more_components_than_a_mask_has_are_a_fault_and_not_those_of_another_ma
 @pytest.mark.parametrize("mask", ["combined", "separate"])
 def test_real_tables_of_two_generations_give_the_components_of_each_mask(real_data, name, components, mask):
     table = read_confounds(real_data / "real" / "fmriprep_confounds" / name)
-    wanted = Confounds(motion=24, acompcor=components, acompcor_mask=mask, cosine=True, drift_period_s=None)
+    starts = ("w_comp_cor", "c_comp_cor") if mask == "separate" else ("a_comp_cor",)
+    n = len(next(iter(table.values())))
+    series = Series(data=np.ones((1, 1, 1, n)), grid=Grid(shape=(1, 1, 1), affine=np.eye(4)), tr_s=2.0)
+    signals = ScanSignals(tissues={}, table=table)
 
-    names = run_confounds(table, wanted).regressors.names
+    names = removed_signals(series, signals, Nuisance(columns=(*starts, "cosine")), np.ones(n, dtype=bool)).names
 
-    starts = ("w_", "c_") if mask == "separate" else ("a_",)
-    expected = [f"{start}comp_cor_{number:02d}" for start in starts for number in range(components)]
+    expected = [f"{start}_{number:02d}" for start in starts for number in range(components)]
     assert [one for one in names if "comp_cor" in one] == expected

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from cuecircuit.pipeline.people.simulate import simulate_people
+from cuecircuit.nodes.simulate import simulate_design
 from cuecircuit.pipeline.simulate import simulate
 
 VALIDATION = Path(__file__).parents[2] / "validation"
@@ -14,9 +14,7 @@ VALIDATION = Path(__file__).parents[2] / "validation"
 pytestmark = pytest.mark.slow
 
 
-def run_as_tables(design: str, data: Path, out: Path) -> Path:
-    study = data / "tables.yaml"
-    study.write_bytes((VALIDATION / "studies" / f"{design}.yaml").read_bytes())
+def run_apart(study: Path, out: Path) -> Path:
     # in a process of its own, which checks no array types: these studies are the longest of all tests
     for command in (["check", study], ["run", study, out, "--n-jobs", "1"]):
         done = subprocess.run(
@@ -39,15 +37,15 @@ def unexplained(text: str) -> list[str]:
 @pytest.fixture(scope="module")
 def rats(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("rats")
-    data = simulate("carmack2019", folder / "data", seed=1, scale="tiny").parent
-    return run_as_tables("carmack2019", data, folder / "results")
+    study = simulate("carmack2019", folder / "data", seed=1, scale="tiny").with_name("tables.yaml")
+    study.write_bytes((VALIDATION / "studies" / "carmack2019.yaml").read_bytes())
+    return run_apart(study, folder / "results")
 
 
 @pytest.fixture(scope="module")
 def people(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("people")
-    data = simulate_people(folder / "data", seed=1, scale="tiny").parent
-    return run_as_tables("huang2023", data, folder / "results")
+    return run_apart(simulate_design("huang2023", folder / "data", seed=1, scale="tiny"), folder / "results")
 
 
 def test_every_number_of_the_rats_is_that_of_0_1(rats: Path) -> None:

@@ -14,14 +14,8 @@ from cuecircuit.pipeline.job import StudyFiles
 from cuecircuit.pipeline.run import run_study
 from cuecircuit.pipeline.simulate import designs
 from cuecircuit.study.file import parse_study
-from tests.pipeline.test_people import ONE_GROUP, write_study
 
 STUDY = parse_study(designs()["carmack2019"])
-TWO_GROUPS = (
-    ONE_GROUP.replace("subjects: {}", "subjects: { groups: [HC, iHUD] }")
-    .replace('tests: ["(Intercept)"], method: ols', 'formula: group + center(age), tests: ["iHUD - HC"]')
-    .replace("method: permutation, permutations: 100", "iterations: 200")
-)
 
 
 def test_participants_stand_by_group_and_name_whatever_the_order_of_the_table(tmp_path):
@@ -85,8 +79,3 @@ def assert_order_does_not_matter(study: Path, folder: Path) -> None:
 @pytest.mark.xdist_group("tiny")
 def test_a_study_of_animals_is_the_same_bytes_to_its_page_in_any_order(six_animals, tmp_path):
     assert_order_does_not_matter(six_animals, tmp_path)
-
-
-def test_a_study_of_people_is_the_same_bytes_to_its_page_in_any_order(tmp_path):
-    study = write_study(tmp_path / "people", TWO_GROUPS, rows=[*range(3, 8), *range(36, 41)], sessions=1)
-    assert_order_does_not_matter(study, tmp_path)

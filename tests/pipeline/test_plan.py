@@ -203,14 +203,6 @@ def test_faults_of_the_study_file_are_named_with_their_lines(tmp_path: Path):
         plan_study(tmp_path / "study.yaml", tmp_path / "out", settings=PlanSettings())
 
 
-def test_a_study_of_people_is_refused_in_one_line(tmp_path: Path):
-    (tmp_path / "study.yaml").write_text(designs()["huang2023"])
-    with pytest.raises(StudyError, match=r"study\.yaml: a study of people, expected one of operant") as refused:
-        plan_study(tmp_path / "study.yaml", tmp_path / "out", settings=FEW)
-    assert len(refused.value.faults) == 1
-    assert not (tmp_path / "out").exists()
-
-
 def test_a_folder_with_files_is_left_alone(study: Path):
     with pytest.raises(DataError, match="not an empty folder"):
         plan_study(study, study.parent, settings=FEW)

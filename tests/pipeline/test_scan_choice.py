@@ -7,15 +7,15 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
-from cuecircuit.errors import DataError, StudyError
+from cuecircuit.errors import StudyError
 from cuecircuit.pipeline.cells import scans_of
 from cuecircuit.pipeline.check import check_study
-from cuecircuit.pipeline.job import Job, PeopleFiles, StudyFiles, read_any_study, read_study
+from cuecircuit.pipeline.job import Job, StudyFiles, read_study
 from cuecircuit.pipeline.run import run_study
 from cuecircuit.pipeline.simulate import designs
 from cuecircuit.pipeline.store import Store
 from cuecircuit.pipeline.subject_stages import account
-from cuecircuit.study.file import parse_any_study, parse_study
+from cuecircuit.study.file import parse_study
 
 pytestmark = pytest.mark.xdist_group("tiny")
 
@@ -105,7 +105,7 @@ def test_one_echo_of_all_rats_can_be_taken(study: Path):
     make_three_echoes(study, "sub-*")
     write_setting(study, "echo: 2")
 
-    scans = scans_of(read_any_study(study))
+    scans = scans_of(read_study(study))
 
     assert len(scans) == 42
     assert all("_echo-2_" in scan.bold.name and scan.events is not None for scan in scans)
@@ -115,7 +115,7 @@ def test_a_setting_for_what_is_chosen_elsewhere_is_refused(study: Path):
     write_setting(study, "entities: {ses: 1, echo: 2}")
 
     with pytest.raises(StudyError) as error:
-        read_any_study(study)
+        read_study(study)
 
     assert "ses is chosen elsewhere (the sessions of acquisition); echo is chosen elsewhere" in error.value.faults[0]
 
@@ -124,23 +124,6 @@ def touch(root: Path, *names: str) -> None:
     for name in names:
         (root / name).parent.mkdir(parents=True, exist_ok=True)
         (root / name).touch()
-
-
-def test_sessions_of_human_participants_that_the_study_does_not_name_are_refused(tmp_path: Path):
-    done = tmp_path / "derivatives" / "fmriprep"
-    for session in ("1", "2", "3"):
-        stem = f"sub-01/ses-{session}/func/sub-01_ses-{session}_task-cues_run-1"
-        touch(done, f"{stem}_space-MNI152NLin2009cAsym_desc-preproc_bold.nii.gz")
-    study = parse_any_study(designs()["huang2023"])
-    undeclared = study.acquisition.model_copy(update={"sessions": ()})
-    files = {
-        name: PeopleFiles(study=study.model_copy(update={"acquisition": source}), file=tmp_path / "study.yaml")  # pyright: ignore
-        for name, source in (("declared", study.acquisition), ("undeclared", undeclared))
-    }
-
-    with pytest.raises(DataError, match=r"sub-01: has scans in sessions 1, 2, 3, which .* acquisition\.sessions,"):
-        scans_of(files["undeclared"])
-    assert [scan.session for scan in scans_of(files["declared"])] == ["1", "2"]
 
 
 def test_a_denoised_image_is_chosen_by_its_description(tmp_path: Path):

@@ -202,10 +202,6 @@ def simulate(
         StudyError: no such design, or nothing is said of what to plant.
         DataError: `out` cannot be written or is not empty.
     """
-    if design == "huang2023":
-        from cuecircuit.pipeline.people.simulate import simulate_people
-
-        return simulate_people(Path(out), seed=seed, scale=scale, hypothesis=hypothesis or "reactivity")
     if design == "carmack2019":
         from cuecircuit.pipeline.simulate import simulate as simulate_animals
 

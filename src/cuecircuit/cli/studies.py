@@ -74,21 +74,12 @@ def simulate(
     ] = False,
 ) -> None:
     """Write a whole study with known answers: a BIDS data set, operant files, study.yaml and truth/."""
-    if design not in ("carmack2019", "huang2023"):
+    if design != "carmack2019":
         from cuecircuit.nodes.simulate import simulate_design
 
         if model is not Model.planted or protocol is not None or native:
             raise typer.BadParameter("goes with carmack2019 alone", param_hint="--model, --protocol, --native")
         print(simulate_design(design, out, seed=seed, hypothesis=hypothesis, scale=scale.value, n_jobs=n_jobs))
-        return
-    if design == "huang2023":
-        from cuecircuit.pipeline.people.simulate import simulate_people
-
-        if model is not Model.planted or protocol is not None:
-            raise typer.BadParameter("people are not taken through a mechanism; use carmack2019", param_hint="--model")
-        if native:
-            raise typer.BadParameter("people's runs are simulated as preprocessed ones", param_hint="--native")
-        print(simulate_people(out, seed=seed, hypothesis=hypothesis or "reactivity", scale=scale.value))
         return
     from cuecircuit.pipeline.simulate import simulate as simulate_study
 

@@ -8,7 +8,6 @@ import numpy as np
 from cuecircuit.records.grid import Grid
 from cuecircuit.records.scan import Block
 from cuecircuit.study.acquisition import Scans
-from cuecircuit.study.people import Runs
 from cuecircuit.study.study import Acquisition
 
 # Headers hold float32 and sidecars a few decimals: half a millisecond is rounding, more is another TR.
@@ -54,7 +53,7 @@ def run_faults(
     volumes: int,
     tr_header_s: float,
     tr_sidecar_s: float | None,
-    runs: Runs | Scans,
+    runs: Scans,
     space_grid: Grid,
     section: str = "acquisition",
 ) -> Iterator[str]:
@@ -126,7 +125,7 @@ def _time_faults(
     volumes: int,
     tr_header_s: float,
     tr_sidecar_s: float | None,
-    acquisition: Acquisition | Runs | Scans,
+    acquisition: Acquisition | Scans,
     section: str = "acquisition",
 ) -> Iterator[str]:
     if tr_header_s > 0 and tr_sidecar_s is not None and abs(tr_header_s - tr_sidecar_s) > _SAME_TR_S:

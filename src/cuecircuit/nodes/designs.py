@@ -18,7 +18,6 @@ _OF_PAPERS = {
         "logs, scans",
         "animals",
     ),
-    "huang2023": ("Cue reactivity, reappraisal and savoring in heroin use disorder", "scans", "humans"),
 }
 _SECTIONS_OF_PAPERS = {"phases", "cues", "acquisition", "response", "correlations", "longitudinal", "study"}
 
@@ -41,7 +40,11 @@ def is_of_papers(text: str) -> bool:
         data, _, _ = parse_yaml(text, "study.yaml")
     except CuecircuitError:
         return False
-    return bool(_SECTIONS_OF_PAPERS & set(data)) and not isinstance(data.get("questions"), dict)
+    return (
+        data.get("study") != "people"
+        and bool(_SECTIONS_OF_PAPERS & set(data))
+        and not isinstance(data.get("questions"), dict)
+    )
 
 
 def has_sections_of_papers(path: Path) -> bool:

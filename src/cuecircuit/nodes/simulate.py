@@ -5,6 +5,7 @@ from pathlib import Path
 from cuecircuit.errors import StudyError
 from cuecircuit.io.atomic import check_unused
 from cuecircuit.nodes.designs import design_text, is_of_papers
+from cuecircuit.nodes.simulate_people import simulate_people
 from cuecircuit.nodes.study_files import read_text
 from cuecircuit.pipeline.progress import steps
 from cuecircuit.simulate.declared import simulate_declared
@@ -38,6 +39,8 @@ def simulate_design(
         raise StudyError(f"{design}: a study of the two articles; simulate it by name, carmack2019 or huang2023")
     study = parse_study(text, path.name if is_file else f"{design}.yaml")
     check_unused(out)
+    if study.simulation is not None and study.simulation.generator == "huang2023":
+        return simulate_people(out, text, seed=seed, hypothesis=hypothesis or "reactivity", scale=scale)
     with steps(f"simulate {path.stem}", 1) as advance:
         made = simulate_declared(
             study,

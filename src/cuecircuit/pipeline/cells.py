@@ -18,14 +18,14 @@ from cuecircuit.io.physio import read_respiration
 from cuecircuit.io.rabies import find_rabies, is_rabies
 from cuecircuit.io.scan_inventory import ScanChoice, ScanSelection, one_per_run
 from cuecircuit.pipeline.faults import faults_named
-from cuecircuit.pipeline.job import AnyFiles, StudyFiles
+from cuecircuit.pipeline.job import StudyFiles
 from cuecircuit.records.scan import Block
 from cuecircuit.study.study import Study
 
 RESPIRATION = "respiration"
 
 
-def subjects_of(files: AnyFiles) -> pd.DataFrame:
+def subjects_of(files: StudyFiles) -> pd.DataFrame:
     """Read the participants who enter the analysis: column `subject` and those of participants.tsv.
 
     Raises:
@@ -44,7 +44,7 @@ def subjects_of(files: AnyFiles) -> pd.DataFrame:
     return kept.loc[order].reset_index(drop=True)
 
 
-def scans_of(files: AnyFiles) -> tuple[ScanFiles, ...]:
+def scans_of(files: StudyFiles) -> tuple[ScanFiles, ...]:
     """Find the scans of the study: one for each subject, session and run.
 
     Raises:
@@ -53,7 +53,7 @@ def scans_of(files: AnyFiles) -> tuple[ScanFiles, ...]:
     return scan_selection(files).scans
 
 
-def scan_selection(files: AnyFiles) -> ScanSelection:
+def scan_selection(files: StudyFiles) -> ScanSelection:
     """Find all scans of the study's task, raw, preprocessed or those of a table, and choose one for each run.
 
     Raises:
@@ -62,7 +62,7 @@ def scan_selection(files: AnyFiles) -> ScanSelection:
     return one_per_run(_all_scans(files), scan_choice(files), exclude=files.study.subjects.exclude)
 
 
-def scan_choice(files: AnyFiles) -> ScanChoice:
+def scan_choice(files: StudyFiles) -> ScanChoice:
     """Return what the study says of sessions and entities."""
     source = files.study.acquisition
     return ScanChoice(
@@ -70,7 +70,7 @@ def scan_choice(files: AnyFiles) -> ScanChoice:
     )
 
 
-def _all_scans(files: AnyFiles) -> tuple[ScanFiles, ...]:
+def _all_scans(files: StudyFiles) -> tuple[ScanFiles, ...]:
     scan = files.study.acquisition
     if scan.scans is not None:
         return read_scan_table(files.path(scan.scans))
@@ -83,7 +83,7 @@ def _all_scans(files: AnyFiles) -> tuple[ScanFiles, ...]:
     return find_scans(files.path(scan.dataset), task=scan.task)
 
 
-def raw_scans_without_result(files: AnyFiles, scans: tuple[ScanFiles, ...]) -> tuple[ScanFiles, ...]:
+def raw_scans_without_result(files: StudyFiles, scans: tuple[ScanFiles, ...]) -> tuple[ScanFiles, ...]:
     """List raw scans of which there is no preprocessed one; none where the study takes no preprocessed scans."""
     scan = files.study.acquisition
     if scan.derivatives is None or scan.scans is not None:
@@ -96,13 +96,13 @@ def raw_scans_without_result(files: AnyFiles, scans: tuple[ScanFiles, ...]) -> t
     return tuple(one for one in raw if one.name not in known)
 
 
-def event_rules(files: AnyFiles) -> EventRules:
+def event_rules(files: StudyFiles) -> EventRules:
     """Return what the study says of events."""
     cues = files.study.cues
     return EventRules(column=cues.column, cells=cues.levels, others=cues.others)
 
 
-def run_events(files: AnyFiles, scan: ScanFiles, *, scan_s: float | None = None) -> Events:
+def run_events(files: StudyFiles, scan: ScanFiles, *, scan_s: float | None = None) -> Events:
     """Read the events of a scan.
 
     Raises:
@@ -122,7 +122,7 @@ def blocks_of(files: StudyFiles, scan: ScanFiles) -> tuple[Block, ...]:
     return blocks_of_events(run_events(files, scan).table, files.study.cues.levels)
 
 
-def event_notes(files: AnyFiles, scans: Iterable[ScanFiles]) -> Iterator[str]:
+def event_notes(files: StudyFiles, scans: Iterable[ScanFiles]) -> Iterator[str]:
     """Yield what is left out of the events of the scans, one line for each reason."""
     rows: dict[str, Counter[str]] = {}
     places: dict[str, list[Path]] = {}

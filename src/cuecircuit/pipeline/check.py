@@ -29,8 +29,7 @@ from cuecircuit.pipeline.check_scans import (
     value_faults,
 )
 from cuecircuit.pipeline.faults import attempt, raise_faults
-from cuecircuit.pipeline.job import AnyFiles, PeopleFiles, StudyFiles, read_any_study
-from cuecircuit.pipeline.people.check import people_faults
+from cuecircuit.pipeline.job import StudyFiles, read_study
 from cuecircuit.pipeline.space import read_space_atlas
 from cuecircuit.records.cells import complete_cells
 from cuecircuit.records.grid import Grid
@@ -49,47 +48,38 @@ def check_study(path: Path, *, data: bool = False) -> tuple[str, ...]:
         StudyError: every fault found, one line each.
         DataError: there is no such study file.
     """
-    files = read_any_study(path)
+    files = read_study(path)
     check_files(files, alternatives=True)
     included = set(subjects_of(files)["subject"])
     scans = [scan for scan in scans_of(files) if scan.subject in included]
     notes = tuple(event_notes(files, scans))
     if data:
         raise_faults(value_faults(files), files)
-    if isinstance(files, PeopleFiles):
-        return notes
     absent = read_space_atlas(files).absent_note
     about_atlas = (f"{files.study.space.labels}: {absent}",) if absent else ()
     return (*log_notes(files), *about_atlas, *notes, *breathing_notes(files, scans))
 
 
-def check_files(files: StudyFiles | PeopleFiles, *, alternatives: bool = False) -> None:
+def check_files(files: StudyFiles, *, alternatives: bool = False) -> None:
     """Check the files of a study that has been read, and against its alternatives where those are to be run.
 
     Raises:
         StudyError: every fault found, one line each.
     """
-    raise_faults(_faults(files), files)
+    raise_faults(study_faults(files), files)
     if alternatives:
         raise_faults(_alternative_faults(files), files)
 
 
-def _faults(files: AnyFiles) -> Iterator[str]:
-    if isinstance(files, PeopleFiles):
-        yield from people_faults(files)
-    elif isinstance(files, StudyFiles):
-        yield from study_faults(files)
-
-
-def _alternative_faults(files: AnyFiles) -> Iterator[str]:
+def _alternative_faults(files: StudyFiles) -> Iterator[str]:
     """Yield what is wrong between the files of a study without faults and each alternative."""
     own = _told_by_files(files)
     for name, other in alternative_files(files).items():
         if _told_by_files(other) != own:
-            yield from (f"alternatives.{name}: {fault}" for fault in _faults(other))
+            yield from (f"alternatives.{name}: {fault}" for fault in study_faults(other))
 
 
-def _told_by_files(files: AnyFiles) -> str:
+def _told_by_files(files: StudyFiles) -> str:
     """Give the settings that files could contradict."""
     free = {"correction": True, "seed": True, "assumed": True, "alternatives": True}
     within: dict[str, Any] = {"nuisance": {"smoothing_fwhm_mm"}, "regions": {"smoothed", "extent"}}

@@ -15,7 +15,7 @@ from cuecircuit.io.tables import read_json
 from cuecircuit.pipeline.cells import blocks_of, run_events, scans_of
 from cuecircuit.pipeline.faults import attempt, faults_named
 from cuecircuit.pipeline.gate import double_faults, scan_values
-from cuecircuit.pipeline.job import AnyFiles, StudyFiles
+from cuecircuit.pipeline.job import StudyFiles
 from cuecircuit.records.scan import Block
 
 
@@ -76,7 +76,7 @@ def breathing_notes(files: StudyFiles, scans: Iterable[ScanFiles]) -> Iterator[s
         yield f"{paths[0]}{others}: {note}"
 
 
-def value_faults(files: AnyFiles) -> Iterator[str]:
+def value_faults(files: StudyFiles) -> Iterator[str]:
     """Read every scan whole; yield what the gate would stop in `run`, and scans that hold the same values."""
     mask, _ = read_mask(files.path(files.study.space.mask))
     digests: dict[str, str] = {}

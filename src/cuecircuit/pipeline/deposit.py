@@ -8,11 +8,10 @@ from cuecircuit.pipeline.provenance import run_files, software
 from cuecircuit.pipeline.store import Store
 from cuecircuit.report.deposit import checksums, pagetab, rerun_script, study_bibtex
 from cuecircuit.report.references import Reference, bibtex
-from cuecircuit.study.people import PeopleStudy
 from cuecircuit.study.schema import Study
 from cuecircuit.study.study import Study as OldStudy
 
-AnyStudy = Study | OldStudy | PeopleStudy
+AnyStudy = Study | OldStudy
 
 
 def write_deposit(store: Store, study: AnyStudy, references: Sequence[Reference]) -> None:

@@ -5,7 +5,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from cuecircuit.errors import CuecircuitError, DataError, StudyError
-from cuecircuit.pipeline.job import AnyFiles
+from cuecircuit.pipeline.job import StudyFiles
 from cuecircuit.study.file import KeyPath, lines_of
 
 
@@ -36,7 +36,7 @@ def faults_named(file: Path, *, unless: Path | None = None) -> Iterator[None]:
         raise DataError(fault if known in fault else f"{file}: {fault}" for fault in error.faults) from error
 
 
-def raise_faults(faults: Iterable[str], files: AnyFiles) -> None:
+def raise_faults(faults: Iterable[str], files: StudyFiles) -> None:
     """Raise all faults at once, each once.
 
     Raises:

@@ -16,7 +16,7 @@ from markupsafe import Markup
 from cuecircuit.figures.quality import QualityPage, ScanMeasure, quality_overview, quality_page
 from cuecircuit.figures.saving import rendered, rendered_png
 from cuecircuit.imaging.first_level import design_matrix
-from cuecircuit.imaging.quality import HUMAN_HEAD_MM, WORSE, outlying, scan_quality
+from cuecircuit.imaging.quality import WORSE, outlying, scan_quality
 from cuecircuit.imaging.respiration import find_breaths, plausible_rates
 from cuecircuit.imaging.scan_flags import flag_rules, jumps, scan_flags
 from cuecircuit.io.atomic import replacing
@@ -25,9 +25,7 @@ from cuecircuit.io.tables import read_table, write_table
 from cuecircuit.pipeline.cells import scans_of
 from cuecircuit.pipeline.engine import engine
 from cuecircuit.pipeline.faults import faults_named
-from cuecircuit.pipeline.job import Job, PeopleFiles, PeopleJob, read_any_study
-from cuecircuit.pipeline.people.firstlevel import QUALITY_COLUMNS
-from cuecircuit.pipeline.people.quality import run_quality
+from cuecircuit.pipeline.job import Job, read_study
 from cuecircuit.pipeline.scan import Scan, glm_events, quality_row, read_scan, regressors_of, respiration_of
 from cuecircuit.pipeline.store import Stage, Store
 from cuecircuit.pipeline.subject_stages import SCAN_COLUMNS, run_subjects
@@ -70,7 +68,7 @@ COLUMNS = {
     "regressors": "columns of nuisance, with one for each volume left out; n/a where signals are missing",
     "trials": "events that are cells",
     "nuisance_df": "degrees of freedom left after nuisance regression",
-    "confounds": QUALITY_COLUMNS["confounds"],
+    "confounds": "columns of the model beside the events, drift and the constant",
     "censored": "volumes left out",
 }
 
@@ -107,9 +105,8 @@ def write_quality(study: Path, out: Path, *, n_jobs: int = 1, dask: str | None =
     """
     if dask is not None:  # workers are started in folders of their own
         study, out = study.absolute(), out.absolute()
-    files, store = read_any_study(study), Store(out, study.parent)
-    people = isinstance(files, PeopleFiles)
-    job = PeopleJob(files=files, store=store) if isinstance(files, PeopleFiles) else Job(files=files, store=store)
+    files, store = read_study(study), Store(out, study.parent)
+    job = Job(files=files, store=store)
     wanted, space = files.study.subjects, files.study.space
     subjects = read_participants(files.path(wanted.participants), group=wanted.group, levels=wanted.groups)
     levels = subjects[wanted.group] if wanted.groups else ["everyone"] * len(subjects)
@@ -123,9 +120,9 @@ def write_quality(study: Path, out: Path, *, n_jobs: int = 1, dask: str | None =
         excluded=wanted.exclude,
         settings={name: getattr(files.study, name) for name in sections},
         space_files=tuple(files.path(getattr(space, name)) for name in _MASKS if hasattr(space, name)),
-        look=partial(run_quality, job) if isinstance(job, PeopleJob) else partial(_scan_quality, job),
+        look=partial(_scan_quality, job),
         limits=Quality(),
-        head_radius_mm=HUMAN_HEAD_MM if people else files.study.nuisance.head_radius_mm,
+        head_radius_mm=files.study.nuisance.head_radius_mm,
     )
     return write_pages(work, store, n_jobs=n_jobs, dask=dask)
 

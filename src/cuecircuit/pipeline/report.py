@@ -22,8 +22,7 @@ from cuecircuit.pipeline.figures import (
     figure_names,
     shown_regions,
 )
-from cuecircuit.pipeline.job import Job, PeopleFiles, PeopleJob, read_any_study
-from cuecircuit.pipeline.people import report as people_report
+from cuecircuit.pipeline.job import Job, read_study
 from cuecircuit.pipeline.provenance import software
 from cuecircuit.pipeline.quality import QUALITY_TABLE, overview_item, pages_item, stands_out
 from cuecircuit.pipeline.store import Stage, Store, code_hash
@@ -77,13 +76,12 @@ def rewrite_report(out: Path) -> Path:
     """
     if not (out / "study.yaml").is_file() or not (out / ".cuecircuit").is_dir():
         raise DataError(f"{out}: no results; expected the output folder of `cuecircuit run`")
-    files, store = read_any_study(out / "study.yaml"), Store(out)
-    people = isinstance(files, PeopleFiles)
-    job = PeopleJob(files=files, store=store) if people else Job(files=files, store=store)
+    files, store = read_study(out / "study.yaml"), Store(out)
+    job = Job(files=files, store=store)
     if any(record["code"] != code_hash() for record in job.store.records().values()):
         raise DataError(f"{out}: made by another version of cuecircuit; bring it up to date with `cuecircuit run`")
     with job.store.alone():
-        job.store.run(report_stage(job) if isinstance(job, Job) else people_report.report_stage(job))
+        job.store.run(report_stage(job))
     return out / "report.html"
 
 

@@ -15,8 +15,7 @@ from cuecircuit.pipeline.engine import engine
 from cuecircuit.pipeline.figures import figures_stage
 from cuecircuit.pipeline.firstlevel import run_first_level
 from cuecircuit.pipeline.group.command import group_stage
-from cuecircuit.pipeline.job import Job, PeopleFiles, PeopleJob, bring_up_to_date, read_any_study
-from cuecircuit.pipeline.people.stages import STAGES as PEOPLE_STAGES
+from cuecircuit.pipeline.job import Job, bring_up_to_date, read_study
 from cuecircuit.pipeline.progress import say
 from cuecircuit.pipeline.provenance import write_crate
 from cuecircuit.pipeline.regions import regions_stage
@@ -52,25 +51,19 @@ def run_study(
     """
     if dask is not None:  # workers stand in folders of their own
         study, out = study.absolute(), out.absolute()
-    files = read_any_study(study)
+    files = read_study(study)
     if alternatives and not files.study.alternatives:
         raise StudyError(f"{study}: lists no `alternatives:`; write some into the study file, or run without")
-    known = PEOPLE_STAGES if isinstance(files, PeopleFiles) else STAGES
-    if unknown := [name for name in stages if name not in known]:
-        raise StudyError(f"{study}: has no stage {', '.join(unknown)}; expected some of: {', '.join(known)}")
+    if unknown := [name for name in stages if name not in STAGES]:
+        raise StudyError(f"{study}: has no stage {', '.join(unknown)}; expected some of: {', '.join(STAGES)}")
     say("check")
     check_files(files, alternatives=alternatives)
-    store = Store(out, study.parent)
-    people = isinstance(files, PeopleFiles)
-    job = PeopleJob(files=files, store=store, n_jobs=n_jobs) if people else Job(files=files, store=store, n_jobs=n_jobs)
+    job = Job(files=files, store=Store(out, study.parent), n_jobs=n_jobs)
     with job.store.alone(), one_blas_thread(), engine(dask, n_jobs):
         write_description(out, files.study.about.title, files.study.about)
         with replacing(out / "study.yaml") as new:
             new.write_bytes(study.read_bytes())
-        if isinstance(job, PeopleJob):
-            run_stages(job, PEOPLE_STAGES, stages, alternatives=alternatives)
-        else:
-            run_stages(job, STAGES, stages, alternatives=alternatives)
+        run_stages(job, STAGES, stages, alternatives=alternatives)
         write_crate(job.store, job.study.about, job.study)
         write_deposit(job.store, job.study, cited(job.study))
     page = out / "report.html"

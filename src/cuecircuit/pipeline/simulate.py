@@ -18,7 +18,7 @@ from cuecircuit.study.study import Study
 
 _ENDING = ".yaml"
 # designs with a generator of their own; the others are simulated by `cuecircuit.simulate`
-_PAPERS = ("carmack2019", "huang2023")
+_PAPERS = ("carmack2019",)
 
 
 def designs() -> dict[str, str]:

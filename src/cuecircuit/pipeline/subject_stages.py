@@ -12,7 +12,7 @@ from cuecircuit.io.nifti import read_mask
 from cuecircuit.io.tables import write_table
 from cuecircuit.pipeline.cells import event_notes, raw_scans_without_result, scan_selection, subjects_of
 from cuecircuit.pipeline.gate import set_aside
-from cuecircuit.pipeline.job import AnyJob
+from cuecircuit.pipeline.job import Job
 from cuecircuit.pipeline.progress import say, steps
 from cuecircuit.pipeline.store import Stage, Store
 from cuecircuit.pipeline.threads import one_blas_thread
@@ -62,7 +62,7 @@ def run_subjects(store: Store, stages: Sequence[Stage], *, n_jobs: int, what: st
         raise DataError(faults)
 
 
-def account(job: AnyJob) -> tuple[ScanFiles, ...]:
+def account(job: Job) -> tuple[ScanFiles, ...]:
     """Return the scans of the study; write inputs.tsv: every scan found, whether it is used, and why not."""
     selection, acquisition = scan_selection(job.files), job.study.acquisition
     if acquisition.on_fault == "exclude":
@@ -90,7 +90,7 @@ def account(job: AnyJob) -> tuple[ScanFiles, ...]:
     return selection.scans
 
 
-def _input_row(job: AnyJob, scan: ScanFiles) -> dict[str, object]:
+def _input_row(job: Job, scan: ScanFiles) -> dict[str, object]:
     files = {"bold": scan.bold, "events": scan.events, "physio": scan.physio, "confounds": scan.confounds}
     return {
         "subject": scan.subject,

@@ -8,7 +8,6 @@ from importlib.resources import files
 import yaml
 
 from cuecircuit.study import schema
-from cuecircuit.study.people import PeopleStudy
 from cuecircuit.study.questions import Formula, Reliability, Strata
 from cuecircuit.study.study import Study
 
@@ -37,10 +36,11 @@ def library() -> Mapping[str, Reference]:
     }
 
 
-def cited(study: Study | PeopleStudy) -> tuple[Reference, ...]:
+def cited(study: Study) -> tuple[Reference, ...]:
     """Choose the references of a study's Methods, by first author and year."""
-    keys = _animal_keys(study) if isinstance(study, Study) else _people_keys(study)
-    return tuple(sorted((library()[key] for key in keys), key=lambda found: (found.authors[0], found.year)))
+    return tuple(
+        sorted((library()[key] for key in _animal_keys(study)), key=lambda found: (found.authors[0], found.year))
+    )
 
 
 def _animal_keys(study: Study) -> Iterator[str]:
@@ -72,35 +72,6 @@ def _scan_keys(study: Study) -> Iterator[str]:
         yield "power2012"
     if study.nuisance.acompcor:
         yield "behzadi2007"
-
-
-def _people_keys(study: PeopleStudy) -> Iterator[str]:
-    yield from ("gorgolewski2016", "nichols2017")
-    if study.alternatives:
-        yield from ("simonsohn2020", "steegen2016")
-    if study.acquisition.derivatives is not None:
-        yield "esteban2019"
-    if study.nuisance.motion > 6:
-        yield "satterthwaite2013"
-    if study.nuisance.censor_fd_mm is not None:
-        yield "power2012"
-    if study.nuisance.acompcor:
-        yield "behzadi2007"
-    if study.behavior is not None:
-        yield from ("greenhouse1959", "huynh1976")
-    if study.correction.method == "permutation":
-        yield from ("freedman1983", "nichols2002", "winkler2014")
-    elif study.correction.smoothness == "acf":
-        yield "cox2017"
-    mixed = [question for question in study.questions if question.method == "mixed-effects"]
-    if mixed:
-        yield "woolrich2004"
-    if any(question.test == "knapp-hartung" for question in mixed):
-        yield "knapp2003"
-    if study.longitudinal is not None:
-        yield from ("bates2015", "mcgraw1996")
-    if study.correlations is not None or study.longitudinal is not None:
-        yield "benjamini1995"
 
 
 def references_of(study: schema.Study) -> tuple[Reference, ...]:

@@ -10,7 +10,6 @@ from cuecircuit.report.content import Facts, Item, Paragraph, Section, TableItem
 from cuecircuit.report.deposit import rerun_script
 from cuecircuit.report.marks import marks_of, settings_table
 from cuecircuit.report.references import bibtex, cited
-from cuecircuit.study.people import PeopleStudy
 from cuecircuit.study.sections import StudyBase
 from cuecircuit.study.study import Study
 
@@ -55,7 +54,7 @@ def settings_section(study: StudyBase) -> Section:
     return Section(id="settings", title="Settings", items=(Paragraph(text=text), table))
 
 
-def sourced_methods(study: Study | PeopleStudy, text: Sequence[Item], *tables: TableItem) -> Section:
+def sourced_methods(study: Study, text: Sequence[Item], *tables: TableItem) -> Section:
     """The Methods text, its references, the values in it that nobody stated, and tables of its own."""
     settings = settings_table(study)
     assumed = pd.DataFrame(settings[settings["source"] == "assumed"])

@@ -5,7 +5,6 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 from cuecircuit.errors import DesignError
 from cuecircuit.stats.mixed_formula import parse_formula, term_label
-from cuecircuit.study.people import HeightAndExtent
 from cuecircuit.study.sections import StudyBase
 from cuecircuit.study.settings import resolved
 from cuecircuit.study.study import Correction, Study, Treatment
@@ -206,7 +205,7 @@ def _formula_fits(study: Study) -> Iterator[Contradiction]:
         yield at, "corrections are compared in the error-strata model alone; set correction.compare to []"
 
 
-def alpha_can_be_told(correction: Correction | HeightAndExtent) -> Iterator[Contradiction]:
+def alpha_can_be_told(correction: Correction) -> Iterator[Contradiction]:
     """Yield an alpha below the smallest p that can come."""
     key = "permutations" if correction.method == "permutation" else "iterations"
     times = getattr(correction, key)

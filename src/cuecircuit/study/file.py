@@ -1,4 +1,4 @@
-"""The text of a study file to a `Study` or a `PeopleStudy`, with every fault at once and the line of each."""
+"""The text of a study file with the sections of 0.1.0 to a `Study`, with every fault at once and the line of each."""
 
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
@@ -9,30 +9,14 @@ from pydantic import ValidationError
 from cuecircuit.errors import StudyError
 from cuecircuit.study.alternatives import SECTION, Change, changes, unknown, written_out
 from cuecircuit.study.crosscheck import Contradiction, contradictions
-from cuecircuit.study.people import PeopleStudy
-from cuecircuit.study.people_crosscheck import people_contradictions
 from cuecircuit.study.settings import resolved
 from cuecircuit.study.study import Study
 
 KeyPath = tuple[str | int, ...]
-# what a study of operant animals needs and one of people does not
-_OF_ANIMALS = (("phases",), ("correlations",), *(("space", name) for name in ("white_matter", "ventricles", "atlas")))
 
 
 def parse_study(text: str, name: str = "study.yaml") -> Study:
-    """Read a study of operant animals from YAML text.
-
-    Raises:
-        StudyError: as `parse_any_study`; a study of people.
-    """
-    study = parse_any_study(text, name)
-    if isinstance(study, PeopleStudy):
-        raise StudyError(f"{name}: a study of people, expected one of operant animals")
-    return study
-
-
-def parse_any_study(text: str, name: str = "study.yaml") -> Study | PeopleStudy:
-    """Read a study from YAML text; `study: people` at its top tells the kind, operant animals where nothing is said.
+    """Read a study from YAML text.
 
     Args:
         text: the file's content.
@@ -44,11 +28,11 @@ def parse_any_study(text: str, name: str = "study.yaml") -> Study | PeopleStudy:
     """
     data, lines, faults = _parse(text, name)
     try:
-        study = validated(data)
+        study = Study.model_validate(data)
     except ValidationError as error:
         faults += [_said(fault, lines, name) for fault in error.errors()]
         raise StudyError(faults) from None
-    said = (*contradicted(study), *_alternative_faults(data, study))
+    said = (*contradictions(study), *_alternative_faults(data, study))
     faults += [f"{name}:{line_of(lines, path)}: {'.'.join(map(str, path))}: {what}" for path, what in said]
     if faults:
         raise StudyError(faults)
@@ -58,7 +42,7 @@ def parse_any_study(text: str, name: str = "study.yaml") -> Study | PeopleStudy:
 def alternative_texts(text: str) -> dict[str, str]:
     """Give each alternative of a study file that has no fault as a study file of its own, by name."""
     data = yaml.safe_load(text)
-    study = validated(data)
+    study = Study.model_validate(data)
     known = _settings(study)
     return {
         name: yaml.safe_dump(
@@ -66,21 +50,6 @@ def alternative_texts(text: str) -> dict[str, str]:
         )
         for name, alternative in study.alternatives.items()
     }
-
-
-def validated(data: Any) -> Study | PeopleStudy:
-    """Read settings as the kind of study that they say they are.
-
-    Raises:
-        pydantic.ValidationError: keys that are unknown, values of the wrong kind.
-    """
-    people = isinstance(data, dict) and data.get("study") == "people"
-    return PeopleStudy.model_validate(data) if people else Study.model_validate(data)
-
-
-def contradicted(study: Study | PeopleStudy) -> Iterator[Contradiction]:
-    """Yield what a study says in one place against what it says in another, with the path to look at."""
-    return people_contradictions(study) if isinstance(study, PeopleStudy) else contradictions(study)
 
 
 def lines_of(text: str) -> Mapping[KeyPath, int]:
@@ -146,8 +115,6 @@ def _what(fault: Any) -> str:
     match fault["type"]:
         case "extra_forbidden":
             return "unknown key; is it misspelled, or in another section?"
-        case "missing" if fault["loc"] in _OF_ANIMALS:
-            return "missing; scans without operant sessions, atlas or tissues go with `study: people`, of any species"
         case "missing":
             return "missing"
         case "value_error":
@@ -156,13 +123,13 @@ def _what(fault: Any) -> str:
             return f"{fault['msg'].lower()}, found {fault['input']!r}"
 
 
-def _settings(study: Study | PeopleStudy) -> frozenset[str]:
+def _settings(study: Study) -> frozenset[str]:
     return frozenset(setting.path for setting in resolved(study, {}))
 
 
-def _alternative_faults(data: Any, study: Study | PeopleStudy) -> Iterator[Contradiction]:
+def _alternative_faults(data: Any, study: Study) -> Iterator[Contradiction]:
     """Yield what is wrong with the alternatives of a study, each looked at as a study of its own."""
-    known, own = _settings(study), tuple(contradicted(study))
+    known, own = _settings(study), tuple(contradictions(study))
     seen = {_decided(study): "the rest of the file"}
     for name, alternative in study.alternatives.items():
         at = (SECTION, name)
@@ -173,12 +140,12 @@ def _alternative_faults(data: Any, study: Study | PeopleStudy) -> Iterator[Contr
             continue
         whole = written_out(data, changed, known)
         try:
-            other = validated(whole)
+            other = Study.model_validate(whole)
         except ValidationError as error:
             for fault in error.errors():
                 yield _blamed(at, changed, _named(whole, fault["loc"]), _what(fault))
             continue
-        for path, what in contradicted(other):
+        for path, what in contradictions(other):
             if (path, what) not in own:
                 yield _blamed(at, changed, _named(whole, path), what)
         same = seen.setdefault(_decided(other), f"alternative {name}")
@@ -186,7 +153,7 @@ def _alternative_faults(data: Any, study: Study | PeopleStudy) -> Iterator[Contr
             yield at, f"makes the same study as {same}; change another setting or leave it out"
 
 
-def _decided(study: Study | PeopleStudy) -> str:
+def _decided(study: Study) -> str:
     # what is shown beside the results decides nothing
     shown: Any = {"assumed": True, SECTION: True, "correction": {"compare", "compare_permutations"}}
     return study.model_dump_json(exclude=shown)

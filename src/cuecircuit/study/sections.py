@@ -1,7 +1,7 @@
 """What every study file has, whoever was scanned: about, subjects, where the scans are, seed, what is assumed.
 
 A kind of study adds the sections that apply to it and narrows these: `study.Study` for operant animals,
-`people.PeopleStudy` for people with one contrast map each. Stages that serve both take `StudyBase`.
+`schema.Study` is the study file of today.
 """
 
 from typing import Annotated, ClassVar, Literal

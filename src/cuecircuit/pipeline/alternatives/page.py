@@ -8,25 +8,23 @@ from cuecircuit.io.nifti import read_volume
 from cuecircuit.io.tables import read_table
 from cuecircuit.pipeline.alternatives.runs import FOLDER
 from cuecircuit.pipeline.alternatives.tables import BEHAVIOR_ALPHA, GRID, MAP, choices_map, voxels_by_share
-from cuecircuit.pipeline.job import AnyJob
+from cuecircuit.pipeline.job import Job
 from cuecircuit.report.alternatives import AlternativeFacts, alternatives_section, grid_caption, map_caption
 from cuecircuit.report.content import FigureItem, Section
-from cuecircuit.study.people import PeopleStudy
 from cuecircuit.study.study import Study
 
 
-def alternative_outputs(job: AnyJob) -> list[Path]:
+def alternative_outputs(job: Job) -> list[Path]:
     """Give the files of the alternatives that the page shows; none where none were run."""
     record = job.store.records().get(FOLDER)
     return [job.out / name for name in record["outputs"]] if record else []
 
 
-def alternative_sections(job: AnyJob) -> tuple[Section, ...]:
+def alternative_sections(job: Job) -> tuple[Section, ...]:
     """Make the section, or none."""
     if not alternative_outputs(job):
         return ()
     study, folder = job.study, job.out / FOLDER
-    assert isinstance(study, Study | PeopleStudy)
     verdicts = read_table(folder / "verdicts.tsv", text=("kind", "result", "verdict", "deviant"))
     choices = read_table(folder / "choices.tsv", text=("choice", "setting", "value", "planned", "source", "reason"))
     facts = AlternativeFacts(

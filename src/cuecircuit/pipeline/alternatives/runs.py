@@ -8,33 +8,30 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
-from typing import TypeVar
 
 from cuecircuit.errors import CuecircuitError, DataError
 from cuecircuit.io.atomic import remove, replacing
 from cuecircuit.pipeline.alternatives.tables import PLANNED, ChoiceRun, tables_read, write_tables
-from cuecircuit.pipeline.job import AnyFiles, AnyJob, bring_up_to_date
+from cuecircuit.pipeline.job import Job, StudyFiles, bring_up_to_date
 from cuecircuit.pipeline.progress import say
 from cuecircuit.pipeline.store import Stage, Store
 from cuecircuit.report.marks import counted
 from cuecircuit.study.alternatives import SECTION
 from cuecircuit.study.file import alternative_texts, parse_any_study
 
-FilesOfKind = TypeVar("FilesOfKind", bound=AnyFiles)
-JobOfKind = TypeVar("JobOfKind", bound=AnyJob)
 FOLDER, RUNS = SECTION, "alternatives_runs"
 # stages that make no number
 _SHOWN = ("figures", "report")
 
 
-def alternative_files(files: FilesOfKind) -> dict[str, FilesOfKind]:
+def alternative_files(files: StudyFiles) -> dict[str, StudyFiles]:
     """Give each alternative of a study as a study of its own; paths stay relative to the study's file."""
     return {name: replace(files, study=parse_any_study(text)) for name, text in _texts(files).items()}
 
 
 def run_stages(
-    job: JobOfKind,
-    stages: Mapping[str, Callable[[JobOfKind], None]],
+    job: Job,
+    stages: Mapping[str, Callable[[Job], None]],
     named: Sequence[str],
     *,
     alternatives: bool,
@@ -59,7 +56,7 @@ def run_stages(
             stage(job)
 
 
-def run_alternatives(job: JobOfKind, stages: Sequence[Callable[[JobOfKind], None]]) -> None:
+def run_alternatives(job: Job, stages: Sequence[Callable[[Job], None]]) -> None:
     """Run every alternative of a study that is up to date in `job.out`, then write what came of them.
 
     Args:
@@ -93,7 +90,7 @@ def run_alternatives(job: JobOfKind, stages: Sequence[Callable[[JobOfKind], None
     bring_up_to_date(job, alternatives_stage(job))
 
 
-def alternatives_stage(job: AnyJob) -> Stage:
+def alternatives_stage(job: Job) -> Stage:
     """Make the stage that sets the results of all alternatives beside those of the study."""
     study, stores = job.study, _stores(job)
     own = {name: record for name, record in job.store.records().items() if name not in (FOLDER, "report")}
@@ -114,7 +111,7 @@ def alternatives_stage(job: AnyJob) -> Stage:
     )
 
 
-def forget_outdated(job: AnyJob) -> None:
+def forget_outdated(job: Job) -> None:
     """Remove what came of alternatives that no longer belong to the study; the page shows what is there."""
     if FOLDER not in job.store.records():
         return
@@ -124,22 +121,22 @@ def forget_outdated(job: AnyJob) -> None:
         say(f"alternatives: left out, {why}; add --alternatives to bring them up to date")
 
 
-def _make(job: AnyJob, folder: Path) -> None:
+def _make(job: Job, folder: Path) -> None:
     roots = {name: store.root for name, store in _stores(job).items()}
     others = {name: ChoiceRun(files=files, root=roots[name]) for name, files in alternative_files(job.files).items()}
     write_tables(folder, {PLANNED: ChoiceRun(files=job.files, root=job.out), **others})
 
 
-def _stores(job: AnyJob) -> dict[str, Store]:
+def _stores(job: Job) -> dict[str, Store]:
     roots = {name: job.out / RUNS / name for name in job.study.alternatives}
     return {name: Store(root, job.store.sources) for name, root in roots.items() if root.is_dir()}
 
 
-def _texts(files: AnyFiles) -> dict[str, str]:
+def _texts(files: StudyFiles) -> dict[str, str]:
     return alternative_texts(files.file.read_text(encoding="utf-8-sig"))
 
 
-def _clear_others(job: AnyJob) -> None:
+def _clear_others(job: Job) -> None:
     """Remove runs of alternatives that the study no longer lists."""
     for root in sorted((job.out / RUNS).glob("*")):
         if root.name not in job.study.alternatives:

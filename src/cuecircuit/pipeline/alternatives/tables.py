@@ -12,12 +12,11 @@ from cuecircuit.arrays import Array, Bool, Int
 from cuecircuit.io.derivatives import map_name
 from cuecircuit.io.nifti import read_mask, read_volume, write_volume
 from cuecircuit.io.tables import ColumnNote, read_table, write_table
-from cuecircuit.pipeline.job import AnyFiles
+from cuecircuit.pipeline.job import StudyFiles
 from cuecircuit.pipeline.store import Store
 from cuecircuit.records.choices import ChoiceGrid
 from cuecircuit.report.marks import value_text
 from cuecircuit.study.alternatives import changes
-from cuecircuit.study.people import PeopleStudy
 from cuecircuit.study.sections import StudyBase
 from cuecircuit.study.settings import resolved
 from cuecircuit.study.study import Study
@@ -67,7 +66,7 @@ _MAP_FOLDERS = ("group", "longitudinal")
 class ChoiceRun:
     """A study as one choice makes it, and the folder of its run."""
 
-    files: AnyFiles
+    files: StudyFiles
     root: Path
 
     @property
@@ -212,7 +211,6 @@ def _maps(root: Path) -> Iterator[dict[str, Any]]:
 
 def _regions(run: ChoiceRun) -> Iterator[dict[str, Any]]:
     study, path = run.study, run.root / "regions" / "correlations.tsv"
-    assert isinstance(study, Study | PeopleStudy)
     if study.correlations is None or not path.exists():
         return
     table = read_table(path, text=("region", "contrast"))

@@ -1,4 +1,4 @@
-"""The simulated human study on disk."""
+"""The people of Huang et al. 2023, simulated: the generator `huang2023` of a study file."""
 
 from pathlib import Path
 
@@ -8,7 +8,6 @@ from cuecircuit.errors import StudyError
 from cuecircuit.io.atomic import check_unused, replacing
 from cuecircuit.io.lock import writing
 from cuecircuit.pipeline.progress import steps
-from cuecircuit.pipeline.simulate import designs
 from cuecircuit.records.grid import Grid
 from cuecircuit.simulation.human_dataset import HumanStudy, write_human_dataset
 from cuecircuit.simulation.human_plan import plan_people
@@ -18,11 +17,14 @@ _VOXEL_MM = {"tiny": 8, "paper": 3}
 
 
 @writing
-def simulate_people(out: Path, *, seed: int = 0, hypothesis: str = "reactivity", scale: str = "paper") -> Path:
+def simulate_people(
+    out: Path, text: str, *, seed: int = 0, hypothesis: str = "reactivity", scale: str = "paper"
+) -> Path:
     """Simulate the study of Huang et al. 2023 and return its study file.
 
     Args:
         out: folder to make; must not hold anything yet.
+        text: of the study file.
         seed: the same seed gives the same bytes.
         hypothesis: `reactivity` or `null`.
         scale: `paper` for voxels of 3 mm (2 GB), `tiny` for 8 mm.
@@ -54,5 +56,5 @@ def simulate_people(out: Path, *, seed: int = 0, hypothesis: str = "reactivity",
         replacing(out.resolve(), folder=True) as new,
         steps("simulate huang2023", sum(1 for _ in study.runs())) as advance,
     ):
-        write_human_dataset(new, study, designs()["huang2023"], progress=advance)
+        write_human_dataset(new, study, text, progress=advance)
     return out / "study.yaml"

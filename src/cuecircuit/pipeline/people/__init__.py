@@ -1,1 +1,0 @@
-"""A study of people: its stages from preprocessed runs to the page."""
