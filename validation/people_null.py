@@ -18,35 +18,38 @@ import pandas as pd
 import yaml
 from scipy.stats import binomtest
 
-from cuecircuit.pipeline.people.simulate import simulate_people
-from cuecircuit.pipeline.run import run_study
+from cuecircuit.nodes.run import run_study
+from cuecircuit.nodes.simulate import simulate_design
+
+ASKED = ("groups", "craving", "craving_by_group")
 
 
 def changed(text, method):
-    """The study without its second session, corrected as `method` says."""
+    """The questions on maps of session 1, corrected as `method` says."""
     study = yaml.safe_load(text)
-    study["acquisition"]["sessions"] = ["1"]
-    for section in ("longitudinal", "correlations", "behavior", "alternatives"):
-        del study[section]
-    gone = ("longitudinal", "correlations", "behavior")
-    study["assumed"] = {key: why for key, why in study["assumed"].items() if key.split(".")[0] not in gone}
+    for section in ("regions", "derived", "alternatives", "simulation", "assumed"):
+        study.pop(section, None)
+    study["questions"] = {name: study["questions"][name] for name in ASKED}
     study["correction"]["method"] = method
     if method == "permutation":
-        study["correction"]["permutations"] = 1000
-        for question in study["questions"]:
+        study["correction"]["draws"] = 1000
+        for question in study["questions"].values():
             question["method"] = "ols"
+    study["space"] = {name: path for name, path in study["space"].items() if name not in ("atlas", "labels")}
+    study["factors"] = {name: levels for name, levels in study["factors"].items() if name != "time"}
+    study["trials"].pop("measures")
     return yaml.safe_dump(study)
 
 
 def run_one(folder, seed, methods):
     """Simulate a study and give a row for each test under each correction, at both heights."""
-    file = simulate_people(folder / "study", seed=seed, hypothesis="null", scale="tiny")
+    file = simulate_design("huang2023", folder / "study", seed=seed, hypothesis="null", scale="tiny")
     text, rows = file.read_text(encoding="utf-8"), []
     for method in methods:
         file.write_text(changed(text, method), encoding="utf-8")
-        run_study(file, folder / "out", stages=("firstlevel", "group"))
-        for path in sorted((folder / "out" / "group").rglob("terms.tsv")):
-            question, contrast, *height = path.parent.relative_to(folder / "out" / "group").parts
+        run_study(file, folder / "out", stages=("subjects", "visits", "trials", "maps", "questions"))
+        for path in sorted((folder / "out" / "questions").rglob("terms.tsv")):
+            question, contrast, *height = path.parent.relative_to(folder / "out" / "questions").parts
             terms = pd.read_csv(path, sep="\t", na_values="n/a").dropna(subset="significant_clusters")
             clusters = pd.read_csv(path.with_name("clusters.tsv"), sep="\t", na_values="n/a")
             largest = clusters.groupby("prefix")["voxels"].max()

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from cuecircuit.errors import StudyError
-from cuecircuit.pipeline.job import read_any_study
+from cuecircuit.pipeline.job import read_study
 from cuecircuit.pipeline.simulate import designs
 
 
@@ -22,6 +22,6 @@ def test_impossible_numbers_of_a_simulation_are_named_with_their_line(tmp_path: 
     text = f"{designs()['carmack2019'].rstrip()}\nsimulation:\n{lines}\n"
     (tmp_path / "study.yaml").write_text(text)
     with pytest.raises(StudyError) as refused:
-        read_any_study(tmp_path / "study.yaml")
+        read_study(tmp_path / "study.yaml")
     (fault,) = refused.value.faults
     assert fault.startswith(f"study.yaml:{len(text.splitlines())}: simulation.{said}")

@@ -5,7 +5,7 @@ from collections.abc import Callable
 import pytest
 
 from cuecircuit.errors import StudyError
-from cuecircuit.study.file import parse_any_study
+from cuecircuit.study.file import parse_study
 
 
 @pytest.fixture(scope="session")
@@ -14,7 +14,7 @@ def faults_of() -> Callable[[str], tuple[str, ...]]:
 
     def found(text: str) -> tuple[str, ...]:
         with pytest.raises(StudyError) as error:
-            parse_any_study(text)
+            parse_study(text)
         return error.value.faults
 
     return found

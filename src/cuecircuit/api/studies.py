@@ -102,11 +102,11 @@ def read_study(path: StudyFile) -> StudyPath:
         StudyError: every fault of the file, with its line.
     """
     from cuecircuit.nodes.study_files import read_text
-    from cuecircuit.study.file import parse_any_study
-    from cuecircuit.study.reading import parse_study
+    from cuecircuit.study import file as sections
+    from cuecircuit.study import reading
 
     file = Path(path)
-    parse = parse_any_study if has_sections_of_papers(file) else parse_study
+    parse = sections.parse_study if has_sections_of_papers(file) else reading.parse_study
     return StudyPath(path=file, study=parse(read_text(file), file.name))
 
 

@@ -17,7 +17,7 @@ from cuecircuit.pipeline.progress import say
 from cuecircuit.pipeline.store import Stage, Store
 from cuecircuit.report.marks import counted
 from cuecircuit.study.alternatives import SECTION
-from cuecircuit.study.file import alternative_texts, parse_any_study
+from cuecircuit.study.file import alternative_texts, parse_study
 
 FOLDER, RUNS = SECTION, "alternatives_runs"
 # stages that make no number
@@ -26,7 +26,7 @@ _SHOWN = ("figures", "report")
 
 def alternative_files(files: StudyFiles) -> dict[str, StudyFiles]:
     """Give each alternative of a study as a study of its own; paths stay relative to the study's file."""
-    return {name: replace(files, study=parse_any_study(text)) for name, text in _texts(files).items()}
+    return {name: replace(files, study=parse_study(text)) for name, text in _texts(files).items()}
 
 
 def run_stages(
