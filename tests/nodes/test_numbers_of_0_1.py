@@ -11,7 +11,7 @@ from cuecircuit.pipeline.simulate import simulate
 
 VALIDATION = Path(__file__).parents[2] / "validation"
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("numbers_of_0_1")]
 
 
 def run_apart(study: Path, out: Path) -> Path:

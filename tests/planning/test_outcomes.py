@@ -18,6 +18,8 @@ from cuecircuit.study.reading import parse_study
 
 DESIGNS = ("alcohol_mice", "cocaine_sessions", "smokers_two_sessions", "pet_displacement")
 
+pytestmark = pytest.mark.xdist_group("planning")
+
 
 @pytest.fixture(scope="module")
 def template():

@@ -15,6 +15,7 @@ from cuecircuit.planning.plan import plan_study
 from cuecircuit.planning.power import PlanSettings
 from cuecircuit.stats.power import contrast_power, correlation_power
 
+pytestmark = pytest.mark.xdist_group("planning")
 DESIGNS = ("alcohol_mice", "cocaine_sessions", "smokers_two_sessions", "pet_displacement")
 GROUPS = """
 about: { title: Two groups }

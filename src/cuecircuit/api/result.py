@@ -166,7 +166,7 @@ class Result:
 
 
 def _name(test: TermTest, tests: Sequence[TermTest]) -> str:
-    """A covariate that is tested in several strata is told apart by them."""
+    """Name each test; a covariate that is tested in several strata has the stratum in its name."""
     several = sum(each.name == test.name for each in tests) > 1
     return f"{test.name} ({stratum_of(test)})" if several else test.name
 

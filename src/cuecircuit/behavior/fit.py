@@ -1,6 +1,6 @@
-"""Descriptions of self-administration fitted to animals and their population, and compared by what they foretell.
+"""Descriptions of self-administration fitted to animals and their population, and compared by how well they predict.
 
-Models are those of `fit_models`, the hierarchy that of `stats.hierarchy`. Parameters found in some intervals foretell
+Models are those of `fit_models`, the hierarchy that of `stats.hierarchy`. Parameters found in some intervals predict
 others: the score of a model is the log density of intervals that were held out, at each animal's shrunk parameters, per
 interval. A session that nobody has seen has a day of its own: what grows (rate or threshold) differs from the animal's
 trend by a normal deviate on the log scale, over which the density of the session's intervals is integrated

@@ -102,7 +102,7 @@ def assign_phases(
             the other.
 
     Raises:
-        DesignError: a session fits two phases, or a listed one stands twice.
+        DesignError: a session fits two phases, or one is listed twice.
     """
     rows: Sequence[_Row] = [
         {**row, "subject": "" if pd.isna(row["subject"]) else str(row["subject"])} for row in table.to_dict("records")

@@ -45,7 +45,7 @@ def fit(
     ] = False,
     seed: Seed = 0,
 ) -> None:
-    """Fit satiety-threshold and rival models to infusion times, and compare what they foretell; TSV on stdout."""
+    """Fit satiety-threshold and rival models to infusion times, and compare their predictions; TSV on stdout."""
     from cuecircuit.behavior.fit_models import MODELS
     from cuecircuit.nodes.designs import has_sections_of_papers
     from cuecircuit.pipeline.fit.command import FitChoices, fit_sessions

@@ -20,7 +20,7 @@ from cuecircuit.nodes.scan_reading import head_radius_mm, read_breaths, read_reg
 from cuecircuit.nodes.scans import study_scans
 from cuecircuit.nodes.study_files import StudyFiles
 from cuecircuit.nodes.table import Table
-from cuecircuit.pipeline.faults import attempt, faults_named
+from cuecircuit.pipeline.faults import attempt, faults_named, shared_faults
 from cuecircuit.pipeline.gate import double_faults, scan_values
 from cuecircuit.records.grid import Grid
 from cuecircuit.records.scan import Block
@@ -55,14 +55,12 @@ def check_scans(files: StudyFiles, made: Mapping[str, Table], *, data: bool = Fa
         if one not in there
     ]
     faults += _subjects_without_maps(files, made, there)
-    where: dict[str, list[str]] = {}
+    found: list[tuple[str, str]] = []
     notes: dict[str, list[str]] = {}
     for scan in scans:
-        for file, fault in _scan_faults(
-            files, scan, blocks_of_trials(trials_of_scan(made, scan)), grid, tissues, notes
-        ):
-            where.setdefault(fault, []).append(file)
-    faults += [f"{_files(paths)}: {fault}" for fault, paths in where.items()]
+        blocks = blocks_of_trials(trials_of_scan(made, scan))
+        found += _scan_faults(files, scan, blocks, grid, tissues, notes)
+    faults += shared_faults(found)
     for name, maps in study.maps.items():
         if isinstance(maps, Seed):
             faults += (f"maps.{name}: {fault}" for fault in seed_faults(maps, read_regions(files), mask))

@@ -16,7 +16,7 @@ from cuecircuit.io.tables import ColumnNote
 from cuecircuit.nodes.scans import study_scans
 from cuecircuit.nodes.study_files import StudyFiles
 from cuecircuit.nodes.table import Table
-from cuecircuit.pipeline.faults import faults_named
+from cuecircuit.pipeline.faults import faults_named, shared_faults
 from cuecircuit.records.scan import Block
 from cuecircuit.study.experiment import Trials
 
@@ -44,9 +44,9 @@ def trials_table(files: StudyFiles, trials: Trials, subjects: Table) -> Table:
             try:
                 parts.append(scan_trials(files, trials, scan))
             except CuecircuitError as error:
-                faults += error.faults
+                faults += [(_file_of(scan, fault), fault) for fault in error.faults]
     if faults:
-        raise DataError(list(dict.fromkeys(faults)))
+        raise DataError(shared_faults(faults))
     if not parts:
         raise DataError("no scan of a subject of the study has events")
     keys = files.books.tables["trials"].keys
@@ -71,6 +71,12 @@ def trials_table(files: StudyFiles, trials: Trials, subjects: Table) -> Table:
 
 def _factors(files: StudyFiles, trials: Trials) -> tuple[str, ...]:
     return tuple(dict.fromkeys(name for levels in trial_cells(files, trials).values() for name in levels))
+
+
+def _file_of(scan: ScanFiles, fault: str) -> str:
+    """Return the file of a scan that a fault names."""
+    named = (str(path) for path in (scan.events, scan.physio) if path is not None)
+    return next((path for path in named if fault.startswith(f"{path}:")), str(scan.bold))
 
 
 def scan_trials(files: StudyFiles, trials: Trials, scan: ScanFiles) -> pd.DataFrame:

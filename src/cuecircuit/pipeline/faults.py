@@ -1,5 +1,6 @@
 """Faults collected from many looks at a study's files, and said with the line of the setting that each names."""
 
+import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
@@ -16,6 +17,24 @@ def attempt(look: Callable[[], object]) -> Iterator[str]:
     except CuecircuitError as error:
         notes = "; ".join(getattr(error, "__notes__", []))
         yield from (f"{fault} ({notes})" if notes else fault for fault in error.faults)
+
+
+def shared_faults(faults: Iterable[tuple[str, str]]) -> Iterator[str]:
+    """Yield each fault once, with the first file that has it and the number of others.
+
+    What is wrong with many files is most likely wrong in the study file.
+
+    Args:
+        faults: file and fault, with or without the name of the file in front.
+    """
+    where: dict[str, list[str]] = {}
+    for file, fault in faults:
+        where.setdefault(fault.removeprefix(f"{file}:"), []).append(file)
+    for fault, files in where.items():
+        others = f" and {len(files) - 1} other scans" if len(files) > 1 else ""
+        # a fault that begins with a line number follows its file without a space
+        space = "" if re.match(r"\d+:", fault) and not others else " "
+        yield f"{files[0]}{others}:{space}{fault.strip()}"
 
 
 @contextmanager
