@@ -156,7 +156,7 @@ def test_the_null_hypothesis_keeps_the_level(name: str, draws: int, tmp_path: Pa
     path = written(tmp_path, design_text(name))
     power = power_of(path, tmp_path / "out", sizes=("8",), draws=draws, hypotheses=("null",))
     # counts of comparisons that are adjusted over a family, or regions by Holm, are below the level
-    alone = power[(power["kind"].isin(["term", "contrast", "correlation"])) & (power["level"].isna())]
+    alone = power[power["kind"].isin(["term", "contrast", "correlation"]) & power["level"].eq("")]
     assert len(alone)
     for row in alone.itertuples():
         assert inside(row.found, draws, row.alpha), row
