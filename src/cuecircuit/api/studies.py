@@ -10,7 +10,6 @@ import pandas as pd
 
 from cuecircuit.errors import DataError
 from cuecircuit.io.tables import read_table
-from cuecircuit.nodes.designs import has_sections_of_papers
 from cuecircuit.pipeline.audit import audit_file, audit_table
 from cuecircuit.pipeline.sessions import write_sessions
 
@@ -101,13 +100,10 @@ def read_study(path: StudyFile) -> StudyPath:
         DataError: no such file, or not text.
         StudyError: every fault of the file, with its line.
     """
-    from cuecircuit.nodes.study_files import read_text
-    from cuecircuit.study import file as sections
-    from cuecircuit.study import reading
+    from cuecircuit.nodes.study_files import read_study as read
 
     file = Path(path)
-    parse = sections.parse_study if has_sections_of_papers(file) else reading.parse_study
-    return StudyPath(path=file, study=parse(read_text(file), file.name))
+    return StudyPath(path=file, study=read(file).study)
 
 
 def check(study: StudyFile | StudyPath, *, data: bool = False) -> tuple[str, ...]:
@@ -121,12 +117,9 @@ def check(study: StudyFile | StudyPath, *, data: bool = False) -> tuple[str, ...
         StudyError: every fault of the study.
         DataError: every fault of its files.
     """
-    path = _path(study)
-    if has_sections_of_papers(path):
-        from cuecircuit.pipeline.check import check_study
-    else:
-        from cuecircuit.nodes.check import check_study
-    return check_study(path, data=data)
+    from cuecircuit.nodes.check import check_study
+
+    return check_study(_path(study), data=data)
 
 
 def run(
@@ -153,12 +146,9 @@ def run(
         DataError: files that are missing or damaged, or `out` cannot be written.
         DesignError: a question that the data cannot carry.
     """
-    path = _path(study)
-    if has_sections_of_papers(path):
-        from cuecircuit.pipeline.run import run_study
-    else:
-        from cuecircuit.nodes.run import run_study
-    return run_study(path, Path(out), stages=tuple(stages), alternatives=alternatives, n_jobs=n_jobs, dask=dask)
+    from cuecircuit.nodes.run import run_study
+
+    return run_study(_path(study), Path(out), stages=tuple(stages), alternatives=alternatives, n_jobs=n_jobs, dask=dask)
 
 
 def report(out: StudyFile) -> Path:
@@ -167,14 +157,11 @@ def report(out: StudyFile) -> Path:
     Raises:
         DataError: `out` is not the folder of a run, another version made it, or a stage is missing.
     """
+    from cuecircuit.nodes.run import rewrite_page
+
     folder = Path(out)
     if not (folder / "study.yaml").is_file() or not (folder / ".cuecircuit").is_dir():
         raise DataError(f"{folder}: no results; expected the output folder of `cuecircuit run`")
-    if has_sections_of_papers(folder / "study.yaml"):
-        from cuecircuit.pipeline.report import rewrite_report
-
-        return rewrite_report(folder)
-    from cuecircuit.nodes.run import rewrite_page
 
     return rewrite_page(folder)
 
@@ -202,19 +189,26 @@ def simulate(
         StudyError: no such design, or nothing is said of what to plant.
         DataError: `out` cannot be written or is not empty.
     """
-    if design == "carmack2019":
-        from cuecircuit.pipeline.simulate import simulate as simulate_animals
-
-        return simulate_animals(design, Path(out), seed=seed, scale=scale, hypothesis=hypothesis or "withdrawal")
     from cuecircuit.nodes.simulate import simulate_design
 
     return simulate_design(design, Path(out), seed=seed, scale=scale, hypothesis=hypothesis, n_jobs=n_jobs)
 
 
 def plan(study: StudyFile | StudyPath, out: StudyFile, *, n_jobs: int = 2, **settings: Any) -> Path:
-    """Estimate the power of a study's tests by simulation; settings as of `pipeline.plan.tables.PlanSettings`."""
-    from cuecircuit.pipeline.plan.command import plan_study
-    from cuecircuit.pipeline.plan.tables import PlanSettings
+    """Estimate the power of a study's questions by simulation; give the page.
+
+    Args:
+        study: the study file; its data need not be there.
+        out: folder to make.
+        n_jobs: processes at work.
+        **settings: as of `cuecircuit.planning.power.PlanSettings`: sizes, draws, hypotheses, questions, seed, ...
+
+    Raises:
+        StudyError: nothing is said of what to plant, or nothing can be planned.
+        DataError: `out` cannot be written or is not empty.
+    """
+    from cuecircuit.planning.plan import plan_study
+    from cuecircuit.planning.power import PlanSettings
 
     return plan_study(_path(study), Path(out), settings=PlanSettings(**settings), n_jobs=n_jobs)
 

@@ -7,7 +7,6 @@ from typing import Annotated
 import typer
 
 from cuecircuit.cli.app import Seed, app, print_table
-from cuecircuit.errors import StudyError
 
 
 class FitModelName(StrEnum):
@@ -47,15 +46,9 @@ def fit(
 ) -> None:
     """Fit satiety-threshold and rival models to infusion times, and compare their predictions; TSV on stdout."""
     from cuecircuit.behavior.fit_models import MODELS
-    from cuecircuit.nodes.designs import has_sections_of_papers
-    from cuecircuit.pipeline.fit.command import FitChoices, fit_sessions
-    from cuecircuit.pipeline.fit.source import DrugChoice
+    from cuecircuit.fitting.fit import FitChoices, fit_sessions
+    from cuecircuit.fitting.fit_source import DrugChoice
 
-    if source.suffix in (".yaml", ".yml") and source.is_file() and not has_sections_of_papers(source):
-        raise StudyError(
-            f"{source}: models of self-administration do not read studies of tables and questions yet; give the folder "
-            "that `cuecircuit sessions` makes of the logs, with --drug and --dose"
-        )
     choices = FitChoices(
         drug=DrugChoice(drug=drug, dose_mg_kg=dose, half_life_min=half_life),
         experiment=experiment,

@@ -39,10 +39,15 @@ class LearningName(StrEnum):
 
 @app.command()
 def demo(out: Annotated[Path, typer.Argument()] = Path("demo"), n_jobs: Jobs = 2, seed: Seed = 0) -> None:
-    """Simulate the rat study, run everything, and print where report.html is."""
-    from cuecircuit.pipeline.demo import run_demo
+    """Simulate the rat study into OUT/study unless it is there, run it into OUT/results, print where report.html is."""
+    from cuecircuit.api import studies
+    from cuecircuit.pipeline.progress import say
 
-    print(run_demo(out, n_jobs=n_jobs, seed=seed))
+    study = out / "study" / "study.yaml"
+    if not study.exists():
+        say("simulate carmack2019 at paper scale")
+        studies.simulate("carmack2019", out / "study", seed=seed, n_jobs=n_jobs)
+    print(studies.run(study, out / "results", n_jobs=n_jobs))
 
 
 @app.command()
@@ -62,9 +67,6 @@ def simulate(
     model: Annotated[
         Model, typer.Option(help="Plant the article's statistics, or let animals live through the protocol.")
     ] = Model.planted,
-    protocol: Annotated[
-        Path | None, typer.Option(metavar="STUDY", help="Own study file to live through (with --model mechanism).")
-    ] = None,
     policy: Annotated[PolicyName, typer.Option(help="How the mechanism's animals press.")] = PolicyName.satiety,
     learning: Annotated[
         LearningName, typer.Option(help="How the mechanism's animals learn about odors.")
@@ -74,30 +76,10 @@ def simulate(
     ] = False,
 ) -> None:
     """Write a whole study with known answers: a BIDS data set, operant files, study.yaml and truth/."""
-    if design != "carmack2019":
-        from cuecircuit.nodes.simulate import simulate_design
+    from cuecircuit.nodes.simulate import RatChoices, simulate_design
 
-        if model is not Model.planted or protocol is not None or native:
-            raise typer.BadParameter("goes with carmack2019 alone", param_hint="--model, --protocol, --native")
-        print(simulate_design(design, out, seed=seed, hypothesis=hypothesis, scale=scale.value, n_jobs=n_jobs))
-        return
-    from cuecircuit.pipeline.simulate import simulate as simulate_study
-
-    print(
-        simulate_study(
-            design,
-            out,
-            seed=seed,
-            hypothesis=hypothesis or "withdrawal",
-            scale=scale.value,
-            n_jobs=n_jobs,
-            model=model.value,
-            protocol=protocol,
-            policy=policy.value,
-            learning=learning.value,
-            native=native,
-        )
-    )
+    rats = RatChoices(model=model.value, policy=policy.value, learning=learning.value, native=native)
+    print(simulate_design(design, out, seed=seed, hypothesis=hypothesis, scale=scale.value, n_jobs=n_jobs, rats=rats))
 
 
 @app.command()

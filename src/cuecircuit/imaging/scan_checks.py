@@ -1,4 +1,4 @@
-"""What a scan says about itself against what the study says of all scans: grid, time step, length, blocks."""
+"""What a scan says about itself against what the study says of all scans: grid, time step, length, events."""
 
 from collections.abc import Iterator, Sequence
 from itertools import pairwise
@@ -8,7 +8,6 @@ import numpy as np
 from cuecircuit.records.grid import Grid
 from cuecircuit.records.scan import Block
 from cuecircuit.study.acquisition import Scans
-from cuecircuit.study.study import Acquisition
 
 # Headers hold float32 and sidecars a few decimals: half a millisecond is rounding, more is another TR.
 _SAME_TR_S = 5e-4
@@ -18,51 +17,27 @@ _SAME_AXES_DEG = 0.5
 _SAME_DURATION_S = 0.1
 
 
-def scan_faults(
-    scan: str,
-    *,
-    grid: Grid,
-    volumes: int,
-    tr_header_s: float,
-    tr_sidecar_s: float | None,
-    blocks: Sequence[Block] | None,
-    acquisition: Acquisition,
-    space_grid: Grid,
-) -> tuple[str, ...]:
-    """List everything in which a scan differs from the study.
-
-    Args:
-        scan: what the messages call the scan.
-        grid: of the scan.
-        volumes: length of the scan.
-        tr_header_s: time step in the header; 0 where it has none.
-        tr_sidecar_s: RepetitionTime of the sidecar, if any.
-        blocks: from the events file; None where it could not be read.
-        acquisition: what the study expects.
-        space_grid: grid of the study's mask.
-    """
-    faults = [*_grid_faults(grid, space_grid), *_time_faults(volumes, tr_header_s, tr_sidecar_s, acquisition)]
-    if blocks is not None:
-        faults += _block_faults(blocks, volumes, acquisition)
-    return tuple(f"{scan}: {fault}" for fault in faults)
-
-
 def run_faults(
     *,
     grid: Grid,
     volumes: int,
     tr_header_s: float,
     tr_sidecar_s: float | None,
-    runs: Scans,
+    scans: Scans,
     space_grid: Grid,
-    section: str = "acquisition",
 ) -> Iterator[str]:
     """Yield everything in which the header of a scan differs from the study.
 
-    Arguments as of `scan_faults`; `section` is where the study says what it expects.
+    Args:
+        grid: of the scan.
+        volumes: length of the scan.
+        tr_header_s: time step in the header; 0 where it has none.
+        tr_sidecar_s: RepetitionTime of the sidecar, if any.
+        scans: what the study expects.
+        space_grid: grid of the study's mask.
     """
     yield from _grid_faults(grid, space_grid)
-    yield from _time_faults(volumes, tr_header_s, tr_sidecar_s, runs, section)
+    yield from _time_faults(volumes, tr_header_s, tr_sidecar_s, scans)
 
 
 def event_faults(blocks: Sequence[Block], scan_s: float, *, apart: bool) -> Iterator[str]:
@@ -125,33 +100,15 @@ def _time_faults(
     volumes: int,
     tr_header_s: float,
     tr_sidecar_s: float | None,
-    acquisition: Acquisition | Scans,
-    section: str = "acquisition",
+    scans: Scans,
 ) -> Iterator[str]:
     if tr_header_s > 0 and tr_sidecar_s is not None and abs(tr_header_s - tr_sidecar_s) > _SAME_TR_S:
         yield f"TR is {tr_header_s:g} s in the header and {tr_sidecar_s:g} s in the sidecar; one of them is wrong"
     for found, where in ((tr_header_s or None, "header"), (tr_sidecar_s, "sidecar")):
-        if found is not None and abs(found - acquisition.tr_s) > _SAME_TR_S:
-            unit = "; is it in milliseconds?" if np.isclose(found, 1000 * acquisition.tr_s, rtol=0.01) else ""
-            yield f"TR is {found:g} s in the {where} and {acquisition.tr_s:g} s in the study ({section}.tr_s){unit}"
+        if found is not None and abs(found - scans.tr_s) > _SAME_TR_S:
+            unit = "; is it in milliseconds?" if np.isclose(found, 1000 * scans.tr_s, rtol=0.01) else ""
+            yield f"TR is {found:g} s in the {where} and {scans.tr_s:g} s in the study (scans.tr_s){unit}"
     if tr_header_s <= 0 and tr_sidecar_s is None:
         yield "neither header nor sidecar states TR; add RepetitionTime to the sidecar"
-    if acquisition.volumes is not None and volumes != acquisition.volumes:
-        yield f"{volumes} volumes, the study expects {acquisition.volumes} ({section}.volumes)"
-
-
-def _block_faults(blocks: Sequence[Block], volumes: int, acquisition: Acquisition) -> Iterator[str]:
-    scan_s = volumes * acquisition.tr_s
-    if len(blocks) != acquisition.blocks:
-        yield f"{len(blocks)} cue blocks, the study expects {acquisition.blocks} (acquisition.blocks)"
-    for number, block in enumerate(blocks, start=1):
-        who = f"block {number} (onset {block.onset_s:g} s)"
-        if block.onset_s < 0 or block.onset_s >= scan_s:
-            yield f"{who} begins outside the scan, which lasts from 0 to {scan_s:g} s"
-        elif block.onset_s + block.duration_s > scan_s + _SAME_DURATION_S:
-            yield f"{who} ends at {block.onset_s + block.duration_s:g} s, after the scan ({scan_s:g} s)"
-        if abs(block.duration_s - acquisition.block_s) > _SAME_DURATION_S:
-            yield f"{who} lasts {block.duration_s:g} s, the study expects {acquisition.block_s:g} (acquisition.block_s)"
-    for before, after in pairwise(sorted(blocks, key=lambda block: block.onset_s)):
-        if after.onset_s < before.onset_s + before.duration_s - _SAME_DURATION_S:
-            yield f"the blocks at {before.onset_s:g} and {after.onset_s:g} s overlap; correct their onsets or durations"
+    if scans.volumes is not None and volumes != scans.volumes:
+        yield f"{volumes} volumes, the study expects {scans.volumes} (scans.volumes)"

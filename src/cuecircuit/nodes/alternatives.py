@@ -16,12 +16,11 @@ from cuecircuit.errors import CuecircuitError, DataError
 from cuecircuit.figures.alternatives import alternatives_figure
 from cuecircuit.figures.saving import save
 from cuecircuit.io.atomic import remove
-from cuecircuit.io.tables import ColumnNote, read_table, write_table
+from cuecircuit.io.tables import read_table, write_table
 from cuecircuit.nodes.figures import is_about_maps
 from cuecircuit.nodes.map_pictures import map_folders
 from cuecircuit.nodes.study_files import StudyFiles, read_text
-from cuecircuit.nodes.work import QUESTIONS, Work
-from cuecircuit.pipeline.alternatives.tables import (
+from cuecircuit.nodes.verdicts import (
     CHOICE_COLUMNS,
     PLANNED,
     RESULT_COLUMNS,
@@ -29,6 +28,7 @@ from cuecircuit.pipeline.alternatives.tables import (
     choice_grid,
     verdict_table,
 )
+from cuecircuit.nodes.work import QUESTIONS, Work
 from cuecircuit.pipeline.progress import say
 from cuecircuit.pipeline.store import Stage, Store
 from cuecircuit.report.marks import counted, value_text
@@ -38,20 +38,6 @@ from cuecircuit.study.reading import alternative_studies
 from cuecircuit.study.schema import Study
 
 FOLDER, RUNS, GRID = "alternatives", "alternatives_runs", "alternatives"
-_KINDS = {
-    "map": "effect tested in every voxel",
-    "correlation": "correlation of two numbers",
-    "test": "effect on a number of a table",
-}
-_NOTES: Mapping[str, ColumnNote] = {
-    **RESULT_COLUMNS,
-    "kind": {"Levels": _KINDS},
-    "result": "question, level of `each`, effect",
-    "holds": "yes: a cluster of the map survives; p (adjusted where the question adjusts) is at most its alpha; n/a: "
-    "this choice has no number for it",
-    "value": "significant voxels of a map, r of a correlation (groups pooled), F or t of a test",
-    "p": "smallest corrected p of a cluster, or p of the test as the question adjusts it",
-}
 
 
 def alternative_files(files: StudyFiles) -> dict[str, StudyFiles]:
@@ -126,7 +112,7 @@ def _write(folder: Path, runs: Mapping[str, tuple[Study, Path]]) -> None:
         names=["kind", "result", "choice"],
     )
     full = rows.set_index(["kind", "result", "choice"]).reindex(index).reset_index()
-    write_table(folder / f"{GRID}.tsv", full[list(RESULT_COLUMNS)], _NOTES)
+    write_table(folder / f"{GRID}.tsv", full[list(RESULT_COLUMNS)], RESULT_COLUMNS)
     write_table(folder / "verdicts.tsv", verdict_table(grid), VERDICT_COLUMNS)
     write_table(folder / "choices.tsv", _choices(runs), CHOICE_COLUMNS)
     save(alternatives_figure(grid.somewhere()), folder / GRID)

@@ -1,25 +1,12 @@
-"""Designs that come with the program, and whether a study file is of the schema with tables and questions."""
+"""Designs that come with the program."""
 
 from importlib.resources import files
-from pathlib import Path
 
 import pandas as pd
 
-from cuecircuit.errors import CuecircuitError, StudyError
-from cuecircuit.nodes.study_files import read_text
+from cuecircuit.errors import StudyError
 from cuecircuit.study.reading import parse_study
 from cuecircuit.study.schema import Study
-from cuecircuit.study.yaml_lines import parse_yaml
-
-# studies that still have sections of their own, with the species and what there is
-_OF_PAPERS = {
-    "carmack2019": (
-        "Brain circuits engaged by cues of conditioned heroin withdrawal in rats",
-        "logs, scans",
-        "animals",
-    ),
-}
-_SECTIONS_OF_PAPERS = {"phases", "cues", "acquisition", "response", "correlations", "longitudinal", "study"}
 
 
 def design_text(name: str) -> str:
@@ -34,37 +21,13 @@ def design_text(name: str) -> str:
     return designs[name].read_text(encoding="utf-8")
 
 
-def is_of_papers(text: str) -> bool:
-    """Whether a study file has the sections of 0.1.0, made for the two articles; damaged files are not."""
-    try:
-        data, _, _ = parse_yaml(text, "study.yaml")
-    except CuecircuitError:
-        return False
-    return (
-        data.get("study") != "people"
-        and bool(_SECTIONS_OF_PAPERS & set(data))
-        and not isinstance(data.get("questions"), dict)
-    )
-
-
-def has_sections_of_papers(path: Path) -> bool:
-    """Whether a study file on disk has the sections of 0.1.0.
-
-    Raises:
-        DataError: no such file, or not text.
-    """
-    return is_of_papers(read_text(path))
-
-
 def designs_table() -> pd.DataFrame:
     """Return a row for each design: name, title, what it has, and whether animals or humans take part."""
-    rows = [(name, *facts) for name, facts in _OF_PAPERS.items()]
+    rows = []
     for item in (files("cuecircuit.study") / "designs").iterdir():
-        name = item.name.removesuffix(".yaml")
-        if name not in _OF_PAPERS:
-            study = parse_study(item.read_text(encoding="utf-8"), item.name)
-            who = "humans" if study.subjects.species == "Homo sapiens" else "animals"
-            rows.append((name, study.about.title, ", ".join(_has(study)), who))
+        study = parse_study(item.read_text(encoding="utf-8"), item.name)
+        who = "humans" if study.subjects.species == "Homo sapiens" else "animals"
+        rows.append((item.name.removesuffix(".yaml"), study.about.title, ", ".join(_has(study)), who))
     return pd.DataFrame(sorted(rows), columns=["name", "title", "has", "subjects"])
 
 

@@ -21,7 +21,6 @@ from cuecircuit.nodes.rows import VALUE, Tables
 from cuecircuit.nodes.space import study_space
 from cuecircuit.nodes.viewer import viewed_question, viewer_text
 from cuecircuit.pipeline.group.corrections import method_map
-from cuecircuit.report.captions import method_label
 from cuecircuit.study.accounting import split_reference
 from cuecircuit.study.questions import AnyQuestion
 from cuecircuit.study.questions import Figure as Named
@@ -148,7 +147,7 @@ def _corrections(tables: Tables, question: AnyQuestion, folder: Path) -> Drawn |
     anatomy, anatomy_grid = anatomy_of(tables.files, space.mask, grid)
     figure = corrections_figure(
         statistic,
-        {method_label(method): kept for method, kept in survivors.items()},  # pyright: ignore[reportArgumentType]
+        {_method_label(method): kept for method, kept in survivors.items()},  # pyright: ignore[reportArgumentType]
         space.mask,
         grid,
         anatomy=anatomy,
@@ -169,3 +168,9 @@ def _save(drawn: Drawn, stem: Path) -> None:
     save(drawn.figure, stem)
     columns = [str(column) for column in drawn.source]
     write_table(stem.with_suffix(".tsv"), drawn.source, {name: drawn.notes.get(name, "level") for name in columns})
+
+
+def _method_label(method: str) -> str:
+    """Print the name of a correction: Permutation TFCE, FDR."""
+    said = method.replace("tfce", "TFCE").replace("fdr", "FDR")
+    return said[:1].upper() + said[1:]

@@ -15,7 +15,19 @@ from cuecircuit.nodes.scans import study_scans
 from cuecircuit.nodes.study_files import StudyFiles
 from cuecircuit.pipeline.gate import set_aside
 from cuecircuit.pipeline.progress import say
-from cuecircuit.pipeline.subject_stages import INPUT_COLUMNS
+
+INPUT_COLUMNS = {
+    "subject": "participant label",
+    "session": "entity ses; n/a where scans have none",
+    "run": "scan",
+    "entities": "further BIDS entities of its name, such as echo and space; n/a where it has none",
+    "bold": "the scan, relative to the study file",
+    "events": "its events; n/a where none were found",
+    "physio": "its recording of respiration; n/a where none was found",
+    "confounds": "its confounds; n/a where none were found",
+    "used": "yes or no",
+    "reason": "why it is left out",
+}
 
 
 def account(files: StudyFiles, subjects: Collection[str], out: Path) -> ScanSelection:

@@ -111,9 +111,8 @@ def _scan_faults(
                 volumes=volumes,
                 tr_header_s=tr_header_s,
                 tr_sidecar_s=scan.tr_s,
-                runs=scans,
+                scans=scans,
                 space_grid=grid,
-                section="scans",
             )
         ]
         yield from _named(bold, found)

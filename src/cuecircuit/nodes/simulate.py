@@ -1,19 +1,51 @@
 """A design, or the study file of a laboratory, to a simulated data set with known answers."""
 
+from dataclasses import dataclass
 from pathlib import Path
 
 from cuecircuit.errors import StudyError
-from cuecircuit.io.atomic import check_unused
-from cuecircuit.nodes.designs import design_text, is_of_papers
+from cuecircuit.io.atomic import check_unused, replacing
+from cuecircuit.io.lock import writing
+from cuecircuit.nodes.designs import design_text
 from cuecircuit.nodes.simulate_people import simulate_people
 from cuecircuit.nodes.study_files import read_text
 from cuecircuit.pipeline.progress import steps
 from cuecircuit.simulate.declared import simulate_declared
+from cuecircuit.simulation.animals import Learning, Policy
+from cuecircuit.simulation.dataset import write_dataset
+from cuecircuit.simulation.experiment import Model, plan_experiment
+from cuecircuit.simulation.native import native_text
+from cuecircuit.simulation.protocol import check_protocol
+from cuecircuit.simulation.rat_design import rat_design
 from cuecircuit.study.reading import parse_study
+from cuecircuit.study.schema import Study
+from cuecircuit.study.yaml_lines import with_lines
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RatChoices:
+    """How the generator `carmack2019` makes its rats.
+
+    `planted` puts the article's statistics in; in `mechanism` animals live through the protocol, press by `policy` and
+    learn about odors by `learning`. `native`: every rat lies its own way in the scanner, so that its scans need
+    `preprocess`.
+    """
+
+    model: Model = "planted"
+    policy: Policy = "satiety"
+    learning: Learning = "rescorla-wagner"
+    native: bool = False
 
 
 def simulate_design(
-    design: str, out: Path, *, seed: int = 0, hypothesis: str | None = None, scale: str = "paper", n_jobs: int = 1
+    design: str,
+    out: Path,
+    *,
+    seed: int = 0,
+    hypothesis: str | None = None,
+    scale: str = "paper",
+    n_jobs: int = 1,
+    rats: RatChoices = RatChoices(),
 ) -> Path:
     """Simulate a study.
 
@@ -21,36 +53,74 @@ def simulate_design(
         design: name of a design that comes with the program, or the path of a study file.
         out: folder to make; must not hold anything yet.
         seed: the same seed gives the same bytes.
-        hypothesis: a name under `simulation.hypotheses`, or `null`; the first where none is named.
+        hypothesis: a name under `simulation.hypotheses`, or `null`; the first where none is named. The generators of
+            the two articles have their own.
         scale: `tiny` for coarse voxels, `paper` otherwise.
-        n_jobs: processes at work.
+        n_jobs: processes at work; the bytes do not depend on it.
+        rats: of the generator `carmack2019`.
 
     Returns:
         The study file of the simulated data set.
 
     Raises:
-        StudyError: no such design, or nothing is said of what to plant.
+        StudyError: no such design, nothing is said of what to plant, or what the generator does not know; with lines.
         DataError: `out` cannot be written or is not empty.
     """
     path = Path(design)
     is_file = path.is_file() or path.suffix in (".yaml", ".yml")
     text = read_text(path) if is_file else design_text(design)
-    if is_of_papers(text):
-        raise StudyError(f"{design}: a study of the two articles; simulate it by name, carmack2019 or huang2023")
-    study = parse_study(text, path.name if is_file else f"{design}.yaml")
+    name = path.name if is_file else f"{design}.yaml"
+    study = parse_study(text, name)
+    if seed < 0:
+        raise StudyError(f"seed {seed} is negative; give 0 or more")
     check_unused(out)
-    if study.simulation is not None and study.simulation.generator == "huang2023":
-        return simulate_people(out, text, seed=seed, hypothesis=hypothesis or "reactivity", scale=scale)
-    with steps(f"simulate {path.stem}", 1) as advance:
-        made = simulate_declared(
-            study,
-            text,
-            out,
-            seed=seed,
-            hypothesis=hypothesis,
-            scale=scale,
-            n_jobs=n_jobs,
-            beside=path.parent if is_file else None,
+    generator = study.simulation.generator if study.simulation else "declared"
+    if generator != "carmack2019" and rats != RatChoices():
+        raise StudyError(
+            f"{name}: a model of animals and native scans go with `simulation.generator: carmack2019` alone"
         )
-        advance(1)
+    try:
+        if generator == "huang2023":
+            return simulate_people(out, text, seed=seed, hypothesis=hypothesis or "reactivity", scale=scale)
+        if generator == "carmack2019":
+            return _simulate_rats(study, text, out, hypothesis or "withdrawal", scale, seed, n_jobs, rats)
+        with steps(f"simulate {path.stem}", 1) as advance:
+            made = simulate_declared(
+                study,
+                text,
+                out,
+                seed=seed,
+                hypothesis=hypothesis,
+                scale=scale,
+                n_jobs=n_jobs,
+                beside=path.parent if is_file else None,
+            )
+            advance(1)
+    except StudyError as error:
+        raise StudyError(with_lines(error.faults, text, name)) from error
     return made
+
+
+@writing
+def _simulate_rats(
+    study: Study, text: str, out: Path, hypothesis: str, scale: str, seed: int, n_jobs: int, choices: RatChoices
+) -> Path:
+    design = rat_design(study)
+    if choices.model == "mechanism":
+        check_protocol(design)
+    experiment = plan_experiment(
+        design,
+        hypothesis=hypothesis,
+        scale=scale,
+        seed=seed,
+        model=choices.model,
+        policy=choices.policy,
+        learning=choices.learning,
+        native=choices.native,
+    )
+    if choices.native:
+        text = native_text(text, study, voxel_mm=min(experiment.brain.grid.voxel_mm))
+    n_scans = len(experiment.rats) * len(design.cues)
+    with replacing(out.resolve(), folder=True) as new, steps("simulate rats", n_scans) as advance:
+        write_dataset(new, experiment, text, n_jobs=n_jobs, progress=advance)
+    return out / "study.yaml"

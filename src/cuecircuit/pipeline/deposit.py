@@ -9,12 +9,9 @@ from cuecircuit.pipeline.store import Store
 from cuecircuit.report.deposit import checksums, pagetab, rerun_script, study_bibtex
 from cuecircuit.report.references import Reference, bibtex
 from cuecircuit.study.schema import Study
-from cuecircuit.study.study import Study as OldStudy
-
-AnyStudy = Study | OldStudy
 
 
-def write_deposit(store: Store, study: AnyStudy, references: Sequence[Reference]) -> None:
+def write_deposit(store: Store, study: Study, references: Sequence[Reference]) -> None:
     """Write OUT/report/ anew from the records of all stages done.
 
     Args:

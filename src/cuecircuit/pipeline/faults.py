@@ -1,13 +1,11 @@
-"""Faults collected from many looks at a study's files, and said with the line of the setting that each names."""
+"""Faults collected from many looks at a study's files, each said once and with its file."""
 
 import re
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from cuecircuit.errors import CuecircuitError, DataError, StudyError
-from cuecircuit.pipeline.job import StudyFiles
-from cuecircuit.study.file import KeyPath, lines_of
+from cuecircuit.errors import CuecircuitError, DataError
 
 
 def attempt(look: Callable[[], object]) -> Iterator[str]:
@@ -53,23 +51,3 @@ def faults_named(file: Path, *, unless: Path | None = None) -> Iterator[None]:
     except CuecircuitError as error:
         known = str(unless or file)
         raise DataError(fault if known in fault else f"{file}: {fault}" for fault in error.faults) from error
-
-
-def raise_faults(faults: Iterable[str], files: StudyFiles) -> None:
-    """Raise all faults at once, each once.
-
-    Raises:
-        StudyError: there are any.
-    """
-    known = tuple(dict.fromkeys(faults))
-    if known:
-        lines = lines_of(files.file.read_text(encoding="utf-8-sig"))
-        raise StudyError(_with_line(fault, files.file.name, lines) for fault in known)
-
-
-def _with_line(fault: str, name: str, lines: Mapping[KeyPath, int]) -> str:
-    """Put the line of the setting that a fault names, such as (acquisition.tr_s), before the fault."""
-    named = [path for path in lines if len(path) == 2 and f"{path[0]}.{path[1]}" in fault]
-    # the setting that is named first; of alternatives called alike, the longer name
-    first = min(named, key=lambda path: (fault.index(f"{path[0]}.{path[1]}"), -len(str(path[1]))), default=None)
-    return f"{name}:{lines[first]}: {fault}" if first else fault

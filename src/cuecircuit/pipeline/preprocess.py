@@ -19,7 +19,7 @@ import pandas as pd
 from scipy.ndimage import binary_dilation
 
 from cuecircuit.arrays import Array, Bool, Float
-from cuecircuit.errors import DataError, StudyError
+from cuecircuit.errors import DataError
 from cuecircuit.imaging.header_repair import repair_grid
 from cuecircuit.imaging.motion import Motion, estimate_motion, resample
 from cuecircuit.imaging.quality import framewise_displacement, scan_quality
@@ -38,9 +38,7 @@ from cuecircuit.io.derivatives import write_description
 from cuecircuit.io.nifti import orientation_faults, read_series, write_volume
 from cuecircuit.io.scan_inventory import DERIVED_ENTITIES, ScanChoice, one_per_run
 from cuecircuit.io.tables import write_json, write_table
-from cuecircuit.pipeline.cells import scan_choice, subjects_of
 from cuecircuit.pipeline.engine import engine
-from cuecircuit.pipeline.job import read_study
 from cuecircuit.pipeline.progress import say
 from cuecircuit.pipeline.store import Stage, Store
 from cuecircuit.pipeline.subject_stages import run_subjects
@@ -74,38 +72,6 @@ class RawStudy:
     scans: tuple[ScanFiles, ...]
     settings: Preprocess
     head_radius_mm: float | None
-
-
-def preprocess_study(study: Path, out: Path, *, n_jobs: int = 1, dask: str | None = None) -> Path:
-    """Preprocess every subject of a study with the sections of 0.1.0 into `out`.
-
-    Args:
-        study: the study file.
-        out: the derivative to make.
-        n_jobs: subjects at a time.
-        dask: `local` or a scheduler's address: subjects go to its workers.
-
-    Raises:
-        StudyError: the study has no section `preprocess`.
-        DataError: as `preprocess_scans`.
-    """
-    if dask is not None:  # workers are started in folders of their own
-        study, out = study.absolute(), out.absolute()
-    files = read_study(study)
-    wanted, scan = files.study.preprocess, files.study.acquisition
-    if wanted is None:
-        raise StudyError(f"{study}: no section `preprocess`; it names the template (docs/scans.md)")
-    raw = RawStudy(
-        title=files.study.about.title,
-        root=study.parent,
-        dataset=files.path(scan.dataset),
-        task=scan.task,
-        subjects=tuple(subjects_of(files)["subject"]),
-        scans=raw_scans(files.path(scan.dataset), scan.task, scan_choice(files), exclude=files.study.subjects.exclude),
-        settings=Preprocess.model_construct(**dict(wanted)),
-        head_radius_mm=files.study.nuisance.head_radius_mm,
-    )
-    return preprocess_scans(raw, out, n_jobs=n_jobs, dask=dask)
 
 
 def raw_scans(dataset: Path, task: str, choice: ScanChoice, *, exclude: Collection[str]) -> tuple[ScanFiles, ...]:

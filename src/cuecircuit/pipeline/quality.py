@@ -15,18 +15,13 @@ from markupsafe import Markup
 
 from cuecircuit.figures.quality import QualityPage, ScanMeasure, quality_overview, quality_page
 from cuecircuit.figures.saving import rendered, rendered_png
-from cuecircuit.imaging.first_level import design_matrix
-from cuecircuit.imaging.quality import WORSE, outlying, scan_quality
-from cuecircuit.imaging.respiration import find_breaths, plausible_rates
+from cuecircuit.imaging.quality import WORSE, outlying
 from cuecircuit.imaging.scan_flags import flag_rules, jumps, scan_flags
 from cuecircuit.io.atomic import replacing
-from cuecircuit.io.bids import ScanFiles, read_participants
+from cuecircuit.io.bids import ScanFiles
 from cuecircuit.io.tables import read_table, write_table
-from cuecircuit.pipeline.cells import scans_of
 from cuecircuit.pipeline.engine import engine
 from cuecircuit.pipeline.faults import faults_named
-from cuecircuit.pipeline.job import Job, read_study
-from cuecircuit.pipeline.scan import Scan, glm_events, quality_row, read_scan, regressors_of, respiration_of
 from cuecircuit.pipeline.store import Stage, Store
 from cuecircuit.pipeline.subject_stages import SCAN_COLUMNS, run_subjects
 from cuecircuit.pipeline.threads import one_blas_thread
@@ -34,10 +29,8 @@ from cuecircuit.report.content import FigureItem, Paragraph, ReportContent, Sect
 from cuecircuit.report.page import data_uri, render
 from cuecircuit.report.tables import tsv
 from cuecircuit.study.acquisition import Quality
-from cuecircuit.study.study import Study
 
 QUALITY_TABLE = "quality/scans.tsv"
-_MASKS = ("mask", "white_matter", "ventricles")
 _PAGE_DPI = 160  # half a megabyte a scan
 _LABELS = {
     "tsnr": "temporal signal-to-noise",
@@ -67,8 +60,6 @@ COLUMNS = {
     "residual_df": "degrees of freedom that nuisance leaves; n/a where signals are missing",
     "regressors": "columns of nuisance, with one for each volume left out; n/a where signals are missing",
     "trials": "events that are cells",
-    "nuisance_df": "degrees of freedom left after nuisance regression",
-    "confounds": "columns of the model beside the events, drift and the constant",
     "censored": "volumes left out",
 }
 
@@ -93,38 +84,6 @@ class QualityWork:
     look: Callable[[ScanFiles], tuple[dict[str, object], QualityPage]]
     limits: Quality
     head_radius_mm: float | None
-
-
-def write_quality(study: Path, out: Path, *, n_jobs: int = 1, dask: str | None = None) -> Path:
-    """Write the pages of a study with the sections of 0.1.0 into `out`/quality.
-
-    Excluded subjects are shown as well. Give `out` the folder of `run`, and its report leads here.
-
-    Raises:
-        DataError: as `write_pages`.
-    """
-    if dask is not None:  # workers are started in folders of their own
-        study, out = study.absolute(), out.absolute()
-    files, store = read_study(study), Store(out, study.parent)
-    job = Job(files=files, store=store)
-    wanted, space = files.study.subjects, files.study.space
-    subjects = read_participants(files.path(wanted.participants), group=wanted.group, levels=wanted.groups)
-    levels = subjects[wanted.group] if wanted.groups else ["everyone"] * len(subjects)
-    sections = ("acquisition", "cues", "nuisance", "response", "space")
-    work = QualityWork(
-        title=files.study.about.title,
-        reference=files.study.about.reference,
-        scans=scans_of(files),
-        groups=dict(zip(subjects["subject"], levels, strict=True)),
-        order=wanted.groups or ("everyone",),
-        excluded=wanted.exclude,
-        settings={name: getattr(files.study, name) for name in sections},
-        space_files=tuple(files.path(getattr(space, name)) for name in _MASKS if hasattr(space, name)),
-        look=partial(_scan_quality, job),
-        limits=Quality(),
-        head_radius_mm=files.study.nuisance.head_radius_mm,
-    )
-    return write_pages(work, store, n_jobs=n_jobs, dask=dask)
 
 
 def write_pages(work: QualityWork, store: Store, *, n_jobs: int = 1, dask: str | None = None) -> Path:
@@ -253,54 +212,3 @@ def pages_item(out: Path) -> Paragraph:
     return Paragraph(
         text=Markup("<code>cuecircuit quality</code> with the same folder draws a page for every subject.")
     )
-
-
-def _scan_quality(job: Job, files: ScanFiles) -> tuple[dict[str, object], QualityPage]:
-    scan = read_scan(job, files)
-    return quality_row(scan, job.study, None), _page(job, scan)
-
-
-def _page(job: Job, scan: Scan) -> QualityPage:
-    study, series = job.study, scan.series
-    quality = scan_quality(series.data[scan.mask].T, motion=scan.motion, head_radius_mm=study.nuisance.head_radius_mm)
-    tsnr = np.full(scan.mask.shape, np.nan, np.float32)
-    tsnr[scan.mask] = quality.tsnr
-    breath_s, per_min = _breathing(job, scan)
-    design = _design(scan, study)
-    return QualityPage(
-        title=scan.files.name,
-        tr_s=series.tr_s,
-        mean=series.data.mean(axis=3),
-        tsnr=tsnr,
-        mask=scan.mask,
-        series=series.data[scan.mask].T,
-        framewise_mm=quality.framewise_mm,
-        dvars_percent=quality.dvars_percent,
-        design=design.to_numpy(),
-        design_names=[str(name) for name in design.columns],
-        blocks_s=[(block.onset_s, block.onset_s + block.duration_s) for block in scan.blocks],
-        breath_s=breath_s,
-        breaths_per_min=per_min,
-    )
-
-
-def _design(scan: Scan, study: Study) -> pd.DataFrame:
-    plain = study.nuisance.model_copy(update={"drift_period_s": None})
-    return design_matrix(
-        glm_events(scan, study),
-        n_volumes=scan.series.data.shape[3],
-        tr_s=scan.series.tr_s,
-        hrf=study.response.hrf,
-        drift_period_s=study.nuisance.drift_period_s,
-        fir_s=study.response.peri_cue_s[1],
-        nuisance=regressors_of(scan, plain)[0],
-    )
-
-
-def _breathing(job: Job, scan: Scan) -> tuple[np.ndarray, np.ndarray]:
-    trace = respiration_of(job, scan.files)
-    if trace is None:
-        return np.empty(0), np.empty(0)
-    breathing = find_breaths(trace, plausible_rates(job.study.subjects.species))
-    rate = np.where(breathing.valid, 60 / np.diff(breathing.peak_s), np.nan)
-    return breathing.peak_s[1:], rate

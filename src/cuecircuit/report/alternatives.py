@@ -8,7 +8,7 @@ from markupsafe import Markup
 
 from cuecircuit.figures.numbers import MISSING, fraction, short, threshold
 from cuecircuit.report.content import FigureItem, Item, Paragraph, Section, TableItem
-from cuecircuit.report.marks import counted, effect_text
+from cuecircuit.report.marks import counted
 
 _HEADINGS = {"held": "Holds under", "deviant": "Otherwise than planned under"}
 
@@ -44,17 +44,6 @@ def grid_caption(facts: AlternativeFacts) -> Markup:
         f"Not drawn: {counted(facts.count('nowhere'), 'result')} that hold under no choice."
         if facts.count("nowhere")
         else "",
-    )
-
-
-def map_caption(effect: str, facts: AlternativeFacts, voxels: Mapping[str, int]) -> Markup:
-    """Caption of the map of choices; `voxels` counts those significant under any, half and every choice."""
-    return Markup(
-        "Effect of {}: the color of a voxel is the number of choices, of {}, under which it is significant. {}."
-    ).format(
-        effect_text(effect),
-        facts.choices,
-        "; ".join(f"{name}: {counted(n, 'voxel')}" for name, n in voxels.items()),
     )
 
 

@@ -7,9 +7,8 @@ from importlib.resources import files
 
 import yaml
 
-from cuecircuit.study import schema
 from cuecircuit.study.questions import Formula, Reliability, Strata
-from cuecircuit.study.study import Study
+from cuecircuit.study.schema import Study
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -36,51 +35,13 @@ def library() -> Mapping[str, Reference]:
     }
 
 
-def cited(study: Study) -> tuple[Reference, ...]:
-    """Choose the references of a study's Methods, by first author and year."""
-    return tuple(
-        sorted((library()[key] for key in _animal_keys(study)), key=lambda found: (found.authors[0], found.year))
-    )
-
-
-def _animal_keys(study: Study) -> Iterator[str]:
-    yield from ("benjamini1995", "greenhouse1959", "huynh1976", "gorgolewski2016", "nichols2017")
-    yield from _scan_keys(study)
-    methods = study.correction.compare
-    if (study.correction.method == "simulation" or "simulation size" in methods) and (
-        study.correction.smoothness == "acf"
-    ):
-        yield "cox2017"
-    if study.correction.method == "permutation" or any(name.startswith("permutation") for name in methods):
-        yield from ("freedman1983", "nichols2002", "winkler2014")
-    if "permutation mass" in methods:
-        yield "bullmore1999"
-    if "permutation tfce" in methods:
-        yield "smith2009"
-    if study.alternatives:
-        yield from ("simonsohn2020", "steegen2016")
-
-
-def _scan_keys(study: Study) -> Iterator[str]:
-    if study.acquisition.derivatives is not None and study.preprocess is not None:
-        yield from ("avants2008", "tustison2010")
-    if study.nuisance.respiration in ("retroicor", "both"):
-        yield "glover2000"
-    if study.nuisance.respiration in ("rvt", "both"):
-        yield "birn2006"
-    if study.nuisance.censor_fd_mm is not None or study.nuisance.censor_dvars_percent is not None:
-        yield "power2012"
-    if study.nuisance.acompcor:
-        yield "behzadi2007"
-
-
-def references_of(study: schema.Study) -> tuple[Reference, ...]:
-    """Choose the references of a study of tables and questions, by first author and year."""
+def references_of(study: Study) -> tuple[Reference, ...]:
+    """Choose the references of a study, by first author and year."""
     keys = dict.fromkeys([*_question_keys(study), *_map_keys(study)])
     return tuple(sorted((library()[key] for key in keys), key=lambda found: (found.authors[0], found.year)))
 
 
-def _question_keys(study: schema.Study) -> Iterator[str]:
+def _question_keys(study: Study) -> Iterator[str]:
     yield from ("gorgolewski2016", "nichols2017")
     if study.alternatives:
         yield from ("simonsohn2020", "steegen2016")
@@ -98,7 +59,7 @@ def _question_keys(study: schema.Study) -> Iterator[str]:
                 yield "mcgraw1996"
 
 
-def _map_keys(study: schema.Study) -> Iterator[str]:
+def _map_keys(study: Study) -> Iterator[str]:
     nuisance, scans = study.nuisance, study.scans
     if scans is not None and scans.derivatives is not None:
         yield from ("avants2008", "tustison2010") if study.preprocess else ()

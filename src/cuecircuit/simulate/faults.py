@@ -31,8 +31,6 @@ def study_faults(study: Study, columns: Columns) -> Iterator[str]:
     if simulation is None:
         yield "simulation: missing; give n (subjects by group) and base (each response without effects)"
         return
-    if simulation.generator != "declared":
-        yield f"simulation.generator: {simulation.generator} has a generator of its own; expected declared"
     if study.preprocess is not None:
         yield "preprocess: simulated scans lie in the space of the maps; leave the section out"
     if study.operant is not None and study.operant.source is not None:

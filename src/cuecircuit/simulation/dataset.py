@@ -20,6 +20,7 @@ from cuecircuit.simulation.breathing import Breathing
 from cuecircuit.simulation.experiment import Experiment
 from cuecircuit.simulation.participants import write_participants
 from cuecircuit.simulation.planted import HYPOTHESES
+from cuecircuit.simulation.rat_design import BLOCK_S
 from cuecircuit.simulation.truth import write_truth
 
 _BIDS_VERSION = "1.10.0"
@@ -75,7 +76,7 @@ def _describe(folder: Path, name: str, kind: str, more: Mapping[str, Any] | None
 
 
 def _write_description(folder: Path, experiment: Experiment) -> None:
-    about = experiment.study.about
+    about = experiment.design.about
     more = {"Authors": ["cuecircuit simulate"], "ReferencesAndLinks": [about.reference]}
     _describe(folder, f"Simulated study: {about.title}", "raw", more)
     confounds = "" if experiment.native else "derivatives/confounds/  motion of each scan\n"
@@ -106,7 +107,12 @@ def _write_logs(folder: Path, experiment: Experiment) -> None:
 
 
 def _write_template(folder: Path, experiment: Experiment) -> None:
-    space, brain = experiment.study.space, experiment.brain
+    space, brain = experiment.design.space, experiment.brain
+    assert space.white_matter
+    assert space.ventricles
+    assert space.anatomy
+    assert space.atlas
+    assert space.labels
     volumes = {
         space.mask: brain.mask.astype(np.uint8),
         space.white_matter: brain.white_matter.astype(np.uint8),
@@ -123,34 +129,34 @@ def _write_template(folder: Path, experiment: Experiment) -> None:
 
 
 def _write_scan(folder: Path, experiment: Experiment, subject: int, cue: int) -> Breathing:
-    study, rat = experiment.study, experiment.rats[subject]
-    acquisition, cues = study.acquisition, study.cues
-    name = f"{rat.participant}_task-{acquisition.task}_run-{rat.run_of(cue)}"
+    design, rat = experiment.design, experiment.rats[subject]
+    task, tr_s = design.scans.task, design.scans.tr_s
+    name = f"{rat.participant}_task-{task}_run-{rat.run_of(cue)}"
     place = folder / rat.participant / "func"
     breathing = experiment.breathing_of(subject, cue)
     scan = experiment.scan_of(subject, cue, breathing)
-    write_volume(place / f"{name}_bold.nii.gz", scan.data, experiment.grid_of(subject), tr_s=acquisition.tr_s)
+    write_volume(place / f"{name}_bold.nii.gz", scan.data, experiment.grid_of(subject), tr_s=tr_s)
     write_json(
         place / f"{name}_bold.json",
         {
-            "TaskName": acquisition.task,
+            "TaskName": task,
             "TaskDescription": "Odors alone, in blocks, under light anesthesia",
-            "RepetitionTime": acquisition.tr_s,
+            "RepetitionTime": tr_s,
             "Manufacturer": "none (simulated)",
         },
     )
     _write_trace(place, f"{name}_recording-respiratory_physio", breathing.trace)
-    blocks = range(1, acquisition.blocks + 1)
-    events = pd.DataFrame({"onset": experiment.onsets_s, "duration": acquisition.block_s})
-    events = events.assign(trial_type=cues.levels[cue], odor=rat.odors[cue], block=list(blocks))
+    blocks = range(1, design.blocks + 1)
+    events = pd.DataFrame({"onset": experiment.onsets_s, "duration": BLOCK_S})
+    events = events.assign(trial_type=design.cues[cue], odor=rat.odors[cue], block=list(blocks))
     write_table(
         place / f"{name}_events.tsv",
-        events.rename(columns={"odor": cues.stimulus or "odor"}),
+        events.rename(columns={"odor": design.odor_column}),
         {
             "onset": {"Description": "Start of the block after the first volume", "Units": "s"},
             "duration": {"Description": "Length of the block", "Units": "s"},
             "trial_type": "Cue: the treatment the odor was paired with",
-            cues.stimulus or "odor": "Odor of the block",
+            design.odor_column: "Odor of the block",
             "block": "Number of the block in the scan, from 1",
         },
     )

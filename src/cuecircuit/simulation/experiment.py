@@ -20,8 +20,8 @@ from cuecircuit.simulation.mechanism import Lived, counts_of, days_of, draw_resp
 from cuecircuit.simulation.native import draw_head, lying
 from cuecircuit.simulation.operant import Day, lay_out_days
 from cuecircuit.simulation.planted import Responses, check_hypothesis, plant_responses
+from cuecircuit.simulation.rat_design import BLOCK_S, RatDesign
 from cuecircuit.simulation.rats import Rat, draw_rats, draw_weights, levels_of
-from cuecircuit.study.study import Study
 
 _RATS, _INTAKE, _RESPONSES, _PRESSES, _WEIGHTS, _LEVELS, _BREATHING, _SCANS, _ANIMALS, _LIVES, _HEADS = range(11)
 
@@ -35,7 +35,7 @@ class Experiment:
     `rates` is the mean change of breathing by each cue, per minute. `native`: every head lies its own way.
     """
 
-    study: Study
+    design: RatDesign
     model: Model
     hypothesis: str
     scale: str
@@ -54,12 +54,12 @@ class Experiment:
     @property
     def length_s(self) -> float:
         """Length of a scan."""
-        return self.study.acquisition.tr_s * self.study.acquisition.volumes
+        return self.design.scans.tr_s * self.design.volumes
 
     @property
     def onsets_s(self) -> Float[Array, "block"]:
         """Starts of the cue blocks."""
-        return block_onsets(self.study.acquisition.blocks, self.length_s)
+        return block_onsets(self.design.blocks, self.length_s)
 
     def head_of(self, subject: int) -> Float[Array, "6"]:
         """Draw how one rat lies in the scanner: shifts (mm) and turns (rad); zeros where all lie alike."""
@@ -74,24 +74,23 @@ class Experiment:
         change = self.rates[subject, cue]
         level = draw_level(stream(self.seed, _LEVELS, subject))
         rng = stream(self.seed, _BREATHING, subject, cue)
-        return draw_breathing(level, float(change), self.onsets_s, self.study.acquisition.block_s, self.length_s, rng)
+        return draw_breathing(level, float(change), self.onsets_s, BLOCK_S, self.length_s, rng)
 
     def scan_of(self, subject: int, cue: int, breathing: Breathing) -> Scan:
         """Draw one rat's scan with one cue."""
-        acquisition = self.study.acquisition
         return simulate_scan(
             self.brain,
             self.responses.subjects[subject, :, cue],
             breathing,
             self.onsets_s,
-            acquisition.block_s,
-            acquisition.tr_s * np.arange(acquisition.volumes),
+            BLOCK_S,
+            self.design.scans.tr_s * np.arange(self.design.volumes),
             stream(self.seed, _SCANS, subject, cue),
         )
 
 
 def plan_experiment(
-    study: Study,
+    design: RatDesign,
     *,
     hypothesis: str,
     scale: str,
@@ -104,7 +103,7 @@ def plan_experiment(
     """Draw everything but the scans.
 
     Args:
-        study: the protocol; one for `mechanism` must have passed `protocol.check_protocol`.
+        design: the protocol; one for `mechanism` must have passed `protocol.check_protocol`.
         hypothesis: what is true.
         scale: of the scans.
         seed: of every random stream.
@@ -114,16 +113,16 @@ def plan_experiment(
         native: every rat lies its own way in the scanner.
 
     Raises:
-        StudyError: unknown hypothesis or scale, or a design with other than two groups, cues and odors.
+        StudyError: unknown hypothesis or scale.
     """
     check_hypothesis(hypothesis)
     brain = draw_brain(scale)
-    rats = draw_rats(study, stream(seed, _RATS))
+    rats = draw_rats(design, stream(seed, _RATS))
     group = levels_of(rats)
     intake, lived = None, None
     if model == "mechanism":
         lived = live_study(
-            study,
+            design,
             rats,
             hypothesis=hypothesis,
             rng=stream(seed, _ANIMALS),
@@ -135,12 +134,12 @@ def plan_experiment(
         days = days_of(lived, rats, stream(seed, _PRESSES))
     else:
         intake = intake_model(hypothesis)
-        counts = draw_counts(study, intake, group, stream(seed, _INTAKE))
+        counts = draw_counts(design, intake, group, stream(seed, _INTAKE))
         days = lay_out_days(counts, rats, intake, stream(seed, _PRESSES))
-    behavior = pairing_means(counts, study.behavior.conditioning, study.correlations.treatment)
+    behavior = pairing_means(counts, design.first("conditioning").name, design.paired)
     noise = stream(seed, _RESPONSES)
     return Experiment(
-        study=study,
+        design=design,
         model=model,
         hypothesis=hypothesis,
         scale=scale,

@@ -14,7 +14,7 @@ import numpy as np
 
 from cuecircuit.arrays import Array, Float, Int
 from cuecircuit.errors import StudyError
-from cuecircuit.study.study import Phase, Study
+from cuecircuit.simulation.rat_design import RatDesign, RatPhase
 
 PARTS_MIN = (0.0, 30.0, 60.0)
 """Starts of the parts of a session, minutes; the last one ends with access."""
@@ -59,7 +59,7 @@ class IntakeModel:
 class PhaseCounts:
     """Infusions (or, where the drug is withheld, presses) of one phase under one of its treatments."""
 
-    phase: Phase
+    phase: RatPhase
     treatment: str
     experiment: str
     rewarded: bool
@@ -96,12 +96,12 @@ def intake_model(hypothesis: str) -> IntakeModel:
 
 
 def draw_counts(
-    study: Study, model: IntakeModel, group: Int[Array, "subject"], rng: np.random.Generator
+    design: RatDesign, model: IntakeModel, group: Int[Array, "subject"], rng: np.random.Generator
 ) -> list[PhaseCounts]:
     """Draw every session of every rat, phase by phase and treatment by treatment.
 
     Args:
-        study: phases, treatments and hours of access.
+        design: phases, treatments and hours of access.
         model: parameters.
         group: 0 for short, 1 for long access.
         rng: source of the counts.
@@ -112,17 +112,17 @@ def draw_counts(
     level = model.level_sd * rng.standard_normal(len(group))
     course = model.course_sd * rng.standard_normal(len(group))
     drawn = []
-    for phase in study.phases:
-        own_course = course if phase.name == study.behavior.escalation else np.zeros_like(course)
-        named = [(item.name, item.experiment) for item in phase.treatments] or [("", phase.experiment or "")]
+    for phase in design.phases:
+        own_course = course if phase.kind == "self_administration" else np.zeros_like(course)
+        named = [(item.name, item.experiment) for item in phase.treatments] or [("", phase.experiment)]
         for number, (treatment, experiment) in enumerate(named):
-            mean = _mean_counts(study, model, phase, group, second=number == 1)
+            mean = _mean_counts(design, model, phase, group, second=number == 1)
             drawn.append(
                 PhaseCounts(
                     phase=phase,
                     treatment=treatment,
                     experiment=experiment,
-                    rewarded=not study.withheld(phase),
+                    rewarded=phase.rewarded,
                     counts=_draw(mean, level, own_course, model, rng),
                 )
             )
@@ -136,17 +136,17 @@ def pairing_means(drawn: list[PhaseCounts], phase: str, treatment: str) -> Float
 
 
 def _mean_counts(
-    study: Study, model: IntakeModel, phase: Phase, group: Int[Array, "subject"], *, second: bool
+    design: RatDesign, model: IntakeModel, phase: RatPhase, group: Int[Array, "subject"], *, second: bool
 ) -> Float[Array, "subject session part=3"]:
     """Mean of each part; `second` is the second treatment of the phase (naloxone, or its odor)."""
-    session = np.linspace(0, 1, phase.sessions) if phase.sessions > 1 else np.zeros(1)
-    hours = np.array([phase.access_h[name] for name in study.subjects.groups])[group]
+    session = np.linspace(0, 1, phase.days) if phase.days > 1 else np.zeros(1)
+    hours = np.array([phase.access_h[name] for name in design.groups])[group]
     grown = np.array(model.escalation)[group]
     first, paired = np.array(model.first_hour)[group], np.array(model.paired_saline)[group]
     halves = first[:, None] * [model.loading, 1 - model.loading]
-    growth = np.broadcast_to(grown[:, None], (len(group), phase.sessions))
-    match phase.name:
-        case "escalation":
+    growth = np.broadcast_to(grown[:, None], (len(group), phase.days))
+    match phase.kind:
+        case "self_administration":
             growth = grown[:, None] ** session
         case "conditioning":
             ratio = np.array(model.naloxone_ratio)[group] if second else 1.0
@@ -161,7 +161,10 @@ def _mean_counts(
             presses = np.array(model.reinstatement)[group] * ratio
             halves, growth = presses[:, None] * [model.loading, 1 - model.loading], np.ones((len(group), 1))
         case _:
-            raise StudyError(f"phase '{phase.name}' has no model of intake; the phases known are those of carmack2019")
+            raise StudyError(
+                f"operant.phases.{phase.name}: no counts are planted for the kind {phase.kind}; leave it out, or leave "
+                "`simulation.generator` out to simulate from base and effects"
+            )
     parts = np.column_stack([halves, model.per_later_hour * (hours - 1)])
     return growth[:, :, None] * parts[:, None, :]
 

@@ -17,8 +17,8 @@ from cuecircuit.simulation.operant import START, Day, Presses, log_session
 from cuecircuit.simulation.parameters import draw_parameters
 from cuecircuit.simulation.planted import HYPOTHESES, SLOPE_REGIONS, Responses
 from cuecircuit.simulation.protocol import Program, program_of
+from cuecircuit.simulation.rat_design import RatDesign
 from cuecircuit.simulation.rats import Rat
-from cuecircuit.study.study import Study
 
 WORLDS: Mapping[str, World] = {
     "withdrawal": World(),
@@ -45,7 +45,7 @@ class Lived:
 
 
 def live_study(
-    study: Study,
+    design: RatDesign,
     rats: Sequence[Rat],
     *,
     hypothesis: str,
@@ -57,7 +57,7 @@ def live_study(
     """Let every animal live through the study.
 
     Args:
-        study: the protocol, checked by `protocol.check_protocol`.
+        design: the protocol, checked by `protocol.check_protocol`.
         rats: the animals.
         hypothesis: what is true, a key of `WORLDS`.
         rng: source of the differences between animals.
@@ -65,15 +65,15 @@ def live_study(
         policy: how animals decide to press.
         learning: how they learn about odors.
     """
-    program = program_of(study)
-    drawn = draw_parameters(len(rats), study.simulation.parameters, rng)
+    program = program_of(design)
+    drawn = draw_parameters(len(rats), design.parameters, rng)
     lives = tuple(
         live(
             rat,
             {name: float(values[number]) for name, values in drawn.items()},
             program,
             streams(number),
-            dose_mg_kg=study.drug.dose_mg_kg,
+            dose_mg_kg=design.dose_mg_kg,
             world=WORLDS[hypothesis],
             policy=policy,
             learning=learning,

@@ -39,7 +39,7 @@ def write_mechanism(folder: Path, experiment: Experiment, lived: Lived) -> None:
 
 
 def _write_parameters(path: Path, experiment: Experiment) -> None:
-    given = experiment.study.simulation.parameters
+    given = experiment.design.parameters
     rows = [
         (
             one.name,
@@ -82,7 +82,7 @@ def _write_values(path: Path, experiment: Experiment, lived: Lived) -> None:
         (rat.participant, session.day, cue, *values[:, number].tolist())
         for rat, life in zip(experiment.rats, lived.lives, strict=True)
         for session, values in zip(life.sessions, life.values, strict=True)
-        for number, cue in enumerate(experiment.study.cues.levels)
+        for number, cue in enumerate(experiment.design.cues)
     ]
     notes = {
         "participant_id": "Name of the rat",

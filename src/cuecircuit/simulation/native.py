@@ -10,7 +10,7 @@ from scipy.spatial.transform import Rotation
 from cuecircuit.arrays import Array, Float
 from cuecircuit.errors import StudyError
 from cuecircuit.records.grid import Grid
-from cuecircuit.study.study import Study
+from cuecircuit.study.schema import Study
 
 # SD of turns (rad) and shifts (mm) of a rat in a cradle with a bite bar; assumed
 _TURN_SD, _SHIFT_SD_MM = 0.05, 0.7
@@ -41,9 +41,11 @@ def native_text(text: str, study: Study, *, voxel_mm: float) -> str:
     Raises:
         StudyError: the text has a section `preprocess` or names preprocessed scans already, or states no `task`.
     """
-    task = f"  task: {study.acquisition.task}\n"
-    if study.preprocess is not None or study.acquisition.derivatives is not None or task not in text:
-        raise StudyError("native scans need a study file with `task` under `acquisition`, and without `preprocess`")
+    assert study.scans is not None
+    assert study.space is not None
+    task = f"  task: {study.scans.task}\n"
+    if study.preprocess is not None or study.scans.derivatives is not None or task not in text:
+        raise StudyError("native scans need a study file with `task` under `scans`, and without `preprocess`")
     text = text.replace(task, f"{task}  derivatives: {FOLDER} # what `cuecircuit preprocess` makes of the raw scans\n")
     names = {name: f"{name}.nii.gz" for name in ("mask", "white_matter", "ventricles", "anatomy", "atlas")}
     for name, file in (names | {"labels": "atlas.tsv"}).items():

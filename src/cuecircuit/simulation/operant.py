@@ -88,7 +88,7 @@ def lay_out_days(
         phases.setdefault(item.phase.name, []).append(item)
     number = 0
     for name, treatments in phases.items():
-        for session in range(treatments[0].phase.sessions * len(treatments)):
+        for session in range(treatments[0].phase.days * len(treatments)):
             number += 1
             date = START + timedelta(days=number - 1)
             logs = []
@@ -98,7 +98,7 @@ def lay_out_days(
                 logs.append(_log(item, rat, index, turn, date, model, rng))
             days.append(Day(number=number, phase=name, session=session + 1, date=date, logs=tuple(logs)))
         # the scans take the day after the last pairing
-        number += name == "conditioning"
+        number += treatments[0].phase.kind == "conditioning"
     return days
 
 

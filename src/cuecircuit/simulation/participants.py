@@ -11,20 +11,20 @@ from cuecircuit.simulation.rats import STRAIN
 
 def write_participants(folder: Path, experiment: Experiment) -> None:
     """Write participants.tsv and phenotype/body_weight.tsv, each with its JSON."""
-    study = experiment.study
-    hours = study.phase(study.behavior.escalation).access_h
-    odors = [f"odor_{cue}" for cue in study.cues.levels]
+    design = experiment.design
+    hours = design.first("self_administration").access_h
+    odors = [f"odor_{cue}" for cue in design.cues]
     rows = [
         (
             rat.participant,
-            study.subjects.species,
+            design.species,
             STRAIN,
             "M",
             rat.age_weeks,
             rat.weight_g,
             rat.group,
             *rat.odors,
-            study.cues.levels[rat.order],
+            design.cues[rat.order],
         )
         for rat in experiment.rats
     ]
@@ -35,11 +35,11 @@ def write_participants(folder: Path, experiment: Experiment) -> None:
         "sex": {"Description": "Sex", "Levels": {"M": "male"}},
         "age": {"Description": "Age at the first session", "Units": "week"},
         "weight_g": {"Description": "Body weight at the first session", "Units": "g"},
-        study.subjects.group: {
+        design.group_column: {
             "Description": "Daily access to the drug during escalation",
-            "Levels": {name: f"{hours[name]:g} h" for name in study.subjects.groups},
+            "Levels": {name: f"{hours[name]:g} h" for name in design.groups},
         },
-        **{odor: f"Odor paired with {cue}" for odor, cue in zip(odors, study.cues.levels, strict=True)},
+        **{odor: f"Odor paired with {cue}" for odor, cue in zip(odors, design.cues, strict=True)},
         "first_cue": "Cue of run-1; the other one is that of run-2",
     }
     write_table(folder / "participants.tsv", pd.DataFrame(rows, columns=list(notes)), notes)

@@ -10,11 +10,9 @@ from dataclasses import dataclass
 import numpy as np
 
 from cuecircuit.arrays import Array, Float, Int
-from cuecircuit.errors import StudyError
-from cuecircuit.study.study import Study
+from cuecircuit.simulation.rat_design import ODORS, RatDesign
 
 STRAIN = "Long-Evans"
-GROUP_SIZES = (11, 10)
 GAIN_G_PER_DAY = (2.0, 1.3)
 _WEIGHING_SD_G = 3.0
 
@@ -41,18 +39,10 @@ class Rat:
         return 1 + (cue != self.order)
 
 
-def draw_rats(study: Study, rng: np.random.Generator) -> tuple[Rat, ...]:
-    """Draw the animals of both groups.
-
-    Raises:
-        StudyError: the study has other than two groups, two cues and two stimuli.
-    """
-    cues = study.cues
-    if not len(study.subjects.groups) == len(cues.levels) == len(cues.stimuli) == 2:
-        raise StudyError("the simulation knows two groups, two cues and two odors; the design lists others")
+def draw_rats(design: RatDesign, rng: np.random.Generator) -> tuple[Rat, ...]:
+    """Draw the animals of both groups."""
     rats = []
-    for level, (group, size) in enumerate(zip(study.subjects.groups, GROUP_SIZES, strict=True)):
-        size = study.simulation.animals.get(group, size)
+    for level, (group, size) in enumerate(zip(design.groups, design.sizes, strict=True)):
         age = rng.uniform(12, 15, size).round(1)
         weight = (365 + 12 * (age - 13.5) + 15 * rng.standard_normal(size)).round()
         for number in range(size):
@@ -63,7 +53,7 @@ def draw_rats(study: Study, rng: np.random.Generator) -> tuple[Rat, ...]:
                     level=level,
                     age_weeks=float(age[number]),
                     weight_g=float(weight[number]),
-                    odors=cues.stimuli if number % 2 == 0 else cues.stimuli[::-1],
+                    odors=ODORS if number % 2 == 0 else ODORS[::-1],
                     order=number // 2 % 2,
                 )
             )

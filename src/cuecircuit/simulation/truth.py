@@ -105,14 +105,14 @@ def _write_places(folder: Path, experiment: Experiment) -> None:
 
 
 def _write_cells(folder: Path, experiment: Experiment) -> None:
-    study = experiment.study
+    design = experiment.design
     planted = "paper" if experiment.hypothesis == "withdrawal" else "hypothesis"
     source = "mechanism" if experiment.lived else planted
     rows = [
         (region, group, cue, experiment.responses.cells[number, level, order], source)
         for number, region in enumerate(TABLE_1)
-        for level, group in enumerate(study.subjects.groups)
-        for order, cue in enumerate(study.cues.levels)
+        for level, group in enumerate(design.groups)
+        for order, cue in enumerate(design.cues)
     ]
     notes = {
         "region": "Name in Table 1",
@@ -129,7 +129,7 @@ def _write_responses(folder: Path, experiment: Experiment) -> None:
     rows = [
         (rat.participant, rat.group, cue, rat.run_of(order), region, percent)
         for rat, planted in zip(experiment.rats, experiment.responses.subjects, strict=True)
-        for order, cue in enumerate(experiment.study.cues.levels)
+        for order, cue in enumerate(experiment.design.cues)
         for region, percent in zip(TABLE_1, planted[:, order], strict=True)
     ]
     notes = {
@@ -168,7 +168,7 @@ def _write_breathing(folder: Path, experiment: Experiment, rates: Float[Array, "
     rows = [
         (rat.participant, rat.group, cue, rat.run_of(order), block, rate, change[order])
         for rat, own, change in zip(experiment.rats, rates, experiment.rates, strict=True)
-        for order, cue in enumerate(experiment.study.cues.levels)
+        for order, cue in enumerate(experiment.design.cues)
         for block, rate in enumerate(own[order], 1)
     ]
     notes = {
@@ -187,8 +187,7 @@ def _write_breathing(folder: Path, experiment: Experiment, rates: Float[Array, "
 
 
 def _write_intake(folder: Path, experiment: Experiment) -> None:
-    study = experiment.study
-    phase = study.phase(study.behavior.conditioning)
+    phase = experiment.design.first("conditioning")
     means = {item.name: pairing_means(list(experiment.counts), phase.name, item.name) for item in phase.treatments}
     rows = [
         (rat.participant, rat.group, treatment, values[subject])

@@ -4,7 +4,7 @@ import re
 
 from pydantic import Field, model_validator
 
-from cuecircuit.study.settings import Section
+from cuecircuit.study.fields import Section
 
 
 class About(Section):

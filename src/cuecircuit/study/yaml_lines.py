@@ -1,6 +1,6 @@
 """YAML text to plain data with the line of every key; nothing of a library shows through."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 import yaml
@@ -58,6 +58,16 @@ def line_of(lines: Mapping[KeyPath, int], path: KeyPath) -> int:
     while path and path not in lines:
         path = path[:-1]
     return lines.get(path, 1)
+
+
+def with_lines(faults: Iterable[str], text: str, name: str) -> list[str]:
+    """Put the line of the file before each fault that begins with the path of a setting, `operant.logs: what`."""
+    lines = parse_yaml(text, name)[1]
+    placed = []
+    for fault in faults:
+        key = tuple(fault.partition(":")[0].split(" ")[0].split("."))
+        placed.append(f"{name}:{line_of(lines, key)}: {fault}" if key[:1] in lines else f"{name}: {fault}")
+    return placed
 
 
 def _check_events(text: str, name: str) -> None:

@@ -7,8 +7,6 @@ import pandas as pd
 
 from cuecircuit.clusters.neighbors import border_note
 from cuecircuit.errors import DataError
-from cuecircuit.group.correction import CorrectionSettings
-from cuecircuit.group.permutation import PermutationSettings
 from cuecircuit.io.atomic import replacing
 from cuecircuit.io.derivatives import write_description
 from cuecircuit.io.lock import writing
@@ -16,16 +14,12 @@ from cuecircuit.io.nifti import orientation_faults, read_mask
 from cuecircuit.io.tables import read_table
 from cuecircuit.models.model import Model
 from cuecircuit.pipeline.engine import engine
-from cuecircuit.pipeline.firstlevel import cells_table
 from cuecircuit.pipeline.group.corrections import Comparison
 from cuecircuit.pipeline.group.design import Correction
 from cuecircuit.pipeline.group.files import Space, check_replaceable
-from cuecircuit.pipeline.group.permuted import Permutation
 from cuecircuit.pipeline.group.tested_maps import write_tests
-from cuecircuit.pipeline.job import Job
 from cuecircuit.pipeline.progress import say
 from cuecircuit.pipeline.space import read_named_atlas
-from cuecircuit.pipeline.store import Stage
 from cuecircuit.pipeline.threads import one_blas_thread
 
 
@@ -105,83 +99,6 @@ def read_maps_table(table: Path, model: Model) -> pd.DataFrame:
     if not named.any():
         raise DataError(f"no row names a file in {' and '.join(files)}")
     return frame[named].reset_index(drop=True)
-
-
-def group_stage(job: Job) -> Stage:
-    """Make the stage that tests the study's own maps."""
-    study, model, cells = job.study, job.study.group, cells_table(job)
-    correction = _study_correction(job)
-    mask, *atlas = (job.path(path) for path in (study.space.mask, study.space.atlas, study.space.labels))
-
-    def make(folder: Path) -> None:
-        space = read_space(mask, atlas=(atlas[0], atlas[1]), reference=study.space.reference_point)
-        options = {"up": "../", "correction": correction, "n_jobs": job.n_jobs}
-        if model.formula is not None:
-            named = cells[["subject", *model.between, *model.within, *model.covariates, "map"]]
-            text = Model(subject="subject", formula=model.formula)
-            write_tests(folder, named, job.out, space, model=text, **options)
-            return
-        strata = Model(subject="subject", between=model.between, within=model.within, covariates=model.covariates)
-        write_tests(folder, cells, job.out, space, model=strata, comparison=_study_comparison(job), **options)
-
-    return Stage(
-        name="group",
-        target="group",
-        settings={
-            "group": study.group,
-            "correction": study.correction,
-            "seed": study.seed,
-            "reference_point": study.space.reference_point,
-            "cells": cells.to_csv(index=False),
-        },
-        inputs=(*(job.out / name for name in cells["map"]), mask, *atlas),
-        make=make,
-    )
-
-
-def _study_correction(job: Job) -> CorrectionSettings | Permutation:
-    wanted = job.study.correction
-    if wanted.method == "permutation":
-        return Permutation(statistic="size", settings=_study_permutation(job, wanted.permutations))
-    return _study_simulation(job)
-
-
-def _study_comparison(job: Job) -> Comparison | None:
-    wanted = job.study.correction
-    if not wanted.compare:
-        return None
-    return Comparison(
-        term=job.study.group.effect,
-        methods=wanted.compare,
-        simulation=_study_simulation(job),
-        permutation=_study_permutation(job, wanted.compare_permutations),
-    )
-
-
-def _study_permutation(job: Job, n_permutations: int) -> PermutationSettings:
-    wanted = job.study.correction
-    return PermutationSettings(
-        voxel_p=wanted.voxel_p,
-        alpha=wanted.alpha,
-        n_permutations=n_permutations,
-        connectivity=wanted.connectivity,
-        variance=wanted.variance,
-        seed=job.study.seed,
-        n_jobs=job.n_jobs,
-    )
-
-
-def _study_simulation(job: Job) -> CorrectionSettings:
-    wanted = job.study.correction
-    return CorrectionSettings(
-        voxel_p=wanted.voxel_p,
-        alpha=wanted.alpha,
-        connectivity=wanted.connectivity,
-        iterations=wanted.iterations,
-        acf=wanted.smoothness == "acf",
-        seed=job.study.seed,
-        n_jobs=job.n_jobs,
-    )
 
 
 def read_space(

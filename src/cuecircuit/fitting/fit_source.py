@@ -11,8 +11,10 @@ from cuecircuit.behavior.fit_intervals import FitSession
 from cuecircuit.behavior.pharmacokinetics import Kinetics, kinetics_of
 from cuecircuit.errors import DataError, StudyError
 from cuecircuit.io.tables import read_table
-from cuecircuit.pipeline.behavior import logged_sessions, phased_sessions, session_doses
-from cuecircuit.pipeline.job import read_study
+from cuecircuit.nodes.operant import dose_of, operant_data
+from cuecircuit.nodes.study_files import read_study
+from cuecircuit.nodes.subjects import subjects_table
+from cuecircuit.study.experiment import Operant, Phase
 
 # what MED-PC programs of self-administration commonly use; sessions.tsv does not tell it
 TIMEOUT_S = 20.0
@@ -67,36 +69,62 @@ def read_source(
 
 def _of_study(path: Path, choice: DrugChoice, phase: str | None, timeout_s: float | None) -> FitSource:
     files = read_study(path)
-    study = files.study
-    name = phase or study.behavior.escalation
-    if name not in [each.name for each in study.phases]:
-        known = ", ".join(each.name for each in study.phases)
-        raise StudyError(f"{path.name}: no phase '{name}'; expected one of: {known}")
-    table = phased_sessions(files).table
-    table = table[table["phase"] == name]
-    logged = {(each.subject, each.start.isoformat()): each for each in logged_sessions(files).sessions}
+    operant = files.study.operant
+    if operant is None:
+        raise StudyError(f"{path.name}: no section `operant`; models of self-administration are fitted to its logs")
+    name = phase or _first_phase(path, operant)
+    if name not in operant.phases:
+        raise StudyError(f"{path.name}: no phase '{name}'; expected one of: {', '.join(operant.phases)}")
+    drug = _delivered(path, name, operant.phases[name], choice.drug)
+    subjects = subjects_table(files)
+    data = operant_data(files, operant, subjects)
+    table = data.table.rows
+    table = table[(table["phase"] == name) & (table["delivers"] == drug)]
+    logged = {(one.subject, one.start.isoformat()): one for one in data.log.sessions}
     found: dict[str, list[FitSession]] = {}
-    for row in table.sort_values("start", kind="stable").itertuples():
-        session = logged[str(row.subject), str(row.start)]
+    for subject, start in zip(table["subject"], table["start"], strict=True):
+        session = logged[subject, start]
         own = session.timeout_s if timeout_s is None else timeout_s
-        found.setdefault(session.subject, []).append(
+        found.setdefault(subject, []).append(
             FitSession(
-                subject=session.subject,
-                start=session.start.isoformat(),
+                subject=subject,
+                start=start,
                 infusions_s=np.sort(session.events.get("infusion", np.empty(0))),
                 duration_s=session.duration_s,
                 timeout_s=TIMEOUT_S if own is None else own,
             )
         )
-    doses = session_doses(files) if choice.dose_mg_kg is None else choice.dose_mg_kg
-    own_drug = choice.drug in (None, study.drug.name)
-    half_life = choice.half_life_min or (study.drug.half_life_min if own_drug else None)
+    there, delivered = _there(found, path), files.study.drugs[drug]
+    doses = {subject: dose_of(files, subjects, delivered, subject) for subject in found}
+    known = {subject: dose for subject, dose in doses.items() if dose is not None}
+    own_drug = choice.drug in (None, drug)
+    group_of = subjects.rows.set_index("subject")[operant.by] if operant.by in subjects.rows else None
     return FitSource(
-        sessions=_there(found, path),
-        doses=_doses(doses, found),
-        groups=dict(zip(table["subject"], table["group"], strict=True)),
-        kinetics=kinetics_of(choice.drug or study.drug.name, half_life_min=half_life),
+        sessions=there,
+        doses=_doses(known if choice.dose_mg_kg is None else choice.dose_mg_kg, found),
+        groups={subject: "" if group_of is None else str(group_of[subject]) for subject in found},
+        kinetics=kinetics_of(
+            choice.drug or drug, half_life_min=choice.half_life_min or (delivered.half_life_min if own_drug else None)
+        ),
     )
+
+
+def _first_phase(path: Path, operant: Operant) -> str:
+    for name, phase in operant.phases.items():
+        if phase.kind == "self_administration":
+            return name
+    raise StudyError(f"{path.name}: no phase of kind self_administration; name one of: {', '.join(operant.phases)}")
+
+
+def _delivered(path: Path, name: str, phase: Phase, wanted: str | None) -> str:
+    """Return the drug whose animals are fitted: the only one of the phase, or the one asked for."""
+    if len(phase.drugs) == 1:
+        return phase.drugs[0]
+    if not phase.drugs:
+        raise StudyError(f"{path.name}: operant.phases.{name} delivers nothing; name another phase (--experiment)")
+    if wanted not in phase.drugs:
+        raise StudyError(f"{path.name}: operant.phases.{name} delivers {', '.join(phase.drugs)}; name one with --drug")
+    return wanted
 
 
 def _of_tables(source: Path, choice: DrugChoice, experiment: str | None, timeout_s: float) -> FitSource:

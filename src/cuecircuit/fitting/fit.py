@@ -23,12 +23,12 @@ from cuecircuit.behavior.fit_elimination import EliminationProfile, elimination_
 from cuecircuit.behavior.fit_intervals import AnimalIntervals, FitSession, animal_intervals, response_of
 from cuecircuit.behavior.fit_models import MODELS, ModelName
 from cuecircuit.errors import DataError
+from cuecircuit.fitting import fit_tables as tables
+from cuecircuit.fitting.fit_figures import draw_fits
+from cuecircuit.fitting.fit_source import DrugChoice, FitSource, read_source
+from cuecircuit.fitting.fit_tables import Fits
 from cuecircuit.io.lock import writing
 from cuecircuit.io.tables import write_json, write_table
-from cuecircuit.pipeline.fit import tables
-from cuecircuit.pipeline.fit.figures import draw_fits
-from cuecircuit.pipeline.fit.source import DrugChoice, FitSource, read_source
-from cuecircuit.pipeline.fit.tables import Fits
 from cuecircuit.pipeline.progress import say
 
 FEWEST_INFUSIONS = 5
