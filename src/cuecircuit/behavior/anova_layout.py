@@ -11,8 +11,6 @@ import numpy as np
 import pandas as pd
 
 from cuecircuit.arrays import Array, Float
-from cuecircuit.behavior.anova import TableAnova
-from cuecircuit.behavior.effect_sizes import partial_eta2
 from cuecircuit.stats.distributions import log_sf_f
 from cuecircuit.stats.strata_result import StratumTest
 
@@ -43,25 +41,6 @@ def anova_layout(tests: Sequence[StratumTest], cells: Float[Array, "subject cond
 LAYOUT_COLUMNS = (
     "source", "SS", "DF", "MS", "F", "F (DFn, DFd)", "P value", "summary", "percent of SS", "epsilon", "P value (GG)",
 )  # fmt: skip
-
-
-def effects_table(anova: TableAnova, *, confidence: float = 0.90) -> pd.DataFrame:
-    """Partial η² of every term with its interval: term, measure, value, ci_low, ci_high, confidence."""
-    rows = []
-    for term in anova.result.terms:
-        if term.name != "(Intercept)":
-            size = partial_eta2(float(term.f[0]), term.df1, _df2(term), confidence=confidence)
-            rows.append(
-                {
-                    "effect": term.name,
-                    "measure": "partial eta squared",
-                    "value": size.value,
-                    "ci_low": size.ci_low,
-                    "ci_high": size.ci_high,
-                    "confidence": size.confidence,
-                }
-            )
-    return pd.DataFrame(rows)
 
 
 def _effect(term: StratumTest) -> dict[str, object]:

@@ -16,7 +16,7 @@ import pandas as pd
 
 from cuecircuit.arrays import Array, Float, Int
 from cuecircuit.behavior.doses import SessionDoses, dose_of
-from cuecircuit.behavior.pattern import InfusionPattern, infusion_pattern, loading_count, rate_curve
+from cuecircuit.behavior.pattern import InfusionPattern, infusion_pattern, loading_count
 from cuecircuit.behavior.pharmacokinetics import Kinetics, drug_level, satiety_threshold
 from cuecircuit.errors import DesignError
 from cuecircuit.records.operant import OperantSession
@@ -32,7 +32,6 @@ _COUNTS = (
 # every minute is far below any half-life of a drug that is self-administered for hours
 _GRID_S = 60.0
 
-RATE_COLUMNS = ("subject", "start", "event", "time_s", "per_h")
 BIN_COLUMNS = ("subject", "start", "event", "from_s", "to_s", "count")
 _STANDARD_EVENTS = ("active", "inactive", "infusion")
 
@@ -245,21 +244,6 @@ def bins_table(sessions: Sequence[OperantSession]) -> pd.DataFrame:
         for k, count in enumerate(bins.counts)
     ]
     return pd.DataFrame(rows, columns=list(BIN_COLUMNS))
-
-
-def rates_table(sessions: Sequence[OperantSession], *, bin_s: float = 300.0) -> pd.DataFrame:
-    """Events per hour in bins of each session whose length is known: subject, start, event, time_s, per_h."""
-    columns: dict[str, list[object]] = {name: [] for name in RATE_COLUMNS}
-    for session in sorted(sessions, key=lambda s: (s.start, s.subject, s.box)):
-        for event in ("active", "inactive", "infusion"):
-            if session.duration_s and event in session.events:
-                starts, rate = rate_curve(session.events[event], duration_s=session.duration_s, bin_s=bin_s)
-                known = (session.subject or None, session.start.isoformat(), event)
-                for name, value in zip(RATE_COLUMNS, known, strict=False):
-                    columns[name] += [value] * len(starts)
-                columns["time_s"] += starts.tolist()
-                columns["per_h"] += rate.tolist()
-    return pd.DataFrame(columns)
 
 
 def _count(session: OperantSession, event: str) -> int | None:

@@ -81,15 +81,3 @@ def burst_sizes(infusions_s: Float[Array, "infusion"], *, gap_s: float, smallest
     breaks = np.flatnonzero(np.diff(infusions_s) > gap_s) + 1
     runs = (run.size for run in np.split(infusions_s, breaks))
     return tuple(size for size in runs if size >= smallest)
-
-
-def rate_curve(
-    times_s: Float[Array, "event"], *, duration_s: float, bin_s: float
-) -> tuple[Float[Array, "bin"], Float[Array, "bin"]]:
-    """Starts of the bins (s) and events per hour in each; the last bin may be shorter and counts for its own length.
-
-    An event at the very end counts in the last bin; events after it count in none.
-    """
-    edges = np.append(np.arange(0.0, duration_s, bin_s), duration_s)
-    counts, _ = np.histogram(times_s, edges)
-    return edges[:-1], 3600.0 * counts / np.diff(edges)

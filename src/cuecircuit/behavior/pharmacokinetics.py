@@ -206,16 +206,6 @@ def satiety_threshold(
     return float(np.median(level.effect))
 
 
-def satiety_interval_s(threshold: float, *, dose_mg_kg: float, half_life_min: float) -> float:
-    """Time between infusions of an animal that keeps above the threshold (mg/kg)."""
-    return SECONDS_PER_MINUTE * half_life_min / np.log(2.0) * float(np.log1p(dose_mg_kg / threshold))
-
-
-def threshold_of_interval(interval_s: float, *, dose_mg_kg: float, half_life_min: float) -> float:
-    """Satiety threshold (mg/kg) implied by a steady interval: S = D / (2^(T/t½) − 1)."""
-    return dose_mg_kg / float(np.expm1(np.log(2.0) * interval_s / (SECONDS_PER_MINUTE * half_life_min)))
-
-
 def antagonism(antagonist_mg_kg: Float[Array, "*shape"], *, k_b_mg_kg: float) -> Float[Array, "*shape"]:
     """Factor 1 + B/K_B by which a threshold rises and an effect falls; `k_b_mg_kg` in the units of the level."""
     return 1.0 + antagonist_mg_kg / k_b_mg_kg

@@ -4,12 +4,10 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from cuecircuit.arrays import Array, Float
-from cuecircuit.figures.numbers import fraction
 from cuecircuit.figures.style import DOUBLE_MM, FAINT, color_of, marker_of, sheet, style
 
 _COLUMNS, _PANEL_MM = 3, 56.0
@@ -103,35 +101,3 @@ def _draw_panel(axes: Axes, panel: Panel, animals: Sequence[int], *, legend_colu
         borderaxespad=0,
         fontsize=5.5,
     )
-
-
-def separation_figure(
-    pairs: Sequence[str],
-    animals: Sequence[int],
-    difference: Float[Array, "pair size"],
-    separates: Float[Array, "pair size"],
-) -> Figure:
-    """Draw how well each pair of hypotheses is told apart by its best test.
-
-    Args:
-        pairs: their names, a row each.
-        animals: of each size, all groups, a column each.
-        difference: of the test's power under the two.
-        separates: 1 where the design separates the pair; framed.
-    """
-    with style():
-        figure = sheet(DOUBLE_MM * 0.66, 12 + 7.0 * len(pairs))
-        axes = figure.subplots()
-        axes.imshow(difference, cmap="Blues", vmin=0, vmax=1, aspect="auto")
-        for row, column in np.ndindex(*difference.shape):
-            value = float(difference[row, column])
-            mark = "*" if separates[row, column] else ""
-            ink = "white" if value > 0.6 else "black"
-            axes.text(column, row, fraction(value) + mark, ha="center", va="center", color=ink, fontsize=6)
-        axes.set_xticks(range(len(animals)), [str(n) for n in animals])
-        axes.set_yticks(range(len(pairs)), list(pairs))
-        axes.set_xlabel("Animals, all groups")
-        axes.tick_params(length=0)
-        for spine in axes.spines.values():
-            spine.set_visible(False)
-    return figure

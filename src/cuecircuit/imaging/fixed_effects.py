@@ -5,8 +5,7 @@ precision, effect = Σ(eᵢ / vᵢ) / Σ(1 / vᵢ), variance = 1 / Σ(1 / vᵢ).
 different runs, each run gives its part; parts of different runs are independent, so that effects and variances add.
 """
 
-import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -58,13 +57,3 @@ def over_runs(name: str, parts: Sequence[tuple[frozenset[str], Estimate]]) -> Es
     return Estimate(
         effect=np.sum([each.effect for each in sums], axis=0), variance=np.sum([each.variance for each in sums], axis=0)
     )
-
-
-def expand(text: str, groups: Mapping[str, Sequence[str]]) -> str:
-    """Write a condition that stands for several as their mean: `saline` becomes `((a + b) / 2)`."""
-
-    def mean(match: re.Match[str]) -> str:
-        members = groups.get(match[0])
-        return match[0] if members is None else f"(({' + '.join(members)}) / {len(members)})"
-
-    return re.sub(r"[A-Za-z_][A-Za-z0-9_]*", mean, text)

@@ -6,7 +6,6 @@ changes keep their base. One projection for all regressors at once cannot bring 
 another (Lindquist et al. 2019, Hum Brain Mapp 40:2358).
 """
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Literal
 
@@ -67,48 +66,6 @@ def cosine_drift(n_volumes: int, *, tr_s: float, period_s: float) -> Float64[Arr
 
     # the last column is the constant, which the projection always holds
     return np.asarray(create_cosine_drift(1 / period_s, np.arange(n_volumes) * tr_s), dtype=np.float64)[:, :-1]
-
-
-def nuisance_regressors(
-    *,
-    n_volumes: int,
-    tr_s: float,
-    tissues: Mapping[str, Float[Array, "volume"]],
-    motion: Float[Array, "volume 6"] | None = None,
-    n_motion: Literal[0, 6, 12, 24] = 0,
-    drift_period_s: float | None = None,
-) -> Regressors:
-    """Put the nuisance columns of a scan side by side: tissue means, motion, drift.
-
-    Args:
-        n_volumes: length of the scan.
-        tr_s: repetition time.
-        tissues: mean series of each tissue.
-        motion: translations (mm) and rotations (rad), x y z.
-        n_motion: how many columns to make of `motion`.
-        drift_period_s: shortest period of drift to remove; None removes none.
-
-    Raises:
-        DataError: motion asked for and not given, a column of another length, or values that are not finite.
-    """
-    if n_motion and motion is None:
-        raise DataError(f"{n_motion} motion regressors are asked for, but the scan has no motion parameters")
-    parts = [np.asarray(mean, dtype=np.float64)[:, None] for mean in tissues.values()]
-    names = list(tissues)
-    if n_motion and motion is not None:
-        parts.append(motion_columns(motion, n_motion))
-        names += motion_names(n_motion)
-    if drift_period_s is not None:
-        parts.append(cosine_drift(n_volumes, tr_s=tr_s, period_s=drift_period_s))
-        names += [f"cosine{number:02d}" for number in range(parts[-1].shape[1])]
-    lengths = {len(part) for part in parts} - {n_volumes}
-    if lengths:
-        raise DataError(f"nuisance regressors have {sorted(lengths)} rows, the scan has {n_volumes} volumes")
-    values = np.hstack([np.empty((n_volumes, 0)), *parts])
-    bad = [names[column] for column in np.flatnonzero(~np.isfinite(values).all(axis=0))]
-    if bad:
-        raise DataError(f"nuisance regressors with NaN or infinite values: {', '.join(bad)}; fill or leave them out")
-    return Regressors(values=values, names=tuple(names))
 
 
 def regress(

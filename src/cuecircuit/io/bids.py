@@ -1,7 +1,7 @@
 """BIDS data sets: which scans a task has, and the files that belong to each. Vocabulary: BIDS entities and suffixes."""
 
 import logging
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
@@ -234,77 +234,6 @@ def _named(path: Path) -> dict[str, str]:
     from bids2table import parse_bids_entities
 
     return {name: value for name, value in parse_bids_entities(path).items() if name not in ("datatype", "ext")}
-
-
-def read_participants(path: Path, *, group: str, levels: Sequence[str]) -> pd.DataFrame:
-    """Read `participants.tsv`: `subject` (without "sub-") first, then every other column, the group as text.
-
-    Without `levels` the table needs no group.
-
-    Raises:
-        DataError: no such file, no participant_id or group column, ids that are empty or stand twice, groups that
-            are not among `levels`, or a level that nobody belongs to.
-    """
-    table = read_table(path, text=("participant_id", group))
-    absent = [name for name in ("participant_id", *((group,) if levels else ())) if name not in table]
-    if absent:
-        found = ", ".join(map(str, table.columns))
-        raise DataError([f"{path}:1: column {name} is missing; found: {found}" for name in absent])
-    subjects = table["participant_id"].fillna("").str.removeprefix("sub-")
-    faults = []
-    found_levels = table[group] if levels else [None] * len(table)
-    for line, (subject, level) in enumerate(zip(subjects, found_levels, strict=True), start=2):
-        if not subject:
-            faults.append(f"{path}:{line}: participant_id is empty")
-        elif list(subjects[: line - 2]).count(subject):
-            faults.append(f"{path}:{line}: subject {subject} stands twice; one row per subject")
-        if not levels:
-            continue
-        if pd.isna(level):
-            faults.append(f"{path}:{line}: subject {subject} has no {group}; expected one of: {', '.join(levels)}")
-        elif level not in levels:
-            faults.append(f"{path}:{line}: {group} '{level}' of subject {subject} is none of: {', '.join(levels)}")
-    faults += [f"{path}: nobody belongs to {group} '{level}'" for level in levels if level not in set(found_levels)]
-    if faults:
-        raise DataError(faults)
-    table = table.drop(columns="participant_id")
-    table.insert(0, "subject", subjects)
-    return table
-
-
-def scan_set_faults(
-    scans: Sequence[ScanFiles],
-    subjects: Iterable[str],
-    *,
-    exclude: Iterable[str] = (),
-    physio: bool = False,
-    confounds: bool = False,
-) -> tuple[str, ...]:
-    """List subjects and scans that do not meet, and files that scans lack.
-
-    Args:
-        scans: what was found.
-        subjects: ids of the participants table, without "sub-".
-        exclude: subjects left out on purpose, whether they have scans or not.
-        physio: every scan must have a physiological recording.
-        confounds: every scan must have a confounds table.
-    """
-    left_out = set(exclude)
-    expected, found = set(subjects) - left_out, {scan.subject for scan in scans} - left_out
-    mend = "add or exclude it (subjects.exclude)"
-    faults = [f"sub-{one}: in the participants table, but has no scan; {mend}" for one in sorted(expected - found)]
-    alone = sorted(found - expected)
-    faults += [f"sub-{one}: has scans, but is not in the participants table; {mend}" for one in alone]
-    for scan in scans:
-        if scan.subject in left_out:
-            continue
-        needed = {"events": True, "physio": physio, "confounds": confounds}
-        faults += [
-            f"{scan.name}: no {kind} file belongs to {scan.bold}"
-            for kind, wanted in needed.items()
-            if wanted and getattr(scan, kind) is None
-        ]
-    return tuple(faults)
 
 
 def read_motion(path: Path) -> Float64[Array, "volume 6"]:

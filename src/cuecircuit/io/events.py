@@ -5,7 +5,7 @@ screen). What is no cell of the study may be incomplete: such rows are left out 
 """
 
 from collections import Counter
-from collections.abc import Collection, Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Literal
@@ -15,7 +15,6 @@ import pandas as pd
 
 from cuecircuit.errors import DataError
 from cuecircuit.io.tables import read_table
-from cuecircuit.records.scan import Block
 
 _TIMES = ("onset", "duration")
 _CONDITION = "trial_type"
@@ -72,15 +71,6 @@ def read_events(path: Path, *, scan_s: float | None = None) -> pd.DataFrame:
         DataError: as `read_run_events`; any row that is incomplete.
     """
     return read_run_events(path, EventRules(), scan_s=scan_s).table
-
-
-def blocks_of_events(events: pd.DataFrame, cues: Collection[str]) -> tuple[Block, ...]:
-    """Return the events of the cues as blocks in order of time."""
-    blocks = events[events[_CONDITION].isin(cues)].sort_values("onset", kind="stable")
-    return tuple(
-        Block(onset_s=float(onset), duration_s=float(duration), cue=str(cue))
-        for onset, duration, cue in zip(blocks["onset"], blocks["duration"], blocks[_CONDITION], strict=True)
-    )
 
 
 def clean_events(table: pd.DataFrame, rules: EventRules, *, scan_s: float | None = None) -> Events:

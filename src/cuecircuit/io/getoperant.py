@@ -19,7 +19,6 @@ from cuecircuit.io.medpc_text import RawLetter, RawSession
 from cuecircuit.records.operant import SET_ASIDE, OperantFault, OperantLog, OperantSession
 
 _NUMBERED = re.compile(r"(.*?) ([0-9]{1,9})", re.DOTALL)
-_Rows = Sequence[tuple[int, Sequence[str]]]
 
 
 def is_getoperant(rows: Sequence[Sequence[str]]) -> bool:

@@ -33,11 +33,6 @@ def counted(n: int, one: str, many: str = "") -> str:
     return f"{short(n)} {one if n == 1 else many or one + 's'}"
 
 
-def dose_text(mg_kg: float) -> str:
-    """Print a dose in µg/kg below 1 mg/kg: 60 µg/kg."""
-    return f"{short(mg_kg * 1000)} µg/kg" if mg_kg < 1 else f"{short(mg_kg)} mg/kg"
-
-
 def words(name: str) -> str:
     """Print a name of the study file as words: look drug."""
     return name.replace("_", " ").replace("-", " ")

@@ -19,7 +19,6 @@ from cuecircuit.study.schema import Study
 ODORS = ("lemon", "vanilla")
 BLOCK_S = 30.0
 """Length of a block; not printed in Carmack et al. 2019, 30 s on and 60 s off is usual."""
-GROUP_SIZES = (11, 10)
 _BLOCKS, _VOLUMES = 4, 210
 
 

@@ -168,16 +168,6 @@ def arranged_bases(plan: PermutationPlan, part: slice) -> Float64[Array, "arrang
     return np.moveaxis(arranged, 3, 1).reshape(len(chosen), plan.basis.shape[1], -1)
 
 
-def permuted_f(
-    y: Float[Array, "subject condition response"], plan: PermutationPlan
-) -> Float64[Array, "arrangement response"]:
-    """Give the F of every arrangement, the one found first; for few responses (measures, regions)."""
-    products = arranged_bases(plan, slice(None)) @ unit_residuals(y, plan).astype(np.float64)
-    explained = (products[:, : plan.tested] ** 2).sum(axis=1)
-    left = 1 - (products**2).sum(axis=1)
-    return plan.stratum.df / plan.tested * explained / left
-
-
 def least_equal(observed: Float[Array, "*shape"] | Int[Array, "*shape"]) -> Float[Array, "*shape"]:
     """Return the smallest value that counts as large as the observed."""
     return observed - _MARGIN * np.abs(observed)

@@ -22,61 +22,11 @@ import numpy as np
 
 from cuecircuit.arrays import Array, Bool, Float
 from cuecircuit.errors import DesignError
-from cuecircuit.stats.coding import conditions
 from cuecircuit.stats.comparisons import Comparisons, FamilyAdjustment, family_comparisons, level_pairs
 from cuecircuit.stats.strata import strata_anova
 from cuecircuit.stats.strata_design import Contrast, MixedDesign, groups_of, strata_model
 
 ErrorTerm = Literal["pooled", "satterthwaite", "contrast"]
-
-
-def conditions_against(
-    design: MixedDesign, reference: str | None = None, *, one_family: bool = False
-) -> tuple[Contrast, ...]:
-    """Compare conditions inside each group: each with `reference`, or all pairs where it is None.
-
-    Args:
-        design: its conditions are named by their levels joined by ":".
-        reference: a condition ("1", or "naloxone:early").
-        one_family: adjust over all groups together, not group by group.
-
-    Raises:
-        DesignError: no condition is called `reference`.
-    """
-    groups = tuple(dict.fromkeys(groups_of(design)))
-    cells = [":".join(cell) for cell in conditions(design.within)]
-    return tuple(
-        Contrast(
-            name=f"{group}: {pair}" if len(groups) > 1 else pair,
-            family="all" if one_family else group,
-            group=np.eye(len(groups))[g],
-            condition=weights,
-        )
-        for g, group in enumerate(groups)
-        for pair, weights in _pairs(cells, reference, "condition")
-    )
-
-
-def groups_against(
-    design: MixedDesign, reference: str | None = None, *, one_family: bool = False
-) -> tuple[Contrast, ...]:
-    """Compare groups in each condition: each with the group `reference`, or all pairs where it is None.
-
-    Raises:
-        DesignError: no group is called `reference`.
-    """
-    groups = tuple(dict.fromkeys(groups_of(design)))
-    cells = [":".join(cell) or "all" for cell in conditions(design.within)]
-    return tuple(
-        Contrast(
-            name=f"{cell}: {pair}" if len(cells) > 1 else pair,
-            family="all" if one_family else cell,
-            group=weights,
-            condition=np.eye(len(cells))[c],
-        )
-        for c, cell in enumerate(cells)
-        for pair, weights in _pairs(groups, reference, "group")
-    )
 
 
 def _pairs(names: Sequence[str], reference: str | None, what: str) -> list[tuple[str, Float[Array, "name"]]]:

@@ -85,27 +85,3 @@ def smallest_size(sizes: Sequence[int], power: Float[Array, "size"], wanted: flo
     part = (special.ndtri(wanted) - low) / (high - low)
     # rounding must not pass the size that is enough
     return min(float((roots[0] + part * (roots[1] - roots[0])) ** 2), float(sizes[at]))
-
-
-def confusion(verdicts: Sequence[Int[Array, "study test"]]) -> Int[Array, "truth said"]:
-    """Count how studies of each truth are told from their verdicts.
-
-    Args:
-        verdicts: one table for each truth; every other study (0, 2, …) teaches, the others are told.
-
-    Raises:
-        DesignError: fewer than two studies of a truth.
-    """
-    if any(len(table) < 2 for table in verdicts):
-        raise DesignError("confusion: expected two studies or more of every truth, one to learn from and one to tell")
-    # one study more of each verdict (Laplace), so that what was never seen is not impossible
-    chances = [
-        np.stack([((table[::2] == verdict).sum(axis=0) + 1) / (len(table[::2]) + 3) for verdict in (-1, 0, 1)])
-        for table in verdicts
-    ]
-    counts = np.zeros((len(verdicts), len(verdicts)), int)
-    for truth, table in enumerate(verdicts):
-        told = table[1::2]
-        scores = [np.log(np.take_along_axis(chance, told + 1, axis=0)).sum(axis=1) for chance in chances]
-        counts[truth] = np.bincount(np.argmax(scores, axis=0), minlength=len(verdicts))
-    return counts

@@ -57,11 +57,6 @@ def alternative_studies(text: str) -> dict[str, Study]:
     return {name: Study.model_validate(_changed(data, one.settings)) for name, one in alternatives.items()}
 
 
-def study_lines(text: str) -> Mapping[KeyPath, int]:
-    """Return the line of every key of a study file."""
-    return parse_yaml(text, "study.yaml")[1]
-
-
 def _by_line(faults: Sequence[str]) -> list[str]:
     return sorted(dict.fromkeys(faults), key=lambda fault: int(fault.split(":")[1]))
 
