@@ -1,23 +1,23 @@
 """Every figure of a study: one of each question under its name, and those that the study file names further."""
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
-from matplotlib.figure import Figure
 
 from cuecircuit.figures.corrections import corrections_figure
 from cuecircuit.figures.glass_brain import glass_brain_figure
-from cuecircuit.figures.saving import save
 from cuecircuit.figures.style import PANEL_HEIGHT_MM, PANEL_MM, sheet, style
 from cuecircuit.io.nifti import read_volume
-from cuecircuit.io.tables import ColumnNote, read_table, write_table
+from cuecircuit.io.tables import ColumnNote, read_table
 from cuecircuit.nodes.answer import NOTES
+from cuecircuit.nodes.drawn_figure import DrawnFigure
 from cuecircuit.nodes.map_pictures import anatomy_of, map_folders, map_picture, shown_effect
+from cuecircuit.nodes.operant import known_kinetics
 from cuecircuit.nodes.pictures import picture
 from cuecircuit.nodes.rows import VALUE, Tables
+from cuecircuit.nodes.single_sessions import session_figures
 from cuecircuit.nodes.space import study_space
 from cuecircuit.nodes.viewer import viewed_question, viewer_text
 from cuecircuit.pipeline.group.corrections import method_map
@@ -31,15 +31,6 @@ _MM: Mapping[str, ColumnNote] = {axis: {"Units": "mm"} for axis in ("x", "y", "z
 _SOURCES = ("rows", "correlation", "reliability", "ratios", "means", "terms")
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Drawn:
-    """A figure, the table it was drawn from, and notes on its columns."""
-
-    figure: Figure
-    source: pd.DataFrame
-    notes: Mapping[str, ColumnNote]
-
-
 def draw_figures(tables: Tables, questions: Path, folder: Path) -> None:
     """Draw everything that was asked, each figure beside its table.
 
@@ -51,15 +42,17 @@ def draw_figures(tables: Tables, questions: Path, folder: Path) -> None:
     study = tables.files.study
     for name, question in study.questions.items():
         for stem, drawn in _of_question(tables, question, questions / name, name):
-            _save(drawn, folder / stem)
+            drawn.save(folder / stem)
     viewed = viewed_question(tables)
     text = viewer_text(tables, viewed, questions / viewed) if viewed else None
     if text is not None:
         (folder / VIEWER).write_text(text + "\n", encoding="utf-8")
+    for stem, drawn in session_figures(study, questions.parent / "operant", known_kinetics(study)):
+        drawn.save(folder / stem)
     for stem, named in study.figures.items():
         drawn = _named(tables, named, questions / named.question)
         if drawn is not None:
-            _save(drawn, folder / stem)
+            drawn.save(folder / stem)
 
 
 def is_about_maps(question: AnyQuestion) -> bool:
@@ -67,7 +60,7 @@ def is_about_maps(question: AnyQuestion) -> bool:
     return split_reference(question.of)[0].startswith(("maps.", "contrasts."))
 
 
-def _of_question(tables: Tables, question: AnyQuestion, place: Path, name: str) -> Iterator[tuple[str, Drawn]]:
+def _of_question(tables: Tables, question: AnyQuestion, place: Path, name: str) -> Iterator[tuple[str, DrawnFigure]]:
     if not is_about_maps(question):
         drawn = _of_table(tables, question, place, {})
         yield from [(name, drawn)] if drawn is not None else []
@@ -76,10 +69,10 @@ def _of_question(tables: Tables, question: AnyQuestion, place: Path, name: str) 
         found = map_picture(tables.files, question, folder)
         if found is not None:
             notes = {**_MM, "z": "statistic of the voxel", "value": "of the voxel"}
-            yield f"{name}_{level}" if level else name, Drawn(figure=found[0], source=found[1], notes=notes)
+            yield f"{name}_{level}" if level else name, DrawnFigure(figure=found[0], source=found[1], notes=notes)
 
 
-def _named(tables: Tables, named: Named, place: Path) -> Drawn | None:
+def _named(tables: Tables, named: Named, place: Path) -> DrawnFigure | None:
     question = tables.files.study.questions[named.question]
     only = {key: levels[0] for key, levels in named.only.items()}
     match named.kind:
@@ -92,7 +85,7 @@ def _named(tables: Tables, named: Named, place: Path) -> Drawn | None:
     return _of_table(tables, question, place, only)
 
 
-def _of_table(tables: Tables, question: AnyQuestion, place: Path, only: Mapping[str, str]) -> Drawn | None:
+def _of_table(tables: Tables, question: AnyQuestion, place: Path, only: Mapping[str, str]) -> DrawnFigure | None:
     answer = {path.stem: read_table(path, text=("subject", "day", "bin")) for path in sorted(place.glob("*.tsv"))}
     for key, level in only.items():
         answer = {
@@ -106,20 +99,20 @@ def _of_table(tables: Tables, question: AnyQuestion, place: Path, only: Mapping[
     paired = "pairs" in answer and not each and len(answer["correlation"]) == 1
     source = answer["pairs"] if paired else next(answer[name] for name in _SOURCES if name in answer)
     notes = {**NOTES, VALUE: "response", "x": "x axis", "y": "y axis"}
-    return Drawn(figure=figure, source=source, notes=notes)
+    return DrawnFigure(figure=figure, source=source, notes=notes)
 
 
-def _nothing(name: str) -> Drawn:
+def _nothing(name: str) -> DrawnFigure:
     """Draw a sentence where a figure that is asked for has no number to show."""
     with style():
         figure = sheet(PANEL_MM, PANEL_HEIGHT_MM)
         axes = figure.subplots()
         axes.axis("off")
         axes.text(0.5, 0.5, f"{name}:\nno number to show", ha="center", va="center", transform=axes.transAxes)
-    return Drawn(figure=figure, source=pd.DataFrame({"shown": [name]}), notes={"shown": "what has no number"})
+    return DrawnFigure(figure=figure, source=pd.DataFrame({"shown": [name]}), notes={"shown": "what has no number"})
 
 
-def _region(tables: Tables, name: str) -> Drawn | None:
+def _region(tables: Tables, name: str) -> DrawnFigure | None:
     space = study_space(tables.files)
     atlas = space.atlas
     label = next((label for label, region in atlas.names.items() if region == name), None) if atlas else None
@@ -127,10 +120,10 @@ def _region(tables: Tables, name: str) -> Drawn | None:
         return None
     inside = atlas.labels == label
     source = pd.DataFrame(np.round(space.grid.mm(np.argwhere(inside).astype(float)), 3), columns=["x", "y", "z_mm"])
-    return Drawn(figure=glass_brain_figure(inside, space.mask, space.grid, title=name), source=source, notes=_MM)
+    return DrawnFigure(figure=glass_brain_figure(inside, space.mask, space.grid, title=name), source=source, notes=_MM)
 
 
-def _corrections(tables: Tables, question: AnyQuestion, folder: Path) -> Drawn | None:
+def _corrections(tables: Tables, question: AnyQuestion, folder: Path) -> DrawnFigure | None:
     """Draw which voxels survive each of the corrections that the study sets side by side."""
     study = tables.files.study
     correction = question.correction or study.correction
@@ -161,13 +154,7 @@ def _corrections(tables: Tables, question: AnyQuestion, folder: Path) -> Drawn |
     for method, kept in survivors.items():
         source[method] = np.where(kept[anywhere], "yes", "no")
     notes = {**_MM, "F": "statistic of the effect", **{method: f"whether it survives: {method}" for method in there}}
-    return Drawn(figure=figure, source=source, notes=notes)
-
-
-def _save(drawn: Drawn, stem: Path) -> None:
-    save(drawn.figure, stem)
-    columns = [str(column) for column in drawn.source]
-    write_table(stem.with_suffix(".tsv"), drawn.source, {name: drawn.notes.get(name, "level") for name in columns})
+    return DrawnFigure(figure=figure, source=source, notes=notes)
 
 
 def _method_label(method: str) -> str:

@@ -1,9 +1,9 @@
 """Tables `operant` and `bins`: logs to sessions, sessions to phases and days, and the measures of each session."""
 
 from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
 
 import pandas as pd
 
@@ -13,11 +13,13 @@ from cuecircuit.behavior.pharmacokinetics import Kinetics, kinetics_of
 from cuecircuit.behavior.phases import PhaseRule, assign_phases
 from cuecircuit.errors import DataError, StudyError
 from cuecircuit.io.tables import ColumnNote
+from cuecircuit.nodes.single_sessions import SingleSessions, single_sessions
 from cuecircuit.nodes.study_files import StudyFiles
 from cuecircuit.nodes.table import Table
 from cuecircuit.pipeline.sessions import fault_lines, load_sessions, lost_records, session_notes
 from cuecircuit.records.operant import OperantFault, OperantLog, OperantSession
 from cuecircuit.study.experiment import Drug, Operant
+from cuecircuit.study.schema import Study
 
 KEYS = ("subject", "phase", "treatment", "day")
 _KEY_NOTES: dict[str, ColumnNote] = {
@@ -31,12 +33,16 @@ _NO_TREATMENT = "none"
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class OperantData:
-    """Sessions of a study: `table` has those that enter tests, `sessions` every one with its phase, if it has any."""
+    """Sessions of a study: `table` has those that enter tests, `sessions` every one with its phase, if it has any.
+
+    `single`: those that are drawn event by event.
+    """
 
     table: Table
     bins: Table | None
     sessions: pd.DataFrame
     log: OperantLog
+    single: SingleSessions | None
     faults: tuple[OperantFault, ...]
 
 
@@ -83,12 +89,16 @@ def operant_data(files: StudyFiles, operant: Operant, subjects: Table) -> Operan
     by_place = {(one.file, one.line): one for one in log.sessions}
     planned = _planned(sessions, operant)
     own = [by_place[file, line] for file, line in zip(planned["file"], planned["line"], strict=True)]
+    drugs = [operant.phases[p].drug_of(g) for p, g in zip(planned["phase"], _groups(planned), strict=True)]
+    planned = planned.assign(delivers=drugs)
+    doses = [_dose(files, subjects, drug, one.subject) for drug, one in zip(drugs, own, strict=True)]
     named = sessions.assign(file=[files.shown(file) for file in sessions["file"]])
     return OperantData(
-        table=_operant_table(files, operant, subjects, planned, own),
+        table=_operant_table(files, operant, planned, own, doses),
         bins=_bins_table(operant, planned, own),
         sessions=named,
         log=log,
+        single=single_sessions(operant, planned, own, doses),
         faults=tuple(_placed(fault, files) for fault in (*log.faults, *faults)),
     )
 
@@ -123,12 +133,13 @@ def dose_of(files: StudyFiles, subjects: Table, drug: Drug, subject: str) -> flo
     return None if pd.isna(weight) else drug.delivered_mg / float(weight)
 
 
-def kinetics_of_drug(name: str, drug: Drug) -> Kinetics | None:
-    """Return the kinetics of a drug; None where nothing is known of it (no level is then estimated)."""
-    try:
-        return kinetics_of(name, half_life_min=drug.half_life_min)
-    except StudyError:
-        return None
+def known_kinetics(study: Study) -> dict[str, Kinetics]:
+    """Return the kinetics of each drug of which something is known; no level is estimated of the others."""
+    known = {}
+    for name, drug in study.drugs.items():
+        with suppress(StudyError):
+            known[name] = kinetics_of(name, half_life_min=drug.half_life_min)
+    return known
 
 
 def _phased(
@@ -155,13 +166,13 @@ def _planned(sessions: pd.DataFrame, operant: Operant) -> pd.DataFrame:
 
 
 def _operant_table(
-    files: StudyFiles, operant: Operant, subjects: Table, planned: pd.DataFrame, sessions: Sequence[OperantSession]
+    files: StudyFiles,
+    operant: Operant,
+    planned: pd.DataFrame,
+    sessions: Sequence[OperantSession],
+    doses: Sequence[float | None],
 ) -> Table:
     rows = planned.assign(
-        delivers=[
-            operant.phases[phase].drug_of(group)
-            for phase, group in zip(planned["phase"], _groups(planned), strict=True)
-        ],
         breakpoint=_breakpoints(planned, operant),
         **{
             name: [_counted(one, measure.count, measure.window_min) for one in sessions]
@@ -175,7 +186,7 @@ def _operant_table(
             operant.phases[phase].by_day.get(name, {})[day - 1] if name in operant.phases[phase].by_day else None
             for phase, day in zip(rows["phase"], rows["day"], strict=True)
         ]
-    rows = rows.assign(**_intake(files, subjects, rows, sessions))
+    rows = rows.assign(**_intake(files.study, rows, sessions, doses))
     rows["file"] = [files.shown(file) for file in rows["file"]]
     columns = [*KEYS, *(name for name in rows if name not in (*KEYS, "group"))]
     notes: dict[str, ColumnNote] = {
@@ -190,21 +201,23 @@ def _operant_table(
 
 
 def _intake(
-    files: StudyFiles, subjects: Table, rows: pd.DataFrame, sessions: Sequence[OperantSession]
+    study: Study, rows: pd.DataFrame, sessions: Sequence[OperantSession], doses: Sequence[float | None]
 ) -> dict[str, list[float | None]]:
     """Return intake and estimated levels of each session by the drug that its group gets in its phase."""
     made: dict[str, list[float | None]] = {name: [] for name in ("intake_mg_kg", *LevelMeasures.__dataclass_fields__)}
-    for row, session in zip(rows.itertuples(), sessions, strict=True):
-        name: Any = row.delivers
-        drug = files.study.drugs.get(name) if isinstance(name, str) else None
-        dose = dose_of(files, subjects, drug, str(row.subject)) if drug else None
-        kinetics = kinetics_of_drug(name, drug) if drug and dose else None
-        infusions: Any = row.infusions
+    kinetics = known_kinetics(study)
+    for infusions, delivers, session, dose in zip(rows["infusions"], rows["delivers"], sessions, doses, strict=True):
         made["intake_mg_kg"].append(None if dose is None or pd.isna(infusions) else float(infusions) * dose)
-        level = measure_level(session, dose_mg_kg=dose, kinetics=kinetics) if kinetics and dose else None
+        known = kinetics.get(delivers) if isinstance(delivers, str) else None
+        level = measure_level(session, dose_mg_kg=dose, kinetics=known) if known and dose else None
         for field in LevelMeasures.__dataclass_fields__:
             made[field].append(getattr(level, field, None))
     return made
+
+
+def _dose(files: StudyFiles, subjects: Table, delivers: str | None, subject: str) -> float | None:
+    drug = files.study.drugs.get(delivers) if delivers else None
+    return dose_of(files, subjects, drug, subject) if drug else None
 
 
 def _bins_table(operant: Operant, planned: pd.DataFrame, sessions: Sequence[OperantSession]) -> Table | None:

@@ -10,9 +10,11 @@ from cuecircuit.figures.numbers import short
 from cuecircuit.io.tables import read_json, read_table
 from cuecircuit.nodes.figures import VIEWER
 from cuecircuit.nodes.map_pictures import map_folders, shown_effect
+from cuecircuit.nodes.operant import known_kinetics
 from cuecircuit.nodes.rows import Tables
 from cuecircuit.nodes.scan_check import makes_maps
 from cuecircuit.nodes.sentences import finding_sentence, left_out_sentence, map_sentence, method_sentence
+from cuecircuit.nodes.single_sessions import session_captions
 from cuecircuit.nodes.study_files import StudyFiles
 from cuecircuit.nodes.table import FOLDER, Table
 from cuecircuit.nodes.viewer import viewed_question
@@ -74,7 +76,7 @@ def page_content(files: StudyFiles, out: Path, made: Mapping[str, Table], softwa
             items += _question(out, name, study.questions[name], viewed)
             items += [item for stem, title in further.get(name, ()) for item in _figure(out, stem, title, title, title)]
         items += list(_derived_tables(files, made)) if kind == "derived" else []
-        items += list(_log_items(out)) if kind == "operant" and study.operant else []
+        items += [*_session_items(files, out), *_log_items(out)] if kind == "operant" and study.operant else []
         if items:
             sections.append(Section(id=kind, title=_TITLES[kind], items=tuple(items)))
     if makes_maps(files):
@@ -249,6 +251,14 @@ def _derived_tables(files: StudyFiles, made: Mapping[str, Table]) -> Iterator[It
         rows = made[f"derived.{name}"].rows
         title = f"{name.replace('_', ' ').capitalize()}, subject by subject"
         yield TableItem(id=f"derived-{name}", title=title, frame=rows, folded=True)
+
+
+def _session_items(files: StudyFiles, out: Path) -> Iterator[Item]:
+    """Yield the figures of single sessions."""
+    for name, caption in session_captions(files.study, known_kinetics(files.study)).items():
+        for path in sorted((out / "figures").glob(f"{name}*.svg")):
+            title = path.stem.replace("_", " ").capitalize()
+            yield from _figure(out, path.stem, title, caption, caption, wide=True)
 
 
 def _log_items(out: Path) -> Iterator[Item]:

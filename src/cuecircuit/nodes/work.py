@@ -185,6 +185,8 @@ def _write_sessions(folder: Path, data: OperantData) -> None:
     notes |= {"day": "number of the day in its phase and treatment"}
     write_table(folder / "sessions.tsv", data.sessions, {**session_notes(data.sessions), **notes})
     write_faults(folder / "faults.tsv", data.faults)
+    if data.single is not None:
+        data.single.write(folder)
     if data.faults:
         say(f"operant: {len(data.faults)} faults in the logs, listed in operant/faults.tsv")
 
@@ -313,6 +315,7 @@ def _figures(work: Work, name: str, own: str) -> Stage:
     study = work.files.study
     inputs = sorted((work.out / QUESTIONS).rglob("*.tsv"))
     inputs += sorted((work.out / QUESTIONS).rglob("*_statmap.nii.gz"))
+    inputs += sorted((work.out / "operant").glob("drawn_*.tsv"))
 
     def make(folder: Path) -> None:
         folder.mkdir(exist_ok=True)
@@ -324,6 +327,8 @@ def _figures(work: Work, name: str, own: str) -> Stage:
         "figures": dict(study.figures),
         "space": study.space,
         "correction": study.correction,
+        "operant": study.operant,
+        "drugs": dict(study.drugs),
     }
     return Stage(name=name, target="figures", settings=settings, inputs=tuple(inputs), make=make)
 

@@ -147,7 +147,6 @@ class Operant(Section):
         {}, "counts of parts of sessions; those of whole sessions are always there"
     )
     drawn: Drawn | None = optional(None, "single sessions drawn event by event")
-    rate_bin_min: float = optional(30.0, "bins of the rate within sessions", gt=0)
 
 
 class Trials(Section):
