@@ -1,4 +1,4 @@
-"""One command for each file of the pipeline; an error becomes clear lines on stderr.
+"""Every command is a few lines over a function of the layers below; an error becomes clear lines on stderr.
 
 Exit status: 0 done, 1 the data or the study is at fault, 2 the command line is at fault, 70 the program is at fault
 (a report says where), 128 + N stopped by signal N.

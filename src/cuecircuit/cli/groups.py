@@ -134,7 +134,7 @@ def maps_command(
     if context.info_name == "compare" and not formula and not any(strata.values()):
         formula = "1"
     if context.info_name == "compare" and variance not in VARIANCES and not variance_map:
-        variance, variance_map = "auto", variance  # the name of the column up to 0.1.0
+        variance, variance_map = "auto", variance  # `compare --variance C` names the column
     _check_model(strata, formula, voxel_covariate, subject)
     _check_variance(variance, formula, by_permutation=inference is Inference.permutation or bool(compare))
     _check_correction(inference, formula=formula, compare=compare, sided=sided, exchange=exchange, stop=stop_early)

@@ -59,20 +59,21 @@ def simulate(
         str | None,
         typer.Option(
             help="What is true: a name under simulation.hypotheses of the study file, or null; the first by default. "
-            "carmack2019: withdrawal, antagonism, respiration, null; huang2023: reactivity, null."
+            "Generator carmack2019: withdrawal, antagonism, respiration, null; huang2023: reactivity, null."
         ),
     ] = None,
     scale: Scale = Scale.paper,
     n_jobs: Jobs = 2,
     model: Annotated[
-        Model, typer.Option(help="Plant the article's statistics, or let animals live through the protocol.")
+        Model,
+        typer.Option(help="Rats (generator carmack2019): statistics planted, or lived through."),
     ] = Model.planted,
     policy: Annotated[PolicyName, typer.Option(help="How the mechanism's animals press.")] = PolicyName.satiety,
     learning: Annotated[
         LearningName, typer.Option(help="How the mechanism's animals learn about odors.")
     ] = LearningName.rescorla_wagner,
     native: Annotated[
-        bool, typer.Option("--native", help="Each rat lies its own way in the scanner: scans for `preprocess`.")
+        bool, typer.Option("--native", help="Head positions differ between rats: raw scans for `preprocess`.")
     ] = False,
 ) -> None:
     """Write a whole study with known answers: a BIDS data set, operant files, study.yaml and truth/."""

@@ -1,1 +1,1 @@
-"""The order of things: read, compute, write."""
+"""The store of results, work in parallel, and commands on parts of a study: read, compute, write."""

@@ -1,4 +1,4 @@
-"""`cuecircuit plan` for studies of tables and questions: draw studies, answer the questions, count what is found.
+"""`cuecircuit plan`: draw studies, answer the questions of each, count what is found.
 
 Every study has a random stream of its own, so that results are the same on any number of cores, and are the same
 whatever else is asked.

@@ -18,7 +18,7 @@ _VARIANTS: Mapping[str, type[Section]] = {
     **{"blocks": Blocks, "glm": Glm, "seed": Seed, "given": Given},
 }
 _KINDS_OF_MAPS = "blocks, glm, seed, given"
-# sections of 0.1.0 and where each went
+# keys of earlier study files and where each is now
 _MOVED = {
     "study": "leave it out: the sections say what a study has",
     "drug": "drugs.NAME, and operant.phases.PHASE.delivers names it",
