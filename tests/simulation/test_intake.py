@@ -5,13 +5,14 @@ from collections.abc import Sequence
 import numpy as np
 import pytest
 
-from cuecircuit.pipeline.simulate import designs
+from cuecircuit.nodes.designs import design_text
 from cuecircuit.simulation.intake import PhaseCounts, draw_counts, intake_model, pairing_means
+from cuecircuit.simulation.rat_design import rat_design
 from cuecircuit.stats.strata import StrataAnova, strata_anova
 from cuecircuit.stats.strata_design import MixedDesign
-from cuecircuit.study.file import parse_study
+from cuecircuit.study.reading import parse_study
 
-STUDY = parse_study(designs()["carmack2019"])
+DESIGN = rat_design(parse_study(design_text("carmack2019")))
 GROUP = np.repeat([0, 1], [11, 10])
 LABELS = np.repeat(["ShA", "LgA"], [11, 10])
 SEEDS = range(150)
@@ -19,7 +20,7 @@ SEEDS = range(150)
 
 def experiments(hypothesis: str) -> list[list[PhaseCounts]]:
     model = intake_model(hypothesis)
-    return [draw_counts(STUDY, model, GROUP, np.random.default_rng([4, seed])) for seed in SEEDS]
+    return [draw_counts(DESIGN, model, GROUP, np.random.default_rng([4, seed])) for seed in SEEDS]
 
 
 def anova(tables: Sequence[np.ndarray], factor: str, levels: tuple[str, ...]) -> StrataAnova:

@@ -8,26 +8,26 @@ from functools import cache
 import numpy as np
 import pytest
 
-from cuecircuit.pipeline.simulate import designs
+from cuecircuit.nodes.designs import design_text
 from cuecircuit.simulation.animals import OUTCOMES, POLICIES
 from cuecircuit.simulation.breathing import global_signals
 from cuecircuit.simulation.circuit import REGIONS
 from cuecircuit.simulation.experiment import Experiment, plan_experiment
 from cuecircuit.simulation.intake import pairing_means
 from cuecircuit.simulation.planted import TABLE_1
+from cuecircuit.simulation.rat_design import rat_design
 from cuecircuit.simulation.rats import levels_of
-from cuecircuit.study.file import parse_study
+from cuecircuit.study.reading import parse_study
 
-TEXT = designs()["carmack2019"]
-STUDY = parse_study(TEXT)
+TEXT = design_text("carmack2019")
 TABLE = np.array(list(TABLE_1.values())).reshape(-1, 2, 2)
 SEEDS = range(3)
 
 
 @cache
 def lived(hypothesis: str = "withdrawal", seed: int = 0, text: str = TEXT, **how: str) -> Experiment:
-    study = parse_study(text)
-    return plan_experiment(study, hypothesis=hypothesis, scale="tiny", seed=seed, model="mechanism", **how)
+    design = rat_design(parse_study(text))
+    return plan_experiment(design, hypothesis=hypothesis, scale="tiny", seed=seed, model="mechanism", **how)
 
 
 def total(experiment: Experiment, name: str) -> np.ndarray:
@@ -74,7 +74,7 @@ def test_naloxone_raises_intake_in_both_groups(policy):
 
 def test_intake_rises_with_the_dose_of_naloxone_and_falls_again():
     # a shorter escalation is enough for dependence to begin
-    text = TEXT.replace("sessions: 10", "sessions: 5")
+    text = TEXT.replace("days: 10", "days: 5")
     doses = (0.03, 0.12, 0.4, 90.0)
     means = []
     for dose in doses:
@@ -158,8 +158,7 @@ def test_without_any_effect_groups_and_treatments_are_alike():
 def test_breathing_alone_gives_a_map_of_one_dimension_that_the_covariate_removes():
     experiment = lived("respiration")
     assert not experiment.responses.cells.any()
-    study = experiment.study
-    times = study.acquisition.tr_s * np.arange(study.acquisition.volumes)
+    times = experiment.design.scans.tr_s * np.arange(experiment.design.volumes)
     blocks, rates = [], []
     for subject in range(len(experiment.rats)):
         for cue in (0, 1):
@@ -203,7 +202,7 @@ def test_pearce_and_hall_animals_learn_it_as_well():
 
 
 def test_a_study_file_sets_sizes_and_parameters():
-    text = f"{TEXT}\nsimulation:\n  animals: {{ ShA: 3, LgA: 4 }}\n  parameters: {{ growth: 0 }}\n"
+    text = TEXT.replace("n: { ShA: 11, LgA: 10 }", "n: { ShA: 3, LgA: 4 }\n  parameters: { growth: 0 }")
     experiment = lived(text=text)
     assert [rat.group for rat in experiment.rats] == ["ShA"] * 3 + ["LgA"] * 4
     assert not any(life.scan_dependence for life in experiment.lived.lives)

@@ -4,10 +4,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from cuecircuit.errors import StudyError
-from cuecircuit.pipeline.simulate import designs
 from cuecircuit.simulation.brain import draw_brain
 from cuecircuit.simulation.native import FOLDER, draw_head, lying, native_text
-from cuecircuit.study.file import parse_study
+from cuecircuit.study.reading import parse_study
 
 GRID = draw_brain("tiny").grid
 
@@ -30,16 +29,14 @@ def test_a_head_that_lies_straight_has_the_grid_of_the_brain():
     assert lying(GRID, np.zeros(6)).same_as(GRID)
 
 
-def test_the_study_file_of_raw_scans_names_the_template_and_what_preprocess_will_make():
-    text = designs()["carmack2019"]
-
-    found = parse_study(native_text(text, parse_study(text), voxel_mm=0.5))
+def test_the_study_file_of_raw_scans_names_the_template_and_what_preprocess_will_make(rats_text):
+    found = parse_study(native_text(rats_text, parse_study(rats_text), voxel_mm=0.5))
 
     assert found.preprocess is not None
     assert found.preprocess.by_name
     assert found.preprocess.voxel_mm == 0.5
-    assert found.acquisition.derivatives == FOLDER
+    assert found.scans.derivatives == FOLDER
     assert found.space.mask == f"{FOLDER}/space/mask.nii.gz"
     assert found.space.labels == f"{FOLDER}/space/atlas.tsv"
     with pytest.raises(StudyError, match="without `preprocess`"):
-        native_text(text, found, voxel_mm=0.5)
+        native_text(rats_text, found, voxel_mm=0.5)

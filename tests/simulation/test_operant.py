@@ -3,14 +3,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from cuecircuit.pipeline.simulate import designs
 from cuecircuit.simulation.experiment import plan_experiment
 from cuecircuit.simulation.intake import IntakeModel
 from cuecircuit.simulation.operant import TIMEOUT_S, draw_presses
-from cuecircuit.study.file import parse_study
-
-STUDY = parse_study(designs()["carmack2019"])
-
 
 @given(st.tuples(*[st.integers(0, 60)] * 2, st.integers(0, 200)), st.booleans(), st.integers(0, 2**32))
 def test_presses_hold_exactly_the_counts_and_obey_the_time_out(counts, rewarded, seed):
@@ -35,16 +30,16 @@ def test_presses_hold_exactly_the_counts_and_obey_the_time_out(counts, rewarded,
 
 
 @pytest.fixture(scope="module")
-def experiment():
-    return plan_experiment(STUDY, hypothesis="withdrawal", scale="tiny", seed=3)
+def experiment(rats):
+    return plan_experiment(rats, hypothesis="withdrawal", scale="tiny", seed=3)
 
 
-def test_every_session_of_the_study_file_is_on_the_calendar_once(experiment):
+def test_every_session_of_the_study_file_is_on_the_calendar_once(experiment, rats):
     logs = [log for day in experiment.days for log in day.logs]
-    for phase in STUDY.phases:
+    for phase in rats.phases:
         for name in [item.experiment for item in phase.treatments] or [phase.experiment]:
             subjects = [log.subject for log in logs if log.experiment == name]
-            assert len(subjects) == 21 * phase.sessions
+            assert len(subjects) == 21 * phase.days
             assert len(set(subjects)) == 21
     numbers = [day.number for day in experiment.days]
     assert len(logs) == 21 * len(set(numbers))

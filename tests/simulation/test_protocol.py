@@ -1,24 +1,15 @@
+import re
+
 import pytest
 
 from cuecircuit.errors import StudyError
-from cuecircuit.pipeline.simulate import designs
+from cuecircuit.nodes.simulate import RatChoices, simulate_design
 from cuecircuit.simulation.protocol import check_protocol, program_of
-from cuecircuit.study.file import lines_of, parse_study
-
-TEXT = designs()["carmack2019"]
 
 
-def line_with(text: str, part: str) -> int:
-    return next(number for number, line in enumerate(text.splitlines(), 1) if part in line)
-
-
-def check(text: str) -> None:
-    check_protocol(parse_study(text, "mine.yaml"), lines_of(text), "mine.yaml")
-
-
-def test_the_design_of_the_article_is_a_protocol():
-    check(TEXT)
-    program = program_of(parse_study(TEXT))
+def test_the_design_of_the_article_is_a_protocol(rats):
+    check_protocol(rats)
+    program = program_of(rats)
     assert [kind.cue for kind in program.kinds] == [None, 0, 1, 0, 1, None, 0, 1]
     assert [kind.rewarded for kind in program.kinds] == [True] * 5 + [False] * 3
     assert [kind.naloxone_mg_kg for kind in program.kinds] == [0, 0, 0.12, 0, 0, 0, 0, 0]
@@ -27,47 +18,33 @@ def test_the_design_of_the_article_is_a_protocol():
     assert [day.number for day in program.days] == [*range(1, 19), *range(20, 30)]
 
 
+def with_parameter(line: str) -> tuple[str, str]:
+    return "simulation:\n", f"simulation:\n  parameters:\n    {line}\n"
+
+
 @pytest.mark.parametrize(
-    ("old", "new", "message"),
+    ("old", "new", "at", "message"),
     [
-        ("name: heroin", "name: cocaine", "the mechanism knows heroin, not cocaine"),
-        ("drug: naloxone", "drug: yohimbine", "the mechanism does not know yohimbine"),
+        ("heroin", "cocaine", "  cocaine:", "drugs.cocaine: the mechanism knows heroin, not cocaine"),
+        (r"naloxone(?=: { route|, dose)", "yohimbine", "drug: yohimbine", "the mechanism does not know yohimbine"),
+        ("kind: extinction", "kind: punishment", "kind: punishment", "lives fixed ratio 1 alone, not punishment"),
+        (*with_parameter("mam_half_life: -12"), "mam_half_life", "-12 min is impossible; expected 0.05 to inf"),
+        (*with_parameter("salience: 2"), "salience", "2 1 is impossible; expected 0 to 1"),
         (
-            "access_h: { ShA: 1, LgA: 12 }",
-            "access_h: { ShA: 1 }",
-            "no hours for LgA; give the hours of access of every",
+            *with_parameter("appetite: 1"),
+            "appetite",
+            "no such parameter of the mechanism; expected one of: heroin_half_life",
         ),
     ],
 )
-def test_what_the_mechanism_lacks_is_named_with_its_line(old, new, message):
-    text = TEXT.replace(old, new)
-    assert text != TEXT
+def test_what_the_mechanism_lacks_is_named_with_its_line(rats_text, tmp_path, old, new, at, message):
+    text = re.sub(old, new, rats_text)
+    assert text != rats_text
+    (study := tmp_path / "mine.yaml").write_text(text, encoding="utf-8")
+
     with pytest.raises(StudyError) as caught:
-        check(text)
-    assert any(
-        f"mine.yaml:{line_with(text, new.strip())}: " in fault and message in fault for fault in caught.value.faults
-    )
+        simulate_design(str(study), tmp_path / "out", scale="tiny", rats=RatChoices(model="mechanism"))
 
-
-@pytest.mark.parametrize(
-    ("name", "value", "message"),
-    [
-        ("mam_half_life", "-12", "-12 min is impossible; expected 0.05 to inf"),
-        ("salience", "2", "2 1 is impossible; expected 0 to 1"),
-        ("appetite", "1", "no such parameter of the mechanism; expected one of: heroin_half_life"),
-    ],
-)
-def test_impossible_parameters_are_named_with_their_line(name, value, message):
-    text = f"{TEXT}\nsimulation:\n  parameters:\n    {name}: {value}\n"
-    with pytest.raises(StudyError) as caught:
-        check(text)
-    assert caught.value.faults == (fault := caught.value.faults[0],)
-    assert fault.startswith(f"mine.yaml:{line_with(text, f'{name}: {value}')}: simulation.parameters.{name}: {message}")
-
-
-def test_group_sizes_are_those_of_the_study_file():
-    for sizes, message in (("{ ShA: 1 }", "1 animals cannot be compared"), ("{ Sha: 5 }", "'Sha' is no group")):
-        text = f"{TEXT}\nsimulation:\n  animals: {sizes}\n"
-        with pytest.raises(StudyError, match=message):
-            check(text)
-    check(f"{TEXT}\nsimulation:\n  animals: {{ ShA: 5, LgA: 6 }}\n")
+    line = next(number for number, text in enumerate(text.splitlines(), 1) if at in text)
+    assert any(fault.startswith(f"mine.yaml:{line}: ") and message in fault for fault in caught.value.faults)
+    assert not (tmp_path / "out").exists()
