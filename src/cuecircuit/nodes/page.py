@@ -10,6 +10,7 @@ from cuecircuit.figures.numbers import short
 from cuecircuit.io.tables import read_json, read_table
 from cuecircuit.nodes.figures import VIEWER
 from cuecircuit.nodes.map_pictures import map_folders, shown_effect
+from cuecircuit.nodes.methods import methods
 from cuecircuit.nodes.operant import known_kinetics
 from cuecircuit.nodes.rows import Tables
 from cuecircuit.nodes.scan_check import makes_maps
@@ -82,14 +83,19 @@ def page_content(files: StudyFiles, out: Path, made: Mapping[str, Table], softwa
     if makes_maps(files):
         items = (*_scan_items(out), pages_item(out))
         sections.append(Section(id="scans", title="Scans", items=items))
-    sections += [*_alternatives(files, out), _methods(files), _settings(files), _provenance(out, software, study.seed)]
+    sections += [
+        *_alternatives(files, out),
+        _methods(files, out, made, software),
+        _settings(files),
+        _provenance(out, software, study.seed),
+    ]
     return ReportContent(title=study.about.title, subtitle=study.about.reference, sections=tuple(sections))
 
 
 def _opening(files: StudyFiles, out: Path, made: Mapping[str, Table]) -> Section:
     study, subjects = files.study, made["subjects"].rows
-    first = next((name for name in study.factors if name in subjects), None)
-    counts = f" ({', '.join(f'{n} {level}' for level, n in _counted(subjects[first]))})" if first else ""
+    groups = _groups(files, made)
+    counts = f" ({', '.join(f'{n} {level}' for level, n in groups.items())})" if groups else ""
     facts = {"Subjects": f"{len(subjects)}{counts}", "Species": study.subjects.species}
     if study.drugs:
         facts["Drugs"] = ", ".join(study.drugs)
@@ -121,8 +127,13 @@ def _simulated(out: Path) -> Iterator[Item]:
         yield Paragraph(text=text)
 
 
-def _counted(column: pd.Series) -> list[tuple[str, int]]:
-    return [(str(level), int(n)) for level, n in column.value_counts(sort=False).items()]
+def _groups(files: StudyFiles, made: Mapping[str, Table]) -> dict[str, int]:
+    """Return the number of subjects by level of the first factor; nothing where there is none."""
+    subjects = made["subjects"].rows
+    first = next((name for name in files.study.factors if name in subjects), None)
+    counts = {} if first is None else subjects[first].value_counts()
+    levels = files.study.factors[first].levels if first else ()
+    return {level: int(counts[level]) for level in levels if level in counts}
 
 
 def _question(out: Path, name: str, question: AnyQuestion, viewed: str | None) -> Iterator[Item]:
@@ -296,13 +307,9 @@ def _alternatives(files: StudyFiles, out: Path) -> Iterator[Section]:
     yield alternatives_section(facts, (item,), verdicts=verdicts, choices=choices)
 
 
-def _methods(files: StudyFiles) -> Section:
-    study = files.study
-    sentences = [
-        f"{question.title or name.replace('_', ' ').capitalize()}. {method_sentence(question)}"
-        for name, question in study.questions.items()
-    ]
-    return Section(id="methods", title="Methods", items=tuple(Paragraph(text=text) for text in sentences))
+def _methods(files: StudyFiles, out: Path, made: Mapping[str, Table], software: Mapping[str, str]) -> Section:
+    groups = _groups(files, made) or {"": len(made["subjects"].rows)}
+    return Section(id="methods", title="Methods", items=tuple(methods(files.study, out, groups, software)))
 
 
 def _settings(files: StudyFiles) -> Section:

@@ -6,7 +6,7 @@ from typing import Any
 import pandas as pd
 
 from cuecircuit.figures.numbers import fraction, number, p_equals, short
-from cuecircuit.report.marks import counted, effect_text, listed
+from cuecircuit.report.marks import counted, effect_text, listed, words
 from cuecircuit.study.questions import (
     AnyQuestion,
     Correlation,
@@ -39,7 +39,7 @@ _ADJUSTED = {
 def rows_words(rows: Rows) -> str:
     """Say which rows of which response: infusions of phase escalation, averaged over day."""
     response = rows.of.split(".", 1)[-1].replace("_", " ")
-    where = [f"{key} {' or '.join(levels)}" for key, levels in rows.where.items()]
+    where = [f"{key} {' or '.join(map(words, levels))}" for key, levels in rows.where.items()]
     text = f"{response} ({', '.join(where)})" if where else response
     if rows.average:
         text += f", averaged over {listed(rows.average)}"
@@ -49,20 +49,21 @@ def rows_words(rows: Rows) -> str:
 def method_sentence(question: AnyQuestion) -> str:
     """Say how a question was tested."""
     what = rows_words(question)
+    what = what[:1].upper() + what[1:]
     match question:
         case Strata():
             terms = listed([*(f"{name} (between)" for name in question.between), *question.within])
-            text = f"{what.capitalize()}: analysis of variance by {terms}, each effect in its own error stratum"
+            text = f"{what}: analysis of variance by {terms}, each effect in its own error stratum"
             if not question.between and not question.within:
-                text = f"{what.capitalize()}: mean against zero"
+                text = f"{what}: mean against zero"
             if question.covariates:
                 text += f", adjusted for {listed(question.covariates)}"
             text += "".join(f"; {_comparison(each)}" for each in question.comparisons)
         case Formula():
-            text = f"{what.capitalize()}: {_METHODS[question.method]}, {question.formula}"
+            text = f"{what}: {_METHODS[question.method]}, {question.formula}"
         case Correlation():
             kind = "Spearman" if question.rank else "Pearson"
-            text = f"{what.capitalize()} against {rows_words(question.with_)}: {kind} correlation"
+            text = f"{what} against {rows_words(question.with_)}: {kind} correlation"
             if question.inside:
                 text += (
                     f", pooled and with the means of {question.inside} taken out, the latter also by "
@@ -72,13 +73,13 @@ def method_sentence(question: AnyQuestion) -> str:
                 text += f", {listed(question.controls)} partialled out"
         case Reliability():
             kind = "ICC(A,1)" if question.agreement == "absolute" else "ICC(C,1)"
-            text = f"{what.capitalize()}: {kind} over {question.over} (McGraw and Wong 1996)"
+            text = f"{what}: {kind} over {question.over} (McGraw and Wong 1996)"
         case Counts():
             effect = f"a log-linear slope over {question.trend}" if question.trend else listed(question.within)
-            text = f"{what.capitalize()} as counts: negative-binomial GEE with {effect}"
+            text = f"{what} as counts: negative-binomial GEE with {effect}"
             text += f" by {listed(question.between)}" if question.between else ""
         case Means():
-            text = f"{what.capitalize()}: mean and SEM by {listed(question.by)}; nothing is tested"
+            text = f"{what}: mean and SEM by {listed(question.by)}; nothing is tested"
     if question.each and question.adjust != "none":
         text += f"; p adjusted over {listed(question.family or question.each)} by {_ADJUSTED[question.adjust]}"
     return f"{text}."

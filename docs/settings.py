@@ -1,0 +1,55 @@
+"""Every setting of the study file, from the schema itself."""
+
+from collections.abc import Iterator
+from typing import Any
+
+from cuecircuit.study.schema import Study
+
+SCHEMA = Study.model_json_schema()
+
+
+def _sections(node: dict[str, Any]) -> Iterator[tuple[str, dict[str, Any]]]:
+    """Yield the sections that may be written at a node, after `.NAME` where they are named."""
+    if "$ref" in node:
+        node = SCHEMA["$defs"][node["$ref"].rpartition("/")[2]]
+    if "properties" in node:
+        yield "", node
+    for part in (*node.get("anyOf", ()), *node.get("oneOf", ())):
+        yield from _sections(part)
+    if isinstance(node.get("items"), dict):
+        yield from _sections(node["items"])
+    for named in (node.get("additionalProperties"), *node.get("patternProperties", {}).values()):
+        if isinstance(named, dict):
+            yield from ((f".NAME{names}", section) for names, section in _sections(named))
+
+
+def settings(node: dict[str, Any] = SCHEMA, path: str = "") -> Iterator[tuple[str, dict[str, Any], bool]]:
+    """Yield the dotted path of every setting, what the schema says of it, and whether it must be written."""
+    for names, section in _sections(node):
+        for key, setting in section["properties"].items():
+            here = f"{path}{names}.{key}".strip(".")
+            yield here, setting, key in section.get("required", ())
+            yield from settings(setting, here)
+
+
+def tables() -> str:
+    """Return a heading and a table for each section, in Markdown."""
+    lines: list[str] = []
+    listed: set[str] = set()
+    for path, setting, required in settings():
+        # the correction of one question has the settings of `correction`
+        if path in listed or path.startswith("questions.NAME.correction."):
+            continue
+        listed.add(path)
+        if "." not in path:
+            lines += ["", f"## `{path}`", "", "| setting | default | what it is |", "|---|---|---|"]
+        default = "required" if required else _shown(setting.get("default"))
+        assumed = " *Assumed.*" if setting.get("source") == "assumed" else ""
+        lines.append(f"| `{path}` | {default} | {setting.get('description', '').replace('|', '&#124;')}{assumed} |")
+    return "\n".join(lines)
+
+
+def _shown(default: Any) -> str:
+    if default is None or default in ([], {}, ""):
+        return "none"
+    return "those below" if isinstance(default, dict) else f"`{default}`"
