@@ -1,6 +1,13 @@
 """How the documentation is built: `make docs` writes site/index.html, without a network."""
 
+import sys
+from pathlib import Path
+
 import cuecircuit
+
+sys.path.insert(0, str(Path(__file__).parent))
+
+from settings import tables
 
 project = "cuecircuit"
 author = "cuecircuit developers"
@@ -17,6 +24,13 @@ myst_enable_extensions = ["dollarmath"]
 def setup(app: object) -> None:
     """Keep |r| of the docstrings an absolute value: in reStructuredText it would be a substitution."""
     app.connect("autodoc-process-docstring", _escape_bars)
+    app.connect("source-read", _list_settings)
+
+
+def _list_settings(app: object, page: str, source: list[str]) -> None:
+    """Write the tables of all settings where the page of settings wants them."""
+    if page == "settings":
+        source[0] = source[0].replace("SETTINGS", tables())
 
 
 def _escape_bars(app: object, what: str, name: str, item: object, options: object, lines: list[str]) -> None:

@@ -10,11 +10,11 @@ from cuecircuit.study.fields import Section
 class About(Section):
     """What the study is, for the page and the data-set record."""
 
-    title: str
-    authors: tuple[str, ...] = ()
+    title: str = Field(description="of the study, and of its page")
+    authors: tuple[str, ...] = Field(default=(), description="of the data set, in order")
     reference: str = Field(default="", description="the article the design follows")
     abstract: str = Field(default="", description="what the data set is")
-    keywords: tuple[str, ...] = ()
+    keywords: tuple[str, ...] = Field(default=(), description="of the data set")
     license: str = Field(default="", description="of the data set, such as CC0-1.0")
     doi: str = Field(
         default="", pattern=r"^(10\.\d{4,9}/\S+)?$", description="of the data set, without https://doi.org/"

@@ -236,7 +236,7 @@ class Simulation(Section):
         {}, "`session=2`: share of subjects without them"
     )
     generator: Literal["declared", "carmack2019", "huang2023"] = optional(
-        "declared", "random streams of the two papers"
+        "declared", "from base and effects, or as the study of one of the two articles"
     )
     parameters: dict[str, float] = optional({}, "medians of the mechanism's parameters; none differs")
 
