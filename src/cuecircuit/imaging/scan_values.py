@@ -1,6 +1,6 @@
 """The gate before the first level: whether the values of a scan can be a scan.
 
-Each fault has a kind, which `acquisition.accept` of the study file can name with a reason:
+Each fault has a kind, which `scans.accept` of the study file can name with a reason:
 
 - zero: every voxel of the mask is 0 in every volume;
 - constant: no voxel of the mask varies; repeated: volumes that equal the one before in every voxel;

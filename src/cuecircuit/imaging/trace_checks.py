@@ -70,8 +70,8 @@ def check_trace(
 
 
 _WAYS_OUT = (
-    "correct StartTime and SamplingFrequency, take respiration out of the study (group.covariates, "
-    "nuisance.respiration), or exclude the subject (subjects.exclude)"
+    "correct StartTime and SamplingFrequency, take breathing out of the study (trials.breathing, "
+    "nuisance.breathing), or exclude the subject (subjects.exclude)"
 )
 
 

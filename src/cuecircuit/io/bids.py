@@ -58,7 +58,7 @@ def find_derivatives(root: Path, folder: Path, *, task: str, desc: str = "prepro
         DataError: no such folder, or no scan.
     """
     if not folder.is_dir():
-        raise DataError(f"{folder}: no such folder; acquisition.derivatives must name a folder of preprocessed scans")
+        raise DataError(f"{folder}: no such folder; scans.derivatives must name a folder of preprocessed scans")
     tables = _index(folder)
     images = [file for file in tables if _is_image(file)]
     scans = [file for file in images if file["task"] == task and file["desc"] == desc]

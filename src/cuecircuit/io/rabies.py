@@ -42,7 +42,7 @@ def find_rabies(root: Path, folder: Path, *, task: str) -> tuple[ScanFiles, ...]
     if not found and not faults:
         faults.append(
             f"{folder / _BOLD}: none of {len(bold)} scans is called like a raw scan of task '{task}' under {root}; "
-            "acquisition.dataset must be the data set that RABIES was given"
+            "scans.dataset must be the data set that RABIES was given"
         )
     if faults:
         raise DataError(faults)

@@ -19,11 +19,7 @@ COMBINED = "combined"  # that choice for echoes: the combined image has no echo
 _SAME_IN_ALL = ("echo", "part", "space", "res", "den", "cohort", "desc")
 DERIVED_ENTITIES = ("space", "cohort", "res", "den", "desc")  # raw scans have none of these
 _NO_MAGNITUDE = ("phase", "real", "imag")
-_SETTINGS = {
-    "echo": "acquisition.echo",
-    "space": "acquisition.derivative_space",
-    "res": "acquisition.derivative_res",
-}
+_SETTINGS = ("echo", "space", "res")  # of `scans`; other entities are named under scans.entities
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -68,7 +64,7 @@ class ScanChoice:
     """
 
     sessions: tuple[str, ...] = ()
-    session_setting: str = "acquisition.session"
+    session_setting: str = "factors.session"
     entities: Mapping[str, str] = field(default_factory=dict)
     sessions_apart: bool = False
 
@@ -119,7 +115,7 @@ def _order(scan: ScanFiles) -> tuple[str, str, int]:
 
 
 def _setting(entity: str) -> str:
-    return _SETTINGS.get(entity, f"acquisition.entities.{entity}")
+    return f"scans.{entity}" if entity in _SETTINGS else f"scans.entities.{entity}"
 
 
 def _other_values(scan: ScanFiles, choice: ScanChoice) -> str:
@@ -228,8 +224,8 @@ def _ways_out(entity: str, found: Sequence[str]) -> str:
     values = ", ".join(found)
     if entity == "echo":
         return (
-            f"{len(found)} images of one run, echo {values}; they are no further runs: take one (acquisition.echo: "
-            f"{found[0]}), or combine the echoes (tedana, fMRIPrep) and set acquisition.echo to {COMBINED}"
+            f"{len(found)} images of one run, echo {values}; they are no further runs: take one (scans.echo: "
+            f"{found[0]}), or combine the echoes (tedana, fMRIPrep) and set scans.echo to {COMBINED}"
         )
     without = f" ({WITHOUT}: the scan without {entity})" if WITHOUT in found else ""
     return (

@@ -29,7 +29,7 @@ def pass_gate(
     mask: Bool[Array, "x y z"],
     accept: Mapping[str, str],
     *,
-    setting: str = "acquisition.accept",
+    setting: str = "scans.accept",
 ) -> ScanValues:
     """Check the values of a scan and its rotations.
 
@@ -59,7 +59,7 @@ def scan_values(
     mask: Bool[Array, "x y z"],
     accept: Mapping[str, str],
     *,
-    setting: str = "acquisition.accept",
+    setting: str = "scans.accept",
 ) -> ScanValues:
     """Read a scan and check its values.
 
@@ -70,7 +70,7 @@ def scan_values(
 
 
 def double_faults(
-    digests: Mapping[str, str], accept: Mapping[str, str], *, setting: str = "acquisition.accept"
+    digests: Mapping[str, str], accept: Mapping[str, str], *, setting: str = "scans.accept"
 ) -> tuple[str, ...]:
     """List scans, by name, that hold the same values as another."""
     first: dict[str, str] = {}
@@ -84,7 +84,7 @@ def double_faults(
 
 
 def refuse_doubles(
-    tables: Mapping[str, Path], accept: Mapping[str, str], *, setting: str = "acquisition.accept"
+    tables: Mapping[str, Path], accept: Mapping[str, str], *, setting: str = "scans.accept"
 ) -> None:
     """Compare the digests that the first level wrote.
 
@@ -112,7 +112,7 @@ def set_aside(
     accept: Mapping[str, str],
     *,
     exclude: Collection[str] = (),
-    setting: str = "acquisition.accept",
+    setting: str = "scans.accept",
 ) -> ScanSelection:
     """Leave out the scans that do not pass the gate; each is read once more for this.
 

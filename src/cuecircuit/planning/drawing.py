@@ -81,7 +81,9 @@ def template_of(files: StudyFiles, *, hypothesis: str, regions: Sequence[str], s
     )
     if study.trials is not None:
         # when trials come changes no number of theirs: one order of trials serves all draws
-        timing = timing_of(study, kind_of(study), "tiny")
+        # no scan is drawn, so that its length does not matter
+        roomy = study.scans and study.scans.model_copy(update={"volumes": None})
+        timing = timing_of(study.model_copy(update={"scans": roomy}), kind_of(study), "tiny")
         keys = scan_keys(study, cohort)
         events = {key.words: draw_events(study, timing, stream(0, "events", *key.words)) for key in keys}
         planting = replace(planting, trials=trial_rows(keys, events))
