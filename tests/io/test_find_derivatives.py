@@ -56,7 +56,7 @@ def test_several_spaces_must_be_chosen_from(study):
 
     space, res = error.value.faults
     assert space.startswith("sub-01 run-1 and 1 others: 2 images of one run, space MNI152NLin2009cAsym, T1w; ")
-    assert "name the one to take in acquisition.derivative_space, or keep one in the data set" in space
+    assert "name the one to take in scans.space, or keep one in the data set" in space
     assert "res 2, none (none: the scan without res)" in res
 
 
@@ -80,7 +80,7 @@ def test_confounds_go_by_the_name_they_had_before_fmriprep_20_2_too(study):
 
 
 def test_a_space_that_is_not_there_is_named(study):
-    with pytest.raises(DataError, match=r"no scan with space MNI305 \(acquisition.*found: MNI152NLin2009cAsym, T1w;"):
+    with pytest.raises(DataError, match=r"no scan with space MNI305 \(scans.*found: MNI152NLin2009cAsym, T1w;"):
         find(study, space="MNI305")
 
 

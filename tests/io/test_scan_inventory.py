@@ -48,7 +48,7 @@ def test_two_sessions_of_one_subject_are_refused_with_the_ways_out():
     (fault,) = faults_of([scan(subject, session) for subject in ("01", "02", "03") for session in ("pre", "post")])
 
     assert fault.startswith("sub-01 and 2 others: has scans in sessions post, pre, which nothing in the study accounts")
-    assert "acquisition.session," in fault
+    assert "factors.session," in fault
     assert "keep the scans of one session" in fault
     assert "run each session as a study of its own" in fault
 
@@ -63,15 +63,15 @@ def test_a_named_session_is_taken_and_the_other_accounted_for():
     selection = one_per_run(scans, ScanChoice(sessions=("post",)))
 
     assert [one.session for one in selection.scans] == ["post"]
-    assert selection.left_out == ((scans[0], "session pre; acquisition.session takes post"),)
-    assert selection.notes == ("1 scans left out: session pre; acquisition.session takes post",)
+    assert selection.left_out == ((scans[0], "session pre; factors.session takes post"),)
+    assert selection.notes == ("1 scans left out: session pre; factors.session takes post",)
 
 
 def test_named_sessions_that_nobody_has_are_refused():
-    choice = ScanChoice(sessions=("1", "3"), session_setting="acquisition.sessions")
+    choice = ScanChoice(sessions=("1", "3"), session_setting="factors.session")
 
     assert faults_of([scan(session="1"), scan(session="2")], choice) == (
-        "no scans of session 3 (acquisition.sessions); found: 1, 2",
+        "no scans of session 3 (factors.session); found: 1, 2",
     )
 
 
@@ -93,7 +93,7 @@ def test_three_echoes_of_a_run_are_no_three_runs():
 
     assert fault == (
         "sub-01 run-1 and 1 others: 3 images of one run, echo 1, 2, 3; they are no further runs: take one "
-        "(acquisition.echo: 1), or combine the echoes (tedana, fMRIPrep) and set acquisition.echo to combined"
+        "(scans.echo: 1), or combine the echoes (tedana, fMRIPrep) and set scans.echo to combined"
     )
 
 
@@ -106,7 +106,7 @@ def test_an_echo_or_the_combined_image_can_be_chosen():
     assert second.entities == {"echo": "2"}
     assert combined.entities == {"space": "MNI"}
     (fault,) = faults_of(scans[:3], ScanChoice(entities={"echo": "combined"}))
-    assert fault.startswith("sub-01 run-1: no scan with echo combined (acquisition.echo); found: 1, 2, 3;")
+    assert fault.startswith("sub-01 run-1: no scan with echo combined (scans.echo); found: 1, 2, 3;")
 
 
 def test_native_echoes_and_a_combination_in_a_space_are_never_mixed():
@@ -125,9 +125,7 @@ def test_native_echoes_and_a_combination_in_a_space_are_never_mixed():
 )
 def test_an_entity_that_differs_within_a_run_is_refused_and_can_be_chosen(entity):
     scans = [scan(**{entity: "a"}), scan(**{entity: "b"})]
-    setting = {"space": "acquisition.derivative_space", "res": "acquisition.derivative_res"}.get(
-        entity, f"acquisition.entities.{entity}"
-    )
+    setting = {"space": "scans.space", "res": "scans.res"}.get(entity, f"scans.entities.{entity}")
 
     (fault,) = faults_of(scans)
 

@@ -70,7 +70,7 @@ def check_trace(
 
 
 _WAYS_OUT = (
-    "correct StartTime and SamplingFrequency, take breathing out of the study (trials.breathing, "
+    "correct StartTime and SamplingFrequency, take respiration out of the study (trials.breathing, "
     "nuisance.breathing), or exclude the subject (subjects.exclude)"
 )
 
