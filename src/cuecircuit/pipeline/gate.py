@@ -83,9 +83,7 @@ def double_faults(
     )
 
 
-def refuse_doubles(
-    tables: Mapping[str, Path], accept: Mapping[str, str], *, setting: str = "scans.accept"
-) -> None:
+def refuse_doubles(tables: Mapping[str, Path], accept: Mapping[str, str], *, setting: str = "scans.accept") -> None:
     """Compare the digests that the first level wrote.
 
     Args:

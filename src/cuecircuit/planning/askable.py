@@ -1,8 +1,9 @@
 """The questions of a study that can be asked of drawn tables, and why others cannot.
 
 Maps are drawn as one number per region, so a question on maps becomes the same question on region means, one fit for
-each region, corrected over the regions: Holm in place of a cluster correction, FDR where the study corrects by FDR. A
-question falls out where its rows do not follow from what is drawn, with the reason and what to do.
+each region, corrected over the regions: Holm in place of a cluster correction, FDR where the study corrects by FDR,
+least squares in place of mixed effects. A question falls out where its rows do not follow from what is drawn, with
+the reason and what to do.
 """
 
 from collections.abc import Iterator, Sequence
@@ -14,7 +15,7 @@ from cuecircuit.simulate.columns import WHOLE, drawn_source
 from cuecircuit.simulate.faults import lacking_bases, lacking_fault
 from cuecircuit.study.accounting import levels_of_phases, split_reference
 from cuecircuit.study.acquisition import Regions
-from cuecircuit.study.questions import Formula, Means, Question, Reduce, Rows
+from cuecircuit.study.questions import Means, Question, Reduce, Rows
 from cuecircuit.study.schema import Study
 
 # numbers of sessions that follow from counts
@@ -64,8 +65,6 @@ def _map_reasons(study: Study, question: Question, regions: Sequence[str]) -> It
         yield "no region to average maps over; give space.atlas and space.labels, or name regions in effects"
     if study.scans is not None and study.scans.runs == "key":
         yield "runs are a key of these maps, and one number is drawn for all runs; set scans.runs to combine"
-    if isinstance(question, Formula) and question.method == "mixed-effects":
-        yield "mixed-effects weighs maps by their variance, which is not drawn; plan it with method: ols"
 
 
 def _operant_reasons(study: Study, rows: Rows, response: str) -> Iterator[str]:
@@ -158,8 +157,11 @@ def _by_region(study: Study, question: Question, means: str) -> Question:
     correction = question.correction or study.correction
     adjust = _ADJUST.get(correction.method, "holm") if correction else "none"
     alpha = correction.alpha if correction else question.alpha
+    # a variance beside each number is not drawn: every one weighs the same
+    equal = {"method": "ols"} if getattr(question, "method", "") == "mixed-effects" else {}
     return question.model_copy(
         update={
+            **equal,
             "of": f"regions.{means}",
             "each": (*question.each, "region"),
             "family": ("region",),
