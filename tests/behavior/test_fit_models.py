@@ -8,7 +8,7 @@ from scipy import stats
 
 from cuecircuit.behavior.fit_intervals import AnimalIntervals, FitSession, animal_intervals, response_of
 from cuecircuit.behavior.fit_models import MODELS, ModelName, interval_density, typical
-from cuecircuit.behavior.pharmacokinetics import kinetics_of, satiety_interval_s
+from cuecircuit.behavior.pharmacokinetics import kinetics_of
 
 DOSE, HALF_LIFE = 0.5, 20.0
 RESPONSE = response_of(kinetics_of("x", half_life_min=HALF_LIFE), 4 * 3600)
@@ -63,7 +63,7 @@ def test_satiety_with_one_compartment_has_the_closed_form():
 
 def test_the_likeliest_steady_interval_is_that_of_tsibulsky_and_norman_less_what_the_softness_takes():
     fastest, width, k = 20.0, 0.01, np.log(2) / HALF_LIFE
-    interval = satiety_interval_s(1.0, dose_mg_kg=DOSE, half_life_min=HALF_LIFE)
+    interval = 60 * HALF_LIFE / np.log(2) * np.log1p(DOSE / 1.0)  # Tsibulsky and Norman 1999
     # eighteen intervals bring the level before an infusion to within .1 % of the threshold of 1
     steady = np.arange(18) * interval
     lags = np.arange(0.85 * interval, 1.1 * interval, 5.0)

@@ -13,10 +13,9 @@ from cuecircuit.behavior.measures import (
     count_between,
     measure_level,
     measure_session,
-    rates_table,
     sessions_table,
 )
-from cuecircuit.behavior.pharmacokinetics import kinetics_of, satiety_interval_s
+from cuecircuit.behavior.pharmacokinetics import kinetics_of
 from cuecircuit.io.medpc import read_medpc
 from cuecircuit.records.operant import OperantSession
 
@@ -210,7 +209,7 @@ def test_a_full_array_gives_no_rate_of_maintenance():
 
 def test_the_estimated_level_of_a_steady_animal_is_its_threshold():
     kinetics = kinetics_of("any", half_life_min=10.0)
-    interval = satiety_interval_s(0.5, dose_mg_kg=0.5, half_life_min=10.0)
+    interval = 600.0  # a half-life
     steady = session({"infusion": (interval * np.arange(50)).tolist()})
 
     level = measure_level(steady, dose_mg_kg=0.5, kinetics=kinetics)
@@ -228,11 +227,3 @@ def test_sessions_without_times_have_no_level():
     assert [getattr(level, name) for name in level.__dataclass_fields__] == [None] * 4
     nobody = measure_level(session({"infusion": []}), dose_mg_kg=0.5, kinetics=kinetics_of("cocaine"))
     assert (nobody.mean_level_mg_kg, nobody.peak_level_mg_kg, nobody.satiety_mg_kg) == (0, 0, None)
-
-
-def test_the_rates_of_all_sessions_stand_in_one_table():
-    table = rates_table([session({"active": [5.0], "infusion": [1.0, 2.0]}, duration_s=600.0)], bin_s=300.0)
-
-    assert table["event"].tolist() == ["active", "active", "infusion", "infusion"]
-    assert table["per_h"].tolist() == [12, 0, 24, 0]
-    assert rates_table([session({"infusion": [1]}, duration_s=None)]).empty

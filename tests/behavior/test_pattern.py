@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from cuecircuit.behavior.pattern import burst_sizes, infusion_pattern, rate_curve
+from cuecircuit.behavior.pattern import burst_sizes, infusion_pattern
 
 TIMES = st.lists(st.floats(0, 43_200), max_size=40).map(lambda values: np.sort(np.array(values, float)))
 
@@ -46,20 +46,3 @@ def test_bursts_are_disjoint_runs_and_longer_gaps_never_make_fewer_infusions_in_
 
     assert all(size >= 3 for size in narrow)
     assert sum(narrow) <= sum(wide) <= times.size
-
-
-@given(TIMES, st.floats(60, 7200))
-def test_the_rate_curve_holds_every_event_of_the_session(times: np.ndarray, bin_s: float):
-    duration = 43_200.0
-
-    starts, rate = rate_curve(times, duration_s=duration, bin_s=bin_s)
-
-    widths = np.diff(np.append(starts, duration))
-    assert (rate * widths).sum() / 3600 == pytest.approx(times.size)
-
-
-def test_a_shorter_last_bin_counts_for_its_own_length():
-    starts, rate = rate_curve(np.array([100.0, 650.0]), duration_s=660.0, bin_s=600.0)
-
-    assert starts.tolist() == [0, 600]
-    assert rate.tolist() == [6, 60]

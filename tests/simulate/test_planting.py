@@ -7,7 +7,7 @@ import pandas as pd
 import pytest
 from scipy import stats
 
-from cuecircuit.behavior.anova import mixed_anova
+import cuecircuit as cc
 from cuecircuit.errors import StudyError
 from cuecircuit.simulate.declared import plan_world
 from cuecircuit.simulate.effects import chosen
@@ -16,7 +16,7 @@ from cuecircuit.simulate.predictors import subject_numbers
 
 
 def p_of(rows: pd.DataFrame, *, between=(), within=()) -> dict[str, float]:
-    table = mixed_anova(rows, dv="value", between=between, within=within).table
+    table = cc.anova(rows, "value", subject="subject", between=between, within=within).tests
     return dict(zip(table["term"], table["p"], strict=True))
 
 

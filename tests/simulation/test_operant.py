@@ -7,6 +7,7 @@ from cuecircuit.simulation.experiment import plan_experiment
 from cuecircuit.simulation.intake import IntakeModel
 from cuecircuit.simulation.operant import TIMEOUT_S, draw_presses
 
+
 @given(st.tuples(*[st.integers(0, 60)] * 2, st.integers(0, 200)), st.booleans(), st.integers(0, 2**32))
 def test_presses_hold_exactly_the_counts_and_obey_the_time_out(counts, rewarded, seed):
     hours = 12 if counts[2] else 1
