@@ -20,7 +20,8 @@ COLORS = 128  # as many a drawn figure needs
 RUNS = (
     ("rats", "simulate carmack2019 rats --seed 1"),
     ("", "run rats/study.yaml results"),
-    ("plan", "plan rats/study.yaml plan"),
+    ("mice", "simulate alcohol_mice mice --scale tiny"),
+    ("plan", "plan mice/study.yaml plan"),
     ("tiny", "simulate carmack2019 tiny --scale tiny"),
     ("", "run tiny/study.yaml choices --alternatives"),
     ("people", "simulate huang2023 people --scale tiny"),

@@ -13,21 +13,22 @@ import numpy as np
 from matplotlib.axes import Axes
 
 from cuecircuit.figures.style import DOUBLE_MM, FAINT, INK, SINGLE_MM, color_of, sheet, style
-from cuecircuit.pipeline.simulate import designs
+from cuecircuit.nodes.designs import design_text
 from cuecircuit.simulation.animal_kernel import RECORD
 from cuecircuit.simulation.animals import OUTCOMES, LivedSession
 from cuecircuit.simulation.experiment import Experiment, plan_experiment
 from cuecircuit.simulation.mechanism import Lived
+from cuecircuit.simulation.rat_design import rat_design
 from cuecircuit.simulation.rats import levels_of
-from cuecircuit.study.file import parse_study
+from cuecircuit.study.reading import parse_study
 
 MINUTES_OF_DRUG = 60
 PANEL_MM = 60.0
 
 
 def main(folder: Path, seed: int) -> None:
-    study = parse_study(designs()["carmack2019"])
-    experiment = plan_experiment(study, hypothesis="withdrawal", scale="tiny", seed=seed, model="mechanism")
+    design = rat_design(parse_study(design_text("carmack2019")))
+    experiment = plan_experiment(design, hypothesis="withdrawal", scale="tiny", seed=seed, model="mechanism")
     assert experiment.lived is not None
     figures: dict[str, tuple[float, Callable[[Axes, Experiment, Lived], None]]] = {
         "drug": (SINGLE_MM, draw_drug),
@@ -89,7 +90,7 @@ def draw_session(axes: Axes, session: LivedSession, minutes: int) -> None:
 
 def draw_set_point(axes: Axes, experiment: Experiment, lived: Lived) -> None:
     """Set point in the last hour of each session over the animal's own threshold; bands are ± 1 SEM."""
-    groups = experiment.study.subjects.groups
+    groups = experiment.design.groups
     own = lived.parameters["threshold"]
     course = [[s.record[-60:, RECORD.index("set_point")].mean() for s in life.sessions[:10]] for life in lived.lives]
     above = np.array(course) / own[:, None]
@@ -106,12 +107,12 @@ def draw_set_point(axes: Axes, experiment: Experiment, lived: Lived) -> None:
 
 def draw_cue(axes: Axes, experiment: Experiment, lived: Lived) -> None:
     """Value of each odor as a sign of withdrawal; mean of each group, thin lines are animals."""
-    groups = experiment.study.subjects.groups
+    groups = experiment.design.groups
     days = [day.number for day in lived.program.days]
     values = np.array([life.values[:, OUTCOMES.index("withdrawal")] for life in lived.lives])
     for level, name in enumerate(groups):
         mine = values[levels_of(experiment.rats) == level]
-        for cue, (odor, dash) in enumerate(zip(experiment.study.cues.levels, ("--", "-"), strict=True)):
+        for cue, (odor, dash) in enumerate(zip(experiment.design.cues, ("--", "-"), strict=True)):
             axes.plot(days, mine[:, :, cue].T, color=color_of(name, groups), linewidth=0.25, alpha=0.5, linestyle=dash)
             axes.plot(
                 days, mine[:, :, cue].mean(axis=0), dash, color=color_of(name, groups), label=f"{name}, {odor} odor"
