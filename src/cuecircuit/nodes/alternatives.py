@@ -19,6 +19,7 @@ from cuecircuit.io.atomic import remove
 from cuecircuit.io.tables import read_table, write_table
 from cuecircuit.nodes.figures import is_about_maps
 from cuecircuit.nodes.map_pictures import map_folders
+from cuecircuit.nodes.stages import bring_up_to_date
 from cuecircuit.nodes.study_files import StudyFiles, read_text
 from cuecircuit.nodes.verdicts import (
     CHOICE_COLUMNS,
@@ -62,7 +63,7 @@ def run_alternatives(work: Work) -> None:
         own = Work(files, Store(work.out / RUNS / name, work.store.sources, donors=tuple(done)), work.n_jobs)
         try:
             for node in own.nodes:
-                own.bring_up_to_date(node)
+                bring_up_to_date(own, node)
         except CuecircuitError as error:
             faults += (f"alternative {name}: {fault}" for fault in error.faults)
             continue

@@ -8,21 +8,20 @@ from markupsafe import Markup
 
 from cuecircuit.figures.numbers import short
 from cuecircuit.io.tables import read_json, read_table
-from cuecircuit.nodes.figures import VIEWER
-from cuecircuit.nodes.map_pictures import map_folders, shown_effect
 from cuecircuit.nodes.methods import methods
 from cuecircuit.nodes.operant import known_kinetics
+from cuecircuit.nodes.page_maps import LONG, figure_item, map_items, scan_items
 from cuecircuit.nodes.rows import Tables
 from cuecircuit.nodes.scan_check import makes_maps
-from cuecircuit.nodes.sentences import finding_sentence, left_out_sentence, map_sentence, method_sentence
+from cuecircuit.nodes.sentences import finding_sentence, left_out_sentence, method_sentence
 from cuecircuit.nodes.single_sessions import session_captions
 from cuecircuit.nodes.study_files import StudyFiles
 from cuecircuit.nodes.table import FOLDER, Table
 from cuecircuit.nodes.viewer import viewed_question
 from cuecircuit.pipeline.quality import pages_item
 from cuecircuit.report.alternatives import AlternativeFacts, alternatives_section, grid_caption
-from cuecircuit.report.content import Facts, FigureItem, Item, Paragraph, ReportContent, Section, TableItem, ViewerItem
-from cuecircuit.report.marks import effect_text, value_text
+from cuecircuit.report.content import Facts, FigureItem, Item, Paragraph, ReportContent, Section, TableItem
+from cuecircuit.report.marks import value_text
 from cuecircuit.study.accounting import split_reference
 from cuecircuit.study.fields import settings_of
 from cuecircuit.study.questions import AnyQuestion
@@ -50,7 +49,6 @@ _TABLES = {
     "ratios": "ratios of counts",
     "layout": "sums of squares",
 }
-_LONG = 30
 _PLANTED = "Effects were planted; no animal or person was measured."
 _ALPHA = 0.05  # of tests on numbers, where a question states no other
 
@@ -75,13 +73,15 @@ def page_content(files: StudyFiles, out: Path, made: Mapping[str, Table], softwa
         items = []
         for name in kinds.get(kind, ()):
             items += _question(out, name, study.questions[name], viewed)
-            items += [item for stem, title in further.get(name, ()) for item in _figure(out, stem, title, title, title)]
+            items += [
+                item for stem, title in further.get(name, ()) for item in figure_item(out, stem, title, title, title)
+            ]
         items += list(_derived_tables(files, made)) if kind == "derived" else []
         items += [*_session_items(files, out), *_log_items(out)] if kind == "operant" and study.operant else []
         if items:
             sections.append(Section(id=kind, title=_TITLES[kind], items=tuple(items)))
     if makes_maps(files):
-        items = (*_scan_items(out), pages_item(out))
+        items = (*scan_items(out), pages_item(out))
         sections.append(Section(id="scans", title="Scans", items=items))
     sections += [
         *_alternatives(files, out),
@@ -139,7 +139,7 @@ def _groups(files: StudyFiles, made: Mapping[str, Table]) -> dict[str, int]:
 def _question(out: Path, name: str, question: AnyQuestion, viewed: str | None) -> Iterator[Item]:
     folder = out / "questions" / name
     if split_reference(question.of)[0].startswith(("maps.", "contrasts.")):
-        yield from _map_question(out, name, question, viewed)
+        yield from map_items(out, name, question, viewed)
         return
     if not (folder / "settings.json").is_file():
         return
@@ -149,79 +149,10 @@ def _question(out: Path, name: str, question: AnyQuestion, viewed: str | None) -
     words = [question.why, method_sentence(question), finding_sentence(question, answer), lost]
     yield Paragraph(heading=title, text=" ".join(filter(None, words)))
     alt = f"{title}. {finding_sentence(question, answer)}"
-    yield from _figure(out, name, title, method_sentence(question), alt)
+    yield from figure_item(out, name, title, method_sentence(question), alt)
     for stem, table in answer.items():
-        folded = stem in ("layout", "means") or len(table) > _LONG
+        folded = stem in ("layout", "means") or len(table) > LONG
         yield TableItem(id=f"{name}-{stem}", title=f"{title}: {_TABLES[stem]}", frame=table, folded=folded)
-
-
-def _figure(out: Path, name: str, title: str, caption: str, alt: str, *, wide: bool = False) -> Iterator[FigureItem]:
-    figure = out / "figures" / f"{name}.svg"
-    if figure.is_file():
-        yield FigureItem(
-            id=f"figure-{name}",
-            title=title,
-            caption=caption,
-            alt=alt,
-            svg=figure.read_bytes(),
-            png=figure.with_suffix(".png").read_bytes(),
-            tsv=figure.with_suffix(".tsv").read_text(encoding="utf-8"),
-            wide=wide,
-        )
-
-
-def _map_question(out: Path, name: str, question: AnyQuestion, viewed: str | None) -> Iterator[Item]:
-    """Yield what maps show: a sentence, then for each level of `each` its figure, tests and clusters."""
-    title = question.title or name.replace("_", " ").capitalize()
-    yield Paragraph(heading=title, text=" ".join(filter(None, (question.why, method_sentence(question)))))
-    for level, folder in map_folders(out / "questions" / name):
-        own = f"{title}, {level}" if level else title
-        stem = f"{name}_{level}" if level else name
-        if not (folder / "terms.tsv").is_file():
-            yield from _number_maps(out, stem, own, folder)
-            continue
-        terms = read_table(folder / "terms.tsv", text=("term", "prefix", "stratum"))
-        path = folder / "clusters.tsv"
-        clusters = read_table(path, text=("term", "prefix")) if path.is_file() else None
-        found = map_sentence(terms, clusters)
-        yield Paragraph(text=f"{own}. {found}")
-        drawn = effect_text(str(shown_effect(question, terms)["term"]))
-        caption = f"{drawn}: voxels that survive the correction, z. {found}"
-        yield from _figure(out, stem, own, caption, f"{own}. {found}", wide=True)
-        if not level and name == viewed:
-            yield from _viewer(out, drawn)
-        yield TableItem(id=f"{stem}-terms", title=f"{own}: tests", frame=terms, folded=bool(level))
-        if clusters is not None:
-            yield TableItem(
-                id=f"{stem}-clusters", title=f"{own}: clusters", frame=clusters, folded=len(clusters) > _LONG
-            )
-
-
-def _viewer(out: Path, effect: str) -> Iterator[ViewerItem]:
-    path = out / "figures" / VIEWER
-    if path.is_file():
-        caption = (
-            f"The map of {effect} over the anatomy, coronal, sagittal and axial; left is on the left. The slider "
-            "starts at the height that forms clusters. Click a slice or move the sliders to move the crosshair and see "
-            "the subjects of a region; the chosen region is outlined."
-        )
-        data = path.read_text(encoding="utf-8").strip()
-        yield ViewerItem(title="Interactive brain", caption=caption, statistic="F", data=data)
-
-
-def _number_maps(out: Path, stem: str, title: str, folder: Path) -> Iterator[Item]:
-    """Yield a map of agreement or of correlated changes: its figure and what it is like in each region."""
-    facts, summary = read_json(folder / "settings.json"), read_table(folder / "summary.tsv", text=("region",))
-    whole = summary.iloc[0]
-    agreement = whole["statistic"] == "icc"
-    what = "intraclass correlation" if agreement else "correlation of the changes"
-    shown = (
-        "the 95 % interval lies above 0" if agreement else "p is at most .05, not corrected for the number of voxels"
-    )
-    found = f"{title}: {what} of {facts['n_subjects']} subjects, median over voxels {short(float(whole['median']))}."
-    yield Paragraph(text=" ".join(filter(None, (found, left_out_sentence(facts.get("left_out", ()))))))
-    yield from _figure(out, stem, title, f"{found} Drawn where {shown}.", found, wide=True)
-    yield TableItem(id=f"{stem}-summary", title=f"{title}: by region", frame=summary, folded=True)
 
 
 def _further(files: StudyFiles) -> dict[str, list[tuple[str, str]]]:
@@ -237,26 +168,6 @@ def _further(files: StudyFiles) -> dict[str, list[tuple[str, str]]]:
     return made
 
 
-def _scan_items(out: Path) -> Iterator[Item]:
-    """Yield what is known of each scan: whether it entered, and its quality."""
-    inputs = out / "inputs.tsv"
-    if inputs.is_file():
-        frame = read_table(inputs, text=("subject", "session", "run"))
-        left_out = frame[frame["used"] != "yes"]
-        yield Paragraph(text=f"{len(frame) - len(left_out)} of {len(frame)} scans entered.")
-        if len(left_out):
-            columns = ["subject", "session", "run", "reason"]
-            yield TableItem(id="scans-left-out", title="Scans left out", frame=left_out[columns])
-    paths = sorted(out.glob("sub-*/func/*_quality.tsv"))
-    if paths:
-        parts = [
-            read_table(path, text=("session", "run")).assign(subject=path.name.split("_")[0][4:]) for path in paths
-        ]
-        frame = pd.concat(parts, ignore_index=True).drop(columns="digest")
-        frame = frame[["subject", *frame.columns.drop("subject")]].drop_duplicates()
-        yield TableItem(id="quality", title="Quality of every scan", frame=frame, folded=True)
-
-
 def _derived_tables(files: StudyFiles, made: Mapping[str, Table]) -> Iterator[Item]:
     for name in files.study.derived:
         rows = made[f"derived.{name}"].rows
@@ -269,13 +180,13 @@ def _session_items(files: StudyFiles, out: Path) -> Iterator[Item]:
     for name, caption in session_captions(files.study, known_kinetics(files.study)).items():
         for path in sorted((out / "figures").glob(f"{name}*.svg")):
             title = path.stem.replace("_", " ").capitalize()
-            yield from _figure(out, path.stem, title, caption, caption, wide=True)
+            yield from figure_item(out, path.stem, title, caption, caption, wide=True)
 
 
 def _log_items(out: Path) -> Iterator[Item]:
     faults = read_table(out / "operant" / "faults.tsv", text=("subject",))
     if len(faults):
-        yield TableItem(id="faults", title="What was wrong in the logs", frame=faults, folded=len(faults) > _LONG)
+        yield TableItem(id="faults", title="What was wrong in the logs", frame=faults, folded=len(faults) > LONG)
 
 
 def _alternatives(files: StudyFiles, out: Path) -> Iterator[Section]:

@@ -10,8 +10,9 @@ from cuecircuit.io.tables import read_json
 from cuecircuit.nodes.alternatives import forget_outdated, run_alternatives
 from cuecircuit.nodes.check import check_files
 from cuecircuit.nodes.graph import ordered_nodes
+from cuecircuit.nodes.stages import SHOWN, bring_up_to_date, stage_of
 from cuecircuit.nodes.study_files import StudyFiles, read_study
-from cuecircuit.nodes.work import SHOWN, Work, stage_of
+from cuecircuit.nodes.work import Work
 from cuecircuit.pipeline.deposit import write_deposit
 from cuecircuit.pipeline.engine import engine
 from cuecircuit.pipeline.progress import say
@@ -71,7 +72,7 @@ def run_study(
             elif name == "report":
                 forget_outdated(work)
             if not stages or name in stages or name.partition(".")[0] in stages:
-                work.bring_up_to_date(name)
+                bring_up_to_date(work, name)
             else:
                 work.load(name)
         write_crate(work.store, files.study.about, files.study)

@@ -81,6 +81,7 @@ def simulate_design(
         )
     try:
         if generator == "huang2023":
+            _check_people(study)
             return simulate_people(out, text, seed=seed, hypothesis=hypothesis or "reactivity", scale=scale)
         if generator == "carmack2019":
             return _simulate_rats(study, text, out, hypothesis or "withdrawal", scale, seed, n_jobs, rats)
@@ -99,6 +100,24 @@ def simulate_design(
     except StudyError as error:
         raise StudyError(with_lines(error.faults, text, name)) from error
     return made
+
+
+def _check_people(study: Study) -> None:
+    """Refuse a study of other people than those of the article, which the generator draws whatever the file says."""
+    own = parse_study(design_text("huang2023"))
+    differs = [name for name in ("factors", "trials", "scans", "space") if getattr(study, name) != getattr(own, name)]
+    assert study.simulation is not None
+    assert own.simulation is not None
+    if study.simulation.n != own.simulation.n:
+        differs.append("simulation.n")
+    if differs:
+        raise StudyError(
+            [
+                f"{name}: the generator of people draws the design huang2023, and this differs from it; leave "
+                "`simulation.generator` out to simulate from base and effects"
+                for name in differs
+            ]
+        )
 
 
 @writing

@@ -1,0 +1,109 @@
+"""What the page shows of maps: figures, the interactive brain, tests and clusters, agreement, and their scans."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pandas as pd
+
+from cuecircuit.figures.numbers import short
+from cuecircuit.io.tables import read_json, read_table
+from cuecircuit.nodes.figures import VIEWER
+from cuecircuit.nodes.map_pictures import map_folders, shown_effect
+from cuecircuit.nodes.sentences import left_out_sentence, map_sentence, method_sentence
+from cuecircuit.report.content import FigureItem, Item, Paragraph, TableItem, ViewerItem
+from cuecircuit.report.marks import effect_text
+from cuecircuit.study.questions import AnyQuestion
+
+LONG = 30
+"""Rows above which a table is folded."""
+
+
+def figure_item(
+    out: Path, name: str, title: str, caption: str, alt: str, *, wide: bool = False
+) -> Iterator[FigureItem]:
+    figure = out / "figures" / f"{name}.svg"
+    if figure.is_file():
+        yield FigureItem(
+            id=f"figure-{name}",
+            title=title,
+            caption=caption,
+            alt=alt,
+            svg=figure.read_bytes(),
+            png=figure.with_suffix(".png").read_bytes(),
+            tsv=figure.with_suffix(".tsv").read_text(encoding="utf-8"),
+            wide=wide,
+        )
+
+
+def map_items(out: Path, name: str, question: AnyQuestion, viewed: str | None) -> Iterator[Item]:
+    """Yield what maps show: a sentence, then for each level of `each` its figure, tests and clusters."""
+    title = question.title or name.replace("_", " ").capitalize()
+    yield Paragraph(heading=title, text=" ".join(filter(None, (question.why, method_sentence(question)))))
+    for level, folder in map_folders(out / "questions" / name):
+        own = f"{title}, {level}" if level else title
+        stem = f"{name}_{level}" if level else name
+        if not (folder / "terms.tsv").is_file():
+            yield from _number_maps(out, stem, own, folder)
+            continue
+        terms = read_table(folder / "terms.tsv", text=("term", "prefix", "stratum"))
+        path = folder / "clusters.tsv"
+        clusters = read_table(path, text=("term", "prefix")) if path.is_file() else None
+        found = map_sentence(terms, clusters)
+        yield Paragraph(text=f"{own}. {found}")
+        drawn = effect_text(str(shown_effect(question, terms)["term"]))
+        caption = f"{drawn}: voxels that survive the correction, z. {found}"
+        yield from figure_item(out, stem, own, caption, f"{own}. {found}", wide=True)
+        if not level and name == viewed:
+            yield from _viewer(out, drawn)
+        yield TableItem(id=f"{stem}-terms", title=f"{own}: tests", frame=terms, folded=bool(level))
+        if clusters is not None:
+            yield TableItem(
+                id=f"{stem}-clusters", title=f"{own}: clusters", frame=clusters, folded=len(clusters) > LONG
+            )
+
+
+def _viewer(out: Path, effect: str) -> Iterator[ViewerItem]:
+    path = out / "figures" / VIEWER
+    if path.is_file():
+        caption = (
+            f"The map of {effect} over the anatomy, coronal, sagittal and axial; left is on the left. The slider "
+            "starts at the height that forms clusters. Click a slice or move the sliders to move the crosshair and see "
+            "the subjects of a region; the chosen region is outlined."
+        )
+        data = path.read_text(encoding="utf-8").strip()
+        yield ViewerItem(title="Interactive brain", caption=caption, statistic="F", data=data)
+
+
+def _number_maps(out: Path, stem: str, title: str, folder: Path) -> Iterator[Item]:
+    """Yield a map of agreement or of correlated changes: its figure and what it is like in each region."""
+    facts, summary = read_json(folder / "settings.json"), read_table(folder / "summary.tsv", text=("region",))
+    whole = summary.iloc[0]
+    agreement = whole["statistic"] == "icc"
+    what = "intraclass correlation" if agreement else "correlation of the changes"
+    shown = (
+        "the 95 % interval lies above 0" if agreement else "p is at most .05, not corrected for the number of voxels"
+    )
+    found = f"{title}: {what} of {facts['n_subjects']} subjects, median over voxels {short(float(whole['median']))}."
+    yield Paragraph(text=" ".join(filter(None, (found, left_out_sentence(facts.get("left_out", ()))))))
+    yield from figure_item(out, stem, title, f"{found} Drawn where {shown}.", found, wide=True)
+    yield TableItem(id=f"{stem}-summary", title=f"{title}: by region", frame=summary, folded=True)
+
+
+def scan_items(out: Path) -> Iterator[Item]:
+    """Yield what is known of each scan: whether it entered, and its quality."""
+    inputs = out / "inputs.tsv"
+    if inputs.is_file():
+        frame = read_table(inputs, text=("subject", "session", "run"))
+        left_out = frame[frame["used"] != "yes"]
+        yield Paragraph(text=f"{len(frame) - len(left_out)} of {len(frame)} scans entered.")
+        if len(left_out):
+            columns = ["subject", "session", "run", "reason"]
+            yield TableItem(id="scans-left-out", title="Scans left out", frame=left_out[columns])
+    paths = sorted(out.glob("sub-*/func/*_quality.tsv"))
+    if paths:
+        parts = [
+            read_table(path, text=("session", "run")).assign(subject=path.name.split("_")[0][4:]) for path in paths
+        ]
+        frame = pd.concat(parts, ignore_index=True).drop(columns="digest")
+        frame = frame[["subject", *frame.columns.drop("subject")]].drop_duplicates()
+        yield TableItem(id="quality", title="Quality of every scan", frame=frame, folded=True)
