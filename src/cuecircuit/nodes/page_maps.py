@@ -21,6 +21,7 @@ LONG = 30
 def figure_item(
     out: Path, name: str, title: str, caption: str, alt: str, *, wide: bool = False
 ) -> Iterator[FigureItem]:
+    """Yield a figure of the results with the table it was drawn from, where it is there."""
     figure = out / "figures" / f"{name}.svg"
     if figure.is_file():
         yield FigureItem(
