@@ -131,6 +131,7 @@ def test_every_page_is_in_the_table_of_contents():
     assert sorted(listed) == sorted(page.stem for page in PAGES if page.parent.name == "docs" and page.stem != "index")
 
 
-def test_modules_of_the_api_page_are_there():
-    for name in re.findall(r"automodule:: (\S+)", TEXTS["api.md"]):
-        importlib.import_module(name)
+def test_modules_and_members_of_the_api_page_are_there():
+    for name, members in re.findall(r"automodule:: (\S+)\n   :members:(.*)", TEXTS["api.md"]):
+        module = importlib.import_module(name)
+        assert [one for one in members.split(",") if one.strip() and not hasattr(module, one.strip())] == []
