@@ -92,7 +92,7 @@ def test_a_covariate_within_subjects_is_tested_in_each_stratum():
     assert own["stratum"].tolist() == ["subject", "subject:session"]
 
 
-@settings(deadline=None)  # the time of an example is not what is tested
+@settings(max_examples=30)  # a reordering either matters or does not
 @given(st.permutations(range(27)), st.floats(0.1, 1e3), st.floats(-1e3, 1e3))
 def test_order_of_rows_unit_and_origin_do_not_matter(order: list[int], unit: float, origin: float):
     frame = table()

@@ -87,9 +87,11 @@ def test_under_the_null_tests_keep_their_level(design, name, edits, of, where, b
     p = []
     for seed in range(60):
         rows = draw_study(replace(world.planting, seed=seed)).responses[of]
-        rows = rows[chosen(rows, where)]
-        parts = [own for _, own in rows.groupby("region")] if "region" in rows else [rows]
-        p += [list(p_of(own, between=between, within=within).values()) for own in parts]
+        rows = rows[chosen(rows, where)].assign(response=lambda own: own.get("region", "all"))
+        wide = rows.pivot(index=["subject", *between, *within], columns="response", values="value").reset_index()
+        values = wide[list(rows["response"].unique())].to_numpy()
+        fitted = cc.fit(wide, values=values, subject="subject", between=between, within=within).fit
+        p += np.array([test.p for test in fitted.tests if test.name != "(Intercept)"]).T.tolist()
     for rejected in (np.array(p) < 0.05).sum(axis=0):
         low, high = stats.binom.ppf([0.0005, 0.9995], len(p), 0.05)
         assert low <= rejected <= high
