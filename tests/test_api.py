@@ -61,7 +61,7 @@ def test_images_in_and_out_are_the_numbers_of_the_array_functions(study):
     np.testing.assert_allclose(image.affine, mask.affine)
     assert fit.tests.term.tolist() == ["(Intercept)", "access", "cue", "access:cue"]
     assert "access:cue" in fit._repr_html_()
-    assert list(fit.means("access:cue")) == ["LgA:sal", "LgA:nal", "ShA:sal", "ShA:nal"]
+    assert list(fit.means("access:cue")) == ["LgA:nal", "LgA:sal", "ShA:nal", "ShA:sal"]
     means = fit.means("access:cue")["LgA:nal"].get_fdata()
     np.testing.assert_allclose(means, cells[:5, 1].mean(axis=0), atol=1e-6)
 

@@ -16,7 +16,7 @@ from cuecircuit.stats.strata_design import MixedDesign, StrataModel, strata_mode
 
 def fit_family(family: Family, y: np.ndarray, *, model: Model, extra: np.ndarray | None = None) -> Fit:
     """Fit responses, rows in the order of the family."""
-    bound = Design(model=model, family=family, rows=np.arange(len(y)), left_out=(), roles={})
+    bound = Design(model=model, family=family, rows=np.arange(len(y)), left_out=(), roles={}, levels={})
     return fit_responses(bound, ArrayResponses(values=y, extra=extra, rows=bound.rows), residuals=True)
 
 

@@ -135,7 +135,8 @@ def dose_table(tmp_path) -> Path:
     return path
 
 
-WORDS = ("--dv", "y", "--subject", "rat", "--between", "access", "--within", "dose")
+WORDS = ("--dv", "y", "--subject", "rat", "--between", "access", "--within", "dose", "--levels", "access=ShA,LgA")
+WORDS = (*WORDS, "--levels", "dose=low,mid,high")
 
 
 def call_anova(monkeypatch, capsys, *words: object) -> tuple[int, str, str]:

@@ -11,7 +11,8 @@ from cuecircuit.errors import DataError, DesignError
 from cuecircuit.group.correction import CorrectionSettings
 from cuecircuit.group.permutation import PermutationSettings
 from cuecircuit.models.model import Model
-from cuecircuit.pipeline.group.command import Permutation, group_command
+from cuecircuit.pipeline.group.command import group_command
+from cuecircuit.pipeline.group.permuted import Permutation
 
 SIZE = 10
 
@@ -44,7 +45,8 @@ def read(path):
 
 @pytest.mark.parametrize("method", ["ols", "huber", "bisquare", "mixed-effects", "welch"])
 def test_every_method_finds_the_block_where_groups_differ_and_little_else(maps, tmp_path, method):
-    design = Model(formula="group", method=method, variance="var" if method == "mixed-effects" else "")
+    variance, order = "var" if method == "mixed-effects" else "", {"group": ("iHUD", "HC")}
+    design = Model(formula="group", method=method, variance=variance, factors=order)
     correction = CorrectionSettings(voxel_p=0.001, alpha=0.05, iterations=300)
     group_command(maps / "maps.tsv", tmp_path / "out", maps / "mask.nii.gz", model=design, correction=correction)
     found = read(tmp_path / "out" / "contrast-group_stat-pfwe_statmap.nii.gz") <= 0.05

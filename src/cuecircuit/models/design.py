@@ -11,9 +11,9 @@ from cuecircuit.errors import DataError, DesignError
 from cuecircuit.models.family import Family
 from cuecircuit.models.formula import BETWEEN_BLOCK, MIXED_BLOCK, BetweenFitter, FormulaFamily, MixedFitter
 from cuecircuit.models.model import Model
-from cuecircuit.models.roles import Columns, read_columns, same_level_faults
+from cuecircuit.models.roles import Columns, levels_of, read_columns, same_level_faults
 from cuecircuit.models.strata import BLOCK, StrataFamily
-from cuecircuit.records.cells import complete_cells
+from cuecircuit.records.cells import cell_labels, complete_cells
 from cuecircuit.stats.between_model import between_formula, between_subject_model
 from cuecircuit.stats.contrasts import fixed_contrast, strata_contrast
 from cuecircuit.stats.mixed_formula import parse_formula
@@ -26,8 +26,8 @@ class Design:
     """What is fitted to whom.
 
     `rows` are the positions in the table of the rows that enter, in the order of the responses; `left_out` names who
-    does not and why; `roles` says of each column whether it is a number or a factor, with its levels. `notes` are
-    lines worth reading: columns that no row can tell apart from others.
+    does not and why; `roles` says of each column whether it is a number or a factor, with its levels; `levels` has
+    those of factors in order. `notes` are lines worth reading: columns that no row can tell apart from others.
     """
 
     model: Model
@@ -35,6 +35,7 @@ class Design:
     rows: Int[Array, "row"]
     left_out: tuple[str, ...]
     roles: Mapping[str, str]
+    levels: Mapping[str, tuple[str, ...]]
     notes: tuple[str, ...] = ()
 
 
@@ -56,6 +57,8 @@ def design(table: pd.DataFrame, model: Model, *, measured: Sequence[str] = ()) -
 
 
 def _strata_design(table: pd.DataFrame, model: Model, measured: Sequence[str]) -> Design:
+    factors = [name for name in (*model.between, *model.within) if name in table]
+    order = {name: model.factors.get(name) or levels_of(table[name], cell_labels(table, name)) for name in factors}
     cells = complete_cells(
         table,
         subject=model.subject,
@@ -64,14 +67,14 @@ def _strata_design(table: pd.DataFrame, model: Model, measured: Sequence[str]) -
         covariates=model.covariates,
         crossed=model.crossed,
         measured=measured,
-        levels={name: levels for name, levels in model.factors.items() if levels},
+        levels=order,
     )
     named = {**cells.design.between, **cells.design.within}
     faults = [fault for name, labels in named.items() for fault in same_level_faults(name, np.array(labels, object))]
     if faults:
         raise DataError(faults)
     contrasts = [strata_contrast(text, cells.design) for text in model.contrasts]
-    levels = {name: list(dict.fromkeys(labels)) for name, labels in named.items()}
+    levels = {name: tuple(level for level in order[name] if level in set(own)) for name, own in named.items()}
     return Design(
         model=model,
         family=StrataFamily(
@@ -85,6 +88,7 @@ def _strata_design(table: pd.DataFrame, model: Model, measured: Sequence[str]) -
             **{name: f"factor {', '.join(own)}" for name, own in levels.items()},
             **dict.fromkeys(model.covariates, "number"),
         },
+        levels=levels,
     )
 
 
@@ -117,6 +121,7 @@ def _formula_design(table: pd.DataFrame, model: Model, measured: Sequence[str]) 
         rows=rows,
         left_out=(*columns.left_out, *lacking),
         roles=columns.roles,
+        levels=columns.levels,
     )
 
 
@@ -131,13 +136,13 @@ def _mixed(model: Model, columns: Columns, rows: Int[Array, "row"]) -> tuple[For
 
 def _coded_mixed(model: Model, columns: Columns, rows: Int[Array, "row"]) -> MixedModel:
     assert model.formula is not None
-    return mixed_model(model.formula, _values(columns, rows), factors=model.factors)
+    return mixed_model(model.formula, _values(columns, rows), factors=_factors(model, columns))
 
 
 def _between(model: Model, columns: Columns, rows: Int[Array, "row"]) -> FormulaFamily:
     assert model.formula is not None
     coded = between_subject_model(
-        model.formula, _values(columns, rows), factors=model.factors, contrasts=model.contrasts
+        model.formula, _values(columns, rows), factors=_factors(model, columns), contrasts=model.contrasts
     )
     method = model.fitted_by
     if method in ("strata", "reml"):
@@ -150,6 +155,10 @@ def _between(model: Model, columns: Columns, rows: Int[Array, "row"]) -> Formula
         block=model.block or BETWEEN_BLOCK,
     )
     return FormulaFamily(fitter=fitter)
+
+
+def _factors(model: Model, columns: Columns) -> dict[str, Sequence[str]]:
+    return {**model.factors, **columns.levels}
 
 
 def _values(columns: Columns, rows: Int[Array, "row"]) -> dict[str, Array]:

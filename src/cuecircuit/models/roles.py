@@ -6,7 +6,7 @@ case or spaces alone are one level written in two ways. Whole numbers from 0 or 
 subjects look like codes of groups, and are asked about.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -24,13 +24,15 @@ _NAMED = 8
 class Columns:
     """Columns as the model takes them, the rows that have a value in all, and who is left out.
 
-    `values` has an array of numbers or of labels for each column, every row of the table; `roles` says which.
+    `values` has an array of numbers or of labels for each column, every row of the table; `roles` says which. `levels`
+    are those of columns of labels, in order.
     """
 
     values: Mapping[str, Array]
     complete: Bool[Array, "row"]
     left_out: tuple[str, ...]
     roles: Mapping[str, str]
+    levels: Mapping[str, tuple[str, ...]]
 
 
 def read_columns(
@@ -90,11 +92,30 @@ def read_columns(
         + ", ".join(name for name in wanted if missing[name][row])
         for row in np.flatnonzero(~complete)
     )
-    # groups of rows, such as subjects, have no order of their own: that of the table is not theirs
-    groups = {name: sorted(set(map(str, values[name][complete]))) for name in groupings if name not in names}
-    roles = {name: _role(values[name][complete], factors.get(name) or groups.get(name, ())) for name in wanted}
-    in_order = {str(name): values[name] for name in table.columns if name in values}
-    return Columns(values=in_order, complete=complete, left_out=left_out, roles=roles)
+    labels = {name: each[complete] for name, each in values.items() if each.dtype.kind != "f"}
+    levels = {name: tuple(factors.get(name) or levels_of(table[name], each)) for name, each in labels.items()}
+    roles = {name: _role(labels[name], levels[name]) if name in labels else "number" for name in wanted}
+    by_column = {str(name): values[name] for name in table.columns if name in values}
+    return Columns(values=by_column, complete=complete, left_out=left_out, roles=roles, levels=levels)
+
+
+def levels_of(column: pd.Series, labels: Iterable[object]) -> tuple[str, ...]:
+    """Give the order of levels that nobody has declared; the order of the rows says nothing.
+
+    Args:
+        column: as it stands in the table; a categorical one brings its own order.
+        labels: of the rows that count.
+
+    Returns:
+        The levels, by value where all are numbers, else by letters.
+    """
+    found = set(map(str, labels))
+    if isinstance(column.dtype, pd.CategoricalDtype):
+        return tuple(level for level in map(str, column.cat.categories) if level in found)
+    try:
+        return tuple(sorted(found, key=lambda label: (float(label), label)))
+    except ValueError:
+        return tuple(sorted(found))
 
 
 def same_level_faults(name: str, labels: Array) -> list[str]:
@@ -160,8 +181,6 @@ def _code_faults(values: Array, name: str, table: pd.DataFrame, subject: str) ->
 
 
 def _role(values: Array, levels: Sequence[str]) -> str:
-    if values.dtype.kind == "f":
-        return "number"
     found = dict.fromkeys(map(str, values))
     ordered = [level for level in levels if level in found] or list(found)
     shown = ordered if len(ordered) <= _NAMED else [*ordered[:3], f"… ({len(ordered)} levels)"]

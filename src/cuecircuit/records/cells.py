@@ -71,7 +71,7 @@ def complete_cells(
             several rows for one cell, or no subject with every cell. All faults of a kind are listed.
     """
     _check_columns(table, [subject, *between, *within, *covariates, *measured])
-    labels = {name: _labels(table, name) for name in (subject, *between, *within)}
+    labels = {name: cell_labels(table, name) for name in (subject, *between, *within)}
     numbers = {name: numeric(table, name) for name in (*covariates, *measured)}
     _check_groups(labels[subject], {name: labels[name] for name in between})
     ordered = {
@@ -133,7 +133,7 @@ def averaged(
     """
     _check_columns(table, [subject, *between, *within, *values])
     keys = [subject, *between, *within]
-    labels = pd.DataFrame({name: _labels(table, name) for name in keys})
+    labels = pd.DataFrame({name: cell_labels(table, name) for name in keys})
     numbers = pd.DataFrame({name: numeric(table, name) for name in values})
     means = pd.concat([labels, numbers], axis=1).groupby(keys, sort=False)[list(values)].mean()
     return pd.DataFrame(means).reset_index()
@@ -173,7 +173,12 @@ def _check_columns(table: pd.DataFrame, wanted: Sequence[str]) -> None:
         raise DataError(faults or "the table has no rows")
 
 
-def _labels(table: pd.DataFrame, name: str) -> list[str]:
+def cell_labels(table: pd.DataFrame, name: str) -> list[str]:
+    """The labels of a column as text, whole numbers without a point.
+
+    Raises:
+        DataError: rows without a label, with their lines.
+    """
     column = _column(table, name)
     missing = np.flatnonzero(column.isna() | (column.astype(str).str.strip() == ""))
     if missing.size:

@@ -16,7 +16,7 @@ from cuecircuit.io.atomic import check_unused
 from cuecircuit.io.derivatives import bids_label, map_name
 from cuecircuit.io.maps import MapsPart, write_maps
 from cuecircuit.io.nifti import Intent, write_volume
-from cuecircuit.io.tables import ColumnNote, write_table
+from cuecircuit.io.tables import ColumnNote, write_json, write_table
 from cuecircuit.records.atlas import Atlas
 from cuecircuit.records.grid import Grid
 from cuecircuit.regions.overlap import overlaps
@@ -95,7 +95,8 @@ class Space:
 class Effect:
     """One test as it is written: `prefix` names its files, `more` are maps beside F, p, z and t.
 
-    `p_by_method` has the p of each cluster under every correction that was compared.
+    `p_by_method` has the p of each cluster under every correction that was compared; `direction` says what positive t
+    means.
     """
 
     test: TermTest
@@ -103,6 +104,7 @@ class Effect:
     stratum: str | None
     more: Mapping[str, Float[Array, "voxel"]]
     corrected: CorrectedTerm | None
+    direction: str | None
     p_by_method: Mapping[str, Float[Array, "cluster"]] = field(default_factory=dict)
 
 
@@ -194,6 +196,9 @@ def _write_maps(folder: Path, effect: Effect, space: Space) -> None:
     maps = {"F": test.f, "p": test.p, "z": test.z, **effect.more}
     if test.t is not None:
         maps["t"] = test.t
+        for statistic in ("t", "z", "effect"):
+            sidecar = map_name(effect.prefix, statistic).replace(".nii.gz", ".json")
+            write_json(folder / sidecar, {"Term": test.name, "PositiveDirection": effect.direction})
     for statistic, values in maps.items():
         is_p = statistic in ("p", "pGG", "puncorrected")
         # p in double precision: in single, p below 1e-45 would be 0

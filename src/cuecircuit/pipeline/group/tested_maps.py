@@ -14,6 +14,7 @@ from cuecircuit.errors import DataError
 from cuecircuit.group.correction import ClusterNulls, CorrectionSettings, correct, simulate_nulls_at
 from cuecircuit.io.atomic import scratch_beside
 from cuecircuit.models.design import Design, design
+from cuecircuit.models.direction import direction, without_side
 from cuecircuit.models.family import Fitted
 from cuecircuit.models.fit import stratum_of
 from cuecircuit.models.formula import BetweenFitter, FormulaFamily, MixedFitter
@@ -62,12 +63,12 @@ class _Task:
     fitted: Fitted
     space: Space
     variances: Variances
+    without_side: tuple[str, ...]
 
     @property
     def corrected(self) -> tuple[TermTest, ...]:
         """Tests the model keeps; those of others are written without a correction."""
-        wanted = self.bound.model.tests
-        return tuple(test for test in self.fitted.tests if not wanted or test.name in wanted)
+        return tuple(test for test in _kept(self.bound, self.fitted) if test.name not in self.without_side)
 
     def where_fitted(self, stratum: str | None) -> Bool[Array, "x y z"]:
         """The mask without the voxels that could not be tested in a stratum."""
@@ -75,6 +76,11 @@ class _Task:
         part = self.space.mask.copy()
         part[self.space.mask] = np.isfinite(tested.f)
         return part
+
+
+def _kept(bound: Design, fitted: Fitted) -> tuple[TermTest, ...]:
+    wanted = bound.model.tests
+    return tuple(test for test in fitted.tests if not wanted or test.name in wanted)
 
 
 def write_tests(
@@ -118,7 +124,15 @@ def write_tests(
         fitted = fit_maps(maps, bound, "model")
         _check_tested(fitted)
         variances = _variances(maps, bound, correction or exploratory, comparison)
-        task = _Task(folder=folder, bound=bound, maps=maps, fitted=fitted, space=space, variances=variances)
+        task = _Task(
+            folder=folder,
+            bound=bound,
+            maps=maps,
+            fitted=fitted,
+            space=space,
+            variances=variances,
+            without_side=_without_side(bound, fitted, correction or exploratory),
+        )
         write_residuals(folder, maps.residual_parts(), len(bound.rows), space, n_jobs=n_jobs)
         effects, permuted, others = _effects(task, correction, exploratory, comparison)
     _say_verdicts(effects)
@@ -133,6 +147,7 @@ def write_tests(
     write_observations(folder, rows, _columns(frame, model), files=files, up=up)
     write_coverage(folder / "coverage.tsv", maps.facts[0], aside)
     settings = model_settings(bound, fitted, [*aside, *bound.left_out], zero_is_missing=zero_is_missing)
+    settings["directions"] = {effect.prefix: effect.direction for effect in effects if effect.direction}
     write_settings(folder, space, correction, settings | variance_facts(variances), permuted)
 
 
@@ -222,6 +237,17 @@ def _for_method(correction: Correction, model: Model) -> Correction:
     return correction
 
 
+def _without_side(bound: Design, fitted: Fitted, correction: Correction) -> tuple[str, ...]:
+    """Return the terms that a one-sided correction leaves out, and say so."""
+    settings = correction.settings if isinstance(correction, Permutation) else correction
+    if settings is None or settings.sided != "1":
+        return ()
+    names = without_side(_kept(bound, fitted), bound)
+    for name in names:
+        say(f"group: {name}: not corrected: one-sided, and the term of a factor has no side; write a contrast")
+    return names
+
+
 def _variances(maps: GroupMaps, bound: Design, correction: Correction, comparison: Comparison | None) -> Variances:
     """Compare the variances of groups whose subjects are permuted, and say so where they differ."""
     settings = correction.settings if isinstance(correction, Permutation) else comparison and comparison.permutation
@@ -297,7 +323,16 @@ def _written(
         several = isinstance(test, StratumTest) and test.covariate is not None and not test.factors
         prefix = term_prefix(test.name, key[1], covariate=several)
         stratum = None if key[1] == ONE_ERROR else key[1]
-        effects.append(Effect(test=test, prefix=prefix, stratum=stratum, more=more, corrected=corrected))
+        effects.append(
+            Effect(
+                test=test,
+                prefix=prefix,
+                stratum=stratum,
+                more=more,
+                corrected=corrected,
+                direction=direction(test, task.bound),
+            )
+        )
     return effects
 
 

@@ -1,0 +1,45 @@
+"""Which way a test points: what a positive t or estimate means, and which tests have a side at all."""
+
+from collections.abc import Sequence
+
+from cuecircuit.errors import DesignError
+from cuecircuit.models.design import Design
+from cuecircuit.stats.term_test import TermTest
+
+
+def direction(test: TermTest, design: Design) -> str | None:
+    """Say what a positive estimate means; None for tests of several rows, which have no direction.
+
+    Terms are coded sum to zero, so that a factor's first level (its reference) counts as 1 and its second as −1.
+
+    Args:
+        test: of the design.
+        design: levels of factors in order.
+
+    Returns:
+        "ShA - LgA", "(ShA - LgA) × (saline - naloxone)", "slope of age", the text of a contrast.
+    """
+    if test.estimate is None:
+        return None
+    if test.name in design.model.contrasts:
+        return test.name
+    parts = [" - ".join(design.levels.get(name, ())) or f"slope of {name}" for name in test.variables]
+    if not parts:
+        return "mean above 0"
+    return parts[0] if len(parts) == 1 else " × ".join(f"({part})" for part in parts)
+
+
+def without_side(tests: Sequence[TermTest], design: Design) -> tuple[str, ...]:
+    """Return the tests that one side cannot be asked of: the sign of a factor's term hangs on the order of its levels.
+
+    Raises:
+        DesignError: nothing else is tested.
+    """
+    plain = [test for test in tests if test.variables and all(name in design.levels for name in test.variables)]
+    names = tuple(test.name for test in plain if test.estimate is not None and test.name not in design.model.contrasts)
+    if names and len(names) == len(tests):
+        raise DesignError(
+            f"one side of {', '.join(names)}: the sign of a factor's term hangs on the order of its levels; write the "
+            "side as a contrast (--contrast 'first - second'), or test both sides (--sided 2)"
+        )
+    return names
