@@ -208,6 +208,10 @@ class QuestionChecks:
             yield from self._strata(at, question, table)
         yield from self._correction(at, question, table)
 
+    def _without_side(self, test: str) -> bool:
+        """Whether a test is the term of factors alone, whose sign has no meaning of its own."""
+        return " - " not in test and all(part in self.labels for part in _ordered(test))
+
     def _by_day(self) -> set[str]:
         operant = self.study.operant
         return {name for phase in (operant.phases.values() if operant else ()) for name in phase.by_day}
@@ -269,6 +273,13 @@ class QuestionChecks:
         if correction is None and isinstance(question, Strata | Formula):
             yield at, "tests maps, and nothing says how they are corrected; give `correction:` here or for the study"
         method = getattr(question, "method", "")
+        sideless = isinstance(question, Formula) and all(self._without_side(test) for test in question.tests)
+        if correction is not None and correction.sided == "one" and sideless:
+            yield (
+                (*at, "tests"),
+                "one side of a factor's term hangs on the order of its levels; ask for a contrast such as A - B, or set "
+                "correction.sided to two",
+            )
         if correction is not None and correction.method == "permutation" and method in _NOT_PERMUTED:
             yield (
                 (*at, "method"),
