@@ -1,7 +1,7 @@
 import numpy as np
 from matplotlib.figure import Figure
 
-from cuecircuit.figures.plan import Curve, Panel, curves_figure, separation_figure
+from cuecircuit.figures.plan import Curve, Panel, curves_figure
 
 ANIMALS = (12, 16, 24)
 
@@ -61,10 +61,3 @@ def test_panels_stand_three_in_a_row_and_no_empty_one_is_left() -> None:
     figure = drawn(panels=5)
     assert len(figure.axes) == 5
     assert [axes.get_title() for axes in figure.axes] == ["Escalation"] * 5
-
-
-def test_pairs_of_hypotheses_carry_their_number_and_a_star_where_they_are_separated() -> None:
-    difference, separates = np.array([[0.95, 0.5]]), np.array([[1.0, 0.0]])
-    axes = separation_figure(["withdrawal – null"], (12, 24), difference, separates).axes[0]
-    assert [text.get_text() for text in axes.texts] == [".95*", ".50"]
-    assert [label.get_text() for label in axes.get_xticklabels()] == ["12", "24"]

@@ -15,10 +15,11 @@ from cuecircuit.group.permutation import PermutationSettings, permute_term
 from cuecircuit.group.permuted_correction import corrected_term
 from cuecircuit.group.side_by_side import side_by_side
 from cuecircuit.records.grid import Grid
-from cuecircuit.stats.permutation import arranged_bases, permutation_p, permuted_f, unit_residuals
+from cuecircuit.stats.permutation import arranged_bases, permutation_p, unit_residuals
 from cuecircuit.stats.strata import strata_anova
 from cuecircuit.stats.strata_design import MixedDesign, strata_model
 from tests.models.bound import strata_fit
+from tests.stats.permuted import permuted_f
 
 SHAPE = (12, 12, 8)
 GRID = Grid(shape=SHAPE, affine=np.eye(4))

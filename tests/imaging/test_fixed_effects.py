@@ -5,7 +5,7 @@ from hypothesis import strategies as st
 from nibabel.nifti1 import Nifti1Image
 
 from cuecircuit.errors import DesignError
-from cuecircuit.imaging.fixed_effects import Estimate, expand, over_runs, precision_weighted
+from cuecircuit.imaging.fixed_effects import Estimate, over_runs, precision_weighted
 
 SHAPE = (3, 2, 2)
 
@@ -64,9 +64,3 @@ def test_overlapping_sets_of_conditions_are_refused():
     one, other = estimates(4, runs=2)
     with pytest.raises(DesignError, match=r"contrast d: runs hold different but overlapping"):
         over_runs("d", [(frozenset({"a", "b"}), one), (frozenset({"a"}), other)])
-
-
-def test_a_cue_in_a_contrast_is_the_mean_of_its_levels():
-    levels = {"saline": ["saline_early", "saline_late"]}
-
-    assert expand("saline - naloxone_late", levels) == "((saline_early + saline_late) / 2) - naloxone_late"

@@ -9,7 +9,7 @@ from cuecircuit.imaging.nuisance import (
     Regressors,
     cosine_drift,
     motion_columns,
-    nuisance_regressors,
+    motion_names,
     regress,
 )
 
@@ -180,35 +180,21 @@ def test_a_scan_shorter_than_half_the_period_has_no_drift_columns():
     assert cosine_drift(20, tr_s=1.0, period_s=128.0).shape == (20, 0)
 
 
-def test_columns_are_named_in_order():
-    rng = np.random.default_rng(9)
-    tissues = {"white_matter": rng.standard_normal(50), "ventricles": rng.standard_normal(50)}
+def test_a_scan_with_too_few_degrees_of_freedom_is_refused():
+    data, columns = random_case(8, n_volumes=30, n_columns=15)
 
-    regressors = nuisance_regressors(
-        n_volumes=50, tr_s=2.0, tissues=tissues, motion=rng.standard_normal((50, 6)), n_motion=24, drift_period_s=60.0
+    assert regress(data, columns, min_df=14).residual_df == 14
+    with pytest.raises(DataError, match="leave 14 degree of freedom in 30 volumes, expected 15 or more"):
+        regress(data, columns, min_df=15)
+
+
+def test_names_of_motion_tell_parameters_differences_and_squares_apart():
+    names = motion_names(24)
+
+    assert (names[0], names[6], names[12], names[23]) == (
+        "trans_x",
+        "trans_x_derivative1",
+        "trans_x_power2",
+        "rot_z_derivative1_power2",
     )
-
-    assert regressors.values.shape == (50, len(regressors.names)) == (50, 2 + 24 + 3)
-    assert regressors.names[:3] == ("white_matter", "ventricles", "trans_x")
-    assert regressors.names[8] == "trans_x_derivative1"
-    assert regressors.names[14] == "trans_x_power2"
-    assert regressors.names[25] == "rot_z_derivative1_power2"
-    assert regressors.names[-1] == "cosine02"
-    assert len(set(regressors.names)) == len(regressors.names)
-
-
-def test_motion_regressors_without_motion_are_refused():
-    with pytest.raises(DataError, match=r"6 motion regressors are asked for, but the scan has no motion"):
-        nuisance_regressors(n_volumes=9, tr_s=1.0, tissues={}, n_motion=6)
-
-
-def test_regressors_with_gaps_are_refused_by_name():
-    with pytest.raises(DataError, match=r"NaN or infinite values: ventricles"):
-        nuisance_regressors(
-            n_volumes=3, tr_s=1.0, tissues={"white_matter": np.ones(3), "ventricles": np.array([1, np.nan, 2])}
-        )
-
-
-def test_regressors_of_another_length_are_refused():
-    with pytest.raises(DataError, match=r"have \[8\] rows, the scan has 9 volumes"):
-        nuisance_regressors(n_volumes=9, tr_s=1.0, tissues={}, motion=np.zeros((8, 6)), n_motion=6)
+    assert len(set(names)) == 24

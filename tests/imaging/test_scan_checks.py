@@ -1,20 +1,20 @@
 import numpy as np
 import pytest
 
-from cuecircuit.imaging.scan_checks import scan_faults, turned_deg
+from cuecircuit.imaging.scan_checks import event_faults, run_faults, turned_deg
 from cuecircuit.records.grid import Grid
 from cuecircuit.records.scan import Block
-from cuecircuit.study.study import Acquisition
+from cuecircuit.study.acquisition import Scans
 
 AFFINE = np.array([[0.5, 0, 0, -16], [0, 0, 1.0, -12], [0, -0.5, 0, 8], [0, 0, 0, 1.0]])
 SPACE = Grid(shape=(64, 64, 20), affine=AFFINE)
-ACQUISITION = Acquisition(task="odor", tr_s=2.0, volumes=210, blocks=4, block_s=30.0)
+SCANS = Scans(task="odor", tr_s=2.0, volumes=210)
 BLOCKS = tuple(Block(onset_s=onset, duration_s=30.0, cue="saline") for onset in (60.0, 150.0, 240.0, 330.0))
 
 
 def faults(**changes):
-    sound = {"grid": SPACE, "volumes": 210, "tr_header_s": 2.0, "tr_sidecar_s": 2.0, "blocks": BLOCKS}
-    return scan_faults("sub-ShA01 run-1", **(sound | changes), acquisition=ACQUISITION, space_grid=SPACE)
+    sound = {"grid": SPACE, "volumes": 210, "tr_header_s": 2.0, "tr_sidecar_s": 2.0}
+    return tuple(run_faults(**(sound | changes), scans=SCANS, space_grid=SPACE))
 
 
 def on(affine, shape=(64, 64, 20)):
@@ -30,7 +30,6 @@ def test_a_scan_as_planned_has_no_fault():
     assert faults() == ()
     assert faults(tr_sidecar_s=None) == ()
     assert faults(tr_header_s=0.0) == ()
-    assert faults(blocks=None) == ()
     assert faults(grid=on(AFFINE + 1e-5)) == ()
 
 
@@ -55,7 +54,6 @@ def test_each_fault_of_the_grid_is_named(grid, said):
     found = faults(grid=grid)
 
     assert len(found) == 1
-    assert found[0].startswith("sub-ShA01 run-1: ")
     assert said in found[0]
 
 
@@ -66,18 +64,27 @@ def test_each_fault_of_the_grid_is_named(grid, said):
         ({"tr_header_s": 0.0, "tr_sidecar_s": 2.5}, "TR is 2.5 s in the sidecar and 2 s in the study"),
         ({"tr_header_s": 0.0, "tr_sidecar_s": None}, "neither header nor sidecar states TR"),
         ({"volumes": 211}, "211 volumes, the study expects 210"),
-        ({"blocks": BLOCKS[:3]}, "3 cue blocks, the study expects 4"),
-        ({"blocks": changed_block(onset_s=425.0)}, "block 1 (onset 425 s) begins outside the scan"),
-        ({"blocks": changed_block(onset_s=-1.0)}, "block 1 (onset -1 s) begins outside the scan"),
-        ({"blocks": changed_block(onset_s=400.0)}, "block 1 (onset 400 s) ends at 430 s, after the scan (420 s)"),
-        ({"blocks": changed_block(duration_s=20.0)}, "block 1 (onset 60 s) lasts 20 s, the study expects 30"),
     ],
 )
-def test_each_fault_of_time_and_blocks_is_named(changes, said):
+def test_each_fault_of_time_is_named(changes, said):
     found = faults(**changes)
 
     assert len(found) == 1
     assert said in found[0]
+
+
+@pytest.mark.parametrize(
+    ("changes", "said"),
+    [
+        ({"onset_s": 425.0}, "begins outside the scan"),
+        ({"onset_s": -1.0}, "begins outside the scan"),
+        ({"onset_s": 400.0}, "ends at 430 s, after the scan (420 s)"),
+    ],
+)
+def test_an_event_that_leaves_the_scan_is_named(changes, said):
+    (found,) = event_faults(changed_block(**changes), 420.0, apart=True)
+
+    assert said in found
 
 
 def test_header_and_sidecar_are_also_compared_with_one_another():
@@ -88,7 +95,7 @@ def test_header_and_sidecar_are_also_compared_with_one_another():
 
 
 def test_all_faults_come_at_once():
-    assert len(faults(grid=on(shifted(1.0)), volumes=9, blocks=())) == 3
+    assert len(faults(grid=on(shifted(1.0)), volumes=9, tr_header_s=1.0)) == 4
 
 
 def turned(degrees):

@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 
 from cuecircuit.errors import DataError
-from cuecircuit.io.bids import find_scans, read_motion, read_participants, scan_set_faults, sidecar
+from cuecircuit.io.bids import find_scans, read_motion, sidecar
 
 
 def touch(root, *names):
@@ -172,99 +172,16 @@ def test_a_sidecar_that_is_no_json_is_named(dataset):
         find_scans(dataset, task="odor")
 
 
-def participants(folder, text):
-    path = folder / "participants.tsv"
-    path.write_text(text)
-    return path
-
-
-def test_participants_lose_their_prefix_and_keep_their_columns(tmp_path):
-    path = participants(tmp_path, "species\tparticipant_id\tgroup\tage\nR\tsub-01\tShA\t7\nR\t02\tLgA\t8\n")
-
-    table = read_participants(path, group="group", levels=("ShA", "LgA"))
-
-    assert table.columns.tolist() == ["subject", "species", "group", "age"]
-    assert table["subject"].tolist() == ["01", "02"]
-    assert table["age"].tolist() == [7, 8]
-
-
-def test_every_fault_of_the_participants_has_its_line(tmp_path):
-    path = participants(tmp_path, "participant_id\tgroup\nsub-01\tShA\nsub-01\tLga\nn/a\tShA\nsub-04\tn/a\n")
-
-    with pytest.raises(DataError) as caught:
-        read_participants(path, group="group", levels=("ShA", "LgA"))
-
-    assert caught.value.faults == (
-        f"{path}:3: subject 01 stands twice; one row per subject",
-        f"{path}:3: group 'Lga' of subject 01 is none of: ShA, LgA",
-        f"{path}:4: participant_id is empty",
-        f"{path}:5: subject 04 has no group; expected one of: ShA, LgA",
-        f"{path}: nobody belongs to group 'LgA'",
-    )
-
-
-def test_missing_columns_of_the_participants_are_named(tmp_path):
-    path = participants(tmp_path, "id\tsex\n01\tm\n")
-
-    with pytest.raises(DataError) as caught:
-        read_participants(path, group="group", levels=("ShA",))
-
-    assert caught.value.faults == (
-        f"{path}:1: column participant_id is missing; found: id, sex",
-        f"{path}:1: column group is missing; found: id, sex",
-    )
-
-
-def test_subjects_and_scans_on_one_side_only_are_named(dataset):
-    scans = find_scans(dataset, task="odor")
-
-    assert scan_set_faults(scans, ["LgA01", "ShA01"], physio=True, confounds=True) == ()
-    assert scan_set_faults(scans, ["LgA01", "LgA02"]) == (
-        "sub-LgA02: in the participants table, but has no scan; add or exclude it (subjects.exclude)",
-        "sub-ShA01: has scans, but is not in the participants table; add or exclude it (subjects.exclude)",
-    )
-
-
-def test_excluded_subjects_are_nobodys_fault(dataset):
-    scans = find_scans(dataset, task="odor")
-
-    assert scan_set_faults(scans, ["LgA01", "LgA02"], exclude=["LgA02", "ShA01"]) == ()
-
-
-def test_files_that_scans_lack_are_named_where_they_are_needed(dataset):
-    for path in dataset.rglob("sub-LgA01_task-odor_run-1_[erd]*"):
-        path.unlink()
-    scans = find_scans(dataset, task="odor")
-    bold = scans[0].bold
-
-    assert scan_set_faults(scans, ["LgA01", "ShA01"]) == (f"sub-LgA01 run-1: no events file belongs to {bold}",)
-    assert scan_set_faults(scans, ["LgA01", "ShA01"], physio=True, confounds=True) == (
-        f"sub-LgA01 run-1: no events file belongs to {bold}",
-        f"sub-LgA01 run-1: no physio file belongs to {bold}",
-        f"sub-LgA01 run-1: no confounds file belongs to {bold}",
-    )
-
-
-def test_real_rats_whose_ids_are_written_in_two_ways_are_named(real_data, tmp_path):
+def test_scans_of_real_rats_have_the_ids_of_their_folders(real_data, tmp_path):
     root = tmp_path / "ds005534"
     shutil.copytree(real_data / "rat" / "bids_ds005534", root)
     for path in list(root.rglob("*_bold.json")):
         path.with_suffix(".nii.gz").touch()  # the images are not part of the excerpt
 
     scans = find_scans(root, task="sensorystim")
-    subjects = read_participants(root / "participants.tsv", group="Rat_strain", levels=real_strains(root))["subject"]
 
     assert [scan.subject for scan in scans] == ["0200100", "0200101", "0200103"]
-    faults = scan_set_faults(scans, subjects)
-    assert any(fault.startswith("sub-200100: in the participants table, but has no scan") for fault in faults)
-    assert any(fault.startswith("sub-0200100: has scans, but is not in the participants table") for fault in faults)
     assert all(scan.tr_s == 2.0 for scan in scans)
-
-
-def real_strains(root):
-    header, *rows = (root / "participants.tsv").read_text().splitlines()
-    column = header.split("\t").index("Rat_strain")
-    return tuple(dict.fromkeys(row.split("\t")[column] for row in rows if row))
 
 
 def test_motion_is_read_in_the_order_of_its_names(tmp_path):

@@ -5,8 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from cuecircuit.errors import DataError
-from cuecircuit.io.events import EventRules, blocks_of_events, clean_events, read_events, read_run_events
-from cuecircuit.records.scan import Block
+from cuecircuit.io.events import EventRules, clean_events, read_events, read_run_events
 
 
 def written(folder, text):
@@ -33,15 +32,6 @@ def test_events_keep_their_other_columns_and_their_order(tmp_path):
     assert events["trial_type"].tolist() == ["saline", "01"]
     assert events["odor"].tolist() == ["lemon", "lemon"]
     assert events["block"].tolist() == [2, 1]
-
-
-def test_blocks_come_in_order_of_time_without_other_events(tmp_path):
-    path = written(tmp_path, "onset\tduration\ttrial_type\n150\t30\tb\n60\t29.5\ta\n90\t1\tpress\n")
-
-    assert blocks_of_events(read_events(path), ("a", "b")) == (
-        Block(onset_s=60.0, duration_s=29.5, cue="a"),
-        Block(onset_s=150.0, duration_s=30.0, cue="b"),
-    )
 
 
 def test_every_fault_has_its_line(tmp_path):

@@ -64,7 +64,7 @@ def test_the_same_scan_with_and_without_a_resolution_is_not_taken_twice(study):
     func = study / "derivatives" / "fmriprep" / "sub-01" / "func"
     (func / "sub-01_task-cue_run-1_space-MNI152NLin2009cAsym_desc-preproc_bold.nii.gz").touch()
 
-    with pytest.raises(DataError, match=r"^sub-01 run-1: 2 images of one run, res 2, none .*derivative_res"):
+    with pytest.raises(DataError, match=r"^sub-01 run-1: 2 images of one run, res 2, none .*scans\.res"):
         find(study, space="MNI152NLin2009cAsym")
     assert len(find(study, space="MNI152NLin2009cAsym", res="2")) == 2
 

@@ -13,7 +13,7 @@ from cuecircuit.errors import CuecircuitError, DataError
 from cuecircuit.io.tables import read_json, read_table
 from cuecircuit.planning.plan import plan_study
 from cuecircuit.planning.power import PlanSettings
-from cuecircuit.stats.power import contrast_power, correlation_power
+from tests.planning.closed_forms import contrast_power, correlation_power
 
 pytestmark = pytest.mark.xdist_group("planning")
 DESIGNS = ("alcohol_mice", "cocaine_sessions", "smokers_two_sessions", "pet_displacement")

@@ -9,8 +9,9 @@ from scipy.linalg import null_space
 from cuecircuit.stats.between_fit import fit_between
 from cuecircuit.stats.between_model import BetweenModel, as_strata, between_subject_model
 from cuecircuit.stats.mixed_inference import Hypothesis
-from cuecircuit.stats.permutation import permutation_p, permuted_f, plan_permutations
+from cuecircuit.stats.permutation import permutation_p, plan_permutations
 from cuecircuit.stats.strata import strata_anova
+from tests.stats.permuted import permuted_f
 
 GROUPS = ["a", "b", "c"] * 7
 AGE = np.random.default_rng(1).normal(40, 9, 21)

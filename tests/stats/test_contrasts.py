@@ -5,8 +5,9 @@ from cuecircuit.errors import DesignError
 from cuecircuit.stats.contrasts import fixed_contrast, parse_contrast, strata_contrast
 from cuecircuit.stats.mixed_fit import fit_mixed, hypothesis_tests
 from cuecircuit.stats.mixed_model import mixed_model
-from cuecircuit.stats.posthoc import compare, conditions_against, groups_against
+from cuecircuit.stats.posthoc import compare
 from cuecircuit.stats.strata_design import MixedDesign
+from tests.stats.contrast_sets import conditions_against, groups_against
 
 LEVELS = {
     "access": ("ShA", "LgA"),

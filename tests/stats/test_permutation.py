@@ -11,12 +11,12 @@ from cuecircuit.stats.arrangements import check_resolution
 from cuecircuit.stats.permutation import (
     arranged_bases,
     permutation_p,
-    permuted_f,
     plan_permutations,
     unit_residuals,
 )
 from cuecircuit.stats.strata import strata_anova
 from cuecircuit.stats.strata_design import MixedDesign, strata_model
+from tests.stats.permuted import permuted_f
 
 
 def two_groups(sizes, *, within=None, covariates=None):

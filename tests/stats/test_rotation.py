@@ -6,9 +6,10 @@ from scipy import stats
 
 from cuecircuit.errors import DesignError
 from cuecircuit.stats.group_variances import GroupVariances, stratum_variances
-from cuecircuit.stats.permutation import find_term, permutation_p, permuted_f, plan_permutations
+from cuecircuit.stats.permutation import find_term, permutation_p, plan_permutations
 from cuecircuit.stats.rotation import plan_rotations, rotated_bases, rotates, rotation_residuals, variance_labels
 from cuecircuit.stats.strata_design import MixedDesign, groups_of, strata_model
+from tests.stats.permuted import permuted_f
 
 
 def study(sizes, sds, *, voxels=6, seed=0, slope=False, cues=("x", "y", "z"), jitter=False):

@@ -1,4 +1,4 @@
-"""Shares against R's binom.test and the law of their coverage; sizes against closed forms; verdicts."""
+"""Shares against R's binom.test and the law of their coverage; sizes against closed forms."""
 
 import numpy as np
 import pytest
@@ -7,8 +7,8 @@ from hypothesis import strategies as st
 from scipy import stats
 
 from cuecircuit.errors import DesignError
-from cuecircuit.stats.power import contrast_power
-from cuecircuit.stats.simulated_power import Outcomes, confusion, shares, smallest_size
+from cuecircuit.stats.simulated_power import shares, smallest_size
+from tests.planning.closed_forms import contrast_power
 
 
 def test_intervals_are_those_of_binom_test():
@@ -84,31 +84,3 @@ def test_chance_that_lowers_a_curve_is_smoothed_away():
 def test_sizes_that_fall_and_impossible_power_are_refused(sizes, wanted):
     with pytest.raises(DesignError, match="expected 0 to 1"):
         smallest_size(sizes, np.array([0.5, 0.9]), wanted)
-
-
-def test_a_verdict_has_the_sign_of_the_effect_and_is_none_where_nothing_was_tested():
-    outcomes = Outcomes(
-        p=np.array([0.01, 0.01, 0.2, np.nan, 0.05]),
-        estimate=np.array([2.0, -2.0, 5.0, np.nan, 1.0]),
-        width=np.ones(5),
-    )
-    np.testing.assert_array_equal(outcomes.verdicts(0.05), [1, -1, 0, 0, 1])
-
-
-def test_studies_that_differ_in_the_sign_alone_are_told_apart():
-    up, down = np.ones((40, 2), int), -np.ones((40, 2), int)
-    np.testing.assert_array_equal(confusion([up, down]), [[20, 0], [0, 20]])
-
-
-def test_studies_alike_are_told_apart_no_better_than_by_chance():
-    rng = np.random.default_rng(0)
-    a, b = (rng.integers(-1, 2, size=(4000, 5)) for _ in range(2))
-    told = confusion([a, b])
-    assert told.sum() == 4000
-    # 4 standard errors of a share of one half in 4000
-    assert np.trace(told) / 4000 == pytest.approx(0.5, abs=0.032)
-
-
-def test_one_study_cannot_both_teach_and_be_told():
-    with pytest.raises(DesignError, match="two studies"):
-        confusion([np.ones((1, 2), int), np.ones((4, 2), int)])

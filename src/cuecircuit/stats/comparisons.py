@@ -181,7 +181,7 @@ def check_adjustment(adjustment: FamilyAdjustment, reference: str | None) -> Non
         raise DesignError(f"comparisons: {adjustment} is for {'all pairs' if reference else 'one reference level'}")
 
 
-def level_pairs(names: Sequence[str], reference: str | None, what: str = "") -> list[tuple[str, int, int]]:
+def level_pairs(names: Sequence[str], reference: str | None) -> list[tuple[str, int, int]]:
     """Name every pair of levels, or each with the reference, and give the positions of the two.
 
     Raises:
@@ -190,7 +190,7 @@ def level_pairs(names: Sequence[str], reference: str | None, what: str = "") -> 
     if reference is None:
         return [(f"{names[i]} - {names[j]}", i, j) for i, j in combinations(range(len(names)), 2)]
     if reference not in names:
-        raise DesignError(f"reference {what}'{reference}': found {', '.join(names)}; name one of them")
+        raise DesignError(f"reference '{reference}': found {', '.join(names)}; name one of them")
     r = list(names).index(reference)
     return [(f"{name} - {reference}", i, r) for i, name in enumerate(names) if i != r]
 

@@ -22,16 +22,11 @@ import numpy as np
 
 from cuecircuit.arrays import Array, Bool, Float
 from cuecircuit.errors import DesignError
-from cuecircuit.stats.comparisons import Comparisons, FamilyAdjustment, family_comparisons, level_pairs
+from cuecircuit.stats.comparisons import Comparisons, FamilyAdjustment, family_comparisons
 from cuecircuit.stats.strata import strata_anova
 from cuecircuit.stats.strata_design import Contrast, MixedDesign, groups_of, strata_model
 
 ErrorTerm = Literal["pooled", "satterthwaite", "contrast"]
-
-
-def _pairs(names: Sequence[str], reference: str | None, what: str) -> list[tuple[str, Float[Array, "name"]]]:
-    unit = np.eye(len(names))
-    return [(pair, unit[i] - unit[j]) for pair, i, j in level_pairs(names, reference, f"{what} ")]
 
 
 def compare(
@@ -48,7 +43,7 @@ def compare(
     Args:
         y: the measure, any unit, no missing cell.
         design: factors only.
-        contrasts: from `conditions_against`, `groups_against`, or own weights.
+        contrasts: weights of groups and of conditions.
         error: the rule for the error term (see the module).
         adjustment: within each family.
         confidence: simultaneous coverage of a family's intervals; none are made where it is None.

@@ -1,9 +1,8 @@
-"""Power, precision and separation from simulated studies: shares with exact intervals, the smallest size, verdicts.
+"""Power from simulated studies: shares with exact intervals, and the smallest size.
 
 A share of n studies has the interval of Clopper and Pearson (1934, Biometrika 26:404), whose coverage is never below
 what is asked. Between two sizes that were simulated Φ⁻¹(power) is taken as linear in √n, which it is for a normal test
-of a fixed effect; beyond them nothing is said. Studies are told apart by naive Bayes on the verdicts of the tests
-(found below, not found, found above), learned from every other study and judged on the rest.
+of a fixed effect; beyond them nothing is said.
 """
 
 from collections.abc import Sequence
@@ -15,23 +14,6 @@ from scipy import optimize, special, stats
 
 from cuecircuit.arrays import Array, Float, Int
 from cuecircuit.errors import DesignError
-
-
-@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
-class Outcomes:
-    """One test in many studies: corrected two-sided p, estimate and width of its 95 % interval.
-
-    All are NaN where a study could not be tested; unit of the measure.
-    """
-
-    p: Float[Array, "study"]
-    estimate: Float[Array, "study"]
-    width: Float[Array, "study"]
-
-    def verdicts(self, alpha: float) -> Int[Array, "study"]:
-        """Say −1 for an effect found below 0, 1 above, 0 for none found (or none tested)."""
-        # a correlation or difference of exactly 0 is never found; NaN compares as False
-        return np.where(self.p <= alpha, np.sign(np.nan_to_num(self.estimate)), 0.0).astype(int)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)

@@ -2,9 +2,9 @@
 
 from typing import Annotated, Literal
 
-from pydantic import Field, model_validator
+from pydantic import BeforeValidator, Field, model_validator
 
-from cuecircuit.study.fields import Label, Labels, Name, Names, Section, Span, optional, required
+from cuecircuit.study.fields import Label, Labels, Name, Names, Section, Span, as_list, optional, required
 
 
 class Scans(Section):
@@ -192,6 +192,14 @@ class Regions(Section):
     names: tuple[str, ...] = optional((), "regions of the atlas; all where none is named")
 
 
+_Compared = Literal[
+    "simulation_size", "permutation_size", "permutation_mass", "permutation_tfce", "permutation_voxel", "fdr"
+]
+Compared = Annotated[
+    tuple[_Compared, ...], BeforeValidator(as_list, json_schema_input_type=_Compared | list[_Compared])
+]
+
+
 class Correction(Section):
     """What keeps false clusters away."""
 
@@ -208,7 +216,7 @@ class Correction(Section):
     )
     draws: int = optional(10_000, "null fields or arrangements", ge=100)
     smoothness: Literal["acf", "fwhm"] = optional("acf", "of simulated noise", "assumed")
-    compare: Names = optional((), "corrections shown beside, descriptive: simulation_size, permutation_tfce, fdr ...")
+    compare: Compared = optional((), "corrections shown beside, descriptive")
     compare_draws: int = optional(2_000, "arrangements of that comparison", ge=100)
 
     @model_validator(mode="after")

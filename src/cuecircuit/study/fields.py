@@ -19,16 +19,17 @@ def _as_text(value: Any) -> Any:
     return f"{value:g}" if isinstance(value, int | float) else value
 
 
-def _as_list(value: Any) -> Any:
+def as_list(value: Any) -> Any:
+    """Return one value as a list of it, so that a list of one may be written without brackets."""
     return [value] if isinstance(value, str | int | float) else value
 
 
 # what may be written; without it editors would underline every short form
 Word = str | int | float
 Label = Annotated[str, BeforeValidator(_as_text, json_schema_input_type=Word), Field(min_length=1)]
-Labels = Annotated[tuple[Label, ...], BeforeValidator(_as_list, json_schema_input_type=Word | list[Word])]
+Labels = Annotated[tuple[Label, ...], BeforeValidator(as_list, json_schema_input_type=Word | list[Word])]
 Name = Annotated[str, Field(pattern=r"^[A-Za-z][A-Za-z0-9_]*$")]
-Names = Annotated[tuple[Name, ...], BeforeValidator(_as_list, json_schema_input_type=str | list[str])]
+Names = Annotated[tuple[Name, ...], BeforeValidator(as_list, json_schema_input_type=str | list[str])]
 Where = dict[Name, Labels]
 Span = tuple[float, float]
 
