@@ -4,6 +4,7 @@ from collections.abc import Sequence
 
 import numpy as np
 from matplotlib.figure import Figure
+from matplotlib.ticker import FuncFormatter, LogLocator, NullLocator
 
 from cuecircuit.arrays import Array, Float
 from cuecircuit.figures.style import BLUE, FAINT, SINGLE_MM, sheet, style
@@ -46,6 +47,9 @@ def forest_figure(
             axes.plot(estimate[place], y[place], "o", ms=4, mfc=face, mec=BLUE, mew=0.9, zorder=3, gid=f"line-{place}")
         if log:
             axes.set_xscale("log")
+            axes.xaxis.set_major_locator(LogLocator(base=10, subs=(1, 2, 5)))
+            axes.xaxis.set_major_formatter(FuncFormatter(lambda value, place: f"{value:g}"))
+            axes.xaxis.set_minor_locator(NullLocator())
         axes.set(xlabel=measure, yticks=y, yticklabels=list(names), ylim=(y[-1] - 0.7, 0.7))
         axes.tick_params(axis="y", length=0)
     return figure

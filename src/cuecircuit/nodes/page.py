@@ -89,7 +89,10 @@ def page_content(files: StudyFiles, out: Path, made: Mapping[str, Table], softwa
         _settings(files),
         _provenance(out, software, study.seed),
     ]
-    return ReportContent(title=study.about.title, subtitle=study.about.reference, sections=tuple(sections))
+    reference = study.about.reference
+    if reference and read_json(out / "dataset_description.json").get("Simulated"):
+        reference = f"The design follows {reference}; these are not its results."
+    return ReportContent(title=study.about.title, subtitle=reference, sections=tuple(sections))
 
 
 def _opening(files: StudyFiles, out: Path, made: Mapping[str, Table]) -> Section:

@@ -77,7 +77,12 @@ def _describe(folder: Path, name: str, kind: str, more: Mapping[str, Any] | None
 
 def _write_description(folder: Path, experiment: Experiment) -> None:
     about = experiment.design.about
-    more = {"Authors": ["cuecircuit simulate"], "ReferencesAndLinks": [about.reference]}
+    names = ("seed", "hypothesis", "scale", "model")
+    more = {
+        "Authors": ["cuecircuit simulate"],
+        "ReferencesAndLinks": [about.reference],
+        "Simulated": {name: getattr(experiment, name) for name in names},
+    }
     _describe(folder, f"Simulated study: {about.title}", "raw", more)
     confounds = "" if experiment.native else "derivatives/confounds/  motion of each scan\n"
     text = (

@@ -56,7 +56,8 @@ def write_human_dataset(
 def _describe(folder: Path, study: HumanStudy) -> None:
     about = {"BIDSVersion": _BIDS_VERSION, "License": "CC0", "Authors": ["cuecircuit simulate"]}
     name = "Simulated study: cue reactivity, reappraisal and savoring in heroin use disorder"
-    write_json(folder / "dataset_description.json", {"Name": name, "DatasetType": "raw", **about})
+    marks = {"seed": study.seed, "hypothesis": study.hypothesis, "scale": study.scale}
+    write_json(folder / "dataset_description.json", {"Name": name, "DatasetType": "raw", **about, "Simulated": marks})
     origin = {"GeneratedBy": [{"Name": "cuecircuit simulate"}], "DatasetType": "derivative"}
     write_json(folder / _DERIVATIVE / "dataset_description.json", {"Name": f"{name}, runs", **about, **origin})
     text = (
