@@ -277,8 +277,8 @@ class QuestionChecks:
         if correction is not None and correction.sided == "one" and sideless:
             yield (
                 (*at, "tests"),
-                "one side of a factor's term hangs on the order of its levels; ask for a contrast such as A - B, or set "
-                "correction.sided to two",
+                "one side of a factor's term hangs on the order of its levels; ask for a contrast such as A - B, or "
+                "set correction.sided to two",
             )
         if correction is not None and correction.method == "permutation" and method in _NOT_PERMUTED:
             yield (
