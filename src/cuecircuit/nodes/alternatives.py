@@ -156,7 +156,7 @@ def _results(name: str, question: AnyQuestion, place: Path) -> Iterator[dict[str
         case Counts():
             for row in read_table(place / "ratios.tsv", text=("comparison",)).to_dict("records"):
                 name = f"{title}, {row['comparison']}"
-                yield _row("test", name, float(row["t"]), float(row["p"]), question.alpha, df2=float(row["df"]))
+                yield _row("contrast", name, float(row["t"]), float(row["p"]), question.alpha, df2=float(row["df"]))
         case _:
             return
 
@@ -199,7 +199,11 @@ def _tests(title: str, question: Strata | Formula, path: Path) -> Iterator[dict[
         p = row["p_adjusted"] if question.adjust != "none" or pd.isna(corrected) else corrected
         name = ", ".join(filter(None, (title, where, str(row[effect]))))
         df1, df2 = float(row.get("df1", 1)), float(row.get("df2", row.get("df")))
-        yield _row("test", name, float(row["F"]), float(p), question.alpha, df1=df1, df2=df2)
+        if effect == "contrast":
+            t = float(np.copysign(np.sqrt(row["F"]), row["estimate"]))
+            yield _row("contrast", name, t, float(p), question.alpha, df2=df2)
+        else:
+            yield _row("test", name, float(row["F"]), float(p), question.alpha, df1=df1, df2=df2)
 
 
 def _correlations(title: str, question: Correlation, path: Path) -> Iterator[dict[str, Any]]:

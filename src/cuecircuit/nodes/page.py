@@ -49,6 +49,9 @@ _TABLES = {
     "ratios": "ratios of counts",
     "layout": "sums of squares",
 }
+# columns of tests that are in the files alone, so that the others fit the page
+_IN_FILES = ("z", "se", "eps_hf", "p_hf", "pes_low", "pes_high")
+_HALVED = "Estimate of two levels: half the first (the reference) less the second. The file has further columns."
 _PLANTED = "Effects were planted; no animal or person was measured."
 _ALPHA = 0.05  # of tests on numbers, where a question states no other
 
@@ -155,7 +158,10 @@ def _question(out: Path, name: str, question: AnyQuestion, viewed: str | None) -
     yield from figure_item(out, name, title, method_sentence(question), alt)
     for stem, table in answer.items():
         folded = stem in ("layout", "means") or len(table) > LONG
-        yield TableItem(id=f"{name}-{stem}", title=f"{title}: {_TABLES[stem]}", frame=table, folded=folded)
+        shown = table[[column for column in table if column not in _IN_FILES and table[column].notna().any()]]
+        notes = (_HALVED,) if stem == "terms" and "estimate" in shown else ()
+        head = f"{title}: {_TABLES[stem]}"
+        yield TableItem(id=f"{name}-{stem}", title=head, frame=table, display=shown, notes=notes, folded=folded)
 
 
 def _further(files: StudyFiles) -> dict[str, list[tuple[str, str]]]:

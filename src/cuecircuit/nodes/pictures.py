@@ -52,7 +52,8 @@ def measure_label(tables: Tables, question: Question) -> str:
     named = table.partition(".")[2]
     if table.startswith("regions."):  # a mean over voxels is called as its maps are
         named = split_reference(tables.files.study.regions[named].of)[0].partition(".")[2]
-    words = (response or named).replace("_", " ")
+    words = {"active": "active presses", "inactive": "inactive presses"}.get(response, response or named)
+    words = words.replace("_", " ")
     words = words[:1].upper() + words[1:]
     return f"{words} ({unit})" if unit and unit not in ("count", "n/a") else words
 

@@ -14,6 +14,7 @@ RESULT_COLUMNS: Mapping[str, ColumnNote] = {
         "Levels": {
             "map": "effect tested in every voxel",
             "correlation": "correlation of two numbers",
+            "contrast": "difference of means, or ratio of counts, of a column of a table",
             "test": "effect on a number of a table",
         }
     },
@@ -21,7 +22,7 @@ RESULT_COLUMNS: Mapping[str, ColumnNote] = {
     "choice": f"alternative of the study file; '{PLANNED}': the study itself",
     "holds": "yes: a cluster of the map survives; p (adjusted where the question adjusts) is at most its alpha; n/a: "
     "this choice has no number for it",
-    "value": "significant voxels of a map, r of a correlation (groups pooled), F or t of a test",
+    "value": "significant voxels of a map, r of a correlation (groups pooled), t of a contrast, F of a test",
     "df1": "numerator degrees of freedom of F",
     "df2": "denominator degrees of freedom of F; median over voxels",
     "p": "smallest corrected p of a cluster, or p of the test as the question adjusts it",
@@ -66,7 +67,7 @@ def choice_grid(rows: pd.DataFrame, choices: tuple[str, ...]) -> ChoiceGrid:
         choices=choices,
         value=value.to_numpy(float),
         holds=holds.to_numpy(bool),
-        signed=keys["kind"].isin(["region", "correlation"]).to_numpy(),
+        signed=keys["kind"].isin(["correlation", "contrast"]).to_numpy(),
     )
 
 
