@@ -13,7 +13,7 @@ from cuecircuit.records.choices import ChoiceGrid
 @pytest.fixture
 def grid():
     return ChoiceGrid(
-        kinds=("map", "region", "region"),
+        kinds=("map", "correlation", "correlation"),
         results=("group:cue", "Insula", "Amygdala"),
         choices=("as planned", "smooth", "no_covariate"),
         value=np.array([[122.0, 0.0, 12.0], [0.8, -0.7, np.nan], [0.6, 0.7, 0.61]]),

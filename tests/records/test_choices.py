@@ -13,7 +13,7 @@ NAN = float("nan")
 def grid(value: list[list[float]], holds: list[list[int]], *, signed: bool = True) -> ChoiceGrid:
     results, choices = np.asarray(value, float).shape
     return ChoiceGrid(
-        kinds=("region",) * results,
+        kinds=("correlation",) * results,
         results=tuple(f"region {number}" for number in range(results)),
         choices=tuple(f"choice {number}" for number in range(choices)),
         value=np.asarray(value, float),

@@ -7,8 +7,8 @@ import pytest
 from cuecircuit.errors import StudyError
 from cuecircuit.report.deposit import checksums, pagetab, rerun_script, study_bibtex
 from cuecircuit.study.about import is_orcid
-from cuecircuit.study.file import parse_study
-from cuecircuit.study.study import Study
+from cuecircuit.study.reading import parse_study
+from cuecircuit.study.schema import Study
 
 # Josiah Carberry, the ORCID that ORCID itself uses as its example
 ABOUT = """about:
@@ -24,9 +24,9 @@ ABOUT = """about:
 
 
 @pytest.fixture
-def deposited(design_text: str) -> Study:
+def deposited(rats_text: str) -> Study:
     quoted = ABOUT.replace("release_date: 2026-01-31", 'release_date: "2026-01-31"')
-    return parse_study(design_text.replace("about:\n", quoted))
+    return parse_study(rats_text.replace("about:\n", quoted))
 
 
 def test_pagetab_has_submission_study_authors_link_and_files_in_blocks(deposited: Study) -> None:
@@ -74,13 +74,13 @@ def test_an_orcid_is_told_by_its_check_digit(number: str, whole: bool) -> None:
     assert is_orcid(number) is whole
 
 
-def test_an_orcid_that_is_wrong_or_nobodys_is_a_fault_of_the_study(design_text: str) -> None:
+def test_an_orcid_that_is_wrong_or_nobodys_is_a_fault_of_the_study(rats_text: str) -> None:
     for wrong, said in (("0000-0002-1825-0098", "is no ORCID"), ("", "is no ORCID")):
-        text = design_text.replace("about:\n", f"about:\n  authors: [A B]\n  orcid: {{A B: '{wrong}'}}\n")
+        text = rats_text.replace("about:\n", f"about:\n  authors: [A B]\n  orcid: {{A B: '{wrong}'}}\n")
         with pytest.raises(StudyError, match=said):
             parse_study(text)
     with pytest.raises(StudyError, match="none of the authors"):
-        parse_study(design_text.replace("about:\n", "about:\n  orcid: {C D: 0000-0002-1825-0097}\n"))
+        parse_study(rats_text.replace("about:\n", "about:\n  orcid: {C D: 0000-0002-1825-0097}\n"))
 
 
 def test_checksums_are_what_sha256sum_checks(tmp_path) -> None:

@@ -18,9 +18,8 @@ from cuecircuit.records.choices import ChoiceGrid, Kind
 
 TITLES: Mapping[Kind, str] = {
     "map": "Maps: significant voxels",
-    "region": "Regions: r with behavior",
-    "behavior": "Behavior: F",
     "correlation": "Correlations: r",
+    "contrast": "Contrasts: t",
     "test": "Tests on numbers: F",
 }
 # gray text keeps a contrast of 4.5 to the band
@@ -94,7 +93,7 @@ def _draw_row(axes: Axes, grid: ChoiceGrid, row: int, text: str, result: int | N
         face = color if holds else "white"
         axes.plot(choice + dot, row, "o", markersize=_DOT, markerfacecolor=face, markeredgecolor=color, mew=0.7)
         if numbers:
-            said = fraction(value) if grid.signed[result] else short(float(f"{value:.3g}"))
+            said = fraction(value) if grid.kinds[result] == "correlation" else short(float(f"{value:.3g}"))
             axes.text(choice - 0.06, row, said, ha="left", va="center", fontsize=5.5, color=INK if holds else _GRAY)
 
 
@@ -109,6 +108,6 @@ def _legend() -> list[Line2D | Patch]:
     absent = Line2D([], [], marker="_", linestyle="", markersize=_DOT, color=FAINT, label="not tested")
     signs = [
         Line2D([], [], marker="o", linestyle="", markersize=_DOT, color=color, label=name)
-        for name, color in (("positive r", VERMILLION), ("negative r", BLUE))
+        for name, color in (("positive", VERMILLION), ("negative", BLUE))
     ]
     return [*dots, absent, *signs, Patch(facecolor=_BAND, label="depends on a choice")]

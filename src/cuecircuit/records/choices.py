@@ -13,15 +13,15 @@ import numpy as np
 from cuecircuit.arrays import Array, Bool, Float
 
 Verdict = Literal["everywhere", "depends", "nowhere", "untested"]
-Kind = Literal["map", "region", "behavior", "correlation", "test"]
+Kind = Literal["map", "correlation", "contrast", "test"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class ChoiceGrid:
     """Results by choices.
 
-    `value` is what tells how large a result is: significant voxels of a map, r of a region, F of a behavioral test; it
-    is NaN where the result is untested. `signed` says of each result whether the sign of `value` is its direction.
+    `value` is what tells how large a result is: significant voxels of a map, r of a correlation, t of a contrast, F of
+    a test; it is NaN where the result is untested. `signed` says of each result whether the sign of `value` is its direction.
     """
 
     kinds: tuple[Kind, ...]

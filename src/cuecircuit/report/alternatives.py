@@ -17,7 +17,7 @@ _HEADINGS = {"held": "Holds under", "deviant": "Otherwise than planned under"}
 class AlternativeFacts:
     """How many choices there are with the study's own, and how many results have which verdict.
 
-    `alpha` is the study's level of corrected p of maps, `behavior_alpha` that of behavioral tests.
+    `alpha` is the study's level of corrected p of maps, `behavior_alpha` that of tests on numbers.
     """
 
     choices: int
@@ -35,8 +35,9 @@ def grid_caption(facts: AlternativeFacts) -> Markup:
     return Markup(
         "Results (rows) under the study's own choice (first column) and {}: filled dots hold, hollow dots do not, a "
         "dash has no number. A map holds where a cluster survives (corrected p ≤ {} unless the choice is another); its "
-        "number counts significant voxels. A region holds where the q of its pooled r is at most the study's; a "
-        "behavioral effect at p ≤ {} (Greenhouse–Geisser where it applies). Shaded: depends on a choice. {}"
+        "number counts significant voxels. A correlation, contrast or test holds where its p, adjusted as its question "
+        "says, is at most the level of the question, {} unless it names another (Greenhouse–Geisser where it applies). "
+        "Shaded: depends on a choice. {}"
     ).format(
         counted(facts.choices - 1, "alternative"),
         threshold(facts.alpha),
@@ -69,7 +70,9 @@ def alternatives_section(
             frame=verdicts,
             display=_shown(shown),
             headings=_HEADINGS,
-            notes=("Values: significant voxels of a map, r of a region, F of a test. The file has every result.",),
+            notes=(
+                "Values: significant voxels of a map, r of a correlation, t of a contrast, F of a test. The file has every result.",
+            ),
         ),
         TableItem(
             id="choices-table",
@@ -82,8 +85,8 @@ def alternatives_section(
 
 
 def _shown(verdicts: pd.DataFrame) -> pd.DataFrame:
-    """Print a verdict a row: a region's values are correlations, the others counts or F."""
-    printed = [fraction if kind in ("region", "correlation") else short for kind in verdicts["kind"]]
+    """Print a verdict a row: correlations as fractions, the others as counts, t or F."""
+    printed = [fraction if kind == "correlation" else short for kind in verdicts["kind"]]
     ends = [[say(row.smallest), say(row.largest)] for say, row in zip(printed, verdicts.itertuples(), strict=True)]
     return pd.DataFrame(
         {
