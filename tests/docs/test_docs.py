@@ -123,6 +123,9 @@ def test_files_and_pages_exist(page):
     files |= {(ROOT if (ROOT / page).is_file() else ROOT / "docs") / (a or b) for a, b in links}
 
     assert [str(path) for path in sorted(files) if not path.exists()] == []
+    sources = [path.as_posix() for path in (ROOT / "src").rglob("*.py")]
+    modules = {text for text in in_backticks(page) if re.fullmatch(r"[\w/]+\.py", text) and not text.startswith(places)}
+    assert [name for name in sorted(modules) if not any(path.endswith(f"/{name}") for path in sources)] == []
 
 
 def test_every_page_is_in_the_table_of_contents():
