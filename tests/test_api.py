@@ -85,3 +85,28 @@ def test_what_is_missing_is_said():
 def test_the_module_is_the_command(words):
     done = subprocess.run([sys.executable, *words], capture_output=True, text=True, check=True)
     assert done.stdout == f"cuecircuit {cc.__version__}\n"
+
+
+def test_anova_by_formula_is_that_of_the_columns_and_says_what_is_positive():
+    rng = np.random.default_rng(6)
+    rows = [
+        {"rat": f"r{k}", "access": "LgA" if k < 5 else "ShA", "cue": cue, "y": rng.normal() + (k < 5)}
+        for k in range(10)
+        for cue in ("sal", "nal")
+    ]
+    table, order = pd.DataFrame(rows), {"access": ("ShA", "LgA"), "cue": ("sal", "nal")}
+    strata = cc.anova(table, "y", subject="rat", between="access", within="cue", factors=order)
+    mixed = cc.anova(table, "y", subject="rat", formula="access*cue + (1 | rat)", factors=order)
+    tests = mixed.tests.set_index("term").loc[["access", "cue", "access:cue"]]
+    np.testing.assert_allclose(tests.F, strata.tests.F, rtol=1e-6)
+    assert strata.directions["access:cue"] == mixed.directions["access:cue"] == "(ShA - LgA) × (sal - nal)"
+
+
+def test_one_side_of_a_factor_needs_a_contrast_and_variances_are_the_callers_choice(study):
+    table, mask, _ = study
+    asked = {"mask": mask, "subject": "rat", "between": "access", "within": "cue"}
+    with pytest.raises(cc.DesignError, match=r"one side of access: .* write the side as a contrast"):
+        cc.fit(table, **asked).correct("access", sided="1", n=50)
+    same = {"n": 59, "statistic": "voxel", "seed": 3}
+    equal, apart = (cc.permute(table, "access", variance=how, **same, **asked) for how in ("equal", "groups"))
+    assert not np.array_equal(equal.p.get_fdata(), apart.p.get_fdata())

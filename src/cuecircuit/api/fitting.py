@@ -81,7 +81,7 @@ def fit(
         method=method,
         variance=variance,
         contrasts=_names(contrasts),
-        factors=factors if isinstance(factors, Mapping) else dict.fromkeys(_names(factors), ()),
+        factors=_factors(factors),
         numbers=_names(numbers),
         df=df,
     )
@@ -110,9 +110,11 @@ def anova(
     between: Names = (),
     within: Names = (),
     covariates: Names = (),
+    formula: str | None = None,
+    factors: Names | Mapping[str, Sequence[str]] = (),
     average: bool = False,
 ) -> Result:
-    """Mixed-design AN(C)OVA of one column, every effect in its own error stratum (type III).
+    """Mixed-design AN(C)OVA of one column, every effect in its own error stratum (type III), or a mixed model.
 
     Args:
         table: one row per subject and cell.
@@ -121,6 +123,8 @@ def anova(
         between: factors between subjects; a string where one is meant.
         within: factors within subjects.
         covariates: columns of numbers, per subject or per cell.
+        formula: lme4's notation in place of the columns; tested by Satterthwaite's F.
+        factors: columns of labels, with their levels, reference first, if it maps to them.
         average: average several rows of a cell instead of calling them a fault.
 
     Returns:
@@ -138,7 +142,14 @@ def anova(
           term  df1  df2     F
         0  day    2   10  45.0
     """
-    model = Model(subject=subject, between=_names(between), within=_names(within), covariates=_names(covariates))
+    model = Model(
+        subject=subject,
+        between=_names(between),
+        within=_names(within),
+        covariates=_names(covariates),
+        formula=formula,
+        factors=_factors(factors),
+    )
     return _of_column(table, dv, model, average=average)
 
 
@@ -150,7 +161,8 @@ def permute(data: pd.DataFrame, term: str, formula: str | None = None, *, n: int
         term: a term or contrast of the model.
         formula: as of `fit`.
         n: permutations.
-        model: further arguments of `fit`, and of `Result.correct` (statistic, voxel_p, alpha, sided, seed, n_jobs).
+        model: further arguments of `fit`, and of `Result.correct` (statistic, voxel_p, alpha, sided, variance, seed,
+            n_jobs); `variance` is that of `Result.correct`.
 
     Returns:
         Images of the corrected p and of the clusters, and their table.
@@ -168,7 +180,7 @@ def permute(data: pd.DataFrame, term: str, formula: str | None = None, *, n: int
         >>> cc.permute(people, "group", "group", mask=mask, n=99, statistic="voxel").p.shape
         (6, 6, 6)
     """
-    own = ("statistic", "voxel_p", "alpha", "sided", "seed", "n_jobs")
+    own = ("statistic", "voxel_p", "alpha", "sided", "variance", "seed", "n_jobs")
     settings = {name: model.pop(name) for name in own if name in model}
     return fit(data, formula, **model).correct(term, method="permutation", n=n, **settings)
 
@@ -176,6 +188,10 @@ def permute(data: pd.DataFrame, term: str, formula: str | None = None, *, n: int
 def _of_column(table: pd.DataFrame, dv: str, model: Model, *, average: bool = False) -> Result:
     found = analyze_table(table.reset_index(drop=True), dv=dv, model=model, average=average)
     return Result(fit=found.fit, tests=found.table, notes=found.notes)
+
+
+def _factors(factors: Names | Mapping[str, Sequence[str]]) -> Mapping[str, Sequence[str]]:
+    return factors if isinstance(factors, Mapping) else dict.fromkeys(_names(factors), ())
 
 
 def _names(names: Names) -> tuple[str, ...]:

@@ -12,6 +12,7 @@ from cuecircuit.api.images import image_of
 from cuecircuit.arrays import Array, Bool, Float
 from cuecircuit.clusters.maxima import MapStatistic
 from cuecircuit.errors import DesignError
+from cuecircuit.models.direction import check_side, direction
 from cuecircuit.models.fit import Fit, stratum_of, tidy_row
 from cuecircuit.models.means import compare, contrasts, means
 from cuecircuit.records.grid import Grid
@@ -24,7 +25,7 @@ class Result:
     """A fitted model of a table's column or of maps.
 
     `tests` has a row for each term and contrast; `maps` (of maps alone) images of F, p, z, effect and se by term.
-    `notes` name who was left out and why, `roles` say what each column is.
+    `notes` name who was left out and why, `roles` say what each column is, `directions` what is positive.
     """
 
     fit: Fit
@@ -37,6 +38,12 @@ class Result:
     def roles(self) -> Mapping[str, str]:
         """Whether each column is a number or a factor, with its levels."""
         return self.fit.design.roles
+
+    @property
+    def directions(self) -> Mapping[str, str]:
+        """What a positive effect of each test means: "ShA - LgA", "slope of age"."""
+        named = {_name(test, self.fit.tests): direction(test, self.fit.design) for test in self.fit.tests}
+        return {name: said for name, said in named.items() if said is not None}
 
     @property
     def maps(self) -> dict[str, dict[str, Any]]:
@@ -117,6 +124,8 @@ class Result:
         """
         if self.mask is None or self.grid is None:
             raise DesignError("there is one response, and nothing to correct for; ask for maps")
+        if sided == "1":
+            check_side(self.fit.test(term), self.fit.design)
         settings = {"voxel_p": voxel_p, "alpha": alpha, "sided": sided, "seed": seed, "n_jobs": n_jobs}
         settings |= {"variance": variance}
         return correct_term(self.fit, term, self.mask, self.grid, method, statistic, n, settings)

@@ -1,7 +1,5 @@
 """Which way a test points: what a positive t or estimate means, and which tests have a side at all."""
 
-from collections.abc import Sequence
-
 from cuecircuit.errors import DesignError
 from cuecircuit.models.design import Design
 from cuecircuit.stats.term_test import TermTest
@@ -29,17 +27,20 @@ def direction(test: TermTest, design: Design) -> str | None:
     return parts[0] if len(parts) == 1 else " × ".join(f"({part})" for part in parts)
 
 
-def without_side(tests: Sequence[TermTest], design: Design) -> tuple[str, ...]:
-    """Return the tests that one side cannot be asked of: the sign of a factor's term hangs on the order of its levels.
+def check_side(test: TermTest, design: Design) -> None:
+    """Refuse one side of a factor's term.
 
     Raises:
-        DesignError: nothing else is tested.
+        DesignError: the sign of the term hangs on the order of its levels.
     """
-    plain = [test for test in tests if test.variables and all(name in design.levels for name in test.variables)]
-    names = tuple(test.name for test in plain if test.estimate is not None and test.name not in design.model.contrasts)
-    if names and len(names) == len(tests):
+    if not has_side(test, design):
         raise DesignError(
-            f"one side of {', '.join(names)}: the sign of a factor's term hangs on the order of its levels; write the "
-            "side as a contrast (--contrast 'first - second'), or test both sides (--sided 2)"
+            f"one side of {test.name}: the sign of a factor's term hangs on the order of its levels; write the side as "
+            "a contrast (--contrast 'first - second'), or test both sides (--sided 2)"
         )
-    return names
+
+
+def has_side(test: TermTest, design: Design) -> bool:
+    """Whether positive and negative differ in meaning: those of slopes, contrasts and the mean do."""
+    factors_alone = test.variables and all(name in design.levels for name in test.variables)
+    return not factors_alone or test.estimate is None or test.name in design.model.contrasts

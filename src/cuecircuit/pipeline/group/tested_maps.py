@@ -14,7 +14,7 @@ from cuecircuit.errors import DataError
 from cuecircuit.group.correction import ClusterNulls, CorrectionSettings, correct, simulate_nulls_at
 from cuecircuit.io.atomic import scratch_beside
 from cuecircuit.models.design import Design, design
-from cuecircuit.models.direction import direction, without_side
+from cuecircuit.models.direction import check_side, direction, has_side
 from cuecircuit.models.family import Fitted
 from cuecircuit.models.fit import stratum_of
 from cuecircuit.models.formula import BetweenFitter, FormulaFamily, MixedFitter
@@ -242,7 +242,10 @@ def _without_side(bound: Design, fitted: Fitted, correction: Correction) -> tupl
     settings = correction.settings if isinstance(correction, Permutation) else correction
     if settings is None or settings.sided != "1":
         return ()
-    names = without_side(_kept(bound, fitted), bound)
+    tests = _kept(bound, fitted)
+    names = tuple(test.name for test in tests if not has_side(test, bound))
+    if len(names) == len(tests):
+        check_side(tests[0], bound)
     for name in names:
         say(f"group: {name}: not corrected: one-sided, and the term of a factor has no side; write a contrast")
     return names
