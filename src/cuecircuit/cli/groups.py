@@ -137,6 +137,13 @@ def maps_command(
         variance, variance_map = "auto", variance  # `compare --variance C` names the column
     _check_model(strata, formula, voxel_covariate, subject)
     _check_variance(variance, formula, by_permutation=inference is Inference.permutation or bool(compare))
+    if compare and variance != "equal":
+        if variance == "groups":
+            raise typer.BadParameter(
+                "rotations within groups test another map than the simulation; leave one of the two out",
+                param_hint="--compare, --variance groups",
+            )
+        variance = "equal"  # every correction is of one map, that of subjects who change places
     _check_correction(inference, formula=formula, compare=compare, sided=sided, exchange=exchange, stop=stop_early)
     if (atlas is None) != (labels is None):
         raise typer.BadParameter("an atlas and its label table go together", param_hint="--atlas, --labels")

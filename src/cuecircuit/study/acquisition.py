@@ -221,6 +221,11 @@ class Correction(Section):
 
     @model_validator(mode="after")
     def _one_height(self) -> "Correction":
+        if self.compare and self.variance != "equal":
+            raise ValueError(
+                f"compare sets corrections of one map side by side, and variance: {self.variance} may test another; set "
+                "variance: equal, or leave compare out"
+            )
         if self.method in ("simulation", "permutation"):
             if (self.voxel_p is None) == (self.voxel_z is None):
                 raise ValueError("give one of voxel_p and voxel_z, the height that forms clusters")
