@@ -10,6 +10,7 @@ from cuecircuit.arrays import Array, Float
 from cuecircuit.figures.cells import cells_figure
 from cuecircuit.figures.escalation import escalation_figure
 from cuecircuit.figures.forest import forest_figure
+from cuecircuit.figures.means_by_line import means_figure
 from cuecircuit.figures.scatter import CorrelationNote, scatter_figure
 from cuecircuit.nodes.rows import VALUE, Tables
 from cuecircuit.study.accounting import split_reference
@@ -86,6 +87,8 @@ def _means(
 ) -> Figure | None:
     rows = answer["rows"]
     if question.each:
+        if isinstance(question, Means):
+            return _means_of_each(tables, question, answer["means"])
         return _each(question, answer)
     if not rows[VALUE].notna().any():
         return None
@@ -163,6 +166,21 @@ def _each(question: Question, answer: Mapping[str, pd.DataFrame]) -> Figure | No
             label = shown[0] if shown else str(table[column].iloc[-1])
             return _forest(question, table[table[column] == label], "estimate", "low", "high", label)
     return None
+
+
+def _means_of_each(tables: Tables, question: Means, table: pd.DataFrame) -> Figure | None:
+    """Draw the means of every level of `each`, by the first factor in color and by the others in filling."""
+    if not table["mean"].notna().any():
+        return None
+    lines = table[list(question.each)].astype(str).agg(" · ".join, axis=1)
+    first = table[question.by[0]].astype(str)
+    others = table[list(question.by[1:])].astype(str).agg(" ".join, axis=1) if question.by[1:] else ""
+    laid = table.assign(_line=lines, _group=first, _condition=others)
+    cells = list(dict.fromkeys(zip(laid["_group"], laid["_condition"], strict=True)))
+    names = list(dict.fromkeys(lines))
+    wide = laid.set_index(["_line", "_group", "_condition"])[["mean", "sem"]].unstack(["_group", "_condition"])
+    mean, sem = (wide[name].reindex(index=names, columns=cells).to_numpy(float) for name in ("mean", "sem"))
+    return means_figure(mean, sem, names, cells, measure=measure_label(tables, question))
 
 
 def _forest(question: Question, table: pd.DataFrame, value: str, low: str, high: str, measure: str) -> Figure:

@@ -21,7 +21,8 @@ class ChoiceGrid:
     """Results by choices.
 
     `value` is what tells how large a result is: significant voxels of a map, r of a correlation, t of a contrast, F of
-    a test; it is NaN where the result is untested. `signed` says of each result whether the sign of `value` is its direction.
+    a test; it is NaN where the result is untested. `signed` says of each result whether the sign of `value` is its
+    direction.
     """
 
     kinds: tuple[Kind, ...]

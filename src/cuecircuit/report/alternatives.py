@@ -71,7 +71,8 @@ def alternatives_section(
             display=_shown(shown),
             headings=_HEADINGS,
             notes=(
-                "Values: significant voxels of a map, r of a correlation, t of a contrast, F of a test. The file has every result.",
+                "Values: significant voxels of a map, r of a correlation, t of a contrast, F of a test. The file has "
+                "every result.",
             ),
         ),
         TableItem(

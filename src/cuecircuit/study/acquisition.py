@@ -223,8 +223,8 @@ class Correction(Section):
     def _one_height(self) -> "Correction":
         if self.compare and self.variance != "equal":
             raise ValueError(
-                f"compare sets corrections of one map side by side, and variance: {self.variance} may test another; set "
-                "variance: equal, or leave compare out"
+                f"compare sets corrections of one map side by side, and variance: {self.variance} may test another; "
+                "set variance: equal, or leave compare out"
             )
         if self.method in ("simulation", "permutation"):
             if (self.voxel_p is None) == (self.voxel_z is None):
