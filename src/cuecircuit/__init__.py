@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from cuecircuit.errors import CuecircuitError, DataError, DesignError, StudyError
     from cuecircuit.models.model import Model
 
-__version__ = "0.1.0"
+__version__ = "0.2.0"
 
 _HOMES = {
     "api.correct": ("Corrected",),
