@@ -16,6 +16,7 @@ from scipy import optimize, special, stats
 
 from cuecircuit.arrays import Array, Float
 from cuecircuit.errors import DesignError
+from cuecircuit.stats.effect_limits import eta2_limits
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -31,21 +32,13 @@ class EffectSize:
 _NONE = float("nan")
 
 
-def partial_eta2(f: float, df1: int | float, df2: int | float, *, confidence: float = 0.90) -> EffectSize:
+def partial_eta2(f: float, df1: int, df2: int | float, *, confidence: float = 0.90) -> EffectSize:
     """Partial η² of an F test."""
     if not np.isfinite(f):
         return EffectSize(value=_NONE, ci_low=_NONE, ci_high=_NONE, confidence=confidence)
-    tail = (1 - confidence) / 2
-
-    def share(quantile: float) -> float:
-        if stats.f.cdf(f, df1, df2) < quantile:
-            return 0.0
-        found = _inverted(lambda value: stats.ncf.cdf(f, df1, df2, value) - quantile, 0.0, df1 * f + 10.0)
-        return found / (found + df1 + df2 + 1)
-
-    return EffectSize(
-        value=f * df1 / (f * df1 + df2), ci_low=share(1 - tail), ci_high=share(tail), confidence=confidence
-    )
+    low, high = eta2_limits(np.array([float(f)]), df1, df2, confidence=confidence)
+    value = f * df1 / (f * df1 + df2)
+    return EffectSize(value=value, ci_low=float(low[0]), ci_high=float(high[0]), confidence=confidence)
 
 
 def hedges_g(

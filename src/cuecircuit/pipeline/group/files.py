@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from cuecircuit.arrays import Array, Bool, Float
+from cuecircuit.arrays import Array, Bool, Float, Int
 from cuecircuit.clusters.smoothness import Smoothness
 from cuecircuit.errors import DataError
 from cuecircuit.group.correction import CorrectedTerm, on_grid
@@ -17,9 +17,11 @@ from cuecircuit.io.derivatives import bids_label, map_name
 from cuecircuit.io.maps import MapsPart, write_maps
 from cuecircuit.io.nifti import Intent, write_volume
 from cuecircuit.io.tables import ColumnNote, write_json, write_table
+from cuecircuit.pipeline.group.peaks import local_peaks, peak_distance_mm
 from cuecircuit.records.atlas import Atlas
 from cuecircuit.records.grid import Grid
-from cuecircuit.regions.overlap import overlaps
+from cuecircuit.regions.overlap import OUTSIDE, overlaps
+from cuecircuit.stats.effect_limits import eta2_limits
 from cuecircuit.stats.strata_result import StratumTest
 from cuecircuit.stats.term_test import TermTest
 
@@ -45,12 +47,28 @@ CLUSTER_COLUMNS: Mapping[str, ColumnNote] = {
     "mm3": {"Units": "mm³"},
     "p_fwe": "family-wise corrected p of the cluster (of its best voxel where voxels are corrected)",
     "peak_f": "largest F in the cluster",
+    "peak_t": "signed t there; n/a for effects of several degrees of freedom",
+    "peak_effect": "effect there, in the unit of the maps; its direction is in the sidecar of the map of t",
+    "peak_effect_low": "lower limit of its 95 % interval",
+    "peak_effect_high": "upper limit of its 95 % interval",
     "peak_x": {"Description": "position of the peak, right", "Units": "mm"},
     "peak_y": {"Description": "position of the peak, anterior", "Units": "mm"},
     "peak_z": {"Description": "position of the peak, superior", "Units": "mm"},
     "center_x": {"Description": "center of mass weighted by the statistic", "Units": "mm"},
     "center_y": {"Units": "mm"},
     "center_z": {"Units": "mm"},
+}
+PEAK_COLUMNS: Mapping[str, ColumnNote] = {
+    "term": "effect",
+    "prefix": _PREFIX,
+    "cluster": "label of the cluster in clusters.tsv",
+    "peak": "number of the local maximum in its cluster, the highest first",
+    "f": "F there",
+    "t": "signed t there; n/a for effects of several degrees of freedom",
+    "x": {"Description": "right", "Units": "mm"},
+    "y": {"Description": "anterior", "Units": "mm"},
+    "z": {"Description": "superior", "Units": "mm"},
+    "region": "of the atlas, or 'outside the atlas'; n/a without an atlas",
 }
 _REGIONS_NOTE = "atlas regions, largest overlap first: name, voxels of the cluster in it, and their share of the region"
 OVERLAP_COLUMNS: Mapping[str, ColumnNote] = {
@@ -126,6 +144,7 @@ def effect_maps(test: TermTest, further: Mapping[str, Float[Array, "voxel"]]) ->
     """
     maps = {bids_label(name.title()) if " " in name else name: values for name, values in further.items()}
     maps["pes"] = test.partial_eta2
+    maps["pesLow"], maps["pesHigh"] = eta2_limits(test.f, test.df1, test.df2)
     low, high = test.interval()
     if test.estimate is not None and test.se is not None and low is not None and high is not None:
         maps |= {"effect": test.estimate, "se": test.se, "effectLow": low, "effectHigh": high}
@@ -249,6 +268,10 @@ def _write_clusters(folder: Path, effects: Sequence[Effect], space: Space, rule:
         table = pd.DataFrame(found, columns=list(OVERLAP_COLUMNS))
         write_table(folder / "cluster_regions.tsv", table, OVERLAP_COLUMNS)
     write_table(folder / "clusters.tsv", pd.DataFrame(rows, columns=list(notes)), notes)
+    peaks = [row for effect in effects for row in _peak_rows(effect, space)]
+    apart = {"Description": PEAK_COLUMNS["peak"], "ApartMm": peak_distance_mm(space.grid)}
+    notes = {**PEAK_COLUMNS, "peak": apart}
+    write_table(folder / "peaks.tsv", pd.DataFrame(peaks, columns=list(notes)), notes)
 
 
 def _overlap_rows(effect: Effect, space: Space) -> list[dict[str, Any]]:
@@ -286,6 +309,11 @@ def _cluster_rows(effect: Effect, space: Space) -> list[dict[str, Any]]:
     if effect.corrected is None:
         return []
     found, f = effect.corrected.clusters, on_grid(effect.test.f, space.mask)
+    at = _peak_places(effect, space)
+    low, high = effect.test.interval()
+    named = {"peak_t": effect.test.t, "peak_effect": effect.test.estimate}
+    named |= {"peak_effect_low": low, "peak_effect_high": high}
+    numbers = {name: np.full(len(at), np.nan) if own is None else own[at] for name, own in named.items()}
     peaks = space.grid.mm(found.peak_voxels.astype(float))
     centers = space.grid.mm(found.center_voxels)
     return [
@@ -297,9 +325,33 @@ def _cluster_rows(effect: Effect, space: Space) -> list[dict[str, Any]]:
             "mm3": float(found.sizes[index] * space.grid.voxel_mm3),
             "p_fwe": effect.corrected.p[index],
             "peak_f": f[tuple(found.peak_voxels[index])],
+            **{name: own[index] for name, own in numbers.items()},
             **{f"peak_{axis}": mm for axis, mm in zip("xyz", peaks[index], strict=True)},
             **{f"center_{axis}": mm for axis, mm in zip("xyz", centers[index], strict=True)},
             **{f"p_{name.replace(' ', '_')}": p[index] for name, p in effect.p_by_method.items()},
         }
         for index in range(len(found.sizes))
     ]
+
+
+def _peak_places(effect: Effect, space: Space) -> Int[Array, "cluster"]:
+    """Return the place of each cluster's peak among the voxels of the mask."""
+    assert effect.corrected is not None
+    number = np.zeros(space.mask.shape, int)
+    number[space.mask] = np.arange(int(space.mask.sum()))
+    return number[tuple(effect.corrected.clusters.peak_voxels.T)]
+
+
+def _peak_rows(effect: Effect, space: Space) -> list[dict[str, Any]]:
+    if effect.corrected is None:
+        return []
+    labels, f = effect.corrected.clusters.labels, on_grid(effect.test.f, space.mask)
+    t = None if effect.test.t is None else on_grid(effect.test.t, space.mask)
+    rows = []
+    for cluster, number, voxel in local_peaks(f, labels, space.grid, apart_mm=peak_distance_mm(space.grid)):
+        place = dict(zip("xyz", space.grid.mm(voxel[None].astype(float))[0], strict=True))
+        at = tuple(voxel)
+        known = {"term": effect.test.name, "prefix": effect.prefix, "cluster": cluster, "peak": number, "f": f[at]}
+        label = None if space.atlas is None else space.atlas.names.get(int(space.atlas.labels[at]), OUTSIDE)
+        rows.append({**known, "t": np.nan if t is None else t[at], **place, "region": label})
+    return rows
