@@ -142,7 +142,9 @@ def _sides(tables: Tables, question: Correlation) -> _Sides:
     values = x.values[at_x[who]]
     values = values[:, columns] if columns is not None else values[:, 0]
     there = np.asarray(np.isfinite(values.reshape(len(values), -1)).all(axis=1))
-    there = there & np.asarray(np.isfinite(y.values[at_y[who]]).any(axis=1))
+    measured = np.isfinite(y.values[at_y[who]])
+    if measured.any() or not question.each:  # regions of which no voxel survives have rows without a number
+        there = there & np.asarray(measured.any(axis=1))
     kept = [subject for subject, inside in zip(who, there.tolist(), strict=True) if inside]
     if not kept:
         raise DataError(f"nobody has both {question.of} and {question.with_.of}")

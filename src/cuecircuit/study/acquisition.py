@@ -1,5 +1,6 @@
 """Sections of the study file about scans, their space, the maps made of them, regions and corrections."""
 
+from math import ceil
 from typing import Annotated, Literal
 
 from pydantic import BeforeValidator, Field, model_validator
@@ -229,9 +230,12 @@ class Correction(Section):
         if self.method in ("simulation", "permutation"):
             if (self.voxel_p is None) == (self.voxel_z is None):
                 raise ValueError("give one of voxel_p and voxel_z, the height that forms clusters")
-            if self.alpha * (self.draws + 1) < 1:  # the smallest p is 1 / (draws + 1)
+            # ten null fields are to exceed a size that is read; of arrangements the smallest p is 1 / (draws + 1)
+            simulated = self.method == "simulation" or "simulation_size" in self.compare
+            needed = ceil(round((10 if simulated else 1) / self.alpha, 6))
+            if self.draws + (not simulated) < needed:
                 raise ValueError(
                     f"alpha {self.alpha:g} cannot be told from {self.draws} draws; "
-                    f"set draws to {round(1 / self.alpha)} or more, or raise alpha"
+                    f"set draws to {needed} or more, or raise alpha"
                 )
         return self
