@@ -13,9 +13,7 @@ import pytest
 from cuecircuit.errors import DataError
 from cuecircuit.io.atomic import replacing
 from cuecircuit.pipeline.group.permuted import Permutation
-from cuecircuit.pipeline.run import run_study
 from tests.pipeline.test_group_blocks import MIXED, PERMUTATION, STRATA, N, run, small_parts, write_study
-from tests.pipeline.test_run import hashes
 
 
 def test_what_was_written_and_what_is_free_is_said(tmp_path):
@@ -78,38 +76,3 @@ def test_a_limit_on_files_ends_the_command_with_one_line_and_leaves_nothing(tmp_
     (line,) = [line for line in done.stderr.splitlines() if line.startswith("cuecircuit:")]
     assert "writing failed (File too large) after 0.0 MB" in line
     assert not [path for path in tmp_path.iterdir() if path.name.startswith((".unfinished", "out"))]
-
-
-@pytest.fixture
-def small_disk(tmp_path):
-    """A disk of 1 MB, and how to give it more room."""
-    disk = tmp_path / "disk"
-    disk.mkdir()
-
-    def mount(*options: str) -> bool:
-        return subprocess.run(["mount", *options, disk], capture_output=True, check=False).returncode == 0
-
-    if shutil.which("mount") is None or not mount("-t", "tmpfs", "-o", "size=1m", "tmpfs"):
-        pytest.skip("a disk of 1 MB cannot be mounted here (needs root)")
-    yield disk, lambda: mount("-o", "remount,size=100m")
-    subprocess.run(["umount", disk], check=True)
-
-
-@pytest.mark.slow
-@pytest.mark.xdist_group("tiny")
-def test_a_run_on_a_full_disk_goes_on_when_there_is_room_and_gives_the_same_bytes(six_animals, small_disk, tmp_path):
-    (disk, more_room), stages = small_disk, ("firstlevel", "group")
-    out = disk / "out"
-    with pytest.raises(DataError, match=r"writing failed \(No space left on device\)"):
-        run_study(six_animals, out, stages=stages)
-    finished = hashes(out)
-    assert any(name.startswith("sub-") for name in finished)
-    assert not list(out.rglob(".unfinished*"))
-
-    assert more_room()
-    run_study(six_animals, out, stages=stages)
-
-    run_study(six_animals, tmp_path / "undisturbed", stages=stages)
-    whole = hashes(tmp_path / "undisturbed")
-    assert set(finished.items()) < set(whole.items())
-    assert hashes(out) == whole

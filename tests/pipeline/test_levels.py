@@ -33,7 +33,13 @@ def tables(tmp_path):
             nib.Nifti1Image(data.astype("f4"), np.eye(4)).to_filename(tmp_path / f"{rat}{cue}.nii.gz")
             access = "LgA" if rat < 5 else "ShA"
             rows.append(
-                {"rat": f"r{rat:02d}", "access": access, "cue": cue, "age": 1.5 * (rat % 4), "map": f"{rat}{cue}.nii.gz"}
+                {
+                    "rat": f"r{rat:02d}",
+                    "access": access,
+                    "cue": cue,
+                    "age": 1.5 * (rat % 4),
+                    "map": f"{rat}{cue}.nii.gz",
+                }
             )
     nib.Nifti1Image(np.ones(SHAPE, np.uint8), np.eye(4)).to_filename(tmp_path / "mask.nii.gz")
     frame = pd.DataFrame(rows)

@@ -1,18 +1,17 @@
 import nibabel as nib
 import numpy as np
 import pytest
+from pydantic import ValidationError
 
-from cuecircuit.errors import DataError, StudyError
+from cuecircuit.errors import DataError
 from cuecircuit.io.brainglobe import NamedAtlas
 from cuecircuit.io.nifti import read_mask, write_volume
 from cuecircuit.pipeline import template as template_module
-from cuecircuit.pipeline.simulate import designs
 from cuecircuit.pipeline.space import read_named_atlas
 from cuecircuit.pipeline.template import read_template, template_files, write_space
 from cuecircuit.records.grid import Grid
 from cuecircuit.simulation.brain import draw_brain
 from cuecircuit.study.acquisition import Preprocess
-from cuecircuit.study.file import parse_study
 
 FINE = Grid(shape=(40, 40, 40), affine=np.diag([0.1, 0.1, 0.1, 1.0]))
 PARTS = ("template_mask", "white_matter", "ventricles", "atlas")
@@ -85,10 +84,8 @@ def test_an_atlas_by_name_takes_own_files_for_what_it_lacks(tmp_path, monkeypatc
 
 
 def test_a_template_file_needs_its_brain_tissues_and_atlas():
-    text = designs()["carmack2019"] + "preprocess:\n  template: t2.nii.gz\n  atlas: atlas.nii.gz\n"
-
-    with pytest.raises(StudyError, match="so template_mask, white_matter, ventricles must be named as well"):
-        parse_study(text)
+    with pytest.raises(ValidationError, match="so template_mask, white_matter, ventricles must be named as well"):
+        Preprocess(template="t2.nii.gz", atlas="atlas.nii.gz")
 
 
 def test_the_digest_tells_templates_apart(tmp_path):

@@ -11,10 +11,11 @@ from cuecircuit.behavior.fit_intervals import response_of
 from cuecircuit.behavior.fit_models import MODELS
 from cuecircuit.behavior.pharmacokinetics import kinetics_of
 from cuecircuit.errors import CuecircuitError, StudyError
-from cuecircuit.pipeline.fit.command import FitChoices, fit_sessions
-from cuecircuit.pipeline.fit.source import DrugChoice, read_source
+from cuecircuit.fitting.fit import FitChoices, fit_sessions
+from cuecircuit.fitting.fit_source import DrugChoice, read_source
+from cuecircuit.nodes.designs import design_text
+from cuecircuit.nodes.simulate import simulate_design
 from cuecircuit.pipeline.sessions import write_sessions
-from cuecircuit.pipeline.simulate import designs
 from cuecircuit.simulation.fit_sessions import simulate_sessions
 
 COCAINE = DrugChoice(drug="cocaine", dose_mg_kg=0.5)
@@ -86,7 +87,7 @@ def test_the_threshold_is_found_and_foretells_better_than_a_constant_rate(fitted
 
 def without_figures(monkeypatch):
     """Leave out what takes most of the time and is looked at elsewhere."""
-    monkeypatch.setattr("cuecircuit.pipeline.fit.command.draw_fits", lambda *_, **__: None)
+    monkeypatch.setattr("cuecircuit.fitting.fit.draw_fits", lambda *_, **__: None)
 
 
 def few(tables: Path, folder: Path) -> Path:
@@ -158,39 +159,57 @@ def test_faults_of_tables_are_named(tables: Path, tmp_path: Path):
             fit_sessions(source, tmp_path / "out", FitChoices(drug=COCAINE))
 
 
-@pytest.mark.xdist_group("tiny")
-def test_a_study_file_says_what_was_infused_and_which_sessions_are_fitted(six_animals: Path, tmp_path: Path):
-    write_sessions(sorted(six_animals.parent.glob("sourcedata/medpc/*.txt")), tmp_path / "tables")
-    heroin = DrugChoice(drug="heroin", dose_mg_kg=0.06)
-    told = read_source(tmp_path / "tables", heroin, experiment="ESCALATION")
+@pytest.fixture(scope="module")
+def mice(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The study file of simulated mice, two in each group, of which one group drinks what has kinetics."""
+    folder = tmp_path_factory.mktemp("mice")
+    text = design_text("alcohol_mice").replace(
+        "n: { water: 10, sucrose: 10, ethanol: 12 }", "n: { water: 2, sucrose: 2, ethanol: 2 }"
+    )
+    (folder / "few.yaml").write_text(text, encoding="utf-8")
+    return simulate_design(str(folder / "few.yaml"), folder / "study", seed=2, scale="tiny")
 
-    found = read_source(six_animals, DrugChoice())
 
-    assert set(found.sessions) == {f"{group}{k:02d}" for group in ("ShA", "LgA") for k in (1, 2, 3)}
-    assert found.kinetics == told.kinetics
+def test_a_study_file_says_what_was_taken_and_which_sessions_are_fitted(mice: Path, tmp_path: Path):
+    write_sessions(sorted(mice.parent.glob("sourcedata/medpc/*")), tmp_path / "tables")
+    ethanol = DrugChoice(drug="alcohol", dose_mg_kg=1.0, half_life_min=60.0)
+    told = read_source(tmp_path / "tables", ethanol)
+
+    found = read_source(mice, DrugChoice(drug="ethanol", half_life_min=60.0), experiment="drinking")
+
+    assert len(found.sessions) == 2
+    weights = pd.read_csv(mice.parent / "participants.tsv", sep="\t").set_index("participant_id")["weight"]
     for subject, own in found.sessions.items():
-        assert (found.doses[subject], found.groups[subject]) == (0.06, subject[:3])
-        assert len(own) == 10
-        for session, other in zip(own, told.sessions[subject], strict=True):
-            assert (session.start, session.duration_s) == (other.start, other.duration_s)
-            np.testing.assert_array_equal(session.infusions_s, other.infusions_s)
+        assert found.groups[subject] == "ethanol"
+        # 10 % of 0.01 ml is 1 mg
+        assert found.doses[subject] == pytest.approx(1 / weights[f"sub-{subject}"])
+        assert len(own) == 12
+        logged = {session.start: session for session in told.sessions[subject]}
+        for session in own:
+            np.testing.assert_array_equal(session.infusions_s, logged[session.start].infusions_s)
+            assert session.duration_s == logged[session.start].duration_s
 
 
-@pytest.mark.xdist_group("tiny")
-def test_a_study_file_is_fitted(six_animals: Path, tmp_path: Path, monkeypatch):
+def test_a_phase_that_delivers_several_drugs_asks_for_one(mice: Path, tmp_path: Path):
+    with pytest.raises(StudyError, match=r"drinking delivers water, sucrose, ethanol; name one with --drug"):
+        fit_sessions(mice, tmp_path / "out", FitChoices(drug=DrugChoice()))
+    with pytest.raises(StudyError, match=r"operant.phases.extinction delivers nothing; name another phase"):
+        fit_sessions(mice, tmp_path / "out", FitChoices(drug=DrugChoice(), experiment="extinction"))
+
+
+def test_a_study_file_is_fitted(mice: Path, tmp_path: Path, monkeypatch):
     without_figures(monkeypatch)
-    choices = FitChoices(drug=DrugChoice(), experiment="conditioning", models=("poisson",), hold_out="none")
-    assert fit_sessions(six_animals, tmp_path, choices)["animals"].tolist() == [6]
+    drug = DrugChoice(drug="ethanol", half_life_min=60.0)
+    assert fit_sessions(mice, tmp_path, FitChoices(drug=drug, models=("poisson",), hold_out="none"))[
+        "animals"
+    ].tolist() == [2]
     settings = json.loads((tmp_path / "settings.json").read_text(encoding="utf-8"))
-    assert settings["kinetics"]["drug"] == "heroin"
-    parameters = pd.read_csv(tmp_path / "parameters.tsv", sep="\t")
-    assert set(zip(parameters["subject"], parameters["group"], strict=True)) == {
-        (f"{group}{k:02d}", group) for group in ("ShA", "LgA") for k in (1, 2, 3)
-    }
+    assert settings["kinetics"]["drug"] == "ethanol"
+    assert set(pd.read_csv(tmp_path / "parameters.tsv", sep="\t")["group"]) == {"ethanol"}
 
 
 def test_a_phase_that_the_study_lacks_is_refused_in_one_line(tmp_path: Path):
-    (tmp_path / "study.yaml").write_text(designs()["carmack2019"], encoding="utf-8")
+    (tmp_path / "study.yaml").write_text(design_text("carmack2019"), encoding="utf-8")
     choices = FitChoices(drug=DrugChoice(), experiment="training")
     with pytest.raises(StudyError, match=r"no phase 'training'; expected one of: escalation, conditioning") as refused:
         fit_sessions(tmp_path / "study.yaml", tmp_path / "out", choices)
