@@ -43,7 +43,7 @@ def commands(root, n_jobs):
     options = ("--mask", template, "--subject", "subject", "--between", "group", "--within", "cue,block")
     return {
         "run": (("run", study), jobs),
-        "plan": (("plan", study), ("--studies", 200, "--animals", 6, "--test", "escalation", *jobs)),
+        "plan": (("plan", study), ("--studies", 20, "--n", 6, "--test", "escalation", *jobs)),
         "fit": (("fit", study), ("--model", "poisson", "--model", "gamma")),
         "group": (("group", root / "maps.tsv"), (*options, *jobs)),
         "sessions": (("sessions", *sorted((root / "study" / "sourcedata" / "medpc").glob("*.txt")), "--out"), ()),
@@ -54,10 +54,11 @@ def prepare(root, command, n_jobs):
     cuecircuit("simulate", "carmack2019", root / "study", "--scale", "tiny").wait()
     if command == "group":
         out = root / "maps"
-        cuecircuit("run", root / "study" / "study.yaml", out, "--stage", "behavior", "--stage", "firstlevel",
-                   "--stage", "group", "--n-jobs", n_jobs).wait()  # fmt: skip
-        text = (out / "group" / "maps.tsv").read_text().replace("../", f"{out}/")
-        (root / "maps.tsv").write_text(text)
+        nodes = ("subjects", "operant", "trials", "maps", "questions.access_by_cue")
+        stages = [word for node in nodes for word in ("--stage", node)]
+        cuecircuit("run", root / "study" / "study.yaml", out, *stages, "--n-jobs", n_jobs).wait()
+        table = out / "questions" / "access_by_cue" / "maps.tsv"
+        (root / "maps.tsv").write_text(table.read_text().replace("../../", f"{out}/"))
 
 
 def hashes(folder):

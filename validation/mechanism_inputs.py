@@ -4,21 +4,22 @@ python validation/mechanism_inputs.py [SEEDS]
 """
 
 import sys
-from importlib.resources import files
 
 import numpy as np
 
+from cuecircuit.nodes.designs import design_text
 from cuecircuit.simulation.circuit import INPUTS
 from cuecircuit.simulation.experiment import plan_experiment
+from cuecircuit.simulation.rat_design import rat_design
 from cuecircuit.simulation.rats import levels_of
-from cuecircuit.study.file import parse_study
+from cuecircuit.study.reading import parse_study
 
 
 def main(seeds: int) -> None:
-    study = parse_study((files("cuecircuit.study") / "designs" / "carmack2019.yaml").read_text(encoding="utf-8"))
+    design = rat_design(parse_study(design_text("carmack2019")))
     cells = []
     for seed in range(seeds):
-        experiment = plan_experiment(study, hypothesis="withdrawal", scale="tiny", seed=seed, model="mechanism")
+        experiment = plan_experiment(design, hypothesis="withdrawal", scale="tiny", seed=seed, model="mechanism")
         assert experiment.lived is not None
         group = levels_of(experiment.rats)
         inputs = experiment.lived.inputs

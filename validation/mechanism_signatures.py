@@ -6,19 +6,20 @@ Prints, over simulated studies, the median of each number and the share of studi
 """
 
 import sys
-from importlib.resources import files
 
 import numpy as np
 from scipy import stats
 
+from cuecircuit.nodes.designs import design_text
 from cuecircuit.simulation.circuit import REGIONS
 from cuecircuit.simulation.experiment import Experiment, plan_experiment
 from cuecircuit.simulation.intake import pairing_means
 from cuecircuit.simulation.planted import SLOPE_REGIONS, TABLE_1
+from cuecircuit.simulation.rat_design import rat_design
 from cuecircuit.simulation.rats import levels_of
 from cuecircuit.stats.strata import strata_anova
 from cuecircuit.stats.strata_design import MixedDesign
-from cuecircuit.study.file import parse_study
+from cuecircuit.study.reading import parse_study
 
 TABLE = np.array(list(TABLE_1.values())).reshape(-1, 2, 2)
 
@@ -71,10 +72,10 @@ def numbers(experiment: Experiment) -> dict[str, tuple[float, bool]]:
 
 
 def main(seeds: int, hypothesis: str, policy: str) -> None:
-    study = parse_study((files("cuecircuit.study") / "designs" / "carmack2019.yaml").read_text(encoding="utf-8"))
+    design = rat_design(parse_study(design_text("carmack2019")))
     found = [
         numbers(
-            plan_experiment(study, hypothesis=hypothesis, scale="tiny", seed=seed, model="mechanism", policy=policy)
+            plan_experiment(design, hypothesis=hypothesis, scale="tiny", seed=seed, model="mechanism", policy=policy)
         )
         for seed in range(seeds)
     ]

@@ -14,11 +14,11 @@ import sys
 import numpy as np
 from scipy import stats
 
-from cuecircuit.pipeline.simulate import designs
+from cuecircuit.nodes.designs import design_text
 from cuecircuit.simulation.intake import draw_counts, intake_model, pairing_means
 from cuecircuit.simulation.planted import SLOPE_REGIONS, TABLE_1, Spread, plant_responses
-from cuecircuit.simulation.rats import GROUP_SIZES
-from cuecircuit.study.file import parse_study
+from cuecircuit.simulation.rat_design import rat_design
+from cuecircuit.study.reading import parse_study
 
 SPREADS = (Spread(), Spread(common=1.5, specific=0.8), Spread(common=1.8), Spread(common=2.4), Spread(slope_r=0.8))
 # % BOLD; a region's mean over a scan's four blocks carries about 0.4 in the cortex and 0.6 in small deep regions
@@ -48,13 +48,13 @@ def counts(spread: Spread, noise: float, behavior: list[np.ndarray], group: np.n
 
 def main(experiments: int = 500) -> None:
     """Print the table."""
-    study = parse_study(designs()["carmack2019"])
-    group = np.repeat([0, 1], GROUP_SIZES)
+    design = rat_design(parse_study(design_text("carmack2019")))
+    group = np.repeat([0, 1], design.sizes)
     behavior = [
         pairing_means(
-            draw_counts(study, intake_model("withdrawal"), group, np.random.default_rng([0, seed])),
-            study.behavior.conditioning,
-            study.correlations.treatment,
+            draw_counts(design, intake_model("withdrawal"), group, np.random.default_rng([0, seed])),
+            design.first("conditioning").name,
+            design.paired,
         )
         for seed in range(experiments)
     ]

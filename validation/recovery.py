@@ -20,17 +20,21 @@ import numpy as np
 import pandas as pd
 from scipy import ndimage
 
-from cuecircuit.pipeline.run import run_study
-from cuecircuit.pipeline.simulate import simulate
+from cuecircuit.nodes.run import run_study
+from cuecircuit.nodes.simulate import simulate_design
 
-STAGES = ("behavior", "firstlevel", "group", "regions")
+ASKED = ("access_by_cue", "withdrawal_severity", "table1_region")
+STAGES = (
+    "subjects", "operant", "trials", "maps", "questions.access_by_cue", "regions", "derived",
+    *(f"questions.{name}" for name in ASKED[1:]),
+)  # fmt: skip
 LARGE = 1.5  # % BOLD
 PLANTED = {"PVN/VM hypothalamus", "Amygdala nuclei"}
 
 
 def run_one(folder: Path, seed: int, hypothesis: str, method: str = "simulation") -> dict[str, object]:
-    study = simulate("carmack2019", folder / "study", seed=seed, hypothesis=hypothesis, n_jobs=2)
-    study.write_text(study.read_text().replace("  alpha: 0.01", f"  alpha: 0.01\n  method: {method}"))
+    study = simulate_design("carmack2019", folder / "study", seed=seed, hypothesis=hypothesis, n_jobs=2)
+    study.write_text(study.read_text().replace("  method: simulation\n", f"  method: {method}\n"))
     run_study(study, folder / "out", stages=STAGES, n_jobs=2)
     return {"seed": seed, **found_in(folder / "study", folder / "out")}
 
@@ -42,9 +46,9 @@ def found_in(study: Path, out: Path) -> dict[str, object]:
     interaction = (planted["LgA", "naloxone"] - planted["LgA", "saline"]) - (
         planted["ShA", "naloxone"] - planted["ShA", "saline"]
     )
-    correlations = pd.read_csv(out / "regions" / "correlations.tsv", sep="\t", na_values="n/a")
+    correlations = pd.read_csv(out / "questions" / "withdrawal_severity" / "correlation.tsv", sep="\t", na_values="n/a")
     survivors = set(correlations.loc[correlations["q"] <= 0.05, "region"])
-    terms = pd.read_csv(out / "group" / "terms.tsv", sep="\t")
+    terms = pd.read_csv(out / "questions" / "access_by_cue" / "terms.tsv", sep="\t")
     factors = terms[~terms["term"].str.contains("respiration|Intercept")]
     return {
         **overlap(study, out, set(interaction.index[interaction.abs() >= LARGE])),
@@ -63,7 +67,7 @@ def overlap(study: Path, out: Path, large: set[str]) -> dict[str, float]:
     atlas = np.rint(nib.load(template / "tpl-drawn_atlas-carmack2019_dseg.nii.gz").get_fdata()).astype(int)
     names = pd.read_csv(template / "tpl-drawn_atlas-carmack2019_dseg.tsv", sep="\t")
     planted = np.isin(atlas, names.loc[names["name"].isin(large), "index"])
-    p = nib.load(out / "group" / "contrast-groupXcue_stat-pfwe_statmap.nii.gz").get_fdata()
+    p = nib.load(out / "questions" / "access_by_cue" / "contrast-groupXcue_stat-pfwe_statmap.nii.gz").get_fdata()
     significant = p <= 0.01
     near = ndimage.binary_dilation(atlas > 0, ndimage.generate_binary_structure(3, 3))
     n = significant.sum()
@@ -76,7 +80,7 @@ def overlap(study: Path, out: Path, large: set[str]) -> dict[str, float]:
 
 
 def within_sem(planted: pd.DataFrame, out: Path) -> float:
-    table = pd.read_csv(out / "regions" / "table1_region.tsv", sep="\t", na_values="n/a").set_index("region")
+    table = pd.read_csv(out / "questions" / "table1_region" / "wide.tsv", sep="\t", na_values="n/a").set_index("region")
     off = [
         (table.loc[planted.index, f"{group}_{cue}_mean"] - planted[group, cue]).abs()
         / table.loc[planted.index, f"{group}_{cue}_sem"]

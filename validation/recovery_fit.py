@@ -19,11 +19,12 @@ from cuecircuit.behavior.fit import day_sd, every_nth, fit_model, held_out, last
 from cuecircuit.behavior.fit_intervals import AnimalIntervals, FitSession, animal_intervals, response_of
 from cuecircuit.behavior.fit_models import MODELS, ModelName
 from cuecircuit.behavior.pharmacokinetics import kinetics_of
-from cuecircuit.pipeline.simulate import designs
+from cuecircuit.nodes.designs import design_text
 from cuecircuit.simulation.experiment import plan_experiment
 from cuecircuit.simulation.fit_sessions import simulate_sessions
+from cuecircuit.simulation.rat_design import rat_design
 from cuecircuit.simulation.rats import levels_of
-from cuecircuit.study.file import parse_study
+from cuecircuit.study.reading import parse_study
 
 ANIMALS, TIMEOUT_S = 12, 20
 MEDIANS: dict[ModelName, tuple[float, ...]] = {
@@ -135,14 +136,14 @@ def models(seeds: int, **how: object) -> None:
 
 
 def mechanism(seeds: int) -> None:
-    study = parse_study(designs()["carmack2019"])
+    design = rat_design(parse_study(design_text("carmack2019")))
     response = response_of(kinetics_of("heroin"), 12 * 3600)
     won, lead = {}, {}
     for policy in ("satiety", "homeostatic"):
         won[policy], lead[policy], r, rise = Counter(), [], [], []
         for seed in range(seeds):
             experiment = plan_experiment(
-                study, hypothesis="withdrawal", scale="tiny", seed=seed, model="mechanism", policy=policy
+                design, hypothesis="withdrawal", scale="tiny", seed=seed, model="mechanism", policy=policy
             )
             assert experiment.lived is not None
             long = np.flatnonzero(levels_of(experiment.rats) == 1)
@@ -154,7 +155,7 @@ def mechanism(seeds: int) -> None:
                     )
                     for s in experiment.lived.lives[rat].sessions[:10]
                 ]
-                animals.append(animal_intervals(lived, dose_mg_kg=study.drug.dose_mg_kg, response=response))
+                animals.append(animal_intervals(lived, dose_mg_kg=design.dose_mg_kg, response=response))
             kept = [last_sessions(a, 2) for a in animals]
             best, scores = winner(
                 [a.chosen(~k) for a, k in zip(animals, kept, strict=True)],

@@ -7,7 +7,6 @@ from pathlib import Path
 import pytest
 
 from cuecircuit.nodes.simulate import simulate_design
-from cuecircuit.pipeline.simulate import simulate
 
 VALIDATION = Path(__file__).parents[2] / "validation"
 
@@ -37,9 +36,7 @@ def unexplained(text: str) -> list[str]:
 @pytest.fixture(scope="module")
 def rats(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("rats")
-    study = simulate("carmack2019", folder / "data", seed=1, scale="tiny").with_name("tables.yaml")
-    study.write_bytes((VALIDATION / "studies" / "carmack2019.yaml").read_bytes())
-    return run_apart(study, folder / "results")
+    return run_apart(simulate_design("carmack2019", folder / "data", seed=1, scale="tiny"), folder / "results")
 
 
 @pytest.fixture(scope="module")
