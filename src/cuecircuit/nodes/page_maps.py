@@ -16,6 +16,8 @@ from cuecircuit.study.questions import AnyQuestion
 
 LONG = 30
 """Rows above which a table is folded."""
+# columns of clusters that are in the file alone
+_IN_FILES = ("prefix", "center_x", "center_y", "center_z")
 
 
 def figure_item(
@@ -58,8 +60,13 @@ def map_items(out: Path, name: str, question: AnyQuestion, viewed: str | None) -
             yield from _viewer(out, drawn)
         yield TableItem(id=f"{stem}-terms", title=f"{own}: tests", frame=terms, folded=bool(level))
         if clusters is not None:
+            columns = [name for name in clusters if name not in _IN_FILES and clusters[name].notna().any()]
             yield TableItem(
-                id=f"{stem}-clusters", title=f"{own}: clusters", frame=clusters, folded=len(clusters) > LONG
+                id=f"{stem}-clusters",
+                title=f"{own}: clusters",
+                frame=clusters,
+                display=clusters[columns] if len(clusters) else None,
+                folded=len(clusters) > LONG,
             )
 
 
