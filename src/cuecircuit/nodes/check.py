@@ -1,12 +1,15 @@
 """A dry run: every table that needs no scan is made, every question on one is answered, and nothing is written."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
-from cuecircuit.errors import CuecircuitError, StudyError
+from cuecircuit.errors import CuecircuitError, DataError, StudyError
 from cuecircuit.nodes.graph import ordered_nodes, upstream
+from cuecircuit.nodes.log_check import log_notes, phase_faults
 from cuecircuit.nodes.making import make_node
 from cuecircuit.nodes.map_questions import bind_levels
+from cuecircuit.nodes.operant import OperantData, phase_rules
+from cuecircuit.nodes.regions import named_regions
 from cuecircuit.nodes.rows import Tables
 from cuecircuit.nodes.scan_check import check_scans, makes_maps
 from cuecircuit.nodes.space import study_space
@@ -24,7 +27,7 @@ def check_study(path: Path, *, data: bool = False) -> tuple[str, ...]:
         data: also read every scan whole and check its values.
 
     Returns:
-        Notes: who is left out of which question, and how many faults the logs have.
+        Notes: who is left out of which question, and each kind of fault in the logs.
 
     Raises:
         DataError: the study file cannot be read.
@@ -49,7 +52,7 @@ def check_files(files: StudyFiles, *, data: bool = False) -> tuple[str, ...]:
     notes: list[str] = []
     failed: set[str] = set()
     if files.study.space is not None:
-        faults += _faults("space", lambda: study_space(files))
+        faults += _faults("space", lambda: _check_space(files))
     for name in nodes:
         # regions are numbers of the maps' values, which a dry run does not read
         if name.startswith("regions.") or failed & set(upstream(nodes, name)):
@@ -65,18 +68,32 @@ def check_files(files: StudyFiles, *, data: bool = False) -> tuple[str, ...]:
     return tuple(notes)
 
 
+def _check_space(files: StudyFiles) -> None:
+    atlas = study_space(files).atlas
+    for name, regions in files.study.regions.items() if atlas else ():
+        named_regions(name, regions, atlas.names)
+
+
 def _dry_run(tables: Tables, made: dict[str, Table], node: str) -> Iterator[str]:
     kind, _, name = node.partition(".")
     if kind != "questions":
         result = make_node(tables, node)
         made |= {table.name: table for table in result.tables}
-        if result.sessions is not None and result.sessions.faults:
-            yield f"operant: {len(result.sessions.faults)} faults in the logs; a run lists them in operant/faults.tsv"
+        if result.sessions is not None:
+            yield from _log_notes(tables, result.sessions, list(made["subjects"].rows["subject"]))
         return
     question = tables.files.study.questions[name]
     about_maps = split_reference(question.of)[0].startswith(("maps.", "contrasts."))
     lines = bind_levels(tables, question) if about_maps else answer(tables, question).left_out
     yield from (f"{node}: {line}" for line in lines)
+
+
+def _log_notes(tables: Tables, data: OperantData, subjects: Sequence[str]) -> Iterator[str]:
+    operant = tables.files.study.operant
+    assert operant is not None
+    if wrong := list(phase_faults(phase_rules(operant), data.sessions, subjects)):
+        raise DataError(wrong)
+    yield from (f"operant: {note}" for note in log_notes(data.faults))
 
 
 def _faults(name: str, act: Callable[[], object]) -> list[str]:

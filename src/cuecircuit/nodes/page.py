@@ -8,6 +8,7 @@ from markupsafe import Markup
 
 from cuecircuit.figures.numbers import short
 from cuecircuit.io.tables import read_json, read_table
+from cuecircuit.nodes.findings import findings
 from cuecircuit.nodes.methods import methods
 from cuecircuit.nodes.operant import known_kinetics
 from cuecircuit.nodes.page_maps import LONG, figure_item, map_items, scan_items
@@ -110,6 +111,7 @@ def _opening(files: StudyFiles, out: Path, made: Mapping[str, Table]) -> Section
     if study.operant:
         facts["Phases"] = ", ".join(study.operant.phases)
     items: list[Item] = [*_simulated(out), Facts(values=facts)]
+    items += [Paragraph(text=text) for text in findings(study, out)]
     if study.assumed:
         text = (
             f"No source states {len(study.assumed)} of the settings; they are marked assumed in the table of settings."

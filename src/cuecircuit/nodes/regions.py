@@ -35,7 +35,7 @@ def regions_table(tables: Tables, name: str, maps_folder: Path, questions: Path)
     source = tables.made[split_reference(regions.of)[0]]
     space = study_space(tables.files)
     assert space.atlas is not None
-    named = _named(tables, name, regions, space.atlas.names)
+    named = named_regions(name, regions, space.atlas.names)
     column = "map_unsmoothed" if regions.unsmoothed else "map"
     rows = source.rows[source.rows["subject"].isin(tables.made["subjects"].rows["subject"])]
     rows = rows[rows[column].notna()].reset_index(drop=True)
@@ -71,7 +71,12 @@ def regions_table(tables: Tables, name: str, maps_folder: Path, questions: Path)
     return Table(name=f"regions.{name}", keys=(*source.keys, "region"), rows=table, notes=notes)
 
 
-def _named(tables: Tables, name: str, regions: Regions, atlas: Mapping[int, str]) -> dict[int, str]:
+def named_regions(name: str, regions: Regions, atlas: Mapping[int, str]) -> dict[int, str]:
+    """Return the labels of a set of regions and their names.
+
+    Raises:
+        DataError: a name that the atlas does not have.
+    """
     if not regions.names:
         return dict(atlas)
     unknown = [label for label in regions.names if label not in atlas.values()]

@@ -1,0 +1,146 @@
+"""The findings of a study in a few sentences, each with its effect and interval: what a reader wants first."""
+
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from cuecircuit.figures.numbers import fraction, number, p_equals
+from cuecircuit.io.tables import read_json, read_table
+from cuecircuit.nodes.map_pictures import map_folders, shown_effect
+from cuecircuit.report.marks import counted, effect_text, words
+from cuecircuit.study.questions import AnyQuestion
+from cuecircuit.study.schema import Study
+
+_MOST = 5
+_LEVEL = 0.05
+_MEAN = {"(Intercept)": "the mean"}
+_OF_COMPARISONS = {
+    "comparison", "level", "against", "family", "difference", "se", "low", "high", "t", "df", "p", "p_adjusted",
+}  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Finding:
+    place: int
+    name: str
+    text: str
+    p: float
+    alpha: float
+    of_maps: bool
+
+
+def findings(study: Study, out: Path) -> Iterator[str]:
+    """Yield the strongest finding of each question that reaches its level, at most five.
+
+    Where there are more, questions that the study gives a figure of its own come first, then maps, then smaller p.
+
+    Args:
+        study: whose questions were asked.
+        out: the results.
+    """
+    asked = [found for place, name in enumerate(study.questions) for found in _of_question(study, out, name, place)]
+    held = [found for found in asked if found.p <= found.alpha]
+    if not asked:
+        return
+    drawn = {named.question for named in study.figures.values()}
+    order = {found.place: (found.name not in drawn, not found.of_maps, found.p) for found in held}
+    kept = sorted(held, key=lambda found: order[found.place])[:_MOST]
+    yield (
+        f"{len(held)} of {counted(len(asked), 'question')} with a test find an effect at their own level; they are not "
+        f"adjusted for one another.{f' {len(kept)} of them:' if len(held) > len(kept) else ''}"
+    )
+    yield from (found.text for found in sorted(kept, key=lambda found: found.place))
+
+
+def _of_question(study: Study, out: Path, name: str, place: int) -> Iterator[_Finding]:
+    question, folder = study.questions[name], out / "questions" / name
+    title = question.title or words(name).capitalize()
+    correction = question.correction or study.correction
+    if any((own / "terms.tsv").is_file() and (own / "clusters.tsv").is_file() for _, own in map_folders(folder)):
+        found = min((_map(question, own, level) for level, own in map_folders(folder)), key=lambda each: each[1])
+        alpha, of_maps = correction.alpha if correction else _LEVEL, True
+    else:
+        said = _table(question, folder)
+        if said is None:
+            return
+        found, alpha, of_maps = said, question.alpha, False
+    yield _Finding(place=place, name=name, text=f"{title}: {found[0]}", p=found[1], alpha=alpha, of_maps=of_maps)
+
+
+def _map(question: AnyQuestion, folder: Path, level: str) -> tuple[str, float]:
+    """Say where the effect that is shown survives; p of its best cluster."""
+    terms = read_table(folder / "terms.tsv", text=("term", "prefix", "stratum"))
+    effect = shown_effect(question, terms)
+    clusters = read_table(folder / "clusters.tsv", text=("term", "prefix", "regions"))
+    own = clusters[clusters["prefix"] == effect["prefix"]].sort_values("p_fwe", kind="stable")
+    if own.empty:
+        return "nothing survives.", np.inf
+    best, count = own.iloc[0], effect.get("significant_clusters", 0)
+    where = f" in {best['regions'].split(';')[0].rsplit(' ', 3)[0]}" if isinstance(best.get("regions"), str) else ""
+    what = _MEAN.get(str(effect["term"]), effect_text(str(effect["term"])))
+    text = f"{what}{f' ({level})' if level else ''} survives in "
+    text += f"{counted(int(count), 'cluster')}, the best{where} ({counted(int(best['voxels']), 'voxel')}"
+    if pd.notna(best.get("peak_effect")):
+        means = read_json(folder / "settings.json").get("directions", {}).get(str(effect["prefix"]), "")
+        text += f"; {means} {_with_limits(best, 'peak_effect', 'peak_effect_low', 'peak_effect_high')} at its peak"
+    return f"{text}), corrected {p_equals(float(best['p_fwe']))}.", float(best["p_fwe"])
+
+
+def _table(question: AnyQuestion, folder: Path) -> tuple[str, float] | None:
+    """Say the strongest of what decides a question: contrasts, comparisons, a correlation, ratios, else its term."""
+    for stem in ("contrasts", "comparisons", "correlation", "ratios", "reliability", "terms"):
+        path = folder / f"{stem}.tsv"
+        table = read_table(path) if path.is_file() else pd.DataFrame()
+        p = next((name for name in ("p_adjusted", "q", "p_gg", "p") if name in table), None)
+        if p is None or not table[p].notna().any():
+            continue
+        row = table.loc[table[p].astype(float).idxmin()]
+        if stem == "terms":
+            row = shown_effect(question, table)
+            p = "p_gg" if pd.notna(row.get("p_gg")) else "p"
+        where = ", ".join(str(row[key]) for key in question.each if key in row)
+        said = _SAID[stem](row)
+        return f"{f'{where}: ' if where else ''}{said}, {p_equals(float(row[p]), 'q' if p == 'q' else 'p')}.", float(
+            row[p]
+        )
+    return None
+
+
+def _comparison(row: pd.Series) -> str:
+    named = [name for name in row.index if name not in _OF_COMPARISONS and pd.notna(row[name])]
+    inside = [f"{name} {float(row[name]):g}" if _is_number(row[name]) else str(row[name]) for name in named]
+    where = f"in {' '.join(inside)} " if inside else ""
+    return f"{where}{words(str(row['level']))} − {words(str(row['against']))} = {_with_limits(row, 'difference')}"
+
+
+def _is_number(value: object) -> bool:
+    return str(value).replace(".", "", 1).isdigit()
+
+
+def _term(row: pd.Series) -> str:
+    size = ""
+    if pd.notna(row.get("pes_low")):
+        size = f", partial η² = {fraction(row['pes'])} [{fraction(row['pes_low'])}, {fraction(row['pes_high'])}]"
+    return f"{effect_text(str(row['term']))}, F({row['df1']:g}, {row['df2']:.4g}) = {number(row['F'])}{size}"
+
+
+def _with_limits(row: pd.Series, value: str, low: str = "low", high: str = "high") -> str:
+    return f"{number(row[value])} [{number(row[low])}, {number(row[high])}]"
+
+
+def _correlation(row: pd.Series) -> str:
+    within = f" (within groups {fraction(row['r_within'])})" if pd.notna(row.get("r_within")) else ""
+    return f"r = {fraction(row['r'])} [{fraction(row['ci_low'])}, {fraction(row['ci_high'])}]{within}"
+
+
+_SAID: Mapping[str, Callable[[pd.Series], str]] = {
+    "contrasts": lambda row: f"{row['contrast']} = {_with_limits(row, 'estimate')}",
+    "comparisons": _comparison,
+    "correlation": _correlation,
+    "ratios": lambda row: f"{words(str(row['comparison']))}: ratio {_with_limits(row, 'ratio', 'ci_low', 'ci_high')}",
+    "reliability": lambda row: f"ICC = {_with_limits(row, 'icc', 'ci_low', 'ci_high')}",
+    "terms": _term,
+}
