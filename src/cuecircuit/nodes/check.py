@@ -70,8 +70,9 @@ def check_files(files: StudyFiles, *, data: bool = False) -> tuple[str, ...]:
 
 def _check_space(files: StudyFiles) -> None:
     atlas = study_space(files).atlas
-    for name, regions in files.study.regions.items() if atlas else ():
-        named_regions(name, regions, atlas.names)
+    if atlas is not None:
+        for name, regions in files.study.regions.items():
+            named_regions(name, regions, atlas.names)
 
 
 def _dry_run(tables: Tables, made: dict[str, Table], node: str) -> Iterator[str]:

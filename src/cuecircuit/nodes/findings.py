@@ -123,7 +123,8 @@ def _is_number(value: object) -> bool:
 def _term(row: pd.Series) -> str:
     size = ""
     if pd.notna(row.get("pes_low")):
-        size = f", partial η² = {fraction(row['pes'])} [{fraction(row['pes_low'])}, {fraction(row['pes_high'])}]"
+        eta2, low, high = (fraction(float(row[name])) for name in ("pes", "pes_low", "pes_high"))
+        size = f", partial η² = {eta2} [{low}, {high}]"
     return f"{effect_text(str(row['term']))}, F({row['df1']:g}, {row['df2']:.4g}) = {number(row['F'])}{size}"
 
 
@@ -132,8 +133,10 @@ def _with_limits(row: pd.Series, value: str, low: str = "low", high: str = "high
 
 
 def _correlation(row: pd.Series) -> str:
-    within = f" (within groups {fraction(row['r_within'])})" if pd.notna(row.get("r_within")) else ""
-    return f"r = {fraction(row['r'])} [{fraction(row['ci_low'])}, {fraction(row['ci_high'])}]{within}"
+    within = f" (within groups {fraction(float(row['r_within']))})" if pd.notna(row.get("r_within")) else ""
+    return (
+        f"r = {fraction(float(row['r']))} [{fraction(float(row['ci_low']))}, {fraction(float(row['ci_high']))}]{within}"
+    )
 
 
 _SAID: Mapping[str, Callable[[pd.Series], str]] = {

@@ -27,6 +27,9 @@ from cuecircuit.study.accounting import names_in, split_reference
 from cuecircuit.study.question_checks import formula_of
 from cuecircuit.study.questions import Comparison, Formula, Question, Strata
 
+# columns of terms that are there although no fit has a number, as in regions of which no voxel survives
+_ALWAYS = ("term", "df1", "df2", "F", "p", "p_adjusted")
+
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class FittedQuestion:
@@ -152,7 +155,9 @@ def _model_answer(
     tests = pd.DataFrame(rows)
     tests["p_adjusted"] = _adjusted(question, tests)
     is_contrast = tests["term"].isin(contrasts)
-    tables = {"terms": tests[~is_contrast].reset_index(drop=True).dropna(axis=1, how="all")}
+    terms = tests[~is_contrast].reset_index(drop=True)
+    unused = [name for name in terms if name not in _ALWAYS and terms[name].isna().all()]
+    tables = {"terms": terms.drop(columns=unused)}
     if is_contrast.any():
         columns = [*wide.labels, "term", "estimate", "se", "low", "high", "df2", "F", "p", "p_adjusted"]
         tables["contrasts"] = tests.loc[is_contrast, columns].rename(columns={"term": "contrast", "df2": "df"})

@@ -1,0 +1,51 @@
+"""The operant logs of a study against its phases, and their faults in a few lines."""
+
+import re
+from collections.abc import Iterator, Sequence
+
+import pandas as pd
+
+from cuecircuit.behavior.phases import PhaseRule
+from cuecircuit.records.operant import OperantFault
+
+_NUMBERS = re.compile(r"[0-9][0-9.:/-]*")
+
+
+def phase_faults(rules: Sequence[PhaseRule], sessions: pd.DataFrame, subjects: Sequence[str]) -> Iterator[str]:
+    """Yield phases whose sessions are nowhere, or in another number than planned in every subject.
+
+    A subject that alone lacks a session is no fault: questions leave it out by name.
+
+    Args:
+        rules: how the sessions of each phase are recognized.
+        sessions: every session with its phase and treatment.
+        subjects: who takes part.
+    """
+    for rule in rules:
+        treatment = sessions["treatment"].isna() if not rule.treatment else sessions["treatment"] == rule.treatment
+        own = sessions[(sessions["phase"] == rule.phase) & treatment]
+        if own.empty:
+            found = ", ".join(map(repr, sorted(set(sessions["experiment"]))))
+            yield (
+                f"phase {rule.name}: no session has the Experiment {rule.experiment!r}; found: {found}; correct "
+                "`experiment`, or add the logs (operant.logs)"
+            )
+            continue
+        counts = own["subject"].value_counts().reindex(list(subjects), fill_value=0)
+        if (counts != rule.sessions).all():
+            span = " to ".join(str(n) for n in dict.fromkeys((counts.min(), counts.max())))
+            yield (
+                f"phase {rule.name}: every subject has {span} sessions, the study plans {rule.sessions}; correct "
+                "`days`, or see whether logs are missing or are there twice (operant.logs)"
+            )
+
+
+def log_notes(faults: Sequence[OperantFault]) -> Iterator[str]:
+    """Yield each kind of fault once, with its first place and how often it is there."""
+    kinds: dict[str, list[OperantFault]] = {}
+    for fault in faults:
+        kinds.setdefault(_NUMBERS.sub("0", fault.what), []).append(fault)
+    for first, *others in kinds.values():
+        where = f"{first.file}:{first.line}: " if first.file else ""
+        more = f"; {len(others)} more like it" if others else ""
+        yield f"{where}subject {first.subject!r}: {first.what} ({first.done}){more}"
