@@ -75,8 +75,10 @@ def script(tmp_path):
 
 
 def start(script, *words, **options):
+    # what starts the tests in the background may have set interrupts to be ignored, which would be inherited
+    heard = {"preexec_fn": lambda: signal.signal(signal.SIGINT, signal.SIG_DFL), **options}
     return subprocess.Popen(
-        [sys.executable, script, *words], stderr=subprocess.PIPE, stdout=subprocess.PIPE, text=True, **options
+        [sys.executable, script, *words], stderr=subprocess.PIPE, stdout=subprocess.PIPE, text=True, **heard
     )
 
 
