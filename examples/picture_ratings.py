@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pandas as pd
 
-from cuecircuit.behavior.anova import TableAnova, mixed_anova
+import cuecircuit as cc
 
 PICTURES = ("pos", "neg", "neutral", "erotic", "gross")
 RATINGS = ("bad", "good", "neut")
@@ -29,18 +29,18 @@ def long_table(path: Path) -> pd.DataFrame:
     return pd.concat(cells, ignore_index=True)
 
 
-def analyze(table: pd.DataFrame, measure: str) -> TableAnova:
+def analyze(table: pd.DataFrame, measure: str) -> cc.Result:
     rated = table.dropna(subset=[measure])
-    return mixed_anova(rated, dv=measure, subject="ID", between=("Group", "Gender"), within=("picture",))
+    return cc.anova(rated, measure, subject="ID", between=("Group", "Gender"), within="picture")
 
 
 def main(path: Path) -> None:
     table = long_table(path)
     for measure in ("good", "reaction"):
         found = analyze(table, measure)
-        print(f"{measure}: {len(found.cells)} people, {len(found.excluded)} more lack a cell")
+        print(f"{measure}: {table['ID'].nunique() - len(found.notes)} people, {len(found.notes)} more lack a cell")
         columns = ["term", "df1", "df2", "F", "p", "eps_gg", "p_gg", "ges"]
-        print(found.table[columns].to_string(index=False, float_format=lambda value: f"{value:.4g}"))
+        print(found.tests[columns].to_string(index=False, float_format=lambda value: f"{value:.4g}"))
 
 
 if __name__ == "__main__":

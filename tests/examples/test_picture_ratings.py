@@ -37,8 +37,8 @@ def test_group_gender_and_picture_type_give_the_f_of_r(real_data, measure):
     example = runpy.run_path(str(EXAMPLE))
     table = example["long_table"](real_data / "human" / "aud_sawyer2019" / "Sawyer-IAPS.csv")
     found = example["analyze"](table, measure)
-    assert len(found.cells) == 76
-    rows = found.table.set_index("term")
+    assert len(found.fit.design.rows) == 76 * 5
+    rows = found.tests.set_index("term")
     for term, (f, epsilon, p) in R[measure].items():
         # R printed four digits after the point of F between subjects
         np.testing.assert_allclose(rows.loc[term, "F"], f, rtol=1e-4 if epsilon is None else 1e-8)
