@@ -38,7 +38,8 @@ def main(path: Path) -> None:
     table = long_table(path)
     for measure in ("good", "reaction"):
         found = analyze(table, measure)
-        print(f"{measure}: {table['ID'].nunique() - len(found.notes)} people, {len(found.notes)} more lack a cell")
+        complete = len(found.fit.design.rows) // len(PICTURES)
+        print(f"{measure}: {complete} of {table['ID'].nunique()} people have every cell")
         columns = ["term", "df1", "df2", "F", "p", "eps_gg", "p_gg", "ges"]
         print(found.tests[columns].to_string(index=False, float_format=lambda value: f"{value:.4g}"))
 
