@@ -1,11 +1,14 @@
-"""Study files made here, and two shipped designs simulated and run once."""
+"""Study files made here, and shipped designs simulated and run once."""
 
+import os
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 
 import pandas as pd
 import pytest
 
+from cuecircuit.nodes.designs import design_text
 from cuecircuit.nodes.rows import Tables
 from cuecircuit.nodes.run import run_study
 from cuecircuit.nodes.simulate import simulate_design
@@ -89,3 +92,47 @@ def ran(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], tuple[Path,
         return done[design]
 
     return get
+
+
+IN_CLUSTER = "  in_cluster: { of: regions.cluster, each: region, average: block, between: group, within: cue }"
+
+
+def few_rats_text() -> str:
+    """The design of the rats with three animals in each group, few days and null fields and no alternatives."""
+    text = design_text("carmack2019").replace("LgA: 12 }", "LgA: 3 }")
+    text = text[: text.index("\nalternatives:")]
+    compared = next(line for line in text.splitlines(keepends=True) if line.startswith("  compare:"))
+    for old, new in (
+        ("  draws: 10000\n  smoothness", "  draws: 1000\n  smoothness"),
+        ("    draws: 10000\n  withdrawal", "    draws: 200\n  withdrawal"),
+        (compared, ""),
+        ("days: 10\n", "days: 3\n"),
+        ("days: 4\n", "days: 2\n"),
+        ("days: 6,", "days: 2,"),
+        ("  compare_draws: 2000\n", ""),
+        ("\nfigures:\n", f"{IN_CLUSTER}\n\nfigures:\n"),
+    ):
+        assert text.count(old) == 1, old
+        text = text.replace(old, new)
+    return f"{text}\nsimulation: {{ n: {{ ShA: 3, LgA: 3 }}, generator: carmack2019 }}\n"
+
+
+@pytest.fixture(scope="session")
+def few_rats(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The study file of six simulated rats, two scans each."""
+    folder = tmp_path_factory.mktemp("rats")
+    (folder / "few.yaml").write_text(few_rats_text(), encoding="utf-8")
+    return simulate_design(str(folder / "few.yaml"), folder / "study", scale="tiny", seed=1)
+
+
+@pytest.fixture(scope="session")
+def few_results(few_rats: Path) -> Path:
+    """The output folder of a run of them."""
+    run_study(few_rats, few_rats.parents[1] / "results")
+    return few_rats.parents[1] / "results"
+
+
+@pytest.fixture
+def rats_copy(few_rats: Path, tmp_path: Path) -> Path:
+    """The folder of the six rats, linked file by file; what is changed must be written anew."""
+    return Path(shutil.copytree(few_rats.parent, tmp_path / "study", copy_function=os.link))
