@@ -113,7 +113,10 @@ def _comparison(row: pd.Series) -> str:
     named = [name for name in row.index if name not in _OF_COMPARISONS and pd.notna(row[name])]
     inside = [f"{name} {float(row[name]):g}" if _is_number(row[name]) else str(row[name]) for name in named]
     where = f"in {' '.join(inside)} " if inside else ""
-    return f"{where}{words(str(row['level']))} − {words(str(row['against']))} = {_with_limits(row, 'difference')}"
+    pair = str(row["comparison"])  # of a formula, "a - b"
+    if "level" in row:
+        pair = f"{words(str(row['level']))} − {words(str(row['against']))}"
+    return f"{where}{pair} = {_with_limits(row, 'difference')}"
 
 
 def _is_number(value: object) -> bool:
