@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 
 from cuecircuit.behavior.measures import (
     count_between,
+    count_in_session,
     measure_level,
     measure_session,
     sessions_table,
@@ -227,3 +228,10 @@ def test_sessions_without_times_have_no_level():
     assert [getattr(level, name) for name in level.__dataclass_fields__] == [None] * 4
     nobody = measure_level(session({"infusion": []}), dose_mg_kg=0.5, kinetics=kinetics_of("cocaine"))
     assert (nobody.mean_level_mg_kg, nobody.peak_level_mg_kg, nobody.satiety_mg_kg) == (0, 0, None)
+
+
+def test_events_of_a_whole_session_are_counted_whether_the_program_counts_or_not():
+    assert count_in_session(session({"lick": [1, 2]}), "lick") == 2
+    assert count_in_session(session({"lick": [1, 2]}, counts={"lick": 5}), "lick") == 5
+    assert count_in_session(session({}, counts={"lick": 5}), "lick") == 5
+    assert count_in_session(session({"lick": []}), "shock") is None

@@ -1,7 +1,5 @@
 """Study files made here, and shipped designs simulated and run once."""
 
-import os
-import shutil
 from collections.abc import Callable
 from pathlib import Path
 
@@ -130,9 +128,3 @@ def few_results(few_rats: Path) -> Path:
     """The output folder of a run of them."""
     run_study(few_rats, few_rats.parents[1] / "results")
     return few_rats.parents[1] / "results"
-
-
-@pytest.fixture
-def rats_copy(few_rats: Path, tmp_path: Path) -> Path:
-    """The folder of the six rats, linked file by file; what is changed must be written anew."""
-    return Path(shutil.copytree(few_rats.parent, tmp_path / "study", copy_function=os.link))

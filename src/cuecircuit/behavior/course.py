@@ -1,23 +1,17 @@
-"""One number per animal from its sessions of a phase: escalation, extinction, reinstatement, breakpoint, withdrawal.
+"""One number of an animal's sessions of a phase: trend and breakpoint.
 
-- Escalation: least-squares slope per session; index (last − first)/(last + first), each the mean of up to
-  `edge` sessions, from −1 to 1 and 0 for no change.
-- Extinction: presses of the last session over those of the first; slope per session.
-- Reinstatement: presses of the test less those of the last extinction session.
+- Trend: least-squares slope per session; index (last − first)/(last + first), each the mean of up to `edge` sessions,
+  from −1 to 1 and 0 for no change; remaining is the last session over the first.
 - Progressive ratio: infusion n costs round(5 e^(n r) − 5) presses with r = 0.2 (Richardson and Roberts 1996, J Neurosci
   Methods 66:1); the breakpoint is the cost of the last infusion earned, not known where the presses do not cover it.
-- Conditioned withdrawal: intake of the naloxone pairings less that of the saline pairings, and the log of their ratio.
-  Naloxone also blocks the drug, which alone raises intake: the index does not tell the two apart.
 """
 
 from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
-import pandas as pd
 
 from cuecircuit.arrays import Array, Float, Int
-from cuecircuit.errors import DesignError
 
 _MOST_RATIOS = 60  # infusion 61 costs a million presses with r = 0.2
 
@@ -89,33 +83,3 @@ def breakpoint_of(
     if n > _MOST_RATIOS or costs.sum() > (np.inf if np.isnan(presses) else presses):
         return float("nan")
     return float(costs[-1]) if n else 0.0
-
-
-def courses(table: pd.DataFrame, *, phase: str, sessions: int, dv: str, edge: int = 3) -> pd.DataFrame:
-    """One row per animal and treatment of a phase: subject, group, treatment and the fields of `Course`.
-
-    Raises:
-        DesignError: nobody has a session of the phase.
-    """
-    chosen = _of_phase(table, phase, sessions)
-    rows = []
-    for (subject, group, treatment), own in chosen.groupby(["subject", "group", "treatment"], sort=False, dropna=False):
-        values = np.full(sessions, np.nan)
-        values[own["session"].to_numpy(int) - 1] = own[dv].to_numpy(float, na_value=np.nan)
-        found = course(values, edge=edge)
-        row = {"subject": subject, "group": group, "treatment": treatment}
-        rows.append(row | {name: getattr(found, name) for name in Course.__dataclass_fields__})
-    return pd.DataFrame(rows).astype(dict.fromkeys(["total", "mean", "first", "last", "slope", "index"], float))
-
-
-def _column(table: pd.DataFrame, name: str) -> Float[Array, "session"]:
-    """A measure, NaN where it is missing or the table does not have it."""
-    return table[name].to_numpy(float, na_value=np.nan) if name in table else np.full(len(table), np.nan)
-
-
-def _of_phase(table: pd.DataFrame, phase: str, sessions: int | None) -> pd.DataFrame:
-    chosen = table[table["phase"] == phase]
-    chosen = chosen if sessions is None else chosen[chosen["session"] <= sessions]
-    if chosen.empty:
-        raise DesignError(f"phase '{phase}': nobody has a session; add the logs or correct the phase")
-    return chosen

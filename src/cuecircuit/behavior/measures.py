@@ -77,8 +77,8 @@ def measure_session(session: OperantSession, *, dose_mg_kg: float | None = None)
         session: what was logged.
         dose_mg_kg: drug per infusion and kg of body weight; None leaves the intake out.
     """
-    infusions, times = _count(session, "infusion"), session.events.get("infusion")
-    active, inactive = _count(session, "active"), _count(session, "inactive")
+    infusions, times = count_in_session(session, "infusion"), session.events.get("infusion")
+    active, inactive = count_in_session(session, "active"), count_in_session(session, "inactive")
     first_hour = _first_hour(session)
     known = np.empty(0) if times is None else times
     # counts above the times there are: the array was full before the session was over
@@ -246,8 +246,11 @@ def bins_table(sessions: Sequence[OperantSession]) -> pd.DataFrame:
     return pd.DataFrame(rows, columns=list(BIN_COLUMNS))
 
 
-def _count(session: OperantSession, event: str) -> int | None:
-    """The larger of the program's count and the times there are: arrays may be full, counters may have been reset."""
+def count_in_session(session: OperantSession, event: str) -> int | None:
+    """Count the events of a session, None where they are not logged.
+
+    The larger of the program's count and the times there are: arrays may be full, counters may have been reset.
+    """
     times = session.events.get(event)
     if times is None:
         bins = session.bins.get(event)

@@ -8,7 +8,14 @@ from pathlib import Path
 import pandas as pd
 
 from cuecircuit.behavior.course import breakpoint_of
-from cuecircuit.behavior.measures import LevelMeasures, bin_counts, count_in_window, measure_level, sessions_table
+from cuecircuit.behavior.measures import (
+    LevelMeasures,
+    bin_counts,
+    count_in_session,
+    count_in_window,
+    measure_level,
+    sessions_table,
+)
 from cuecircuit.behavior.pharmacokinetics import Kinetics, kinetics_of
 from cuecircuit.behavior.phases import PhaseRule, assign_phases
 from cuecircuit.errors import DataError, StudyError
@@ -258,8 +265,9 @@ def _breakpoints(planned: pd.DataFrame, operant: Operant) -> list[float | None]:
 
 def _counted(session: OperantSession, event: str, window_min: tuple[float, float] | None) -> float | None:
     if window_min is None:
-        return session.counts.get(event)
-    count = count_in_window(session, event, start_s=60 * window_min[0], stop_s=60 * window_min[1])
+        count = count_in_session(session, event)
+    else:
+        count = count_in_window(session, event, start_s=60 * window_min[0], stop_s=60 * window_min[1])
     return None if count is None else float(count)
 
 
