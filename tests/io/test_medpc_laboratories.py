@@ -13,6 +13,7 @@ from cuecircuit.io.medpc import read_medpc
 from cuecircuit.io.medpc_decode import DecodedRecord, decode_record
 from cuecircuit.io.medpc_program import load_programs, parse_program
 from cuecircuit.io.medpc_text import parse_sessions
+from cuecircuit.io.text_encoding import decode_text
 from cuecircuit.records.operant import SET_ASIDE
 
 HEADER = {
@@ -284,6 +285,11 @@ def test_files_of_any_encoding_are_read(encoding: str):
 
     assert session.header["Subject"] == "R1"
     assert session.header["Group"] == "für"
+
+
+def test_letters_of_windows_and_bytes_that_it_lacks_are_read():
+    assert decode_text("Ratte – 1 µg …".encode("cp1252")) == "Ratte – 1 µg …"
+    assert decode_text(b"Ratte \x81") == "Ratte \x81"
 
 
 @pytest.mark.parametrize("ends", ["\r", "\r\n", "\r\r\n", "\n"])

@@ -304,4 +304,4 @@ def _other_groups(table: pd.DataFrame, group_of: "pd.Series[str]") -> Iterator[O
 def _placed(fault: OperantFault, files: StudyFiles) -> OperantFault:
     # the ledger names other files in what it did
     done = fault.done.replace(f"({files.file.parent}/", "(").replace(f" {files.file.parent}/", " ")
-    return replace(fault, file=files.shown(fault.file), done=done)
+    return replace(fault, file=fault.file and files.shown(fault.file), done=done)

@@ -295,6 +295,7 @@ def _fault_table(faults: Sequence[OperantFault]) -> pd.DataFrame:
     rows = [
         {
             **asdict(same[0]),
+            "file": same[0].file or None,
             "subject": same[0].subject or None,
             "line": same[0].line or None,
             "count": len(same),
