@@ -133,24 +133,34 @@ def test_a_session_stopped_early_is_no_fault_of_the_plan(study: Study):
 
 @pytest.mark.parametrize(
     ("hours", "refused"),
-    [(0.5, ""), (0.95, ""), (1.05, ""), (6, "last 6 h"), (2, "last 2 h, access_h says 1 h of ShA|access_h says 1 h;")],
+    [
+        ((1, 0.5, 1), ""),
+        ((0.95, 1, 1.05), ""),
+        ((0.5, 0.5, 0.5), "3 of 3 sessions of escalation last 0.5 h, access_h says 1 h; correct access_h"),
+        ((1, 2, 1), "1 of 3 sessions of escalation last 2 h, access_h says 1 h; correct access_h"),
+        ((1, 6, 1), "1 of 3 sessions of escalation last 6 h, access_h says 1 h of ShA and this length of LgA; correct"),
+    ],
 )
-def test_a_length_that_no_program_declares_may_fall_short_and_not_be_that_of_another_group(
-    study: Study, tmp_path: Path, hours: float, refused: str
+@pytest.mark.parametrize("declared", [True, False])
+def test_a_length_may_fall_short_now_and_then_and_not_be_that_of_another_group(
+    study: Study, tmp_path: Path, hours: tuple[float, ...], refused: str, declared: bool
 ):
     (tmp_path / "programs").mkdir()
     (tmp_path / "programs" / "p.yaml").write_text(
         "msn: [PLAIN]\ntitle: t\nsource: s\nletters:\n  Z: {kind: timestamps, event: infusion, unit_s: 1, count: R}\n"
-        "  R: {kind: scalar, name: infusions}\nunknown: AIKXY\n",
+        "  R: {kind: scalar, name: infusions}\n"
+        + "session_length: {at: K, unit_s: 1}\n" * declared
+        + "unknown: AIKXY\n",
         encoding="utf-8",
     )
-    path = study("programs: programs", s1=[log("s1", day, hours=hours, msn="PLAIN") for day in (1, 2, 3)])
+    logs = [log("s1", day, hours=length, msn="PLAIN") for day, length in enumerate(hours, 1)]
+    path = study("programs: programs", s1=logs)
 
     if refused:
         with pytest.raises(StudyError, match=refused):
             check_study(path)
     else:
-        assert ["3 faults" in note for note in check_study(path)] == ([True] if hours == 0.5 else [])
+        assert ["1 faults" in note for note in check_study(path)] == ([True] if min(hours) == 0.5 else [])
 
 
 def test_a_group_of_the_log_that_the_study_does_not_know_is_a_line_of_the_ledger(study: Study):

@@ -119,7 +119,8 @@ def _after_the_end(session: OperantSession) -> list[OperantFault]:
     if session.duration_s is None:
         return []
     clock_s = None if session.end is None else (session.end - session.start).total_seconds()
-    limit_s = session.duration_s + (_CLOCK_S if session.duration_s == clock_s else _ROUNDING_S)
+    # a program ends a session with the tick after its length
+    limit_s = session.duration_s + (_CLOCK_S if session.duration_s == clock_s else session.tick_s + _ROUNDING_S)
     late = {name: int((t > limit_s).sum()) for name, t in session.events.items() if t.size and t[-1] > limit_s}
     return [
         _fault(session, f"{n} {name} after the end of the session at {session.duration_s:g} s", "kept as written")

@@ -3,8 +3,8 @@
 A fault against the plan stops the study unless `operant.accept` gives a reason for it by its name:
 
 - `SUBJECT group`: the log names another group of the study than the table of participants;
-- `SUBJECT PHASE length`: sessions are longer than `access_h`, or their program declares a shorter length, or they are
-  as long as those of another group (a length within a tenth of the access is that of the access);
+- `SUBJECT PHASE length`: sessions are longer than `access_h`, or as long as those of another group, or shorter one and
+  all (a length within a tenth of the access is that of the access; sessions of a progressive ratio may be short);
 - `SUBJECT PHASE sessions`: more than `days` of the phase, or of a treatment in it.
 """
 
@@ -97,7 +97,7 @@ def plan_faults(
 
 
 def short_sessions(operant: Operant, rows: pd.DataFrame, sessions: Sequence[OperantSession]) -> Iterator[OperantFault]:
-    """Yield a line for each session of no declared length that ended before its access did.
+    """Yield a line for each session that was neither declared nor run as long as its access.
 
     Args:
         operant: section of the study.
@@ -107,9 +107,7 @@ def short_sessions(operant: Operant, rows: pd.DataFrame, sessions: Sequence[Oper
     for at, session in zip(rows.index, sessions, strict=True):
         phase = operant.phases.get(str(rows["phase"][at]))
         access_s = None if phase is None else _access_s(phase, rows["group"][at])
-        if phase is None or access_s is None or session.duration_s is None or phase.kind == "progressive_ratio":
-            continue
-        if session.declared_s is None and session.duration_s < (1 - _SAME_LENGTH) * access_s:
+        if phase is not None and access_s is not None and _is_short(session, phase, access_s):
             what = f"ran {session.duration_s:g} s of the {access_s:g} s of access"
             yield _fault(rows.loc[[at]], what, "kept with the length it was run")
 
@@ -137,6 +135,8 @@ def _other_length(
     hours = phase.access_h if isinstance(phase.access_h, dict) else {}
     others = {other: 3600 * length for other, length in hours.items() if other != group}
     wrong = own[[_is_other(session, access_s, others) for session in logged]]
+    if all(_is_short(session, phase, access_s) for session in logged):
+        wrong = own
     if len(wrong):
         length_s = _length_s(logged[wrong.index[0]]) or 0.0
         like = [other for other, other_s in others.items() if _is_near(length_s, other_s)]
@@ -150,12 +150,16 @@ def _other_length(
 
 
 def _is_other(session: OperantSession, access_s: float, others: Mapping[str, float]) -> bool:
-    """Whether a session had another length than its group should have; one that was stopped early had not."""
+    """Whether a session is longer than its group should have, or as long as those of another group."""
     length_s = _length_s(session)
     if length_s is None or _is_near(length_s, access_s):
         return False
-    alike = any(_is_near(length_s, other_s) for other_s in others.values())
-    return length_s > access_s or session.declared_s is not None or alike
+    return length_s > access_s or any(_is_near(length_s, other_s) for other_s in others.values())
+
+
+def _is_short(session: OperantSession, phase: Phase, access_s: float) -> bool:
+    length_s = _length_s(session)
+    return phase.kind != "progressive_ratio" and length_s is not None and length_s < (1 - _SAME_LENGTH) * access_s
 
 
 def _length_s(session: OperantSession) -> float | None:
