@@ -169,6 +169,13 @@ def test_a_group_of_the_log_that_the_study_does_not_know_is_a_line_of_the_ledger
     assert "3 faults in the logs" in note
 
 
+def test_the_case_of_letters_makes_no_other_group(study: Study):
+    (note,) = check_study(study(s1=[log("s1", day, hours=1, group="SHA") for day in (1, 2, 3)]))
+    assert "3 faults in the logs" in note
+    with pytest.raises(StudyError, match="Group is 'LgA' in 3 of 3 logs"):
+        check_study(study(s1=[log("s1", day, hours=1, group="lga ") for day in (1, 2, 3)]))
+
+
 def test_sessions_are_left_out_and_joined_by_subject_and_date(study: Study):
     more = """exclude: [{ subject: s2, date: 2024-01-02, reason: leak }]
   merge: [{ subject: l1, date: 2024-01-02, reason: crash }]"""

@@ -116,13 +116,18 @@ def _other_group(
     subject: str, own: pd.DataFrame, logged: "pd.Series[OperantSession]", groups: Sequence[str]
 ) -> Iterator[PlanFault]:
     planned = own["group"].iloc[0]
-    others = [group for group in groups if group != planned and isinstance(planned, str)]
-    for group in others:
-        wrong = own[[session.group.strip().casefold() == group.casefold() for session in logged]]
-        if len(wrong):
+    named = pd.Series([_as_level(session.group.strip(), groups) for session in logged], index=own.index, dtype=object)
+    for group in (group for group in groups if group != planned and isinstance(planned, str)):
+        if len(wrong := own[named == group]):
             what = f"Group is '{group}' in {len(wrong)} of {len(own)} logs and '{planned}' in the table of participants"
             fault = _fault(wrong, what, "took the table of participants")
             yield PlanFault(name=f"{subject} group", fault=fault, advice="correct the one that is wrong")
+
+
+def _as_level(group: str, groups: Sequence[str]) -> str:
+    """The group of the study that a log names, in letters of either case."""
+    alike = [level for level in groups if level.casefold() == group.casefold()]
+    return group if group in groups or not alike else alike[0]
 
 
 def _other_length(
