@@ -1,8 +1,10 @@
 """Sections of the study file about subjects, drugs, operant sessions and events."""
 
+from datetime import date as Date
+from datetime import datetime
 from typing import Annotated, Any, Literal
 
-from pydantic import BeforeValidator, model_validator
+from pydantic import BeforeValidator, Field, model_validator
 
 from cuecircuit.study.fields import Label, Labels, Name, Names, Section, Span, Word, optional, required
 
@@ -134,6 +136,15 @@ class Drawn(Section):
     subjects: Labels = optional((), "subjects drawn; the one nearest its group's median where none is named")
 
 
+class LoggedSession(Section):
+    """The sessions of a subject on a date, or the one that began at a time."""
+
+    subject: Label = required("label of the participant")
+    date: Date = required("day of the start, as 2025-03-04")
+    start: datetime | None = optional(None, "2025-03-04T09:25:00, where the day has several sessions and one is meant")
+    reason: str = required("why; it is in operant/faults.tsv", min_length=1)
+
+
 class Operant(Section):
     """Operant logs: tables `operant` and `bins`."""
 
@@ -147,6 +158,15 @@ class Operant(Section):
         {}, "counts of parts of sessions; those of whole sessions are always there"
     )
     drawn: Drawn | None = optional(None, "single sessions drawn event by event")
+    exclude: tuple[LoggedSession, ...] = optional((), "sessions that are left out")
+    merge: tuple[LoggedSession, ...] = optional((), "sessions of one day that are joined, such as after a crash")
+    shortest_min: float = optional(0.0, "sessions that ran shorter are left out", ge=0)
+    number: Literal["date", "order"] = optional(
+        "date", "days by date (a day that a subject lacks keeps its number), or sessions one after the other"
+    )
+    accept: dict[str, Annotated[str, Field(min_length=1)]] = optional(
+        {}, "faults against the plan that are taken as they are: `R1 escalation length` (or a shell pattern) to reason"
+    )
 
 
 class Trials(Section):
