@@ -1,0 +1,307 @@
+"""Who takes part: species, the factor between subjects, who lacks what and is left out."""
+
+from collections import Counter
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from functools import cached_property
+
+import pandas as pd
+
+from cuecircuit.errors import DataError
+from cuecircuit.starting.draft_parts import Answers, Choice, Note, Part
+from cuecircuit.starting.inventory import Inventory
+from cuecircuit.starting.place import Place
+from cuecircuit.starting.subject_columns import Column, SubjectTable
+from cuecircuit.starting.words import is_reference, reference_first
+
+_FACTORS = ("group", "diagnosis", "condition", "arm", "treatment", "access", "genotype", "history", "dependence")
+_BESIDE = ("sex", "gender")
+_NEVER = ("species", "strain", "site", "center", "scanner", "cohort", "batch", "handedness", "pair", "cage")
+_NO_PARTNERS = ("age", "weight", "weight_kg", "weight_g", "height", "bmi", "education", "iq", "handedness", "sex")
+_SPECIES = {"rat": "Rattus norvegicus", "mouse": "Mus musculus", "mice": "Mus musculus", "human": "Homo sapiens"}
+_HEAVIEST_KG = {"mus": 0.1, "rattus": 1.5, "homo": 300.0}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Sources:
+    """Subjects of each kind of recording, by its name in messages: `operant session`, `scan of task cues`, `map`."""
+
+    subjects: Mapping[str, frozenset[str]]
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Cast:
+    """Who takes part, and by which factor between subjects they are compared.
+
+    `table`: the participants; `is_drafted` where no file had them; `others`: further tables about them.
+    """
+
+    table: SubjectTable
+    is_drafted: bool
+    others: tuple[SubjectTable, ...]
+    sources: Sources
+    answers: Answers
+    place: Place
+    default_species: str
+    notes: tuple[Note, ...] = field(default=())
+
+    @cached_property
+    def species(self) -> Choice | str:
+        """The species that a column states, a choice where it states several or none."""
+        found = self._species_of["species"].dropna().map(_species_name).value_counts()
+        if len(found) == 1:
+            return str(found.index[0])
+        several = ", ".join(f"{name} ({n})" for name, n in found.items())
+        return Choice(
+            path="subjects.species",
+            question=f"species of the study ({several})" if several else "species, Latin name",
+            likeliest=str(found.index[0]) if len(found) else self.default_species,
+            why=f"found {several}; the others are left out" if several else "no file states it",
+            options=tuple(map(str, found.index)) or tuple(_SPECIES.values()),
+        )
+
+    @cached_property
+    def species_name(self) -> str:
+        """The species taken."""
+        return self.species if isinstance(self.species, str) else self.answers.of(self.species)
+
+    @property
+    def is_human(self) -> bool:
+        """Whether humans take part."""
+        return self.species_name == "Homo sapiens"
+
+    @cached_property
+    def factor(self) -> str | None:
+        """Name of the factor between subjects; None where there is none."""
+        name = self.answers.of(self.factor_choice) if self.factor_choice else next(iter(self._candidates), None)
+        return None if name == "none" else name
+
+    @cached_property
+    def factor_choice(self) -> Choice | None:
+        """Which column is of interest, where several may be."""
+        names = [*self._candidates]
+        if len(names) < 2:
+            return None
+        return Choice(
+            path="factors",
+            question="factor between subjects that the tests are about",
+            likeliest=names[0],
+            why=f"columns of labels: {', '.join(names)}; add others to `between` of the questions",
+            options=(*names, "none"),
+        )
+
+    @cached_property
+    def reference_choice(self) -> Choice | None:
+        """Which level the others are compared with."""
+        levels = self._level_names
+        if self.factor is None or not levels:
+            return None
+        known = is_reference(levels[0])
+        return Choice(
+            path=f"factors.{self.factor}.levels",
+            question=f"reference level of {self.factor}",
+            likeliest=levels[0],
+            why=f"{levels[0]} comes first" + (", a usual reference" if known else " in the alphabet"),
+            options=levels,
+        )
+
+    @cached_property
+    def levels(self) -> tuple[str, ...]:
+        """Levels of the factor, the reference first."""
+        if self.reference_choice is None:
+            return ()
+        first = self.answers.of(self.reference_choice)
+        return (first, *(level for level in self._level_names if level != first))
+
+    @cached_property
+    def excluded(self) -> dict[str, str]:
+        """Subjects left out, with the reason."""
+        reasons: dict[str, list[str]] = {}
+        for subject, reason in self._reasons():
+            reasons.setdefault(subject, []).append(reason)
+        return {subject: ", ".join(dict.fromkeys(lines)) for subject, lines in sorted(reasons.items())}
+
+    @cached_property
+    def group_of(self) -> dict[str, str]:
+        """Level of the factor of each subject who takes part; `all` without a factor."""
+        rows = self.table.rows[~self.table.rows["subject"].isin(self.excluded)].drop_duplicates("subject")
+        labels = rows[self.factor].map(_label) if self.factor else ["all"] * len(rows)
+        return dict(zip(rows["subject"], labels, strict=True))
+
+    @cached_property
+    def partners(self) -> tuple[str, ...]:
+        """Columns of numbers of subjects that responses may be correlated with, those of further tables first."""
+        tables = [table for table in (*self.others, self.table) if not table.by_session]
+        columns = [column for table in tables for column in table.columns if column.role == "number"]
+        return tuple(c.name for c in columns if c.name.casefold() not in _NO_PARTNERS and c.n >= len(self.group_of) / 2)
+
+    @cached_property
+    def _species_of(self) -> pd.DataFrame:
+        rows = self.table.rows
+        return rows if "species" in rows else rows.assign(species=None)
+
+    @cached_property
+    def _candidates(self) -> dict[str, Column]:
+        columns = {c.name: c for c in self.table.columns if c.role == "label" and len(c.levels) > 1}
+        ranks = {name: self._rank(name.casefold()) for name in columns if name.casefold() not in _NEVER}
+        return {name: columns[name] for name in sorted(ranks, key=lambda name: ranks[name])}
+
+    @staticmethod
+    def _rank(name: str) -> int:
+        return _FACTORS.index(name) if name in _FACTORS else len(_FACTORS) + (name in _BESIDE)
+
+    @cached_property
+    def single(self) -> tuple[str, ...]:
+        """Levels of one subject, which nothing can be tested of."""
+        counts = Counter(self.group_of.values()) if self.factor else {}
+        return tuple(sorted(level for level, n in counts.items() if n == 1))
+
+    @cached_property
+    def _level_names(self) -> tuple[str, ...]:
+        there = set(self.group_of.values()) - set(self.single) if self.factor else set[str]()
+        return reference_first(there)
+
+    def _reasons(self) -> Iterator[tuple[str, str]]:
+        for source, there in self.sources.subjects.items():
+            yield from ((one, f"no {source}") for one in self.table.subjects if one not in there)
+            if source == "operant session":
+                yield from ((one, f"not in {self.table.path.name}") for one in there - set(self.table.subjects))
+        names = self._species_of["species"].map(_species_name)
+        other = self._species_of["subject"][names.notna() & (names != self.species_name)]
+        yield from ((one, f"not {self.species_name}") for one in other)
+        if self.factor:
+            missing = self.table.rows["subject"][self.table.rows[self.factor].isna()]
+            yield from ((one, f"no {self.factor}") for one in missing)
+
+
+def make_cast(inventory: Inventory, sources: Sources, place: Place, answers: Answers, *, species: str) -> Cast:
+    """Gather who takes part.
+
+    Args:
+        inventory: what was found.
+        sources: subjects of each kind of recording.
+        place: of the study file.
+        answers: given so far.
+        species: the likeliest where no file states it.
+
+    Raises:
+        DataError: nobody is in both the table of participants and the recordings, or nothing was recorded.
+    """
+    drafted = None if inventory.participants else drafted_participants(inventory, sources, place)
+    table = drafted or inventory.participants[0]
+    names = set(table.subjects)
+    for source, there in sources.subjects.items():
+        if not there & names:
+            raise DataError(
+                f"{table.path}: nobody in it has an {source}: it has {_some(names)}, those have {_some(there)}; "
+                "give subjects one name in both"
+            )
+    notes = [
+        Note(path="subjects", text=f"{one.path} is another table of participants; is it another study?", is_open=True)
+        for one in inventory.participants[1:]
+    ]
+    known = [one for one in inventory.tables if set(one.subjects) & names]
+    return Cast(
+        table=table,
+        is_drafted=drafted is not None,
+        others=tuple(known),
+        sources=sources,
+        answers=answers,
+        place=place,
+        default_species=species,
+        notes=tuple(notes),
+    )
+
+
+def drafted_participants(inventory: Inventory, sources: Sources, place: Place) -> SubjectTable:
+    """Return a table of participants from the recordings: who is in them, and the groups that logs state.
+
+    Raises:
+        DataError: nothing was recorded.
+    """
+    everyone = sorted(frozenset[str]().union(*sources.subjects.values()))
+    if not everyone:
+        raise DataError(
+            "found nothing that a study is made of: no participants.tsv, operant logs, BIDS scans or tables of maps; "
+            "name their folders (plain tables of sessions: see `cuecircuit sessions --source`)"
+        )
+    rows = pd.DataFrame({"subject": everyone})
+    columns: tuple[Column, ...] = ()
+    if inventory.logs is not None and len(inventory.logs.sessions):
+        sessions = inventory.logs.sessions
+        stated = sessions.groupby("subject")["group"].agg(lambda own: own.iloc[0] if own.nunique() == 1 else None)
+        labels = rows["subject"].map(stated)
+        counts = labels.value_counts()
+        if labels.notna().all() and len(counts) > 1 and counts.min() > 1:
+            rows["group"] = labels
+            levels = {str(level): int(n) for level, n in counts.items()}
+            columns = (Column(name="group", role="label", levels=levels, n=len(rows)),)
+    return SubjectTable(path=place.folder / "participants.tsv", rows=rows, columns=columns)
+
+
+def subject_part(cast: Cast) -> Part:
+    """Draft the sections `subjects` and `factors`."""
+    place, factor = cast.place, cast.factor
+    subjects: dict[str, object] = {"participants": place.written(cast.table.path)}
+    if cast.others:
+        subjects["tables"] = [place.written(table.path) for table in cast.others]
+    subjects["species"] = cast.species_name
+    notes = [*cast.notes]
+    if weight := _weight(cast):
+        subjects |= {"weight_kg": weight.name} if _is_kg(cast, weight) else {}
+        if not _is_kg(cast, weight):
+            notes.append(Note(path="subjects", text=f"column {weight.name} is not in kg; doses by weight need kg"))
+    choices = [c for c in (cast.species, cast.factor_choice, cast.reference_choice) if isinstance(c, Choice)]
+    if cast.excluded:
+        subjects["exclude"] = cast.excluded
+        why = f"{len(cast.excluded)} subjects lack a recording, a label or their row; add what is missing, or keep this"
+        choices.append(Choice(path="subjects.exclude", question="leave them out", likeliest="yes", why=why))
+    settings: dict[str, object] = {"subjects": subjects}
+    if factor:
+        settings["factors"] = {factor: _factor(cast)}
+        counts = Counter(cast.group_of.values())
+        notes.append(
+            Note(path=f"factors.{factor}", text=", ".join(f"{level}: {counts[level]}" for level in cast.levels))
+        )
+    if unused := _unused(cast):
+        notes.append(Note(path="subjects", text=f"further columns: {'; '.join(unused)}"))
+    return Part(settings=settings, choices=tuple(choices), notes=tuple(notes))
+
+
+def _factor(cast: Cast) -> object:
+    levels = list(cast.levels)
+    return {"levels": levels, "leave_out": dict.fromkeys(cast.single, "one subject")} if cast.single else levels
+
+
+def _unused(cast: Cast) -> list[str]:
+    used = (cast.factor, "species", *cast.partners[:1])
+    lines = []
+    for column in (column for table in (cast.table, *cast.others) for column in table.columns):
+        if column.name not in used and column.role == "label":
+            lines.append(f"{column.name} ({', '.join(f'{level} {n}' for level, n in column.levels.items())})")
+        elif column.name not in used:
+            lines.append(f"{column.name} ({'numbers' if column.role == 'number' else 'text'}, {column.n})")
+    return lines
+
+
+def _weight(cast: Cast) -> Column | None:
+    return next((c for c in cast.table.columns if c.role == "number" and c.name.casefold().startswith("weight")), None)
+
+
+def _is_kg(cast: Cast, weight: Column) -> bool:
+    heaviest = _HEAVIEST_KG.get(cast.species_name.split()[0].casefold(), 300.0)
+    return bool(cast.table.rows[weight.name].median() <= heaviest)
+
+
+def _species_name(value: object) -> str | None:
+    if not isinstance(value, str) or not value.strip():
+        return None
+    return _SPECIES.get(value.strip().casefold(), value.strip().capitalize())
+
+
+def _label(value: object) -> str:
+    return f"{value:g}" if isinstance(value, float) else str(value)
+
+
+def _some(names: set[str] | frozenset[str]) -> str:
+    return ", ".join(sorted(names)[:3]) + (" ..." if len(names) > 3 else "")
