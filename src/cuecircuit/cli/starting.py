@@ -35,10 +35,12 @@ def init(
         print(out)
         return
     inventory = find_study(folders or [Path()], out, programs=programs)
-    answers = Answers() if yes or not sys.stdin.isatty() else _answers(inventory, out)
+    answers = _answers(inventory, out) if not yes and sys.stdin.isatty() else Answers()
     started = start_study(inventory, out, answers=answers, assume=yes)
     write_study(started, out)
-    for line in started.open_lines:
+    for line in started.taken:
+        say(f"cuecircuit: {'assumed' if yes else 'decide'}: {line}")
+    for line in started.left_open:
         say(f"cuecircuit: decide: {line}")
     for fault in started.faults:
         say(f"cuecircuit: check will say: {fault}")
@@ -76,7 +78,7 @@ def _answers(inventory: "Inventory", out: Path) -> "Answers":
     from cuecircuit.starting.place import Place
 
     answers = Answers()
-    while choices := draft_study(inventory, Place(folder=out.absolute().parent), answers).open_choices:
+    while choices := draft_study(inventory, Place(folder=out.absolute().parent), answers).unanswered:
         answers = Answers(given={**answers.given, choices[0].path: _ask(choices[0])})
     return answers
 

@@ -65,7 +65,7 @@ def find_derivatives(root: Path, folder: Path, *, task: str, desc: str = "prepro
     if not scans:
         found = ", ".join(sorted({f"task {file['task']} desc {file['desc']}" for file in images})) or "none"
         raise DataError(f"{folder}: no preprocessed scans of task '{task}' with desc {desc}; found: {found}")
-    raw = _index(root) if root.is_dir() else []
+    raw = _index(root) if root.is_dir() and root.resolve() != folder.resolve() else []
     return tuple(_derived(scan, [*raw, *_confounds(tables)], root) for scan in sorted(scans, key=_order))
 
 

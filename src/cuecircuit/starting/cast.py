@@ -8,18 +8,18 @@ from functools import cached_property
 import pandas as pd
 
 from cuecircuit.errors import DataError
-from cuecircuit.starting.draft_parts import Answers, Choice, Note, Part
+from cuecircuit.starting.draft_parts import Answers, Choice, Note
+from cuecircuit.starting.drafted_participants import drafted_participants
 from cuecircuit.starting.inventory import Inventory
+from cuecircuit.starting.level_order import level_choice, order_levels
 from cuecircuit.starting.place import Place
 from cuecircuit.starting.subject_columns import Column, SubjectTable
-from cuecircuit.starting.words import is_reference, reference_first
 
 _FACTORS = ("group", "diagnosis", "condition", "arm", "treatment", "access", "genotype", "history", "dependence")
 _BESIDE = ("sex", "gender")
 _NEVER = ("species", "strain", "site", "center", "scanner", "cohort", "batch", "handedness", "pair", "cage")
 _NO_PARTNERS = ("age", "weight", "weight_kg", "weight_g", "height", "bmi", "education", "iq", "handedness", "sex")
 _SPECIES = {"rat": "Rattus norvegicus", "mouse": "Mus musculus", "mice": "Mus musculus", "human": "Homo sapiens"}
-_HEAVIEST_KG = {"mus": 0.1, "rattus": 1.5, "homo": 300.0}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -93,25 +93,13 @@ class Cast:
     @cached_property
     def reference_choice(self) -> Choice | None:
         """Which level the others are compared with."""
-        levels = self._level_names
-        if self.factor is None or not levels:
-            return None
-        known = is_reference(levels[0])
-        return Choice(
-            path=f"factors.{self.factor}.levels",
-            question=f"reference level of {self.factor}",
-            likeliest=levels[0],
-            why=f"{levels[0]} comes first" + (", a usual reference" if known else " in the alphabet"),
-            options=levels,
-        )
+        levels = set(self.group_of.values()) - set(self.single)
+        return level_choice(self.factor, levels) if self.factor and levels else None
 
     @cached_property
     def levels(self) -> tuple[str, ...]:
         """Levels of the factor, the reference first."""
-        if self.reference_choice is None:
-            return ()
-        first = self.answers.of(self.reference_choice)
-        return (first, *(level for level in self._level_names if level != first))
+        return order_levels(self.reference_choice, self.answers) if self.reference_choice else ()
 
     @cached_property
     def excluded(self) -> dict[str, str]:
@@ -156,11 +144,6 @@ class Cast:
         counts = Counter(self.group_of.values()) if self.factor else {}
         return tuple(sorted(level for level, n in counts.items() if n == 1))
 
-    @cached_property
-    def _level_names(self) -> tuple[str, ...]:
-        there = set(self.group_of.values()) - set(self.single) if self.factor else set[str]()
-        return reference_first(there)
-
     def _reasons(self) -> Iterator[tuple[str, str]]:
         for source, there in self.sources.subjects.items():
             yield from ((one, f"no {source}") for one in self.table.subjects if one not in there)
@@ -187,23 +170,32 @@ def make_cast(inventory: Inventory, sources: Sources, place: Place, answers: Ans
     Raises:
         DataError: nobody is in both the table of participants and the recordings, or nothing was recorded.
     """
-    drafted = None if inventory.participants else drafted_participants(inventory, sources, place)
-    table = drafted or inventory.participants[0]
+    everyone = frozenset[str]().union(*sources.subjects.values())
+    tables = sorted(inventory.participants, key=lambda one: -len(everyone & set(one.subjects)))
+    table = tables[0] if tables else drafted_participants(inventory.logs, everyone, place)
     names = set(table.subjects)
     for source, there in sources.subjects.items():
         if not there & names:
             raise DataError(
-                f"{table.path}: nobody in it has an {source}: it has {_some(names)}, those have {_some(there)}; "
-                "give subjects one name in both"
+                f"{table.path}: lists {_some(names)}, and '{source}' is of {_some(there)}; give subjects one name in both"
             )
     notes = [
-        Note(path="subjects", text=f"{one.path} is another table of participants; is it another study?", is_open=True)
-        for one in inventory.participants[1:]
+        Note(
+            path="subjects",
+            text=f"{one.path} lists other participants, and a study is of one data set; name that folder alone for it",
+            is_open=True,
+        )
+        for one in tables[1:]
     ]
-    known = [one for one in inventory.tables if set(one.subjects) & names]
+    known = [one for one in inventory.tables if set(one.subjects) & names and one.has_one_row_each]
+    notes += [
+        Note(path="subjects", text=f"{one.path} has several rows for one subject and is not used")
+        for one in inventory.tables
+        if not one.has_one_row_each
+    ]
     return Cast(
         table=table,
-        is_drafted=drafted is not None,
+        is_drafted=not tables,
         others=tuple(known),
         sources=sources,
         answers=answers,
@@ -211,86 +203,6 @@ def make_cast(inventory: Inventory, sources: Sources, place: Place, answers: Ans
         default_species=species,
         notes=tuple(notes),
     )
-
-
-def drafted_participants(inventory: Inventory, sources: Sources, place: Place) -> SubjectTable:
-    """Return a table of participants from the recordings: who is in them, and the groups that logs state.
-
-    Raises:
-        DataError: nothing was recorded.
-    """
-    everyone = sorted(frozenset[str]().union(*sources.subjects.values()))
-    if not everyone:
-        raise DataError(
-            "found nothing that a study is made of: no participants.tsv, operant logs, BIDS scans or tables of maps; "
-            "name their folders (plain tables of sessions: see `cuecircuit sessions --source`)"
-        )
-    rows = pd.DataFrame({"subject": everyone})
-    columns: tuple[Column, ...] = ()
-    if inventory.logs is not None and len(inventory.logs.sessions):
-        sessions = inventory.logs.sessions
-        stated = sessions.groupby("subject")["group"].agg(lambda own: own.iloc[0] if own.nunique() == 1 else None)
-        labels = rows["subject"].map(stated)
-        counts = labels.value_counts()
-        if labels.notna().all() and len(counts) > 1 and counts.min() > 1:
-            rows["group"] = labels
-            levels = {str(level): int(n) for level, n in counts.items()}
-            columns = (Column(name="group", role="label", levels=levels, n=len(rows)),)
-    return SubjectTable(path=place.folder / "participants.tsv", rows=rows, columns=columns)
-
-
-def subject_part(cast: Cast) -> Part:
-    """Draft the sections `subjects` and `factors`."""
-    place, factor = cast.place, cast.factor
-    subjects: dict[str, object] = {"participants": place.written(cast.table.path)}
-    if cast.others:
-        subjects["tables"] = [place.written(table.path) for table in cast.others]
-    subjects["species"] = cast.species_name
-    notes = [*cast.notes]
-    if weight := _weight(cast):
-        subjects |= {"weight_kg": weight.name} if _is_kg(cast, weight) else {}
-        if not _is_kg(cast, weight):
-            notes.append(Note(path="subjects", text=f"column {weight.name} is not in kg; doses by weight need kg"))
-    choices = [c for c in (cast.species, cast.factor_choice, cast.reference_choice) if isinstance(c, Choice)]
-    if cast.excluded:
-        subjects["exclude"] = cast.excluded
-        why = f"{len(cast.excluded)} subjects lack a recording, a label or their row; add what is missing, or keep this"
-        choices.append(Choice(path="subjects.exclude", question="leave them out", likeliest="yes", why=why))
-    settings: dict[str, object] = {"subjects": subjects}
-    if factor:
-        settings["factors"] = {factor: _factor(cast)}
-        counts = Counter(cast.group_of.values())
-        notes.append(
-            Note(path=f"factors.{factor}", text=", ".join(f"{level}: {counts[level]}" for level in cast.levels))
-        )
-    if unused := _unused(cast):
-        notes.append(Note(path="subjects", text=f"further columns: {'; '.join(unused)}"))
-    return Part(settings=settings, choices=tuple(choices), notes=tuple(notes))
-
-
-def _factor(cast: Cast) -> object:
-    levels = list(cast.levels)
-    return {"levels": levels, "leave_out": dict.fromkeys(cast.single, "one subject")} if cast.single else levels
-
-
-def _unused(cast: Cast) -> list[str]:
-    used = (cast.factor, "species", *cast.partners[:1])
-    lines = []
-    for column in (column for table in (cast.table, *cast.others) for column in table.columns):
-        if column.name not in used and column.role == "label":
-            lines.append(f"{column.name} ({', '.join(f'{level} {n}' for level, n in column.levels.items())})")
-        elif column.name not in used:
-            lines.append(f"{column.name} ({'numbers' if column.role == 'number' else 'text'}, {column.n})")
-    return lines
-
-
-def _weight(cast: Cast) -> Column | None:
-    return next((c for c in cast.table.columns if c.role == "number" and c.name.casefold().startswith("weight")), None)
-
-
-def _is_kg(cast: Cast, weight: Column) -> bool:
-    heaviest = _HEAVIEST_KG.get(cast.species_name.split()[0].casefold(), 300.0)
-    return bool(cast.table.rows[weight.name].median() <= heaviest)
 
 
 def _species_name(value: object) -> str | None:

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from cuecircuit.errors import DataError
-from cuecircuit.starting.cast import Cast, Sources, make_cast, subject_part
+from cuecircuit.starting.cast import Cast, Sources, make_cast
 from cuecircuit.starting.commented_yaml import study_text
 from cuecircuit.starting.draft_parts import Answers, Choice, Note, Part, join_parts
 from cuecircuit.starting.inventory import Inventory
@@ -14,8 +14,9 @@ from cuecircuit.starting.operant_part import operant_part
 from cuecircuit.starting.place import Place
 from cuecircuit.starting.scan_part import CELL, SET, scan_part
 from cuecircuit.starting.scan_plan import ScanPlan, plan_scans
+from cuecircuit.starting.subject_part import subject_part
 
-_HEAD = """A first study file, drafted by `cuecircuit init` from what lies in the folders; `cuecircuit check` reads it.
+_HEAD = """A first study file, drafted from the data that were found; `cuecircuit check` reads it.
 Lines with `# ?` are left for you to decide; `assumed` lists what was taken without being asked."""
 
 
@@ -29,7 +30,12 @@ class Draft:
 
     @property
     def open_choices(self) -> tuple[Choice, ...]:
-        """Choices that nobody has answered."""
+        """Choices of which a value is taken and that nobody has answered."""
+        return tuple(one for one in self.unanswered if one.likeliest)
+
+    @property
+    def unanswered(self) -> tuple[Choice, ...]:
+        """Choices that nobody has answered, those that may stay open too."""
         return tuple(choice for choice in self.part.choices if choice.path not in self.answers.given)
 
     def text(self, *, assume: bool) -> str:
@@ -38,7 +44,7 @@ class Draft:
         Args:
             assume: list open choices under `assumed`; else each is a comment marked `# ?`.
         """
-        taken = [choice for choice in self.open_choices if choice.likeliest]
+        taken = self.open_choices
         settings = dict(self.part.settings)
         notes = list(self.part.notes)
         if assume:
@@ -59,7 +65,7 @@ def draft_study(inventory: Inventory, place: Place, answers: Answers) -> Draft:
     Raises:
         DataError: nothing was found, nobody is in two parts of it, or no question can be asked of it.
     """
-    plan = plan_scans(inventory, answers)
+    plan = plan_scans(inventory, place, answers)
     people = make_cast(inventory, _sources(inventory, plan), place, answers, species=_usual_species(inventory))
     parts = [
         Part(settings={"about": {"title": f"Study in {place.folder.name or 'this folder'}"}}),

@@ -4,6 +4,8 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from cuecircuit.errors import DataError
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Choice:
@@ -44,6 +46,17 @@ class Answers:
     def of(self, choice: Choice) -> str:
         """Return the answer to a choice, or its likeliest value."""
         return self.given.get(choice.path, choice.likeliest)
+
+    def number(self, choice: Choice) -> float:
+        """Return the answer to a choice of a number.
+
+        Raises:
+            DataError: it is no number.
+        """
+        try:
+            return float(self.of(choice))
+        except ValueError as error:
+            raise DataError(f"{choice.path}: found '{self.of(choice)}', expected a number") from error
 
 
 def join_parts(parts: Iterable[Part]) -> Part:

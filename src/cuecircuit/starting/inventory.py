@@ -76,13 +76,13 @@ def look_at(folders: Sequence[Path], *, programs: Path | None = None) -> Invento
     taken = {table.path for table in (*tables, *maps)}
     logs = [path for path in files if path not in taken and is_log(path)]
     scanned = [_image_folder(path) for path in places.data_sets]
-    images = [one for one in scanned if len(one.images)]
+    derived = [one for one in scanned if _is_derived(one)]
     return Inventory(
         participants=tuple(table for table in tables if table.path.name == "participants.tsv"),
         tables=tuple(table for table in tables if table.path.name != "participants.tsv"),
         logs=read_logs(logs, programs) if logs else None,
-        raw=tuple(one for one in images if not _is_derived(one)),
-        derived=tuple(one for one in images if _is_derived(one)),
+        raw=tuple(one for one in scanned if one not in derived and (len(one.images) or _has_events(one.path))),
+        derived=tuple(one for one in derived if len(one.images)),
         volumes=read_volumes(files),
         map_tables=tuple(maps),
     )
@@ -93,7 +93,7 @@ def _look(folders: Sequence[Path]) -> _Places:
     data_sets: list[Path] = []
     for top, inside, names in (step for folder in folders for step in os.walk(folder)):
         place = Path(top)
-        if (place / FOLDER).is_dir() or (place.name == "truth" and "effects.tsv" in names):
+        if (place / FOLDER).is_dir() or place.name == "truth":
             inside.clear()
             continue
         if is_rabies(place):
@@ -122,6 +122,11 @@ def _entities(name: str) -> Iterator[tuple[str, str]]:
         key, dash, value = part.partition("-")
         if dash and key in ("sub", "ses", "task"):
             yield key, value
+
+
+def _has_events(path: Path) -> bool:
+    """Tell a data set whose raw scans are elsewhere, as those of a derivative often are."""
+    return next(path.glob("sub-*/**/*_events.tsv"), None) is not None
 
 
 def _is_derived(folder: ImageFolder) -> bool:

@@ -6,8 +6,9 @@ from typing import Any
 from cuecircuit.records.grid import Grid
 from cuecircuit.starting.cast import Cast
 from cuecircuit.starting.draft_parts import Answers, Choice, Note, Part
+from cuecircuit.starting.level_order import level_choice, order_levels
 from cuecircuit.starting.volumes import Kind, MapTable, Volume
-from cuecircuit.starting.words import in_time, is_reference, reference_first, slug
+from cuecircuit.starting.words import slug
 
 _MOST_CONTRASTS = 12
 _NO_MASK = "mask.nii.gz"
@@ -20,13 +21,8 @@ def given_part(table: MapTable, people: Cast, answers: Answers) -> tuple[str, Pa
     factors: dict[str, Any] = {}
     choices = [] if table.unit else [unit]
     for key, found in table.keys.items():
-        levels = in_time(found) if key == "session" else reference_first(found)
-        why = f"{levels[0]} comes first" + (", a usual reference" if is_reference(levels[0]) else " by name")
-        path = f"factors.{key}.levels"
-        choice = Choice(path=path, question=f"reference of {key}", likeliest=levels[0], why=why, options=levels)
-        choices.append(choice)
-        first = answers.of(choice)
-        factors[key] = [first, *(level for level in levels if level != first)]
+        choices.append(level_choice(key, found))
+        factors[key] = list(order_levels(choices[-1], answers))
     settings: dict[str, Any] = {
         "maps": {
             name: {
@@ -89,7 +85,7 @@ def space_part(volumes: tuple[Volume, ...], grid: Grid, people: Cast, answers: A
     correction = {
         "method": "permutation",
         "statistic": "tfce",
-        "voxel_p": float(answers.of(height)),
+        "voxel_p": answers.number(height),
         "alpha": 0.05,
         "draws": 5000,
     }

@@ -10,6 +10,7 @@ from cuecircuit.starting.cast import Cast
 from cuecircuit.starting.draft_parts import Answers, Choice, Note, Part
 from cuecircuit.starting.operant_files import Logs, patterns_of
 from cuecircuit.starting.phases import Phase, find_phases, kind_choices
+from cuecircuit.starting.words import slug
 from cuecircuit.study.experiment import PhaseKind
 
 # of a session, the first that a phase has is asked about; of a withheld drug, presses
@@ -23,41 +24,33 @@ def operant_part(logs: Logs, people: Cast, answers: Answers) -> Part:
     phases, lines = find_phases(sessions)
     kinds, choices = kind_choices(phases, answers)
     drug, drug_choices = _drug(answers)
-    notes = [Note(path="operant", text=line) for line in lines]
-    notes += [Note(path="operant", text=line, is_open=True) for line in logs.faults]
-    if logs.undeclared:
-        names = ", ".join(logs.undeclared)
-        text = f"programs that nobody declared: {names}; fill in programs/, then add `programs: programs`"
-        notes.append(Note(path="operant", text=text, is_open=True))
-    delivers = {name for name, kind in kinds.items() if kind not in ("extinction", "reinstatement")}
-    settings: dict[str, Any] = {
-        "drugs": {drug["name"]: drug["settings"]} if drug else {},
-        "operant": {
-            "logs": _patterns(logs, people),
-            **({"programs": people.place.written(logs.programs)} if logs.programs else {}),
-            "by": people.factor,
-            "phases": {
-                phase.name: _phase(phase, kinds[phase.name], people)
-                | ({"delivers": drug["name"]} if drug and phase.name in delivers else {})
-                for phase in phases
-            },
-        },
+    sections = {phase.name: _phase(phase, kinds[phase.name], people, drug) for phase in phases}
+    operant = {
+        "logs": _patterns(logs, people),
+        **({"programs": people.place.written(logs.programs)} if logs.programs else {}),
+        **({"by": people.factor} if people.factor not in (None, "group") else {}),
+        "phases": sections,
     }
-    if people.factor in (None, "group"):
-        del settings["operant"]["by"]
-    if not drug:
-        del settings["drugs"]
-    notes += [note for phase in phases for note in _phase_notes(phase)]
-    if not drug:
-        text = (
-            "which drug does a delivery carry, at which dose? add drugs: and `delivers:` to phases (docs: study file)"
-        )
-        notes.append(Note(path="operant", text=text, is_open=True))
     questions: dict[str, Any] = {}
     for phase in phases:
         questions |= _questions(phase, kinds[phase.name], people, answers)
-    settings["questions"] = questions
-    return Part(settings=settings, choices=(*choices, *drug_choices), notes=tuple(notes))
+    return Part(
+        settings={**({"drugs": drug} if drug else {}), "operant": operant, "questions": questions},
+        choices=(*choices, *drug_choices),
+        notes=(*_notes(logs, lines, drug), *(note for phase in phases for note in _phase_notes(phase))),
+    )
+
+
+def _notes(logs: Logs, lines: tuple[str, ...], drug: dict[str, Any]) -> Iterator[Note]:
+    yield from (Note(path="operant", text=line) for line in lines)
+    yield from (Note(path="operant", text=line, is_open=True) for line in logs.faults)
+    if logs.undeclared:
+        names = ", ".join(logs.undeclared)
+        text = f"programs that nobody declared: {names}; fill in programs/, then add `programs: programs`"
+        yield Note(path="operant", text=text, is_open=True)
+    if not drug:
+        text = "which drug does a delivery carry, at which dose? add drugs:, and `delivers:` to phases"
+        yield Note(path="operant", text=text, is_open=True)
 
 
 def _patterns(logs: Logs, people: Cast) -> str | list[str]:
@@ -66,27 +59,30 @@ def _patterns(logs: Logs, people: Cast) -> str | list[str]:
     return patterns[0] if len(patterns) == 1 else patterns
 
 
-def _drug(answers: Answers) -> tuple[dict[str, Any] | None, tuple[Choice, ...]]:
-    """Return the drug that a person named; nothing is assumed of it."""
+def _drug(answers: Answers) -> tuple[dict[str, Any], tuple[Choice, ...]]:
+    """Return the section of the drug that a person named; nothing is assumed of it."""
     why = "no file states it"
     name = Choice(path="drugs", question="drug of a delivery, nothing if unknown", likeliest="", why=why)
     if not (named := answers.of(name)):
-        return None, (name,)
-    dose = Choice(path="drugs.dose_mg_kg", question="its dose, mg/kg", likeliest="", why=why)
-    route = Choice(path="drugs.route", question="its route", likeliest="i.v.", why=why)
-    settings = {"dose_mg_kg": float(stated)} if (stated := answers.of(dose)) else {}
-    return {"name": named, "settings": {**settings, "route": answers.of(route)}}, (name, dose, route)
+        return {}, (name,)
+    section = slug(named, "drug")
+    dose = Choice(
+        path=f"drugs.{section}.dose_mg_kg", question="its dose, mg/kg, nothing if unknown", likeliest="", why=why
+    )
+    route = Choice(path=f"drugs.{section}.route", question="its route", likeliest="i.v.", why=why)
+    settings = {"dose_mg_kg": answers.number(dose)} if answers.of(dose) else {}
+    return {section: {**settings, "route": answers.of(route)}}, (name, dose, route)
 
 
-def _phase(phase: Phase, kind: PhaseKind, people: Cast) -> dict[str, Any]:
+def _phase(phase: Phase, kind: PhaseKind, people: Cast, drug: dict[str, Any]) -> dict[str, Any]:
     access = _access_h(phase, people)
-    found = {phase.found_by: phase.pattern} if not phase.treatments else {}
     treatments = {name: {"experiment": pattern} for name, pattern in phase.treatments.items()}
     return {
         "kind": kind,
-        **found,
+        **({} if treatments else {phase.found_by: phase.pattern}),
         "days": phase.planned,
         **({"access_h": access} if access else {}),
+        **({"delivers": next(iter(drug))} if drug and kind not in ("extinction", "reinstatement") else {}),
         **({"treatments": treatments} if treatments else {}),
     }
 

@@ -10,11 +10,13 @@ from cuecircuit.errors import DataError
 from cuecircuit.imaging.nuisance import MOTION_NAMES
 from cuecircuit.io.confounds import read_confounds
 from cuecircuit.io.physio import read_respiration
+from cuecircuit.io.scan_inventory import ScanFiles
 from cuecircuit.io.tables import read_table
 from cuecircuit.starting.cast import Cast
 from cuecircuit.starting.draft_parts import Answers, Choice, Note, Part
+from cuecircuit.starting.level_order import level_choice, order_levels
 from cuecircuit.starting.scan_plan import ScanPlan
-from cuecircuit.starting.words import is_no_cell, is_reference, reference_first
+from cuecircuit.starting.words import is_no_cell
 
 CELL, SET = "cue", "task"
 _MOST_CELLS = 12  # more are single stimuli, not conditions
@@ -34,10 +36,10 @@ def scan_part(plan: ScanPlan, people: Cast, answers: Answers) -> Part:
     """
     scans = [scan for scan in plan.scans if scan.subject in people.group_of]
     settings, notes = _scans(plan, people)
-    session, session_choices = _sessions(plan, answers)
+    sessions = level_choice("session", plan.sessions) if plan.sessions else None
     cells, cell_choices, cell_notes = _cells(scans, answers)
-    choices = [*plan.choices, *session_choices, *cell_choices]
-    factors: dict[str, Any] = {**session}
+    choices = [*plan.choices, *([sessions] if sessions else []), *cell_choices]
+    factors: dict[str, Any] = {"session": list(order_levels(sessions, answers))} if sessions else {}
     made: dict[str, Any] = {"scans": settings, "factors": factors}
     if cells:
         factors[CELL] = cells["levels"]
@@ -76,7 +78,7 @@ def _scans(plan: ScanPlan, people: Cast) -> tuple[dict[str, Any], list[Note]]:
         text = f"scanned and not in {people.table.path.name}, so left out: {', '.join(strangers)}"
         notes.append(Note(path="scans", text=text, is_open=True))
     entities = {name: value for name, value in plan.entities.items() if name not in ("space", "res", "echo")}
-    dataset = people.place.written(plan.raw) if plan.raw else people.place.written(plan.derived or people.place.folder)
+    dataset = people.place.written(plan.raw or people.place.folder)
     settings: dict[str, Any] = {
         **({"dataset": dataset} if dataset != "." else {}),
         "task": plan.task,
@@ -90,23 +92,7 @@ def _scans(plan: ScanPlan, people: Cast) -> tuple[dict[str, Any], list[Note]]:
     return settings, notes
 
 
-def _sessions(plan: ScanPlan, answers: Answers) -> tuple[dict[str, list[str]], tuple[Choice, ...]]:
-    if not plan.sessions:
-        return {}, ()
-    choice = Choice(
-        path="factors.session.levels",
-        question="first session (the reference)",
-        likeliest=plan.sessions[0],
-        why="by name"
-        if in_time(plan.sessions) == tuple(sorted(plan.sessions))
-        else "by the words for time in the names",
-        options=plan.sessions,
-    )
-    first = answers.of(choice)
-    return {"session": [first, *(one for one in plan.sessions if one != first)]}, (choice,)
-
-
-def _cells(scans: list[Any], answers: Answers) -> tuple[dict[str, Any], list[Choice], list[Note]]:
+def _cells(scans: list[ScanFiles], answers: Answers) -> tuple[dict[str, Any], list[Choice], list[Note]]:
     """Return the levels of the conditions and how events state them; nothing where they state none."""
     tables = [read_table(scan.events, text=("trial_type",)) for scan in scans if scan.events is not None]
     if not tables:
@@ -117,26 +103,31 @@ def _cells(scans: list[Any], answers: Answers) -> tuple[dict[str, Any], list[Cho
         text = f"no column of the events names conditions (found: {found}); add trial_type"
         return {}, [], [Note(path="scans", text=text, is_open=True)]
     counts = Counter(str(value) for table in tables if column in table for value in table[column].dropna())
-    types = [name for name in counts if not is_no_cell(name)] or list(counts)
-    others = [name for name in counts if name not in types]
-    levels = reference_first(types)
-    reference = Choice(
-        path=f"factors.{CELL}.levels",
-        question="cue that others are compared with",
-        likeliest=levels[0],
-        why=f"{levels[0]} comes first" + (", a usual reference" if is_reference(levels[0]) else " in the alphabet"),
-        options=levels,
-    )
-    first = answers.of(reference)
-    trials: dict[str, Any] = {"others": others} if others else {}
-    if others:
-        why = f"{', '.join(others)}: read as no condition of interest; modeled, in no estimate"
-        choices.append(Choice(path="trials.others", question="these are no cues", likeliest="yes", why=why))
+    others = _others(list(counts))
+    if others and answers.of(others[1]) == "yes":
+        types = [name for name in counts if name not in others[0]]
+    else:
+        types = list(counts)
+    choices += [others[1]] if others else []
+    reference = level_choice(CELL, types)
+    levels = order_levels(reference, answers)
     each = "; ".join(f"{name} {counts[name] / len(tables):g}" for name in levels)
     notes = [Note(path="trials", text=f"events per scan, on average: {each}")]
-    levels = (first, *(level for level in levels if level != first))
+    trials: dict[str, Any] = {"others": left} if (left := [name for name in counts if name not in types]) else {}
     trials |= {"column": column} if column != "trial_type" else {}
     return {"levels": list(levels), "trials": trials}, [*choices, reference], notes
+
+
+def _others(types: list[str]) -> tuple[list[str], Choice] | None:
+    """Return the trial types that are no conditions by their names; None where all or none are."""
+    others = [name for name in types if is_no_cell(name)]
+    if not others or len(others) == len(types):
+        return None
+    why = f"{', '.join(others)}: read as no condition of interest; modeled, in no estimate"
+    options = ("yes", "no")
+    return others, Choice(
+        path="trials.others", question="are these no cues?", likeliest="yes", why=why, options=options
+    )
 
 
 def _column(tables: list[pd.DataFrame], answers: Answers) -> tuple[str | None, list[Choice]]:
@@ -181,7 +172,7 @@ def _nuisance(plan: ScanPlan, people: Cast, answers: Answers) -> tuple[dict[str,
         why="usual; longer than twice the time between two blocks of one cue",
     )
     if names is None:
-        return {"drift_period_s": float(answers.of(drift))}, [drift]
+        return {"drift_period_s": answers.number(drift)}, [drift]
     has_motion = all(name in names for name in MOTION_NAMES)
     motion = Choice(
         path="nuisance.motion",
@@ -193,9 +184,9 @@ def _nuisance(plan: ScanPlan, people: Cast, answers: Answers) -> tuple[dict[str,
     columns = [name for name in _COLUMNS if any(column.startswith(name) for column in names)]
     has_cosine = "cosine" in columns
     settings = {
-        **({"motion": int(answers.of(motion))} if has_motion else {}),
+        **({"motion": int(answers.number(motion))} if has_motion else {}),
         **({"columns": columns} if columns else {}),
-        **({} if has_cosine else {"drift_period_s": float(answers.of(drift))}),
+        **({} if has_cosine else {"drift_period_s": answers.number(drift)}),
     }
     return settings, [*([motion] if has_motion else []), *([] if has_cosine else [drift])]
 
@@ -226,5 +217,5 @@ def _maps(people: Cast, plan: ScanPlan, answers: Answers) -> tuple[dict[str, Any
         likeliest="6" if people.is_human else f"{2 * edge:g}",
         why="usual" if people.is_human else "twice the longest edge of a voxel",
     )
-    settings = {"kind": "glm", "cells": CELL, "hrf": answers.of(hrf), "smoothing_fwhm_mm": float(answers.of(smoothing))}
+    settings = {"kind": "glm", "cells": CELL, "hrf": answers.of(hrf), "smoothing_fwhm_mm": answers.number(smoothing)}
     return {SET: settings}, (hrf, smoothing)

@@ -1,7 +1,7 @@
 """Which scans a study takes among those found: data set, derivative, task, and entities that choose one of a run."""
 
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -14,11 +14,13 @@ from cuecircuit.io.scan_inventory import ScanFiles
 from cuecircuit.records.grid import Grid
 from cuecircuit.starting.draft_parts import Answers, Choice, Note
 from cuecircuit.starting.inventory import ImageFolder, Inventory
+from cuecircuit.starting.place import Place
 from cuecircuit.starting.words import in_time
 
 # what fMRIPrep and its users take most often, where several are there
 _PREFERRED = ("MNI152NLin2009cAsym", "MNI152NLin6Asym", "preproc", "combined", "2", "none")
-_ENTITIES = ("space", "res", "echo", "part", "cohort", "den", "acq", "rec", "dir", "ce")
+_OTHER_IMAGES = ("space", "res", "echo", "part", "cohort", "den")
+_ENTITIES = (*_OTHER_IMAGES, "acq", "rec", "dir", "ce")
 _OF_SCANS = ("space", "res", "echo")
 
 
@@ -66,49 +68,60 @@ class ScanPlan:
         return tuple(header for scan in self.scans if (header := _header(scan)))
 
 
-def plan_scans(inventory: Inventory, answers: Answers) -> ScanPlan | None:
+def plan_scans(inventory: Inventory, place: Place, answers: Answers) -> ScanPlan | None:
     """Choose the scans of a study; None where there are none.
 
     Args:
         inventory: what was found.
+        place: of the study file.
         answers: given so far.
 
     Raises:
         DataError: scans that cannot be listed, such as those of a derivative whose raw data set is elsewhere.
     """
-    if not inventory.raw and not inventory.derived:
+    if not any(len(one.images) for one in (*inventory.raw, *inventory.derived)):
         return None
     raw, raw_choice = _one_of("scans.dataset", "data set", inventory.raw, answers)
     derived, derived_choice = _one_of("scans.derivatives", "derivative", inventory.derived, answers)
     source = derived or raw
     assert source is not None
     task, task_choice = _task(raw if derived is None or derived.is_rabies else source, answers)
-    notes = []
-    if raw is None:
-        text = f"no raw data set of {source.path} was found, whose events and physio are read; name its folder too"
-        notes.append(Note(path="scans", text=text, is_open=True))
-    if raw and derived and (lost := sorted(raw.subjects - derived.subjects)):
-        notes.append(Note(path="scans", text=f"not preprocessed: {', '.join(lost)}", is_open=True))
-    scans = _scan_files(raw, derived, task, answers)
-    entities: dict[str, str] = {} if derived is None or derived.is_rabies else _described(derived, task)
-    choices = [choice for choice in (raw_choice, derived_choice, task_choice) if choice]
-    for entity in _ENTITIES:
-        values = Counter(scan.value(entity) for scan in scans)
-        if len(values) > 1 and (entity in ("space", "res", "echo", "part", "cohort", "den") or _doubled(scans)):
-            at = f"scans.{entity}" if entity in _OF_SCANS else f"scans.entities.{entity}"
-            choice = _entity_choice(at, entity, values)
-            choices.append(choice)
-            entities[entity] = answers.of(choice)
-            scans = tuple(scan for scan in scans if scan.value(entity) == entities[entity])
+    found = _scan_files(raw.path if raw else place.folder, derived, task)
+    described = {} if derived is None or derived.is_rabies else _described(derived, task)
+    scans, entities, entity_choices = _chosen(found, described, answers)
     return ScanPlan(
         raw=raw.path if raw else None,
         derived=derived.path if derived else None,
         task=task,
         entities=entities,
         scans=scans,
-        choices=tuple(choices),
-        notes=tuple(notes),
+        choices=(*filter(None, (raw_choice, derived_choice, task_choice)), *entity_choices),
+        notes=tuple(_notes(raw, derived)),
     )
+
+
+def _notes(raw: ImageFolder | None, derived: ImageFolder | None) -> Iterator[Note]:
+    if raw is None and derived:
+        text = f"no raw data set of {derived.path} was found, whose events and physio are read; name its folder too"
+        yield Note(path="scans", text=text, is_open=True)
+    if raw and derived and len(raw.images) and (lost := sorted(raw.subjects - derived.subjects)):
+        yield Note(path="scans", text=f"not preprocessed: {', '.join(lost)}", is_open=True)
+
+
+def _chosen(
+    scans: tuple[ScanFiles, ...], described: Mapping[str, str], answers: Answers
+) -> tuple[tuple[ScanFiles, ...], dict[str, str], list[Choice]]:
+    """Choose by the entities in which images of one run differ, or that make another kind of image."""
+    entities, choices = dict(described), []
+    for entity in _ENTITIES:
+        values = Counter(scan.value(entity) for scan in scans)
+        if len(values) > 1 and (entity in _OTHER_IMAGES or _doubled(scans)):
+            at = f"scans.{entity}" if entity in _OF_SCANS else f"scans.entities.{entity}"
+            choice = _entity_choice(at, entity, values)
+            choices.append(choice)
+            entities[entity] = answers.of(choice)
+            scans = tuple(scan for scan in scans if scan.value(entity) == entities[entity])
+    return scans, entities, choices
 
 
 def _one_of(
@@ -146,13 +159,9 @@ def _task(folder: ImageFolder | None, answers: Answers) -> tuple[str, Choice | N
     return answers.of(choice), choice if len(ordered) > 1 else None
 
 
-def _scan_files(
-    raw: ImageFolder | None, derived: ImageFolder | None, task: str, answers: Answers
-) -> tuple[ScanFiles, ...]:
+def _scan_files(root: Path, derived: ImageFolder | None, task: str) -> tuple[ScanFiles, ...]:
     if derived is None:
-        assert raw is not None
-        return find_scans(raw.path, task=task)
-    root = raw.path if raw else derived.path
+        return find_scans(root, task=task)
     if derived.is_rabies:
         return find_rabies(root, derived.path, task=task)
     return find_derivatives(root, derived.path, task=task, desc=_described(derived, task).get("desc", "preproc"))

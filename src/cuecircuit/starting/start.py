@@ -33,7 +33,12 @@ class Started:
     faults: tuple[str, ...]
 
     @property
-    def open_lines(self) -> tuple[str, ...]:
+    def taken(self) -> tuple[str, ...]:
+        """What was taken without being asked, a line each."""
+        return tuple(f"{choice.path}: {choice.likeliest}: {choice.why}" for choice in self.draft.open_choices)
+
+    @property
+    def left_open(self) -> tuple[str, ...]:
         """What is left for a person to decide, a line each."""
         return tuple(f"{note.path}: {note.text}" for note in self.draft.part.notes if note.is_open)
 

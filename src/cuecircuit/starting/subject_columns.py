@@ -43,6 +43,12 @@ class SubjectTable:
         """Whether a row is a session of a subject."""
         return "session" in self.rows
 
+    @property
+    def has_one_row_each(self) -> bool:
+        """Whether a subject, or a subject and session, has one row."""
+        keys = [name for name in ("subject", "session") if name in self.rows]
+        return not self.rows.duplicated(keys).any()
+
 
 def is_subject_table(path: Path) -> bool:
     """Tell a TSV whose header has participant_id."""
