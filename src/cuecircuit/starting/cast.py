@@ -177,7 +177,7 @@ def make_cast(inventory: Inventory, sources: Sources, place: Place, answers: Ans
     for source, there in sources.subjects.items():
         if not there & names:
             raise DataError(
-                f"{table.path}: lists {_some(names)}, and '{source}' is of {_some(there)}; give subjects one name in both"
+                f"{table.path}: lists {_some(names)}, but '{source}' is of {_some(there)}; give each subject one name"
             )
     notes = [
         Note(
