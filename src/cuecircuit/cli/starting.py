@@ -86,7 +86,8 @@ def _answers(inventory: "Inventory", out: Path) -> "Answers":
 def _ask(choice: "Choice") -> str:
     typer.echo(f"\n{choice.path}: {choice.why}", err=True)
     while True:
+        if choice.options:
+            typer.echo(f"one of: {', '.join(choice.options)}", err=True)
         answer = typer.prompt(choice.question, default=choice.likeliest, err=True)
         if not choice.options or answer in choice.options:
             return answer
-        typer.echo(f"one of: {', '.join(choice.options)}", err=True)

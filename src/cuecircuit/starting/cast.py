@@ -71,10 +71,15 @@ class Cast:
         return self.species_name == "Homo sapiens"
 
     @cached_property
-    def factor(self) -> str | None:
-        """Name of the factor between subjects; None where there is none."""
+    def column(self) -> str | None:
+        """Name of the column of labels that is of interest; None where there is none."""
         name = self.answers.of(self.factor_choice) if self.factor_choice else next(iter(self._candidates), None)
         return None if name == "none" else name
+
+    @cached_property
+    def factor(self) -> str | None:
+        """The column, if two of its levels have two subjects or more."""
+        return self.column if len(self.levels) > 1 else None
 
     @cached_property
     def factor_choice(self) -> Choice | None:
@@ -93,8 +98,8 @@ class Cast:
     @cached_property
     def reference_choice(self) -> Choice | None:
         """Which level the others are compared with."""
-        levels = set(self.group_of.values()) - set(self.single)
-        return level_choice(self.factor, levels) if self.factor and levels else None
+        levels = set(self.labels.values()) - set(self.single)
+        return level_choice(self.column, levels) if self.column and len(levels) > 1 else None
 
     @cached_property
     def levels(self) -> tuple[str, ...]:
@@ -110,11 +115,18 @@ class Cast:
         return {subject: ", ".join(dict.fromkeys(lines)) for subject, lines in sorted(reasons.items())}
 
     @cached_property
+    def labels(self) -> dict[str, str]:
+        """Level of the column of each subject who is not excluded; `all` where there is no such column."""
+        rows = self.table.rows[~self.table.rows["subject"].isin(self.excluded)].drop_duplicates("subject")
+        labels = rows[self.column].map(_label) if self.column else ["all"] * len(rows)
+        return dict(zip(rows["subject"], labels, strict=True))
+
+    @cached_property
     def group_of(self) -> dict[str, str]:
         """Level of the factor of each subject who takes part; `all` without a factor."""
-        rows = self.table.rows[~self.table.rows["subject"].isin(self.excluded)].drop_duplicates("subject")
-        labels = rows[self.factor].map(_label) if self.factor else ["all"] * len(rows)
-        return dict(zip(rows["subject"], labels, strict=True))
+        if self.factor is None:
+            return dict.fromkeys(self.labels, "all")
+        return {subject: level for subject, level in self.labels.items() if level in self.levels}
 
     @cached_property
     def partners(self) -> tuple[str, ...]:
@@ -141,7 +153,7 @@ class Cast:
     @cached_property
     def single(self) -> tuple[str, ...]:
         """Levels of one subject, which nothing can be tested of."""
-        counts = Counter(self.group_of.values()) if self.factor else {}
+        counts = Counter(self.labels.values()) if self.column else {}
         return tuple(sorted(level for level, n in counts.items() if n == 1))
 
     def _reasons(self) -> Iterator[tuple[str, str]]:
@@ -152,9 +164,9 @@ class Cast:
         names = self._species_of["species"].map(_species_name)
         other = self._species_of["subject"][names.notna() & (names != self.species_name)]
         yield from ((one, f"not {self.species_name}") for one in other)
-        if self.factor:
-            missing = self.table.rows["subject"][self.table.rows[self.factor].isna()]
-            yield from ((one, f"no {self.factor}") for one in missing)
+        if self.column:
+            missing = self.table.rows["subject"][self.table.rows[self.column].isna()]
+            yield from ((one, f"no {self.column}") for one in missing)
 
 
 def make_cast(inventory: Inventory, sources: Sources, place: Place, answers: Answers, *, species: str) -> Cast:

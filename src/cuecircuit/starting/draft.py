@@ -68,7 +68,7 @@ def draft_study(inventory: Inventory, place: Place, answers: Answers) -> Draft:
     plan = plan_scans(inventory, place, answers)
     people = make_cast(inventory, _sources(inventory, plan), place, answers, species=_usual_species(inventory))
     parts = [
-        Part(settings={"about": {"title": f"Study in {place.folder.name or 'this folder'}"}}),
+        Part(settings={"about": {"title": f"Study of {len(people.group_of)} subjects ({people.species_name})"}}),
         subject_part(people),
     ]
     logs = inventory.logs

@@ -132,7 +132,7 @@ def _questions(phase: Phase, kind: PhaseKind, people: Cast, answers: Answers) ->
     within = [*(["treatment"] if phase.treatments else []), *(["day"] if phase.planned > 1 else [])]
     asked = {"of": f"operant.{response}", "where": where}
     name = f"{response}_{phase.name}"
-    if name in answers.dropped or not (between or within):
+    if name in answers.dropped or not (between or within) or rows[response].nunique() == 1:
         return {name: {**asked, "by": [*within, *([between] if between else [])] or "phase"}}
     strata = {**asked, **({"between": between} if between else {}), **({"within": _one(within)} if within else {})}
     if within:

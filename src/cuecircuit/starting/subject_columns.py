@@ -12,7 +12,7 @@ from cuecircuit.io.tables import read_json, read_table
 Role = Literal["label", "number", "other"]
 _MOST_LEVELS = 8  # a column with more is an identifier, or a number
 # columns of whole numbers that are labels whatever their sidecar lacks
-_LABELS_BY_NAME = ("group", "sex", "gender", "diagnosis", "condition", "site", "cohort", "arm")
+_LABELS_BY_NAME = ("group", "sex", "gender", "diagnosis", "condition", "site", "cohort", "arm", "treatment", "access")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -85,8 +85,9 @@ def _column(name: str, rows: pd.DataFrame, note: object) -> Column:
     counts = rows.dropna(subset=[name]).groupby(values.map(_label))["subject"].nunique()
     named = isinstance(note, dict) and bool(note.get("Levels"))
     is_number = pd.api.types.is_numeric_dtype(rows[name]) and len(values) > 0
-    may_be_label = not is_number or named or name.casefold() in _LABELS_BY_NAME
-    several = 0 < len(counts) <= _MOST_LEVELS and 2 * len(counts) <= counts.sum()
+    named |= name.casefold() in _LABELS_BY_NAME
+    may_be_label = not is_number or named
+    several = 0 < len(counts) <= _MOST_LEVELS and (1 if named else 2) * len(counts) <= counts.sum()
     role: Role = "label" if may_be_label and several else "number" if is_number else "other"
     levels = {str(level): int(n) for level, n in counts.items()} if role == "label" else {}
     return Column(name=name, role=role, levels=levels, n=int(counts.sum()))
