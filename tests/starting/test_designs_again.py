@@ -6,10 +6,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import yaml
 from typer.testing import CliRunner
 
 from cuecircuit.cli import app
 from cuecircuit.nodes.check import check_study
+from cuecircuit.nodes.designs import design_text
 from cuecircuit.nodes.simulate import simulate_design
 from cuecircuit.study.reading import parse_study
 from cuecircuit.study.schema import Study
@@ -27,7 +29,10 @@ def drafted(tmp_path_factory: pytest.TempPathFactory) -> Drafted:
     def draft(design: str) -> tuple[Study, Study, Path]:
         if design not in made:
             folder = tmp_path_factory.mktemp(design)
-            file = simulate_design(design, folder / "data", scale="tiny")
+            content = yaml.safe_load(design_text(design))
+            content["simulation"]["n"] = dict.fromkeys(content["simulation"]["n"], 4)
+            (folder / "design.yaml").write_text(yaml.safe_dump(content, sort_keys=False))
+            file = simulate_design(str(folder / "design.yaml"), folder / "data", scale="tiny")
             known = parse_study(file.read_text())
             file.unlink()
             shutil.rmtree(file.parent / "truth")
