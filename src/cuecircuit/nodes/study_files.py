@@ -1,5 +1,6 @@
 """A study and the file it was read from, which its paths are relative to."""
 
+import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from functools import cached_property
@@ -12,6 +13,8 @@ from cuecircuit.study.accounting import Accounting
 from cuecircuit.study.acquisition import Given
 from cuecircuit.study.reading import parse_study
 from cuecircuit.study.schema import Study
+
+_ESCAPED = re.compile(r"\[([*?[])\]")  # as glob.escape writes a letter that would be part of a pattern
 
 
 @dataclass(frozen=True)
@@ -62,8 +65,8 @@ class StudyFiles:
 def _without_pattern(pattern: str) -> Path:
     """Return the folder that a pattern of files begins with."""
     parts = Path(pattern).parts
-    plain = next((k for k, part in enumerate(parts) if has_magic(part)), len(parts) - 1)
-    return Path(*parts[:plain])
+    plain = next((k for k, part in enumerate(parts) if has_magic(_ESCAPED.sub("", part))), len(parts) - 1)
+    return Path(*(_ESCAPED.sub(r"\1", part) for part in parts[:plain]))
 
 
 def read_text(path: Path) -> str:
