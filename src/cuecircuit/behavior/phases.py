@@ -29,7 +29,7 @@ class PhaseRule:
     """How sessions of one phase (and treatment) are recognized, and how many each subject should have.
 
     `experiment`, `msn` and `group` are patterns for the header fields; `first` and `last` the dates between which the
-    phase was run, both included.
+    phase was run, both included. With `by_name` no session fits: those of the phase are listed one by one.
     """
 
     phase: str
@@ -40,6 +40,16 @@ class PhaseRule:
     first: date | None = None
     last: date | None = None
     sessions: int | None = None
+    by_name: bool = False
+
+    @property
+    def words(self) -> str:
+        """What a session must have, in words."""
+        patterns = {"Experiment": self.experiment, "program (MSN)": self.msn, "Group": self.group}
+        parts = [f"the {name} {pattern!r}" for name, pattern in patterns.items() if pattern != "*"]
+        parts += [f"a date from {self.first}"] if self.first else []
+        parts += [f"a date up to {self.last}"] if self.last else []
+        return "a line in the table of sessions" if self.by_name else " and ".join(parts) or "any Experiment"
 
     @property
     def kind(self) -> _Kind:
@@ -53,6 +63,8 @@ class PhaseRule:
 
     def fits(self, row: _Row) -> bool:
         """Whether a session is of this phase and treatment."""
+        if self.by_name:
+            return False
         # the group of the log, where the table has that of the participants too
         group = row.get("log_group", row.get("group", ""))
         pairs = ((row["experiment"], self.experiment), (row["msn"], self.msn), (group, self.group))
@@ -148,7 +160,7 @@ def _listed_kinds(rows: Sequence[_Row], listed: pd.DataFrame | None) -> tuple[li
     for row in listed.to_dict("records"):
         key = (str(row["subject"]), pd.Timestamp(row[when]).isoformat() if when == "start" else _day_text(row[when]))
         if key in kinds:
-            raise DesignError(f"sessions listed by name: subject {key[0]!r} on {key[1]} stands twice; keep one line")
+            raise DesignError(f"sessions listed by name: subject {key[0]!r} on {key[1]} is listed twice; keep one line")
         treatment = row.get("treatment")
         kinds[key] = (str(row["phase"]), "" if treatment is None or pd.isna(treatment) else str(treatment))
     keys = [(row["subject"], str(row["start"]) if when == "start" else _date(row).isoformat()) for row in rows]

@@ -11,7 +11,8 @@ from cuecircuit.behavior.fit_intervals import FitSession
 from cuecircuit.behavior.pharmacokinetics import Kinetics, kinetics_of
 from cuecircuit.errors import DataError, StudyError
 from cuecircuit.io.tables import read_table
-from cuecircuit.nodes.operant import dose_of, operant_data
+from cuecircuit.nodes.operant import operant_data
+from cuecircuit.nodes.session_doses import study_doses
 from cuecircuit.nodes.study_files import read_study
 from cuecircuit.nodes.subjects import subjects_table
 from cuecircuit.study.experiment import Operant, Phase
@@ -80,10 +81,16 @@ def _of_study(path: Path, choice: DrugChoice, phase: str | None, timeout_s: floa
     data = operant_data(files, operant, subjects)
     table = data.table.rows
     table = table[(table["phase"] == name) & (table["delivers"] == drug)]
+    if "dose_mg_kg" in operant.phases[name].by_day and choice.dose_mg_kg is None:
+        raise StudyError(f"{path.name}: the dose changes by day in {name}; name another phase, or give --dose")
     logged = {(one.subject, one.start.isoformat()): one for one in data.log.sessions}
+    doses = study_doses(files, operant, subjects)
     found: dict[str, list[FitSession]] = {}
-    for subject, start in zip(table["subject"], table["start"], strict=True):
+    known: dict[str, list[float]] = {}
+    for subject, start, day in zip(table["subject"], table["start"], table["day"], strict=True):
         session = logged[subject, start]
+        dose = doses.of(drug, subject=subject, phase=name, day=day, session=session)
+        known.setdefault(subject, []).extend([] if dose is None else [dose])
         own = session.timeout_s if timeout_s is None else timeout_s
         found.setdefault(subject, []).append(
             FitSession(
@@ -95,13 +102,13 @@ def _of_study(path: Path, choice: DrugChoice, phase: str | None, timeout_s: floa
             )
         )
     there, delivered = _there(found, path), files.study.drugs[drug]
-    doses = {subject: dose_of(files, subjects, delivered, subject) for subject in found}
-    known = {subject: dose for subject, dose in doses.items() if dose is not None}
+    # the weight of an animal changes little within a phase
+    means = {subject: float(np.mean(own)) for subject, own in known.items() if own}
     own_drug = choice.drug in (None, drug)
     group_of = subjects.rows.set_index("subject")[operant.by] if operant.by in subjects.rows else None
     return FitSource(
         sessions=there,
-        doses=_doses(known if choice.dose_mg_kg is None else choice.dose_mg_kg, found),
+        doses=_doses(means if choice.dose_mg_kg is None else choice.dose_mg_kg, found),
         groups={subject: "" if group_of is None else str(group_of[subject]) for subject in found},
         kinetics=kinetics_of(
             choice.drug or drug, half_life_min=choice.half_life_min or (delivered.half_life_min if own_drug else None)

@@ -21,14 +21,18 @@ def phase_faults(rules: Sequence[PhaseRule], sessions: pd.DataFrame, subjects: S
         sessions: every session with its phase and treatment.
         subjects: who takes part.
     """
+    ways: dict[tuple[str, str], list[str]] = {}
     for rule in rules:
+        ways.setdefault(rule.kind, []).append(rule.words)
+    for rule in {rule.kind: rule for rule in rules}.values():
         treatment = sessions["treatment"].isna() if not rule.treatment else sessions["treatment"] == rule.treatment
         own = sessions[(sessions["phase"] == rule.phase) & treatment]
         if own.empty:
-            found = ", ".join(map(repr, sorted(set(sessions["experiment"]))))
+            column = "experiment" if "the Experiment" in (wanted := " or ".join(ways[rule.kind])) else "msn"
+            found = ", ".join(map(repr, sorted(set(sessions[column]))))
             yield (
-                f"phase {rule.name}: no session has the Experiment {rule.experiment!r}; found: {found}; correct "
-                "`experiment`, or add the logs (operant.logs)"
+                f"phase {rule.name}: no session has {wanted}; found: {found}; correct what the phase is found by, or "
+                "add the logs (operant.logs)"
             )
             continue
         counts = own["subject"].value_counts().reindex(list(subjects), fill_value=0)

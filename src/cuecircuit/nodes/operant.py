@@ -21,6 +21,8 @@ from cuecircuit.behavior.pharmacokinetics import Kinetics, kinetics_of
 from cuecircuit.behavior.phases import PhaseRule, assign_phases
 from cuecircuit.errors import DataError, StudyError
 from cuecircuit.io.tables import ColumnNote
+from cuecircuit.nodes.dated_tables import listed_sessions
+from cuecircuit.nodes.session_doses import study_doses
 from cuecircuit.nodes.session_plan import accept_faults, plan_faults, session_choices, short_sessions
 from cuecircuit.nodes.single_sessions import SingleSessions, single_sessions
 from cuecircuit.nodes.study_files import StudyFiles
@@ -28,7 +30,7 @@ from cuecircuit.nodes.subjects import listed_subjects, refuse_unknown
 from cuecircuit.nodes.table import Table
 from cuecircuit.pipeline.sessions import fault_lines, load_sessions, lost_records, session_notes
 from cuecircuit.records.operant import OperantFault, OperantLog, OperantSession
-from cuecircuit.study.experiment import Drug, Operant
+from cuecircuit.study.experiment import Operant
 from cuecircuit.study.schema import Study
 
 KEYS = ("subject", "phase", "treatment", "day")
@@ -39,6 +41,7 @@ _KEY_NOTES: dict[str, ColumnNote] = {
     "day": "number of the day in its phase and treatment, from 1",
 }
 _NO_TREATMENT = "none"
+_NO_GROUP = ("", "0")  # MED-PC writes 0 where nothing was entered
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -76,8 +79,9 @@ def _fitting(files: StudyFiles, pattern: str) -> list[Path]:
 
 
 def declaration_files(files: StudyFiles, operant: Operant) -> tuple[Path, ...]:
-    """Return the files that say what logs mean."""
-    named = [files.path(each) for each in (operant.programs, operant.mpc, operant.source) if each]
+    """Return the files that say what logs mean, which sessions are of which phase, and what the animals weighed."""
+    settings = (operant.programs, operant.mpc, operant.source, operant.sessions, operant.weights_table)
+    named = [files.path(each) for each in settings if each]
     inside = [sorted(path.iterdir()) if path.is_dir() else [path] for path in named]
     return tuple(path for paths in inside for path in paths if path.is_file())
 
@@ -104,14 +108,18 @@ def operant_data(files: StudyFiles, operant: Operant, subjects: Table) -> Operan
     excluded = files.study.subjects.exclude
     refuse_unknown(files, {*listed_subjects(files), *(one.subject for one in log.sessions)})
     log = replace(log, sessions=tuple(by_start(one for one in log.sessions if one.subject not in excluded)))
-    sessions, faults = _phased(operant, subjects, log)
+    sessions, faults = _phased(files, operant, subjects, log)
     faults += _checked(files, operant, subjects, log, sessions)
     planned = _planned(sessions, operant)
     own = [log.sessions[at] for at in planned.pop("place")]
     sessions = sessions.drop(columns="place")
     drugs = [operant.phases[p].drug_of(g) for p, g in zip(planned["phase"], _groups(planned), strict=True)]
     planned = planned.assign(delivers=drugs)
-    doses = [_dose(files, subjects, drug, one.subject) for drug, one in zip(drugs, own, strict=True)]
+    dose = study_doses(files, operant, subjects).of
+    doses = [
+        dose(drug, subject=one.subject, phase=phase, day=day, session=one)
+        for drug, phase, day, one in zip(drugs, planned["phase"], planned["day"], own, strict=True)
+    ]
     named = sessions.assign(file=[files.shown(file) for file in sessions["file"]])
     return OperantData(
         table=_operant_table(files, operant, planned, own, doses),
@@ -125,36 +133,22 @@ def operant_data(files: StudyFiles, operant: Operant, subjects: Table) -> Operan
 
 def phase_rules(operant: Operant) -> list[PhaseRule]:
     """Return how the sessions of each phase, and of each treatment in it, are recognized."""
-    rules = []
-    for name, phase in operant.phases.items():
-        program = phase.program or "*"
-        if not phase.treatments:
-            experiment = phase.experiment or "*"
-            rules.append(PhaseRule(phase=name, experiment=experiment, msn=program, sessions=phase.days))
-        for treatment, one in phase.treatments.items():
-            rules.append(
-                PhaseRule(phase=name, treatment=treatment, experiment=one.experiment, msn=program, sessions=phase.days)
-            )
-    return rules
-
-
-def dose_of(files: StudyFiles, subjects: Table, drug: Drug, subject: str) -> float | None:
-    """Return the dose of one delivery, mg per kg of body weight; None where the study does not give it.
-
-    Raises:
-        DataError: the dose is an amount, and the column of body weights is missing or holds no number above 0.
-    """
-    if drug.dose_mg_kg is not None or drug.delivered_mg is None:
-        return drug.dose_mg_kg
-    column = files.study.subjects.weight_kg
-    if column is None:
-        return None
-    if column not in subjects.rows:
-        raise DataError(f"subjects.weight_kg: no column '{column}' in {files.study.subjects.participants}")
-    weight = pd.to_numeric(subjects.rows.set_index("subject")[column], errors="coerce")[subject]
-    if weight <= 0:
-        raise DataError(f"{column} of {subject} is {weight:g}; a body weight in kg is above 0")
-    return None if pd.isna(weight) else drug.delivered_mg / float(weight)
+    return [
+        PhaseRule(
+            phase=name,
+            treatment=treatment,
+            sessions=phase.days,
+            by_name=not way,
+            experiment=way.get("experiment", "*"),
+            msn=way.get("program", "*"),
+            group=way.get("group", "*"),
+            first=way.get("first"),
+            last=way.get("last"),
+        )
+        for name, phase in operant.phases.items()
+        for treatment, ways in phase.rules.items()
+        for way in ways or ({},)
+    ]
 
 
 def known_kinetics(study: Study) -> dict[str, Kinetics]:
@@ -181,7 +175,9 @@ def _checked(
     yield from short_sessions(operant, sessions, logged)
 
 
-def _phased(operant: Operant, subjects: Table, log: OperantLog) -> tuple[pd.DataFrame, list[OperantFault]]:
+def _phased(
+    files: StudyFiles, operant: Operant, subjects: Table, log: OperantLog
+) -> tuple[pd.DataFrame, list[OperantFault]]:
     """Return the sessions with their phase and day, and their place in the log, which is by start."""
     table = sessions_table(log.sessions).rename(columns={"day": "calendar_day"})
     table["place"] = range(len(table))
@@ -190,13 +186,18 @@ def _phased(operant: Operant, subjects: Table, log: OperantLog) -> tuple[pd.Data
     if operant.by in subjects.rows:
         group_of = subjects.rows.set_index("subject")[operant.by]
         faults += _other_groups(table, group_of)
-        table["group"] = table["subject"].map(group_of)
+        table = table.assign(log_group=table["group"], group=table["subject"].map(group_of))
     rank = table["subject"].map({subject: k for k, subject in enumerate(who)})
     table = table.assign(_rank=rank).sort_values(["_rank", "start"], kind="stable").drop(columns="_rank")
     phased = assign_phases(
-        table.reset_index(drop=True), phase_rules(operant), participants=who, numbering=operant.number
+        table.reset_index(drop=True),
+        phase_rules(operant),
+        participants=who,
+        listed=listed_sessions(files, operant),
+        numbering=operant.number,
     )
-    return phased.table.rename(columns={"session": "day"}), [*faults, *phased.faults]
+    numbered = phased.table.drop(columns="log_group", errors="ignore").rename(columns={"session": "day"})
+    return numbered, [*faults, *phased.faults]
 
 
 def _planned(sessions: pd.DataFrame, operant: Operant) -> pd.DataFrame:
@@ -223,9 +224,10 @@ def _operant_table(
     )
     by_day = {name for phase in operant.phases.values() for name in phase.by_day}
     for name in sorted(by_day):
+        logged = rows[name] if name in rows else [None] * len(rows)
         rows[name] = [
-            operant.phases[phase].by_day.get(name, {})[day - 1] if name in operant.phases[phase].by_day else None
-            for phase, day in zip(rows["phase"], rows["day"], strict=True)
+            operant.phases[phase].by_day[name][day - 1] if name in operant.phases[phase].by_day else value
+            for phase, day, value in zip(rows["phase"], rows["day"], logged, strict=True)
         ]
     rows = rows.assign(**_intake(files.study, rows, sessions, doses))
     rows["file"] = [files.shown(file) for file in rows["file"]]
@@ -254,11 +256,6 @@ def _intake(
         for field in LevelMeasures.__dataclass_fields__:
             made[field].append(getattr(level, field, None))
     return made
-
-
-def _dose(files: StudyFiles, subjects: Table, delivers: str | None, subject: str) -> float | None:
-    drug = files.study.drugs.get(delivers) if delivers else None
-    return dose_of(files, subjects, drug, subject) if drug else None
 
 
 def _bins_table(operant: Operant, planned: pd.DataFrame, sessions: Sequence[OperantSession]) -> Table | None:
@@ -290,11 +287,24 @@ def _groups(rows: pd.DataFrame) -> list[str | None]:
 
 
 def _breakpoints(planned: pd.DataFrame, operant: Operant) -> list[float | None]:
-    """Return the breakpoint of each session of a progressive ratio; none of other sessions."""
-    return [
-        breakpoint_of(float(infusions)) if operant.phases[phase].kind == "progressive_ratio" else None
-        for phase, infusions in zip(planned["phase"], planned["infusions"].astype("float64"), strict=True)
-    ]
+    """Return the breakpoint of each session of a progressive ratio; none of other sessions.
+
+    The ratios are those of the phase; else the program's own last ratio counts, else the published sequence.
+    """
+    kept = planned.get("last_ratio", pd.Series(float("nan"), planned.index)).astype("float64")
+    counts = planned[["infusions", "active"]].astype("float64")
+    rows = zip(planned["phase"], counts["infusions"], counts["active"], kept, strict=True)
+    made: list[float | None] = []
+    for phase, infusions, presses, last_ratio in rows:
+        rule = operant.phases[phase]
+        if rule.kind != "progressive_ratio":
+            made.append(None)
+        elif pd.isna(last_ratio) or rule.ratios:
+            made.append(breakpoint_of(infusions, ratios=rule.ratios or None, presses=presses))
+        else:
+            # as below: what the presses do not cover was not earned
+            made.append(float("nan") if presses < last_ratio else last_ratio if infusions else 0.0)
+    return made
 
 
 def _counted(session: OperantSession, event: str, window_min: tuple[float, float] | None) -> float | None:
@@ -327,7 +337,7 @@ def _lone_subjects(files: StudyFiles, logged: set[str], subjects: list[str]) -> 
 def _other_groups(table: pd.DataFrame, group_of: "pd.Series[str]") -> Iterator[OperantFault]:
     for row in table.itertuples():
         planned = group_of.get(row.subject)
-        if row.group not in ("", planned):
+        if str(row.group).strip().casefold() not in (*_NO_GROUP, str(planned).casefold()):
             yield OperantFault(
                 file=str(row.file),
                 line=int(row.line),  # pyright: ignore[reportArgumentType]

@@ -94,7 +94,12 @@ def _operant(work: Work, name: str, own: str) -> Stage:
         _write_sessions(folder / "operant", made.sessions)
 
     inputs = (*_inputs(work, name), *log_files(work.files, operant), *declaration_files(work.files, operant))
-    settings = {"operant": operant, "drugs": dict(study.drugs), "subjects": study.subjects}
+    settings = {
+        "operant": operant,
+        "drugs": dict(study.drugs),
+        "subjects": study.subjects,
+        "factors": dict(study.factors),
+    }
     return Stage(name=name, target="", settings=settings, inputs=inputs, make=make, shared=True)
 
 

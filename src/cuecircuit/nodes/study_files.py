@@ -49,6 +49,8 @@ class StudyFiles:
         if study.operant:
             named = {name: getattr(study.operant, name) for name in ("programs", "mpc", "source")}
             yield from ((f"operant.{name}", Path(path)) for name, path in named.items() if path)
+            tables = {"sessions": study.operant.sessions, "weights": study.operant.weights_table}
+            yield from ((f"operant.{name}", Path(path).parent) for name, path in tables.items() if path)
             yield from (("operant.logs", _without_pattern(one)) for one in study.operant.log_patterns[::-1])
         if study.scans:
             named = {name: getattr(study.scans, name) for name in ("derivatives", "dataset")}

@@ -3,7 +3,8 @@
 import pandas as pd
 
 from cuecircuit.behavior.course import breakpoint_of
-from cuecircuit.nodes.operant import KEYS, dose_of
+from cuecircuit.nodes.operant import KEYS
+from cuecircuit.nodes.session_doses import study_doses
 from cuecircuit.nodes.study_files import StudyFiles
 from cuecircuit.nodes.table import Table
 from cuecircuit.simulate.planting import Drawn, Planting
@@ -27,10 +28,14 @@ def operant_table(files: StudyFiles, planting: Planting, drawn: Drawn, subjects:
             column = own[[*KEYS, "value"]].rename(columns={"value": of.partition(".")[2]})
             rows = rows.merge(column, on=list(KEYS), how="left")
     if "infusions" in rows:
-        doses = _doses(files, subjects, rows)
-        rows["intake_mg_kg"] = rows["infusions"] * doses
-        ratio = rows["phase"].map({name: phase.kind == "progressive_ratio" for name, phase in operant.phases.items()})
-        rows["breakpoint"] = rows["infusions"].where(ratio).map(breakpoint_of)
+        doses = study_doses(files, operant, subjects)
+        named = zip(rows["delivers"], rows["subject"], rows["phase"], rows["day"], strict=True)
+        each = [doses.of(drug, subject=subject, phase=phase, day=day) for drug, subject, phase, day in named]
+        rows["intake_mg_kg"] = rows["infusions"] * pd.Series(each, rows.index, dtype=float)
+        rows["breakpoint"] = [
+            breakpoint_of(infusions, ratios=phase.ratios or None) if phase.kind == "progressive_ratio" else None
+            for infusions, phase in zip(rows["infusions"], phases, strict=True)
+        ]
     for name in sorted({name for phase in operant.phases.values() for name in phase.by_day}):
         values = {phase: own.by_day[name] for phase, own in operant.phases.items() if name in own.by_day}
         rows[name] = [
@@ -38,17 +43,6 @@ def operant_table(files: StudyFiles, planting: Planting, drawn: Drawn, subjects:
             for phase, day in zip(rows["phase"], rows["day"], strict=True)
         ]
     return _as_logged("operant", KEYS, rows)
-
-
-def _doses(files: StudyFiles, subjects: Table, rows: pd.DataFrame) -> list[float | None]:
-    """Return the dose of a delivery of each session, mg/kg."""
-    drugs, known = files.study.drugs, dict[tuple[str, str], float | None]()
-    doses = []
-    for subject, name in zip(rows["subject"], rows["delivers"], strict=True):
-        if (subject, name) not in known:
-            known[subject, name] = dose_of(files, subjects, drugs[name], subject) if name in drugs else None
-        doses.append(known[subject, name])
-    return pd.Series(doses, dtype=float).to_list()
 
 
 def bins_table(drawn: Drawn) -> Table | None:

@@ -33,8 +33,9 @@ def study_faults(study: Study, columns: Columns) -> Iterator[str]:
         return
     if study.preprocess is not None:
         yield "preprocess: simulated scans lie in the space of the maps; leave the section out"
-    if study.operant is not None and study.operant.source is not None:
-        yield "operant.source: MED-PC files are written; leave it out"
+    for name in ("source", "sessions", "weights") if study.operant is not None else ():
+        if getattr(study.operant, name) is not None:
+            yield f"operant.{name}: MED-PC files are written, each with what it is of; leave it out"
     for subject in study.subjects.exclude:
         yield f"subjects.exclude: {subject} is no simulated subject; leave it out"
     yield from _size_faults(study, columns)

@@ -95,9 +95,9 @@ def experiment_words(operant: Operant) -> dict[tuple[str, str], str]:
         for treatment in phase.treatments or ("",)
     }
     faults = [
-        f"operant.phases.{name}.program: simulated programs have names of their own; find the phase by experiment"
+        f"operant.phases.{name}: simulated logs have an Experiment alone; find the phase by `experiment`"
         for name, phase in operant.phases.items()
-        if phase.program is not None
+        if any(set(way) - {"experiment"} for ways in phase.rules.values() for way in ways)
     ]
     if faults:
         raise StudyError(faults)

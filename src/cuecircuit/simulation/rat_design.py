@@ -120,7 +120,7 @@ def _phase(study: Study, name: str, phase: Phase, groups: tuple[str, ...], cues:
     treatments = tuple(
         RatTreatment(
             name=each,
-            experiment=own.experiment,
+            experiment=own.experiment or "",
             drug=own.drug,
             dose_mg_kg=own.dose_mg_kg or 0.0,
             cue=None if own.cue is None else cues.index(own.cue),

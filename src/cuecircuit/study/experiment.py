@@ -66,40 +66,81 @@ class Drug(Section):
         return 10 * self.concentration_percent * self.volume_ml
 
 
-class Treatment(Section):
-    """A condition within subjects: an injection or a cue, and the header entry that its sessions are found by."""
+class SessionRule(Section):
+    """How sessions are found in the logs; all that is given must fit.
 
-    experiment: Label = required("header field that its sessions are found by (shell pattern)")
+    A text is a shell pattern, or after `re:` a regular expression for the whole of it; the case of letters is ignored.
+    """
+
+    experiment: Label | None = optional(None, "header field Experiment (shell pattern, or `re:` regular expression)")
+    program: Label | None = optional(None, "name of the program, MSN (likewise)")
+    group: Label | None = optional(None, "header field Group of the log (likewise)")
+    first: Date | None = optional(None, "date from which sessions are taken, as 2025-03-04")
+    last: Date | None = optional(None, "date up to which sessions are taken, included")
+
+    @property
+    def given(self) -> dict[str, Any]:
+        """What must fit, by key."""
+        keys = SessionRule.model_fields
+        return {key: value for key in keys if (value := getattr(self, key)) is not None}
+
+    @model_validator(mode="after")
+    def _dates_rise(self) -> "SessionRule":
+        if self.first is not None and self.last is not None and self.last < self.first:
+            raise ValueError(f"last {self.last} is before first {self.first}")
+        return self
+
+
+class Treatment(SessionRule):
+    """A condition within subjects: an injection or a cue, and how its sessions are found."""
+
+    also: tuple[SessionRule, ...] = optional((), "further rules that its sessions are found by: one must fit")
     drug: Name | None = optional(None, "of `drugs`, injected before; none for a cue alone")
     dose_mg_kg: float | None = optional(None, "injected", ge=0)
     cue: Label | None = optional(None, "level of the cue factor that is shown or paired")
 
 
-class Phase(Section):
-    """A row of sessions under one rule."""
+class Phase(SessionRule):
+    """A row of sessions under one rule, or several; with `treatments` each has its own, and what is here fits all."""
 
+    also: tuple[SessionRule, ...] = optional((), "further rules that its sessions are found by: one must fit")
     kind: PhaseKind = required("what happens in it")
-    experiment: Label | None = optional(None, "header field that its sessions are found by (shell pattern)")
-    program: Label | None = optional(None, "name of the program (MSN) that its sessions are found by (shell pattern)")
     treatments: dict[Name, Treatment] = optional({}, "conditions within subjects, the reference first")
     days: int = required("sessions per subject (and treatment)", gt=0)
     access_h: dict[Label, float] | float | None = optional(None, "hours, of all or by group")
-    by_day: dict[Name, tuple[float, ...]] = optional({}, "columns of operant that change from day to day, as shock_ma")
+    by_day: dict[Name, tuple[float, ...]] = optional(
+        {}, "columns of operant that change from day to day, as shock_ma; dose_mg_kg is the dose of a delivery"
+    )
     delivers: Name | dict[Label, Name] | None = optional(
         None, "drug of a delivery, of all or by group; none if withheld"
     )
+    dose_mg_kg: float | None = optional(None, "of one delivery in this phase, in place of that of the drug", gt=0)
+    ratios: tuple[int, ...] = optional(
+        (), "progressive ratio: presses that each delivery costs; else what the program kept, or 1, 2, 4, 6, 9 ..."
+    )
 
     @model_validator(mode="after")
-    def _found_by_one_rule(self) -> "Phase":
+    def _is_consistent(self) -> "Phase":
         for name, values in self.by_day.items():
             if len(values) != self.days:
                 raise ValueError(f"by_day.{name} has {len(values)} values, the phase {self.days} days")
-        alone = self.experiment is not None or self.program is not None
-        if self.experiment is not None if self.treatments else not alone:
-            raise ValueError(
-                "give either `experiment` or `treatments`, which say how its sessions are found; `program` may be alone"
-            )
+        if "dose_mg_kg" in self.by_day and (self.dose_mg_kg is not None or min(self.by_day["dose_mg_kg"]) <= 0):
+            raise ValueError("by_day.dose_mg_kg are doses above 0, in place of dose_mg_kg of the phase")
+        if self.treatments and (self.experiment is not None or self.also):
+            raise ValueError("give either `experiment` and `also`, or `treatments`, each with rules of its own")
+        if self.ratios and self.kind != "progressive_ratio":
+            raise ValueError(f"ratios are of a progressive ratio; the kind is {self.kind}")
+        if self.ratios and min(self.ratios) < 1:
+            raise ValueError("ratios are numbers of presses, 1 or more")
         return self
+
+    @property
+    def rules(self) -> dict[str, list[dict[str, Any]]]:
+        """What the sessions of each treatment must fit ("" without treatments), one of several each."""
+        if not self.treatments:
+            return {"": [way.given for way in (self, *self.also) if way.given]}
+        ways = {name: [way.given for way in (own, *own.also) if way.given] for name, own in self.treatments.items()}
+        return {name: [self.given | way for way in own] for name, own in ways.items()}
 
     def access_of(self, group: str | None) -> float | None:
         """Hours of access of a group; None where the file gives none."""
@@ -156,6 +197,13 @@ class Operant(Section):
     programs: str | None = optional(None, "folder of MED-PC program declarations")
     mpc: str | None = optional(None, "MED-PC program file or folder of them (array sizes)")
     source: str | None = optional(None, "event names and columns of logs that are not MED-PC")
+    sessions: str | None = optional(
+        None, "table of sessions by name: subject, date or start, phase, treatment; goes before the rules of phases"
+    )
+    weights: str | None = optional(
+        None,
+        "body weights, for doses given as an amount: table of subject, date, weight_g; `logs`: the weight_g of each",
+    )
     by: Name = optional("group", "factor that access_h and delivers are given by")
     phases: dict[Name, Phase] = required("in their order in time", min_length=1)
     measures: dict[Name, Measure] = optional(
@@ -171,6 +219,11 @@ class Operant(Section):
     accept: dict[str, Annotated[str, Field(min_length=1)]] = optional(
         {}, "faults against the plan that are taken as they are: `R1 escalation length` (or a shell pattern) to reason"
     )
+
+    @property
+    def weights_table(self) -> str | None:
+        """Path of the table of body weights; None where the logs have them, or none is named."""
+        return None if self.weights == "logs" else self.weights
 
     @property
     def log_patterns(self) -> tuple[str, ...]:

@@ -28,6 +28,7 @@ def operant_contradictions(study: Study) -> Iterator[Contradiction]:
     for name, phase in operant.phases.items():
         at = ("operant", "phases", name)
         yield from _told_by_group(at, phase, operant, groups)
+        yield from _found_by(at, phase, operant)
         yield from _drugs_exist(study, at, phase)
         yield from _hours(at, phase, operant)
         for label, treatment in phase.treatments.items():
@@ -46,8 +47,18 @@ def _dose(study: Study, name: str, drug: Drug) -> Iterator[Contradiction]:
         dose = getattr(drug, key)
         if dose is not None and dose > limit:
             yield (*at, key), f"{dose:g} {unit} in one delivery is impossible; at most {limit:g}"
-    if drug.dose_mg is not None and study.subjects.weight_kg is None:
-        yield (*at, "dose_mg"), "an amount is divided by body weight; name its column in subjects.weight_kg"
+    weighed = study.subjects.weight_kg is not None or (study.operant is not None and study.operant.weights is not None)
+    if drug.dose_mg is not None and not weighed:
+        ways = "name its column in subjects.weight_kg, or a table by date in operant.weights"
+        yield (*at, "dose_mg"), f"an amount is divided by body weight; {ways}"
+
+
+def _found_by(at: KeyPath, phase: Phase, operant: Operant) -> Iterator[Contradiction]:
+    for treatment, ways in phase.rules.items():
+        if not ways and operant.sessions is None:
+            here = (*at, "treatments", treatment) if treatment else at
+            keys = "experiment, program, group, first and last"
+            yield here, f"nothing says how its sessions are found; give one of {keys}, or list them in operant.sessions"
 
 
 def _told_by_group(at: KeyPath, phase: Phase, operant: Operant, groups: tuple[str, ...]) -> Iterator[Contradiction]:
@@ -65,9 +76,16 @@ def _told_by_group(at: KeyPath, phase: Phase, operant: Operant, groups: tuple[st
 def _drugs_exist(study: Study, at: KeyPath, phase: Phase) -> Iterator[Contradiction]:
     if phase.kind in _WITHHELD and phase.drugs:
         yield (*at, "delivers"), f"a phase of kind {phase.kind} delivers nothing; leave `delivers` out"
+    doses = {"dose_mg_kg": phase.dose_mg_kg or 0, "by_day": max(phase.by_day.get("dose_mg_kg", (0.0,)))}
+    for key, dose in doses.items():
+        if dose and not phase.drugs:
+            yield (*at, key), "a dose of what? name the drug of a delivery in `delivers`"
     for name in phase.drugs:
         if name not in study.drugs:
             yield (*at, "delivers"), not_among(name, study.drugs, "drug of drugs:")
+        for key, dose in doses.items():
+            if dose > (most := _MOST_MG_KG.get(name, _MOST_OF_ANY_MG_KG)):
+                yield (*at, key), f"{dose:g} mg/kg of {name} in one delivery is impossible; at most {most:g}"
     for label, treatment in phase.treatments.items():
         here = (*at, "treatments", label)
         if treatment.drug is None:
