@@ -89,7 +89,7 @@ def _of_study(path: Path, choice: DrugChoice, phase: str | None, timeout_s: floa
     known: dict[str, list[float]] = {}
     for subject, start, day in zip(table["subject"], table["start"], table["day"], strict=True):
         session = logged[subject, start]
-        dose = doses.of(drug, subject=subject, phase=name, day=day, session=session)
+        dose = doses.of(drug, subject=subject, phase=name, day=int(day), session=session)
         known.setdefault(subject, []).extend([] if dose is None else [dose])
         own = session.timeout_s if timeout_s is None else timeout_s
         found.setdefault(subject, []).append(

@@ -117,7 +117,7 @@ def operant_data(files: StudyFiles, operant: Operant, subjects: Table) -> Operan
     planned = planned.assign(delivers=drugs)
     dose = study_doses(files, operant, subjects).of
     doses = [
-        dose(drug, subject=one.subject, phase=phase, day=day, session=one)
+        dose(drug, subject=one.subject, phase=phase, day=int(day), session=one)
         for drug, phase, day, one in zip(drugs, planned["phase"], planned["day"], own, strict=True)
     ]
     named = sessions.assign(file=[files.shown(file) for file in sessions["file"]])
@@ -337,7 +337,7 @@ def _lone_subjects(files: StudyFiles, logged: set[str], subjects: list[str]) -> 
 def _other_groups(table: pd.DataFrame, group_of: "pd.Series[str]") -> Iterator[OperantFault]:
     for row in table.itertuples():
         planned = group_of.get(row.subject)
-        if str(row.group).strip().casefold() not in (*_NO_GROUP, str(planned).casefold()):
+        if row.group not in (*_NO_GROUP, planned):
             yield OperantFault(
                 file=str(row.file),
                 line=int(row.line),  # pyright: ignore[reportArgumentType]
