@@ -13,6 +13,7 @@ from cuecircuit.errors import DataError, StudyError
 from cuecircuit.io.medpc_write import MedpcSession, write_medpc
 from cuecircuit.nodes.check import check_study
 from cuecircuit.nodes.operant import OperantData, operant_data
+from cuecircuit.nodes.run import run_study
 from cuecircuit.nodes.study_files import read_study
 from cuecircuit.nodes.subjects import subjects_table
 
@@ -237,3 +238,18 @@ def test_a_breakpoint_is_of_the_ratios_that_were_run(
 
     assert found == pytest.approx(expected, nan_ok=True)
     assert int(ratio_costs(5)[-1]) == 9
+
+
+def test_another_list_of_groups_has_the_logs_looked_at_again(
+    study: Logs, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+):
+    path = study([*of_all([1, 2]), *of_all([3], msn="Q")], "program: P, days: 2")
+    run_study(path, tmp_path / "out", stages=["subjects", "operant"])
+    path.write_text(path.read_text(encoding="utf-8").replace("[ShA, LgA]", "[ShA, LgA, mid]"), encoding="utf-8")
+
+    run_study(path, tmp_path / "out", stages=["subjects", "operant"])
+    run_study(path, tmp_path / "out", stages=["subjects", "operant"])
+
+    first, second, third = (line for line in capsys.readouterr().err.splitlines() if line.startswith("operant: "))
+    assert (first, third) == ("operant: not done yet", "operant: up to date")
+    assert "factors" in second

@@ -17,7 +17,7 @@ from cuecircuit.report.marks import counted, effect_text, listed, words
 from cuecircuit.report.references import printed_reference, references_of
 from cuecircuit.study.accounting import split_reference
 from cuecircuit.study.acquisition import Blocks, Correction, Given, Glm, MapSet, Preprocess, Scans, Seed
-from cuecircuit.study.experiment import Drug, Phase, Treatment
+from cuecircuit.study.experiment import Drug, Operant, Phase, Treatment
 from cuecircuit.study.fields import Setting, settings_of
 from cuecircuit.study.questions import AnyQuestion
 from cuecircuit.study.schema import Study
@@ -113,7 +113,22 @@ def _operant(study: Study, said: _Marks) -> Markup | None:
         for name, measure in study.operant.measures.items()
         if measure.window_min
     ]
-    return Markup(" ").join([*drugs, *phases, *measures])
+    return Markup(" ").join([*drugs, *phases, *measures, *_session_choices(study.operant)])
+
+
+def _session_choices(operant: Operant) -> Iterator[Markup]:
+    """Yield what the study does with single sessions, each with its reason."""
+    for what, sessions in (("Sessions left out", operant.exclude), ("Sessions joined", operant.merge)):
+        if sessions:
+            named = listed(f"{one.subject} on {one.start or one.date} ({one.reason})" for one in sessions)
+            yield Markup("{}: {}.").format(what, named)
+    if operant.shortest_min:
+        yield Markup("Sessions shorter than {} min were left out.").format(short(operant.shortest_min))
+    if operant.number == "order":
+        yield Markup("Sessions were numbered one after the other, whatever their dates.")
+    if operant.accept:
+        reasons = listed(f"{name} ({reason})" for name, reason in operant.accept.items())
+        yield Markup("Taken as logged against the plan: {}.").format(reasons)
 
 
 def _dose(drug: Drug, name: str, said: _Marks) -> Markup:
@@ -145,7 +160,14 @@ def _phase(name: str, phase: Phase, said: _Marks) -> Markup:
         text += Markup(", {}").format(said(f"{at}.access_h", ", ".join(f"{g} {short(h)} h".strip() for g, h in hours)))
     if isinstance(phase.delivers, dict):
         text += f", delivering {', '.join(f'{drug} ({group})' for group, drug in phase.delivers.items())}"
-    return text + (f", delivering {phase.delivers}." if isinstance(phase.delivers, str) else ".")
+    elif phase.delivers is not None:
+        text += f", delivering {phase.delivers}"
+    if phase.dose_mg_kg is not None:
+        text += Markup(", {} per delivery").format(said(f"{at}.dose_mg_kg", _mg_kg(phase.dose_mg_kg)))
+    if phase.ratios:
+        ratios = said(f"{at}.ratios", ", ".join(map(str, phase.ratios)))
+        text += Markup("; presses that the deliveries cost: {}").format(ratios)
+    return text + "."
 
 
 def _treatment(name: str, treatment: Treatment, at: str, said: _Marks) -> Markup:

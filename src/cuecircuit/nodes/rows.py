@@ -35,7 +35,7 @@ class Tables:
     def levels(self, table: str, rows: Rows, key: str) -> tuple[str, ...]:
         """Return the planned levels of a key among chosen rows, in order; empty where only the data have them."""
         chosen = rows.where.get(key)
-        phases = levels_of_phases(self.files.study.operant, rows) if table in ("operant", "bins") else ()
+        phases = levels_of_phases(self.files.study.operant, rows) if self.files.books.of_sessions(table) else ()
         if key == "treatment":
             planned = names_in(*(phase.treatments for phase in phases))
         elif key == "day" and phases:
@@ -126,10 +126,19 @@ class Tables:
     def _where(self, table: Table, rows: Rows) -> pd.DataFrame:
         frame = table.rows
         frame = frame[frame["subject"].isin(self.made["subjects"].rows["subject"])]
-        for key in rows.where:
-            levels = self.levels(table.name, rows, key) or rows.where[key]
-            frame = frame[_text(self.column(table, frame, key)).isin(levels)]
+        for key, named in rows.where.items():
+            levels = self.levels(table.name, rows, key) or named
+            labels = _text(self.column(table, frame, key))
+            chosen = labels.isin(levels)
+            if key == "day" and "last" in named and self.files.books.of_sessions(table.name):
+                chosen |= labels == frame["phase"].map(self._last_days)  # of each phase its own
+            frame = frame[chosen]
         return frame.reset_index(drop=True)
+
+    @property
+    def _last_days(self) -> dict[str, str]:
+        operant = self.files.study.operant
+        return {name: str(phase.days) for name, phase in operant.phases.items()} if operant else {}
 
     @staticmethod
     def _response(table: Table, frame: pd.DataFrame, response: str) -> pd.Series | None:

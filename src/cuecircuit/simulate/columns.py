@@ -84,6 +84,8 @@ def numbers_asked(study: Study) -> Iterator[tuple[str, str]]:
     """Yield each column of subjects or visits that is used as a number: its name, and who uses it."""
     for name, derived in study.derived.items():
         match derived:
+            case Stack() if derived.of == "operant":
+                pass
             case Stack():
                 yield from ((column, f"derived.{name}") for column in derived.stack.values())
             case Split():

@@ -129,9 +129,14 @@ class Accounting:
         keys = plan.keys if plan else ()
         return tuple(key for key in keys if key != "subject" and key not in spoken and not self._alone(rows, key))
 
+    def of_sessions(self, table: str) -> bool:
+        """Whether the rows of a table are logged sessions, their bins or their columns."""
+        derived = self.study.derived.get(table.removeprefix("derived.")) if table.startswith("derived.") else None
+        return table in ("operant", "bins") or (isinstance(derived, Stack) and derived.of == "operant")
+
     def _alone(self, rows: Rows, key: str) -> bool:
         """Whether a key of the operant tables has one level in the phases that are asked about."""
-        if split_reference(rows.of)[0] not in ("operant", "bins"):
+        if not self.of_sessions(split_reference(rows.of)[0]):
             return False
         phases = levels_of_phases(self.study.operant, rows)
         if key == "treatment":

@@ -117,7 +117,7 @@ class QuestionChecks:
 
     def levels_here(self, table: str, rows: Rows, key: str) -> tuple[str, ...]:
         """Return the levels that a key has among the chosen rows; empty where only files have them."""
-        phases = levels_of_phases(self.study.operant, rows) if table in ("operant", "bins") else ()
+        phases = levels_of_phases(self.study.operant, rows) if self.books.of_sessions(table) else ()
         if key == "treatment":
             return names_in(*(phase.treatments for phase in phases))
         if key == "day" and phases:

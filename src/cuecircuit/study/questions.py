@@ -53,9 +53,11 @@ class Composite(Section):
 class Stack(Section):
     """Columns that become rows."""
 
-    stack: dict[Label, Name] = required("level to column: columns of subjects or visits become rows", min_length=2)
-    key: Name = required("name of the key that the levels make, such as time")
-    of: Literal["subjects", "visits"] = required("table whose columns they are")
+    stack: dict[Label, Name] = required(
+        "level to column: columns of the table become rows, such as active and inactive", min_length=2
+    )
+    key: Name = required("name of the key that the levels make, such as time or lever")
+    of: Literal["subjects", "visits", "operant"] = required("table whose columns they are")
 
 
 # tags in brackets are never taken for keys of the file
