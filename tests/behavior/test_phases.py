@@ -209,7 +209,7 @@ def test_sessions_listed_by_name_go_before_the_rules():
 
     assert phased.table["phase"].tolist()[:2] == ["escalation", "relapse"]
     assert phased.faults[0].what == "listed session of 2024-01-09 is not in the logs"
-    with pytest.raises(DesignError, match="subject 'R1' on 2024-01-02 stands twice"):
+    with pytest.raises(DesignError, match="subject 'R1' on 2024-01-02 is listed twice"):
         assign_phases(table(*whole("R1")), RULES, listed=pd.concat([listed, listed]))
 
 
