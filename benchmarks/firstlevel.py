@@ -15,9 +15,9 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
-from cuecircuit.simulation.brain import draw_brain
 
 from benchmarks import ratio
+from cuecircuit.generators.brain import draw_brain
 from cuecircuit.imaging.first_level import fit_first_level
 from cuecircuit.imaging.motion import estimate_motion, resample
 from cuecircuit.imaging.removed import ScanSignals, removed_signals

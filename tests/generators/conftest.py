@@ -1,8 +1,8 @@
 from collections.abc import Callable
 
 import pytest
-from cuecircuit.simulation.rat_design import RatDesign, rat_design
 
+from cuecircuit.generators.rat_design import RatDesign, rat_design
 from cuecircuit.nodes.designs import design_text
 from cuecircuit.study.reading import parse_study
 

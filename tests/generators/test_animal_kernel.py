@@ -1,12 +1,12 @@
 import numpy as np
 import pytest
-from cuecircuit.simulation import animal_kernel as kernel
-from cuecircuit.simulation.animal_kernel import Body, Rule
-from cuecircuit.simulation.animals import drug_flows
-from cuecircuit.simulation.parameters import PARAMETERS
 from scipy.linalg import expm
 
 from cuecircuit.behavior.pharmacokinetics import KINETICS, drug_level
+from cuecircuit.generators import animal_kernel as kernel
+from cuecircuit.generators.animal_kernel import Body, Rule
+from cuecircuit.generators.animals import drug_flows
+from cuecircuit.generators.parameters import PARAMETERS
 
 OWN = {parameter.name: parameter.value for parameter in PARAMETERS}
 SECOND = expm(drug_flows(OWN))

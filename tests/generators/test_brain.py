@@ -1,9 +1,9 @@
 import numpy as np
 import pytest
-from cuecircuit.simulation.brain import SCALES, Brain, draw_brain
-from cuecircuit.simulation.planted import TABLE_1
 
 from cuecircuit.errors import StudyError
+from cuecircuit.generators.brain import SCALES, Brain, draw_brain
+from cuecircuit.generators.planted import TABLE_1
 
 
 @pytest.fixture(scope="module", params=SCALES)

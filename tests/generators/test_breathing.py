@@ -1,7 +1,8 @@
 import numpy as np
 import pytest
-from cuecircuit.simulation.breathing import SAMPLING_HZ, draw_breathing, global_signals, rate_changes
-from cuecircuit.simulation.planted import HYPOTHESES, TABLE_1
+
+from cuecircuit.generators.breathing import SAMPLING_HZ, draw_breathing, global_signals, rate_changes
+from cuecircuit.generators.planted import HYPOTHESES, TABLE_1
 
 ONSETS = np.array([60.0, 150.0, 240.0, 330.0])
 FRAMES = np.arange(210) * 2.0

@@ -1,6 +1,10 @@
 import numpy as np
 import pytest
-from cuecircuit.simulation.circuit import (
+from hypothesis import given
+from hypothesis import strategies as st
+from scipy.linalg import expm
+
+from cuecircuit.generators.circuit import (
     INPUTS,
     PATHS,
     REFERENCE_INPUTS,
@@ -10,11 +14,8 @@ from cuecircuit.simulation.circuit import (
     circuit_of,
     settled_response,
 )
-from cuecircuit.simulation.hrf import rat_hrf
-from cuecircuit.simulation.planted import TABLE_1
-from hypothesis import given
-from hypothesis import strategies as st
-from scipy.linalg import expm
+from cuecircuit.generators.hrf import rat_hrf
+from cuecircuit.generators.planted import TABLE_1
 
 CIRCUIT = circuit_of("withdrawal")
 STEP_S = 0.1

@@ -1,8 +1,9 @@
 import numpy as np
 import pytest
-from cuecircuit.simulation.cue_learning import pearce_hall, rescorla_wagner
 from hypothesis import given
 from hypothesis import strategies as st
+
+from cuecircuit.generators.cue_learning import pearce_hall, rescorla_wagner
 
 SALIENCE = st.floats(0.01, 1.0)
 

@@ -2,7 +2,6 @@
 
 import numpy as np
 import pytest
-from cuecircuit.simulation.fit_sessions import simulate_sessions
 from scipy import stats
 
 from cuecircuit.behavior.fit import (
@@ -21,6 +20,7 @@ from cuecircuit.behavior.fit_intervals import FitSession, animal_intervals, resp
 from cuecircuit.behavior.fit_models import MODELS, ModelName, interval_density
 from cuecircuit.behavior.pharmacokinetics import kinetics_of
 from cuecircuit.errors import DesignError
+from cuecircuit.generators.fit_sessions import simulate_sessions
 
 DRUG, HOURS, DOSE = kinetics_of("x", half_life_min=15.0), 3, 0.5
 RESPONSE = response_of(DRUG, 3600 * HOURS)

@@ -1,6 +1,7 @@
 import numpy as np
 import pytest
-from cuecircuit.simulation.hrf import block_response, rat_hrf
+
+from cuecircuit.generators.hrf import block_response, rat_hrf
 
 STEP = 0.001
 TIMES = np.arange(0, 30, STEP)

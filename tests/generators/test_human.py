@@ -5,12 +5,12 @@ from dataclasses import replace
 import numpy as np
 import pandas as pd
 import pytest
-from cuecircuit.simulation import human_plan as plan
-from cuecircuit.simulation import human_scan as scan
-from cuecircuit.simulation.human_dataset import HumanStudy, write_human_dataset
 from nilearn.glm.first_level import make_first_level_design_matrix
 
 from cuecircuit.errors import StudyError
+from cuecircuit.generators import human_plan as plan
+from cuecircuit.generators import human_scan as scan
+from cuecircuit.generators.human_dataset import HumanStudy, write_human_dataset
 from cuecircuit.io.bids import find_derivatives
 from cuecircuit.records.grid import Grid
 

@@ -4,9 +4,9 @@ from collections.abc import Sequence
 
 import numpy as np
 import pytest
-from cuecircuit.simulation.intake import PhaseCounts, draw_counts, intake_model, pairing_means
-from cuecircuit.simulation.rat_design import rat_design
 
+from cuecircuit.generators.intake import PhaseCounts, draw_counts, intake_model, pairing_means
+from cuecircuit.generators.rat_design import rat_design
 from cuecircuit.nodes.designs import design_text
 from cuecircuit.stats.strata import StrataAnova, strata_anova
 from cuecircuit.stats.strata_design import MixedDesign

@@ -7,15 +7,15 @@ from functools import cache
 
 import numpy as np
 import pytest
-from cuecircuit.simulation.animals import OUTCOMES, POLICIES
-from cuecircuit.simulation.breathing import global_signals
-from cuecircuit.simulation.circuit import REGIONS
-from cuecircuit.simulation.experiment import Experiment, plan_experiment
-from cuecircuit.simulation.intake import pairing_means
-from cuecircuit.simulation.planted import TABLE_1
-from cuecircuit.simulation.rat_design import rat_design
-from cuecircuit.simulation.rats import levels_of
 
+from cuecircuit.generators.animals import OUTCOMES, POLICIES
+from cuecircuit.generators.breathing import global_signals
+from cuecircuit.generators.circuit import REGIONS
+from cuecircuit.generators.experiment import Experiment, plan_experiment
+from cuecircuit.generators.intake import pairing_means
+from cuecircuit.generators.planted import TABLE_1
+from cuecircuit.generators.rat_design import rat_design
+from cuecircuit.generators.rats import levels_of
 from cuecircuit.nodes.designs import design_text
 from cuecircuit.study.reading import parse_study
 

@@ -1,11 +1,11 @@
 import numpy as np
 import pytest
-from cuecircuit.simulation.brain import draw_brain
-from cuecircuit.simulation.native import FOLDER, draw_head, lying, native_text
 from hypothesis import given
 from hypothesis import strategies as st
 
 from cuecircuit.errors import StudyError
+from cuecircuit.generators.brain import draw_brain
+from cuecircuit.generators.native import FOLDER, draw_head, lying, native_text
 from cuecircuit.study.reading import parse_study
 
 GRID = draw_brain("tiny").grid

@@ -2,9 +2,9 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from cuecircuit.simulation.parameters import NAMES, PARAMETERS, draw_parameters, parameter_faults
 
 from cuecircuit.behavior.pharmacokinetics import KINETICS
+from cuecircuit.generators.parameters import NAMES, PARAMETERS, draw_parameters, parameter_faults
 
 PAGE = Path(__file__).parents[2] / "docs" / "mechanism.md"
 

@@ -1,6 +1,8 @@
 import numpy as np
 import pytest
-from cuecircuit.simulation.planted import (
+
+from cuecircuit.errors import StudyError
+from cuecircuit.generators.planted import (
     HYPOTHESES,
     SLOPE_REGIONS,
     TABLE_1,
@@ -9,8 +11,6 @@ from cuecircuit.simulation.planted import (
     check_hypothesis,
     plant_responses,
 )
-
-from cuecircuit.errors import StudyError
 
 GROUP = np.repeat([0, 1], [11, 10])
 PLANTED = [list(TABLE_1).index(name) for name in SLOPE_REGIONS]

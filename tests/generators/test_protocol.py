@@ -1,9 +1,9 @@
 import re
 
 import pytest
-from cuecircuit.simulation.protocol import check_protocol, program_of
 
 from cuecircuit.errors import StudyError
+from cuecircuit.generators.protocol import check_protocol, program_of
 from cuecircuit.nodes.simulate import RatChoices, simulate_design
 
 
