@@ -45,7 +45,7 @@ def timestamps(session: RawSession, letter: str, declared: Timestamps) -> Decode
     kept = values[:n]
     n_counted = n
     # once time has run, a zero is a place never written; a zero since the last event is a time
-    if not declared.relative:
+    if not declared.relative and np.count_nonzero(kept) < n:
         written = kept != 0
         written[: int(np.argmax(written)) if written.any() else None] = True
         n_counted = int(written.sum())

@@ -1,6 +1,7 @@
 """Values of a MED-PC session as numbers: a letter, or one element of an array (`C(10)`)."""
 
 import re
+from math import isfinite
 
 import numpy as np
 
@@ -44,6 +45,10 @@ def element(session: RawSession, at: str) -> float:
     raw = session.letters.get(name)
     if raw is None:
         raise DataError(f"line {session.line}: {at} is declared, and letter {name} is not in the record")
+    # most are scalars, read several times in each record
+    word = raw.text.strip().replace(",", ".") if raw.numbers is None and not index else ""
+    if _NUMBER.fullmatch(word) and isfinite(value := float(word)):
+        return value
     values = numbers(raw, name)
     if not index and values.size != 1:
         found = f"an array of {values.size} values" if values.size else "without a value"
