@@ -3,6 +3,7 @@
 from collections.abc import Callable, Sequence
 from datetime import datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -46,7 +47,7 @@ GROUPS = {"r1": "ShA", "r2": "ShA", "r3": "LgA", "r4": "LgA"}
 Logs = Callable[..., Path]
 
 
-def log(animal: str, day: int, **fields: object) -> MedpcSession:
+def log(animal: str, day: int, **fields: Any) -> MedpcSession:
     start = datetime(2024, 1, day, 9)
     numbers = {
         letter: float(fields.pop(letter, default)) for letter, default in zip("AIRK", (9, 200, 0, 0), strict=True)
@@ -58,7 +59,7 @@ def log(animal: str, day: int, **fields: object) -> MedpcSession:
         end=start + timedelta(hours=1),
         scalars=numbers,
         arrays={letter: np.empty(0) for letter in "XYZ"},
-        **header,  # pyright: ignore[reportArgumentType]
+        **header,
     )
 
 
