@@ -26,7 +26,7 @@ def test_importing_imports_nothing_heavy():
     assert subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout == "[]\n"
 
 
-@pytest.mark.parametrize("module", ["fitting", "voxels", "studies"])
+@pytest.mark.parametrize("module", ["fitting", "result", "voxels", "studies"])
 def test_the_examples_of_the_docstrings_run(module):
     flags = doctest.NORMALIZE_WHITESPACE | doctest.IGNORE_EXCEPTION_DETAIL
     found = doctest.testmod(importlib.import_module(f"cuecircuit.api.{module}"), optionflags=flags)

@@ -43,8 +43,9 @@ def fit(
     """Fit a model to maps, to one column, or to an array of responses.
 
     Args:
-        data: one row per observation; columns of the model, and `map` (path, `path#k` or image) unless `dv` or
-            `values` is given.
+        data: one row per observation; columns of the model, and `map` (path, `path#k`, image or array) unless `dv` or
+            `values` is given. Maps are judged as by `cuecircuit group`: what is none is left out, what is in another
+            unit refused.
         formula: lme4's notation, "group*cue + (1|subject)"; None for an error-strata design of columns.
         mask: path or image, for maps.
         dv: column of numbers to test instead of maps.
@@ -62,7 +63,8 @@ def fit(
         zero_is_missing: exact zeros of maps were not measured.
 
     Returns:
-        Tests as a table, maps as images; means and contrasts on request.
+        Tests as a table, maps as images; means and contrasts on request. `notes` say who was left out and what is odd
+        about the maps, and each is a Python warning.
 
     Raises:
         DataError: the table or a map is at fault.
@@ -175,6 +177,8 @@ def permute(data: pd.DataFrame, term: str, formula: str | None = None, *, n: int
     Raises:
         DataError: the table or a map is at fault.
         DesignError: the term cannot be permuted.
+
+    Warns where groups whose subjects are exchanged differ in variance, and says what comes of it.
 
     Examples:
         >>> import cuecircuit as cc, nibabel as nib, numpy as np, pandas as pd
