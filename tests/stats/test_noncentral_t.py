@@ -2,13 +2,14 @@
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import stats
 
 from cuecircuit.stats.noncentral_t import noncentral_t_cdf, noncentral_t_density, noncentrality_limits
 
 
+@settings(max_examples=25, deadline=None)
 @given(t=st.floats(-8, 8), df=st.floats(2, 300), m=st.floats(-5, 5))
 def test_tails_and_density_are_those_of_scipy(t: float, df: float, m: float) -> None:
     one = np.array([t])
@@ -16,6 +17,7 @@ def test_tails_and_density_are_those_of_scipy(t: float, df: float, m: float) -> 
     assert noncentral_t_density(one, df, m)[0] == pytest.approx(stats.nct.pdf(t, df, m), abs=1e-9)
 
 
+@settings(max_examples=25, deadline=None)
 @given(t=st.floats(-60, 60), df=st.floats(3, 400), confidence=st.sampled_from([0.8, 0.9, 0.95, 0.99]))
 def test_limits_leave_half_of_the_rest_on_either_side(t: float, df: float, confidence: float) -> None:
     low, high = noncentrality_limits(np.array([t]), df, confidence=confidence)

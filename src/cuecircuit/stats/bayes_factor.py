@@ -17,7 +17,7 @@ from cuecircuit.arrays import Array, Float
 from cuecircuit.stats.noncentral_t import noncentral_t_density
 
 _STEP = 0.3
-_GRID = 401
+_GRID = 1601
 
 
 def log_bayes_factor(
