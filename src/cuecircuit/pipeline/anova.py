@@ -137,7 +137,8 @@ def followup_tables(fitted: Fit, wanted: Followup) -> list[pd.DataFrame]:
         )
         tables.append(comparison_rows(found))
     if wanted.evidence is not None:
-        tables.append(evidence_frame((*fitted.tests, *contrasts(fitted, wanted.contrasts)), wanted.evidence))
+        compared = contrasts(fitted, wanted.contrasts) if wanted.contrasts else ()
+        tables.append(evidence_frame((*fitted.tests, *compared), wanted.evidence))
     return tables
 
 
