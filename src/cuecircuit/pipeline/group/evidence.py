@@ -10,6 +10,7 @@ import pandas as pd
 from cuecircuit.arrays import Array, Float
 from cuecircuit.io.tables import ColumnNote, write_table
 from cuecircuit.models.evidence import Evidence, EvidenceSettings, evidence
+from cuecircuit.models.model import Model
 from cuecircuit.pipeline.group.files import Effect, Space, write_term_map
 from cuecircuit.stats.multiple_testing import adjust_p
 
@@ -27,6 +28,17 @@ COLUMNS: Mapping[str, ColumnNote] = {
     "bound": "of |d|, below which the effect is negligible",
     "voxels_negligible": "voxels where two one-sided tests find it negligible, false discovery rate at most .05",
 }
+
+
+def evidence_faults(model: Model) -> list[str]:
+    """Return why the effects of a model have no one standard deviation; nothing where they have."""
+    if not model.covariate and model.fitted_by in ("strata", "ols"):
+        return []
+    what = "a covariate by voxel" if model.covariate else f"method {model.fitted_by}"
+    return [
+        f"evidence: found {what}, expected error strata or least squares, whose effects have one standard deviation; use "
+        "--between and --within, or --method ols"
+    ]
 
 
 def write_evidence(folder: Path, effects: Sequence[Effect], space: Space, settings: EvidenceSettings) -> None:

@@ -25,7 +25,7 @@ from cuecircuit.pipeline.group.blocks import GroupMaps, fit_maps, smoothness_of_
 from cuecircuit.pipeline.group.corrections import Comparison, write_comparison
 from cuecircuit.pipeline.group.coverage import copies, missing_note, unit_faults, zero_note
 from cuecircuit.pipeline.group.design import Correction
-from cuecircuit.pipeline.group.evidence import write_evidence
+from cuecircuit.pipeline.group.evidence import evidence_faults, write_evidence
 from cuecircuit.pipeline.group.files import (
     Effect,
     Space,
@@ -185,12 +185,7 @@ def _check(
         )
     if model.covariate and (comparison is not None or by_permutation):
         faults.append("permutation cannot adjust for a covariate by voxel; use --inference simulation")
-    if evidence is not None and (model.covariate or model.fitted_by not in ("strata", "ols")):
-        what = "a covariate by voxel" if model.covariate else f"method {model.fitted_by}"
-        faults.append(
-            f"evidence: found {what}, expected error strata or least squares, whose effects have one standard "
-            "deviation; use --between and --within, or --method ols"
-        )
+    faults += evidence_faults(model) if evidence is not None else []
     if comparison is not None and model.fitted_by != "strata":
         faults.append("corrections are compared of a term of between and within; leave out the comparison")
     if faults:
