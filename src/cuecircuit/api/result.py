@@ -95,7 +95,7 @@ class Result:
         named = {"contrast": found.names, "family": found.families}
         return pd.DataFrame({**named, **{name: np.asarray(getattr(found, name))[:, 0] for name in numbers}})
 
-    def evidence(self, *, scale: float | None = None, equivalence: float | None = None) -> Any:
+    def evidence(self, *, scale: int | float | None = None, equivalence: int | float | None = None) -> Any:
         """Weigh the evidence for and against every effect: Bayes factors, effect sizes, equivalence.
 
         Args:

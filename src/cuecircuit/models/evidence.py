@@ -36,8 +36,8 @@ class EvidenceSettings:
         DesignError: a number that is not above 0.
     """
 
-    scale: float | None = None
-    bound: float | None = None
+    scale: int | float | None = None
+    bound: int | float | None = None
 
     def __post_init__(self) -> None:
         """Refuse numbers that are not above 0."""
@@ -57,7 +57,7 @@ class Evidence:
     `log_bf10` is the natural log of the evidence for the effect against none; `p_equivalence` None without a bound.
     """
 
-    scale: float
+    scale: int | float
     log_bf10: Float[Array, "response"]
     d: Float[Array, "response"] | None
     d_low: Float[Array, "response"] | None
@@ -120,7 +120,7 @@ def standardized_effect(test: TermTest, *, confidence: float = 0.95) -> dict[str
     return {"d": d, "d_low": low / root, "d_high": high / root, "g": small_sample_factor(test.df2) * d}
 
 
-def equivalence_p(test: TermTest, bound: float) -> Float[Array, "response"]:
+def equivalence_p(test: TermTest, bound: int | float) -> Float[Array, "response"]:
     """Return p of |d| ≥ bound, by two one-sided tests."""
     assert test.t is not None
     m = bound * np.sqrt(test.n)

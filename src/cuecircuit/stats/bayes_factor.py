@@ -24,8 +24,8 @@ def log_bayes_factor(
     f: Float[Array, "response"],
     df1: int,
     df2: int | float | Float[Array, "response"],
-    n: float | Float[Array, "response"],
-    scale: float,
+    n: int | float | Float[Array, "response"],
+    scale: int | float,
 ) -> Float[Array, "response"]:
     """Return the natural log of BF10, the evidence for an effect against none.
 
@@ -59,8 +59,8 @@ def log_bayes_factor(
 def effect_posterior(
     t: Float[Array, "response"],
     df: int | float | Float[Array, "response"],
-    n: float,
-    scale: float,
+    n: int | float,
+    scale: int | float,
     quantiles: tuple[float, ...] = (0.025, 0.5, 0.975),
 ) -> Float[Array, "quantile response"]:
     """Return quantiles of the standardized effect under its Cauchy prior, given that it is not exactly 0.
@@ -76,7 +76,9 @@ def effect_posterior(
     return np.stack([_quantiles(float(own), float(nu), n, scale, quantiles) for own, nu in each], axis=1)
 
 
-def _quantiles(t: float, df: float, n: float, scale: float, quantiles: tuple[float, ...]) -> Float[Array, "quantile"]:
+def _quantiles(
+    t: float, df: float, n: int | float, scale: int | float, quantiles: tuple[float, ...]
+) -> Float[Array, "quantile"]:
     if not np.isfinite([t, df, n]).all():
         return np.full(len(quantiles), np.nan)
     spread = 9 * np.sqrt(1 + t * t / (2 * df))

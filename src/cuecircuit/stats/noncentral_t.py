@@ -29,14 +29,14 @@ _BLOCK = 8192
 
 
 def noncentral_t_cdf(
-    t: Float[Array, "response"], df: float | Float[Array, "response"], m: float | Float[Array, "response"]
+    t: Float[Array, "response"], df: int | float | Float[Array, "response"], m: int | float | Float[Array, "response"]
 ) -> Float[Array, "response"]:
     """Return P(T ≤ t) for noncentralities m; NaN where t or df is NaN or infinite."""
     return _expected(t, df, m, lambda x, _: special.ndtr(x))
 
 
 def noncentral_t_density(
-    t: Float[Array, "response"], df: float | Float[Array, "response"], m: float | Float[Array, "response"]
+    t: Float[Array, "response"], df: int | float | Float[Array, "response"], m: int | float | Float[Array, "response"]
 ) -> Float[Array, "response"]:
     """Return the density at t for noncentralities m."""
     return _expected(t, df, m, lambda x, s: s * np.exp(-0.5 * x * x) / np.sqrt(2 * np.pi))
@@ -63,7 +63,7 @@ def noncentrality_limits(
 def small_sample_factor(df: int | float | Float[Array, "response"]) -> Float[Array, "*response"]:
     """Return Hedges's J, exact: the factor that makes a standardized difference unbiased; NaN for one df."""
     df = np.where(np.asarray(df, float) > 1, df, np.nan)
-    return np.exp(special.gammaln(df / 2) - special.gammaln((df - 1) / 2)) / np.sqrt(df / 2)
+    return np.asarray(np.exp(special.gammaln(df / 2) - special.gammaln((df - 1) / 2)) / np.sqrt(df / 2))
 
 
 def _by_knots(t: Float[Array, "response"], df: int | float | Float[Array, "response"], of: Curve) -> Array:
@@ -83,7 +83,7 @@ def _by_knots(t: Float[Array, "response"], df: int | float | Float[Array, "respo
     return placed
 
 
-def _expected(t: Array, df: float | Array, m: float | Array, of: Integrand) -> Float[Array, "response"]:
+def _expected(t: Array, df: int | float | Array, m: int | float | Array, of: Integrand) -> Float[Array, "response"]:
     t, df, m = np.broadcast_arrays(np.asarray(t, float), np.asarray(df, float), np.asarray(m, float))
     found = np.full(t.shape, np.nan)
     there = np.isfinite(t) & np.isfinite(df) & np.isfinite(m)

@@ -36,8 +36,8 @@ def evidence_faults(model: Model) -> list[str]:
         return []
     what = "a covariate by voxel" if model.covariate else f"method {model.fitted_by}"
     return [
-        f"evidence: found {what}, expected error strata or least squares, whose effects have one standard deviation; use "
-        "--between and --within, or --method ols"
+        f"evidence: found {what}, expected error strata or least squares, whose effects have one standard deviation; "
+        "use --between and --within, or --method ols"
     ]
 
 
