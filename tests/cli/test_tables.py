@@ -93,3 +93,21 @@ def test_audit_compares_degrees_of_freedom_with_subjects_and_groups():
 @pytest.mark.parametrize("word", ["none.tsv", "no statistics here", "F(1" * 4000, "a\0b"])
 def test_audit_names_what_it_cannot_use(word: str):
     assert isinstance(run("audit", word).exception, DataError)
+
+
+def test_anova_weighs_evidence_where_it_is_asked_to(tmp_path: Path):
+    table = tmp_path / "rats.tsv"
+    table.write_text(
+        "rat\tgroup\tpresses\n" + "".join(f"r{i}\t{'ab'[i % 2]}\t{3 * (i % 2) + i / 7}\n" for i in range(12))
+    )
+
+    weighed = run("anova", table, "--dv", "presses", "--formula", "group", "--evidence", "--equivalence", 0.5)
+    assert weighed.exit_code == 0
+    head, _, row = weighed.stdout.split("\n\n")[1].splitlines()
+    numbers = dict(zip(head.split("\t"), row.split("\t"), strict=True))
+    assert numbers["term"] == "group"
+    assert float(numbers["bf10"]) > 10
+    assert float(numbers["p_equivalence"]) > 0.9
+
+    alone = run("anova", table, "--dv", "presses", "--formula", "group", "--equivalence", 0.5)
+    assert (alone.exit_code, "--evidence" in alone.stderr) == (2, True)

@@ -12,6 +12,7 @@ import pytest
 from cuecircuit.errors import DataError, DesignError
 from cuecircuit.group.correction import CorrectionSettings
 from cuecircuit.group.permutation import PermutationSettings
+from cuecircuit.models.evidence import EvidenceSettings
 from cuecircuit.models.model import Model
 from cuecircuit.pipeline.group.command import group_command
 from cuecircuit.pipeline.group.permuted import Permutation
@@ -199,3 +200,26 @@ def test_results_are_replaced_by_those_of_the_same_command_again(study):
         contents.append({path.name: path.read_bytes() for path in out.iterdir()})
 
     assert contents[0] == contents[1]
+
+
+def test_maps_of_evidence_tell_an_effect_from_none_and_name_what_cannot_be_weighed(study):
+    maps, mask = study / "maps.tsv", study / "mask.nii.gz"
+    evidence = EvidenceSettings(bound=1.0)
+    group_command(maps, study / "out", mask, model=STRATA, correction=None, evidence=evidence)
+    planted = np.zeros(SHAPE, bool)
+    planted[3:7, 3:7, 2:4] = True
+    elsewhere = nib.load(mask).get_fdata().astype(bool) & ~planted
+    log_bf10 = volume(study / "out", "cue_stat-logBF10")
+    assert np.median(log_bf10[planted]) > np.log(10)
+    assert np.median(log_bf10[elsewhere]) < 0
+    assert np.median(volume(study / "out", "cue_stat-pequivalence")[planted]) > 0.9
+    table = pd.read_csv(study / "out" / "evidence.tsv", sep="\t").set_index("term")
+    assert table.index.tolist() == ["access", "cue", "access:cue"]
+    assert table.loc["cue", "voxels_for"] == (log_bf10[elsewhere | planted] >= np.log(3)).sum()
+    low, d, high = (volume(study / "out", f"cue_stat-{name}") for name in ("dLow", "d", "dHigh"))
+    assert ((low <= d) & (d <= high)).all()
+    with pytest.raises(DataError, match="evidence: found method reml"):
+        group_command(maps, study / "mixed", mask, model=MIXED, correction=None, evidence=evidence)
+    own = replace(STRATA, covariate="perfusion")
+    with pytest.raises(DataError, match="evidence: found a covariate by voxel"):
+        group_command(maps, study / "covariate", mask, model=own, correction=None, evidence=evidence)

@@ -13,6 +13,7 @@ from cuecircuit.arrays import Array, Bool, Float
 from cuecircuit.clusters.maxima import MapStatistic
 from cuecircuit.errors import DesignError
 from cuecircuit.models.direction import check_side, direction
+from cuecircuit.models.evidence import EvidenceSettings, evidence, evidence_frame
 from cuecircuit.models.fit import Fit, stratum_of, tidy_row
 from cuecircuit.models.means import compare, contrasts, means
 from cuecircuit.records.grid import Grid
@@ -134,6 +135,41 @@ class Result:
         numbers = ("estimate", "se", "df", "t", "p", "p_adjusted", "ci_low", "ci_high")
         named = {"contrast": found.names, "family": found.families}
         return pd.DataFrame({**named, **{name: np.asarray(getattr(found, name))[:, 0] for name in numbers}})
+
+    def evidence(self, *, scale: int | float | None = None, equivalence: int | float | None = None) -> Any:
+        """Weigh the evidence for and against every effect: Bayes factors, effect sizes, equivalence.
+
+        Args:
+            scale: of the Cauchy prior of standardized effects; √2/2 of one, ½ of several, √2/4 of a slope by default.
+            equivalence: bound of |d| below which an effect is negligible.
+
+        Returns:
+            A row for each test: d with its limits, g, bf10, log_bf10, quantiles of the posterior of d, p_equivalence;
+            of maps a dict of images d, dLow, dHigh, g, logBF10 and pequivalence by test.
+
+        Raises:
+            DesignError: the model has no one standard deviation to measure effects by.
+
+        Examples:
+            >>> import cuecircuit as cc, pandas as pd
+            >>> table = pd.DataFrame({"rat": list("abcdefgh"), "presses": [3.0, 5, 4, 6, 2, 4, 5, 7]})
+            >>> found = cc.fit(table, "1", dv="presses", subject="rat").evidence(equivalence=0.5)
+            >>> found[["term", "d", "bf10"]].round(2)
+                      term     d    bf10
+            0  (Intercept)  2.81  412.85
+        """
+        settings = EvidenceSettings(scale=scale, bound=equivalence)
+        if self.mask is None:
+            return evidence_frame(self.fit.tests, settings)
+        images = {}
+        for test in self.fit.tests:
+            weighed = evidence(test, settings)
+            named = {"d": weighed.d, "dLow": weighed.d_low, "dHigh": weighed.d_high, "g": weighed.g}
+            named |= {"logBF10": weighed.log_bf10, "pequivalence": weighed.p_equivalence}
+            images[_name(test, self.fit.tests)] = {
+                name: self._image(values) for name, values in named.items() if values is not None
+            }
+        return images
 
     def correct(
         self,

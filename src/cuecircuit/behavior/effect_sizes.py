@@ -8,15 +8,14 @@
   (Cumming and Finch 2001), times J.
 """
 
-from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
-from scipy import optimize, special, stats
 
 from cuecircuit.arrays import Array, Float
 from cuecircuit.errors import DesignError
 from cuecircuit.stats.effect_limits import eta2_limits
+from cuecircuit.stats.noncentral_t import noncentrality_limits, small_sample_factor
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -67,37 +66,8 @@ def hedges_g(
     if not sd > 0:
         return EffectSize(value=_NONE, ci_low=_NONE, ci_high=_NONE, confidence=confidence)
     t = float(difference / sd / unit)
-    scale = float(unit * small_sample_factor(df))
-    low, high = _t_noncentralities(t, df, confidence)
-    return EffectSize(value=scale * t, ci_low=scale * low, ci_high=scale * high, confidence=confidence)
-
-
-def small_sample_factor(df: int | float) -> float:
-    """Hedges' J, exact."""
-    return float(np.exp(special.gammaln(df / 2) - special.gammaln((df - 1) / 2)) / np.sqrt(df / 2)) if df > 1 else _NONE
-
-
-def _t_noncentralities(t: float, df: int | float, confidence: float) -> tuple[float, float]:
-    if t < 0:
-        low, high = _t_noncentralities(-t, df, confidence)
-        return -high, -low
-
-    def below(value: float) -> float:
-        found = float(stats.nct.cdf(t, df, value))
-        # far out, where the probability is 1 or 0 to all digits, SciPy may say NaN
-        return found if np.isfinite(found) else float(value < t)
-
-    tail = (1 - confidence) / 2
-    low, high = (
-        _inverted(lambda value, quantile=quantile: below(value) - quantile, -10.0, 2 * t + 10.0)
-        for quantile in (1 - tail, tail)
+    scale = unit * float(small_sample_factor(df))
+    low, high = noncentrality_limits(np.array([t]), df, confidence=confidence)
+    return EffectSize(
+        value=scale * t, ci_low=scale * float(low[0]), ci_high=scale * float(high[0]), confidence=confidence
     )
-    return low, high
-
-
-def _inverted(excess: Callable[[float], float], low: float, high: float) -> float:
-    """Where a falling function crosses zero; the bracket is widened until it holds the root."""
-    width = high - low
-    while excess(high) > 0:
-        high += width
-    return float(optimize.brentq(excess, low, high, xtol=1e-10))

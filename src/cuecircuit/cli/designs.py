@@ -2,11 +2,14 @@
 
 from collections.abc import Mapping
 from enum import StrEnum
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from cuecircuit.cli.app import names
+
+if TYPE_CHECKING:
+    from cuecircuit.models.evidence import EvidenceSettings
 
 
 class DegreesOfFreedom(StrEnum):
@@ -44,6 +47,23 @@ Levels = Annotated[
     typer.Option(metavar="C=a,b", help="Levels of a factor, reference first: group=HC,iHUD (repeat)."),
 ]
 Formula = Annotated[str, typer.Option(help='Instead: "group*cue + center(resp) + (1|subject)", "group + age", "1".')]
+
+Weigh = Annotated[bool, typer.Option("--evidence", help="Bayes factors and effect sizes too (strata, least squares).")]
+Equivalence = Annotated[
+    float | None, typer.Option(metavar="D", help="Bound of |d| below which an effect is negligible; with --evidence.")
+]
+PriorScale = Annotated[
+    float | None, typer.Option(metavar="R", help="Scale of the Cauchy prior of effects; with --evidence.")
+]
+
+
+def asked_evidence(weigh: bool, scale: float | None, bound: float | None) -> "EvidenceSettings | None":
+    """Return the settings of evidence; None where none is asked for."""
+    from cuecircuit.models.evidence import EvidenceSettings
+
+    if not weigh and (scale is not None or bound is not None):
+        raise typer.BadParameter("weighs evidence; add --evidence", param_hint="--prior-scale, --equivalence")
+    return EvidenceSettings(scale=scale, bound=bound) if weigh else None
 
 
 def method_name(method: StrEnum) -> Any:

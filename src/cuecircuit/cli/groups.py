@@ -10,11 +10,15 @@ import typer
 from cuecircuit.cli.app import MOST_DRAWS, MOST_VOXELS, Columns, Dask, Jobs, Seed, app, names
 from cuecircuit.cli.designs import (
     DegreesOfFreedom,
+    Equivalence,
     FitMethod,
     Formula,
     Labels,
     Levels,
     Numbers,
+    PriorScale,
+    Weigh,
+    asked_evidence,
     check_design,
     declared_levels,
     method_name,
@@ -115,6 +119,9 @@ def maps_command(
     compare: Annotated[
         str, typer.Option(metavar="TERM", help='Set all corrections of one term side by side: "group:cue".')
     ] = "",
+    evidence: Weigh = False,
+    prior_scale: PriorScale = None,
+    equivalence: Equivalence = None,
     atlas: Annotated[Path | None, typer.Option(help="NIfTI atlas on the mask's grid: names the clusters.")] = None,
     labels: Annotated[Path | None, typer.Option(help="Its label table (TSV: index, name).")] = None,
     seed: Seed = 0,
@@ -178,6 +185,7 @@ def maps_command(
         model=model,
         correction={None: None, Inference.simulation: simulation, Inference.permutation: by_permutation}[inference],
         comparison=Comparison(term=compare, simulation=simulation, permutation=permutation) if compare else None,
+        evidence=asked_evidence(evidence, prior_scale, equivalence),
         atlas=(atlas, labels) if atlas is not None and labels is not None else None,
         zero_is_missing=zero_is_missing,
         n_jobs=n_jobs,

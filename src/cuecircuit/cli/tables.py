@@ -10,11 +10,15 @@ import typer
 from cuecircuit.cli.app import Columns, app, names, print_table
 from cuecircuit.cli.designs import (
     DegreesOfFreedom,
+    Equivalence,
     Formula,
     Labels,
     Levels,
     Numbers,
+    PriorScale,
     TableMethod,
+    Weigh,
+    asked_evidence,
     check_design,
     declared_levels,
     method_name,
@@ -85,11 +89,14 @@ def anova(
     adjust: Annotated[Adjust, typer.Option(help="Within each family of comparisons.")] = Adjust.holm,
     reference: Annotated[str | None, typer.Option(help="Level to compare with; all pairs if left out.")] = None,
     confidence: Annotated[float, typer.Option(min=0.5, max=0.9999, help="Coverage of intervals.")] = 0.95,
+    evidence: Weigh = False,
+    prior_scale: PriorScale = None,
+    equivalence: Equivalence = None,
 ) -> None:
     """Mixed-design AN(C)OVA of a long table, every effect in its own error stratum, or a formula; TSV on stdout.
 
-    Variance components of a mixed model, contrasts, means and comparisons follow as further tables, each after an
-    empty line.
+    Variance components of a mixed model, contrasts, means, comparisons and evidence follow as further tables, each
+    after an empty line.
     """
     from cuecircuit.models.model import Model
     from cuecircuit.pipeline.anova import Followup, anova_table, components_table, followup_tables
@@ -120,6 +127,7 @@ def anova(
         adjust=adjust.value,
         reference=reference,
         confidence=confidence,
+        evidence=asked_evidence(evidence, prior_scale, equivalence),
     )
     components = components_table(tests.fit)
     further = [*([] if components is None else [components]), *followup_tables(tests.fit, wanted)]

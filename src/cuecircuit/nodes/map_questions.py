@@ -16,7 +16,7 @@ from cuecircuit.io.nifti import write_volume
 from cuecircuit.io.tables import ColumnNote, write_json, write_table
 from cuecircuit.models.design import design
 from cuecircuit.models.model import Model
-from cuecircuit.nodes.model_questions import mixed_df
+from cuecircuit.nodes.model_questions import evidence_settings, mixed_df
 from cuecircuit.nodes.rows import VALUE, Chosen, Tables
 from cuecircuit.nodes.space import compared_corrections, correction_settings, study_space
 from cuecircuit.pipeline.group.corrections import Comparison
@@ -165,6 +165,7 @@ def _tests(
         correction=correction_settings(correction, seed=seed, n_jobs=n_jobs),
         exploratory=exploratory,
         comparison=_comparison(question, correction, study.seed, work.n_jobs),
+        evidence=evidence_settings(question.evidence) if question.evidence is not None else None,
         n_jobs=work.n_jobs,
         up=work.up,
     )

@@ -11,6 +11,7 @@ import pandas as pd
 from cuecircuit.behavior.anova_layout import anova_layout
 from cuecircuit.behavior.effect_sizes import partial_eta2
 from cuecircuit.errors import CuecircuitError
+from cuecircuit.models.evidence import EvidenceSettings, evidence_frame, has_d, standardized_effect
 from cuecircuit.models.fit import Fit, fit, tidy_row
 from cuecircuit.models.means import compare, means
 from cuecircuit.models.model import Model
@@ -21,11 +22,13 @@ from cuecircuit.stats.contrasts import level_cells, strata_levels, weighted_cell
 from cuecircuit.stats.mixed_inference import DegreesOfFreedomRule
 from cuecircuit.stats.multiple_testing import adjust_p
 from cuecircuit.stats.posthoc import compare as compare_cells
+from cuecircuit.stats.responses import of_responses
 from cuecircuit.stats.strata_design import Contrast, MixedDesign
 from cuecircuit.stats.strata_result import StratumTest, generalized_eta2
+from cuecircuit.stats.term_test import TermTest
 from cuecircuit.study.accounting import names_in, split_reference
 from cuecircuit.study.question_checks import formula_of
-from cuecircuit.study.questions import Comparison, Formula, Question, Strata
+from cuecircuit.study.questions import Comparison, Evidence, Formula, Question, Strata
 
 # columns of terms that are there although no fit has a number, as in regions of which no voxel survives
 _ALWAYS = ("term", "df1", "df2", "F", "p", "p_adjusted")
@@ -95,6 +98,8 @@ def model_answer(tables: Tables, question: Strata | Formula) -> Answer:
     asked = fit_question(tables, question)
     fitted, wide = asked.fit, asked.wide
     extra: dict[str, pd.DataFrame] = {}
+    if question.evidence is not None:
+        extra["evidence"] = _evidence(question.evidence, fitted, wide)
     if question.comparisons:
         extra["comparisons"] = comparison_table(question, asked)
     if isinstance(question, Strata) and len(wide.labels) == 1 and not question.covariates:
@@ -104,6 +109,22 @@ def model_answer(tables: Tables, question: Strata | Formula) -> Answer:
             terms, wide.values[fitted.design.rows, 0].reshape(len(set(fitted.design.family.units)), -1)
         )
     return _model_answer(question, fitted, wide, asked.chosen.left_out, {**extra, "rows": asked.chosen.rows})
+
+
+def evidence_settings(asked: Evidence) -> EvidenceSettings:
+    """Return the settings of the evidence that a question asks for."""
+    return EvidenceSettings(scale=asked.scale, bound=asked.equivalence)
+
+
+def _evidence(asked: Evidence, fitted: Fit, wide: Wide) -> pd.DataFrame:
+    """Return the evidence of every test in each response but the grand mean, which has no null of interest."""
+    tests = [test for test in fitted.tests if test.name != "(Intercept)"] or fitted.tests
+    parts = [
+        evidence_frame(tests, evidence_settings(asked), k).assign(**wide.labels.iloc[k].to_dict())
+        for k in range(len(wide.labels))
+    ]
+    table = pd.concat(parts, ignore_index=True)
+    return table[[*wide.labels, *(name for name in parts[0] if name not in wide.labels)]]
 
 
 def comparison_table(question: Strata | Formula, asked: FittedQuestion, *, intervals: bool = True) -> pd.DataFrame:
@@ -160,6 +181,7 @@ def _model_answer(
     tables = {"terms": terms.drop(columns=unused)}
     if is_contrast.any():
         columns = [*wide.labels, "term", "estimate", "se", "low", "high", "df2", "F", "p", "p_adjusted"]
+        columns += ["d", "d_low", "d_high", "g"] if tests.loc[is_contrast, "d"].notna().any() else []
         tables["contrasts"] = tests.loc[is_contrast, columns].rename(columns={"term": "contrast", "df2": "df"})
     tables |= _mean_tables(question, fitted, wide) | dict(extra)
     facts: dict[str, Any] = {
@@ -193,7 +215,15 @@ def _test_rows(fitted: Fit, response: int) -> Iterator[dict[str, Any]]:
         if isinstance(test, StratumTest) and test.name not in contrasts:
             row["ges"] = float(generalized_eta2(strata, test, observed=fitted.design.model.covariates)[response])
         size = partial_eta2(float(row["F"]), test.df1, float(row["df2"]))  # pyright: ignore[reportArgumentType]
-        yield {**row, "pes_low": size.ci_low, "pes_high": size.ci_high}
+        yield {**row, "pes_low": size.ci_low, "pes_high": size.ci_high, **_standardized(test, response)}
+
+
+def _standardized(test: TermTest, response: int) -> dict[str, float]:
+    """Return d with its limits and g of one response; NaN where the test has none."""
+    if not has_d(test):
+        return dict.fromkeys(("d", "d_low", "d_high", "g"), np.nan)
+    sizes = standardized_effect(of_responses(test, np.arange(len(test.f)) == response))
+    return {name: float(values[0]) for name, values in sizes.items()}
 
 
 def _adjusted(question: Question, tests: pd.DataFrame) -> pd.Series:

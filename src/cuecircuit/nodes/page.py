@@ -42,6 +42,7 @@ _TITLES = {
 _TABLES = {
     "terms": "tests",
     "contrasts": "contrasts",
+    "evidence": "evidence for and against",
     "comparisons": "comparisons",
     "means": "means",
     "correlation": "correlations",
@@ -51,7 +52,7 @@ _TABLES = {
     "layout": "sums of squares",
 }
 # columns of tests that are in the files alone, so that the others fit the page
-_IN_FILES = ("z", "se", "eps_hf", "p_hf", "pes_low", "pes_high")
+_IN_FILES = ("z", "se", "eps_hf", "p_hf", "pes_low", "pes_high", "d_low", "d_high")
 _HALVED = "Estimate of two levels: half the first (the reference) less the second. The file has further columns."
 _PLANTED = "Effects were planted; no animal or person was measured."
 _ALPHA = 0.05  # of tests on numbers, where a question states no other

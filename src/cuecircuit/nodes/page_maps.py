@@ -9,7 +9,7 @@ from cuecircuit.figures.numbers import short
 from cuecircuit.io.tables import read_json, read_table
 from cuecircuit.nodes.figures import VIEWER
 from cuecircuit.nodes.map_pictures import map_folders, shown_effect
-from cuecircuit.nodes.sentences import left_out_sentence, map_sentence, method_sentence
+from cuecircuit.nodes.sentences import evidence_sentence, left_out_sentence, map_sentence, method_sentence
 from cuecircuit.report.content import FigureItem, Item, Paragraph, TableItem, ViewerItem
 from cuecircuit.report.marks import effect_text
 from cuecircuit.study.questions import AnyQuestion
@@ -59,6 +59,10 @@ def map_items(out: Path, name: str, question: AnyQuestion, viewed: str | None) -
         if not level and name == viewed:
             yield from _viewer(out, drawn)
         yield TableItem(id=f"{stem}-terms", title=f"{own}: tests", frame=terms, folded=bool(level))
+        if (folder / "evidence.tsv").is_file():
+            weighed = read_table(folder / "evidence.tsv", text=("term", "prefix"))
+            yield Paragraph(text=f"{own}, evidence. {evidence_sentence(weighed)}")
+            yield TableItem(id=f"{stem}-evidence", title=f"{own}: evidence for and against", frame=weighed)
         if clusters is not None:
             columns = [name for name in clusters if name not in _IN_FILES and clusters[name].notna().any()]
             yield TableItem(

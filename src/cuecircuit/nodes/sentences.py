@@ -3,6 +3,7 @@
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
+import numpy as np
 import pandas as pd
 
 from cuecircuit.figures.numbers import fraction, number, p_equals, short
@@ -11,6 +12,7 @@ from cuecircuit.study.questions import (
     AnyQuestion,
     Correlation,
     Counts,
+    Evidence,
     Formula,
     Means,
     Question,
@@ -58,9 +60,9 @@ def method_sentence(question: AnyQuestion) -> str:
                 text = f"{what}: mean against zero"
             if question.covariates:
                 text += f", adjusted for {listed(question.covariates)}"
-            text += "".join(f"; {_comparison(each)}" for each in question.comparisons)
+            text += "".join(f"; {_comparison(each)}" for each in question.comparisons) + _evidence(question.evidence)
         case Formula():
-            text = f"{what}: {_METHODS[question.method]}, {question.formula}"
+            text = f"{what}: {_METHODS[question.method]}, {question.formula}{_evidence(question.evidence)}"
         case Correlation():
             kind = "Spearman" if question.rank else "Pearson"
             text = f"{what} against {rows_words(question.with_)}: {kind} correlation"
@@ -83,6 +85,17 @@ def method_sentence(question: AnyQuestion) -> str:
     if question.each and question.adjust != "none":
         text += f"; p adjusted over {listed(question.family or question.each)} by {_ADJUSTED[question.adjust]}"
     return f"{text}."
+
+
+def _evidence(asked: Evidence | None) -> str:
+    """Say how evidence was weighed; nothing where none was asked for."""
+    if asked is None:
+        return ""
+    scale = "√2/2 of one effect, ½ of several, √2/4 of a slope" if asked.scale is None else short(asked.scale)
+    text = f"; JZS Bayes factors, scale of the prior {scale} (Rouder et al. 2009, 2012)"
+    if asked.equivalence is not None:
+        text += f"; equivalence to within |d| < {short(asked.equivalence)} by two one-sided tests (Lakens 2017)"
+    return text
 
 
 def finding_sentence(question: AnyQuestion, answer: Mapping[str, pd.DataFrame]) -> str:
@@ -109,6 +122,20 @@ def map_sentence(terms: pd.DataFrame, clusters: pd.DataFrame | None) -> str:
             f"{name}: {counted(count, 'cluster')}, {counted(int(row['significant_voxels']), 'voxel')}{smallest}"
         )
     return "; ".join(parts) + "."
+
+
+def evidence_sentence(table: pd.DataFrame) -> str:
+    """Say in how many voxels each effect is supported, or its absence is, and where it is negligible."""
+    parts = []
+    for row in table.to_dict("records"):
+        text = (
+            f"{effect_text(str(row['term']))}: BF₁₀ of 3 or more in {counted(int(row['voxels_for']), 'voxel')}, of ⅓ "
+            f"or less in {int(row['voxels_against'])}"
+        )
+        if pd.notna(row.get("voxels_negligible")):
+            text += f", negligible in {int(row['voxels_negligible'])} (q ≤ .05)"
+        parts.append(text)
+    return "; ".join(parts) + f"; of {counted(int(table['voxels'].max()), 'voxel')}."
 
 
 def _comparison(comparison: object) -> str:
@@ -168,6 +195,21 @@ def _tests(question: Strata | Formula, answer: Mapping[str, pd.DataFrame]) -> It
             f"{row['contrast']}: {number(row['estimate'])} [{number(row['low'])}, {number(row['high'])}], "
             f"{p_equals(float(row['p']))}."
         )
+    if "evidence" in answer:
+        yield from map(_weighed, answer["evidence"].to_dict("records"))
+
+
+def _weighed(row: Mapping[str, Any]) -> str:
+    """Say a Bayes factor the way it points, with the effect and whether it is negligible."""
+    log_bf = float(row["log_bf10"])
+    name = "BF₁₀" if log_bf >= 0 else "BF₀₁"
+    factor = "> 10⁶" if abs(log_bf) > np.log(1e6) else f"= {short(float(f'{np.exp(abs(log_bf)):.3g}'))}"
+    text = f"{effect_text(str(row['term']))}: {name} {factor}"
+    if pd.notna(row["d"]):
+        text += f", d = {number(row['d'])} [{number(row['d_low'])}, {number(row['d_high'])}]"
+    if pd.notna(row.get("p_equivalence")):
+        text += f", equivalence {p_equals(float(row['p_equivalence']))}"
+    return f"{text}."
 
 
 def _correlations(question: Question, table: pd.DataFrame) -> Iterator[str]:

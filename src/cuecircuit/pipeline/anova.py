@@ -10,6 +10,7 @@ import pandas as pd
 from cuecircuit.behavior.anova import strata_rows
 from cuecircuit.errors import CuecircuitError, DataError
 from cuecircuit.io.tables import read_table
+from cuecircuit.models.evidence import EvidenceSettings, evidence_frame
 from cuecircuit.models.fit import Fit, fit_table, tidy_row
 from cuecircuit.models.means import compare, contrasts, means
 from cuecircuit.models.model import Model
@@ -24,7 +25,8 @@ class Followup:
 
     `contrasts` are texts over levels ("LgA: naloxone - saline"), each a test of its own; `means` factors whose levels'
     means are wanted; `posthoc` factors whose levels are compared, in each combination of those in `by`, adjusted by
-    `adjust`, each with `reference` or all pairs; `confidence` the coverage of intervals.
+    `adjust`, each with `reference` or all pairs; `confidence` the coverage of intervals;
+    `evidence` how it is weighed, if at all.
     """
 
     contrasts: tuple[str, ...] = ()
@@ -34,6 +36,7 @@ class Followup:
     adjust: FamilyAdjustment = "holm"
     reference: str | None = None
     confidence: float = 0.95
+    evidence: EvidenceSettings | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -133,6 +136,9 @@ def followup_tables(fitted: Fit, wanted: Followup) -> list[pd.DataFrame]:
             confidence=wanted.confidence,
         )
         tables.append(comparison_rows(found))
+    if wanted.evidence is not None:
+        compared = contrasts(fitted, wanted.contrasts) if wanted.contrasts else ()
+        tables.append(evidence_frame((*fitted.tests, *compared), wanted.evidence))
     return tables
 
 

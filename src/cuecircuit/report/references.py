@@ -48,6 +48,9 @@ def _question_keys(study: Study) -> Iterator[str]:
     for question in study.questions.values():
         if question.adjust == "fdr":
             yield "benjamini1995"
+        weighed = getattr(question, "evidence", None)
+        if weighed is not None:
+            yield from ("rouder2009", "rouder2012", *(("lakens2017",) if weighed.equivalence else ()))
         match question:
             case Strata(within=within) if within:
                 yield from ("greenhouse1959", "huynh1976")

@@ -7,15 +7,16 @@ enters as it is, or less its mean with `center()`. Contrasts of levels and slope
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
+from math import prod
 
 import numpy as np
 
 from cuecircuit.errors import DesignError
-from cuecircuit.stats.contrasts import fixed_contrast
+from cuecircuit.stats.contrasts import fixed_contrast, fixed_levels
 from cuecircuit.stats.mixed_design import Column, MixedColumns, mixed_columns
 from cuecircuit.stats.mixed_formula import MixedFormula, parse_formula
 from cuecircuit.stats.mixed_inference import Hypothesis
-from cuecircuit.stats.strata_design import MixedDesign, StrataModel, StratumTerm, strata_model
+from cuecircuit.stats.strata_design import MixedDesign, StrataModel, StratumTerm, strata_model, subjects_behind
 
 # every row is its own subject
 _ROW = "row_of_table"
@@ -129,10 +130,16 @@ def as_strata(model: BetweenModel) -> StrataModel:
     whole = strata_model(MixedDesign(subjects=[f"row {row + 1}" for row in range(len(x))]))
     basis, triangle = np.linalg.qr(x)
     terms = []
+    factors = {name: own.codes for name, own in model.design.factors.items() if name in fixed_levels(model.design)}
+    groups = np.unique(np.stack([*factors.values(), np.zeros(len(x), int)]), axis=1, return_inverse=True)[1]
     for each in model.hypotheses:
         own, lengths = np.linalg.qr(basis @ np.linalg.solve(triangle.T, each.rows.T))
         # sums of columns of length 1 that are 0 but for rounding
         of_a_mean = bool((np.abs(own.sum(axis=0)) > 1e-9 * len(x)).any())
+        levels = prod(len(np.unique(factors[name])) for name in each.variables if name in factors)
+        slope = any(name not in factors for name in each.variables)
+        # QR leaves the sign open: along Lβ
+        along = own * np.where(np.diag(lengths) < 0, -1.0, 1.0)
         terms.append(
             StratumTerm(
                 name=each.name,
@@ -140,9 +147,10 @@ def as_strata(model: BetweenModel) -> StrataModel:
                 covariate=None if of_a_mean else each.name,
                 # how many are tested: those of a contrast are no columns of the design
                 columns=np.arange(len(each.rows)),
-                # QR leaves the sign open: along Lβ
-                basis=own * np.where(np.diag(lengths) < 0, -1.0, 1.0),
+                basis=along,
                 per_length=float(abs(lengths[0, 0])) if len(each.rows) == 1 else None,
+                n=subjects_behind(along, groups, levels=levels, slope=slope),
+                is_slope=slope,
             )
         )
     stratum = replace(

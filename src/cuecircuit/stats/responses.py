@@ -48,12 +48,12 @@ def _place_test(tests: Sequence[AnyTest], places: Sequence[Place], n: int) -> An
     placed = {}
     for name in (field.name for field in fields(tests[0])):
         values = [getattr(test, name) for test in tests]
-        if name == "df2" and not _all_equal(values):
-            values = [np.broadcast_to(np.float64(df2), test.f.shape) for df2, test in zip(values, tests, strict=True)]
+        if name in ("df2", "n") and not _all_equal(values):
+            values = [np.broadcast_to(np.float64(own), test.f.shape) for own, test in zip(values, tests, strict=True)]
         if isinstance(values[0], np.ndarray):
             placed[name] = place_values(values, places, n)
     return replace(tests[0], **placed)
 
 
-def _all_equal(values: Sequence[int | Array]) -> bool:
+def _all_equal(values: Sequence[int | float | Array]) -> bool:
     return all(not isinstance(value, np.ndarray) and value == values[0] for value in values)

@@ -236,6 +236,8 @@ def _tests(sums: _StratumSums, spheres: Mapping[str, Sphericity]) -> list[Stratu
                 columns=np.zeros(1, int),
                 basis=np.empty((len(stratum.basis), 1)),
                 per_length=1.0,
+                n=float(len(stratum.basis)),
+                is_slope=True,
             )
         )
     return [
@@ -278,6 +280,9 @@ def _test(
         f=f,
         estimate=estimate,
         se=se,
+        # what a covariate given per response takes of each effect differs between responses
+        n=term.n if sums.covariate is None else np.nan,
+        is_slope=term.is_slope,
         eps_gg=eps_gg,
         eps_hf=eps_hf,
     )

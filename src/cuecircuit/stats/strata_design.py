@@ -21,6 +21,7 @@ Sources: Winer, Brown and Michels (1991), chs. 7 and 10; R's aov(Error()) and lm
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from math import prod
 
 import numpy as np
 
@@ -68,6 +69,29 @@ class Contrast:
     condition: Float[Array, "condition"]
 
 
+def subjects_behind(
+    basis: Float[Array, "row column"], groups: Int[Array, "subject"], *, levels: int, slope: bool = False
+) -> float:
+    """Return how many subjects a standardized effect rests on: t = effect × √n.
+
+    One direction compares means of groups whose weights add up to 1 on either side, or is one such mean: N of one
+    group, n₁n₂/(n₁+n₂) of two. Of several it is the number per cell (Rouder et al. 2012), of a slope that of the rows.
+
+    Args:
+        basis: orthonormal directions of the effect.
+        groups: the group of each subject, counted from 0.
+        levels: combinations of groups that the effect tells apart, 1 within subjects.
+        slope: whether it is of a covariate.
+    """
+    if slope:
+        return float(len(basis)) if basis.shape[1] == 1 else np.nan
+    if basis.shape[1] == 1:
+        sums = np.bincount(groups, basis[:, 0])
+        return float(max(sums[sums > 0].sum(), -sums[sums < 0].sum()) ** 2)
+    counts = np.bincount(groups)
+    return float(len(counts) ** 2 / (1 / counts).sum() / levels)
+
+
 def groups_of(design: MixedDesign) -> tuple[str, ...]:
     """Name each subject's group: its levels of all factors between subjects, joined by ":"."""
     return tuple(":".join(labels) for labels in zip(*design.between.values(), strict=True)) or ("all",) * len(
@@ -82,7 +106,8 @@ class StratumTerm:
     `columns` are the term's columns of the stratum's design; `basis` spans them after removal of all other
     columns; `per_length` turns the length along the one basis column into the coefficient (None for more columns).
     `covariate` names the covariate of a slope; `factors` are then those the slope differs by (none where the
-    stratum has one common slope).
+    stratum has one common slope). `n` is the number of subjects behind the standardized effect (`subjects_behind`),
+    `is_slope` whether that is one of a covariate.
     """
 
     name: str
@@ -91,6 +116,8 @@ class StratumTerm:
     columns: Int[Array, "term_column"]
     basis: Float[Array, "row term_column"]
     per_length: float | None
+    n: float
+    is_slope: bool
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -183,7 +210,7 @@ def strata_model(
         stratum_faults = _alias_faults(parts, design, len(kept))
         faults += stratum_faults
         if not stratum_faults:
-            stratum, error_fault = _stratum(parts, effect, covariates, design, len(kept))
+            stratum, error_fault = _stratum(parts, effect, covariates, design, kept)
             faults += error_fault
             strata.append(stratum)
     if faults:
@@ -344,11 +371,12 @@ def _stratum(
     effect: WithinEffect,
     covariates: Sequence[_Covariate],
     design: MixedDesign,
-    n_subjects: int,
+    kept: Int[Array, "kept"],
 ) -> tuple[Stratum, list[str]]:
     columns = np.hstack([part.columns for part in parts])
     n_rows, n_columns = columns.shape
-    faults = [_no_error_fault(parts, n_rows, n_columns, design, n_subjects)] if n_rows == n_columns else []
+    faults = [_no_error_fault(parts, n_rows, n_columns, design, len(kept))] if n_rows == n_columns else []
+    groups = np.unique(np.asarray(groups_of(design))[kept], return_inverse=True)[1]
     ends = np.cumsum([part.columns.shape[1] for part in parts])
     terms = []
     for part, end in zip(parts, ends, strict=True):
@@ -357,15 +385,19 @@ def _stratum(
         if part.name == "(Intercept)":
             others = _uncentered(parts, covariates)
         basis, triangle = np.linalg.qr(part.columns - _projection(others, part.columns))
+        # QR leaves the sign open: point along the column
+        basis = basis * np.where(np.diag(triangle) < 0, -1.0, 1.0)
+        levels = prod(len(set(design.between[name])) for name in part.factors if name in design.between)
         terms.append(
             StratumTerm(
                 name=part.name,
                 factors=part.factors,
                 covariate=part.covariate,
                 columns=own,
-                # QR leaves the sign open: point along the column
-                basis=basis * np.where(np.diag(triangle) < 0, -1.0, 1.0),
+                basis=basis,
                 per_length=float(1 / abs(triangle[0, 0])) if len(own) == 1 else None,
+                n=subjects_behind(basis, groups, levels=levels, slope=part.covariate is not None),
+                is_slope=part.covariate is not None,
             )
         )
     stratum = Stratum(

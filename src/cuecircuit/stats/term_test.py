@@ -20,7 +20,8 @@ class TermTest:
 
     `variables` are the factors and covariates of the tested term; `estimate`, `se`, `t`, `low` and `high` belong to
     hypotheses of one row, in units of the response. `df2` is one number per response where they differ, infinite for
-    Wald's test.
+    Wald's test. `n` is the number of subjects behind the standardized effect, which is t/√n (`models.evidence`); NaN
+    where the model has no one variance to standardize by. `is_slope` tells slopes of covariates from means.
     """
 
     name: str
@@ -30,6 +31,8 @@ class TermTest:
     f: Float[Array, "response"]
     estimate: Float[Array, "response"] | None
     se: Float[Array, "response"] | None
+    n: float | Float[Array, "response"] = float("nan")
+    is_slope: bool = False
 
     @property
     def t(self) -> Float[Array, "response"] | None:

@@ -260,6 +260,12 @@ class QuestionChecks:
                 (*at, "method"),
                 f"{question.method} has no random parts; use reml, or leave ({'|'}) out of the formula",
             )
+        if question.evidence is not None and question.method != "ols":
+            yield (
+                (*at, "evidence"),
+                f"{question.method} has no one standard deviation to measure effects by; use method: ols, or between "
+                "and within",
+            )
         if "|" not in question.formula and question.method == "reml":
             yield (*at, "method"), "reml needs a random part such as (1 | subject); use ols for none"
 

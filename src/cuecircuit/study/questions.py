@@ -111,6 +111,15 @@ class Question(Rows):
     why: str = optional("", "what it asks, for the page")
 
 
+class Evidence(Section):
+    """Evidence for and against effects, beside their p."""
+
+    scale: float | None = optional(
+        None, "of the Cauchy prior of standardized effects; 0.71 (one), 0.5 (several), 0.35 (slopes) by default", gt=0
+    )
+    equivalence: float | None = optional(None, "bound of |d| below which an effect is negligible", gt=0)
+
+
 class Strata(Question):
     """Exact tests in error strata."""
 
@@ -118,6 +127,7 @@ class Strata(Question):
     within: Names = optional((), "keys crossed within units; who lacks a cell is left out and named")
     comparisons: tuple[Comparison, ...] = optional((), "of means")
     contrasts: Labels = optional((), "of levels: `LgA: naloxone - saline`")
+    evidence: Evidence | None = optional(None, "Bayes factors, posteriors of effect sizes, equivalence; `{}` for all")
 
 
 class Formula(Question):
@@ -129,6 +139,7 @@ class Formula(Question):
     df: Literal["satterthwaite", "kenward-roger", "knapp-hartung"] | None = optional(None, "the method's usual")
     factors: Names = optional((), "columns of numbers that are labels")
     comparisons: tuple[Comparison, ...] = optional((), "of marginal means")
+    evidence: Evidence | None = optional(None, "Bayes factors, posteriors of effect sizes, equivalence; method ols")
 
 
 class Correlation(Question):

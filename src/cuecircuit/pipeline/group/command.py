@@ -12,6 +12,7 @@ from cuecircuit.io.derivatives import write_description
 from cuecircuit.io.lock import writing
 from cuecircuit.io.nifti import orientation_faults, read_mask
 from cuecircuit.io.tables import read_table
+from cuecircuit.models.evidence import EvidenceSettings
 from cuecircuit.models.model import Model
 from cuecircuit.pipeline.engine import engine
 from cuecircuit.pipeline.group.corrections import Comparison
@@ -32,6 +33,7 @@ def group_command(
     model: Model,
     correction: Correction,
     comparison: Comparison | None = None,
+    evidence: EvidenceSettings | None = None,
     atlas: tuple[Path, Path] | None = None,
     zero_is_missing: bool = False,
     n_jobs: int = 1,
@@ -46,6 +48,7 @@ def group_command(
         model: what is fitted.
         correction: of every test.
         comparison: corrections of one term to set side by side.
+        evidence: also maps of Bayes factors and equivalence.
         atlas: label volume and label table, which name the regions of clusters.
         zero_is_missing: take exact zeros of maps for voxels that were not measured.
         n_jobs: blocks of voxels and batches of permutations worked on at a time; results do not depend on it.
@@ -71,6 +74,7 @@ def group_command(
             model=model,
             correction=correction,
             comparison=comparison,
+            evidence=evidence,
             zero_is_missing=zero_is_missing,
             n_jobs=n_jobs,
         )

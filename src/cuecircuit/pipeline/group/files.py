@@ -17,6 +17,7 @@ from cuecircuit.io.derivatives import bids_label, map_name
 from cuecircuit.io.maps import MapsPart, write_maps
 from cuecircuit.io.nifti import Intent, write_volume
 from cuecircuit.io.tables import ColumnNote, write_json, write_table
+from cuecircuit.models.evidence import has_d, standardized_effect
 from cuecircuit.pipeline.group.peaks import local_peaks, peak_distance_mm
 from cuecircuit.records.atlas import Atlas
 from cuecircuit.records.grid import Grid
@@ -148,6 +149,9 @@ def effect_maps(test: TermTest, further: Mapping[str, Float[Array, "voxel"]]) ->
     low, high = test.interval()
     if test.estimate is not None and test.se is not None and low is not None and high is not None:
         maps |= {"effect": test.estimate, "se": test.se, "effectLow": low, "effectHigh": high}
+    if has_d(test):
+        sizes = standardized_effect(test)
+        maps |= {"d": sizes["d"], "dLow": sizes["d_low"], "dHigh": sizes["d_high"]}
     if isinstance(test.df2, np.ndarray) and len(np.unique(test.df2[np.isfinite(test.f)])) > 1:
         maps["df2"] = test.df2
     if isinstance(test, StratumTest) and test.eps_gg is not None and test.log_p_gg is not None and test.df1 > 1:
@@ -219,11 +223,16 @@ def _write_maps(folder: Path, effect: Effect, space: Space) -> None:
             sidecar = map_name(effect.prefix, statistic).replace(".nii.gz", ".json")
             write_json(folder / sidecar, {"Term": test.name, "PositiveDirection": effect.direction})
     for statistic, values in maps.items():
-        is_p = statistic in ("p", "pGG", "puncorrected")
-        # p in double precision: in single, p below 1e-45 would be 0
-        volume = np.where(space.mask, on_grid(values, space.mask), 1.0 if is_p else 0.0)
-        volume = volume.astype("f8" if is_p else "f4")
-        write_volume(folder / map_name(effect.prefix, statistic), volume, space.grid, intent=_intent(test, statistic))
+        write_term_map(folder, effect, statistic, values, space)
+
+
+def write_term_map(folder: Path, effect: Effect, statistic: str, values: Float[Array, "voxel"], space: Space) -> None:
+    """Write one map of an effect; outside the mask p is 1 and all else 0."""
+    is_p = statistic in ("p", "pGG", "puncorrected", "pequivalence")
+    # p in double precision: in single, p below 1e-45 would be 0
+    volume = np.where(space.mask, on_grid(values, space.mask), 1.0 if is_p else 0.0).astype("f8" if is_p else "f4")
+    intent = _intent(effect.test, statistic)
+    write_volume(folder / map_name(effect.prefix, statistic), volume, space.grid, intent=intent)
 
 
 def _intent(test: TermTest, statistic: str) -> Intent | None:

@@ -17,6 +17,7 @@ from cuecircuit.group.variances import Variances, compare_variances, variance_fa
 from cuecircuit.io.atomic import scratch_beside
 from cuecircuit.models.design import Design, design
 from cuecircuit.models.direction import check_side, direction, has_side
+from cuecircuit.models.evidence import EvidenceSettings
 from cuecircuit.models.family import Fitted
 from cuecircuit.models.fit import stratum_of
 from cuecircuit.models.formula import BetweenFitter, FormulaFamily, MixedFitter
@@ -25,6 +26,7 @@ from cuecircuit.models.strata import StrataFamily
 from cuecircuit.pipeline.group.blocks import GroupMaps, fit_maps, smoothness_of_residuals, store_maps
 from cuecircuit.pipeline.group.corrections import Comparison, write_comparison
 from cuecircuit.pipeline.group.design import Correction
+from cuecircuit.pipeline.group.evidence import evidence_faults, write_evidence
 from cuecircuit.pipeline.group.files import (
     Effect,
     Space,
@@ -93,6 +95,7 @@ def write_tests(
     correction: Correction,
     exploratory: Correction = None,
     comparison: Comparison | None = None,
+    evidence: EvidenceSettings | None = None,
     zero_is_missing: bool = False,
     n_jobs: int = 1,
     up: str = "",
@@ -108,6 +111,7 @@ def write_tests(
         correction: of every test the model keeps.
         exploratory: the same with another cluster-forming p; its verdicts go to `folder`/exploratory.
         comparison: corrections of one term to set side by side, of an error-strata design.
+        evidence: also maps of Bayes factors and equivalence, of every test the model keeps.
         zero_is_missing: take exact zeros of maps for voxels that were not measured.
         n_jobs: blocks of voxels and batches of permutations worked on at a time.
         up: the way from `folder` back to `maps_folder`, for the names in maps.tsv; empty writes them as they are.
@@ -116,7 +120,7 @@ def write_tests(
         DataError: the table, the maps or the correction are at fault.
         DesignError: the columns do not carry the model, or the correction does not fit it.
     """
-    _check(frame, model, correction, comparison)
+    _check(frame, model, correction, comparison, evidence)
     files = list(filter(None, ("map", model.covariate, model.variance)))
     correction, exploratory = (_for_method(each, model) for each in (correction, exploratory))
     with scratch_beside(folder) as scratch:
@@ -137,6 +141,9 @@ def write_tests(
         effects, permuted, others = _effects(task, correction, exploratory, comparison)
     _say_verdicts(effects)
     write_effects(folder, effects, space, rule=cluster_rule(correction))
+    if evidence is not None:
+        kept = {_key(test) for test in _kept(bound, fitted)}
+        write_evidence(folder, [effect for effect in effects if _key(effect.test) in kept], space, evidence)
     if exploratory is not None:
         chosen = [effect for effect in others if effect.corrected is not None]
         write_verdicts(folder / "exploratory", chosen, space, rule=cluster_rule(exploratory))
@@ -151,7 +158,13 @@ def write_tests(
     write_settings(folder, space, correction, settings | variance_facts(variances), permuted)
 
 
-def _check(frame: pd.DataFrame, model: Model, correction: Correction, comparison: Comparison | None) -> None:
+def _check(
+    frame: pd.DataFrame,
+    model: Model,
+    correction: Correction,
+    comparison: Comparison | None,
+    evidence: EvidenceSettings | None,
+) -> None:
     keys = [str(name) for name in frame if name not in ("map", model.covariate, model.variance)]
     faults = repeat_faults(frame, keys, several_rows=model.fitted_by == "reml")
     by_permutation = isinstance(correction, Permutation)
@@ -162,6 +175,7 @@ def _check(frame: pd.DataFrame, model: Model, correction: Correction, comparison
         )
     if model.covariate and (comparison is not None or by_permutation):
         faults.append("permutation cannot adjust for a covariate by voxel; use --inference simulation")
+    faults += evidence_faults(model) if evidence is not None else []
     if comparison is not None and model.fitted_by != "strata":
         faults.append("corrections are compared of a term of between and within; leave out the comparison")
     if faults:
