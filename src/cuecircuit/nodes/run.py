@@ -59,7 +59,8 @@ def run_study(
     if alternatives and not files.study.alternatives:
         raise StudyError(f"{path}: lists no `alternatives:`; write some into the study file, or run without")
     say("check")
-    check_files(files)
+    for note in check_files(files):
+        say(f"check: {note}")
     work = Work(files, Store(out, path.parent), n_jobs)
     with work.store.alone(), one_blas_thread(), engine(dask, n_jobs):
         write_description(out, files.study.about.title, files.study.about, simulated=_simulated(files))
