@@ -145,7 +145,13 @@ def test_the_denoised_runs_of_xcp_d_are_told_from_all_of_them_in_a_row(place: Pa
     assert [scan.run for scan in found] == [1, 2, 1, 2]
     assert {scan.confounds.name.split("_")[-1] for scan in found if scan.confounds} == {"motion.tsv"}
     scans["entities"] = {"desc": "denoised", "run": "none"}
-    seeds = {"of": "maps.rest", "formula": "1", "method": "ols", "tests": ["(Intercept)"]}
+    seeds = {
+        "of": "maps.rest",
+        "where": {"seed": ["dorsal part"]},
+        "formula": "1",
+        "method": "ols",
+        "tests": ["(Intercept)"],
+    }
     atlas = {"mask": "mask.nii.gz", "origin": "x", "atlas": "atlas.nii.gz", "labels": "atlas.tsv"}
     path = study(
         place, scans=scans, trials=None, factors={}, space=atlas, maps={"rest": SEEDS}, questions={"rest": seeds}

@@ -228,7 +228,7 @@ def _page(
         blocks_s=[(block.onset_s, block.onset_s + block.duration_s) for block in blocks_of_trials(work.trials)],
         breath_s=breaths[0],
         breaths_per_min=breaths[1],
-        no_displacement="no motion parameters",
+        tissues=work.signals.tissues,
     )
 
 
