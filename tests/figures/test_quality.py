@@ -45,14 +45,35 @@ def test_motion_jumps_and_breathing_are_drawn_over_the_blocks():
     np.testing.assert_allclose(motion.lines[0].get_xdata()[:2], [2.0, 4.0])
     for label in ("displacement (mm)", "DVARS (%)", "breaths/min"):
         assert len(panel(figure, label).patches) == 2
-    assert len(panel(figure, "carpet, ±5 %").images) == 1
+        assert panel(figure, label).get_ylim()[0] == 0
+
+
+def test_the_carpet_is_sorted_by_tissue_and_has_a_scale():
+    white = np.zeros((10, 9, 6), bool)
+    white[2:4, 2:7, 1:5] = True
+    shown = page(tissues={"white_matter": white})
+    shown.series[:, white[shown.mask]] *= np.linspace(0.97, 1.03, 50)[:, None]
+
+    axes = panel(quality_page(shown), "carpet, percent of the mean of each voxel")
+
+    (image,) = axes.images
+    rows = image.get_array()
+    assert [label.get_text() for label in axes.get_yticklabels()] == ["other voxels", "white matter"]
+    (edge,) = axes.lines
+    start = int(edge.get_ydata()[0])
+    slopes = rows[:, -10:].mean(axis=1) - rows[:, :10].mean(axis=1)
+    assert (slopes[start:] > 3).all()
+    assert (slopes[:start] < 3).all()
+    assert len(rows) - start == white.sum()
+    assert image.colorbar is not None
 
 
 def test_what_was_not_recorded_is_said():
     figure = quality_page(page(framewise_mm=None, breath_s=np.empty(0), breaths_per_min=np.empty(0)))
 
     assert [text.get_text() for text in panel(figure, "displacement (mm)").texts] == ["no motion parameters"]
-    assert [text.get_text() for text in panel(figure, "breaths/min").texts] == ["no respiration"]
+    assert "breaths/min" not in [axes.get_ylabel() for axes in figure.axes]
+    assert panel(figure, "DVARS (%)").get_xlabel() == "time (s)"
 
 
 def test_the_overview_names_only_scans_that_stand_out_and_leaves_out_what_nobody_has():
@@ -79,6 +100,7 @@ def test_names_of_scans_that_stand_out_at_the_same_height_do_not_lie_on_one_anot
     FigureCanvasAgg(figure).draw()
 
     for axes in figure.axes:
+        assert axes.get_ylim()[0] == 0
         boxes = [text.get_window_extent() for text in axes.texts]
         assert len(boxes) == 4
         assert not any(a.overlaps(b) for a, b in combinations(boxes, 2))

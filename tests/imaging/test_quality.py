@@ -3,7 +3,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from cuecircuit.imaging.quality import framewise_displacement, scan_quality
+from cuecircuit.imaging.quality import framewise_displacement, outlying, scan_quality
 
 
 def test_tsnr_is_mean_over_noise():
@@ -66,3 +66,11 @@ def test_displacement_does_not_depend_on_the_position_of_the_head(seed):
     moved = framewise_displacement(motion + np.array([3, -2, 1, 0.1, 0.2, 0.3]), head_radius_mm=10.0)
 
     np.testing.assert_allclose(moved, framewise_displacement(motion, head_radius_mm=10.0), rtol=1e-9)
+
+
+def test_scans_that_are_far_from_others_much_alike_do_not_stand_out_by_a_few_percent():
+    alike = np.array([2.0, 2.001, 1.999, 2.0, 2.001, 2.03])
+
+    assert not outlying(alike, worse=1).any()
+    assert outlying(np.r_[alike, 2.3], worse=1).tolist() == [False] * 6 + [True]
+    assert not outlying(np.r_[alike, 2.3], worse=-1).any()

@@ -3,7 +3,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from cuecircuit.imaging.scan_values import check_values, rotation_faults
+from cuecircuit.imaging.scan_values import check_values, motion_faults
 
 MASK = np.zeros((8, 9, 6), bool)
 MASK[1:-1, 1:-1, 1:-1] = True
@@ -16,8 +16,8 @@ def scan(volumes=40, *, seed=0, mean=1000.0, sd=15.0, order="F"):
     return np.asarray(anatomy * drift + sd * rng.standard_normal((*MASK.shape, volumes)), np.float32, order=order)
 
 
-def kinds(data, mask=MASK):
-    return [fault.kind for fault in check_values(data, mask).faults]
+def kinds(data, mask=MASK, **options):
+    return [fault.kind for fault in check_values(data, mask, **options).faults]
 
 
 @pytest.mark.parametrize("order", ["C", "F"])
@@ -28,8 +28,26 @@ def test_a_scan_has_no_fault_and_covers_the_mask(order):
     assert found.covered == 1.0
 
 
-def test_a_denoised_scan_without_a_mean_has_no_fault():
+def test_a_denoised_scan_without_a_mean_has_no_percent_change():
     assert kinds(scan(mean=0.0)) == []
+    assert kinds(scan(mean=0.0), percent=True) == ["mean"]
+    assert kinds(scan(), percent=True) == []
+
+
+def test_a_scan_whose_values_are_below_zero_has_no_percent_change():
+    assert kinds(-scan(), percent=True) == ["mean"]
+
+
+def test_values_cut_off_at_the_top_are_named_and_the_single_largest_one_is_not():
+    data = scan()
+    ceiling = np.quantile(data[MASK], 0.97)
+
+    (fault,) = check_values(np.minimum(data, ceiling), MASK).faults
+
+    assert fault.kind == "clipped"
+    assert f"3% of the values in the mask are the largest one, {ceiling:g}" in fault.text
+    assert kinds(np.minimum(data, np.quantile(data[MASK], 0.995))) == []
+    assert kinds(np.round(data)) == []
 
 
 def test_the_order_in_memory_changes_nothing():
@@ -61,14 +79,23 @@ def test_a_scan_whose_volumes_are_the_first_one_is_constant():
     assert "no voxel of the mask varies over 40 volumes" in fault.text
 
 
-def test_volumes_that_repeat_the_one_before_are_counted():
+@pytest.mark.parametrize(("start", "other"), [(31, 30), (31, 3)])
+def test_volumes_that_repeat_an_earlier_one_are_counted(start, other):
     data = scan()
-    data[..., 31:34] = data[..., 30:31]
+    data[..., start : start + 3] = data[..., other : other + 1]
 
     (fault,) = check_values(data, MASK).faults
 
     assert fault.kind == "repeated"
-    assert "3 volumes equal the one before in every voxel (first volume 31, from 0)" in fault.text
+    assert "3 volumes equal an earlier one in every voxel of the mask" in fault.text
+    assert f"(first volume {start}, which equals volume {other}, from 0)" in fault.text
+
+
+def test_a_scan_that_is_its_first_half_twice_is_named():
+    data = scan()
+    data[..., 20:] = data[..., :20]
+
+    assert kinds(data) == ["repeated"]
 
 
 @pytest.mark.parametrize("factor", [1e6, 30.0, 3.0, 0.0, -1.0])
@@ -117,13 +144,36 @@ def test_a_scan_that_misses_a_part_of_the_mask_is_named_with_the_share():
     assert "50% of the mask never varies" in found.faults[0].text
 
 
-def test_digests_tell_scans_apart_by_their_values_in_the_mask():
+def shares(data, other):
+    return bool(set(check_values(data, MASK).volumes) & set(check_values(other, MASK).volumes))
+
+
+def test_scans_share_volumes_by_their_values_in_the_mask():
     data, other = scan(), scan(seed=1)
     outside = data.copy()
     outside[0, 0, 0] += 1
 
-    assert check_values(data, MASK).digest == check_values(outside, MASK).digest
-    assert check_values(data, MASK).digest != check_values(other, MASK).digest
+    assert check_values(data, MASK).volumes == check_values(outside, MASK).volumes
+    assert not shares(data, other)
+
+
+@given(shift=st.integers(-39, 39), seed=st.integers(0, 3))
+def test_a_copy_that_begins_earlier_or_later_is_found(shift, seed):
+    assert shares(scan(seed=seed), np.roll(scan(seed=seed), shift, axis=3))
+
+
+def test_a_scan_with_the_last_volumes_of_another_is_found():
+    data, other = scan(), scan(seed=1)
+    other[..., 10:] = data[..., 10:]
+
+    assert shares(data, other)
+
+
+def test_volumes_of_nothing_are_shared_by_nobody():
+    data, other = scan(), scan(seed=1)
+    data[..., 30:] = other[..., 30:] = 0
+
+    assert not shares(data, other)
 
 
 @given(scale=st.floats(1e-3, 1e4), seed=st.integers(0, 5))
@@ -141,11 +191,12 @@ def motion(degrees):
 
 
 def test_rotations_in_degrees_are_named_and_those_in_radians_are_not():
-    (fault,) = rotation_faults(motion(1.5))
+    (fault,) = motion_faults(motion(1.5), head_radius_mm=50.0)
 
     assert fault.kind == "degrees"
     assert "rotations span 1.5, which as radians is 86°" in fault.text
-    assert list(rotation_faults(np.radians(motion(1.5)) * [57.3, 57.3, 57.3, 1, 1, 1])) == []
+    radians = np.radians(motion(1.5)) * [57.3, 57.3, 57.3, 1, 1, 1]
+    assert list(motion_faults(radians, head_radius_mm=50.0)) == []
 
 
 def test_a_slice_that_was_lost_in_some_volumes_is_named_and_one_that_was_never_there_is_not():
@@ -166,3 +217,12 @@ def test_a_few_equal_voxels_of_a_slice_are_no_lost_slice():
     data = np.round(scan() / 50) * 50
 
     assert kinds(data.astype(np.float32), mask) == []
+
+
+def test_translations_of_more_than_the_head_are_in_another_unit():
+    micrometers = np.radians(motion(1.5)) * [57_300, 57_300, 57_300, 1, 1, 1]
+
+    (fault,) = motion_faults(micrometers, head_radius_mm=50.0)
+
+    assert fault.kind == "far"
+    assert "translations span 300 mm, more than the radius of the head (50 mm)" in fault.text

@@ -111,8 +111,8 @@ def clean_faults(text, **options):
     return caught.value.faults
 
 
-@pytest.mark.parametrize("others", ["model", "ignore"])
-def test_what_bids_allows_and_is_no_cell_is_left_out_and_counted(others):
+@pytest.mark.parametrize("ignored", [(), ("button",)])
+def test_what_bids_allows_and_is_no_cell_is_left_out_and_counted(ignored):
     events = clean(
         """
         onset duration trial_type
@@ -122,7 +122,7 @@ def test_what_bids_allows_and_is_no_cell_is_left_out_and_counted(others):
         20 4 n/a
         n/a 1 button
         """,
-        others=others,
+        ignored=ignored,
     )
 
     assert events.table["trial_type"].tolist() == ["look_drug", "look_food"]
@@ -156,15 +156,31 @@ def test_an_end_screen_after_the_scan_is_left_out_and_a_cell_after_it_is_a_fault
     assert clean_faults(text.format("look_food")) == ("3: onset 100 s lies past the end of the scan (100 s)",)
 
 
-def test_further_conditions_are_modeled_ignored_or_refused():
+def test_further_conditions_are_modeled_or_ignored():
     text = "onset duration trial_type\n0 4 look_drug\n9 1 rating\n"
 
     assert clean(text).table["trial_type"].tolist() == ["look_drug", "rating"]
-    ignored = clean(text, others="ignore")
-    assert ignored.table["trial_type"].tolist() == ["look_drug"]
-    assert ignored.left_out == {("that are no cell of the study (cues.others)", "rating"): 1}
-    (fault,) = clean_faults(text, others="refuse")
-    assert fault.startswith("3: trial_type 'rating' is no cue of the study (look_drug, look_food); name it there")
+    without = clean(text, ignored=("rating",))
+    assert without.table["trial_type"].tolist() == ["look_drug"]
+    assert without.left_out == {("of an ignored condition", "rating"): 1}
+
+
+def test_ignored_rows_may_hold_what_no_event_may():
+    text = "onset duration trial_type\n0 4 look_drug\n400 1 rating\nlate -2 rating\n"
+
+    assert clean(text, ignored=("rating",)).table["trial_type"].tolist() == ["look_drug"]
+
+
+def test_blanks_around_a_condition_are_no_part_of_its_name():
+    table = pd.DataFrame({"onset": ["0"], "duration": ["4"], "trial_type": ["look_drug "]})
+
+    assert clean_events(table, EventRules(cells=("look_drug",))).table["trial_type"].tolist() == ["look_drug"]
+
+
+def test_a_decimal_comma_is_named():
+    assert clean_faults("onset duration trial_type\n1,5 4 look_drug\n") == (
+        "2: onset '1,5' has a decimal comma; write a point",
+    )
 
 
 def test_a_doubled_row_is_refused_with_both_lines():
@@ -232,9 +248,7 @@ def test_ratings_between_real_food_cues_are_left_out_when_asked(real_data):
         raw = pd.read_csv(path, sep="\t")
         cells = tuple(sorted(set(raw["trial_type"]) - {"Rating"}))
 
-        events = read_run_events(path, EventRules(cells=cells, others="ignore"))
+        events = read_run_events(path, EventRules(cells=cells, ignored=("Rating",)))
 
-        assert events.left_out == {
-            ("that are no cell of the study (cues.others)", "Rating"): sum(raw["trial_type"] == "Rating")
-        }
+        assert events.left_out == {("of an ignored condition", "Rating"): sum(raw["trial_type"] == "Rating")}
         assert len(events.table) + sum(events.left_out.values()) == len(raw)

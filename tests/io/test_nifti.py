@@ -142,7 +142,7 @@ def test_an_empty_mask_is_refused(tmp_path):
 
 
 def test_a_mask_is_where_values_are_neither_zero_nor_nan(tmp_path):
-    values = np.array([0, 1, -2, np.nan, 0.1, 0], np.float32).reshape(6, 1, 1)
+    values = np.array([0, 1, -2, np.nan, 1.0001, 0], np.float32).reshape(6, 1, 1)
 
     mask, _ = read_mask(saved(tmp_path / "mask.nii.gz", values))
 

@@ -1,9 +1,11 @@
 """Faults of scans are found before anything is computed; what passes the check runs to its end."""
 
+import gzip
 import json
 from collections.abc import Callable
 from pathlib import Path
 
+import nibabel as nib
 import numpy as np
 import pandas as pd
 import pytest
@@ -11,6 +13,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from cuecircuit.errors import CuecircuitError, StudyError
+from cuecircuit.imaging.nuisance import MOTION_NAMES
 from cuecircuit.io.nifti import write_volume
 from cuecircuit.nodes.check import check_study
 from cuecircuit.nodes.run import run_study
@@ -66,7 +69,8 @@ def write_confounds(
         stem.parent.mkdir(parents=True, exist_ok=True)
         write_volume(Path(f"{stem}_space-T1w_desc-preproc_bold.nii.gz"), scan_data(number + 1), GRID, tr_s=TR_S)
         Path(f"{stem}_space-T1w_desc-preproc_bold.json").write_text(json.dumps({"RepetitionTime": TR_S}))
-        pd.DataFrame(columns).to_csv(f"{stem}_desc-confounds_timeseries.tsv", sep="\t", index=False, na_rep="n/a")
+        own = {name: values * (1 + number / 100) for name, values in columns.items()}
+        pd.DataFrame(own).to_csv(f"{stem}_desc-confounds_timeseries.tsv", sep="\t", index=False, na_rep="n/a")
     (place / "dataset_description.json").write_text('{"Name": "p", "BIDSVersion": "1.10.0"}')
     return {"task": "cue", "tr_s": TR_S, "derivatives": "derivatives/fmriprep"}
 
@@ -161,6 +165,116 @@ def test_a_missing_recording_is_named(folder: Path):
     assert len(found) == 2
     assert "no file of confounds" in found[0]
     assert found[1].startswith(f"scans: {bold(folder, 2)}: no physio file belongs to it")
+
+
+MOTION = dict(zip(MOTION_NAMES, np.random.default_rng(2).normal(0, 0.01, (6, VOLUMES)), strict=True))
+
+
+@pytest.mark.parametrize(
+    ("columns", "fault"),
+    [
+        (
+            {name: values * 3000 for name, values in MOTION.items() if name.startswith("trans")}
+            | {name: values for name, values in MOTION.items() if name.startswith("rot")},
+            "mm, more than the radius of the head (50 mm); they are most likely in another unit",
+        ),
+        (
+            {name: values * (57.3 if name.startswith("rot") else 1) for name, values in MOTION.items()},
+            "they are most likely in degrees: write them in radians",
+        ),
+        (dict.fromkeys(MOTION, np.zeros(VOLUMES)), "motion parameters that never change, as of a head that was not"),
+    ],
+)
+def test_motion_that_is_of_no_head_is_named(folder: Path, columns: dict[str, np.ndarray], fault: str):
+    scans = write_confounds(folder, columns)
+    assert any(fault in one for one in faults(write_study(folder, scans=scans, nuisance={"motion": 6}), data=True))
+
+
+def test_confounds_and_breathing_of_another_scan_are_named_and_can_be_accepted(folder: Path):
+    scans = write_confounds(folder, MOTION)
+    tables = [folder / "derivatives" / "fmriprep" / f"{scan.stem}_desc-confounds_timeseries.tsv" for scan in THREE]
+    tables[2].write_bytes(tables[0].read_bytes())
+    for scan in THREE:
+        write_physio(folder, scan)
+    with gzip.open(f"{folder / THREE[0].stem}_physio.tsv.gz") as first:
+        copied = first.read()
+    with gzip.open(f"{folder / THREE[1].stem}_physio.tsv.gz", "w") as second:
+        second.write(copied)
+    confounds, physio = faults(write_study(folder, scans=scans, nuisance={"motion": 6, "breathing": "rvt"}))
+    assert f"{tables[2]}: confounds of sub-03 are those of sub-01; one of them is a copy" in confounds
+    assert "physio of sub-02 are those of sub-01; one of them is a copy" in physio
+    accept = {f"sub-0{one} double": "made so" for one in (2, 3)}
+    check_study(write_study(folder, scans=scans | {"accept": accept}, nuisance={"motion": 6, "breathing": "rvt"}))
+
+
+def _with(change: Callable[[np.ndarray], np.ndarray]) -> Callable[[Path], None]:
+    def plant(folder: Path) -> None:
+        image = nib.Nifti1Image(change(scan_data(1)), GRID.affine)
+        image.header.set_xyzt_units("mm", "sec")
+        image.header["pixdim"][4] = TR_S
+        image.set_sform(GRID.affine, 1)
+        image.to_filename(bold(folder))
+
+    return plant
+
+
+def _mask(values: np.ndarray) -> Callable[[Path], None]:
+    return lambda folder: write_volume(folder / "mask.nii.gz", values, GRID)
+
+
+COLORS = np.dtype([("R", "u1"), ("G", "u1"), ("B", "u1")])
+
+
+@pytest.mark.parametrize(
+    ("plant", "fault"),
+    [
+        (_with(lambda data: data.astype(np.complex64)), "sub-01_task-cue_bold.nii.gz: holds complex64 values"),
+        (_with(lambda data: np.zeros(data.shape, COLORS)), "sub-01_task-cue_bold.nii.gz: holds colors values"),
+        (_with(lambda data: data[..., :1]), "one volume, expected a scan of many"),
+        (_with(lambda data: data - data.mean(axis=3, keepdims=True)), "have no positive mean signal"),
+        (_with(lambda data: -data), "100% of the voxels have no positive mean signal"),
+        (_with(lambda data: np.minimum(data, np.float32(505))), "are the largest one, 505, as where a receiver"),
+        (_with(lambda data: np.concatenate([data[..., :40]] * 2, axis=3)), "40 volumes equal an earlier one"),
+        (_with(lambda _: np.roll(scan_data(2), 3, axis=3)), "sub-02 holds the same values as sub-01, in some volumes"),
+        (_mask(np.ones(GRID.shape, np.uint8)), "the mask holds every voxel of its grid, air as well"),
+        (_mask(np.full(GRID.shape, 0.4, np.float32)), "120 voxels hold parts, from 0.4 to 0.4, as in a map of prob"),
+    ],
+)
+def test_what_is_no_scan_or_no_mask_is_named(folder: Path, plant: Callable[[Path], None], fault: str):
+    plant(folder)
+    assert any(fault in one for one in faults(write_study(folder), data=True))
+
+
+def test_rows_of_events_that_do_not_count_are_noted(folder: Path):
+    def spoil(table: pd.DataFrame) -> pd.DataFrame:
+        rows = {
+            "onset": [np.nan, 400.0, 150.0],
+            "duration": [1.0, 1.0, np.nan],
+            "trial_type": ["drug", "press", "press"],
+        }
+        return pd.concat([table, pd.DataFrame(rows)], ignore_index=True)
+
+    rewrite_events(folder, spoil)
+    found = check_study(write_study(folder))
+    path = f"{folder / THREE[0].stem}_events.tsv"
+    assert found == (
+        f"{path}: left out 1 events drug without an onset",
+        f"{path}: left out 1 events press that are no cell and begin after the last volume",
+        f"{path}: left out 1 events press that are no cell and have no duration",
+    )
+    trials = {"cells": "picture", "ignored": ["press"]}
+    assert check_study(write_study(folder, trials=trials)) == found[:1]
+
+
+def test_a_header_without_a_time_step_takes_that_of_the_study(folder: Path):
+    write_volume(bold(folder), scan_data(1), GRID, tr_s=0.0)
+    study = write_study(folder)
+    check_study(study)
+    run_study(study, folder / "without", stages=["subjects", "trials", "maps"])
+    write_volume(bold(folder), scan_data(1), GRID, tr_s=TR_S)
+    run_study(study, folder / "with", stages=["subjects", "trials", "maps"])
+    name = "sub-01/func/sub-01_task-cue_contrast-drug_stat-effect_statmap.nii.gz"
+    assert (folder / "without" / name).read_bytes() == (folder / "with" / name).read_bytes()
 
 
 def test_a_subject_without_scans_is_named(folder: Path):

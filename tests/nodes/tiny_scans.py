@@ -90,7 +90,8 @@ def write_physio(folder: Path, scan: Scan, *, breaths_per_min: float = 15.0) -> 
     """Write the breathing beside a scan."""
     hz = 25.0
     time_s = np.arange(-5, VOLUMES * TR_S + 5, 1 / hz)
-    values = np.sin(2 * np.pi * breaths_per_min / 60 * time_s + 0.3 * np.sin(time_s / 7))
+    phase = sum(map(ord, scan.stem))  # nobody breathes as somebody else
+    values = np.sin(2 * np.pi * breaths_per_min / 60 * time_s + 0.3 * np.sin(time_s / 7 + phase))
     stem = folder / scan.stem
     with gzip.open(f"{stem}_physio.tsv.gz", "wt") as file:
         file.writelines(f"{value:.5f}\n" for value in values)

@@ -4,19 +4,20 @@ The carpet (Power 2017, NeuroImage 154:150) shows every voxel's series in percen
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from itertools import pairwise
 
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from cuecircuit.arrays import Array, Bool, Float
+from cuecircuit.arrays import Array, Bool, Float, Int
 from cuecircuit.figures.style import BLUE, DOUBLE_MM, FAINT, INK, MM_PER_INCH, SKY, VERMILLION, style
 
 _CARPET_ROWS = 400
 _CARPET_PERCENT = 5.0
 _DOTS_PT, _NAME_PT = 100.0, 5.0  # height of the dots in a panel of the overview, and of a name beside one
+_ABOVE = 1.3  # room for names above the highest dot
 _MARGIN = 3  # voxels around the mask, so that a registration that is off can be seen
 
 
@@ -24,6 +25,7 @@ _MARGIN = 3  # voxels around the mask, so that a registration that is off can be
 class QualityPage:
     """What the page shows; `breath_s` and `breaths_per_min` are of each breath, empty where none was recorded.
 
+    `tissues`: masks of groups of voxels by name, in which the carpet is sorted; voxels of none come first.
     `no_displacement`: why there is none, where there is none.
     """
 
@@ -41,24 +43,29 @@ class QualityPage:
     breath_s: Float[Array, "breath"]
     breaths_per_min: Float[Array, "breath"]
     no_displacement: str = "no motion parameters"
+    tissues: Mapping[str, Bool[Array, "x y z"]] = field(default_factory=dict)
 
 
 def quality_page(page: QualityPage) -> Figure:
     """Draw the page."""
     with style():
-        figure = Figure(figsize=(DOUBLE_MM / MM_PER_INCH, 190 / MM_PER_INCH), layout="constrained")
-        grid = figure.add_gridspec(6, 2, height_ratios=[1.3, 1.3, 0.7, 0.7, 0.7, 1.6])
+        breathed = len(page.breath_s) > 0
+        heights = [1.3, 1.3, 0.7, 0.7, *([0.7] if breathed else []), 1.6]
+        size = (DOUBLE_MM / MM_PER_INCH, 30 * sum(heights) / MM_PER_INCH)
+        figure = Figure(figsize=size, layout="constrained")
+        grid = figure.add_gridspec(len(heights), 2, height_ratios=heights)
         figure.suptitle(page.title, fontsize=8)
         _slices(figure.add_subplot(grid[0, :]), page.mean, page.mask, "mean, outline of the mask", "gray", outline=True)
         _slices(figure.add_subplot(grid[1, :]), page.tsnr, page.mask, "temporal signal-to-noise", "viridis")
         _steps(figure.add_subplot(grid[2, :]), page, page.framewise_mm, "displacement (mm)")
         _steps(figure.add_subplot(grid[3, :]), page, page.dvars_percent, "DVARS (%)")
-        breathing = figure.add_subplot(grid[4, :])
-        breathing.plot(page.breath_s, page.breaths_per_min, color=BLUE, lw=0.7)
-        _frame(breathing, page, "breaths/min", "no respiration" if len(page.breath_s) == 0 else "")
-        breathing.set_xlabel("time (s)")
-        _carpet(figure.add_subplot(grid[5, 0]), page)
-        _design(figure.add_subplot(grid[5, 1]), page)
+        if breathed:
+            breathing = figure.add_subplot(grid[4, :])
+            breathing.plot(page.breath_s, page.breaths_per_min, color=BLUE, lw=0.7)
+            _frame(breathing, page, "breaths/min", "")
+        figure.axes[-1].set_xlabel("time (s)")
+        _carpet(figure.add_subplot(grid[-1, 0]), page)
+        _design(figure.add_subplot(grid[-1, 1]), page)
     return figure
 
 
@@ -66,6 +73,7 @@ def _frame(axes: Axes, page: QualityPage, label: str, absent: str) -> None:
     for start, stop in page.blocks_s:
         axes.axvspan(start, stop, color=SKY, alpha=0.25, lw=0)
     axes.set_xlim(0, len(page.series) * page.tr_s)
+    axes.set_ylim(bottom=0)
     axes.set_ylabel(label)
     if absent:
         axes.text(0.5, 0.5, absent, transform=axes.transAxes, ha="center", va="center")
@@ -84,7 +92,7 @@ def _slices(axes: Axes, volume: Array, mask: Array, label: str, colors: str, *, 
     chosen = planes[np.linspace(0, len(planes) - 1, min(8, len(planes))).astype(int)]
     tiled = np.hstack([volume[:, :, plane].T for plane in chosen])
     inside = np.hstack([mask[:, :, plane].T for plane in chosen])
-    values = tiled[inside & np.isfinite(tiled)]
+    values = tiled[(inside | outline) & np.isfinite(tiled)]  # a background that is brighter than the brain as well
     low, high = np.percentile(values, [1, 99]) if len(values) else (0.0, 1.0)
     shown = tiled if outline else np.where(inside, tiled, np.nan)
     image = axes.imshow(shown, origin="lower", cmap=colors, vmin=min(0.0, low), vmax=high, interpolation="none")
@@ -97,23 +105,38 @@ def _slices(axes: Axes, volume: Array, mask: Array, label: str, colors: str, *, 
 
 
 def _carpet(axes: Axes, page: QualityPage) -> None:
-    rows = np.linspace(0, page.series.shape[1] - 1, min(_CARPET_ROWS, page.series.shape[1])).astype(int)
-    some = page.series[:, rows].astype(float)
+    groups = _carpet_groups(page)
+    rows = [voxels for _, voxels in groups]
+    some = page.series[:, np.concatenate(rows)].astype(float)
     mean = some.mean(axis=0)
-    usable = mean > 0
-    percent = 100 * (some[:, usable] / mean[usable] - 1)
-    axes.imshow(
+    percent = np.where(mean > 0, 100 * (some / np.where(mean > 0, mean, 1) - 1), np.nan)  # a scan of nothing is empty
+    image = axes.imshow(
         percent.T,
         aspect="auto",
         cmap="gray",
         vmin=-_CARPET_PERCENT,
         vmax=_CARPET_PERCENT,
-        extent=(0, len(percent) * page.tr_s, max(int(usable.sum()), 1), 0),  # a scan of nothing has no row
+        extent=(0, len(percent) * page.tr_s, percent.shape[1], 0),
         interpolation="none",
     )
-    axes.set_title(f"carpet, ±{_CARPET_PERCENT:g} %")
+    axes.figure.colorbar(image, ax=axes, fraction=0.05, pad=0.02, label="%")
+    edges = np.cumsum([0, *map(len, rows)])
+    for edge in edges[1:-1]:
+        axes.axhline(edge, color=VERMILLION, lw=0.8)
+    axes.set_yticks((edges[1:] + edges[:-1]) / 2, [name for name, _ in groups])
+    axes.set_title("carpet, percent of the mean of each voxel")
     axes.set_xlabel("time (s)")
-    axes.set_ylabel("voxel")
+
+
+def _carpet_groups(page: QualityPage) -> list[tuple[str, Int[Array, "row"]]]:
+    """Return some voxels of each tissue, in proportion to its size; the rest of the mask comes first."""
+    tissue = np.zeros(int(page.mask.sum()), int)
+    for number, mask in enumerate(page.tissues.values(), start=1):
+        tissue[mask[page.mask]] = number
+    names = ["other voxels" if page.tissues else "voxels", *(name.replace("_", " ") for name in page.tissues)]
+    places = np.arange(len(tissue))[:: max(len(tissue) // _CARPET_ROWS, 1)]
+    groups = [(name, places[tissue[places] == number]) for number, name in enumerate(names)]
+    return [(name, rows) for name, rows in groups if len(rows)]
 
 
 def _design(axes: Axes, page: QualityPage) -> None:
@@ -126,6 +149,8 @@ def _design(axes: Axes, page: QualityPage) -> None:
     axes.set_ylabel("volume")
     if len(page.design_names) <= 24:
         axes.set_xticks(range(len(page.design_names)), page.design_names, rotation=90, fontsize=5)
+    else:
+        axes.set_xlabel(f"{len(page.design_names)} columns, {page.design_names[0]} to {page.design_names[-1]}")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -153,7 +178,8 @@ def quality_overview(
         for number, measure in enumerate(shown, 1):
             axes = figure.add_subplot(1, max(len(shown), 1), number)
             axes.axhline(float(np.nanmedian(measure.values)), color=FAINT, lw=0.7, ls=":")
-            unit_pt = _DOTS_PT / (float(np.nanmax(measure.values) - np.nanmin(measure.values)) or 1.0)
+            top = _ABOVE * (float(np.nanmax(measure.values)) or 1.0)
+            unit_pt = _DOTS_PT / top
             for place, scans in enumerate(groups.values()):
                 where = place + np.linspace(-0.3, 0.3, len(scans)) if len(scans) > 1 else np.array([place])
                 values, out = measure.values[list(scans)], measure.stands_out[list(scans)]
@@ -166,6 +192,7 @@ def quality_overview(
                     axes.annotate(name, (at, value), offset, textcoords="offset points", fontsize=_NAME_PT)
             axes.set_xticks(range(len(groups)), list(groups))
             axes.margins(x=0.15)
+            axes.set_ylim(0, top)
             axes.set_title(measure.label)
     return figure
 

@@ -5,7 +5,9 @@ volume to the next, here in percent of the mean signal. Framewise displacement: 
 motion parameters, rotations as arc length on a sphere of the head's size (Power et al. 2012, NeuroImage 59:2142).
 
 A scan stands out from the others where a number lies further than 3 scaled median absolute deviations from the median
-of all scans (Leys et al. 2013, J Exp Soc Psychol 49:764), on the bad side: low tSNR, high DVARS or displacement.
+of all scans (Leys et al. 2013, J Exp Soc Psychol 49:764), on the bad side: low tSNR, high DVARS or displacement; and by
+a tenth of the median at least (assumed), since among scans that are much alike a difference that matters to nobody is
+far from the others.
 """
 
 from dataclasses import dataclass
@@ -19,6 +21,7 @@ WORSE = {"tsnr": -1, "dvars": 1, "framewise_displacement": 1}
 _DEVIATIONS = 3.0
 _MAD_TO_SD = 1.4826  # of a normal distribution
 _FEWEST_SCANS = 3
+_LEAST_SHARE = 0.1  # of the median
 
 # Power et al. 2012: mean distance from the cortex to the center of a human head.
 HUMAN_HEAD_MM = 50.0
@@ -78,5 +81,4 @@ def outlying(values: Float[Array, "scan"], *, worse: int) -> Bool[Array, "scan"]
         return np.zeros(len(values), dtype=bool)
     middle = np.nanmedian(values)
     limit = _DEVIATIONS * _MAD_TO_SD * np.nanmedian(np.abs(values - middle))
-    # numbers that differ by rounding alone are alike
-    return worse * (values - middle) > max(limit, 1e-9 * abs(middle))
+    return worse * (values - middle) > max(limit, _LEAST_SHARE * abs(middle))

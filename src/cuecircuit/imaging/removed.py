@@ -147,6 +147,9 @@ def signal_faults(signals: ScanSignals, nuisance: Nuisance) -> Iterator[str]:
         )
     if nuisance.motion and signals.motion is not None and not np.isfinite(signals.motion).all():
         yield "motion parameters that are no number; a column of the model needs one for each volume"
+    asked = nuisance.motion or nuisance.censor_fd_mm is not None
+    if asked and signals.motion is not None and not np.ptp(signals.motion, axis=0).any():
+        yield "motion parameters that never change, as of a head that was not followed; estimate motion again"
     if nuisance.motion and signals.motion is None:
         missing = [name for name in MOTION_NAMES if name not in table]
         what = f"no column {', '.join(missing)}" if table else "no file of confounds"

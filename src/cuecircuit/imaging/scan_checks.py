@@ -36,6 +36,9 @@ def run_faults(
         scans: what the study expects.
         space_grid: grid of the study's mask.
     """
+    if volumes < 2:
+        yield "one volume, expected a scan of many (four dimensions); find the scan that belongs there, or exclude it"
+        return
     yield from _grid_faults(grid, space_grid)
     yield from _time_faults(volumes, tr_header_s, tr_sidecar_s, scans)
 

@@ -3,7 +3,8 @@
 - high motion: mean framewise displacement above 0.5 mm in a human head, whose radius is 50 mm (the cut of Power et al.
   2012, NeuroImage 59:2142, for single volumes), and above the same 1 % of the radius in other heads (assumed).
 - low tSNR: below a value that the study states, since tSNR depends on field, coil and voxel; where it states none, more
-  than 3 scaled median absolute deviations below the median of all scans (Leys et al. 2013, J Exp Soc Psychol 49:764).
+  than 3 scaled median absolute deviations and a tenth below the median of all scans (Leys et al. 2013, J Exp Soc
+  Psychol 49:764).
 - jumps: many volumes whose DVARS lies more than 1.5 interquartile ranges above the third quartile of the scan (Tukey
   1977; the default of FSL's fsl_motion_outliers). Normal steps exceed it in 0.35 % of volumes.
 - many censored: a fifth of the volumes or more are left out (Parkes et al. 2018, NeuroImage 171:415, who exclude scans

@@ -3,13 +3,20 @@
 Each fault has a kind, which `scans.accept` of the study file can name with a reason:
 
 - zero: every voxel of the mask is 0 in every volume;
-- constant: no voxel of the mask varies; repeated: volumes that equal the one before in every voxel;
+- constant: no voxel of the mask varies; repeated: volumes that equal an earlier one in every voxel of the mask;
 - spike: a volume further from the usual one (median of 15 volumes spread over the scan) than half of its signal plus
   ten times the usual distance, or a voxel ten times brighter than any usual one; in the first four volumes, before
   the steady state, one and a half times the signal;
 - slice: slices (along the third axis) whose voxels in the mask all hold one value in some volumes, as lost ones do;
 - coverage: a quarter of the mask or more never varies;
-- degrees: rotations over more than 0.2, which are no radians of a head that was scanned.
+- clipped: a hundredth or more of all values are the largest one, as where a receiver or a number format is saturated;
+- mean: a quarter of the voxels or more have no positive mean, of which a percent change could be taken;
+- degrees: rotations over more than 0.2, which are no radians of a head that was scanned;
+- far: translations over more than the radius of the head, which are no mm of a head that was scanned.
+
+`volumes` of the result tell scans of which one has volumes of the other: hashes of eight volumes, those that come first
+in order (the sketch of Broder 1997). Two scans of which nine tenths of the volumes are the same share one in all but
+1e-8 of cases, two that have half of theirs in common in 96 %.
 """
 
 from collections.abc import Iterator
@@ -18,13 +25,16 @@ from hashlib import blake2b
 
 import numpy as np
 
-from cuecircuit.arrays import Array, Bool, Float, Float64
+from cuecircuit.arrays import Array, Bool, Float, Float64, Int
 
 _USUAL_VOLUMES = 15
 _UNSTEADY = 4
 _LEAST_COVERED = 0.75
 _LEAST_IN_SLICE = 20  # a few whole numbers are alike by chance
+_MOST_CLIPPED = 0.01
+_MOST_WITHOUT_MEAN = 0.25
 _MOST_TURNED = 0.2  # rad: 11 degrees
+_SKETCHED = 8
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -37,11 +47,11 @@ class ScanFault:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ScanValues:
-    """Faults of a scan; the share of the mask that varies; a digest of its values in the mask, to find it again."""
+    """Faults of a scan; the share of the mask that varies; hashes by which scans that share volumes are found."""
 
     faults: tuple[ScanFault, ...]
     covered: float
-    digest: str
+    volumes: tuple[str, ...]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -52,13 +62,22 @@ class _Pass:
     high: Float64[Array, "voxel"]
     distance: Float64[Array, "volume"]
     peak: Float64[Array, "volume"]
-    repeats: Bool[Array, "volume"]
+    highest: Float64[Array, "volume"]
+    at_top: Int[Array, "volume"]
+    hashes: tuple[str, ...]
     flat: Bool[Array, "slice volume"]
-    digest: str
 
 
-def check_values(data: Float[Array, "x y z volume"], mask: Bool[Array, "x y z"]) -> ScanValues:
-    """Check the values of a scan in one pass over its volumes."""
+def check_values(
+    data: Float[Array, "x y z volume"], mask: Bool[Array, "x y z"], *, percent: bool = False
+) -> ScanValues:
+    """Check the values of a scan in one pass over its volumes.
+
+    Args:
+        data: the scan.
+        mask: voxels analyzed.
+        percent: maps are percent of the mean signal, which must be above 0.
+    """
     order = "F" if data.flags.f_contiguous else "C"
     flat = data.reshape(-1, data.shape[3], order=order)  # a view
     # the same voxels one after the other in either order of memory
@@ -77,13 +96,22 @@ def check_values(data: Float[Array, "x y z volume"], mask: Bool[Array, "x y z"])
             *(_spike(found, usual, spikes) if spikes.any() else ()),
             *_lost_slices(found.flat & ~spikes, mask),
             *_uncovered(covered),
+            *(() if spikes.any() else _clipped(found)),
+            *(_without_mean(usual[varies]) if percent else ()),
         ]
-    return ScanValues(faults=tuple(faults), covered=covered, digest=found.digest)
+    several = {code for code, flat in zip(found.hashes, found.flat.all(axis=0), strict=True) if not flat}
+    return ScanValues(faults=tuple(faults), covered=covered, volumes=tuple(sorted(several)[:_SKETCHED]))
 
 
-def rotation_faults(motion: Float[Array, "volume 6"]) -> Iterator[ScanFault]:
-    """Yield rotations (columns 4 to 6, rad) that are too large for a head, as those in degrees are."""
-    turned = float(np.ptp(motion[:, 3:], axis=0).max())
+def motion_faults(motion: Float[Array, "volume 6"], *, head_radius_mm: float) -> Iterator[ScanFault]:
+    """Yield motion that is too large for a head: rotations (columns 4 to 6, rad) in degrees, translations not in mm."""
+    moved, turned = (float(np.ptp(part, axis=0).max()) for part in (motion[:, :3], motion[:, 3:]))
+    if moved > head_radius_mm:
+        yield ScanFault(
+            kind="far",
+            text=f"translations span {moved:.3g} mm, more than the radius of the head ({head_radius_mm:g} mm); they "
+            "are most likely in another unit, or the first three columns are rotations: write them in mm",
+        )
     if turned > _MOST_TURNED:
         yield ScanFault(
             kind="degrees",
@@ -99,14 +127,14 @@ def _pass_over(
     starts = np.r_[0, np.cumsum(in_slice[in_slice > 0])[:-1]]  # voxels are in order of slices
     one_value = np.zeros((len(starts), n), bool)
     low, high = np.full(len(inside), np.inf), np.full(len(inside), -np.inf)
-    distance, peak, repeats = np.zeros(n), np.zeros(n), np.zeros(n, bool)
-    digest, before = blake2b(digest_size=16), None
+    distance, peak, highest, at_top, hashes = np.zeros(n), np.zeros(n), np.zeros(n), np.zeros(n, int), []
     for volume in range(n):
         values = flat[inside, volume]
-        digest.update(values.tobytes())
-        repeats[volume] = before is not None and np.array_equal(values, before)
+        hashes.append(blake2b(values.tobytes(), digest_size=6).hexdigest())
+        highest[volume] = values.max()
+        at_top[volume] = np.count_nonzero(values == highest[volume])
         one_value[:, volume] = np.minimum.reduceat(values, starts) == np.maximum.reduceat(values, starts)
-        before, values = values, values.astype(np.float64)
+        values = values.astype(np.float64)
         np.minimum(low, values, out=low)
         np.maximum(high, values, out=high)
         peak[volume] = np.abs(values).max()
@@ -117,27 +145,31 @@ def _pass_over(
         high=high,
         distance=distance,
         peak=peak,
-        repeats=repeats,
+        highest=highest,
+        at_top=at_top,
+        hashes=tuple(hashes),
         flat=one_value & (in_slice[in_slice > 0] >= _LEAST_IN_SLICE)[:, None],
-        digest=digest.hexdigest(),
     )
 
 
 def _same_throughout(found: _Pass) -> ScanFault:
     if not found.peak.any():
         return ScanFault(kind="zero", text="every voxel of the mask is 0; reconstruct the scan again, or exclude it")
-    n = len(found.repeats)
+    n = len(found.hashes)
     return ScanFault(
         kind="constant", text=f"no voxel of the mask varies over {n} volumes; reconstruct the scan again, or exclude it"
     )
 
 
 def _repeated(found: _Pass) -> Iterator[ScanFault]:
-    if found.repeats.any():
+    first: dict[str, int] = {}
+    earlier = [first.setdefault(code, volume) for volume, code in enumerate(found.hashes)]
+    repeats = [(volume, other) for volume, other in enumerate(earlier) if other != volume]
+    if repeats:
         yield ScanFault(
             kind="repeated",
-            text=f"{int(found.repeats.sum())} volumes equal the one before in every voxel (first volume "
-            f"{np.argmax(found.repeats)}, from 0); reconstruct the scan again, or exclude it",
+            text=f"{len(repeats)} volumes equal an earlier one in every voxel of the mask (first volume "
+            f"{repeats[0][0]}, which equals volume {repeats[0][1]}, from 0); reconstruct the scan again, or exclude it",
         )
 
 
@@ -179,4 +211,25 @@ def _uncovered(covered: float) -> Iterator[ScanFault]:
             kind="coverage",
             text=f"{1 - covered:.0%} of the mask never varies, as where nothing was measured; check that the mask "
             "is of this space and that the scan covers the brain",
+        )
+
+
+def _clipped(found: _Pass) -> Iterator[ScanFault]:
+    top = float(found.high.max())
+    share = float(found.at_top[found.highest == top].sum() / (len(found.high) * len(found.hashes)))
+    if share > _MOST_CLIPPED:
+        yield ScanFault(
+            kind="clipped",
+            text=f"{share:.0%} of the values in the mask are the largest one, {top:g}, as where a receiver or a number "
+            "format is saturated; reconstruct or convert the scan again, or exclude it",
+        )
+
+
+def _without_mean(usual: Float64[Array, "voxel"]) -> Iterator[ScanFault]:
+    share = float((usual <= 0).mean())
+    if share > _MOST_WITHOUT_MEAN:
+        yield ScanFault(
+            kind="mean",
+            text=f"{share:.0%} of the voxels have no positive mean signal, so that there is no percent change; the "
+            "scan was most likely denoised or standardized: take it before that step (desc-preproc)",
         )

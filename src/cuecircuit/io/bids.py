@@ -64,7 +64,10 @@ def find_derivatives(root: Path, folder: Path, *, task: str, desc: str = "prepro
     scans = [file for file in images if file["task"] == task and file["desc"] == desc]
     if not scans:
         found = ", ".join(sorted({f"task {file['task']} desc {file['desc']}" for file in images})) or "none"
-        raise DataError(f"{folder}: no preprocessed scans of task '{task}' with desc {desc}; found: {found}")
+        raise DataError(
+            f"{folder}: no preprocessed scans of task '{task}' with desc {desc}; found: {found}; name the one "
+            "to take in scans.entities.desc"
+        )
     raw = _index(root) if root.is_dir() and root.resolve() != folder.resolve() else []
     return tuple(_derived(scan, [*raw, *_confounds(tables)], root) for scan in sorted(scans, key=_order))
 
@@ -161,8 +164,9 @@ def _derivatives(root: Path) -> list[dict[str, Any]]:
 
 
 def _confounds(files: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
-    """Tables of confounds; fMRIPrep before 20.2 gave them the suffix regressors."""
-    tables = (file for file in files if file["desc"] == "confounds" and file["suffix"] in ("timeseries", "regressors"))
+    """Tables of confounds; fMRIPrep before 20.2 gave them the suffix regressors, those of XCP-D hold motion alone."""
+    named = {"timeseries": ("confounds",), "regressors": ("confounds",), "motion": (None, "filtered")}
+    tables = (file for file in files if file["desc"] in named.get(file["suffix"], ()))
     return [{**file, "suffix": "timeseries"} for file in tables]
 
 
@@ -204,6 +208,8 @@ def _beside(scan: Mapping[str, Any], suffix: str, tables: Sequence[Mapping[str, 
     if len(found) > 1:
         # several recordings of one scan: the one that says it holds respiration
         found = [table for table in found if str(table["recording"]).lower().startswith("resp")] or found
+    if len(found) > 1:  # motion as it was before a filter (XCP-D)
+        found = [table for table in found if table["desc"] != "filtered"] or found
     if len(found) > 1:
         names = ", ".join(str(table["path"]) for table in found)
         raise DataError(f"{scan['path']}: {len(found)} {suffix} files belong to it ({names}); keep one")

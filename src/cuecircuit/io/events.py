@@ -4,11 +4,12 @@ BIDS allows n/a as onset, duration and condition, and rows that are nothing the 
 screen). What is no cell of the study may be incomplete: such rows are left out and counted. A cell must be whole.
 """
 
+import re
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -25,12 +26,12 @@ class EventRules:
     """What the study says of events.
 
     `column`: the column with the conditions. `cells`: its values that are cells; None where every row must be whole.
-    `others`: whether further conditions are refused, kept for the model, or left out.
+    `ignored`: conditions that are left out; further ones are kept for the model.
     """
 
     column: str = _CONDITION
     cells: tuple[str, ...] | None = None
-    others: Literal["refuse", "model", "ignore"] = "model"
+    ignored: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -88,6 +89,7 @@ def clean_events(table: pd.DataFrame, rules: EventRules, *, scan_s: float | None
     missing = tuple(_missing(table, absent))
     if absent:  # what else is wrong is looked for all the same
         table, rules = table.assign(**dict.fromkeys(absent, "0")), replace(rules, cells=None)
+    table = table.assign(**{rules.column: table[rules.column].str.strip()})  # a blank at the end makes no other name
     condition = table[rules.column]
     rows = pd.DataFrame(
         {name: [_seconds(cell) for cell in table[name]] for name in _TIMES}, index=table.index, dtype=float
@@ -110,7 +112,7 @@ def clean_events(table: pd.DataFrame, rules: EventRules, *, scan_s: float | None
 def _missing(table: pd.DataFrame, absent: Iterable[str]) -> Iterator[str]:
     found = ", ".join(map(str, table.columns))
     for name in absent:
-        advice = "" if name in _TIMES else "; name the column of the conditions (cues.column)"
+        advice = "" if name in _TIMES else "; name the column of the conditions (trials.column)"
         yield f"column {name} is missing{advice}; found: {found}"
     if table.empty:
         yield "no events; expected one row per event"
@@ -122,8 +124,7 @@ def _left_out(
     """Yield why rows are left out, and which: n/a in the file, not asked for, after the scan."""
     yield "without an onset", table["onset"].isna()  # a cell as well: it was not presented
     yield "without a condition", table[rules.column].isna()
-    if rules.others == "ignore":
-        yield "that are no cell of the study (cues.others)", ~rows["is_cell"]
+    yield "of an ignored condition", table[rules.column].isin(rules.ignored)
     yield "that are no cell and have no duration", table["duration"].isna() & ~rows["is_cell"]
     if scan_s is not None:
         yield "that are no cell and begin after the last volume", (rows["onset"] >= scan_s) & ~rows["is_cell"]
@@ -140,11 +141,6 @@ def _row_faults(row: pd.Series, text: pd.Series, rules: EventRules, scan_s: floa
     name = row["condition"]
     if not isinstance(name, str) or not name.strip():
         yield f"{rules.column} is empty; name the event"
-    elif not row["is_cell"] and rules.others == "refuse":
-        yield (
-            f"{rules.column} '{name}' is no cue of the study ({', '.join(rules.cells or ())}); name it there "
-            "(cues.levels), or let others be ignored (cues.others)"
-        )
 
 
 def _doubled(rows: pd.DataFrame) -> Iterator[tuple[int, str]]:
@@ -166,6 +162,8 @@ def _seconds(cell: Any) -> float:
 def _no_number(cell: Any) -> str:
     if not isinstance(cell, str):
         return "is empty; give seconds"
+    if re.fullmatch(r"-?\d+,\d+", cell.strip()):
+        return f"'{cell}' has a decimal comma; write a point"
     parts = cell.replace(",", " ").replace(";", " ").split()
     if len(parts) > 1:
         return f"holds {len(parts)} values in one cell ('{cell}'); write one row per event"

@@ -22,6 +22,7 @@ from cuecircuit.records.atlas import Atlas
 from cuecircuit.records.grid import Grid
 from cuecircuit.records.scan import Series
 
+_WHOLE = 1e-3  # as far from a whole number as scaling in a header leaves one
 BROKEN = (ImageFileError, HeaderDataError, EOFError, OSError, zlib.error, gzip.BadGzipFile, ValueError)
 
 
@@ -33,8 +34,23 @@ def _open(path: Path) -> Any:
         stated = int(np.prod(image.shape, dtype=object)) * image.get_data_dtype().itemsize
     except BROKEN as error:
         raise DataError(f"{path}: not a readable NIfTI file ({error}); copy it again from its source") from error
+    refuse_no_numbers(path, image.get_data_dtype())
     _check_room(path, image, stated)
     return image
+
+
+def refuse_no_numbers(path: Path, kind: np.dtype[Any]) -> None:
+    """Refuse complex values, of which the imaginary part would be lost, and colors.
+
+    Raises:
+        DataError: voxels hold something else than one real number.
+    """
+    if kind.kind not in "biuf":
+        advice = "the magnitude (part-mag)" if kind.kind == "c" else "the image that was colored"
+        raise DataError(
+            f"{path}: holds {kind.name if kind.kind == 'c' else 'colors'} values, expected one real number in each "
+            f"voxel; take {advice}"
+        )
 
 
 def _check_room(path: Path, image: Any, stated: int) -> None:
@@ -139,20 +155,27 @@ def read_mask(path: Path) -> tuple[Bool[Array, "x y z"], Grid]:
     """Read a mask: every voxel that is neither 0 nor NaN.
 
     Raises:
-        DataError: missing, damaged, 4-D, or empty.
+        DataError: missing, damaged, 4-D, empty, or of probabilities.
     """
     data, grid = read_volume(path)
-    mask = np.nan_to_num(data) != 0
+    data = np.nan_to_num(data)
+    parts = data[np.abs(data - np.rint(data)) > _WHOLE]
+    if parts.size:
+        raise DataError(
+            f"{path}: {parts.size} voxels hold parts, from {parts.min():.3g} to {parts.max():.3g}, as in a map of "
+            "probabilities or a mask that was interpolated; make it 0 and 1, such as 1 where it is above 0.5"
+        )
+    mask = data != 0
     if not mask.any():
         raise DataError(f"{path}: the mask is empty; no voxel differs from 0")
     return mask, grid
 
 
-def read_series(path: Path) -> Series:
-    """Read a 4-D scan as float32.
+def read_series(path: Path, *, tr_s: float = 0.0) -> Series:
+    """Read a 4-D scan as float32; `tr_s` is its time step where the header states none.
 
     Raises:
-        DataError: missing, damaged, not 4-D, no time step in the header, or values that are not finite.
+        DataError: missing, damaged, not 4-D, or values that are not finite.
     """
     image = _open(path)
     if image.ndim != 4 or image.shape[3] < 2:
@@ -165,7 +188,7 @@ def read_series(path: Path) -> Series:
             f"{path}: {int(bad.sum())} values are NaN or infinite (first in volume {volumes[0]}, from 0); "
             "reconstruct the scan again or mask these voxels"
         )
-    return Series(data=data, grid=grid_of(image), tr_s=_tr_s(image))
+    return Series(data=data, grid=grid_of(image), tr_s=_tr_s(image) or tr_s)
 
 
 def read_atlas(path: Path, names: Mapping[int, str]) -> Atlas:
@@ -182,7 +205,7 @@ def read_atlas(path: Path, names: Mapping[int, str]) -> Atlas:
     if not (np.abs(data) < 2**31).all():
         raise DataError(f"{path}: labels are infinite or above 2^31; an atlas holds small whole numbers")
     labels = np.rint(data).astype(np.int32)
-    if np.abs(data - labels).max() > 1e-3:
+    if np.abs(data - labels).max() > _WHOLE:
         raise DataError(f"{path}: an atlas holds whole-number labels; was it resampled with interpolation?")
     present = set(np.unique(labels).tolist()) - {0}
     names = dict(names) | {label: names[-label] for label in present if label not in names and -label in names}

@@ -1,8 +1,9 @@
 """Outputs of RABIES (Desrosiers-Grégoire et al. 2024, Nat Commun 15:6708) as a source of preprocessed rodent scans.
 
 `bold_datasink/commonspace_bold/` holds a folder for each scan and in it `<name of the raw scan>_..._combined.nii.gz`;
-`motion_datasink/motion_params_csv/` holds its motion likewise (https://rabies.readthedocs.io, Output files). Names lead
-back to the raw scan, whose events and physio are taken.
+`motion_datasink/motion_params_csv/` holds its motion likewise (https://rabies.readthedocs.io, Output files), before 0.5
+`confounds_datasink/confounds_csv/` motion with the signals of tissues. Names lead back to the raw scan, whose events
+and physio are taken.
 """
 
 from collections.abc import Iterable
@@ -12,7 +13,8 @@ from pathlib import Path
 from cuecircuit.errors import DataError
 from cuecircuit.io.bids import ScanFiles, find_scans
 
-_BOLD, _MOTION = Path("bold_datasink", "commonspace_bold"), Path("motion_datasink", "motion_params_csv")
+_BOLD = Path("bold_datasink", "commonspace_bold")
+_MOTION = (Path("motion_datasink", "motion_params_csv"), Path("confounds_datasink", "confounds_csv"))
 
 
 def is_rabies(folder: Path) -> bool:
@@ -31,7 +33,8 @@ def find_rabies(root: Path, folder: Path, *, task: str) -> tuple[ScanFiles, ...]
     Raises:
         DataError: no raw scan of the task, none that was brought to the common space, or several for one raw scan.
     """
-    bold, motion = sorted((folder / _BOLD).rglob("*.nii.gz")), sorted((folder / _MOTION).rglob("*.csv"))
+    bold = sorted((folder / _BOLD).rglob("*.nii.gz"))
+    motion = [path for place in _MOTION for path in sorted((folder / place).rglob("*.csv"))]
     found, faults = [], []
     for raw in find_scans(root, task=task):
         own, moved = _of(raw, bold), _of(raw, motion)

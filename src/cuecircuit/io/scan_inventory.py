@@ -14,6 +14,7 @@ from pathlib import Path
 from cuecircuit.errors import DataError
 
 WITHOUT = "none"  # the choice of the scan that lacks an entity
+ANY = "any"  # of those that have it, whatever its value
 COMBINED = "combined"  # that choice for echoes: the combined image has no echo
 # Images that differ in these are other images; acq, ce, dir and rec may differ between the runs of a study.
 _SAME_IN_ALL = ("echo", "part", "space", "res", "den", "cohort", "desc")
@@ -50,6 +51,8 @@ class ScanFiles:
 
     def value(self, entity: str) -> str:
         """Return the value of an entity as a choice names it; the word for none where the scan lacks the entity."""
+        if entity == "run":
+            return WITHOUT if self.run is None else str(self.run)
         return self.entities.get(entity, COMBINED if entity == "echo" else WITHOUT)
 
 
@@ -59,7 +62,8 @@ class ScanChoice:
 
     `sessions`: entity ses of the scans to take; where empty, each subject may have one session only.
     `session_setting`: the setting that names them.
-    `entities`: entity to the value to take, `none` for scans without it, `combined` for the combined echoes.
+    `entities`: entity to the value to take, `any` for scans that have it, `none` for those without it, `combined` for
+    the combined echoes.
     `sessions_apart`: nothing is averaged over sessions, so that a subject may have several.
     """
 
@@ -123,8 +127,12 @@ def _other_values(scan: ScanFiles, choice: ScanChoice) -> str:
     return "; ".join(
         f"{entity} {scan.value(entity)}; {_setting(entity)} takes {wanted}"
         for entity, wanted in choice.entities.items()
-        if scan.value(entity) != wanted
+        if not _is_of(scan.value(entity), wanted)
     )
+
+
+def _is_of(value: str, wanted: str) -> bool:
+    return value not in (WITHOUT, COMBINED) if wanted == ANY else value == wanted
 
 
 def _missing_sessions(scans: Sequence[ScanFiles], choice: ScanChoice) -> Iterator[str]:
@@ -136,7 +144,7 @@ def _missing_sessions(scans: Sequence[ScanFiles], choice: ScanChoice) -> Iterato
 
 def _faults(of_sessions: Sequence[ScanFiles], kept: Sequence[ScanFiles], choice: ScanChoice) -> Iterator[str]:
     found = [
-        *_run_faults(of_sessions),
+        *_run_faults(kept),
         *(() if choice.sessions or choice.sessions_apart else _session_faults(kept, choice)),
         *_lost_runs(of_sessions, kept, choice),
         *_several_of_one_run(kept),
@@ -167,8 +175,9 @@ def _run_faults(scans: Sequence[ScanFiles]) -> Iterator[tuple[str, str]]:
         if own[0].run is None and own[-1].run is not None:
             yield (
                 f"{own[0].bold} and {own[-1].bold}",
-                "one has the entity run, the other has not, so that they may be one run; give both a run number, or "
-                "keep one",
+                "one has the entity run, the other has not, so that they may be one run, or one of all runs; give both "
+                f"a run number, keep one, or name which to take in {_setting('run')} ({ANY}: those with a number, "
+                f"{WITHOUT}: the other)",
             )
 
 
@@ -196,7 +205,7 @@ def _lost_runs(
         own = list(group)
         for entity, wanted in choice.entities.items():
             found = sorted({scan.value(entity) for scan in own})
-            if wanted not in found:
+            if entity != "run" and not any(_is_of(value, wanted) for value in found):
                 yield (
                     name,
                     f"no scan with {entity} {wanted} ({_setting(entity)}); found: {', '.join(found)}; name one of "

@@ -314,5 +314,5 @@ def quality_row(
         "unusable_voxels": int((inside.mean(axis=1) <= 0).sum()),
         "trials": len(scan.trials),
         "covered": scan.values.covered,
-        "digest": scan.values.digest,
+        "volumes_hashed": " ".join(scan.values.volumes),
     }

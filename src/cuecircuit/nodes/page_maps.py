@@ -116,6 +116,6 @@ def scan_items(out: Path) -> Iterator[Item]:
         parts = [
             read_table(path, text=("session", "run")).assign(subject=path.name.split("_")[0][4:]) for path in paths
         ]
-        frame = pd.concat(parts, ignore_index=True).drop(columns="digest")
+        frame = pd.concat(parts, ignore_index=True).drop(columns="volumes_hashed")
         frame = frame[["subject", *frame.columns.drop("subject")]].drop_duplicates()
         yield TableItem(id="quality", title="Quality of every scan", frame=frame, folded=True)

@@ -138,7 +138,8 @@ class _Removed:
 
 
 def _look(files: StudyFiles, raw: bool, scan: ScanFiles) -> tuple[dict[str, object], QualityPage]:
-    nuisance, series = files.study.nuisance, read_series(scan.bold)
+    assert files.study.scans is not None
+    nuisance, series = files.study.nuisance, read_series(scan.bold, tr_s=files.study.scans.tr_s)
     volumes = series.data.shape[3]
     mask, tissues, voxels = _voxels(files, scan, series, raw=raw)
     values = check_values(series.data, mask)
@@ -227,7 +228,7 @@ def _page(
         blocks_s=[(block.onset_s, block.onset_s + block.duration_s) for block in blocks_of_trials(work.trials)],
         breath_s=breaths[0],
         breaths_per_min=breaths[1],
-        no_displacement="no motion parameters",
+        tissues=work.signals.tissues,
     )
 
 

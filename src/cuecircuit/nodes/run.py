@@ -84,7 +84,8 @@ def run_files(
     if alternatives and not files.study.alternatives:
         raise StudyError(f"{files.file}: lists no `alternatives:`; write some into the study file, or run without")
     say("check")
-    check_files(files)
+    for note in check_files(files):
+        say(f"check: {note}")
     work = Work(files, Store(out, files.file.parent, roots=files.roots), n_jobs)
     with work.store.alone(), one_blas_thread(), engine(dask, n_jobs):
         write_description(out, files.study.about.title, files.study.about, simulated=_simulated(files))

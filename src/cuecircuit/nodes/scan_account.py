@@ -7,9 +7,9 @@ import pandas as pd
 
 from cuecircuit.errors import DataError
 from cuecircuit.io.bids import find_scans
-from cuecircuit.io.nifti import read_mask
 from cuecircuit.io.scan_inventory import ScanFiles, ScanSelection
 from cuecircuit.io.tables import write_table
+from cuecircuit.nodes.scan_reading import scan_gate
 from cuecircuit.nodes.scans import study_scans
 from cuecircuit.nodes.study_files import StudyFiles
 from cuecircuit.pipeline.gate import set_aside
@@ -40,8 +40,7 @@ def account(files: StudyFiles, subjects: Collection[str], out: Path) -> ScanSele
     selection, study = study_scans(files), files.study
     scans, space = study.scans, study.space
     if scans is not None and space is not None and scans.on_fault == "exclude":
-        mask, _ = read_mask(files.path(space.mask))
-        selection = set_aside(selection, mask, scans.accept, exclude=study.subjects.exclude, setting="scans.accept")
+        selection = set_aside(selection, scan_gate(files).read, exclude=study.subjects.exclude)
     rows = []
     for scan, reason in _reasons(files, selection):
         absent = scan.subject not in subjects

@@ -2,6 +2,8 @@
 
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from functools import partial
+from hashlib import sha256
+from pathlib import Path
 
 from cuecircuit.arrays import Array, Bool
 from cuecircuit.errors import DataError
@@ -11,20 +13,31 @@ from cuecircuit.imaging.respiration import plausible_rates
 from cuecircuit.imaging.scan_checks import event_faults, run_faults
 from cuecircuit.imaging.trace_checks import TraceReport, check_trace
 from cuecircuit.io.bids import sidecar
+from cuecircuit.io.events import read_run_events
 from cuecircuit.io.nifti import orientation_faults, read_grid, read_mask
 from cuecircuit.io.physio import read_respiration
 from cuecircuit.io.scan_inventory import ScanFiles
 from cuecircuit.nodes.first_level import blocks_of_trials, seed_faults
 from cuecircuit.nodes.map_tables import trials_of_scan
-from cuecircuit.nodes.scan_reading import head_radius_mm, read_breaths, read_regions, read_signals, read_tissues
+from cuecircuit.nodes.scan_reading import (
+    head_radius_mm,
+    read_breaths,
+    read_regions,
+    read_signals,
+    read_tissues,
+    scan_gate,
+)
 from cuecircuit.nodes.scans import study_scans
 from cuecircuit.nodes.study_files import StudyFiles
 from cuecircuit.nodes.table import Table
+from cuecircuit.nodes.trials import event_rules
 from cuecircuit.pipeline.faults import attempt, faults_named, shared_faults
-from cuecircuit.pipeline.gate import double_faults, scan_values
+from cuecircuit.pipeline.gate import double_faults
 from cuecircuit.records.grid import Grid
 from cuecircuit.records.scan import Block
 from cuecircuit.study.acquisition import Blocks, Given, Seed
+
+_FULL_MASK = "mask full"  # in scans.accept
 
 
 def check_scans(files: StudyFiles, made: Mapping[str, Table], *, data: bool = False) -> tuple[str, ...]:
@@ -36,7 +49,7 @@ def check_scans(files: StudyFiles, made: Mapping[str, Table], *, data: bool = Fa
         data: also read every scan whole and check its values.
 
     Returns:
-        Notes on the traces of breathing, a line each.
+        Notes on events and traces of breathing, a line each.
 
     Raises:
         DataError: every fault of every scan, those of many scans said once.
@@ -55,7 +68,12 @@ def check_scans(files: StudyFiles, made: Mapping[str, Table], *, data: bool = Fa
         if one not in there
     ]
     faults += _subjects_without_maps(files, made, there)
-    found: list[tuple[str, str]] = []
+    if mask.all() and _FULL_MASK not in (study.scans.accept if study.scans else {}):
+        faults.append(
+            f"{files.path(space.mask)}: the mask holds every voxel of its grid, air as well; give a mask of the brain, "
+            f"or accept it with a reason (scans.accept: {{{_FULL_MASK}: reason}})"
+        )
+    found: list[tuple[str, str]] = [*_copied_tables(files, scans)]
     notes: dict[str, list[str]] = {}
     for scan in scans:
         blocks = blocks_of_trials(trials_of_scan(made, scan))
@@ -65,10 +83,32 @@ def check_scans(files: StudyFiles, made: Mapping[str, Table], *, data: bool = Fa
         if isinstance(maps, Seed):
             faults += (f"maps.{name}: {fault}" for fault in seed_faults(maps, read_regions(files), mask))
     if data and not faults:
-        faults += _value_faults(files, scans, mask, notes)
+        faults += _value_faults(files, scans, notes)
     if faults:
         raise DataError(faults)
     return tuple(f"{_files(paths)}: {note}" for note, paths in notes.items())
+
+
+def _copied_tables(files: StudyFiles, scans: Sequence[ScanFiles]) -> Iterator[tuple[str, str]]:
+    """Yield confounds and recordings that hold the same as those of an earlier scan."""
+    accept = files.study.scans.accept if files.study.scans else {}
+    for kind in ("confounds", "physio"):
+        first: dict[bytes, ScanFiles] = {}
+        for scan in scans:
+            path = getattr(scan, kind)
+            other = scan if path is None or not path.is_file() else first.setdefault(_content(path), scan)
+            if other is not scan and f"{scan.name} double" not in accept:
+                yield (
+                    str(path),
+                    f"{kind} of {scan.name} are those of {other.name}; one of them is a copy: find the file that "
+                    f"belongs there, or accept it with a reason (scans.accept: {{{scan.name} double: reason}})",
+                )
+
+
+def _content(path: Path) -> bytes:
+    """Return what tells the content of a file from others; of a gzip file, its check sum and length (RFC 1952)."""
+    content = path.read_bytes()
+    return content[-8:] if path.suffix == ".gz" else sha256(content).digest()
 
 
 def _files(paths: Sequence[str]) -> str:
@@ -93,9 +133,9 @@ def _scan_faults(
     notes: dict[str, list[str]],
 ) -> Iterator[tuple[str, str]]:
     """Yield the file and the fault."""
-    study, scans = files.study, files.study.scans
+    scans = files.study.scans
     assert scans is not None
-    bold, events = str(scan.bold), str(scan.events)
+    bold = str(scan.bold)
     headers: list[tuple[Grid, int, float]] = []
     yield from _named(bold, attempt(lambda: headers.append(read_grid(scan.bold))))
     yield from _named(bold, orientation_faults(scan.bold) if headers else ())
@@ -118,16 +158,32 @@ def _scan_faults(
         yield from _named(bold, found)
         if found:
             continue
-        if not blocks and any(isinstance(maps, Blocks) for maps in study.maps.values()):
-            yield events, "no event of this scan is a cell of the study; add its events, or exclude it"
-        windows = [maps for maps in study.maps.values() if isinstance(maps, Blocks)]
-        yield from _named(events, event_faults(blocks, volumes * scans.tr_s, apart=bool(windows)))
-        for name, maps in study.maps.items():
-            for window in ("baseline_s", "window_s") if isinstance(maps, Blocks) else ():
-                look = partial(window_members, blocks, getattr(maps, window), tr_s=scans.tr_s, n_volumes=volumes)
-                yield from _named(events, (f"maps.{name}.{window}: {fault}" for fault in attempt(look)))
+        yield from _event_faults(files, scan, blocks, volumes, notes)
         yield from _signal_faults(files, scan, tissues, volumes)
         yield from _breathing_faults(files, scan, blocks, volumes, notes)
+
+
+def _event_faults(
+    files: StudyFiles, scan: ScanFiles, blocks: Sequence[Block], volumes: int, notes: dict[str, list[str]]
+) -> Iterator[tuple[str, str]]:
+    """Yield events that do not fit the scan; note which rows of the file do not count."""
+    study, events = files.study, str(scan.events)
+    assert study.scans is not None
+    windows = {name: maps for name, maps in study.maps.items() if isinstance(maps, Blocks)}
+    if not blocks and windows:
+        yield events, "no event of this scan is a cell of the study; add its events, or exclude it"
+    scan_s = volumes * study.scans.tr_s
+    misplaced = [*event_faults(blocks, scan_s, apart=bool(windows))]
+    yield from _named(events, misplaced)
+    for name, maps in windows.items():
+        for window in ("baseline_s", "window_s"):
+            look = partial(window_members, blocks, getattr(maps, window), tr_s=study.scans.tr_s, n_volumes=volumes)
+            yield from _named(events, (f"maps.{name}.{window}: {fault}" for fault in attempt(look)))
+    if study.trials is not None and scan.events is not None and not misplaced:
+        rows = read_run_events(scan.events, event_rules(files, study.trials), scan_s=scan_s).left_out
+        for (why, kind), count in rows.items():
+            if kind not in study.trials.ignored:
+                notes.setdefault(f"left out {count} events {kind} {why}", []).append(events)
 
 
 def _signal_faults(
@@ -180,31 +236,29 @@ def _breathing_faults(
             notes.setdefault(note, []).append(str(scan.physio))
 
 
-def _value_faults(
-    files: StudyFiles, scans: Sequence[ScanFiles], mask: Bool[Array, "x y z"], notes: dict[str, list[str]]
-) -> Iterator[str]:
+def _value_faults(files: StudyFiles, scans: Sequence[ScanFiles], notes: dict[str, list[str]]) -> Iterator[str]:
     """Read every scan whole; yield what would stop a run, and scans that hold the same values.
 
     Scans that `scans.on_fault: exclude` sets aside are noted; a subject who has no other is at fault.
     """
-    settings = files.study.scans
+    settings, gate = files.study.scans, scan_gate(files)
     assert settings is not None
-    digests: dict[str, str] = {}
+    volumes: dict[str, tuple[str, ...]] = {}
     for scan in scans:
 
         def look(scan: ScanFiles = scan) -> None:
-            digests[scan.name] = scan_values(scan, mask, settings.accept, setting="scans.accept").digest
+            volumes[scan.name] = gate.read(scan).volumes
 
         faults = list(attempt(look))
         if settings.on_fault == "stop":
             yield from faults
         for file, fault in _named(str(scan.bold), faults) if settings.on_fault == "exclude" else ():
             notes.setdefault(f"set aside: {fault}", []).append(file)
-    left = {scan.subject for scan in scans if scan.name in digests}
+    left = {scan.subject for scan in scans if scan.name in volumes}
     for subject in dict.fromkeys(scan.subject for scan in scans) if settings.on_fault == "exclude" else ():
         if subject not in left:
             yield f"sub-{subject}: no scan is left; exclude the subject (subjects.exclude)"
-    yield from double_faults(digests, settings.accept, setting="scans.accept")
+    yield from double_faults(volumes, settings.accept)
 
 
 def _named(file: str, faults: Sequence[str] | Iterator[str]) -> Iterator[tuple[str, str]]:

@@ -15,16 +15,17 @@ from cuecircuit.imaging.respiration import find_breaths, plausible_rates
 from cuecircuit.imaging.scan_values import ScanValues
 from cuecircuit.io.bids import ScanFiles
 from cuecircuit.io.confounds import read_confounds
-from cuecircuit.io.events import EventRules, read_run_events
+from cuecircuit.io.events import read_run_events
 from cuecircuit.io.nifti import read_mask, read_series
 from cuecircuit.io.physio import read_respiration
 from cuecircuit.nodes.study_files import StudyFiles
-from cuecircuit.nodes.trials import trial_cells
+from cuecircuit.nodes.trials import event_rules, trial_cells
 from cuecircuit.pipeline.faults import faults_named
-from cuecircuit.pipeline.gate import pass_gate
+from cuecircuit.pipeline.gate import Gate
 from cuecircuit.pipeline.space import read_named_atlas
 from cuecircuit.records.atlas import Atlas
 from cuecircuit.records.scan import Series
+from cuecircuit.study.acquisition import Blocks, Glm
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -57,21 +58,38 @@ def read_scan(files: StudyFiles, scan: ScanFiles, trials: pd.DataFrame) -> ScanA
     space, scans = files.study.space, files.study.scans
     if space is None or scans is None:
         raise DataError("maps of scans need a space: give space.mask and space.origin")
-    mask, grid = read_mask(files.path(space.mask))
-    series = read_series(scan.bold)
+    gate, (_, grid) = scan_gate(files), read_mask(files.path(space.mask))
+    series = read_series(scan.bold, tr_s=scans.tr_s)
     if not series.grid.same_as(grid):
         raise DataError(f"{scan.bold}: {series.grid}, but the mask has {grid} (or another origin)")
     return ScanAtWork(
         files=scan,
         series=series,
-        mask=mask,
+        mask=gate.mask,
         signals=replace(
             read_signals(scan, read_tissues(files), series.data.shape[3], head_radius_mm=head_radius_mm(files)),
             breaths=read_breaths(files, scan, series.data.shape[3]),
         ),
         trials=trials,
         others=other_events(files, scan, series),
-        values=pass_gate(scan, series.data, mask, scans.accept, setting="scans.accept"),
+        values=gate.check(scan, series.data),
+    )
+
+
+def scan_gate(files: StudyFiles) -> Gate:
+    """Return what the scans of a study must pass.
+
+    Raises:
+        DataError: the mask is damaged.
+    """
+    study = files.study
+    assert study.space is not None
+    assert study.scans is not None
+    return Gate(
+        mask=read_mask(files.path(study.space.mask))[0],
+        accept=study.scans.accept,
+        percent=any(isinstance(maps, Blocks | Glm) for maps in study.maps.values()),
+        head_radius_mm=head_radius_mm(files),
     )
 
 
@@ -167,6 +185,5 @@ def other_events(files: StudyFiles, scan: ScanFiles, series: Series) -> pd.DataF
     if trials is None or scan.events is None:
         return pd.DataFrame({"onset": [], "duration": [], "trial_type": []})
     cells = trial_cells(files, trials)
-    rules = EventRules(column=trials.column, cells=tuple(cells), others="model")
-    events = read_run_events(scan.events, rules, scan_s=series.data.shape[3] * series.tr_s).table
+    events = read_run_events(scan.events, event_rules(files, trials), scan_s=series.data.shape[3] * series.tr_s).table
     return events.loc[~events["trial_type"].isin(list(cells)), ["onset", "duration", "trial_type"]]

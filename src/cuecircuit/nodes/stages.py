@@ -45,7 +45,7 @@ def bring_up_to_date(work: Work, name: str) -> None:
         own = computed[0]
         accept = work.files.study.scans.accept if work.files.study.scans else {}
         tables = {one: work.out / subject_table(work.files, own, one, "quality") for one in work.subjects}
-        refuse_doubles(tables, accept, setting="scans.accept")
+        refuse_doubles(tables, accept)
     stage = stage_of(work, name)
     why = work.store.why_stale(stage)
     say(f"{name}: {why or 'up to date'}")

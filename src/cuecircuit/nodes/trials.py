@@ -30,6 +30,11 @@ def trial_cells(files: StudyFiles, trials: Trials) -> Mapping[str, Mapping[str, 
     return trials.cells
 
 
+def event_rules(files: StudyFiles, trials: Trials) -> EventRules:
+    """Return what the study says of events."""
+    return EventRules(column=trials.column, cells=tuple(trial_cells(files, trials)), ignored=trials.ignored)
+
+
 def trials_table(files: StudyFiles, trials: Trials, subjects: Table) -> Table:
     """Read the events of every scan of the subjects.
 
@@ -88,12 +93,12 @@ def scan_trials(files: StudyFiles, trials: Trials, scan: ScanFiles) -> pd.DataFr
     if scan.events is None:
         raise DataError(f"{scan.bold}: no events file belongs to it")
     cells = trial_cells(files, trials)
-    events = read_run_events(scan.events, EventRules(column=trials.column, cells=tuple(cells), others="model")).table
+    events = read_run_events(scan.events, event_rules(files, trials)).table
     strays = sorted(set(events["trial_type"]) - {*cells, *trials.others})
     if strays:
         raise DataError(
-            f"{scan.events}: trial_type {', '.join(strays)} is neither a cell of the study ({', '.join(cells)}) nor in "
-            "trials.others; name it in one of them"
+            f"{scan.events}: {trials.column} {', '.join(strays)} is neither a cell of the study ({', '.join(cells)}) "
+            "nor in trials.others (modeled) or trials.ignored (left out); name it in one of them"
         )
     own = events[events["trial_type"].isin(list(cells))].sort_values("onset", kind="stable").reset_index(drop=True)
     rows = pd.DataFrame(

@@ -1,7 +1,7 @@
 """The gate before the first level: a scan whose values cannot be a scan is refused unless the study accepts it."""
 
-from collections.abc import Collection, Mapping
-from dataclasses import replace
+from collections.abc import Callable, Collection, Mapping
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import numpy as np
@@ -10,7 +10,7 @@ import pandas as pd
 from cuecircuit.arrays import Array, Bool, Float
 from cuecircuit.errors import DataError
 from cuecircuit.imaging.nuisance import MOTION_NAMES
-from cuecircuit.imaging.scan_values import ScanValues, check_values, rotation_faults
+from cuecircuit.imaging.scan_values import ScanValues, check_values, motion_faults
 from cuecircuit.io.bids import ScanFiles, read_motion
 from cuecircuit.io.confounds import read_confounds
 from cuecircuit.io.nifti import read_series
@@ -19,112 +19,96 @@ from cuecircuit.io.tables import read_table
 
 GATE_COLUMNS = {
     "covered": "share of the mask that varies over the scan",
-    "digest": "BLAKE2b of the values in the mask; two scans that have the same are one scan",
+    "volumes_hashed": "BLAKE2b of the values of eight volumes in the mask; scans that share one are copies",
 }
 
 
-def pass_gate(
-    scan: ScanFiles,
-    data: Float[Array, "x y z volume"],
-    mask: Bool[Array, "x y z"],
-    accept: Mapping[str, str],
-    *,
-    setting: str = "scans.accept",
-) -> ScanValues:
-    """Check the values of a scan and its rotations.
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Gate:
+    """What scans must pass.
 
-    Args:
-        scan: the scan.
-        data: its values.
-        mask: voxels analyzed.
-        accept: faults that the study takes as they are, `sub-01 run-2 FAULT` to reason.
-        setting: where the study says so.
-
-    Raises:
-        DataError: every fault that the study does not accept.
+    `mask`: voxels analyzed; `accept`: faults that the study takes as they are, `sub-01 run-2 FAULT` to reason;
+    `percent`: maps are percent of the mean signal; `head_radius_mm`: translations beyond it are in another unit.
     """
-    values = check_values(data, mask)
-    found = (*values.faults, *rotation_faults(_motion(scan)))
-    faults = [fault for fault in found if f"{scan.name} {fault.kind}" not in accept]
-    if faults:
-        raise DataError(
-            f"{scan.bold}: {fault.text}, or accept it with a reason ({setting}: {{{scan.name} {fault.kind}: reason}})"
-            for fault in faults
-        )
-    return values
+
+    mask: Bool[Array, "x y z"]
+    accept: Mapping[str, str] = field(default_factory=dict)
+    percent: bool = False
+    head_radius_mm: float = 50.0
+
+    def check(self, scan: ScanFiles, data: Float[Array, "x y z volume"]) -> ScanValues:
+        """Check the values of a scan and its motion.
+
+        Raises:
+            DataError: every fault that the study does not accept.
+        """
+        values = check_values(data, self.mask, percent=self.percent)
+        found = (*values.faults, *motion_faults(_motion(scan), head_radius_mm=self.head_radius_mm))
+        faults = [fault for fault in found if f"{scan.name} {fault.kind}" not in self.accept]
+        if faults:
+            raise DataError(
+                f"{scan.bold}: {fault.text}, or accept it with a reason (scans.accept: {{{scan.name} {fault.kind}: "
+                "reason})"
+                for fault in faults
+            )
+        return values
+
+    def read(self, scan: ScanFiles) -> ScanValues:
+        """Read a scan and check its values.
+
+        Raises:
+            DataError: it cannot be read, or as `check`.
+        """
+        return self.check(scan, read_series(scan.bold).data)
 
 
-def scan_values(
-    scan: ScanFiles,
-    mask: Bool[Array, "x y z"],
-    accept: Mapping[str, str],
-    *,
-    setting: str = "scans.accept",
-) -> ScanValues:
-    """Read a scan and check its values.
-
-    Raises:
-        DataError: it cannot be read, or as `pass_gate`.
-    """
-    return pass_gate(scan, read_series(scan.bold).data, mask, accept, setting=setting)
-
-
-def double_faults(
-    digests: Mapping[str, str], accept: Mapping[str, str], *, setting: str = "scans.accept"
-) -> tuple[str, ...]:
-    """List scans, by name, that hold the same values as another."""
+def double_faults(volumes: Mapping[str, Collection[str]], accept: Mapping[str, str]) -> tuple[str, ...]:
+    """List scans, by name, that share volumes with another: the same values in the mask."""
     first: dict[str, str] = {}
-    pairs = ((first.setdefault(digest, name), name) for name, digest in digests.items())
+    pairs = {(first.setdefault(one, name), name): None for name, hashes in volumes.items() for one in hashes}
     return tuple(
-        f"{name} holds the same values as {other}: one of them is a copy; find the scan that belongs there, exclude "
-        f"the subject (subjects.exclude), or accept it with a reason ({setting}: {{{name} double: reason}})"
+        f"{name} holds the same values as {other}, in some volumes at least: one of them is a copy; find the scan that "
+        "belongs there, exclude the subject (subjects.exclude), or accept it with a reason (scans.accept: "
+        f"{{{name} double: reason}})"
         for other, name in pairs
         if other != name and f"{name} double" not in accept
     )
 
 
-def refuse_doubles(tables: Mapping[str, Path], accept: Mapping[str, str], *, setting: str = "scans.accept") -> None:
-    """Compare the digests that the first level wrote.
+def refuse_doubles(tables: Mapping[str, Path], accept: Mapping[str, str]) -> None:
+    """Compare the hashes that the first level wrote.
 
     Args:
         tables: subject to its table of quality.
-        accept: as of `pass_gate`.
-        setting: where the study says so.
+        accept: as of `Gate`.
 
     Raises:
-        DataError: scans that hold the same values.
+        DataError: scans that share volumes.
     """
-    digests: dict[str, str] = {}
+    volumes: dict[str, list[str]] = {}
     for subject, path in tables.items():
-        table = read_table(path, text=("session", "run", "digest"))
+        table = read_table(path, text=("session", "run", "volumes_hashed"))
         for row in table.to_dict("records"):
             parts = [f"{name[:3]}-{row[name]}" for name in ("session", "run") if pd.notna(row.get(name))]
-            digests[" ".join([f"sub-{subject}", *parts])] = row["digest"]
-    if faults := double_faults(digests, accept, setting=setting):
+            volumes[" ".join([f"sub-{subject}", *parts])] = str(row["volumes_hashed"]).split()
+    if faults := double_faults(volumes, accept):
         raise DataError(faults)
 
 
 def set_aside(
-    selection: ScanSelection,
-    mask: Bool[Array, "x y z"],
-    accept: Mapping[str, str],
-    *,
-    exclude: Collection[str] = (),
-    setting: str = "scans.accept",
+    selection: ScanSelection, check: Callable[[ScanFiles], object], *, exclude: Collection[str] = ()
 ) -> ScanSelection:
-    """Leave out the scans that do not pass the gate; each is read once more for this.
+    """Leave out the scans that do not pass a check; each is read once more for this.
 
     Args:
         selection: of the scans.
-        mask: voxels analyzed.
-        accept: as of `pass_gate`.
+        check: raises what is wrong with a scan.
         exclude: subjects who do not count.
-        setting: where the study says what it accepts.
     """
     faulty: list[tuple[ScanFiles, str]] = []
     for scan in (scan for scan in selection.scans if scan.subject not in exclude):
         try:
-            scan_values(scan, mask, accept, setting=setting)
+            check(scan)
         except DataError as error:
             faulty.append((scan, "; ".join(error.faults).replace(f"{scan.bold}: ", "")))
     bad = [scan for scan, _ in faulty]

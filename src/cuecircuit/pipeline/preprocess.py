@@ -218,7 +218,7 @@ def _prepared(raw: RawStudy, scan: ScanFiles) -> tuple[Series, tuple[str, ...]]:
     wanted = raw.settings
     if faults := orientation_faults(scan.bold):
         raise DataError(faults)
-    series = read_series(scan.bold)
+    series = read_series(scan.bold, tr_s=scan.tr_s or 0.0)
     repaired = repair_grid(series.grid, voxel_scale=wanted.scan_scale, origin=wanted.scan_origin)
     for line in repaired.log:
         say(f"{scan.bold}: {line}")

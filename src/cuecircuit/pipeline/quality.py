@@ -39,8 +39,8 @@ _LABELS = {
 }
 RULE = (
     "A scan stands out where it lies further than 3 scaled median absolute deviations from the median of all scans on "
-    "the bad side (Leys et al. 2013): low temporal signal-to-noise, high DVARS or displacement. Nobody is left out by "
-    "this; subjects.exclude of the study file does that, with a reason."
+    "the bad side (Leys et al. 2013), and by a tenth of the median at least: low temporal signal-to-noise, high DVARS "
+    "or displacement. Nobody is left out by this; subjects.exclude of the study file does that, with a reason."
 )
 COLUMNS = {
     "subject": "participant label",
@@ -48,7 +48,8 @@ COLUMNS = {
     "session": SCAN_COLUMNS["session"],
     "run": SCAN_COLUMNS["run"],
     "flags": "why a reader should look at the scan first: high motion, low tSNR, jumps, many censored; none",
-    "stands_out": "measures further than 3 scaled median absolute deviations from the median, on the bad side",
+    "stands_out": "measures further than 3 scaled median absolute deviations and a tenth of the median from the "
+    "median, on the bad side",
     "excluded": "reason of the study file (subjects.exclude); n/a where none",
     "faults": "what is missing of the scan or would stop a run; n/a where nothing",
     "voxels": "which voxels are measured: the mask of the study, or those that are bright in the mean image",

@@ -23,7 +23,9 @@ class Scans(Section):
         "one", "one per session; fixed effects over them; or a key of maps"
     )
     echo: Label | None = optional(None, "the echo to take, or `combined`; none where scans have one")
-    entities: dict[Name, Label] = optional({}, "further entities to the value to take, as acq or desc; `none`: without")
+    entities: dict[Name, Label] = optional(
+        {}, "further entities to the value to take, as acq or desc; `none`: without, `any`: with"
+    )
     accept: dict[str, str] = optional({}, "faults of scans that are taken as they are: `sub-01 run-2 FAULT` to reason")
     on_fault: Literal["stop", "exclude"] = optional("stop", "what becomes of a scan whose values are at fault")
 

@@ -239,6 +239,7 @@ class Trials(Section):
     )
     column: str = optional("trial_type", "column of the events files with the trial types")
     others: Labels = optional((), "trial types that are no cell: modeled, in no estimate; any other type is a fault")
+    ignored: Labels = optional((), "trial types that are left out, as ratings or rests that are part of the baseline")
     parts: dict[Name, dict[Label, tuple[int, ...]]] = optional({}, "factor of which of its cell in a scan a trial is")
     measures: Names = optional((), "columns of the events that are numbers, such as rating")
     labels: Names = optional((), "columns of the events that are labels, such as picture")
