@@ -21,7 +21,7 @@ from cuecircuit.nodes.table import FOLDER, Table
 from cuecircuit.nodes.viewer import viewed_question
 from cuecircuit.pipeline.quality import pages_item
 from cuecircuit.report.alternatives import AlternativeFacts, alternatives_section, grid_caption
-from cuecircuit.report.content import Facts, FigureItem, Item, Paragraph, ReportContent, Section, TableItem
+from cuecircuit.report.content import Facts, Item, Paragraph, ReportContent, Section, TableItem
 from cuecircuit.report.marks import value_text
 from cuecircuit.study.accounting import split_reference
 from cuecircuit.study.fields import settings_of
@@ -215,18 +215,9 @@ def _alternatives(files: StudyFiles, out: Path) -> Iterator[Section]:
         behavior_alpha=_ALPHA,
     )
     caption = grid_caption(facts)
-    figure = folder / "alternatives"
-    item = FigureItem(
-        id=figure.name,
-        title="Figure of the alternatives",
-        caption=caption,
-        alt=caption.striptags(),
-        svg=figure.with_suffix(".svg").read_bytes(),
-        png=figure.with_suffix(".png").read_bytes(),
-        tsv=figure.with_suffix(".tsv").read_text(encoding="utf-8"),
-        wide=True,
-    )
-    yield alternatives_section(facts, (item,), verdicts=verdicts, choices=choices)
+    title = "Figure of the alternatives"
+    figure = figure_item(out, "alternatives", title, caption, caption.striptags(), wide=True, folder=folder.name)
+    yield alternatives_section(facts, tuple(figure), verdicts=verdicts, choices=choices)
 
 
 def _methods(files: StudyFiles, out: Path, made: Mapping[str, Table], software: Mapping[str, str]) -> Section:

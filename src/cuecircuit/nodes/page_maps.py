@@ -21,10 +21,10 @@ _IN_FILES = ("prefix", "center_x", "center_y", "center_z")
 
 
 def figure_item(
-    out: Path, name: str, title: str, caption: str, alt: str, *, wide: bool = False
+    out: Path, name: str, title: str, caption: str, alt: str, *, wide: bool = False, folder: str = "figures"
 ) -> Iterator[FigureItem]:
     """Yield a figure of the results with the table it was drawn from, where it is there."""
-    figure = out / "figures" / f"{name}.svg"
+    figure = out / folder / f"{name}.svg"
     if figure.is_file():
         yield FigureItem(
             id=f"figure-{name}",
@@ -32,7 +32,6 @@ def figure_item(
             caption=caption,
             alt=alt,
             svg=figure.read_bytes(),
-            png=figure.with_suffix(".png").read_bytes(),
             tsv=figure.with_suffix(".tsv").read_text(encoding="utf-8"),
             wide=wide,
         )

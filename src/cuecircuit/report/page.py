@@ -30,7 +30,7 @@ def render(content: ReportContent) -> str:
     Args:
         content: what stands on it; all plain text is escaped.
     """
-    kinds = {"figure" if item.kind == "row" else item.kind for section in content.sections for item in section.items}
+    kinds = {item.kind for section in content.sections for item in section.items}
     scripts = [_script(name) for kind, names in SCRIPTS.items() if kind in kinds for name in names]
     allowed = " ".join(f"'sha256-{_sha256(script)}'" for script in scripts)
     return _environment().get_template("page.html.j2").render(content=content, scripts=scripts, allowed=allowed)

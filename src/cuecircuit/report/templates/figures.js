@@ -1,6 +1,21 @@
 "use strict";
-// the vector file of a figure is the picture itself: it stands in the page once
+// the files of a figure are made of the picture in the page, which is there once
 for (const link of document.querySelectorAll("a[data-picture]")) {
-  link.href = document.querySelector(`#${CSS.escape(link.dataset.picture)} img`).src;
+  const picture = document.querySelector(`#${CSS.escape(link.dataset.picture)} img`);
   link.hidden = false;
+  link.href = picture.src;
+  if (!link.download.endsWith(".png")) continue;
+  link.addEventListener("click", async (event) => {
+    if (link.href !== picture.src) return;
+    event.preventDefault();
+    const whole = new Image();
+    whole.src = picture.src;
+    await whole.decode();
+    const [canvas, scale] = [document.createElement("canvas"), 300 / 96];
+    canvas.width = Math.round(whole.naturalWidth * scale);
+    canvas.height = Math.round(whole.naturalHeight * scale);
+    canvas.getContext("2d").drawImage(whole, 0, 0, canvas.width, canvas.height);
+    link.href = canvas.toDataURL("image/png");
+    link.click();
+  });
 }
