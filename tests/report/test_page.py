@@ -1,14 +1,18 @@
 import base64
 import re
+import shutil
+import subprocess
 from html.parser import HTMLParser
 from itertools import pairwise
+from pathlib import Path
+from urllib.parse import unquote
 
 import numpy as np
 import pandas as pd
 import pytest
 from markupsafe import Markup
 
-from cuecircuit.report.content import Facts, FigureItem, Paragraph, ReportContent, Section, TableItem
+from cuecircuit.report.content import Facts, FigureItem, FileList, Paragraph, ReportContent, Section, TableItem
 from cuecircuit.report.page import data_uri, render, shown_width
 
 EVIL = "<script>alert(1)</script>"
@@ -160,6 +164,32 @@ def test_an_empty_table_says_so() -> None:
 
     assert "No rows." in html
     assert 'colspan="2"' in html
+
+
+def test_every_file_of_a_list_has_a_link_that_leads_to_it() -> None:
+    items = (FileList(title="group (2 files)", paths=("group/a b.tsv", f"group/{EVIL}.nii.gz")),)
+    page = Page(render(ReportContent(title="T", subtitle="", sections=(Section(id="s", title="S", items=items),))))
+
+    links = [unquote(link["href"]) for link in page.all("a")]
+    assert links[-2:] == ["group/a b.tsv", f"group/{EVIL}.nii.gz"]
+    assert not page.all("script")
+
+
+def test_all_tables_are_there_in_one_file_for_excel_word_and_latex() -> None:
+    offered = {
+        link["download"]: link["href"] for link in PAGE.all("a") if link.get("download", "").startswith("tables.")
+    }
+
+    assert list(offered) == ["tables.xlsx", "tables.docx", "tables.tex"]
+    assert decoded(offered["tables.xlsx"])[:2] == decoded(offered["tables.docx"])[:2] == b"PK"
+    assert rb"\caption{Animals $<$script" in decoded(offered["tables.tex"])
+
+
+def test_the_checker_of_the_w3c_finds_no_error(tmp_path: Path) -> None:
+    vnu = shutil.which("vnu") or pytest.skip("the checker vnu (npm: vnu-jar) is not installed")
+    (path := tmp_path / "page.html").write_text(HTML, encoding="utf-8")
+    checked = subprocess.run([vnu, "--errors-only", path], capture_output=True, text=True, check=False)
+    assert (checked.stderr, checked.returncode) == ("", 0)
 
 
 def test_a_folded_table_is_still_on_the_page() -> None:

@@ -92,7 +92,16 @@ class TextFile:
     shown: bool = False
 
 
-Item = Paragraph | Facts | FigureItem | TableItem | ViewerItem | TextFile
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FileList:
+    """Files beside the page, relative to it, behind a line that opens."""
+
+    kind: ClassVar[str] = "list"
+    title: str
+    paths: tuple[str, ...]
+
+
+Item = Paragraph | Facts | FigureItem | TableItem | ViewerItem | TextFile | FileList
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)

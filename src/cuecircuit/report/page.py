@@ -8,6 +8,7 @@ script but its own, which it names by their hash.
 import base64
 import hashlib
 import re
+from collections.abc import Sequence
 from functools import cache
 from importlib.resources import files
 
@@ -15,13 +16,14 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
 from cuecircuit.report.content import ReportContent, TableItem
+from cuecircuit.report.table_files import DOCX, XLSX, document, latex, workbook
 from cuecircuit.report.tables import Printed, printed, tsv
 from cuecircuit.report.viewer import script_safe
 
 # letters of figures, 7 to 8 pt, are then as large as those of captions
 _ENLARGED = 1.5
 
-SCRIPTS = {"figure": ("figures.js",), "viewer": ("dots.js", "viewer.js")}
+SCRIPTS = {"figure": ("files.js",), "table": ("files.js",), "viewer": ("dots.js", "viewer.js")}
 
 
 def render(content: ReportContent) -> str:
@@ -30,10 +32,26 @@ def render(content: ReportContent) -> str:
     Args:
         content: what stands on it; all plain text is escaped.
     """
-    kinds = {item.kind for section in content.sections for item in section.items}
-    scripts = [_script(name) for kind, names in SCRIPTS.items() if kind in kinds for name in names]
+    items = [item for section in content.sections for item in section.items]
+    kinds = {item.kind for item in items}
+    names = dict.fromkeys(name for kind, names in SCRIPTS.items() if kind in kinds for name in names)
+    scripts = [_script(name) for name in names]
     allowed = " ".join(f"'sha256-{_sha256(script)}'" for script in scripts)
-    return _environment().get_template("page.html.j2").render(content=content, scripts=scripts, allowed=allowed)
+    tables = _all_tables([item for item in items if isinstance(item, TableItem)])
+    template = _environment().get_template("page.html.j2")
+    return template.render(content=content, scripts=scripts, allowed=allowed, tables=tables)
+
+
+def _all_tables(items: Sequence[TableItem]) -> list[tuple[str, str, str]]:
+    """Return the files of all tables: name, ending and address."""
+    if not items:
+        return []
+    shown = [(item.title, _printed(item), item.notes) for item in items]
+    return [
+        ("All tables (Excel)", "xlsx", data_uri(workbook([(item.title, item.frame) for item in items]), XLSX)),
+        ("Word", "docx", data_uri(document(shown), DOCX)),
+        ("LaTeX", "tex", data_uri(latex(shown), "application/x-tex")),
+    ]
 
 
 def _script(name: str) -> str:

@@ -19,3 +19,12 @@ for (const link of document.querySelectorAll("a[data-picture]")) {
     link.click();
   });
 }
+for (const button of document.querySelectorAll("button.copy")) {
+  const link = button.parentElement.querySelector("a[download$='.tsv']");
+  button.hidden = false;
+  button.addEventListener("click", async () => {
+    const bytes = Uint8Array.from(atob(link.href.split(",")[1]), (letter) => letter.charCodeAt(0));
+    await navigator.clipboard.writeText(new TextDecoder().decode(bytes));
+    button.firstChild.textContent = "Copied";
+  });
+}
