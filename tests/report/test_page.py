@@ -84,8 +84,8 @@ def decoded(uri: str) -> bytes:
 
 def test_what_subjects_and_files_are_called_stays_text() -> None:
     assert len(PAGE.all("script")) == 1  # the page's own
-    # title, h1, facts, paragraph, three captions, table's heading, caption, note, cell and file
-    assert "".join(PAGE.text).count(EVIL) == 12
+    # title, h1, facts, paragraph, three captions, table's heading, caption, note, cell, file and button
+    assert "".join(PAGE.text).count(EVIL) == 13
     assert PAGE.all("em") == [{"id": "kept"}]
 
 
@@ -110,10 +110,9 @@ def test_every_figure_is_shown_described_and_captioned() -> None:
 
 
 def test_every_figure_offers_its_data_its_vector_and_its_picture() -> None:
-    links = [link for link in PAGE.all("a") if "download" in link]
-    offered = {link["download"]: decoded(link["href"]) for link in links if "href" in link}
+    offered = {link["download"]: decoded(link["href"]) for link in PAGE.all("a") if "download" in link}
     # the script gives these the picture that the page shows
-    pictures = {link["download"]: link["data-picture"] for link in links if "href" not in link}
+    pictures = {link["data-file"]: link["data-picture"] for link in PAGE.all("a") if "data-file" in link}
 
     for name in ("fig1a", "fig2a", "fig2b"):
         assert offered[f"{name}.tsv"] == b"a\tb\n1\t2\n"

@@ -79,7 +79,7 @@ def _draw_group(
         capsize=1.8,
         capthick=0.9,
         zorder=3,
-        label=f"{level} (n = {len(rows)})",
+        label=f"{level} (n = {len(rows)})" if len(levels) > 1 else f"n = {len(rows)}",
     )
 
 

@@ -61,7 +61,7 @@ def slices_figure(
         positions_mm: y of the slices to draw in place of those.
         most: draw at most so many slices, evenly spread; more where peaks need them.
         columns: slices in a row.
-        width_mm: width of the figure.
+        width_mm: width of the figure; fewer slices than fill half a row leave it narrower.
     """
     found = bool(significant.any())
     shown = significant if found else brain
@@ -77,7 +77,9 @@ def slices_figure(
     painted = colors(scale(values))
     painted[..., 3] = np.where(lit, 1.0, inside * _FAINT * np.minimum(np.abs(values) / height, 1.0) ** 2)
     with style():
-        figure, panels, bar = _panels(planes, columns=min(columns, len(y)), width_mm=width_mm)
+        across = min(columns, len(y))
+        width_mm = _BAR_MM + (width_mm - _BAR_MM) * min(1.0, 2 * across / columns)
+        figure, panels, bar = _panels(planes, columns=across, width_mm=width_mm)
         grays = Normalize(*np.percentile(background.compressed(), [0.5, 99.5])) if inside.any() else None
         for index, axes in enumerate(panels):
             axes.imshow(background[index], cmap="gray", norm=grays, extent=planes.extent, origin="lower")

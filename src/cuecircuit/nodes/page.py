@@ -259,6 +259,7 @@ def _files(out: Path) -> Iterator[FileList]:
     paths = sorted(path.relative_to(out) for path in out.rglob("*") if path.is_file())
     results = [path for path in paths if path.parts[0] not in _NO_RESULTS and path.suffix not in (".json", ".parquet")]
     for folder, own in groupby(results, key=lambda path: path.parent):
-        names = tuple(path.as_posix() for path in own)
-        if folder != Path():
-            yield FileList(title=f"{folder.as_posix()} ({counted(len(names), 'file')})", paths=names)
+        names = tuple(path.as_posix() for path in own if folder != Path() or path.suffix == ".tsv")
+        title = "Tables of the whole study" if folder == Path() else folder.as_posix()
+        if names:
+            yield FileList(title=f"{title} ({counted(len(names), 'file')})", paths=names)

@@ -18,7 +18,14 @@ LONG = 30
 """Rows above which a table is folded."""
 # columns of clusters that are in the file alone
 _IN_FILES = ("prefix", "center_x", "center_y", "center_z")
-_PLACES = {"clusters": "clusters", "peaks": "local maxima", "cluster_regions": "regions of the clusters"}
+_TABLES = {
+    "clusters": "clusters",
+    "peaks": "local maxima",
+    "cluster_regions": "regions of the clusters",
+    "corrections": "corrections side by side",
+    "smoothness": "smoothness of the noise",
+    "coverage": "who has which voxels",
+}
 
 
 def figure_item(
@@ -63,13 +70,13 @@ def map_items(out: Path, name: str, question: AnyQuestion, viewed: str | None) -
         if leads:
             yield from _viewer(out, drawn)
         yield TableItem(id=f"{stem}-terms", title=f"{own}: tests", frame=terms, folded=bool(level))
-        for file, kind in _PLACES.items():
+        for file, kind in _TABLES.items():
             if (folder / f"{file}.tsv").is_file():
-                yield _places_table(f"{stem}-{file}", f"{own}: {kind}", folder / f"{file}.tsv", leads=leads)
+                yield _table(f"{stem}-{file}", f"{own}: {kind}", folder / f"{file}.tsv", leads=leads)
 
 
-def _places_table(name: str, title: str, path: Path, *, leads: bool) -> TableItem:
-    """Show a table of clusters or peaks; its rows lead into the interactive brain where that shows the question."""
+def _table(name: str, title: str, path: Path, *, leads: bool) -> TableItem:
+    """Show a table of an answer; its places lead into the interactive brain where that shows the question."""
     frame = read_table(path, text=("term", "prefix", "regions", "region"))
     columns = [name for name in frame if name not in _IN_FILES and frame[name].notna().any()]
     mm = [name for name in (["x", "y", "z"], ["peak_x", "peak_y", "peak_z"]) if set(name) <= set(frame)]

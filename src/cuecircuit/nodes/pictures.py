@@ -14,7 +14,7 @@ from cuecircuit.figures.forest import forest_figure
 from cuecircuit.figures.means_by_line import means_figure
 from cuecircuit.figures.scatter import CorrelationNote, scatter_figure
 from cuecircuit.nodes.rows import RESPONSES, VALUE, Tables
-from cuecircuit.report.marks import words
+from cuecircuit.report.marks import effect_text, words
 from cuecircuit.study.accounting import split_reference
 from cuecircuit.study.questions import AnyQuestion, Correlation, Counts, Formula, Means, Question, Reliability, Strata
 
@@ -176,14 +176,21 @@ def _stars(
 
 
 def _each(question: Question, answer: Mapping[str, pd.DataFrame]) -> Figure | None:
-    """Draw one line for each level of `each`: the contrast, or the slope, that is shown."""
+    """Draw one line for each level of `each`: the contrast or slope that is shown, or partial η² of several df."""
     for name in ("contrasts", "terms"):
         table = answer.get(name)
-        if table is not None and "estimate" in table and table["estimate"].notna().any():
-            shown = [effect for effect in question.shown if effect in set(table.get("term", table.get("contrast")))]
-            column = "contrast" if name == "contrasts" and "term" not in table else "term"
-            label = shown[0] if shown else str(table[column].iloc[-1])
-            return _forest(question, table[table[column] == label], "estimate", "low", "high", label)
+        if table is None:
+            continue
+        column = "contrast" if name == "contrasts" and "term" not in table else "term"
+        shown = [effect for effect in question.shown if effect in set(table[column])]
+        label = shown[0] if shown else str(table[column].iloc[-1])
+        rows, effect = table[table[column] == label], effect_text(label)
+        for numbers, measure in (
+            (("estimate", "low", "high"), effect),
+            (("pes", "pes_low", "pes_high"), f"{effect}: partial η², 90 % interval"),
+        ):
+            if numbers[0] in rows and rows[numbers[0]].notna().any():
+                return _forest(question, rows, *numbers, measure)
     return None
 
 

@@ -4,6 +4,7 @@ for (const link of document.querySelectorAll("a[data-picture]")) {
   const picture = document.querySelector(`#${CSS.escape(link.dataset.picture)} img`);
   link.hidden = false;
   link.href = picture.src;
+  link.download = link.dataset.file;
   if (!link.download.endsWith(".png")) continue;
   link.addEventListener("click", async (event) => {
     if (link.href !== picture.src) return;
