@@ -101,7 +101,7 @@ def test_the_vector_file_of_a_figure_is_the_picture_shown(opened):
 
 def test_the_picture_of_a_figure_has_300_dots_per_inch(opened, tmp_path):
     with opened.expect_download() as saved:
-        opened.get_by_role("link", name="Picture (PNG, 300 dpi) of Figure 1C").click()
+        opened.get_by_role("link", name="Picture (PNG) of Figure 1C").click()
     assert saved.value.suggested_filename == "fig1c.png"
     saved.value.save_as(tmp_path / "fig1c.png")
     with Image.open(tmp_path / "fig1c.png") as image:  # an inch by half an inch, red on its left

@@ -1,7 +1,9 @@
 import base64
+import io
 import re
 import shutil
 import subprocess
+import zipfile
 from html.parser import HTMLParser
 from itertools import pairwise
 from pathlib import Path
@@ -11,9 +13,10 @@ import numpy as np
 import pandas as pd
 import pytest
 from markupsafe import Markup
+from PIL import Image
 
 from cuecircuit.report.content import Facts, FigureItem, FileList, Paragraph, ReportContent, Section, TableItem
-from cuecircuit.report.page import data_uri, render, shown_width
+from cuecircuit.report.page import data_uri, render, shown_picture, shown_width
 
 EVIL = "<script>alert(1)</script>"
 SVG = b'<svg xmlns="http://www.w3.org/2000/svg" width="10" height="10"/>'
@@ -179,9 +182,26 @@ def test_all_tables_are_there_in_one_file_for_excel_word_and_latex() -> None:
         link["download"]: link["href"] for link in PAGE.all("a") if link.get("download", "").startswith("tables.")
     }
 
-    assert list(offered) == ["tables.xlsx", "tables.docx", "tables.tex"]
+    assert list(offered) == ["tables.xlsx", "tables.docx", "tables.zip"]
     assert decoded(offered["tables.xlsx"])[:2] == decoded(offered["tables.docx"])[:2] == b"PK"
-    assert rb"\caption{Animals $<$script" in decoded(offered["tables.tex"])
+    with zipfile.ZipFile(io.BytesIO(decoded(offered["tables.zip"]))) as archive:
+        assert rb"\caption{Animals $<$script" in archive.read("tables.tex")
+
+
+def test_pictures_of_voxels_keep_their_size_and_their_colors_nearly() -> None:
+    shades = np.linspace(0, 255, 40 * 30).reshape(40, 30)
+    whole = np.dstack([shades, shades, shades, np.full((40, 30), 255)]).astype(np.uint8)
+    (file := io.BytesIO()).name = "whole.png"
+    Image.fromarray(whole).save(file)
+    inside = base64.b64encode(file.getvalue())
+    svg = decoded(shown_picture(b'<svg><image href="data:image/png;base64,' + inside + b'"/><text>R</text></svg>'))
+    (small,) = re.findall(rb"base64,([^\"]+)", svg)
+
+    with Image.open(io.BytesIO(base64.b64decode(small))) as image:
+        difference = np.abs(np.asarray(image.convert("RGBA")).astype(int) - whole)
+    assert difference.max() <= 8  # 256 colors: grays are at most so far from their neighbors
+    assert len(small) < len(inside)
+    assert svg.endswith(b"<text>R</text></svg>")
 
 
 def test_the_checker_of_the_w3c_finds_no_error(tmp_path: Path) -> None:

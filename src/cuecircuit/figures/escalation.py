@@ -50,7 +50,7 @@ def escalation_figure(
         if np.nanmin(infusions) >= 0:
             axes.set_ylim(bottom=0)
         if len(levels) > _INSIDE:
-            figure.legend(*axes.get_legend_handles_labels(), loc="outside upper center", ncols=3, handlelength=1.8)
+            figure.legend(*axes.get_legend_handles_labels(), loc="outside upper center", ncols=2, handlelength=1.8)
         else:
             axes.legend(loc="upper left", handlelength=1.8, borderaxespad=0.2)
         if adjusted_p is not None:

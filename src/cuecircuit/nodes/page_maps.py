@@ -17,8 +17,9 @@ from cuecircuit.study.questions import AnyQuestion
 LONG = 30
 """Rows above which a table is folded."""
 # columns of clusters that are in the file alone
-_IN_FILES = ("prefix", "center_x", "center_y", "center_z")
+_IN_FILES = ("prefix", "center_x", "center_y", "center_z", "voxels_tested")
 _TABLES = {
+    "terms": "tests",
     "clusters": "clusters",
     "peaks": "local maxima",
     "cluster_regions": "regions of the clusters",
@@ -69,16 +70,22 @@ def map_items(out: Path, name: str, question: AnyQuestion, viewed: str | None) -
         leads = not level and name == viewed and (out / "figures" / VIEWER).is_file()
         if leads:
             yield from _viewer(out, drawn)
-        yield TableItem(id=f"{stem}-terms", title=f"{own}: tests", frame=terms, folded=bool(level))
         for file, kind in _TABLES.items():
             if (folder / f"{file}.tsv").is_file():
-                yield _table(f"{stem}-{file}", f"{own}: {kind}", folder / f"{file}.tsv", leads=leads)
+                yield _table(
+                    f"{stem}-{file}",
+                    f"{own}: {kind}",
+                    folder / f"{file}.tsv",
+                    leads=leads,
+                    folded=bool(level) and file == "terms",
+                )
 
 
-def _table(name: str, title: str, path: Path, *, leads: bool) -> TableItem:
+def _table(name: str, title: str, path: Path, *, leads: bool, folded: bool) -> TableItem:
     """Show a table of an answer; its places lead into the interactive brain where that shows the question."""
-    frame = read_table(path, text=("term", "prefix", "regions", "region"))
+    frame = read_table(path, text=("term", "prefix", "stratum", "regions", "region"))
     columns = [name for name in frame if name not in _IN_FILES and frame[name].notna().any()]
+    columns.sort(key=lambda name: name not in ("term", "regions"))  # where a cluster is comes first
     mm = [name for name in (["x", "y", "z"], ["peak_x", "peak_y", "peak_z"]) if set(name) <= set(frame)]
     places = frame[mm[0]].itertuples(index=False, name=None) if leads and mm else ()
     return TableItem(
@@ -86,7 +93,7 @@ def _table(name: str, title: str, path: Path, *, leads: bool) -> TableItem:
         title=title,
         frame=frame,
         display=frame[columns] if len(frame) else None,
-        folded=len(frame) > LONG or path.stem != "clusters",
+        folded=folded or len(frame) > LONG or path.stem not in ("terms", "clusters"),
         places=tuple(RowPlace(mm=(float(x), float(y), float(z))) for x, y, z in places),
     )
 

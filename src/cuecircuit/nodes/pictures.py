@@ -203,7 +203,7 @@ def _means_of_each(tables: Tables, question: Means, table: pd.DataFrame) -> Figu
     others = table[list(question.by[1:])].astype(str).agg(" ".join, axis=1) if question.by[1:] else ""
     laid = table.assign(_line=lines, _group=first, _condition=others)
     cells = list(dict.fromkeys(zip(laid["_group"], laid["_condition"], strict=True)))
-    names = list(dict.fromkeys(lines))
+    names = list(dict.fromkeys(lines[table["mean"].notna()]))
     wide = laid.set_index(["_line", "_group", "_condition"])[["mean", "sem"]].unstack(["_group", "_condition"])
     mean, sem = (wide[name].reindex(index=names, columns=cells).to_numpy(float) for name in ("mean", "sem"))
     return means_figure(mean, sem, names, cells, measure=measure_label(tables, question))

@@ -7,6 +7,7 @@ script but its own, which it names by their hash.
 
 import base64
 import hashlib
+import io
 import re
 from collections.abc import Sequence
 from functools import cache
@@ -14,12 +15,14 @@ from importlib.resources import files
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
+from PIL import Image
 
 from cuecircuit.report.content import ReportContent, TableItem
-from cuecircuit.report.table_files import DOCX, XLSX, document, latex, workbook
+from cuecircuit.report.table_files import DOCX, XLSX, document, latex, workbook, zipped
 from cuecircuit.report.tables import Printed, printed, tsv
 from cuecircuit.report.viewer import script_safe
 
+_PICTURE = re.compile(rb"(data:image/png;base64,)([^\"']+)")
 # letters of figures, 7 to 8 pt, are then as large as those of captions
 _ENLARGED = 1.5
 
@@ -50,7 +53,7 @@ def _all_tables(items: Sequence[TableItem]) -> list[tuple[str, str, str]]:
     return [
         ("All tables (Excel)", "xlsx", data_uri(workbook([(item.title, item.frame) for item in items]), XLSX)),
         ("Word", "docx", data_uri(document(shown), DOCX)),
-        ("LaTeX", "tex", data_uri(latex(shown), "application/x-tex")),
+        ("LaTeX (ZIP)", "zip", data_uri(zipped({"tables.tex": latex(shown).encode("utf-8")}), "application/zip")),
     ]
 
 
@@ -74,6 +77,7 @@ def _environment() -> Environment:
         lstrip_blocks=True,
     )
     environment.filters["data_uri"] = data_uri
+    environment.filters["shown_picture"] = shown_picture
     environment.filters["shown_width"] = shown_width
     environment.filters["printed"] = _printed
     environment.filters["tsv"] = tsv
@@ -85,6 +89,18 @@ def data_uri(content: str | bytes, media: str) -> str:
     """Pack a file into an address."""
     raw = content.encode("utf-8") if isinstance(content, str) else content
     return f"data:{media};base64,{base64.b64encode(raw).decode('ascii')}"
+
+
+def shown_picture(svg: bytes) -> str:
+    """Pack a figure into an address, its pictures of voxels in 256 colors; the file of the results keeps them all."""
+    return data_uri(_PICTURE.sub(_with_palette, svg), "image/svg+xml")
+
+
+def _with_palette(picture: re.Match[bytes]) -> bytes:
+    with Image.open(io.BytesIO(base64.b64decode(picture[2]))) as whole:
+        small = io.BytesIO()
+        whole.convert("RGBA").quantize(256, method=Image.Quantize.FASTOCTREE).save(small, "PNG", optimize=True)
+    return picture[1] + base64.b64encode(small.getvalue())
 
 
 def shown_width(svg: bytes) -> int | None:

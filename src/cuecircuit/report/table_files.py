@@ -61,7 +61,7 @@ def workbook(tables: Sequence[tuple[str, pd.DataFrame]]) -> bytes:
     # the library writes when it saved
     core = parts["docProps/core.xml"]
     parts["docProps/core.xml"] = re.sub(rb"(<dcterms:modified[^>]*>)[^<]*", rb"\g<1>1980-01-01T00:00:00Z", core)
-    return _zipped(parts)
+    return zipped(parts)
 
 
 def _cell(value: object, illegal: re.Pattern[str]) -> object:
@@ -97,7 +97,7 @@ Type="{_OFFICE}/officeDocument" Target="word/document.xml"/></Relationships>"""
     page = '<w:sectPr><w:pgSz w:w="16838" w:h="11906" w:orient="landscape"/></w:sectPr>'
     text = f'{head}<w:document xmlns:w="{_WORD}"><w:body>{body}{page}</w:body></w:document>'
     parts = {"[Content_Types].xml": types, "_rels/.rels": relations, "word/document.xml": text}
-    return _zipped({name: part.encode("utf-8") for name, part in parts.items()})
+    return zipped({name: part.encode("utf-8") for name, part in parts.items()})
 
 
 def _word_table(number: int, title: str, cells: Printed, notes: Sequence[str]) -> str:
@@ -157,7 +157,8 @@ def _tex(text: str) -> str:
     return "".join(_TEX.get(sign, sign) for sign in text)
 
 
-def _zipped(parts: Mapping[str, bytes]) -> bytes:
+def zipped(parts: Mapping[str, bytes]) -> bytes:
+    """Pack files into a ZIP without a date."""
     file = io.BytesIO()
     with zipfile.ZipFile(file, "w", zipfile.ZIP_DEFLATED) as archive:
         for name, content in parts.items():
