@@ -24,6 +24,7 @@ from cuecircuit.io.tables import ColumnNote
 from cuecircuit.nodes.session_plan import accept_faults, plan_faults, session_choices, short_sessions
 from cuecircuit.nodes.single_sessions import SingleSessions, single_sessions
 from cuecircuit.nodes.study_files import StudyFiles
+from cuecircuit.nodes.subjects import listed_subjects, refuse_unknown
 from cuecircuit.nodes.table import Table
 from cuecircuit.pipeline.sessions import fault_lines, load_sessions, lost_records, session_notes
 from cuecircuit.records.operant import OperantFault, OperantLog, OperantSession
@@ -61,10 +62,17 @@ def log_files(files: StudyFiles, operant: Operant) -> tuple[Path, ...]:
     Raises:
         DataError: no file fits the pattern of operant.logs.
     """
-    logs = tuple(sorted(path for path in files.file.parent.glob(operant.logs) if path.is_file()))
-    if not logs:
-        raise DataError(f"operant.logs: no file fits {files.path(operant.logs)}")
-    return logs
+    found = {pattern: _fitting(files, pattern) for pattern in operant.log_patterns}
+    if empty := [pattern for pattern, paths in found.items() if not paths]:
+        raise DataError(f"operant.logs: no file fits {files.path(pattern)}" for pattern in empty)
+    return tuple(sorted({path for paths in found.values() for path in paths}))
+
+
+def _fitting(files: StudyFiles, pattern: str) -> list[Path]:
+    """Return the files that a pattern fits, which may lead out of the folder of the study."""
+    anchor = Path(pattern).anchor
+    below = Path(anchor) if anchor else files.file.parent
+    return [path for path in below.glob(pattern.removeprefix(anchor)) if path.is_file()]
 
 
 def declaration_files(files: StudyFiles, operant: Operant) -> tuple[Path, ...]:
@@ -94,6 +102,7 @@ def operant_data(files: StudyFiles, operant: Operant, subjects: Table) -> Operan
         log_files(files, operant), programs=programs, source=source, mpc=mpc, choices=session_choices(operant)
     )
     excluded = files.study.subjects.exclude
+    refuse_unknown(files, {*listed_subjects(files), *(one.subject for one in log.sessions)})
     log = replace(log, sessions=tuple(by_start(one for one in log.sessions if one.subject not in excluded)))
     sessions, faults = _phased(operant, subjects, log)
     faults += _checked(files, operant, subjects, log, sessions)
@@ -118,10 +127,14 @@ def phase_rules(operant: Operant) -> list[PhaseRule]:
     """Return how the sessions of each phase, and of each treatment in it, are recognized."""
     rules = []
     for name, phase in operant.phases.items():
-        if phase.experiment is not None:
-            rules.append(PhaseRule(phase=name, experiment=phase.experiment, sessions=phase.days))
+        program = phase.program or "*"
+        if not phase.treatments:
+            experiment = phase.experiment or "*"
+            rules.append(PhaseRule(phase=name, experiment=experiment, msn=program, sessions=phase.days))
         for treatment, one in phase.treatments.items():
-            rules.append(PhaseRule(phase=name, treatment=treatment, experiment=one.experiment, sessions=phase.days))
+            rules.append(
+                PhaseRule(phase=name, treatment=treatment, experiment=one.experiment, msn=program, sessions=phase.days)
+            )
     return rules
 
 

@@ -80,6 +80,7 @@ class Phase(Section):
 
     kind: PhaseKind = required("what happens in it")
     experiment: Label | None = optional(None, "header field that its sessions are found by (shell pattern)")
+    program: Label | None = optional(None, "name of the program (MSN) that its sessions are found by (shell pattern)")
     treatments: dict[Name, Treatment] = optional({}, "conditions within subjects, the reference first")
     days: int = required("sessions per subject (and treatment)", gt=0)
     access_h: dict[Label, float] | float | None = optional(None, "hours, of all or by group")
@@ -93,8 +94,11 @@ class Phase(Section):
         for name, values in self.by_day.items():
             if len(values) != self.days:
                 raise ValueError(f"by_day.{name} has {len(values)} values, the phase {self.days} days")
-        if (self.experiment is None) == (not self.treatments):
-            raise ValueError("give either `experiment` or `treatments`, which say how its sessions are found")
+        alone = self.experiment is not None or self.program is not None
+        if self.experiment is not None if self.treatments else not alone:
+            raise ValueError(
+                "give either `experiment` or `treatments`, which say how its sessions are found; `program` may be alone"
+            )
         return self
 
     def access_of(self, group: str | None) -> float | None:
@@ -148,7 +152,7 @@ class LoggedSession(Section):
 class Operant(Section):
     """Operant logs: tables `operant` and `bins`."""
 
-    logs: str = required("pattern of the files")
+    logs: str | tuple[str, ...] = required("pattern of the files, or several")
     programs: str | None = optional(None, "folder of MED-PC program declarations")
     mpc: str | None = optional(None, "MED-PC program file or folder of them (array sizes)")
     source: str | None = optional(None, "event names and columns of logs that are not MED-PC")
@@ -167,6 +171,11 @@ class Operant(Section):
     accept: dict[str, Annotated[str, Field(min_length=1)]] = optional(
         {}, "faults against the plan that are taken as they are: `R1 escalation length` (or a shell pattern) to reason"
     )
+
+    @property
+    def log_patterns(self) -> tuple[str, ...]:
+        """Patterns of the files."""
+        return (self.logs,) if isinstance(self.logs, str) else self.logs
 
 
 class Trials(Section):
