@@ -66,10 +66,17 @@ def measure_label(tables: Tables, question: Question) -> str:
 def _factors(tables: Tables, question: Question, rows: pd.DataFrame) -> tuple[list[str], list[str]]:
     """Return the factors of a question that separate subjects, and those that vary within one."""
     if isinstance(question, Formula):
-        fixed = re.sub(r"\([^()]*\|[^()]*\)", "", question.formula)  # without (1 | subject)
-        named = dict.fromkeys(re.findall(r"\w+", fixed))
         books = tables.files.books
-        asked = [name for name in named if name in {*books.factors, *question.factors} or books.numbered(name)]
+        fixed = re.sub(r"\([^()]*\|[^()]*\)", "", question.formula)  # without (1 | subject)
+        labels = {str(name) for name in rows if not pd.api.types.is_numeric_dtype(rows[name])} | {
+            *question.factors,
+            *books.factors,
+        }
+        asked = [
+            name
+            for name in dict.fromkeys(re.findall(r"\w+", fixed))
+            if name != "subject" and (name in labels or books.numbered(name))
+        ]
     else:
         asked = [*getattr(question, "between", ()), *getattr(question, "within", ()), *getattr(question, "by", ())]
     asked = [name for name in asked if name in rows]
