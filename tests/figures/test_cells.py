@@ -32,6 +32,15 @@ def test_each_group_names_how_many_subjects_have_a_dot() -> None:
     assert [text.get_text() for text in FIGURE.axes[0].texts] == ["ShA (n = 2)", "LgA (n = 2)"]
 
 
+def test_names_of_many_groups_take_lines_where_they_have_no_room() -> None:
+    levels = ["light female", "light male", "heavy female", "heavy male"]
+    figure = cells_figure(np.ones((4, 1)), levels, levels, cues=[""])
+
+    assert [text.get_text() for text in figure.axes[0].texts] == [
+        "light\nfemale\n(n = 1)", "light\nmale\n(n = 1)", "heavy\nfemale\n(n = 1)", "heavy\nmale\n(n = 1)",
+    ]  # fmt: skip
+
+
 def test_zero_is_drawn_where_it_is_near_and_left_out_where_data_are_far_from_it() -> None:
     far = cells_figure(np.array([[80.0, 90.0], [85.0, 88.0]]), ["a", "a"], ["a"], cues=["early", "late"])
 

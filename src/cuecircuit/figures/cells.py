@@ -28,6 +28,7 @@ _GAP = 0.5
 # widest a swarm may become, in units of the distance between columns, and how far neighbors stand apart
 _HALF_SWARM, _STEP = 0.3, 0.13
 _LETTERS_PER_MM = 0.6  # of tick labels; more would run into one another
+_AXIS_MM = 15.0  # left of the first column
 _COLUMN_MM = 9.0  # least width of a column of dots with room for its lines
 
 
@@ -53,7 +54,7 @@ def cells_figure(
         width_mm: width of the figure; the narrowest of a journal's widths that holds all columns where none is named.
     """
     if width_mm is None:
-        wanted = 15 + _COLUMN_MM * len(cues) * len(levels)
+        wanted = _AXIS_MM + _COLUMN_MM * len(cues) * len(levels)
         width_mm = next((width for width in (PANEL_MM, SINGLE_MM, DOUBLE_MM) if width >= wanted), DOUBLE_MM)
     with style():
         figure = sheet(width_mm, PANEL_HEIGHT_MM)
@@ -65,14 +66,19 @@ def cells_figure(
             axes.axhline(0, color="#bbbbbb", lw=0.6, zorder=0)
         firsts = [block * (len(cues) + _GAP) for block in range(len(levels))]
         for first, level in zip(firsts, levels, strict=True):
-            _draw_group(axes, responses[np.asarray(groups) == level], first, level, levels, cues, near)
+            rows = responses[np.asarray(groups) == level]
+            _draw_group(axes, rows, first, level, levels, cues, near)
+            axes.text(
+                first + (len(cues) - 1) / 2, 1.0, _named(level, levels, rows, width_mm), ha="center", va="bottom",
+                color=color_of(level, levels), fontweight="bold", transform=axes.get_xaxis_transform(),
+            )  # fmt: skip
         ticks = [first + column for first in firsts for column in range(len(cues))]
         room = max(int(_LETTERS_PER_MM * width_mm / len(ticks)), 1)
         names = [fill(cue, room, break_long_words=False) for cue in cues]
         axes.set(ylabel=measure, xticks=ticks, xticklabels=names * len(levels))
         if max(len(line) for name in names for line in name.split("\n")) > room:
             axes.set_xticks(ticks, list(cues) * len(levels), rotation=35, ha="right", rotation_mode="anchor")
-        axes.set_title(title, pad=11)
+        axes.set_title(title, pad=2 + 9 * max(text.get_text().count("\n") + 1 for text in axes.texts))
         axes.set_xlim(ticks[0] - 0.55, ticks[-1] + 0.55)
     return figure
 
@@ -100,16 +106,16 @@ def _draw_group(
         draw_mean(axes, first + column, rows[here, column], color=INK, half_width=0.3)
     for place, values, there in zip(places, rows, present, strict=True):
         axes.plot(place[there], values[there], color=color, lw=0.5, alpha=0.35, zorder=1, gid="subject")
-    axes.text(
-        first + (len(cues) - 1) / 2, 1.0, _named(level, levels, rows), color=color, fontweight="bold", ha="center",
-        va="bottom", transform=axes.get_xaxis_transform(),
-    )  # fmt: skip
 
 
-def _named(level: str, levels: Sequence[str], rows: Float[Array, "subject cue"]) -> str:
-    """Return a group with the number of its subjects who have a dot."""
+def _named(level: str, levels: Sequence[str], rows: Float[Array, "subject cue"], width_mm: float) -> str:
+    """Return a group with the number of its subjects who have a dot, in lines that leave room for the next group."""
     n = f"n = {np.isfinite(rows).any(axis=1).sum()}"
-    return f"{level} ({n})" if len(levels) > 1 else n
+    if len(levels) == 1:
+        return n
+    room = max(int(_LETTERS_PER_MM * (width_mm - _AXIS_MM) / len(levels)), 1)
+    whole = f"{level} ({n})".replace(n, n.replace(" ", "\xa0"))  # kept together
+    return fill(whole, room, break_long_words=False).replace("\xa0", " ")
 
 
 def swarm(values: Float[Array, "dot"], *, near: float) -> Float[Array, "dot"]:
