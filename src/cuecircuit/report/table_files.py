@@ -37,7 +37,7 @@ def workbook(tables: Sequence[tuple[str, pd.DataFrame]]) -> bytes:
         tables: title and rows of each.
     """
     import openpyxl
-    from openpyxl.cell.cell import ILLEGAL_CHARACTERS_RE
+    from openpyxl.cell.cell import ILLEGAL_CHARACTERS_RE, WriteOnlyCell
 
     book = openpyxl.Workbook(write_only=True)
     names = list(_sheet_names(title for title, _ in tables))
@@ -48,7 +48,7 @@ def workbook(tables: Sequence[tuple[str, pd.DataFrame]]) -> bytes:
         sheet = book.create_sheet(name)
         plain = frame.astype(object).where(frame.notna(), None)
         for row in [[str(column) for column in frame], *plain.itertuples(index=False, name=None)]:
-            cells = [openpyxl.cell.WriteOnlyCell(sheet, _cell(value, ILLEGAL_CHARACTERS_RE)) for value in row]
+            cells = [WriteOnlyCell(sheet, _cell(value, ILLEGAL_CHARACTERS_RE)) for value in row]
             for cell in cells:
                 if cell.data_type == "f":  # text that begins with = is no formula
                     cell.data_type = "s"
