@@ -19,6 +19,7 @@ def grid():
         value=np.array([[122.0, 0.0, 12.0], [0.8, -0.7, np.nan], [0.6, 0.7, 0.61]]),
         holds=np.array([[True, False, True], [True, True, False], [True, True, True]]),
         signed=np.array([False, True, True]),
+        touched=np.ones((3, 3), bool),
     )
 
 
@@ -63,6 +64,7 @@ def test_many_choices_leave_no_room_for_numbers(grid):
         value=np.full((3, many), 0.5),
         holds=np.ones((3, many), bool),
         signed=grid.signed,
+        touched=np.ones((3, many), bool),
     )
     figure = alternatives_figure(wide)
     assert len(dots(figure)) == 3 * many

@@ -38,10 +38,23 @@ def test_line_is_the_least_squares_line_of_the_animals_present() -> None:
     assert (at[0], at[-1]) == (1, 9)
 
 
+def test_groups_have_lines_of_the_slope_within_them_whatever_the_pooled_line_does() -> None:
+    x, y = np.array([1.0, 2, 3, 7, 8, 9]), np.array([3.0, 2, 1.5, 9, 8.5, 7])
+    labels = ["ShA"] * 3 + ["LgA"] * 3
+    lines = {line.get_gid(): line for line in scatter_figure(x, y, labels, ["ShA", "LgA"], note=NOTE).axes[0].lines}
+    design = np.column_stack([x, [1, 1, 1, 0, 0, 0], [0, 0, 0, 1, 1, 1]])
+    slope, *intercepts = np.linalg.lstsq(design, y, rcond=None)[0]  # analysis of covariance
+
+    assert slope < 0 < np.diff(np.asarray(lines["fit"].get_ydata(), dtype=float)).min()
+    for level, intercept in zip(("ShA", "LgA"), intercepts, strict=True):
+        at, line = (np.asarray(values, dtype=float) for values in lines[f"fit-{level}"].get_data())
+        np.testing.assert_allclose(line, intercept + slope * at)
+
+
 def test_both_correlations_of_the_records_are_written_as_they_are() -> None:
     title = FIGURE.legends[0].get_title().get_text()
 
-    assert title == "pooled r = .67, p < .001, q = .011 (n = 21)\nwithin groups r = −.31, p = .190"
+    assert title == "within groups r = −.31, p = .190\npooled (dashed) r = .67, p < .001, q = .011 (n = 21)"
 
 
 def test_a_dot_for_each_animal_with_both_values() -> None:

@@ -26,8 +26,9 @@ def drawn(grid: Grid, statistic: np.ndarray | None = None, **options: object) ->
     significant = (distance < 1.3) & brain
     values = 20.0 - distance if statistic is None else statistic
     return slices_figure(
-        values, significant, brain, grid, anatomy=far(FINE, np.zeros(3)), anatomy_grid=FINE, label="F(1, 18)", **options
-    )  # pyright: ignore
+        values, significant, brain, grid, anatomy=far(FINE, np.zeros(3)), anatomy_grid=FINE, label="F(1, 18)",
+        height=19.0, **options,
+    )  # pyright: ignore  # fmt: skip
 
 
 def labels(figure: Figure) -> list[str]:
@@ -37,7 +38,7 @@ def labels(figure: Figure) -> list[str]:
 def painted_mm(axes: Axes) -> np.ndarray:
     image = axes.images[1]
     left, right, bottom, top = image.get_extent()
-    lit = ~np.ma.getmaskarray(image.get_array())
+    lit = np.asarray(image.get_array())[..., 3] == 1.0
     rows, columns = np.nonzero(lit)
     x = left + (columns + 0.5) / lit.shape[1] * (right - left)
     z = bottom + (rows + 0.5) / lit.shape[0] * (top - bottom)
@@ -73,16 +74,51 @@ def test_colors_run_from_the_least_to_the_largest_significant_value() -> None:
     figure = drawn(RAS)
     inside = far(RAS, BLOB_MM)[far(RAS, BLOB_MM) < 1.3]
 
-    scale = figure.axes[0].images[1].norm
-    assert (scale.vmin, scale.vmax) == pytest.approx((20 - inside.max(), 20 - inside.min()))
+    assert figure.axes[-1].get_ylim() == pytest.approx((20 - inside.max(), 20 - inside.min()))
     assert figure.axes[-1].get_title() == "F(1, 18)"
 
 
 def test_a_map_of_both_signs_is_centered_on_zero() -> None:
     signed = far(RAS, BLOB_MM) - 0.6
-    scale = drawn(RAS, statistic=signed).axes[0].images[1].norm
+    low, high = drawn(RAS, statistic=signed).axes[-1].get_ylim()
 
-    assert scale.vmin == -scale.vmax  # pyright: ignore
+    assert low == -high
+
+
+def test_what_does_not_survive_fades_with_the_square_of_its_size_and_survivors_are_outlined() -> None:
+    statistic = np.full(RAS.shape, 9.5)  # half the height
+    middle = drawn(RAS, statistic=statistic, positions_mm=[-2.2]).axes[0]
+    opacity = np.asarray(middle.images[1].get_array())[..., 3]
+
+    faint = opacity[(opacity > 0) & (opacity < 1)]
+    assert (
+        faint.max() == pytest.approx(np.median(faint)) == pytest.approx(0.75 / 4)
+    )  # less at the edge of the brain alone
+    (outline,) = middle.collections[0].get_paths()
+    x, z = outline.vertices.T  # pyright: ignore
+    np.testing.assert_allclose(np.hypot(x - BLOB_MM[0], z - BLOB_MM[2]), 1.3, atol=0.36)
+
+
+def test_the_slice_of_every_peak_is_drawn_also_where_slices_are_few() -> None:
+    brain = far(RAS, np.array([0.0, -3.0, 0.0])) < 6
+    significant = brain & (np.abs(RAS.mm(np.indices(RAS.shape).reshape(3, -1).T.astype(float))[:, 0]) > 1).reshape(
+        RAS.shape
+    )
+    statistic = np.ones(RAS.shape)
+    statistic[4, 7, 10], statistic[20, 9, 10] = -193.0, 80.0
+    figure = slices_figure(
+        statistic,
+        significant,
+        brain,
+        RAS,
+        anatomy=np.ones(FINE.shape),
+        anatomy_grid=FINE,
+        label="z",
+        height=3.0,
+        most=2,
+    )
+
+    assert labels(figure) == ["−0.2", "−2.2"]  # y of voxels 9 and 7
 
 
 def test_undefined_voxels_outside_the_brain_do_no_harm() -> None:
@@ -103,7 +139,7 @@ def test_without_a_cluster_the_brain_is_drawn_and_the_figure_says_so() -> None:
     brain = far(RAS, np.array([0.0, -3.0, 0.0])) < 4.6
     figure = slices_figure(
         np.zeros(RAS.shape), np.zeros(RAS.shape, bool), brain, RAS, anatomy=np.ones(FINE.shape), anatomy_grid=FINE,
-        label="F(1, 18)", most=4,
+        label="F(1, 18)", height=4.0, most=4,
     )  # fmt: skip
 
     assert "no cluster survives" in figure.get_supxlabel()

@@ -43,7 +43,9 @@ def mice(ran: Ran, tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path
 def test_every_result_has_a_verdict_over_the_choices(mice: tuple[Path, Path]) -> None:
     _, out = mice
     verdicts = read(out / "alternatives" / "verdicts.tsv").set_index("result")
-    assert verdicts.loc["escalation, group", "verdict"] == "everywhere"
+    assert verdicts.loc["escalation, group", ["verdict", "held", "choices"]].tolist() == ["everywhere", 3, 3]
+    untouched = verdicts.loc["reinstatement, group:treatment"]  # no choice changes anything that it rests on
+    assert untouched[["verdict", "choices"]].tolist() == ["untouched", 1]
     assert verdicts.loc["escalation, sex", "tested"] == 2  # one choice has no such effect
     rows = read(out / "alternatives" / "alternatives.tsv")
     assert set(rows["choice"]) == {"as planned", "five_days", "without_sex"}

@@ -1,5 +1,7 @@
 """What holds under which choice: verdicts from small grids, and laws that hold of any grid."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from hypothesis import given
@@ -19,6 +21,7 @@ def grid(value: list[list[float]], holds: list[list[int]], *, signed: bool = Tru
         value=np.asarray(value, float),
         holds=np.asarray(holds, bool),
         signed=np.full(results, signed),
+        touched=np.ones((results, choices), bool),
     )
 
 
@@ -45,6 +48,16 @@ def large_ones_hold(value: list[list[float]], *, signed: bool) -> ChoiceGrid:
 )
 def test_a_result_gets_its_verdict(value, holds, verdict):
     assert grid([value], [holds]).verdict(0) == verdict
+
+
+def test_a_choice_that_cannot_touch_a_result_is_not_counted():
+    found = replace(
+        grid([[0.8, 0.8, 0.1], [0.8, 0.8, 0.8]], [[1, 1, 0], [1, 1, 1]]), touched=np.array([[1, 0, 1], [1, 0, 0]]) > 0
+    )
+
+    assert [found.verdict(0), found.held(0), found.choices_of(0)] == ["depends", 1, 2]
+    assert [found.verdict(1), found.held(1), found.choices_of(1)] == ["untouched", 1, 1]
+    assert found.somewhere().results == ("region 0",)
 
 
 def test_a_value_without_direction_cannot_turn():

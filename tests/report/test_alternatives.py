@@ -26,9 +26,11 @@ def section(found: AlternativeFacts, verdicts: pd.DataFrame):
 
 
 def test_the_section_counts_what_holds_where(verdicts):
-    text = section(facts(everywhere=1, depends=1, nowhere=1, untested=2), verdicts).items[0].text
+    found = facts(everywhere=1, depends=1, nowhere=1, untested=2, untouched=4)
+    text = section(found, verdicts).items[0].text
     assert "lists 3 alternatives" in text
-    assert "Of 3 results, 1 holds under every choice, 1 depends on a choice, 1 holds under none." in text
+    assert "Of 3 results that a choice touches, 1 holds under every such choice, 1 depends on a choice, 1 holds" in text
+    assert "No choice touches 4 further results." in text
 
 
 @pytest.mark.parametrize(("alpha", "said"), [(0.01, "up to 4 % of studies, not in 1 %"), (0.5, "up to 100 %")])

@@ -3,6 +3,7 @@
 import numpy as np
 import pandas as pd
 import pytest
+from PIL import Image
 
 from cuecircuit.records.grid import Grid
 from cuecircuit.report.content import FigureItem, Paragraph, ReportContent, RowPlace, Section, TableItem, ViewerItem
@@ -42,8 +43,9 @@ def page_html() -> str:
         volumes(), [dots("Insula", 1), dots(EVIL, 2)], levels=("ShA", EVIL), cues=("saline", "naloxone"),
         statistic="F(1, 18)", threshold=8.29, reference="bregma",
     )  # fmt: skip
-    svg = b'<svg xmlns="http://www.w3.org/2000/svg" width="10" height="10"/>'
-    figure = FigureItem(id="fig1c", title="Figure 1C", caption="c", alt="a", svg=svg, png=b"", tsv="a\n1\n", wide=True)
+    red = b'<path d="M0 0H36V36H0Z" fill="#f00"/>'
+    svg = b'<svg xmlns="http://www.w3.org/2000/svg" width="72pt" height="36pt">' + red + b"</svg>"
+    figure = FigureItem(id="fig1c", title="Figure 1C", caption="c", alt="a", svg=svg, tsv="a\n1\n", wide=True)
     clusters = TableItem(
         id="cluster-table", title="Clusters", frame=pd.DataFrame({"term": [EVIL], "voxels": [27]}),
         places=(RowPlace(mm=PEAK),),
@@ -95,6 +97,24 @@ def test_the_vector_file_of_a_figure_is_the_picture_shown(opened):
     link = opened.get_by_role("link", name="Vector (SVG) of Figure 1C")
     assert link.get_attribute("href") == opened.locator("#fig1c img").get_attribute("src")
     assert link.get_attribute("download") == "fig1c.svg"
+
+
+def test_the_picture_of_a_figure_has_300_dots_per_inch(opened, tmp_path):
+    with opened.expect_download() as saved:
+        opened.get_by_role("link", name="Picture (PNG) of Figure 1C").click()
+    assert saved.value.suggested_filename == "fig1c.png"
+    saved.value.save_as(tmp_path / "fig1c.png")
+    with Image.open(tmp_path / "fig1c.png") as image:  # an inch by half an inch, red on its left
+        assert image.size == (300, 150)
+        assert (image.getpixel((75, 75)), image.getpixel((225, 75))[3]) == ((255, 0, 0, 255), 0)
+    assert opened.heard == []
+
+
+def test_a_table_is_copied_as_text_with_tabs(opened):
+    opened.context.grant_permissions(["clipboard-read", "clipboard-write"])
+    opened.get_by_role("button", name="Copy Clusters").click()
+    opened.wait_for_function("document.querySelector('#cluster-table .copy').textContent.startsWith('Copied')")
+    assert opened.evaluate("navigator.clipboard.readText()") == f"term\tvoxels\n{EVIL}\t27\n"
 
 
 def test_the_slices_show_anatomy_and_statistic(opened):

@@ -1,15 +1,22 @@
 import base64
+import io
 import re
+import shutil
+import subprocess
+import zipfile
 from html.parser import HTMLParser
 from itertools import pairwise
+from pathlib import Path
+from urllib.parse import unquote
 
 import numpy as np
 import pandas as pd
 import pytest
 from markupsafe import Markup
+from PIL import Image
 
-from cuecircuit.report.content import Facts, FigureItem, FigureRow, Paragraph, ReportContent, Section, TableItem
-from cuecircuit.report.page import data_uri, render, shown_width
+from cuecircuit.report.content import Facts, FigureItem, FileList, Paragraph, ReportContent, Section, TableItem
+from cuecircuit.report.page import data_uri, render, shown_picture, shown_width
 
 EVIL = "<script>alert(1)</script>"
 SVG = b'<svg xmlns="http://www.w3.org/2000/svg" width="10" height="10"/>'
@@ -37,7 +44,7 @@ class Page(HTMLParser):
 def figure(name: str, **options: bool) -> FigureItem:
     return FigureItem(
         id=name, title=f"Figure {name}", caption=f"What {name} shows {EVIL}", alt=f"Picture of {name}", svg=SVG,
-        png=b"\x89PNG", tsv="a\tb\n1\t2\n", **options,
+        tsv="a\tb\n1\t2\n", **options,
     )  # fmt: skip
 
 
@@ -63,7 +70,8 @@ CONTENT = ReportContent(
             id="two",
             title="Second & last",
             items=(
-                FigureRow(figures=(figure("fig2a"), figure("fig2b"))),
+                figure("fig2a"),
+                figure("fig2b"),
                 table(pd.DataFrame({"subject": [EVIL, "01"], "p": [0.0001, np.nan], "source": ["assumed", "paper"]})),
             ),
         ),
@@ -79,8 +87,8 @@ def decoded(uri: str) -> bytes:
 
 def test_what_subjects_and_files_are_called_stays_text() -> None:
     assert len(PAGE.all("script")) == 1  # the page's own
-    # title, h1, facts, paragraph, three captions, table's heading, caption, note, cell and file
-    assert "".join(PAGE.text).count(EVIL) == 12
+    # title, h1, facts, paragraph, three captions, table's heading, caption, note, cell, file and button
+    assert "".join(PAGE.text).count(EVIL) == 13
     assert PAGE.all("em") == [{"id": "kept"}]
 
 
@@ -105,15 +113,13 @@ def test_every_figure_is_shown_described_and_captioned() -> None:
 
 
 def test_every_figure_offers_its_data_its_vector_and_its_picture() -> None:
-    links = [link for link in PAGE.all("a") if "download" in link]
-    offered = {link["download"]: decoded(link["href"]) for link in links if "href" in link}
+    offered = {link["download"]: decoded(link["href"]) for link in PAGE.all("a") if "download" in link}
     # the script gives these the picture that the page shows
-    pictures = {link["download"]: link["data-picture"] for link in links if "href" not in link}
+    pictures = {link["data-file"]: link["data-picture"] for link in PAGE.all("a") if "data-file" in link}
 
     for name in ("fig1a", "fig2a", "fig2b"):
         assert offered[f"{name}.tsv"] == b"a\tb\n1\t2\n"
-        assert pictures[f"{name}.svg"] == name
-        assert offered[f"{name}.png"] == b"\x89PNG"
+        assert pictures[f"{name}.svg"] == pictures[f"{name}.png"] == name
     assert offered["t1.tsv"].decode() == f"subject\tp\tsource\n{EVIL}\t0.0001\tassumed\n01\tn/a\tpaper\n"
 
 
@@ -160,6 +166,49 @@ def test_an_empty_table_says_so() -> None:
 
     assert "No rows." in html
     assert 'colspan="2"' in html
+
+
+def test_every_file_of_a_list_has_a_link_that_leads_to_it() -> None:
+    items = (FileList(title="group (2 files)", paths=("group/a b.tsv", f"group/{EVIL}.nii.gz")),)
+    page = Page(render(ReportContent(title="T", subtitle="", sections=(Section(id="s", title="S", items=items),))))
+
+    links = [unquote(link["href"]) for link in page.all("a")]
+    assert links[-2:] == ["group/a b.tsv", f"group/{EVIL}.nii.gz"]
+    assert not page.all("script")
+
+
+def test_all_tables_are_there_in_one_file_for_excel_word_and_latex() -> None:
+    offered = {
+        link["download"]: link["href"] for link in PAGE.all("a") if link.get("download", "").startswith("tables.")
+    }
+
+    assert list(offered) == ["tables.xlsx", "tables.docx", "tables.zip"]
+    assert decoded(offered["tables.xlsx"])[:2] == decoded(offered["tables.docx"])[:2] == b"PK"
+    with zipfile.ZipFile(io.BytesIO(decoded(offered["tables.zip"]))) as archive:
+        assert rb"\caption{Animals $<$script" in archive.read("tables.tex")
+
+
+def test_pictures_of_voxels_keep_their_size_and_their_colors_nearly() -> None:
+    shades = np.linspace(0, 255, 40 * 30).reshape(40, 30)
+    whole = np.dstack([shades, shades, shades, np.full((40, 30), 255)]).astype(np.uint8)
+    (file := io.BytesIO()).name = "whole.png"
+    Image.fromarray(whole).save(file)
+    inside = base64.b64encode(file.getvalue())
+    svg = decoded(shown_picture(b'<svg><image href="data:image/png;base64,' + inside + b'"/><text>R</text></svg>'))
+    (small,) = re.findall(rb"base64,([^\"]+)", svg)
+
+    with Image.open(io.BytesIO(base64.b64decode(small))) as image:
+        difference = np.abs(np.asarray(image.convert("RGBA")).astype(int) - whole)
+    assert difference.max() <= 8  # 256 colors: grays are at most so far from their neighbors
+    assert len(small) < len(inside)
+    assert svg.endswith(b"<text>R</text></svg>")
+
+
+def test_the_checker_of_the_w3c_finds_no_error(tmp_path: Path) -> None:
+    vnu = shutil.which("vnu") or pytest.skip("the checker vnu (npm: vnu-jar) is not installed")
+    (path := tmp_path / "page.html").write_text(HTML, encoding="utf-8")
+    checked = subprocess.run([vnu, "--errors-only", path], capture_output=True, text=True, check=False)
+    assert (checked.stderr, checked.returncode) == ("", 0)
 
 
 def test_a_folded_table_is_still_on_the_page() -> None:

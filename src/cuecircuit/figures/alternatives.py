@@ -60,7 +60,7 @@ def alternatives_figure(grid: ChoiceGrid, *, width_mm: float = DOUBLE_MM) -> Fig
         axes.set_xticks(range(len(grid.choices)), grid.choices, rotation=_ANGLE, ha="left", rotation_mode="anchor")
         axes.tick_params(length=0)
         axes.get_xticklabels()[0].set_fontweight("bold")
-        figure.legend(handles=_legend(), loc="lower center", ncols=6, handletextpad=0.3, columnspacing=1.2)
+        figure.legend(handles=_legend(), loc="lower center", ncols=7, handletextpad=0.3, columnspacing=1.2)
     return figure
 
 
@@ -82,11 +82,13 @@ def _draw_row(axes: Axes, grid: ChoiceGrid, row: int, text: str, result: int | N
     axes.text(-0.01, row, text, ha="right", **label)
     if grid.verdict(result) == "depends":
         axes.axhspan(row - 0.5, row + 0.5, color=_BAND, linewidth=0, zorder=0)
-    axes.text(1.01, row, f"{grid.held(result)} of {len(grid.choices)}", ha="left", **label)
+    axes.text(1.01, row, f"{grid.held(result)} of {grid.choices_of(result)}", ha="left", **label)
     dot = -0.22 if numbers else 0.0
     for choice, value in enumerate(grid.value[result]):
-        if np.isnan(value):
-            axes.text(choice + dot, row, "–", ha="center", va="center", color=FAINT)
+        if np.isnan(value) or not grid.touched[result, choice]:
+            axes.text(
+                choice + dot, row, "–" if grid.touched[result, choice] else "=", ha="center", va="center", color=FAINT
+            )
             continue
         color = (VERMILLION if value > 0 else BLUE) if grid.signed[result] else INK
         holds = grid.holds[result, choice]
@@ -106,8 +108,9 @@ def _legend() -> list[Line2D | Patch]:
         for name, (face, edge) in marks.items()
     ]
     absent = Line2D([], [], marker="_", linestyle="", markersize=_DOT, color=FAINT, label="not tested")
+    same = Line2D([], [], marker="$=$", linestyle="", markersize=_DOT, color=FAINT, label="cannot touch it")
     signs = [
         Line2D([], [], marker="o", linestyle="", markersize=_DOT, color=color, label=name)
         for name, color in (("positive", VERMILLION), ("negative", BLUE))
     ]
-    return [*dots, absent, *signs, Patch(facecolor=_BAND, label="depends on a choice")]
+    return [*dots, absent, same, *signs, Patch(facecolor=_BAND, label="depends on a choice")]

@@ -1,18 +1,35 @@
-"""Fig. 2B and 2E: a region's response in each animal, one column of dots per group and cue, with mean ± SEM."""
+"""Fig. 2B and 2E: a region's response in each subject, one column of dots per group and cue, with mean ± SEM.
+
+Dots of one subject are joined from cue to cue: what is tested within subjects are these lines, not the columns.
+"""
 
 from collections.abc import Sequence
+from textwrap import fill
 
 import numpy as np
+from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from cuecircuit.arrays import Array, Float
 from cuecircuit.figures.means import draw_mean
-from cuecircuit.figures.style import INK, PANEL_HEIGHT_MM, PANEL_MM, color_of, marker_of, sheet, style
+from cuecircuit.figures.style import (
+    DOUBLE_MM,
+    INK,
+    PANEL_HEIGHT_MM,
+    PANEL_MM,
+    SINGLE_MM,
+    color_of,
+    marker_of,
+    sheet,
+    style,
+)
 
 _GAP = 0.5
 # widest a swarm may become, in units of the distance between columns, and how far neighbors stand apart
 _HALF_SWARM, _STEP = 0.3, 0.13
-_LETTERS_ABREAST = 36  # of tick labels; more would run into one another
+_LETTERS_PER_MM = 0.6  # of tick labels; more would run into one another
+_AXIS_MM = 15.0  # left of the first column
+_COLUMN_MM = 9.0  # least width of a column of dots with room for its lines
 
 
 def cells_figure(
@@ -23,9 +40,9 @@ def cells_figure(
     cues: Sequence[str],
     title: str = "",
     measure: str = "BOLD change (%)",
-    width_mm: float = PANEL_MM,
+    width_mm: float | None = None,
 ) -> Figure:
-    """Draw every animal in every cell; dots of equal height stand side by side.
+    """Draw every subject in every cell and join its dots; dots of equal height are side by side.
 
     Args:
         responses: mean response of the region, percent; NaN where missing.
@@ -34,39 +51,71 @@ def cells_figure(
         cues: names of the columns, reference first.
         title: the region.
         measure: label of the y axis.
-        width_mm: width of the figure.
+        width_mm: width of the figure; the narrowest of a journal's widths that holds all columns where none is named.
     """
+    if width_mm is None:
+        wanted = _AXIS_MM + _COLUMN_MM * len(cues) * len(levels)
+        width_mm = next((width for width in (PANEL_MM, SINGLE_MM, DOUBLE_MM) if width >= wanted), DOUBLE_MM)
     with style():
         figure = sheet(width_mm, PANEL_HEIGHT_MM)
         axes = figure.subplots()
-        axes.axhline(0, color="#bbbbbb", lw=0.6, zorder=0)
-        near = float(np.nanmax(responses) - np.nanmin(responses)) * 0.045 if np.isfinite(responses).any() else 1.0
-        ticks: list[float] = []
-        for block, level in enumerate(levels):
-            rows, color = responses[np.asarray(groups) == level], color_of(level, levels)
-            first = block * (len(cues) + _GAP)
-            for column in range(len(cues)):
-                x, values = first + column, rows[:, column][np.isfinite(rows[:, column])]
-                # of two cells the first, the reference, is hollow
-                face = "white" if column == 0 and len(cues) == 2 else color
-                axes.plot(
-                    x + swarm(values, near=near), values, ls="", marker=marker_of(level, levels), ms=3.4,
-                    mfc=face, mec=color, mew=0.8, alpha=0.9, zorder=2, gid=f"cell-{level}-{cues[column]}",
-                )  # fmt: skip
-                draw_mean(axes, x, values, color=INK, half_width=0.3)
-                ticks.append(x)
+        finite = responses[np.isfinite(responses)]
+        span = float(np.ptp(finite)) if finite.size else 1.0
+        near = span * 0.045
+        if not finite.size or finite.min() - span < 0 < finite.max() + span:  # of rates far from 0 the line is left out
+            axes.axhline(0, color="#bbbbbb", lw=0.6, zorder=0)
+        firsts = [block * (len(cues) + _GAP) for block in range(len(levels))]
+        for first, level in zip(firsts, levels, strict=True):
+            rows = responses[np.asarray(groups) == level]
+            _draw_group(axes, rows, first, level, levels, cues, near)
             axes.text(
-                first + (len(cues) - 1) / 2, 1.0, level, color=color, fontweight="bold", ha="center",
-                va="bottom", transform=axes.get_xaxis_transform(),
+                first + (len(cues) - 1) / 2, 1.0, _named(level, levels, rows, width_mm), ha="center", va="bottom",
+                color=color_of(level, levels), fontweight="bold", transform=axes.get_xaxis_transform(),
             )  # fmt: skip
-        axes.set(ylabel=measure, xticks=ticks, xticklabels=list(cues) * len(levels))
-        if sum(map(len, cues)) * len(levels) > _LETTERS_ABREAST:
-            axes.tick_params(axis="x", labelrotation=35)
-            for tick in axes.get_xticklabels():
-                tick.set(ha="right", rotation_mode="anchor")
-        axes.set_title(title, pad=11)
+        ticks = [first + column for first in firsts for column in range(len(cues))]
+        room = max(int(_LETTERS_PER_MM * width_mm / len(ticks)), 1)
+        names = [fill(cue, room, break_long_words=False) for cue in cues]
+        axes.set(ylabel=measure, xticks=ticks, xticklabels=names * len(levels))
+        if max(len(line) for name in names for line in name.split("\n")) > room:
+            axes.set_xticks(ticks, list(cues) * len(levels), rotation=35, ha="right", rotation_mode="anchor")
+        axes.set_title(title, pad=2 + 9 * max(text.get_text().count("\n") + 1 for text in axes.texts))
         axes.set_xlim(ticks[0] - 0.55, ticks[-1] + 0.55)
     return figure
+
+
+def _draw_group(
+    axes: Axes,
+    rows: Float[Array, "subject cue"],
+    first: float,
+    level: str,
+    levels: Sequence[str],
+    cues: Sequence[str],
+    near: float,
+) -> None:
+    color, present = color_of(level, levels), np.isfinite(rows)
+    places = np.full(rows.shape, np.nan)
+    for column, cue in enumerate(cues):
+        here = present[:, column]
+        places[here, column] = first + column + swarm(rows[here, column], near=near)
+        # of two cells the first, the reference, is hollow
+        face = "white" if column == 0 and len(cues) == 2 else color
+        axes.plot(
+            places[here, column], rows[here, column], ls="", marker=marker_of(level, levels), ms=3.4,
+            mfc=face, mec=color, mew=0.8, alpha=0.9, zorder=2, gid=f"cell-{level}-{cue}",
+        )  # fmt: skip
+        draw_mean(axes, first + column, rows[here, column], color=INK, half_width=0.3)
+    for place, values, there in zip(places, rows, present, strict=True):
+        axes.plot(place[there], values[there], color=color, lw=0.5, alpha=0.35, zorder=1, gid="subject")
+
+
+def _named(level: str, levels: Sequence[str], rows: Float[Array, "subject cue"], width_mm: float) -> str:
+    """Return a group with the number of its subjects who have a dot, in lines that leave room for the next group."""
+    n = f"n = {np.isfinite(rows).any(axis=1).sum()}"
+    if len(levels) == 1:
+        return n
+    room = max(int(_LETTERS_PER_MM * (width_mm - _AXIS_MM) / len(levels)), 1)
+    whole = f"{level} ({n})".replace(n, n.replace(" ", "\xa0"))  # kept together
+    return fill(whole, room, break_long_words=False).replace("\xa0", " ")
 
 
 def swarm(values: Float[Array, "dot"], *, near: float) -> Float[Array, "dot"]:

@@ -48,11 +48,12 @@ def corrections_figure(
         anatomy_grid: of the background; may differ from `grid`.
         label: of the color bar, such as "F(1, 18)".
         reference: origin of the mm coordinates.
-        most: draw at most so many slices, evenly spread over those where anything survives.
+        most: draw at most so many slices of those where anything survives; more where peaks need them.
         width_mm: width of the figure.
     """
     anywhere = np.any(list(survivors.values()), axis=0)
-    y = choose_slices(anywhere if anywhere.any() else brain, grid, most=most)
+    found = bool(anywhere.any())
+    y = choose_slices(anywhere if found else brain, grid, most=most, peaks_of=statistic if found else None)
     planes = frame(brain, grid, y, pixels_across=_PIXELS_ACROSS)
     inside = cut(brain.astype(float), grid, planes, order=1) >= 0.5
     background = np.ma.masked_where(~inside, cut(anatomy, anatomy_grid, planes, order=1))
@@ -71,7 +72,7 @@ def corrections_figure(
                     label_slice(axes, float(y[index]), step=coronal_step_mm(grid), sides=False)
             _name(row[0], name, int(kept.sum()))
         figure.supxlabel(f"mm from {reference}", x=0.5, y=0.0)
-        if anywhere.any():
+        if found:
             figure.colorbar(ScalarMappable(scale, colors), cax=bar).outline.set_linewidth(0.4)  # pyright: ignore
             bar.set_title(label, pad=4)
         else:

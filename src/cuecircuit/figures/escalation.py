@@ -13,6 +13,7 @@ from cuecircuit.figures.style import SINGLE_MM, color_of, marker_of, rule_below,
 
 # points between one group's row of stars and the next, above the data
 _ROW = 8.0
+_INSIDE = 2  # lines that a legend inside the frame names without hiding others
 
 
 def escalation_figure(
@@ -48,7 +49,10 @@ def escalation_figure(
         axes.set(xlabel=step, ylabel=measure, xticks=sessions, xlim=(0.5, sessions[-1] + 0.5))
         if np.nanmin(infusions) >= 0:
             axes.set_ylim(bottom=0)
-        axes.legend(loc="upper left", handlelength=1.8, borderaxespad=0.2)
+        if len(levels) > _INSIDE:
+            figure.legend(*axes.get_legend_handles_labels(), loc="outside upper center", ncols=2, handlelength=1.8)
+        else:
+            axes.legend(loc="upper left", handlelength=1.8, borderaxespad=0.2)
         if adjusted_p is not None:
             _draw_stars(axes, sessions, adjusted_p, levels)
             rule_below(axes, f"{STAR_RULE} against {step.lower()} 1 ({adjustment})")
@@ -75,7 +79,7 @@ def _draw_group(
         capsize=1.8,
         capthick=0.9,
         zorder=3,
-        label=f"{level} (n = {len(rows)})",
+        label=f"{level} (n = {len(rows)})" if len(levels) > 1 else f"n = {len(rows)}",
     )
 
 

@@ -38,14 +38,31 @@ def centers_mm(mask: Bool[Array, "x y z"], grid: Grid) -> Float[Array, "n 3"]:
     return grid.mm(np.argwhere(mask).astype(float))
 
 
-def choose_slices(mask: Bool[Array, "x y z"], grid: Grid, *, most: int) -> Float[Array, "plane"]:
-    """Give the y of slices through `mask`, evenly spread where there are more than `most`, anterior first."""
+def choose_slices(
+    mask: Bool[Array, "x y z"], grid: Grid, *, most: int, peaks_of: Float[Array, "x y z"] | None = None
+) -> Float[Array, "plane"]:
+    """Return the y of slices through `mask`, evenly spread where there are more than `most`, anterior first.
+
+    Args:
+        mask: what is to be seen.
+        grid: of the mask.
+        most: draw at most so many, or as many as peaks need.
+        peaks_of: a statistic; the slice of the largest size in every connected part of the mask is then always chosen.
+    """
     y = centers_mm(mask, grid)[:, 1]
     step = coronal_step_mm(grid)
-    slices = y.min() + step * np.unique(np.rint((y - y.min()) / step))
+    place = np.rint((y - y.min()) / step).astype(int)
+    slices = np.unique(place)
+    peaks = np.zeros(0, int)
+    if peaks_of is not None:
+        parts, count = ndimage.label(mask)  # joined by faces: no cluster has fewer parts
+        at = ndimage.maximum_position(np.nan_to_num(np.abs(peaks_of)), parts, range(1, count + 1))
+        peaks = np.unique(np.rint((grid.mm(np.array(at, float))[:, 1] - y.min()) / step).astype(int))
     if len(slices) > most:
-        slices = slices[np.unique(np.rint(np.linspace(0, len(slices) - 1, most)).astype(int))]
-    return slices[::-1]
+        others = np.setdiff1d(slices, peaks)
+        spread = np.linspace(0, len(others) - 1, max(min(most - len(peaks), len(others)), 0))
+        slices = np.union1d(peaks, others[np.unique(np.rint(spread).astype(int))])
+    return (y.min() + step * slices)[::-1]
 
 
 def frame(mask: Bool[Array, "x y z"], grid: Grid, y: Float[Array, "plane"], *, pixels_across: int) -> Planes:

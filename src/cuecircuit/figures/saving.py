@@ -1,5 +1,6 @@
 """A figure to files: SVG whose text stays text, PNG at 300 dpi; the same figure gives the same bytes."""
 
+import re
 from dataclasses import dataclass
 from io import BytesIO
 from pathlib import Path
@@ -10,6 +11,9 @@ from cuecircuit.figures.style import style
 from cuecircuit.io.atomic import replacing
 
 DPI = 300
+# coordinates of paths and marks, in points; more than two decimals are below a printer's dot
+_PLACES = re.compile(rb' (?:d|x|y)="[^"]*"')
+_DECIMALS = re.compile(rb"(\.\d\d)\d+")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -25,7 +29,8 @@ def rendered(figure: Figure) -> Rendered:
     with style():
         svg = BytesIO()
         figure.savefig(svg, format="svg", dpi=DPI, metadata={"Date": None, "Creator": None})
-    return Rendered(svg=svg.getvalue(), png=rendered_png(figure, dpi=DPI))
+    short = _PLACES.sub(lambda places: _DECIMALS.sub(rb"\1", places[0]), svg.getvalue())
+    return Rendered(svg=short, png=rendered_png(figure, dpi=DPI))
 
 
 def rendered_png(figure: Figure, *, dpi: int) -> bytes:

@@ -1,7 +1,9 @@
-"""Fig. 2C and 2F: a region's response against behavior, by group, with the least-squares line and its 95 % band.
+"""Fig. 2C and 2F: a region's response against behavior, by group, with least-squares lines.
 
-The band is that of the mean: ŷ ± t(.975, n − 2) · s · √(1/n + (x − x̄)²/Sxx) (Draper & Smith 1998, eq. 3.1.4).
-Pooling groups that differ on both axes makes a correlation by itself, so the within-group r stands beside the pooled.
+Pooling groups that differ on both axes makes a correlation by itself. With several groups each has a line of the common
+slope within groups, through its own means (analysis of covariance), and the pooled line is thin and dashed. One group
+has its line with the 95 % band of the mean: ŷ ± t(.975, n − 2) · s · √(1/n + (x − x̄)²/Sxx) (Draper & Smith 1998, eq.
+3.1.4).
 """
 
 from collections.abc import Sequence
@@ -9,12 +11,14 @@ from dataclasses import dataclass
 from textwrap import fill
 
 import numpy as np
+import pandas as pd
+from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from scipy import stats as distributions
 
 from cuecircuit.arrays import Array, Float
 from cuecircuit.figures.numbers import fraction, p_equals
-from cuecircuit.figures.style import INK, PANEL_HEIGHT_MM, PANEL_MM, color_of, marker_of, sheet, style
+from cuecircuit.figures.style import FAINT, INK, PANEL_HEIGHT_MM, PANEL_MM, color_of, marker_of, sheet, style
 
 # a label of this many letters is as wide, or as high, as the panel
 _WIDE, _HIGH = 34, 26
@@ -44,7 +48,7 @@ def scatter_figure(
     response_label: str = "BOLD change (%)",
     width_mm: float = PANEL_MM,
 ) -> Figure:
-    """Draw one dot per subject, the fit over all, and both correlations; one where there is one group.
+    """Draw one dot per subject, the fits, and the correlations within and over groups; one where there is one group.
 
     Args:
         behavior: the measure on the x axis; NaN where missing.
@@ -62,12 +66,18 @@ def scatter_figure(
         axes = figure.subplots()
         present = np.isfinite(behavior) & np.isfinite(response)
         x, y = behavior[present], response[present]
+        labels = np.asarray(groups)[present]
+        shown = [level for level in levels if (labels == level).any()]
         if len(x) > 2 and np.ptp(x) > 0:
             at = np.linspace(x.min(), x.max(), 100)
             line, half = fit_band(x, y, at)
-            axes.fill_between(at, line - half, line + half, color="#999999", alpha=0.25, lw=0, zorder=1)
-            axes.plot(at, line, color=INK, lw=1.0, zorder=2, gid="fit")
-        shown = [level for level in levels if (present & (np.asarray(groups) == level)).any()]
+            if len(shown) > 1:
+                axes.plot(at, line, color=FAINT, lw=0.7, ls=(0, (4, 3)), zorder=1, gid="fit")
+            else:
+                axes.fill_between(at, line - half, line + half, color="#999999", alpha=0.25, lw=0, zorder=1)
+                axes.plot(at, line, color=INK, lw=1.0, zorder=2, gid="fit")
+        if len(shown) > 1:
+            _draw_within(axes, x, y, labels, levels)
         for level in shown:
             here = present & (np.asarray(groups) == level)
             axes.plot(
@@ -82,6 +92,21 @@ def scatter_figure(
             title=_said(note, len(shown)), title_fontsize=6, handletextpad=0.1, columnspacing=1.2, borderaxespad=0.1,
         )  # fmt: skip
     return figure
+
+
+def _draw_within(
+    axes: Axes, x: Float[Array, "subject"], y: Float[Array, "subject"], labels: Array, levels: Sequence[str]
+) -> None:
+    """Draw a line of the slope within groups through the means of each group, over the group's own range."""
+    dx, dy = (values - pd.Series(values).groupby(labels).transform("mean").to_numpy() for values in (x, y))
+    if not np.any(dx):
+        return
+    slope = float(dx @ dy) / float(dx @ dx)
+    for level in dict.fromkeys(labels):
+        own = labels == level
+        ends = np.array([x[own].min(), x[own].max()])
+        line = y[own].mean() + slope * (ends - x[own].mean())
+        axes.plot(ends, line, color=color_of(level, levels), lw=1.2, zorder=2, gid=f"fit-{level}")
 
 
 def fit_band(
@@ -101,4 +126,4 @@ def _said(note: CorrelationNote, n_groups: int) -> str:
     pooled = f"r = {fraction(note.r)}, {p_equals(note.p)}, {p_equals(note.q, 'q')} (n = {note.n})"
     if n_groups < 2:
         return pooled
-    return f"pooled {pooled}\nwithin groups r = {fraction(note.r_within)}, {p_equals(note.p_within)}"
+    return f"within groups r = {fraction(note.r_within)}, {p_equals(note.p_within)}\npooled (dashed) {pooled}"

@@ -1,7 +1,8 @@
-"""Fig. 1C: a statistical map, where its clusters are significant, over coronal anatomical slices with mm under each.
+"""Fig. 1C: a statistical map over coronal anatomical slices with mm under each, what is significant outlined.
 
-The map is upsampled for display only (cubic spline); which pixels are painted is decided by the significant voxels
-alone, brought to the same pixels. Left is drawn on the left and said so.
+The rest of the map is not hidden: its opacity falls with the square of the statistic (Taylor et al. 2023, "Highlight
+results, don't hide them"). The map is upsampled for display only (cubic spline); which pixels are opaque and outlined
+is decided by the significant voxels alone, brought to the same pixels. Left is drawn on the left and marked.
 """
 
 from collections.abc import Sequence
@@ -18,7 +19,7 @@ from scipy import ndimage
 from cuecircuit.arrays import Array, Bool, Float
 from cuecircuit.figures.numbers import number
 from cuecircuit.figures.planes import Planes, choose_slices, coronal_step_mm, cut, frame
-from cuecircuit.figures.style import DOUBLE_MM, sheet, style
+from cuecircuit.figures.style import DOUBLE_MM, INK, sheet, style
 from cuecircuit.records.grid import Grid
 
 # a sixth of a column at 300 dpi; more would not be seen
@@ -26,6 +27,7 @@ _PIXELS_ACROSS = 320
 # part of its cell that a slice fills
 _FILLED = 0.94
 _BAR_MM, _CAPTION_MM, _FOOT_MM = 15.0, 5.0, 3.5
+_FAINT = 0.75  # opacity of a voxel that reaches the height and does not survive
 
 
 def slices_figure(
@@ -37,13 +39,14 @@ def slices_figure(
     anatomy: Float[Array, "i j k"],
     anatomy_grid: Grid,
     label: str,
+    height: float,
     reference: str = "bregma",
     positions_mm: Sequence[float] = (),
     most: int = 12,
     columns: int = 6,
     width_mm: float = DOUBLE_MM,
 ) -> Figure:
-    """Draw the map over slices; over those that hold significant voxels unless `positions_mm` names others.
+    """Draw the map over slices that hold significant voxels, the peak of every cluster among them.
 
     Args:
         statistic: F, t or z of each voxel; two colors where significant voxels have both signs.
@@ -53,37 +56,43 @@ def slices_figure(
         anatomy: background, any unit.
         anatomy_grid: of the background; may differ from `grid`.
         label: of the color bar, such as "F(1, 18)".
+        height: size of the statistic below which the map fades, such as that which forms clusters.
         reference: origin of the mm coordinates.
-        positions_mm: y of the slices to draw.
-        most: draw at most so many slices, evenly spread.
+        positions_mm: y of the slices to draw in place of those.
+        most: draw at most so many slices, evenly spread; more where peaks need them.
         columns: slices in a row.
-        width_mm: width of the figure.
+        width_mm: width of the figure; fewer slices than fill half a row leave it narrower.
     """
     found = bool(significant.any())
-    chosen = choose_slices(significant if found else brain, grid, most=most)
+    shown = significant if found else brain
+    chosen = choose_slices(shown, grid, most=most, peaks_of=statistic if found else None)
     y = np.asarray(positions_mm, float) if positions_mm else chosen
     planes = frame(brain, grid, y, pixels_across=_PIXELS_ACROSS)
     # the edge of the brain is rounded for the eye; it decides nothing
     inside = cut(ndimage.gaussian_filter(brain.astype(float), 0.7), grid, planes, order=3) >= 0.5
     lit = inside & (cut(significant.astype(float), grid, planes, order=3) >= 0.5)
     background = np.ma.masked_where(~inside, cut(anatomy, anatomy_grid, planes, order=1))
-    painted = np.ma.masked_where(~lit, cut(statistic, grid, planes, order=3))
+    values = cut(np.where(brain, statistic, 0.0), grid, planes, order=3)
+    colors, scale = color_scale(statistic[shown], signed=bool((statistic[brain] < 0).any()))
+    painted = colors(scale(values))
+    painted[..., 3] = np.where(lit, 1.0, inside * _FAINT * np.minimum(np.abs(values) / height, 1.0) ** 2)
     with style():
-        figure, panels, bar = _panels(planes, columns=min(columns, len(y)), width_mm=width_mm)
+        across = min(columns, len(y))
+        width_mm = _BAR_MM + (width_mm - _BAR_MM) * min(1.0, 2 * across / columns)
+        figure, panels, bar = _panels(planes, columns=across, width_mm=width_mm)
         grays = Normalize(*np.percentile(background.compressed(), [0.5, 99.5])) if inside.any() else None
-        colors, scale = color_scale(statistic[significant])
         for index, axes in enumerate(panels):
             axes.imshow(background[index], cmap="gray", norm=grays, extent=planes.extent, origin="lower")
-            axes.imshow(
-                painted[index], cmap=colors, norm=scale, extent=planes.extent, origin="lower", gid=f"map-{y[index]:g}"
-            )
+            axes.imshow(painted[index], extent=planes.extent, origin="lower", gid=f"map-{y[index]:g}")
+            if lit[index].any():
+                axes.contour(planes.x, planes.z, lit[index], levels=[0.5], colors=[INK], linewidths=0.6)
             label_slice(axes, float(y[index]), step=coronal_step_mm(grid), sides=index == 0)
         figure.supxlabel(
             f"mm from {reference}" + ("" if found else "; no cluster survives the correction"),
             x=(1 - _BAR_MM / width_mm) / 2,
             y=0.0,
         )
-        if found:
+        if np.any(statistic[shown]):
             drawn = figure.colorbar(ScalarMappable(scale, colors), cax=bar)
             bar.set_title(label, pad=4)
             drawn.outline.set_linewidth(0.4)  # pyright: ignore
@@ -122,14 +131,19 @@ def label_slice(axes: Axes, y: float, *, step: float, sides: bool) -> None:
             axes.text(place, 0.98, side, transform=axes.transAxes, ha=align, va="top", fontweight="bold")
 
 
-def color_scale(values: Float[Array, "voxel"]) -> tuple[Colormap, Normalize]:
-    """Give the colors of a statistic and their range: warm above 0, cold below, both where it has both signs."""
+def color_scale(values: Float[Array, "voxel"], *, signed: bool = False) -> tuple[Colormap, Normalize]:
+    """Return the colors of a statistic and their range: warm above 0, cold below, both where it has both signs.
+
+    Args:
+        values: that are shown.
+        signed: whether others, which only shine through, have the other sign.
+    """
     warm = matplotlib.colormaps["inferno"](np.linspace(0.45, 0.97, 128))
-    if not len(values) or values.min() >= 0 or values.max() <= 0:
+    if not len(values) or (not signed and (values.min() >= 0 or values.max() <= 0)):
         low, high = (float(values.min()), float(values.max())) if len(values) else (0.0, 1.0)
         one = _cold() if high <= 0 and len(values) else warm
         return LinearSegmentedColormap.from_list("one-signed", one), Normalize(low, high if high > low else low + 1)
-    reach = float(np.abs(values).max())
+    reach = float(np.abs(values).max()) or 1.0
     return LinearSegmentedColormap.from_list("two-signed", np.vstack([_cold(), warm])), Normalize(-reach, reach)
 
 

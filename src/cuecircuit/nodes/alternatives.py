@@ -85,10 +85,21 @@ def alternatives_stage(work: Work) -> Stage:
 
     def make(folder: Path) -> None:
         studies = {PLANNED: work.files.study, **{n: f.study for n, f in alternative_files(work.files).items()}}
-        _write(folder, {name: (studies[name], root / QUESTIONS) for name, root in roots.items()})
+        records = {name: Store(root).records() for name, root in roots.items()}
+        touched = {
+            (choice, name): choice == PLANNED or _differs(own, records[PLANNED], f"{QUESTIONS}.{name}")
+            for choice, own in records.items()
+            for name in work.files.study.questions
+        }
+        _write(folder, {name: (studies[name], root / QUESTIONS) for name, root in roots.items()}, touched)
 
     settings = {"study": work.files.study}
     return Stage(name=FOLDER, target=FOLDER, settings=settings, inputs=tuple(inputs), make=make)
+
+
+def _differs(records: Mapping[str, Any], planned: Mapping[str, Any], stage: str) -> bool:
+    """Whether a stage rests on other settings or inputs than in the study's own run."""
+    return any(records[stage][part] != planned[stage][part] for part in ("settings", "inputs"))
 
 
 def forget_outdated(work: Work) -> None:
@@ -98,10 +109,10 @@ def forget_outdated(work: Work) -> None:
         say(f"alternatives: left out, {why}; add --alternatives to bring them up to date")
 
 
-def _write(folder: Path, runs: Mapping[str, tuple[Study, Path]]) -> None:
+def _write(folder: Path, runs: Mapping[str, tuple[Study, Path]], touched: Mapping[tuple[str, str], bool]) -> None:
     rows = pd.DataFrame(
         [
-            {"choice": choice, **row}
+            {"choice": choice, "touched": "yes" if touched[choice, name] else "no", **row}
             for choice, (study, place) in runs.items()
             for name, question in study.questions.items()
             for row in _results(name, question, place / name)

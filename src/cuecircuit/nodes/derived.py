@@ -11,7 +11,7 @@ from cuecircuit.behavior.course import course
 from cuecircuit.behavior.severity import z_scores
 from cuecircuit.errors import DataError
 from cuecircuit.io.tables import ColumnNote
-from cuecircuit.nodes.rows import VALUE, Tables
+from cuecircuit.nodes.rows import RESPONSES, VALUE, Tables
 from cuecircuit.nodes.table import Table
 from cuecircuit.study.accounting import split_reference
 from cuecircuit.study.questions import Composite, Reduce, Rows, Split, Stack
@@ -45,10 +45,23 @@ def _reduced(tables: Tables, name: str, derived: Reduce) -> Table:
         rows[VALUE] = _relative(rows[VALUE].to_numpy(float), rows["less"].to_numpy(float), derived.relative)
     notes: dict[str, ColumnNote] = {
         **dict.fromkeys(keys, "key"),
-        VALUE: f"{derived.how} of {derived.of} over {derived.over}",
+        VALUE: {"Description": f"{derived.how} of {derived.of} over {derived.over}", **_unit(tables, derived)},
         "less": f"the same of {derived.less.of if derived.less else ''}, subtracted",
     }
     return Table(name=f"derived.{name}", keys=keys, rows=rows, notes=notes)
+
+
+def _unit(tables: Tables, derived: Reduce) -> dict[str, str]:
+    """Return the unit of a reduced number; of counts it is what is counted, and a ratio has none."""
+    if derived.how == "index" or derived.relative != "difference":
+        return {}
+    table, response = split_reference(derived.of)
+    note = tables.made[table].notes.get(response or VALUE)
+    named = note.get("Units") if isinstance(note, Mapping) else None
+    unit = named or RESPONSES.get(response, response.replace("_", " "))
+    if not unit:
+        return {}
+    return {"Units": f"{unit} per {derived.over}" if derived.how == "slope" else unit}
 
 
 def _kept(tables: Tables, rows: Rows, over: str) -> tuple[str, ...]:
@@ -128,7 +141,7 @@ def _composite(tables: Tables, name: str, derived: Composite) -> Table:
     notes: Mapping[str, ColumnNote] = {
         "subject": "participant label",
         **{column: f"standardized {column[2:]}" for column in z},
-        VALUE: f"{how} of the standardized numbers that are there",
+        VALUE: {"Description": f"{how} of the standardized numbers that are there", "Units": f"{how} of z"},
     }
     return Table(name=f"derived.{name}", keys=("subject",), rows=rows, notes=notes)
 

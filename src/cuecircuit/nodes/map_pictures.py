@@ -1,4 +1,4 @@
-"""The figure of a tested map: slices through the voxels that survive, over the anatomy of the study."""
+"""The figure of a tested map: slices through what survives, over the anatomy; the rest of the map shines through."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -6,13 +6,14 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure
+from scipy import stats
 
 from cuecircuit.arrays import Array, Bool, Float
 from cuecircuit.figures.slices import slices_figure
 from cuecircuit.io.derivatives import map_name
 from cuecircuit.io.nifti import read_volume
 from cuecircuit.io.tables import read_table
-from cuecircuit.nodes.space import study_space
+from cuecircuit.nodes.space import study_space, voxel_height
 from cuecircuit.nodes.study_files import StudyFiles
 from cuecircuit.pipeline.group.files import Space
 from cuecircuit.records.grid import Grid
@@ -69,7 +70,8 @@ def map_picture(files: StudyFiles, question: Question, folder: Path) -> tuple[Fi
     space = study_space(files)
     z, grid = read_volume(statistic)
     significant = space.mask & (read_volume(corrected)[0] <= correction.alpha)
-    return _slices(files, z, significant, space, grid, label="z")
+    height = float(stats.norm.isf(voxel_height(correction) / 2))
+    return _slices(files, z, significant, space, grid, label="z", height=height)
 
 
 def _number_picture(files: StudyFiles, question: Question, folder: Path) -> tuple[Figure, pd.DataFrame] | None:
@@ -83,7 +85,8 @@ def _number_picture(files: StudyFiles, question: Question, folder: Path) -> tupl
         values, grid = read_volume(paths[0])
         other = read_volume(paths[1])[0]
         shown = space.mask & (other > 0 if statistic == "icc" else other <= question.alpha)
-        return _slices(files, values, shown, space, grid, label=label)
+        height = float(np.min(np.abs(values[shown]))) if shown.any() else 1.0
+        return _slices(files, values, shown, space, grid, label=label, height=height)
     return None
 
 
@@ -95,6 +98,7 @@ def _slices(
     grid: Grid,
     *,
     label: str,
+    height: float,
 ) -> tuple[Figure, pd.DataFrame]:
     anatomy, anatomy_grid = anatomy_of(files, space.mask, grid)
     figure = slices_figure(
@@ -105,6 +109,7 @@ def _slices(
         anatomy=anatomy,
         anatomy_grid=anatomy_grid,
         label=label,
+        height=height,
         reference=space.reference,
         most=8,
         columns=8,

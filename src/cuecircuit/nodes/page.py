@@ -1,28 +1,29 @@
 """The page of a study: its subjects, each table with its questions, the settings, where all came from."""
 
 from collections.abc import Iterator, Mapping
+from itertools import groupby
 from pathlib import Path
 
 import pandas as pd
 from markupsafe import Markup
 
-from cuecircuit.figures.numbers import short
 from cuecircuit.io.tables import read_json, read_table
 from cuecircuit.nodes.findings import findings
 from cuecircuit.nodes.methods import methods
 from cuecircuit.nodes.operant import known_kinetics
-from cuecircuit.nodes.page_maps import LONG, figure_item, map_items, scan_items
+from cuecircuit.nodes.page_maps import LONG, figure_item, map_items, scan_items, scans_entered
+from cuecircuit.nodes.reporting import reporting_section
 from cuecircuit.nodes.rows import Tables
 from cuecircuit.nodes.scan_check import makes_maps
 from cuecircuit.nodes.sentences import finding_sentence, left_out_sentence, method_sentence
 from cuecircuit.nodes.single_sessions import session_captions
 from cuecircuit.nodes.study_files import StudyFiles
-from cuecircuit.nodes.table import FOLDER, Table
+from cuecircuit.nodes.table import Table
 from cuecircuit.nodes.viewer import viewed_question
 from cuecircuit.pipeline.quality import pages_item
 from cuecircuit.report.alternatives import AlternativeFacts, alternatives_section, grid_caption
-from cuecircuit.report.content import Facts, FigureItem, Item, Paragraph, ReportContent, Section, TableItem
-from cuecircuit.report.marks import value_text
+from cuecircuit.report.content import Facts, FileList, Item, Paragraph, ReportContent, Section, TableItem
+from cuecircuit.report.marks import counted, value_text
 from cuecircuit.study.accounting import split_reference
 from cuecircuit.study.fields import settings_of
 from cuecircuit.study.questions import AnyQuestion
@@ -53,6 +54,8 @@ _TABLES = {
 }
 # columns of tests that are in the files alone, so that the others fit the page
 _IN_FILES = ("z", "se", "eps_hf", "p_hf", "pes_low", "pes_high", "d_low", "d_high")
+# of a folder of results: written after the page, by other commands, or kept for later runs
+_NO_RESULTS = (".cuecircuit", "report", "quality", "alternatives_runs")
 _HALVED = "Estimate of two levels: half the first (the reference) less the second. The file has further columns."
 _PLANTED = "Effects were planted; no animal or person was measured."
 _ALPHA = 0.05  # of tests on numbers, where a question states no other
@@ -91,6 +94,7 @@ def page_content(files: StudyFiles, out: Path, made: Mapping[str, Table], softwa
     sections += [
         *_alternatives(files, out),
         _methods(files, out, made, software),
+        reporting_section(study, _groups(files, made) or {"": len(made["subjects"].rows)}, scans_entered(out)),
         _settings(files),
         _provenance(out, software, study.seed),
     ]
@@ -216,18 +220,9 @@ def _alternatives(files: StudyFiles, out: Path) -> Iterator[Section]:
         behavior_alpha=_ALPHA,
     )
     caption = grid_caption(facts)
-    figure = folder / "alternatives"
-    item = FigureItem(
-        id=figure.name,
-        title="Figure of the alternatives",
-        caption=caption,
-        alt=caption.striptags(),
-        svg=figure.with_suffix(".svg").read_bytes(),
-        png=figure.with_suffix(".png").read_bytes(),
-        tsv=figure.with_suffix(".tsv").read_text(encoding="utf-8"),
-        wide=True,
-    )
-    yield alternatives_section(facts, (item,), verdicts=verdicts, choices=choices)
+    title = "Figure of the alternatives"
+    figure = figure_item(out, "alternatives", title, caption, caption.striptags(), wide=True, folder=folder.name)
+    yield alternatives_section(facts, tuple(figure), verdicts=verdicts, choices=choices)
 
 
 def _methods(files: StudyFiles, out: Path, made: Mapping[str, Table], software: Mapping[str, str]) -> Section:
@@ -248,10 +243,24 @@ def _settings(files: StudyFiles) -> Section:
 
 
 def _provenance(out: Path, software: Mapping[str, str], seed: int) -> Section:
-    tables = sorted(path.name for path in (out / FOLDER).glob("*.tsv"))
     programs = pd.DataFrame(software.items(), columns=["program", "version"])
     items = (
-        Facts(values={"Seed": str(seed), "Tables": short(len(tables))}),
+        Facts(values={"Seed": str(seed)}),
         TableItem(id="versions", title="Programs", frame=programs),
+        Paragraph(
+            heading="All results", text="Every file beside this page; a TSV has a JSON that describes its columns."
+        ),
+        *_files(out),
     )
-    return Section(id="provenance", title="Provenance", items=items)
+    return Section(id="provenance", title="Provenance and files", items=items)
+
+
+def _files(out: Path) -> Iterator[FileList]:
+    """Yield the files of the results by folder; what is written after the page, or hidden, is no result."""
+    paths = sorted(path.relative_to(out) for path in out.rglob("*") if path.is_file())
+    results = [path for path in paths if path.parts[0] not in _NO_RESULTS and path.suffix not in (".json", ".parquet")]
+    for folder, own in groupby(results, key=lambda path: path.parent):
+        names = tuple(path.as_posix() for path in own if folder != Path() or path.suffix == ".tsv")
+        title = "Tables of the whole study" if folder == Path() else folder.as_posix()
+        if names:
+            yield FileList(title=f"{title} ({counted(len(names), 'file')})", paths=names)

@@ -10,21 +10,30 @@ from cuecircuit.io.tables import read_json, read_table
 from cuecircuit.nodes.figures import VIEWER
 from cuecircuit.nodes.map_pictures import map_folders, shown_effect
 from cuecircuit.nodes.sentences import evidence_sentence, left_out_sentence, map_sentence, method_sentence
-from cuecircuit.report.content import FigureItem, Item, Paragraph, TableItem, ViewerItem
+from cuecircuit.report.content import FigureItem, Item, Paragraph, RowPlace, TableItem, ViewerItem
 from cuecircuit.report.marks import effect_text
 from cuecircuit.study.questions import AnyQuestion
 
 LONG = 30
 """Rows above which a table is folded."""
 # columns of clusters that are in the file alone
-_IN_FILES = ("prefix", "center_x", "center_y", "center_z")
+_IN_FILES = ("prefix", "center_x", "center_y", "center_z", "voxels_tested")
+_TABLES = {
+    "terms": "tests",
+    "clusters": "clusters",
+    "peaks": "local maxima",
+    "cluster_regions": "regions of the clusters",
+    "corrections": "corrections side by side",
+    "smoothness": "smoothness of the noise",
+    "coverage": "who has which voxels",
+}
 
 
 def figure_item(
-    out: Path, name: str, title: str, caption: str, alt: str, *, wide: bool = False
+    out: Path, name: str, title: str, caption: str, alt: str, *, wide: bool = False, folder: str = "figures"
 ) -> Iterator[FigureItem]:
     """Yield a figure of the results with the table it was drawn from, where it is there."""
-    figure = out / "figures" / f"{name}.svg"
+    figure = out / folder / f"{name}.svg"
     if figure.is_file():
         yield FigureItem(
             id=f"figure-{name}",
@@ -32,7 +41,6 @@ def figure_item(
             caption=caption,
             alt=alt,
             svg=figure.read_bytes(),
-            png=figure.with_suffix(".png").read_bytes(),
             tsv=figure.with_suffix(".tsv").read_text(encoding="utf-8"),
             wide=wide,
         )
@@ -54,24 +62,43 @@ def map_items(out: Path, name: str, question: AnyQuestion, viewed: str | None) -
         found = map_sentence(terms, clusters)
         yield Paragraph(text=f"{own}. {found}")
         drawn = effect_text(str(shown_effect(question, terms)["term"]))
-        caption = f"{drawn}: voxels that survive the correction, z. {found}"
+        caption = (
+            f"{drawn}, z: what survives the correction is outlined, the rest fades with the square of z (Taylor et al. "
+            f"2023); a slice through the peak of every cluster. {found}"
+        )
         yield from figure_item(out, stem, own, caption, f"{own}. {found}", wide=True)
-        if not level and name == viewed:
+        leads = not level and name == viewed and (out / "figures" / VIEWER).is_file()
+        if leads:
             yield from _viewer(out, drawn)
-        yield TableItem(id=f"{stem}-terms", title=f"{own}: tests", frame=terms, folded=bool(level))
         if (folder / "evidence.tsv").is_file():
             weighed = read_table(folder / "evidence.tsv", text=("term", "prefix"))
             yield Paragraph(text=f"{own}, evidence. {evidence_sentence(weighed)}")
-            yield TableItem(id=f"{stem}-evidence", title=f"{own}: evidence for and against", frame=weighed)
-        if clusters is not None:
-            columns = [name for name in clusters if name not in _IN_FILES and clusters[name].notna().any()]
-            yield TableItem(
-                id=f"{stem}-clusters",
-                title=f"{own}: clusters",
-                frame=clusters,
-                display=clusters[columns] if len(clusters) else None,
-                folded=len(clusters) > LONG,
-            )
+        for file, kind in _TABLES.items():
+            if (folder / f"{file}.tsv").is_file():
+                yield _table(
+                    f"{stem}-{file}",
+                    f"{own}: {kind}",
+                    folder / f"{file}.tsv",
+                    leads=leads,
+                    folded=bool(level) and file == "terms",
+                )
+
+
+def _table(name: str, title: str, path: Path, *, leads: bool, folded: bool) -> TableItem:
+    """Show a table of an answer; its places lead into the interactive brain where that shows the question."""
+    frame = read_table(path, text=("term", "prefix", "stratum", "regions", "region"))
+    columns = [name for name in frame if name not in _IN_FILES and frame[name].notna().any()]
+    columns.sort(key=lambda name: name not in ("term", "regions"))  # where a cluster is comes first
+    mm = [name for name in (["x", "y", "z"], ["peak_x", "peak_y", "peak_z"]) if set(name) <= set(frame)]
+    places = frame[mm[0]].itertuples(index=False, name=None) if leads and mm else ()
+    return TableItem(
+        id=name,
+        title=title,
+        frame=frame,
+        display=frame[columns] if len(frame) else None,
+        folded=folded or len(frame) > LONG or path.stem not in ("terms", "clusters"),
+        places=tuple(RowPlace(mm=(float(x), float(y), float(z))) for x, y, z in places),
+    )
 
 
 def _viewer(out: Path, effect: str) -> Iterator[ViewerItem]:
@@ -99,6 +126,12 @@ def _number_maps(out: Path, stem: str, title: str, folder: Path) -> Iterator[Ite
     yield Paragraph(text=" ".join(filter(None, (found, left_out_sentence(facts.get("left_out", ()))))))
     yield from figure_item(out, stem, title, f"{found} Drawn where {shown}.", found, wide=True)
     yield TableItem(id=f"{stem}-summary", title=f"{title}: by region", frame=summary, folded=True)
+
+
+def scans_entered(out: Path) -> int | None:
+    """Return the number of scans that entered; None of a study without scans."""
+    inputs = out / "inputs.tsv"
+    return int((read_table(inputs)["used"] == "yes").sum()) if inputs.is_file() else None
 
 
 def scan_items(out: Path) -> Iterator[Item]:

@@ -1,5 +1,6 @@
 """The figure of a question on a table, by its kind: a course, cells, a scatter, or a forest of estimates."""
 
+import re
 from collections.abc import Mapping, Sequence
 
 import numpy as np
@@ -12,7 +13,8 @@ from cuecircuit.figures.escalation import escalation_figure
 from cuecircuit.figures.forest import forest_figure
 from cuecircuit.figures.means_by_line import means_figure
 from cuecircuit.figures.scatter import CorrelationNote, scatter_figure
-from cuecircuit.nodes.rows import VALUE, Tables
+from cuecircuit.nodes.rows import RESPONSES, VALUE, Tables
+from cuecircuit.report.marks import effect_text, words
 from cuecircuit.study.accounting import split_reference
 from cuecircuit.study.questions import AnyQuestion, Correlation, Counts, Formula, Means, Question, Reliability, Strata
 
@@ -39,7 +41,9 @@ def picture(
         case Counts():
             table = answer["ratios"]
             numbers = (table[name].to_numpy(float) for name in ("ratio", "ci_low", "ci_high"))
-            return forest_figure(list(table["comparison"]), *numbers, measure="Ratio of counts", none=1.0, log=True)
+            return forest_figure(
+                list(map(words, table["comparison"])), *numbers, measure="Ratio of counts", none=1.0, log=True
+            )
         case Strata() | Formula() | Means():
             return _means(tables, question, answer, title)
 
@@ -53,26 +57,54 @@ def measure_label(tables: Tables, question: Question) -> str:
     named = table.partition(".")[2]
     if table.startswith("regions."):  # a mean over voxels is called as its maps are
         named = split_reference(tables.files.study.regions[named].of)[0].partition(".")[2]
-    words = {"active": "active presses", "inactive": "inactive presses"}.get(response, response or named)
-    words = words.replace("_", " ")
-    words = words[:1].upper() + words[1:]
-    return f"{words} ({unit})" if unit and unit not in ("count", "n/a") else words
+    text = RESPONSES.get(response, words(response or named))
+    text = text.removesuffix(f" {words(str(unit).replace('/', '_'))}")  # intake mg kg (mg/kg)
+    text = text[:1].upper() + text[1:]
+    return f"{text} ({unit})" if unit and unit not in ("count", "n/a") else text
 
 
-def _between(
-    tables: Tables, question: Question, rows: pd.DataFrame, within: Sequence[str] = ()
+def _factors(tables: Tables, question: Question, rows: pd.DataFrame) -> tuple[list[str], list[str]]:
+    """Return the factors of a question that separate subjects, and those that vary within one."""
+    if isinstance(question, Formula):
+        books = tables.files.books
+        fixed = re.sub(r"\([^()]*\|[^()]*\)", "", question.formula)  # without (1 | subject)
+        labels = {str(name) for name in rows if not pd.api.types.is_numeric_dtype(rows[name])} | {
+            *question.factors,
+            *books.factors,
+        }
+        asked = [
+            name
+            for name in dict.fromkeys(re.findall(r"\w+", fixed))
+            if name != "subject" and (name in labels or books.numbered(name))
+        ]
+    else:
+        asked = [*getattr(question, "between", ()), *getattr(question, "within", ()), *getattr(question, "by", ())]
+    asked = [name for name in asked if name in rows]
+    within = [name for name in asked if rows.groupby("subject")[name].nunique().gt(1).any()]
+    return [name for name in asked if name not in within], within
+
+
+def _labels(
+    tables: Tables, question: Question, rows: pd.DataFrame, names: Sequence[str]
 ) -> tuple[list[str], tuple[str, ...]]:
-    """Return the group of each row, as a combination of the factors between subjects, and the groups in order."""
-    names = [name for name in (getattr(question, "between", ()) or getattr(question, "by", ())) if name in rows]
-    if isinstance(question, Means):
-        names = [name for name in names if name not in within]
+    """Return the combination of some factors in each row, and the combinations in the order of their levels."""
     if not names:
         return [_ALL] * len(rows), (_ALL,)
-    labels = rows[names].astype(str).agg(" ".join, axis=1)
-    factors = tables.files.books.factors
-    order = [factors.get(name, tuple(dict.fromkeys(rows[name]))) for name in names]
-    ranked = {" ".join(cell): None for cell in _product(order)}
-    return list(labels), tuple(level for level in ranked if level in set(labels))
+    table = split_reference(question.of)[0]
+    labels = rows[list(names)].astype(str).agg(" ".join, axis=1)
+    order = [tables.levels(table, question, name) or _in_order(rows[name].astype(str)) for name in names]
+    there = set(labels)
+    cells = [cell for cell in _product(order) if " ".join(cell) in there]
+    shown = {" ".join(cell): " ".join(map(words, cell)) for cell in cells}
+    if len(set(shown.values())) < len(shown):  # names that differ in a hyphen alone
+        shown = {label: label for label in shown}
+    return [shown[label] for label in labels], tuple(shown.values())
+
+
+def _in_order(labels: pd.Series) -> tuple[str, ...]:
+    """Return labels by number where they are numbers, else as they come."""
+    levels = tuple(dict.fromkeys(labels))
+    return tuple(sorted(levels, key=float)) if all(level.isdecimal() for level in levels) else levels
 
 
 def _product(levels: Sequence[Sequence[str]]) -> list[tuple[str, ...]]:
@@ -92,41 +124,35 @@ def _means(
         return _each(question, answer)
     if not rows[VALUE].notna().any():
         return None
-    asked = getattr(question, "within", ()) or getattr(question, "by", ())
-    within = [name for name in asked if name in rows and rows.groupby("subject")[name].nunique().gt(1).any()]
-    within = [] if isinstance(question, Formula) else within
+    between, within = _factors(tables, question, rows)
     numbered = [name for name in within if tables.files.books.numbered(name)]
-    if numbered and len(within) == 1 and rows[numbered[0]].nunique() <= _WIDEST_COURSE:
-        return _course(tables, question, rows, numbered[0], answer)
-    values, groups, columns = _grid(tables, question, rows, within)
-    labels, levels = groups
-    return cells_figure(values, labels, levels, cues=columns, title=title, measure=measure_label(tables, question))
-
-
-def _grid(
-    tables: Tables, question: Question, rows: pd.DataFrame, within: Sequence[str]
-) -> tuple[Float[Array, "subject cell"], tuple[list[str], tuple[str, ...]], list[str]]:
-    """Lay rows out as subject × cell, the cells in the order of their levels."""
-    table = split_reference(question.of)[0]
-    cells = rows[list(within)].astype(str).agg(" ".join, axis=1) if within else pd.Series(_ALL, index=rows.index)
-    planned = [tables.levels(table, question, name) or tuple(dict.fromkeys(rows[name].astype(str))) for name in within]
-    columns = [" ".join(cell) for cell in _product(planned)] if within else [_ALL]
-    columns = [column for column in columns if column in set(cells)]
+    if len(numbered) == 1 and rows[numbered[0]].nunique() <= _WIDEST_COURSE:
+        return _course(tables, question, rows, (between, within), numbered[0], answer)
+    cells, columns = _labels(tables, question, rows, within)
     wide = rows.assign(_cell=cells).pivot_table(index="subject", columns="_cell", values=VALUE, sort=False)
     subjects = rows.drop_duplicates("subject")
-    values = wide.reindex(index=subjects["subject"], columns=columns).to_numpy(float)
-    names = columns if columns != [_ALL] else [""]
-    return values, _between(tables, question, subjects, within), names
+    values = wide.reindex(index=subjects["subject"], columns=list(columns)).to_numpy(float)
+    labels, levels = _labels(tables, question, subjects, between)
+    names = columns if within else ("",)
+    return cells_figure(values, labels, levels, cues=names, title=title, measure=measure_label(tables, question))
 
 
 def _course(
-    tables: Tables, question: Question, rows: pd.DataFrame, key: str, answer: Mapping[str, pd.DataFrame]
+    tables: Tables,
+    question: Question,
+    rows: pd.DataFrame,
+    factors: tuple[Sequence[str], Sequence[str]],
+    key: str,
+    answer: Mapping[str, pd.DataFrame],
 ) -> Figure:
+    """Draw a course over a numbered key, a line for each combination of the other factors."""
+    between, within = factors
+    names = [*between, *(name for name in within if name != key)]
     last = int(rows[key].astype(int).max())
-    wide = rows.assign(_step=rows[key].astype(int)).pivot(index="subject", columns="_step", values=VALUE)
-    subjects = rows.drop_duplicates("subject")
-    values = wide.reindex(index=subjects["subject"], columns=range(1, last + 1)).to_numpy(float)
-    labels, levels = _between(tables, question, subjects)
+    labels, levels = _labels(tables, question, rows, names)
+    lines = rows.assign(_step=rows[key].astype(int), _line=labels)
+    wide = lines.pivot_table(index=["_line", "subject"], columns="_step", values=VALUE, sort=False)
+    values = wide.reindex(columns=range(1, last + 1)).to_numpy(float)
     comparison = next(
         (c for c in getattr(question, "comparisons", ()) if c.factor == key and c.against == "first"), None
     )
@@ -135,7 +161,7 @@ def _course(
         adjusted = _stars(answer["comparisons"], comparison.by, key, levels, last)
     return escalation_figure(
         values,
-        labels,
+        list(wide.index.get_level_values("_line")),
         levels,
         adjusted_p=adjusted,
         adjustment=comparison.adjust.capitalize() if comparison else "",
@@ -150,21 +176,28 @@ def _stars(
     own = comparisons[comparisons["comparison"] == key]
     p = np.full((len(levels), last), np.nan)
     for row in own.to_dict("records"):
-        level = " ".join(str(row[name]) for name in by)
+        level = " ".join(words(str(row[name])) for name in by)
         for place in [levels.index(level)] if level in levels else range(len(levels)) if not by else []:
             p[place, int(row["level"]) - 1] = row["p_adjusted"]
     return p
 
 
 def _each(question: Question, answer: Mapping[str, pd.DataFrame]) -> Figure | None:
-    """Draw one line for each level of `each`: the contrast, or the slope, that is shown."""
+    """Draw one line for each level of `each`: the contrast or slope that is shown, or partial η² of several df."""
     for name in ("contrasts", "terms"):
         table = answer.get(name)
-        if table is not None and "estimate" in table and table["estimate"].notna().any():
-            shown = [effect for effect in question.shown if effect in set(table.get("term", table.get("contrast")))]
-            column = "contrast" if name == "contrasts" and "term" not in table else "term"
-            label = shown[0] if shown else str(table[column].iloc[-1])
-            return _forest(question, table[table[column] == label], "estimate", "low", "high", label)
+        if table is None:
+            continue
+        column = "contrast" if name == "contrasts" and "term" not in table else "term"
+        shown = [effect for effect in question.shown if effect in set(table[column])]
+        label = shown[0] if shown else str(table[column].iloc[-1])
+        rows, effect = table[table[column] == label], effect_text(label)
+        for numbers, measure in (
+            (("estimate", "low", "high"), effect),
+            (("pes", "pes_low", "pes_high"), f"{effect}: partial η², 90 % interval"),
+        ):
+            if numbers[0] in rows and rows[numbers[0]].notna().any():
+                return _forest(question, rows, *numbers, measure)
     return None
 
 
@@ -177,7 +210,7 @@ def _means_of_each(tables: Tables, question: Means, table: pd.DataFrame) -> Figu
     others = table[list(question.by[1:])].astype(str).agg(" ".join, axis=1) if question.by[1:] else ""
     laid = table.assign(_line=lines, _group=first, _condition=others)
     cells = list(dict.fromkeys(zip(laid["_group"], laid["_condition"], strict=True)))
-    names = list(dict.fromkeys(lines))
+    names = list(dict.fromkeys(lines[table["mean"].notna()]))
     wide = laid.set_index(["_line", "_group", "_condition"])[["mean", "sem"]].unstack(["_group", "_condition"])
     mean, sem = (wide[name].reindex(index=names, columns=cells).to_numpy(float) for name in ("mean", "sem"))
     return means_figure(mean, sem, names, cells, measure=measure_label(tables, question))
@@ -199,7 +232,7 @@ def _correlation(
         return _forest(question, table, "r", "ci_low", "ci_high", "Correlation r")
     pairs, row = answer["pairs"].dropna(), table.iloc[0]
     subjects = tables.made["subjects"].rows.set_index("subject")
-    levels, labels = (_ALL,), [_ALL] * len(pairs)
+    levels, labels = ("",), [""] * len(pairs)
     if question.inside:
         levels = tables.files.books.factors[question.inside]
         labels = list(subjects.loc[pairs["subject"], question.inside])

@@ -14,6 +14,8 @@ from cuecircuit.study.accounting import levels_of_phases, names_in, split_refere
 from cuecircuit.study.questions import Rows
 
 VALUE = "value"
+RESPONSES: Mapping[str, str] = {"active": "active presses", "inactive": "inactive presses"}
+"""Responses that are called otherwise on figures."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)

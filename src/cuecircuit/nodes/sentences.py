@@ -166,7 +166,10 @@ def _findings(question: AnyQuestion, answer: Mapping[str, pd.DataFrame]) -> Iter
                     f"{number(row['ci_high'])}], {p_equals(float(row['p']))}."
                 )
         case Means():
-            yield f"{len(answer['means'])} means of {int(answer['means']['n'].max())} subjects or fewer each."
+            means = answer["means"]
+            lost = int(means["mean"].isna().sum())
+            without = f"; {lost} have no number" if lost else ""
+            yield f"{len(means)} means of {int(means['n'].max())} subjects or fewer each{without}."
 
 
 def _interval(row: Mapping[str, Any] | pd.Series, value: str, low: str, high: str) -> str:

@@ -19,6 +19,7 @@ RESULT_COLUMNS: Mapping[str, ColumnNote] = {
         }
     },
     "result": "question, level of `each`, effect",
+    "touched": "whether the choice changes anything that the result rests on; yes for the study itself",
     "choice": f"alternative of the study file; '{PLANNED}': the study itself",
     "holds": "yes: a cluster of the map survives; p (adjusted where the question adjusts) is at most its alpha; n/a: "
     "this choice has no number for it",
@@ -33,10 +34,11 @@ VERDICT_COLUMNS: Mapping[str, ColumnNote] = {
     "result": "as in alternatives.tsv",
     "verdict": {"Levels": {"everywhere": "holds under every choice, in one direction",
                            "depends": "holds under some choices only, or in both directions",
-                           "nowhere": "holds under no choice", "untested": "no choice has a number for it"}},
-    "held": "choices under which it holds",
+                           "nowhere": "holds under no choice", "untouched": "no choice changes what it rests on",
+                           "untested": "no choice has a number for it"}},
+    "held": "choices that touch it and under which it holds",
     "tested": "choices that have a number for it",
-    "choices": "all choices, the study's own among them",
+    "choices": "choices that touch it, the study's own among them",
     "smallest": "smallest value over the choices",
     "largest": "largest value over the choices",
     "deviant": "choices under which it is not what it is in the study: held or not, or its direction",
@@ -58,7 +60,7 @@ def choice_grid(rows: pd.DataFrame, choices: tuple[str, ...]) -> ChoiceGrid:
     keys = keys.sort_values("kind", key=lambda kinds: kinds.map(order.index), kind="stable")
     index = pd.MultiIndex.from_frame(keys)
     table = rows.set_index(["kind", "result", "choice"])
-    wide = table[["value", "holds"]].unstack("choice").reindex(index)
+    wide = table[["value", "holds", "touched"]].unstack("choice").reindex(index)
     value = wide["value"].reindex(columns=choices)
     holds = wide["holds"].reindex(columns=choices) == "yes"
     return ChoiceGrid(
@@ -67,6 +69,7 @@ def choice_grid(rows: pd.DataFrame, choices: tuple[str, ...]) -> ChoiceGrid:
         choices=choices,
         value=value.to_numpy(float),
         holds=holds.to_numpy(bool),
+        touched=(wide["touched"].reindex(columns=choices) != "no").to_numpy(bool),
         signed=keys["kind"].isin(["correlation", "contrast"]).to_numpy(),
     )
 
@@ -83,7 +86,7 @@ def verdict_table(grid: ChoiceGrid) -> pd.DataFrame:
                 "verdict": grid.verdict(index),
                 "held": grid.held(index),
                 "tested": len(values),
-                "choices": len(grid.choices),
+                "choices": grid.choices_of(index),
                 "smallest": values.min() if len(values) else np.nan,
                 "largest": values.max() if len(values) else np.nan,
                 "deviant": ", ".join(grid.deviant(index)) or np.nan,

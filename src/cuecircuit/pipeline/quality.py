@@ -199,7 +199,6 @@ def overview_item(table: pd.DataFrame, group: str) -> FigureItem:
         caption=caption,
         alt=caption,
         svg=files.svg,
-        png=files.png,
         tsv=tsv(shown),
         wide=True,
     )

@@ -141,7 +141,6 @@ def _figures(folder: Path, plan: Plan, power: pd.DataFrame) -> Iterator[tuple[st
                 caption=caption,
                 alt=f"Power over subjects: {title}.",
                 svg=files.svg,
-                png=files.png,
                 tsv=stem.with_suffix(".tsv").read_text(encoding="utf-8"),
             ),
         )

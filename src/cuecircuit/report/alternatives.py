@@ -37,7 +37,8 @@ def grid_caption(facts: AlternativeFacts) -> Markup:
         "dash has no number. A map holds where a cluster survives (corrected p ≤ {} unless the choice is another); its "
         "number counts significant voxels. A correlation, contrast or test holds where its p, adjusted as its question "
         "says, is at most the level of the question, {} unless it names another (Greenhouse–Geisser where it applies). "
-        "Shaded: depends on a choice. {}"
+        "Shaded: depends on a choice. An equals sign: the choice changes nothing that the result rests on and is not "
+        "counted. {}"
     ).format(
         counted(facts.choices - 1, "alternative"),
         threshold(facts.alpha),
@@ -102,16 +103,20 @@ def _shown(verdicts: pd.DataFrame) -> pd.DataFrame:
 
 
 def _what_holds(facts: AlternativeFacts) -> Markup:
-    results = sum(facts.verdicts.values()) - facts.count("untested")
+    results = sum(facts.verdicts.values()) - facts.count("untested") - facts.count("untouched")
     return Markup(
         "The study file lists {} to its own choices. Each was run from the first stage that it changes, everything "
-        "else being as planned. Of {}, {} under every choice, {} on a choice, {} under none."
+        "else being as planned. Of {} that a choice touches, {} under every such choice, {} on a choice, {} under "
+        "none.{}"
     ).format(
         counted(facts.choices - 1, "alternative"),
         counted(results, "result"),
         f"{facts.count('everywhere')} hold{'s' * (facts.count('everywhere') == 1)}",
         f"{facts.count('depends')} depend{'s' * (facts.count('depends') == 1)}",
         f"{facts.count('nowhere')} hold{'s' * (facts.count('nowhere') == 1)}",
+        f" No choice touches {counted(facts.count('untouched'), 'further result')}."
+        if facts.count("untouched")
+        else "",
     )
 
 

@@ -37,17 +37,8 @@ class FigureItem:
     caption: str
     alt: str
     svg: bytes
-    png: bytes
     tsv: str
     wide: bool = False
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class FigureRow:
-    """Figures that belong side by side, where the screen is wide enough."""
-
-    kind: ClassVar[str] = "row"
-    figures: tuple[FigureItem, ...]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -101,7 +92,16 @@ class TextFile:
     shown: bool = False
 
 
-Item = Paragraph | Facts | FigureItem | FigureRow | TableItem | ViewerItem | TextFile
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FileList:
+    """Files beside the page, relative to it, behind a line that opens."""
+
+    kind: ClassVar[str] = "list"
+    title: str
+    paths: tuple[str, ...]
+
+
+Item = Paragraph | Facts | FigureItem | TableItem | ViewerItem | TextFile | FileList
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)

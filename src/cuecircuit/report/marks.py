@@ -1,5 +1,6 @@
 """Values and names said in running text."""
 
+import re
 from collections.abc import Iterable, Mapping
 
 from markupsafe import Markup
@@ -35,7 +36,7 @@ def counted(n: int, one: str, many: str = "") -> str:
 
 def words(name: str) -> str:
     """Print a name of the study file as words: look drug."""
-    return name.replace("_", " ").replace("-", " ")
+    return re.sub(r"(?<=\w)[-_]", " ", name)  # a sign before a number stays
 
 
 def effect_text(effect: str) -> str:

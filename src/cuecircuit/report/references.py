@@ -64,6 +64,7 @@ def _question_keys(study: Study) -> Iterator[str]:
 
 def _map_keys(study: Study) -> Iterator[str]:
     nuisance, scans = study.nuisance, study.scans
+    yield from ("taylor2023",) if study.maps else ()
     if scans is not None and scans.derivatives is not None:
         yield from ("avants2008", "tustison2010") if study.preprocess else ()
         yield from ("esteban2019",) if study.subjects.species == "Homo sapiens" else ()

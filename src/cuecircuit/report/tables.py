@@ -22,12 +22,12 @@ _SYMBOLS = {
     "p_hf": "p (HF)", "pes": "η²ₚ", "ges": "η²G", "p_fwe": "p (FWE)", "p_adj": "p (adjusted)",
     "F": "F", "t": "t", "z": "z", "p": "p", "q": "q", "r": "r", "n": "n", "tsnr": "tSNR", "dvars": "DVARS (%)",
     "framewise_displacement": "Displacement (mm)", "sem": "SEM", "se": "SE",
-    "sha256": "SHA-256",
+    "sha256": "SHA-256", "mm3": "mm³", "peak_f": "Peak F", "peak_t": "Peak t", "largest_f": "Largest F",
 }  # fmt: skip
 _UNITS = {"mm": "mm", "mm3": "mm³", "s": "s", "hz": "Hz", "min": "min", "h": "h", "percent": "%", "bytes": "bytes"}
 _PROBABILITIES = ("p", "q")
 _FRACTIONS = ("r", "pes", "ges", "eps_gg", "eps_hf", "dice")
-_STATISTICS = ("F", "t", "z", "peak", "statistic", "mean_statistic")
+_STATISTICS = ("F", "t", "z", "peak", "peak_f", "peak_t", "largest_f", "statistic", "mean_statistic")
 _EFFECTS = ("term", "effect", "stratum")
 _FRACTION_STARTS = ("r_", "ci_", "pes_", "ges_")
 

@@ -1,0 +1,31 @@
+"use strict";
+// the files of a figure are made of the picture in the page, which is there once
+for (const link of document.querySelectorAll("a[data-picture]")) {
+  const picture = document.querySelector(`#${CSS.escape(link.dataset.picture)} img`);
+  link.hidden = false;
+  link.href = picture.src;
+  link.download = link.dataset.file;
+  if (!link.download.endsWith(".png")) continue;
+  link.addEventListener("click", async (event) => {
+    if (link.href !== picture.src) return;
+    event.preventDefault();
+    const whole = new Image();
+    whole.src = picture.src;
+    await whole.decode();
+    const [canvas, scale] = [document.createElement("canvas"), 300 / 96];
+    canvas.width = Math.round(whole.naturalWidth * scale);
+    canvas.height = Math.round(whole.naturalHeight * scale);
+    canvas.getContext("2d").drawImage(whole, 0, 0, canvas.width, canvas.height);
+    link.href = canvas.toDataURL("image/png");
+    link.click();
+  });
+}
+for (const button of document.querySelectorAll("button.copy")) {
+  const link = button.parentElement.querySelector("a[download$='.tsv']");
+  button.hidden = false;
+  button.addEventListener("click", async () => {
+    const bytes = Uint8Array.from(atob(link.href.split(",")[1]), (letter) => letter.charCodeAt(0));
+    await navigator.clipboard.writeText(new TextDecoder().decode(bytes));
+    button.firstChild.textContent = "Copied";
+  });
+}
