@@ -9,7 +9,7 @@ import numpy as np
 from cuecircuit.arrays import Array, Bool, Float
 from cuecircuit.errors import DataError
 from cuecircuit.group.correction import on_grid
-from cuecircuit.io.maps import read_maps
+from cuecircuit.io.maps import precision_of, read_maps
 from cuecircuit.io.nifti import grid_of, read_mask, volume_image
 from cuecircuit.records.grid import Grid
 
@@ -31,24 +31,26 @@ def mask_of(mask: Any) -> tuple[Bool[Array, "x y z"], Grid]:
 
 
 def voxels_of(maps: Sequence[Any], mask: Bool[Array, "x y z"], grid: Grid) -> Float[Array, "map voxel"]:
-    """Read the voxels of a mask from maps, as float32.
+    """Read the voxels of a mask from maps, in double precision where a map has it.
 
     Raises:
         DataError: every map that cannot be read or lies on another grid.
     """
-    y = np.empty((len(maps), int(mask.sum())), np.float32)
     files = [row for row, each in enumerate(maps) if isinstance(each, str | Path)]
-    if files:
-        y[files] = read_maps([str(maps[row]) for row in files], Path(), mask, grid)
+    read = read_maps([str(maps[row]) for row in files], Path(), mask, grid)
+    others = sorted(set(range(len(maps))) - set(files))
+    precisions = [precision_of(maps[row]) for row in others if hasattr(maps[row], "dataobj")]
+    y = np.empty((len(maps), int(mask.sum())), np.result_type(read, *precisions))
+    y[files] = read
     faults = []
-    for row in sorted(set(range(len(maps))) - set(files)):
+    for row in others:
         image = maps[row]
         if not hasattr(image, "dataobj"):
             faults.append(f"map {row + 1}: found {type(image).__name__}, expected a path or a NIfTI image")
         elif image.ndim != 3 or not grid.same_as(grid_of(image)):
             faults.append(f"map {row + 1}: found shape {image.shape} or another affine than the mask; resample it")
         else:
-            y[row] = np.asarray(image.dataobj, np.float32)[mask]
+            y[row] = np.asarray(image.dataobj, y.dtype)[mask]
     if faults:
         raise DataError(faults)
     return y

@@ -222,6 +222,8 @@ def _stored(
             break
         aside = [f"{facts.name}: left out, {facts.no_measurement}" for _, facts in none]
         kept = np.setdiff1d(kept, [row for row, _ in none])
+        if not len(kept):
+            raise DataError([f"no map is left of {len(frame)}; expected maps that vary in the mask", *aside])
     for line in (*aside, *bound.left_out, *bound.notes):
         say(f"group: {line}")
     if faults := unit_faults(maps.facts[0]):
