@@ -7,10 +7,11 @@ MASK is the 64 × 64 × 24 grid of 0.4 × 0.4 × 1 mm whose box AFNI pads to 96 
 the cluster size (faces, one-sided, α .05) at each voxel p, with its Monte Carlo standard error, of
 
     ours              `simulate_cluster_sizes`
-    plain             AFNI's box and frequencies, a correct transform, no rescaling
-    rescaled          the same, each volume divided by its RMS over the box
-    table shared      the same as plain, the transform of length 96 with a table that the 40 overwrote
-    both              table shared and rescaled: 3dClustSim as published
+    all frequencies   AFNI's box, a correct transform, no rescaling: should be ours
+    highest dropped   the same without the mean and the three highest frequencies of each axis (3.5 % of the variance)
+    rescaled          highest dropped, each volume divided by its RMS over the box
+    table shared      highest dropped, the transform of length 96 with a table that the 40 overwrote
+    both              highest dropped, table shared, rescaled: 3dClustSim as published
     both, old normals the same with the generator of normals that it had until August 2026
 
 and of the binary that AFNI_CLUSTSIM names, if it does. All variants but ours share their white noise, so that their
@@ -64,14 +65,15 @@ def old_normals(shape, rng):
     return np.copysign(noise, rng.random(shape, np.float32) - 0.5)
 
 
-def afni_weights():
-    """Return √spectrum on AFNI's box: highest frequencies and the mean are dropped."""
+def spectrum(*, dropped):
+    """Return √spectrum on AFNI's box, where `dropped` without the highest frequencies and the mean."""
     steps = (np.minimum(np.arange(k), k - np.arange(k)) * edge for k, edge in zip(BOX, VOXEL_MM, strict=True))
     correlation = ACF.at(np.sqrt(sum(axis**2 for axis in np.ix_(*steps))))
     drop = [np.isin(np.arange(k), (k // 2 - 1, k // 2, k // 2 + 1)) for k in BOX]
     outside = drop[0][:, None, None] | drop[1][:, None] | drop[2]
-    weights = np.where(outside, 0, np.sqrt(np.maximum(fft.fftn(correlation).real, 0))).astype(np.float32)
-    weights[0, 0, 0] = 0
+    weights = np.sqrt(np.maximum(fft.fftn(correlation).real, 0)).astype(np.float32)
+    if dropped:
+        weights[outside] = weights[0, 0, 0] = 0
     return weights
 
 
@@ -82,17 +84,25 @@ def afni_transforms() -> Mapping[str, np.ndarray]:
     the table is its own: the 40 overwrites the first 32 of the 64 twiddles of the 96, used so from the second field on.
     """
     k = np.arange(64)
-    shared = np.exp(2j * np.pi * k / np.where(k < 32, 40, 96))
-    return {"plain": radix_3(96, np.exp(2j * np.pi * k / 96))[16:80], "table shared": radix_3(96, shared)[16:80]}
+    own, shared = (np.exp(2j * np.pi * k / length) for length in (96, np.where(k < 32, 40, 96)))
+    return {"own": radix_3(96, own)[16:80], "shared": radix_3(96, shared)[16:80]}
 
 
-def afni_fields(pairs, seed, normals) -> Iterator[dict[str, np.ndarray]]:
-    """Yield fields on the 64 × 64 × 24 grid by each transform, neither rescaled nor of variance 1."""
-    weights, transforms, rng = afni_weights(), afni_transforms(), np.random.default_rng(seed)
+VARIANTS = {"all frequencies": (False, "own"), "highest dropped": (True, "own"), "table shared": (True, "shared")}
+
+
+def afni_fields(pairs, seed, normals, names=tuple(VARIANTS)) -> Iterator[dict[str, np.ndarray]]:
+    """Yield fields of unit variance on the 64 × 64 × 24 grid from the same white noise, one of each variant."""
+    transforms, rng = afni_transforms(), np.random.default_rng(seed)
+    weights = {dropped: spectrum(dropped=dropped) for dropped in {VARIANTS[name][0] for name in names}}
+    unit = {dropped: np.sqrt(np.square(each, dtype=np.float64).sum()) for dropped, each in weights.items()}
     for _ in range(pairs):
-        noise = (weights * (normals(BOX, rng) + 1j * normals(BOX, rng))).astype(np.complex64)
-        noise = fft.fft(noise, axis=2)[:, :, 8:32].reshape(96, -1)
-        made = {name: np.matmul(each, np.matmul(each, noise).reshape(64, 96, 24)) for name, each in transforms.items()}
+        white, made = normals(BOX, rng) + 1j * normals(BOX, rng), {}
+        for name in names:
+            dropped, table = VARIANTS[name]
+            noise = fft.fft((weights[dropped] * white).astype(np.complex64), axis=2)[:, :, 8:32].reshape(96, -1)
+            once = np.matmul(transforms[table], noise).reshape(64, 96, 24)
+            made[name] = np.matmul(transforms[table], once) / unit[dropped]
         yield {name: field.real for name, field in made.items()}
         yield {name: field.imag for name, field in made.items()}
 
@@ -109,18 +119,16 @@ def normals(shape, rng):
 def imitated(mask, pairs) -> dict[str, np.ndarray]:
     """Return the largest clusters of every variant, a row for each p."""
     table, rising = neighbor_table(mask, 6), stats.norm.isf(P)[::-1]
-    unit = 1 / np.sqrt(np.sum(afni_weights().astype(np.float64) ** 2))
 
     def largest(field):
         return largest_clusters(field[mask].astype(np.float32), table, rising, False, False)
 
     found: dict[str, list[np.ndarray]] = {}
     for fields in afni_fields(pairs, 1, normals):
-        plain, shared = fields["plain"], fields["table shared"]
-        variants = {"plain": plain * unit, "rescaled": rescaled(plain), "table shared": shared * unit}
-        for name, field in (variants | {"both": rescaled(shared)}).items():
+        scaled = {"rescaled": rescaled(fields["highest dropped"]), "both": rescaled(fields["table shared"])}
+        for name, field in (fields | scaled).items():
             found.setdefault(name, []).append(largest(field))
-    for fields in afni_fields(pairs, 2, old_normals):
+    for fields in afni_fields(pairs, 2, old_normals, ("table shared",)):
         found.setdefault("both, old normals", []).append(largest(rescaled(fields["table shared"])))
     return {name: np.array(rows).T[::-1] for name, rows in found.items()}
 
