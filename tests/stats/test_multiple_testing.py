@@ -20,9 +20,9 @@ def test_methods_give_the_values_of_p_adjust_in_r():
 def test_sidaks_p_are_those_of_statsmodels():
     from statsmodels.stats.multitest import multipletests
 
-    p = np.array([0.04, 0.01, 0.003, 0.2, 0.02, 1.0])
+    p = np.array([0.04, 0.01, 0.003, 0.2, 0.02, 0.9])
     np.testing.assert_allclose(adjust_p(p, "sidak"), multipletests(p, method="sidak")[1], rtol=1e-13)
-    np.testing.assert_allclose(adjust_p(np.array([1e-20, 0.5]), "sidak"), [2e-20, 0.75], rtol=1e-13)
+    np.testing.assert_allclose(adjust_p(np.array([1e-20, 0.5, 1.0]), "sidak"), [3e-20, 0.875, 1.0], rtol=1e-13)
 
 
 @given(p_values)
