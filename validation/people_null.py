@@ -3,11 +3,12 @@
 Each seed is one study of 53 people, in which no picture, strategy or group changes anything and craving is related to
 nothing. The shipped questions are asked of the shipped contrasts in session 1, corrected by simulated null fields
 (mixed effects) and by permutation (least squares). A test is one term or contrast of a question in one contrast of the
-response; of those, a share of α may have a cluster. Voxels of 8 mm make clusters of one, two or three voxels, so that p
-takes few values and α is hardly ever reached: the shares of tests with a largest cluster of so many voxels or more are
-printed beside the p of such a cluster, which they should equal.
+response; of those, a share of α may have a cluster. `--scale paper` has voxels of 3 mm. The default, `tiny`, has voxels
+of 8 mm and proves little: they make clusters of one, two or three voxels, so that p takes few values and α is hardly
+ever reached; the shares of tests with a largest cluster of so many voxels or more are printed beside the p of such a
+cluster, which they should equal. Seeds that OUT has are not run again.
 
-    python validation/people_null.py OUT [--seeds 6] [--first 0] [--method simulation permutation]
+    python validation/people_null.py OUT [--seeds 6] [--first 0] [--scale paper] [--method simulation permutation]
 """
 
 import argparse
@@ -41,9 +42,9 @@ def changed(text, method):
     return yaml.safe_dump(study)
 
 
-def run_one(folder, seed, methods):
+def run_one(folder, seed, methods, scale):
     """Simulate a study and give a row for each test under each correction, at both heights."""
-    file = simulate_design("huang2023", folder / "study", seed=seed, hypothesis="null", scale="tiny")
+    file = simulate_design("huang2023", folder / "study", seed=seed, hypothesis="null", scale=scale)
     text, rows = file.read_text(encoding="utf-8"), []
     for method in methods:
         file.write_text(changed(text, method), encoding="utf-8")
@@ -92,14 +93,18 @@ def main():
     parser.add_argument("--seeds", type=int, default=6)
     parser.add_argument("--first", type=int, default=0)
     parser.add_argument("--method", nargs="+", default=["simulation", "permutation"])
+    parser.add_argument("--scale", choices=("tiny", "paper"), default="tiny")
     arguments = parser.parse_args()
     arguments.out.mkdir(parents=True, exist_ok=True)
-    rows = []
+    file = arguments.out / f"people_null_{arguments.scale}.tsv"
+    table = pd.read_csv(file, sep="\t") if file.exists() else pd.DataFrame({"seed": []})
     for seed in range(arguments.first, arguments.first + arguments.seeds):
+        if seed in set(table["seed"]):
+            continue  # done by an earlier run, which this one goes on with
         with tempfile.TemporaryDirectory() as folder:
-            rows += run_one(Path(folder), seed, arguments.method)
-        pd.DataFrame(rows).to_csv(arguments.out / f"people_null_{arguments.first}.tsv", sep="\t", index=False)
-    summary(pd.DataFrame(rows), alpha=0.05)
+            table = pd.concat([table, pd.DataFrame(run_one(Path(folder), seed, arguments.method, arguments.scale))])
+        table.to_csv(file, sep="\t", index=False)
+    summary(table, alpha=0.05)
 
 
 if __name__ == "__main__":

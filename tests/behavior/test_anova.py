@@ -15,7 +15,22 @@ from cuecircuit.api.result import Result
 from cuecircuit.errors import DataError
 from cuecircuit.stats.strata_result import generalized_eta2
 
-COLUMNS = ["term", "df1", "df2", "F", "p", "eps_gg", "p_gg", "eps_hf", "p_hf", "pes", "ges", "stratum"]
+COLUMNS = [
+    "term",
+    "df1",
+    "df2",
+    "F",
+    "p",
+    "eps_gg",
+    "p_gg",
+    "eps_hf",
+    "p_hf",
+    "pes",
+    "ges",
+    "stratum",
+    "mauchly_w",
+    "mauchly_p",
+]
 
 
 def table(seed: int = 1, *, n: int = 9, levels: int = 3) -> pd.DataFrame:

@@ -3,7 +3,7 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from scipy import fft, stats
+from scipy import stats
 
 from cuecircuit.clusters.autocorrelation import Autocorrelation, gaussian_autocorrelation
 from cuecircuit.clusters.clustsim import (
@@ -18,6 +18,7 @@ from cuecircuit.clusters.labeling import label_clusters
 from cuecircuit.clusters.neighbors import ClusterRule, neighbor_table
 from cuecircuit.clusters.null_field import draw_pair, null_field
 from cuecircuit.errors import DataError
+from validation.clustsim_causes import afni_fields, old_normals, radix_3, rescaled
 
 VOXEL_MM = np.array([0.4, 0.4, 1.0])
 ACF = Autocorrelation(a=0.5, b_mm=0.6, c_mm=1.6)
@@ -109,59 +110,10 @@ def test_a_cluster_planted_in_noise_is_found_and_noise_alone_is_not():
 # ---- against 3dClustSim
 
 
-def _radix_3(n, twiddles):
-    """Transform of length n = 3m as a matrix: three transforms of length m joined by the twiddles exp(2πik/n)."""
-    a, b, c = (np.fft.fft(np.eye(n)[start::3], axis=0) for start in range(3))
-    k = np.arange(n // 3)
-    b, c = b * np.conj(twiddles[k])[:, None], c * np.conj(twiddles[2 * k])[:, None]
-    w = np.exp(-2j * np.pi / 3)
-    return np.concatenate([a + b + c, a + w * b + w**2 * c, a + w**2 * b + w * c]).astype(np.complex64)
-
-
-def _noise_of_afni(shape, rng):
-    """Draw as its ziggurat does where `long` has 64 bits: half of each strip, and 14 times too much of the tail."""
-    edge, density = 3.44428647676, lambda x: np.exp(-0.5 * x * x)
-    strips = np.zeros(129)
-    strips[127:] = edge, 3.7346  # and downwards, strips of equal area
-    for i in range(126, 0, -1):
-        area = strips[128] * density(edge)
-        strips[i] = np.sqrt(-2 * np.log(min(area / strips[i + 1] + density(strips[i + 1]), 1)))
-    noise = rng.random(shape, np.float32) * (strips[1:].astype(np.float32) / 2)[rng.integers(0, 128, shape)]
-    in_tail = rng.random(shape, np.float32) < 0.00728
-    noise[in_tail] = stats.norm.isf(rng.random(np.count_nonzero(in_tail)) * stats.norm.sf(edge))
-    return np.copysign(noise, rng.random(shape, np.float32) - 0.5)
-
-
-def _fields_of_afni(pairs, seed):
-    """Give fields as 3dClustSim -acf of 2026 makes them on the 64 × 64 × 24 grid, faults included.
-
-    Its transforms of lengths 3m, 4m and 5m share one table of twiddles per thread, but each remembers by itself whether
-    the table is its own. On a box of 96 × 96 × 40 the 40 overwrites the first 32 of the 64 twiddles of the 96, which
-    are used so from the second field on. Highest frequencies and the mean are dropped; each volume is scaled to RMS 1.
-    """
-    n = (96, 96, 40)
-    axes = np.ix_(*(np.minimum(np.arange(k), k - np.arange(k)) * edge for k, edge in zip(n, VOXEL_MM, strict=True)))
-    correlation = ACF.at(np.sqrt(sum(axis**2 for axis in axes)))
-    drop = [np.isin(np.arange(k), (k // 2 - 1, k // 2, k // 2 + 1)) for k in n]
-    outside = drop[0][:, None, None] | drop[1][:, None] | drop[2]
-    weights = np.where(outside, 0, np.sqrt(np.maximum(fft.fftn(correlation).real, 0))).astype(np.float32)
-    weights[0, 0, 0] = 0
-    k = np.arange(64)
-    twiddles = np.exp(2j * np.pi * k / np.where(k < 32, 40, 96))
-    transform = _radix_3(96, twiddles)[16:80]
-    rng = np.random.default_rng(seed)
-    for _ in range(pairs):
-        noise = (weights * (_noise_of_afni(n, rng) + 1j * _noise_of_afni(n, rng))).astype(np.complex64)
-        noise = fft.fft(noise, axis=2)[:, :, 8:32]
-        noise = np.matmul(transform, np.matmul(transform, noise.reshape(96, -1)).reshape(64, 96, 24))
-        for field in (noise.real, noise.imag):
-            yield field / np.sqrt(np.mean(field.astype(np.float64) ** 2))
-
-
 def test_the_radix_3_transform_with_its_own_twiddles_is_the_fourier_transform():
     twiddles = np.exp(2j * np.pi * np.arange(64) / 96)
 
-    np.testing.assert_allclose(_radix_3(96, twiddles), np.fft.fft(np.eye(96)), atol=1e-5)
+    np.testing.assert_allclose(radix_3(96, twiddles), np.fft.fft(np.eye(96)), atol=1e-5)
 
 
 def test_with_the_fields_of_3dclustsim_its_null_distributions_result(reference):
@@ -171,8 +123,8 @@ def test_with_the_fields_of_3dclustsim_its_null_distributions_result(reference):
     rising = np.array(P)[::-1]
 
     found = []
-    for field in _fields_of_afni(400, seed=2):
-        values = field[mask].astype(np.float32)
+    for fields in afni_fields(400, 2, old_normals, ("table shared",)):
+        values = rescaled(fields["table shared"])[mask].astype(np.float32)
         found.append(
             [
                 largest_clusters(

@@ -21,11 +21,12 @@ from cuecircuit.records.grid import Grid
     shape=st.tuples(st.integers(1, 9), st.integers(1, 9)),
     steps=st.tuples(st.integers(1, 10), st.integers(1, 10)),
     slabs=st.sampled_from(["rows", "columns"]),
+    dtype=st.sampled_from([np.float32, np.float64]),
 )
-def test_what_is_written_along_one_axis_is_read_along_the_other(tmp_path_factory, shape, steps, slabs):
-    values = np.random.default_rng(0).standard_normal(shape, dtype=np.float32)
+def test_what_is_written_along_one_axis_is_read_along_the_other(tmp_path_factory, shape, steps, slabs, dtype):
+    values = np.random.default_rng(0).standard_normal(shape).astype(dtype)
     values[0, 0] = np.nan
-    matrix = DiskMatrix(folder=tmp_path_factory.mktemp("matrix"), shape=shape, steps=steps, slabs=slabs)
+    matrix = DiskMatrix(folder=tmp_path_factory.mktemp("matrix"), shape=shape, steps=steps, slabs=slabs, dtype=dtype)
     for part in reversed(matrix.rows if slabs == "rows" else matrix.columns):
         matrix.write(part, values[part] if slabs == "rows" else values[:, part])
     for part in matrix.columns if slabs == "rows" else matrix.rows:

@@ -36,3 +36,18 @@ def test_one_volume_may_have_further_axes_of_one(tmp_path: Path, more: tuple[int
     nib.save(Nifti1Image(one.reshape(4, 3, 2, *more), AFFINE), tmp_path / "map.nii")  # pyright: ignore[reportPrivateImportUsage]
 
     np.testing.assert_array_equal(read_maps(["map.nii"], tmp_path, MASK, GRID), [one.ravel()])
+
+
+@pytest.mark.parametrize("stored", ["f4", "i2", "u1", "f8", "i4"])
+def test_values_are_those_stored_in_whatever_precision(tmp_path: Path, stored: str):
+    values = (np.random.default_rng(2).normal(size=(4, 3, 2)) * 50 + 100 + (1e6 if stored in "f8 i4" else 0)).astype(
+        stored
+    )
+    image = Nifti1Image(values, AFFINE)
+    image.header.set_slope_inter(1, 0)
+    nib.save(image, tmp_path / "map.nii.gz")  # pyright: ignore[reportPrivateImportUsage]
+
+    y = read_maps(["map.nii.gz"], tmp_path, MASK, GRID)
+
+    np.testing.assert_array_equal(y[0].astype(stored), values.ravel())
+    assert y.dtype == (np.float64 if stored in ("f8", "i4") else np.float32)

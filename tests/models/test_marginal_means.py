@@ -96,7 +96,7 @@ def test_dunnett_of_a_balanced_one_way_layout_is_scipys():
 def test_two_levels_need_no_adjustment():
     fit = validation_fit("kenward-roger", n=2)
     plain = compare(fit, ["cue"], adjustment="none", confidence=0.9)
-    for adjustment in ("holm", "bonferroni", "tukey"):
+    for adjustment in ("holm", "bonferroni", "sidak", "tukey"):
         found = compare(fit, ["cue"], adjustment=adjustment, confidence=0.9)
         np.testing.assert_allclose(found.p_adjusted, plain.p, rtol=1e-6)
         np.testing.assert_allclose(found.ci_low, plain.ci_low, rtol=1e-6)
@@ -108,11 +108,13 @@ def test_adjusted_p_are_ordered_as_the_methods_are_strict():
     fit = validation_fit("satterthwaite", n=2)
     found = {
         method: compare(fit, ["dose"], adjustment=method).p_adjusted
-        for method in ("none", "holm", "tukey", "bonferroni")
+        for method in ("none", "holm", "tukey", "sidak", "bonferroni")
     }
     assert (found["none"] <= found["holm"] + 1e-12).all()
     assert (found["holm"] <= found["bonferroni"] + 1e-12).all()
     assert (found["tukey"] <= found["bonferroni"] + 1e-12).all()
+    assert (found["none"] <= found["sidak"]).all()
+    assert (found["sidak"] <= found["bonferroni"] + 1e-12).all()
 
 
 def test_responses_without_a_fit_stay_nan():

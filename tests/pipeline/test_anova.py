@@ -1,10 +1,12 @@
 import io
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 import pytest
+from scipy.stats import linregress
 
 from cuecircuit import cli
 from cuecircuit.errors import DataError, DesignError
@@ -72,7 +74,7 @@ def test_the_reference_table_is_reproduced(reference, tmp_path):
     rows = anova_table(
         path, dv="bold", model=Model(subject="Subj", between=("group",), within=("cue", "block"), covariates=("resp",))
     ).table
-    assert list(rows.columns) == [*COLUMNS, "stratum"]
+    assert list(rows.columns) == [*COLUMNS, "stratum", "mauchly_w", "mauchly_p"]
     expected = pd.read_csv(reference / "w1/strata_type3_cov.csv").query("voxel == 'v1' and term != '(Intercept)'")
     both = rows.merge(expected, on=["term", "stratum"], suffixes=("", "_r"))
     assert len(both) == len(rows) == len(expected)
@@ -91,6 +93,47 @@ def test_epsilons_stand_only_where_they_apply(reference, tmp_path):
     assert np.isnan(rows.loc["group", "eps_gg"])
     assert rows.loc["cue", ["eps_gg", "eps_hf"]].tolist() == [1, 1]
     assert rows.loc["cue", "p_gg"] == pytest.approx(rows.loc["cue", "p"], rel=1e-12)
+
+
+def test_mauchlys_w_is_that_of_afex_for_every_effect_with_several_scores(reference, tmp_path):
+    design = pd.read_csv(reference / "w2/design.csv").assign(y=pd.read_csv(reference / "w2/y.csv")["v3"])
+    subject = next(name for name in design if name.lower().startswith("subj"))
+    design.to_csv(tmp_path / "w2.csv", index=False)
+    model = Model(subject=subject, between=("group",), within=("facA", "facB"))
+    rows = anova_table(tmp_path / "w2.csv", dv="y", model=model).table.set_index("term")
+    afex = pd.read_csv(reference / "w2/afex_nocov_type3_gghf.csv").query("voxel == 'v3'").set_index("term")
+    tested = afex.index[afex["mauchly_W"].notna()]
+    assert len(tested) == 4
+    np.testing.assert_allclose(rows.loc[tested, "mauchly_w"], afex.loc[tested, "mauchly_W"], rtol=1e-8)
+    np.testing.assert_allclose(rows.loc[tested, "mauchly_p"], afex.loc[tested, "mauchly_p"], rtol=1e-8)
+    assert rows["mauchly_w"].drop(tested).isna().all()
+
+
+def test_what_was_observed_counts_in_generalized_eta_squared(intake):
+    # Olejnik and Algina (2003): a measured factor's sum of squares joins the error of every term
+    model = Model(subject="rat", between=("sex",), within=("session",))
+    manipulated = anova_table(intake, dv="value", model=model).fit.tests
+    ss = {test.name: float(test.ss[0]) for test in manipulated}
+    error = {test.stratum: float(test.ss_error[0]) for test in manipulated}
+    rows = anova_table(intake, dv="value", model=replace(model, observed=("sex",))).table.set_index("term")
+    measured = ss["sex"] + ss["sex:session"] + sum(error.values())
+    assert rows.loc["sex", "ges"] == pytest.approx(ss["sex"] / measured)
+    assert rows.loc["session", "ges"] == pytest.approx(ss["session"] / (ss["session"] + measured))
+    with pytest.raises(DesignError, match="observed: found cohort; expected factors of between and within"):
+        replace(model, observed=("cohort",))
+
+
+def test_a_crossed_covariate_has_a_slope_in_each_condition(tmp_path):
+    rng = np.random.default_rng(0)
+    age, y = rng.normal(40, 8, 20), rng.standard_normal((20, 2))
+    rows = [(f"s{k}", cue, age[k], y[k, c]) for k in range(20) for c, cue in enumerate("xy")]
+    pd.DataFrame(rows, columns=["s", "cue", "age", "y"]).to_csv(tmp_path / "t.tsv", sep="\t", index=False)
+    model = Model(subject="s", within=("cue",), covariates=("age",), crossed=("age",))
+    found = anova_table(tmp_path / "t.tsv", dv="y", model=model).table.set_index("term")
+    line = linregress(age, y[:, 0] - y[:, 1])
+    assert found.loc["age:cue", "p"] == pytest.approx(line.pvalue, rel=1e-8)
+    with pytest.raises(DesignError, match="crossed: found weight; expected some of the covariates"):
+        replace(model, crossed=("weight",))
 
 
 def small(tmp_path, rows: str) -> Path:

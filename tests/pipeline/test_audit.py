@@ -16,7 +16,7 @@ def test_every_test_in_the_text_has_a_row():
 
 
 def test_text_without_statistics_is_named():
-    with pytest.raises(DataError, match="found no F, t, r, χ² or z in 'intake rose'"):
+    with pytest.raises(DataError, match="found no F, t, r, ρ, χ², Q, H or z in 'intake rose'"):
         audit_table("intake rose")
 
 
@@ -72,7 +72,7 @@ def test_a_file_of_prose_is_audited_and_one_without_statistics_is_named(tmp_path
     assert audit_file(path).verdict.tolist() == ["agrees"]
 
     path.write_text("Intake rose.")
-    with pytest.raises(DataError, match=r"results\.txt: found no F, t, r, χ² or z"):
+    with pytest.raises(DataError, match=r"results\.txt: found no F, t, r, ρ, χ², Q, H or z"):
         audit_file(path)
     with pytest.raises(DataError, match="cannot be read"):
         audit_file(tmp_path / "none.txt")

@@ -155,3 +155,91 @@ def test_a_corrected_p_is_reconciled_by_its_epsilon(k, n, f, where):
     low, high = found.epsilon_range
     assert low - 1e-3 <= epsilon <= high + 1e-3
     assert np.isclose(found.effect_size or 0, f / (f + n), atol=1e-5)
+
+
+@pytest.mark.parametrize("claim", ["ns", "n.s.", "p > .05", "p > .07", "p >= .06"])
+def test_a_p_that_is_only_bounded_from_below_is_no_doubling(claim):
+    found = one(f"t(28) = 2.20, {claim}")
+    assert (found.agrees, found.tail) == (False, None)
+    assert found.verdict == "disagrees; p = 0.0362 is below .05"
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "t(20) = 1.9, p = .036, one-tailed",
+        "t(20) = 1.9, p = .036 (1-tailed)",
+        "t(20) = 1.9; one-sided p = .036",
+        "a one-tailed test, t(20) = 1.9, p = .036",
+        "r(18) = .44, p = .026 (one-tailed)",
+    ],
+)
+def test_a_declared_tail_is_what_p_is_held_against(text):
+    found = one(text)
+    assert (found.agrees, found.verdict) == (True, "agrees, one-tailed as declared")
+    assert found.p > 0.05  # two-tailed
+
+
+def test_a_declared_tail_belongs_to_its_own_test_and_to_tests_with_a_direction():
+    first, second = audit("t(20) = 1.9, p = .036, one-tailed; t(20) = 1.9, p = .036")
+    assert (first.agrees, second.agrees) == (True, False)
+    assert one("t(20) = 1.9, p = .072, one-tailed").verdict.startswith("agrees only if two-tailed")
+    assert one("t(20) = 1.9, p = .036, two-tailed").verdict.startswith("agrees only if one-tailed")
+    assert one("F(2, 20) = 3.49, p = .050, one-tailed").verdict.startswith("agrees")
+
+
+@pytest.mark.parametrize(
+    ("text", "what"),
+    [
+        ("r(16) = 26.05, p = .10", "a correlation of 26.05"),
+        ("r(28) = −59, p = .0008", "a correlation of -59"),
+        ("t(28) = 2.20, p = 1.03", "p = 1.03"),
+        ("F(1, 20) = -4.1, p = .05", "a negative F"),
+        ("χ²(2) = -3.0, p = .2", "a negative χ²"),
+        ("ρ(20) = 1.2, p = .01", "a correlation of 1.2"),
+    ],
+)
+def test_values_that_cannot_be_are_impossible(text, what):
+    found = one(text)
+    assert (found.agrees, found.p, found.verdict) == (False, None, f"impossible: {what}")
+    assert one("r(16) = 1.00, p < .001").agrees is True
+
+
+@pytest.mark.parametrize("name", ["H", "Q", "Qw", "Q_within", "QM"])
+def test_kruskals_h_and_cochrans_q_are_chi_squared(name):
+    found = one(f"{name}(2) = 7.1, p = .029")
+    assert found.p == pytest.approx(stats.chi2.sf(7.1, 2))
+    assert found.agrees is True
+
+
+def test_a_letter_h_or_q_without_degrees_of_freedom_is_no_test():
+    assert audit("a mean of Q = 7.1, p = .029, and H2 = 4") == ()
+
+
+@pytest.mark.parametrize("name", ["rs", "r_s", "ρ", "rho", "r<sub>s</sub>", "$r_{s}$", r"$\rho$"])
+def test_spearmans_correlation_is_tested_as_t(name):
+    assert one(f"{name}(26) = .35, p = .068").agrees is True
+    assert one(f"{name} = .35, p = .068, N = 28").agrees is True
+    assert one(f"{name}(5) = .8, p = .03").verdict == "cannot be checked: ranks of fewer than 10 pairs have no t"
+    assert one(f"{name} = 0.62, P = 0.003").verdict == "cannot be checked: no degrees of freedom"
+
+
+def test_t_gives_the_p_of_ten_ranks():
+    rng = np.random.default_rng(0)
+    ranks = np.arange(10.0)
+    null = np.array([np.corrcoef(ranks, rng.permutation(ranks))[0, 1] for _ in range(20_000)])
+    for r in (0.6, 0.65, 0.7):
+        exact = np.mean(np.abs(null) >= r - 1e-9)
+        p = one(f"rs(8) = {r}, p = .05").p
+        assert p == pytest.approx(exact, abs=0.01)  # Monte Carlo SE .0015, ranks are discrete
+
+
+def test_n_behind_p_counts_the_pairs_of_its_own_correlation():
+    first, second = audit("r = .35, p = .07, N = 28; r = .35, p = .07")
+    assert first.p == pytest.approx(one("r(26) = .35, p = .07").p)
+    assert second.p is None
+
+
+def test_a_blank_behind_a_sign_and_a_letter_for_one_are_read():
+    assert one("t(553) = − 4.46, p < .0001").printed.statistic.value == -4.46
+    assert one("F(l, 76) = 23.95, p < .001").printed.df == (1, 76)

@@ -214,6 +214,19 @@ def test_responses_that_cannot_be_fitted_are_nan_and_counted():
     assert np.isnan(flat.tests[1].f[0])
 
 
+@pytest.mark.parametrize("test", ["knapp-hartung", "flame", "z"])
+@pytest.mark.parametrize("value", [3.7, -1e6, 1e-9])
+def test_a_response_of_one_value_in_every_subject_has_no_mixed_effects_test(test, value):
+    variance = np.random.default_rng(1).chisquare(4, (12, 2))
+    for formula in ("1", "group", "group*x"):
+        model = between_subject_model(formula, {"group": GROUP, "x": X})
+        y = np.stack([np.full(12, value), Y], axis=1)
+        fit = fit_between(y, model, method="mixed-effects", variance=variance, test=test)
+        assert fit.n_no_error == 1
+        for each in fit.tests:
+            np.testing.assert_array_equal(np.isnan(each.f), [True, False])
+
+
 def test_blocks_of_responses_change_nothing():
     y = np.random.default_rng(7).standard_normal((12, 9))
     for method in ("huber", "ols"):

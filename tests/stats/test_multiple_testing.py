@@ -17,23 +17,34 @@ def test_methods_give_the_values_of_p_adjust_in_r():
     np.testing.assert_allclose(adjust_p(p, "fdr"), [0.06, 0.06, 0.06, 0.2, 0.06, 0.06])
 
 
+def test_sidaks_p_are_those_of_statsmodels():
+    from statsmodels.stats.multitest import multipletests
+
+    p = np.array([0.04, 0.01, 0.003, 0.2, 0.02, 0.9])
+    np.testing.assert_allclose(adjust_p(p, "sidak"), multipletests(p, method="sidak")[1], rtol=1e-13)
+    np.testing.assert_allclose(adjust_p(np.array([1e-20, 0.5, 1.0]), "sidak"), [3e-20, 0.875, 1.0], rtol=1e-13)
+
+
 @given(p_values)
 def test_each_method_is_no_smaller_than_a_less_strict_one(p):
-    none, fdr, holm, bonferroni = (adjust_p(p, method) for method in ("none", "fdr", "holm", "bonferroni"))
+    methods = ("none", "fdr", "holm", "sidak", "bonferroni")
+    none, fdr, holm, sidak, bonferroni = (adjust_p(p, method) for method in methods)
     slack = 1 + 1e-12
     assert np.all(none <= fdr * slack)
     assert np.all(fdr <= holm * slack)
     assert np.all(holm <= bonferroni * slack)
+    assert np.all(none <= sidak * slack)
+    assert np.all(sidak <= bonferroni * slack)
 
 
-@pytest.mark.parametrize("method", ["holm", "bonferroni", "fdr"])
+@pytest.mark.parametrize("method", ["holm", "bonferroni", "sidak", "fdr"])
 @given(p=p_values, seed=st.integers(0, 2**32 - 1))
 def test_order_does_not_matter(method, p, seed):
     order = np.random.default_rng(seed).permutation(len(p))
     np.testing.assert_array_equal(adjust_p(p[order], method), adjust_p(p, method)[order])
 
 
-@pytest.mark.parametrize("method", ["none", "holm", "bonferroni", "fdr"])
+@pytest.mark.parametrize("method", ["none", "holm", "bonferroni", "sidak", "fdr"])
 def test_a_nan_is_no_test(method):
     p = np.array([0.01, 0.2, 0.03])
     with_gap = adjust_p(np.array([0.01, np.nan, 0.2, 0.03]), method)

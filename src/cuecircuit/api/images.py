@@ -12,7 +12,7 @@ from cuecircuit.arrays import Array, Bool, Float
 from cuecircuit.errors import DataError
 from cuecircuit.group.correction import on_grid
 from cuecircuit.group.coverage import aside_notes, coverage_notes, map_facts, repeat_faults, unit_faults
-from cuecircuit.io.maps import read_maps
+from cuecircuit.io.maps import precision_of, read_maps
 from cuecircuit.io.nifti import grid_of, read_mask, volume_image
 from cuecircuit.records.grid import Grid
 
@@ -106,21 +106,25 @@ def _names(maps: pd.Series) -> list[str]:
 
 
 def voxels_of(maps: Sequence[Any], mask: Bool[Array, "x y z"], grid: Grid) -> Float[Array, "map voxel"]:
-    """Read the voxels of a mask from paths, images or arrays on its grid, as float32.
+    """Read the voxels of a mask from paths, images or arrays on its grid, in the precision that holds them.
 
     Raises:
         DataError: every map that cannot be read, lies on another grid, or holds what is no real number.
     """
-    y = np.empty((len(maps), int(mask.sum())), np.float32)
     files = [row for row, each in enumerate(maps) if isinstance(each, str | Path)]
-    if files:
-        y[files] = read_maps([str(maps[row]) for row in files], Path(), mask, grid)
+    read = read_maps([str(maps[row]) for row in files], Path(), mask, grid)
+    others = sorted(set(range(len(maps))) - set(files))
+    kinds = [getattr(maps[row], "dtype", None) or precision_of(maps[row]) for row in others
+             if hasattr(maps[row], "dtype") or hasattr(maps[row], "dataobj")]  # fmt: skip
+    wide = any(not np.can_cast(kind, np.float32) for kind in kinds)
+    y = np.empty((len(maps), int(mask.sum())), np.float64 if wide else read.dtype)
+    y[files] = read
     faults = []
-    for row in sorted(set(range(len(maps))) - set(files)):
+    for row in others:
         if fault := _fault(maps[row], mask, grid):
             faults.append(f"map {row + 1}: {fault}")
             continue
-        y[row] = np.asarray(getattr(maps[row], "dataobj", maps[row]), np.float32).reshape(mask.shape)[mask]
+        y[row] = np.asarray(getattr(maps[row], "dataobj", maps[row]), y.dtype).reshape(mask.shape)[mask]
         if n_infinite := int(np.isinf(y[row]).sum()):
             faults.append(f"map {row + 1}: infinite values in {n_infinite} voxels; write NaN where nothing was fitted")
     if faults:

@@ -9,13 +9,18 @@ from cuecircuit.arrays import Array, Float
 from cuecircuit.stats.strata_result import StratumTest, generalized_eta2
 
 
-def strata_rows(tests: Sequence[StratumTest], covariates: Sequence[str]) -> pd.DataFrame:
-    """One response's tests in their strata, a row each but for the grand mean."""
-    rows = [_row(test, tests, covariates) for test in tests if test.name != "(Intercept)"]
+def strata_rows(tests: Sequence[StratumTest], observed: Sequence[str]) -> pd.DataFrame:
+    """Return one response's tests in their strata, a row each but for the grand mean.
+
+    Args:
+        tests: all of the design.
+        observed: factors and covariates that were measured, not manipulated.
+    """
+    rows = [_row(test, tests, observed) for test in tests if test.name != "(Intercept)"]
     return pd.DataFrame(rows)
 
 
-def _row(test: StratumTest, tests: Sequence[StratumTest], covariates: Sequence[str]) -> dict[str, object]:
+def _row(test: StratumTest, tests: Sequence[StratumTest], observed: Sequence[str]) -> dict[str, object]:
     return {
         "term": test.name,
         "df1": test.df1,
@@ -27,8 +32,10 @@ def _row(test: StratumTest, tests: Sequence[StratumTest], covariates: Sequence[s
         "eps_hf": _only(test.eps_hf),
         "p_hf": np.exp(_only(test.log_p_hf)),
         "pes": test.partial_eta2[0],
-        "ges": generalized_eta2(tests, test, observed=covariates)[0],
+        "ges": generalized_eta2(tests, test, observed=observed)[0],
         "stratum": test.stratum,
+        "mauchly_w": _only(test.mauchly_w),
+        "mauchly_p": _only(test.mauchly_p),
     }
 
 

@@ -46,6 +46,9 @@ Levels = Annotated[
     list[str] | None,
     typer.Option(metavar="C=a,b", help="Levels of a factor, reference first: group=HC,iHUD (repeat)."),
 ]
+Crossed = Annotated[
+    str, typer.Option(metavar="C,..", help="Covariates whose slope may differ between conditions (covariate × within).")
+]
 Formula = Annotated[str, typer.Option(help='Instead: "group*cue + center(resp) + (1|subject)", "group + age", "1".')]
 
 Weigh = Annotated[bool, typer.Option("--evidence", help="Bayes factors and effect sizes too (strata, least squares).")]

@@ -9,6 +9,7 @@ import typer
 
 from cuecircuit.cli.app import MOST_DRAWS, MOST_VOXELS, Columns, Dask, Jobs, Seed, app, names
 from cuecircuit.cli.designs import (
+    Crossed,
     DegreesOfFreedom,
     Equivalence,
     FitMethod,
@@ -63,6 +64,7 @@ def maps_command(
     between: Columns = "",
     within: Columns = "",
     covariate: Columns = "",
+    crossed: Crossed = "",
     voxel_covariate: Annotated[
         str, typer.Option(metavar="C", help="Column of maps: a covariate with a value in every voxel.")
     ] = "",
@@ -159,6 +161,7 @@ def maps_command(
         between=strata["between"],
         within=strata["within"],
         covariates=strata["covariates"],
+        crossed=names(crossed),
         formula=formula or None,
         method=None if method is None else method_name(method),
         contrasts=tuple(contrast or ()),

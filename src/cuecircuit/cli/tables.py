@@ -9,6 +9,7 @@ import typer
 
 from cuecircuit.cli.app import Columns, app, names, print_table
 from cuecircuit.cli.designs import (
+    Crossed,
     DegreesOfFreedom,
     Equivalence,
     Formula,
@@ -31,6 +32,7 @@ class Adjust(StrEnum):
     none = "none"
     holm = "holm"
     bonferroni = "bonferroni"
+    sidak = "sidak"
     tukey = "tukey"
     dunnett = "dunnett"
 
@@ -71,6 +73,10 @@ def anova(
     between: Columns = "",
     within: Columns = "",
     covariate: Columns = "",
+    crossed: Crossed = "",
+    observed: Annotated[
+        str, typer.Option(metavar="C,..", help="Factors that were measured, not manipulated: for generalized η².")
+    ] = "",
     formula: Formula = "",
     method: Annotated[
         TableMethod | None, typer.Option(help="One row per subject: least squares, robust (Huber), bisquare, Welch's.")
@@ -110,6 +116,8 @@ def anova(
         between=strata["between"],
         within=strata["within"],
         covariates=strata["covariates"],
+        crossed=names(crossed),
+        observed=names(observed),
         formula=formula or None,
         method=None if method is None else method_name(method),
         factors={**dict.fromkeys(names(factor), ()), **declared_levels(levels)},

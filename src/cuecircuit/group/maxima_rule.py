@@ -1,5 +1,7 @@
 """What is measured of permuted maps of t or F: clusters above which height, and z of which tail is enhanced."""
 
+from functools import lru_cache
+
 import numpy as np
 from scipy import stats
 
@@ -27,8 +29,13 @@ def maxima_rule(
         tested=df1,
         df2=df2,
         tfce=score,
-        depths=tail_depth(depth_heights(), df1, df2) if score is not None else None,
+        depths=_tail_depths(df1, df2) if score is not None else None,
     )
+
+
+@lru_cache(maxsize=16)
+def _tail_depths(df1: int, df2: int) -> Float64[Array, "height"]:
+    return tail_depth(depth_heights(), df1, df2)
 
 
 def tail_depth(height: Float[Array, "*shape"], df1: int, df2: int) -> Float64[Array, "*shape"]:

@@ -7,12 +7,13 @@ residuals only one block at a time.
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
+from functools import cache
 from typing import Any
 
 import numpy as np
 from joblib import Parallel, delayed
 from scipy import stats
-from threadpoolctl import threadpool_limits
+from threadpoolctl import ThreadpoolController
 
 from cuecircuit.arrays import Array, Bool, Float, Float32, Float64, Int
 from cuecircuit.clusters.maxima import (
@@ -77,9 +78,15 @@ def found_heights(blocks: Sequence[PreparedBlock], plan: TermPlan) -> Float32[Ar
     return _heights(blocks, replace(plan, arrangements=plan.arrangements[:1]))[0]
 
 
-def _one_blas_thread() -> threadpool_limits:
-    """Batches are spread over cores; the sums of their products must not depend on how many."""
-    return threadpool_limits(limits=1, user_api="blas")
+@cache
+def _thread_pools() -> ThreadpoolController:
+    """Find the process's BLAS libraries; it takes as long as a batch of small maps."""
+    return ThreadpoolController()
+
+
+def _one_blas_thread() -> Any:
+    """Limit BLAS to one thread: batches are spread over cores; sums of products must not depend on how many."""
+    return _thread_pools().limit(limits=1, user_api="blas")
 
 
 def _heights(blocks: Sequence[PreparedBlock], plan: TermPlan) -> Float32[Array, "map voxel"]:

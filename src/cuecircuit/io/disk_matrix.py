@@ -11,7 +11,7 @@ from typing import Literal
 
 import numpy as np
 
-from cuecircuit.arrays import Array, Float, Float32
+from cuecircuit.arrays import Array, Float
 from cuecircuit.io.atomic import replacing
 
 
@@ -22,7 +22,7 @@ def parts(n: int, step: int) -> list[slice]:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DiskMatrix:
-    """A float32 matrix of which slabs of `slabs` are written and parts of the other axis read.
+    """A matrix of `dtype` of which slabs of `slabs` are written and parts of the other axis read.
 
     `shape` is maps by voxels, `steps` how many of each make a part; a matrix written by rows is read by its own parts
     of the columns.
@@ -32,6 +32,7 @@ class DiskMatrix:
     shape: tuple[int, int]
     steps: tuple[int, int]
     slabs: Literal["rows", "columns"]
+    dtype: type[np.float32] | type[np.float64] = np.float32
 
     @property
     def rows(self) -> list[slice]:
@@ -52,20 +53,21 @@ class DiskMatrix:
         tiles = [values[:, part] for part in self.columns] if self.slabs == "rows" else [values]
         with replacing(self._file(slab)) as new, new.open("wb") as file:
             for tile in tiles:
-                file.write(np.ascontiguousarray(tile, np.float32).data)
+                file.write(np.ascontiguousarray(tile, self.dtype).data)
 
-    def read(self, part: slice) -> Float32[Array, "row column"]:
+    def read(self, part: slice) -> Float[Array, "row column"]:
         """Read a part of the axis that runs through the slabs."""
         by_rows = self.slabs == "rows"
         tiles = []
         for slab in self.rows if by_rows else self.columns:
             length, width = slab.stop - slab.start, part.stop - part.start
-            found = np.fromfile(self._file(slab), np.float32, count=length * width, offset=4 * length * part.start)
+            offset = np.dtype(self.dtype).itemsize * length * part.start
+            found = np.fromfile(self._file(slab), self.dtype, count=length * width, offset=offset)
             tiles.append(found.reshape((length, width) if by_rows else (width, length)))
         return np.concatenate(tiles, axis=0 if by_rows else 1)
 
     def _file(self, slab: slice) -> Path:
-        return self.folder / f"{self.slabs}{slab.start}.f4"
+        return self.folder / f"{self.slabs}{slab.start}.{np.dtype(self.dtype).str[1:]}"
 
 
 def save_arrays(folder: Path, arrays: Mapping[str, Array | None]) -> None:

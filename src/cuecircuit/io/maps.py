@@ -26,7 +26,7 @@ _MOST_VOLUMES = 32767  # NIfTI-1 counts in 16 bits; more volumes make a NIfTI-2 
 
 
 def read_maps(names: Sequence[str], folder: Path, mask: Bool[Array, "x y z"], grid: Grid) -> Float[Array, "map voxel"]:
-    """Read maps as float32, voxels of the mask in C order.
+    """Read maps in the precision that holds what is stored (`precision_of`), voxels of the mask in C order.
 
     Args:
         names: each map, absolute or relative to `folder`; `file.nii.gz#k` is volume k, from 0, of a 4-D file.
@@ -38,11 +38,9 @@ def read_maps(names: Sequence[str], folder: Path, mask: Bool[Array, "x y z"], gr
         DataError: every file that is missing, damaged, on another grid, or lacks the volume named; infinite values.
     """
     rows: dict[_File, list[tuple[int | None, int]]] = {}
-    for row, name in enumerate(names):
-        file, mark, volume = name.rpartition("#")
-        known = (file, int(volume)) if mark and volume.isdigit() else (name, None)
-        rows.setdefault(known[0], []).append((known[1], row))
-    y = np.empty((len(names), int(mask.sum())), np.float32)
+    for row, (file, volume) in enumerate(map(_file_and_volume, names)):
+        rows.setdefault(file, []).append((volume, row))
+    y = np.empty((len(names), int(mask.sum())), maps_precision(names, folder))
     faults: list[str] = []
     for file, wanted in rows.items():
         try:
@@ -57,6 +55,28 @@ def read_maps(names: Sequence[str], folder: Path, mask: Bool[Array, "x y z"], gr
     if faults:
         raise DataError(faults)
     return y
+
+
+def maps_precision(names: Sequence[str], folder: Path) -> type[np.float32] | type[np.float64]:
+    """Return double precision where a map is stored in it; files that cannot be read are left to `read_maps`."""
+    for file in dict.fromkeys(file for file, _ in map(_file_and_volume, names)):
+        try:
+            image: Any = nib.load(folder / file)  # pyright: ignore[reportPrivateImportUsage]
+        except BROKEN:
+            continue
+        if precision_of(image) is np.float64:
+            return np.float64
+    return np.float32
+
+
+def precision_of(image: Any) -> type[np.float32] | type[np.float64]:
+    """Return the precision that holds the numbers an image is stored as: maps may have a mean far from 0."""
+    return np.float32 if np.can_cast(image.get_data_dtype(), np.float32) else np.float64
+
+
+def _file_and_volume(name: str) -> tuple[_File, int | None]:
+    file, mark, volume = name.rpartition("#")
+    return (file, int(volume)) if mark and volume.isdigit() else (name, None)
 
 
 def _read_file(
@@ -80,7 +100,7 @@ def _read_file(
             if volume is not None and volume >= n_volumes:
                 raise DataError(f"{path}#{volume}: the file has {n_volumes} volumes, counted from 0")
             data = image.dataobj[(..., *map(int, np.unravel_index(volume or 0, axes, order="F")))]  # pyright: ignore
-            y[row] = np.asarray(data, np.float32)[mask]
+            y[row] = np.asarray(data, y.dtype)[mask]
     except BROKEN as error:
         raise DataError(f"{path}: not readable or damaged ({error}); copy it again from its source") from error
 

@@ -25,6 +25,8 @@ class Model:
     """What is fitted to the columns of a table.
 
     `subject` names the column of the unit that is independent of the others; a formula between subjects may go without.
+    The slopes of covariates in `crossed` may differ between conditions; factors in `observed` were measured, not
+    manipulated, which generalized η² takes into account (covariates always were).
     `formula` is lme4's notation, None for an error-strata design. `contrasts` are texts over levels and slopes ("LgA:
     naloxone - saline"), tested beside the terms; `tests` keeps only the tests of these names. `factors` declares
     columns of labels with their levels, reference first; an empty tuple takes the levels as they come. `numbers`
@@ -42,6 +44,7 @@ class Model:
     within: tuple[str, ...] = ()
     covariates: tuple[str, ...] = ()
     crossed: tuple[str, ...] = ()
+    observed: tuple[str, ...] = ()
     formula: str | None = None
     method: Method | None = None
     contrasts: tuple[str, ...] = ()
@@ -59,7 +62,9 @@ class Model:
     def __post_init__(self) -> None:
         """Refuse parts of two models."""
         columns = {
-            name: values for name in ("between", "within", "covariates", "crossed") if (values := getattr(self, name))
+            name: values
+            for name in ("between", "within", "covariates", "crossed", "observed")
+            if (values := getattr(self, name))
         }
         letters = [name for name, values in columns.items() if isinstance(values, str)]
         if letters:
@@ -75,6 +80,10 @@ class Model:
             faults.append("method 'strata': found a formula, expected between, within and covariates")
         if self.fitted_by == "strata" and not self.subject:
             faults.append("model: found no subject, expected the column that names whom the rows belong to")
+        if unknown := sorted({*self.observed} - {*self.between, *self.within}):
+            faults.append(f"observed: found {', '.join(unknown)}; expected factors of between and within")
+        if unknown := sorted({*self.crossed} - {*self.covariates}):
+            faults.append(f"crossed: found {', '.join(unknown)}; expected some of the covariates")
         if self.fitted_by not in METHODS:
             faults.append(f"method '{self.method}': expected one of {', '.join(METHODS)}")
         if self.formula is not None and (self.fitted_by == "reml") != ("|" in self.formula):

@@ -31,6 +31,7 @@ _METHODS = {
 }
 _ADJUSTED = {
     "bonferroni": "Bonferroni's method",
+    "sidak": "Šidák's method",
     "holm": "Holm's method",
     "fdr": "the false discovery rate (Benjamini-Hochberg)",
     "dunnett": "Dunnett's method",

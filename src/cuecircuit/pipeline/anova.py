@@ -81,7 +81,8 @@ def analyze_table(table: pd.DataFrame, *, dv: str, model: Model, average: bool =
     fitted = fit_table(table, dv, model)
     tests = fitted.tests
     if model.formula is None:
-        rows = strata_rows([test for test in tests if isinstance(test, StratumTest)], model.covariates)
+        measured = (*model.covariates, *model.observed)
+        rows = strata_rows([test for test in tests if isinstance(test, StratumTest)], measured)
     else:
         rows = pd.DataFrame([tidy_row(test, 0, 0.95) for test in tests]).drop(columns="stratum")
     return TableFit(table=rows, fit=fitted, notes=(*fitted.design.left_out, *fitted.design.notes, *_hints(fitted)))

@@ -31,7 +31,9 @@ def audit_table(text: str, *, n: int | None = None, groups: int = 1) -> pd.DataF
     """
     tests = audit(text, n=n, groups=groups)
     if not tests:
-        raise DataError(f"found no F, t, r, χ² or z in {text[:80]!r}; expected such as 'F(9,171)=4.25, P=0.002'")
+        raise DataError(
+            f"found no F, t, r, ρ, χ², Q, H or z in {text[:80]!r}; expected such as 'F(9,171)=4.25, P=0.002'"
+        )
     return pd.DataFrame([_row(test) for test in tests])
 
 
@@ -55,7 +57,7 @@ def audit_file(path: Path, *, n: int | None = None, groups: int = 1) -> pd.DataF
             raise DataError(f"{path}: cannot be read ({error}); give a text or a table in UTF-8") from error
     found = [{"line": line, **_row(test)} for line, text in lines for test in audit(text, n=n, groups=groups)]
     if not found:
-        raise DataError(f"{path}: found no F, t, r, χ² or z; expected such as 'F(9,171)=4.25, P=0.002'")
+        raise DataError(f"{path}: found no F, t, r, ρ, χ², Q, H or z; expected such as 'F(9,171)=4.25, P=0.002'")
     return pd.DataFrame(found).astype({"line": "Int64"})
 
 

@@ -22,6 +22,7 @@ from cuecircuit.stats.random_effects import Criterion, RandomEffectsTest, random
 from cuecircuit.stats.responses import Place, of_responses, place_tests, place_values
 from cuecircuit.stats.robust import Loss, robust_regression
 from cuecircuit.stats.strata import strata_anova
+from cuecircuit.stats.strata_covariate import rounding_of
 from cuecircuit.stats.term_test import TermTest
 from cuecircuit.stats.welch import welch_tests
 
@@ -207,13 +208,14 @@ def _mixed_effects(
     test: RandomEffectsTest,
 ) -> _Estimates:
     fit = random_effects(y, model.design.x, variance, criterion=criterion, test=test)
+    basis = np.linalg.qr(model.design.x)[0]
     left = y - model.design.x @ fit.coefficients
     return _Estimates(
         tests=wald_tests(model.hypotheses, fit.coefficients, fit.covariance, fit.df),
         beta=fit.coefficients,
         left=left,
         noise=left * np.sqrt(fit.weights),
-        no_error=np.zeros(y.shape[1], bool),
+        no_error=np.square(y - basis @ (basis.T @ y)).sum(axis=0) <= rounding_of(y[:, None]),
         failed=~fit.converged,
         tau2=fit.tau2,
         weights=fit.weights,

@@ -1,9 +1,9 @@
 """Means and comparisons as they are reported, and the adjustment of p within a family of comparisons.
 
-Bonferroni and Holm (1979) by the number of comparisons; Tukey and Kramer by the studentized range; Dunnett (1955) by
-the multivariate t of comparisons that share a reference. The last two use each comparison's own df, as emmeans does.
-Intervals are simultaneous: Bonferroni's for "bonferroni" and "holm" (Holm has none of its own), own quantiles for the
-other two. A NaN is no comparison: it stays NaN and does not count.
+Bonferroni, Šidák (1967) and Holm (1979) by the number of comparisons; Tukey and Kramer by the studentized range;
+Dunnett (1955) by the multivariate t of comparisons that share a reference. The last two use each comparison's own df,
+as emmeans does. Intervals are simultaneous: Bonferroni's for "bonferroni" and "holm" (Holm has none of its own), own
+quantiles for the others. A NaN is no comparison: it stays NaN and does not count.
 """
 
 from collections.abc import Callable, Sequence
@@ -18,8 +18,9 @@ from cuecircuit.arrays import Array, Float, Int
 from cuecircuit.errors import DesignError
 from cuecircuit.stats.distributions import log_p_t
 from cuecircuit.stats.dunnett import dunnett_p
+from cuecircuit.stats.multiple_testing import sidak, sidak_share
 
-FamilyAdjustment = Literal["none", "bonferroni", "holm", "dunnett", "tukey"]
+FamilyAdjustment = Literal["none", "bonferroni", "sidak", "holm", "dunnett", "tukey"]
 # probability that the largest |t| of a family with this correlation and df exceeds a value
 LargestT = Callable[[float, Float[Array, "test test"], float], float]
 
@@ -263,9 +264,12 @@ def _by_number(
         order = np.argsort(p, axis=0)  # NaN last
         steps = np.take_along_axis(p, order, axis=0) * (m - np.arange(len(p))[:, None])
         np.put_along_axis(adjusted, order, np.minimum(np.maximum.accumulate(steps, axis=0), 1.0), axis=0)
+    elif method == "sidak":
+        adjusted = sidak(p, m)
     critical = np.full_like(p, np.nan)
     if confidence is not None:
-        critical[:] = stats.t.isf((1 - confidence) / 2 / m, df)
+        alpha = sidak_share(1 - confidence, m) if method == "sidak" else (1 - confidence) / m
+        critical[:] = stats.t.isf(alpha / 2, df)
     return adjusted, critical
 
 

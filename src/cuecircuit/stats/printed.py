@@ -1,8 +1,10 @@
 """Find statistics in running text, with the rounding they were printed with.
 
 Read are F, t, r, χ² and z, with degrees of freedom in brackets (APA: "F(9, 171) = 4.25, p = .002"), as subscripts or
-bare (journals: "F9,171 = 4.25; P = 0.002"), or named ("t = 2.4, df = 19, P < 0.05"; "r = 0.62, n = 21"). The p may
-stand after the statistic, or before all of them ("P < 0.001, F(1,19) = 35.5"); "n.s." is p > .05. Effect sizes
+bare (journals: "F9,171 = 4.25; P = 0.002"), or named ("t = 2.4, df = 19, P < 0.05"; "r = 0.62, n = 21"; "r = .62, p =
+.003, N = 21"). Kruskal and Wallis's H(2) and Cochran's Q(28) are χ², Spearman's ρ and r_s are r of ranks. The p may
+stand after the statistic, or before all of them ("P < 0.001, F(1,19) = 35.5"); "n.s." is p > .05; "one-tailed" and
+"two-sided" beside a test are kept. Effect sizes
 (partial η², η², r², d, φ) belong to the test before them. Letters may be italic (Unicode, HTML, Markdown, LaTeX); a
 comma between digits of a value is a decimal comma unless a point follows.
 """
@@ -21,6 +23,7 @@ _MOST_DIGITS = 15  # of a number of subjects; one with more is wrong in any case
 _BLANKS = re.compile(r"\s{8,}")  # patterns look at every part of a run of blanks
 
 Kind = Literal["F", "t", "r", "chi2", "z"]
+DeclaredTail = Literal["one-tailed", "two-tailed"]
 EffectKind = Literal["partial_eta2", "eta2", "r2", "d", "phi"]
 
 
@@ -52,7 +55,10 @@ class PrintedEffect:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PrintedTest:
-    """One test as printed; `df` is empty where the text gives none, `n` the sample size if it stands there."""
+    """One test as printed; `df` is empty where the text gives none, `n` the sample size if it stands there.
+
+    `ranks` marks Spearman's correlation; `tail` is the one the text declares.
+    """
 
     text: str
     kind: Kind
@@ -61,18 +67,22 @@ class PrintedTest:
     statistic: Number
     p: Number | None
     effects: tuple[PrintedEffect, ...] = ()
+    ranks: bool = False
+    tail: DeclaredTail | None = None
 
 
 _DF = r"\d+(?:\.\d+)?"
 # 1,234.5 has thousands, 4,25 a decimal comma; a comma before anything but a digit ends the number
-_NUMBER = r"[-+]?(?:\d{1,3}(?:,\d{3})+\.\d+|\d+(?:[.,]\d+)?|[.,]\d+)(?:[eE][-+]?\d{1,3})?"
+_NUMBER = r"(?:[-+]\s?)?(?:\d{1,3}(?:,\d{3})+\.\d+|\d+(?:[.,]\d+)?|[.,]\d+)(?:[eE][-+]?\d{1,3})?"
 _RELATION = r"(?:<=|>=|=|<|>)"
 _STATISTIC = rf"\s*(?P<relation>{_RELATION})\s*(?P<value>{_NUMBER})"
 _N = r"(?:[nN]\s*=\s*(?P<n>\d{1,3}(?:,\d{3})+|\d+))"
 _OPEN, _CLOSE = r"\s*_?[(\[{]?\s*(?:df\s*=\s*)?", r"\s*[)\]}]?"
 _TWO, _ONE = rf"(?P<df1>{_DF})\s*[,;/]\s*(?P<df2>{_DF})", rf"(?P<df1>{_DF})"
 _COMMAS = r"(?P<df1>\d+(?:,\d+)?)\s*;\s*(?P<df2>\d+(?:,\d+)?)"
+_BRACKET = r"\s*_?[(\[]\s*(?:df\s*=\s*)?"
 _AFTER = r"\s*[,;]?\s*\(?\s*(?:d\.?f\.?)\s*=?\s*"
+_R = r"(?:(?P<ranks>r_?\{?s\}?(?![A-Za-z])|ρ|rho)|[rR])"
 
 # per kind: degrees of freedom before the value, then named after it, then none
 _PATTERNS: tuple[tuple[Kind, str], ...] = (
@@ -83,9 +93,10 @@ _PATTERNS: tuple[tuple[Kind, str], ...] = (
     ("t", rf"t{_OPEN}{_ONE}{_CLOSE}{_STATISTIC}"),
     ("t", rf"t{_STATISTIC}{_AFTER}{_ONE}"),
     ("t", rf"t{_STATISTIC}"),
-    ("r", rf"[rR](?!\s*2\s*[=<>]){_OPEN}{_ONE}{_CLOSE}{_STATISTIC}"),
-    ("r", rf"[rR]{_STATISTIC}{_AFTER}{_ONE}"),
-    ("r", rf"[rR]{_STATISTIC}(?:\s*[,;]?\s*\(?\s*{_N})?"),
+    ("r", rf"{_R}(?!\s*2\s*[=<>]){_OPEN}{_ONE}{_CLOSE}{_STATISTIC}"),
+    ("r", rf"{_R}{_STATISTIC}{_AFTER}{_ONE}"),
+    ("r", rf"{_R}{_STATISTIC}(?:\s*[,;]?\s*\(?\s*{_N})?"),
+    ("chi2", rf"(?:Q(?:_?[A-Za-z]{{1,7}})?|H){_BRACKET}{_ONE}\s*(?:[,;]\s*{_N})?{_CLOSE}{_STATISTIC}"),
     ("chi2", rf"χ{_OPEN}{_ONE}\s*(?:[,;]\s*{_N})?{_CLOSE}{_STATISTIC}"),
     ("chi2", rf"χ{_STATISTIC}{_AFTER}{_ONE}"),
     ("chi2", rf"χ{_STATISTIC}"),
@@ -123,9 +134,11 @@ _SPELLINGS = (
     (r"\$|\\(?:text|mathrm|mathit|textit)(?=\{)", ""),
     (r"\{([FtrRzZpP])\}", r"\1"),
     (r"\\chi", "χ"),
+    (r"\\rho", "ρ"),
+    (r"(?<=F\()\s*[lI](?=\s*[,;])", "1"),
     (r"\\eta", "η"),
     (
-        r"(?:χ|Χ|\bchi)\s*(?:\^\{?2\}?|-?\s*squared?|2(?=\s*[_(\[{=<>,0-9]))|\bX\^?2(?=\s*[_(\[{=<>])|\bx2(?=\s*[(\[])",
+        r"(?:χ|Χ|\bchi)\s*(?:[\^_]\{?2\}?|-?\s*squared?|2(?=\s*[_(\[{=<>,0-9]))|\bX\^?2(?=\s*[_(\[{=<>])|\bx2(?=\s*[(\[])",
         "χ",
     ),
     (r"≤|⩽|≦", "<="),
@@ -133,9 +146,12 @@ _SPELLINGS = (
     (r"(?<=\d)\s*[×x*]\s*10\s*\^?\s*\{?\s*(-?\d+)\}?", r"e\1"),
     (r"(?<=\d)·(?=\d)", "."),
 )
+_TAIL = re.compile(r"(?<![A-Za-z0-9])(?P<sides>one|two|1|2)[\s-]*(?:tail|side)(?:ed)?", re.IGNORECASE)
+_LATER_N = re.compile(rf"(?<![A-Za-z]){_N}")
 _BETWEEN = re.compile(r"[\s,;:(\[]*")
 # a p further away than this belongs to something else
 _REACH = 80
+_TAIL_REACH = 25
 
 
 def printed_tests(text: str) -> tuple[PrintedTest, ...]:
@@ -164,7 +180,12 @@ def printed_tests(text: str) -> tuple[PrintedTest, ...]:
             p = ps[after] if after < len(ps) and starts[after] < min(end, match.end() + _REACH) else None
         until = found[place + 1][1].start() if place + 1 < len(found) else len(text)
         beside = text[match.end() : min(until, match.end() + 2 * _REACH)]
-        tests.append(replace(_test(text, kind, match, p), effects=printed_effects(beside)))
+        before = text[max(match.start() - _TAIL_REACH, found[place - 1][1].end() if place else 0) : match.start()]
+        tail = _tail(before, beside, len(p.group()) + p.start() - match.end() if p and not p_first else 0)
+        test = replace(_test(text, kind, match, p), effects=printed_effects(beside), tail=tail)
+        if kind == "r" and not test.df and test.n is None and (later := _LATER_N.search(beside)):
+            test = replace(test, n=_count(later))
+        tests.append(test)
     return tuple(tests)
 
 
@@ -208,10 +229,30 @@ def _test(text: str, kind: Kind, match: re.Match[str], p: re.Match[str] | None) 
         text=text[min(start for start, _ in ends) : max(end for _, end in ends)].replace("χ", "χ²"),
         kind=kind,
         df=df,
-        n=int(parts["n"].replace(",", "")[:_MOST_DIGITS]) if parts.get("n") else None,
+        n=_count(match) if parts.get("n") else None,
         statistic=_number(parts["relation"], parts["value"]),
         p=_p_value(p) if p else None,
+        ranks=bool(parts.get("ranks")),
     )
+
+
+def _count(match: re.Match[str]) -> int:
+    return int(match["n"].replace(",", "")[:_MOST_DIGITS])
+
+
+def _tail(before: str, beside: str, p_end: int) -> DeclaredTail | None:
+    """Find the tail that is declared before or beside a test, on its side of a semicolon.
+
+    Args:
+        before: text that leads to the test.
+        beside: text after its statistic.
+        p_end: where in it the p ends.
+    """
+    own = beside[:p_end] + beside[p_end:].partition(";")[0]
+    found = _TAIL.search(own) or _TAIL.search(before.rpartition(";")[2])
+    if found is None:
+        return None
+    return "one-tailed" if found["sides"].lower() in ("one", "1") else "two-tailed"
 
 
 def _p_value(match: re.Match[str]) -> Number:
@@ -221,6 +262,7 @@ def _p_value(match: re.Match[str]) -> Number:
 
 
 def _number(relation: str, text: str) -> Number:
+    text = re.sub(r"\s", "", text)
     text = text.replace(",", "") if "." in text else text.replace(",", ".")
     mantissa, _, exponent = text.lower().partition("e")
     decimals = len(mantissa.partition(".")[2]) - int(exponent or 0)

@@ -241,13 +241,7 @@ def _tests(sums: _StratumSums, spheres: Mapping[str, Sphericity]) -> list[Stratu
             )
         )
     return [
-        _test(
-            term,
-            sums,
-            row,
-            (sphere.eps_gg if sphere else one) if term.factors else None,
-            (sphere.eps_hf if sphere else one) if term.factors else None,
-        )
+        _test(term, sums, row, sphere if term.factors else None, one if term.factors else None)
         for row, term in enumerate(terms)
     ]
 
@@ -256,8 +250,8 @@ def _test(
     term: StratumTerm,
     sums: _StratumSums,
     row: int,
-    eps_gg: Float[Array, "response"] | None,
-    eps_hf: Float[Array, "response"] | None,
+    sphere: Sphericity | None,
+    one: Float[Array, "response"] | None,
 ) -> StratumTest:
     stratum, df1 = sums.stratum, len(term.columns)
     df2 = stratum.df - (sums.covariate is not None)
@@ -283,8 +277,10 @@ def _test(
         # what a covariate given per response takes of each effect differs between responses
         n=term.n if sums.covariate is None else np.nan,
         is_slope=term.is_slope,
-        eps_gg=eps_gg,
-        eps_hf=eps_hf,
+        eps_gg=sphere.eps_gg if sphere else one,
+        eps_hf=sphere.eps_hf if sphere else one,
+        mauchly_w=sphere.mauchly_w if sphere else None,
+        mauchly_p=sphere.mauchly_p if sphere else None,
     )
 
 

@@ -21,7 +21,8 @@ class StratumTest(TermTest):
     """The test of one term in one stratum.
 
     `covariate` names the covariate of a slope, `factors` those the slope differs by. `eps_gg` and `eps_hf` belong to
-    effects of factors within subjects (1 where there is one score; `eps_hf` may exceed 1).
+    effects of factors within subjects (1 where there is one score; `eps_hf` may exceed 1), Mauchly's W and its p to
+    those with several scores.
     """
 
     stratum: str
@@ -31,6 +32,8 @@ class StratumTest(TermTest):
     ss_error: Float[Array, "response"]
     eps_gg: Float[Array, "response"] | None
     eps_hf: Float[Array, "response"] | None
+    mauchly_w: Float[Array, "response"] | None = None
+    mauchly_p: Float[Array, "response"] | None = None
 
     @property
     def log_p_gg(self) -> Float[Array, "response"] | None:

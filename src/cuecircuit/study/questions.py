@@ -11,7 +11,7 @@ from pydantic import Discriminator, Field, Tag
 from cuecircuit.study.acquisition import Correction
 from cuecircuit.study.fields import Label, Labels, Name, Names, Section, Where, optional, required
 
-Adjustment = Literal["none", "bonferroni", "holm", "fdr"]
+Adjustment = Literal["none", "bonferroni", "sidak", "holm", "fdr"]
 
 
 class Rows(Section):
@@ -90,7 +90,7 @@ class Comparison(Section):
     by: Names = optional((), "within each level of these")
     against: Label | Literal["first", "each"] = optional("first", "the reference level, or every pair")
     error: Literal["pooled", "own"] = optional("own", "error term: of the whole design, or of each comparison")
-    adjust: Literal["none", "bonferroni", "holm", "dunnett", "tukey"] = optional("holm", "over a family")
+    adjust: Literal["none", "bonferroni", "sidak", "holm", "dunnett", "tukey"] = optional("holm", "over a family")
     family: Names = optional((), "a family for each level of these; one family where none is named")
 
 

@@ -30,7 +30,7 @@ from cuecircuit.group.permuted_maxima import (
     prepared_hypothesis,
 )
 from cuecircuit.io.disk_matrix import DiskMatrix, load_arrays, save_arrays
-from cuecircuit.io.maps import read_maps
+from cuecircuit.io.maps import maps_precision, read_maps
 from cuecircuit.models.design import Design
 from cuecircuit.models.family import Fitted, join_blocks
 from cuecircuit.models.fit import fit_design_block
@@ -126,12 +126,12 @@ def store_maps(
     n, n_voxels = len(columns[0]), int(space.mask.sum())
     voxels = n_voxels if whole else voxels_at_a_time(n, block)
     rows = max(1, _READ_NUMBERS // n_voxels)
-    _check_room(
-        scratch, 4 * n * n_voxels * (len(columns) + 1 + unequal), "the maps and what the model leaves of them take"
-    )
+    precisions = [maps_precision(names, maps_folder) for names in columns]
+    bytes_per_voxel = sum(np.dtype(each).itemsize for each in precisions) + 4 * (1 + unequal)
+    _check_room(scratch, n * n_voxels * bytes_per_voxel, "the maps and what the model leaves of them take")
     values = tuple(
-        DiskMatrix(folder=scratch / f"maps{k}", shape=(n, n_voxels), steps=(rows, voxels), slabs="rows")
-        for k in range(len(columns))
+        DiskMatrix(folder=scratch / f"maps{k}", shape=(n, n_voxels), steps=(rows, voxels), slabs="rows", dtype=each)
+        for k, each in enumerate(precisions)
     )
     faults: dict[str, None] = {}
     facts: list[tuple[MapFacts, ...]] = []

@@ -216,6 +216,8 @@ def _stored(
             break
         aside = list(none.values())
         kept = np.setdiff1d(kept, bound.rows[list(none)])
+        if not len(kept):
+            raise DataError([f"no map is left of {len(frame)}; expected maps that vary in the mask", *aside])
     for line in (*aside, *bound.left_out, *bound.notes):
         say(f"group: {line}")
     if faults := unit_faults(maps.facts[0]):
