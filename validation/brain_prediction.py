@@ -65,9 +65,8 @@ def main(permutations: int) -> None:
     fitted = circuit(TABLE, every)
     print(f"{len(REGIONS)} regions, 17 numbers, responses below {LARGEST:g} %")
     signs = np.sign(fitted) == np.sign(TABLE)
-    print(
-        f"fitted: R² about the means {1 - ((TABLE - fitted) ** 2).sum() / ((TABLE - means(TABLE, every)) ** 2).sum():.2f}"
-    )
+    residual, about = ((TABLE - fitted) ** 2).sum(), ((TABLE - means(TABLE, every)) ** 2).sum()
+    print(f"fitted: R² about the means of the conditions {1 - residual / about:.2f}")
     print(f"signs of the cells beyond .5 %: {signs[np.abs(TABLE) >= 0.5].mean():.2f}")
     rng = np.random.default_rng(0)
     for way in ("cell", "region", "condition"):

@@ -80,7 +80,7 @@ def live(
     flows = drug_flows(own)
     step, minute = expm(flows * STEP_S), expm(flows * REST_S)
     unit = dose_mg_kg * peak_level(step)
-    wander = _wander(own, len(program.days), rng)
+    wander = set_point_course(own, len(program.days), rng)
     state = np.zeros(kernel.STATES)
     state[kernel.OUTCOME] = 1.0
     odors = np.zeros((2, 2))
@@ -176,7 +176,7 @@ def body_of(own: Mapping[str, float], unit: float, today: float = 1.0, world: Wo
     )
 
 
-def _wander(own: Mapping[str, float], days: int, rng: np.random.Generator) -> Float[Array, "day"]:
+def set_point_course(own: Mapping[str, float], days: int, rng: np.random.Generator) -> Float[Array, "day"]:
     """Logarithm of the day's set point over the animal's own: AR(1)."""
     memory, fresh = own["set_point_memory"], rng.standard_normal(days)
     path = np.empty(days)
