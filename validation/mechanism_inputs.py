@@ -1,4 +1,4 @@
-"""Mean inputs of the circuit over simulated studies: the numbers of `simulation.circuit.REFERENCE_INPUTS`.
+"""Mean inputs of the circuit over simulated studies: the numbers of `generators.circuit.REFERENCE_INPUTS`.
 
 python validation/mechanism_inputs.py [SEEDS]
 """
@@ -27,7 +27,7 @@ def main(seeds: int) -> None:
     mean, sd = np.mean(cells, axis=0), np.std(cells, axis=0, ddof=1)
     print(f"mean (SD between {seeds} studies): ShA saline, ShA naloxone, LgA saline, LgA naloxone")
     for name, values, spreads in zip(INPUTS, mean.T, sd.T, strict=True):
-        print(f"{name:12}" + "".join(f"{v:9.4f} ({s:.4f})" for v, s in zip(values, spreads, strict=True)))
+        print(f"{name:12}" + "".join(f"{v:9.5f} ({s:.5f})" for v, s in zip(values, spreads, strict=True)))
 
 
 if __name__ == "__main__":

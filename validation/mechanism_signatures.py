@@ -1,8 +1,9 @@
 """How often what the article reports arises in animals that live through its protocol, and the rivals' signatures.
 
-    python validation/mechanism_signatures.py [SEEDS] [HYPOTHESIS] [POLICY]
+    python validation/mechanism_signatures.py [SEEDS] [HYPOTHESIS] [NAME=VALUE ...]
 
 Prints, over simulated studies, the median of each number and the share of studies in which its sign or test holds.
+NAME=VALUE sets the median of a parameter: `felt=0` shows what withdrawal that is felt is for.
 """
 
 import sys
@@ -45,6 +46,8 @@ def numbers(experiment: Experiment) -> dict[str, tuple[float, bool]]:
         own = escalation[group == level]
         ratio = own[:, -3:].mean() / own[:, 0].mean()
         found[f"{name}: last three sessions over the first"] = ratio, ratio > 1.2 if level else 0.8 < ratio < 1.2
+        presses = totals["EXTINCTION"][group == level].sum(axis=1)
+        found[f"{name}: presses over the days of extinction"] = float(presses.mean()), True
         ratio = paired[group == level, 1].mean() / paired[group == level, 0].mean()
         found[f"{name}: naloxone over saline"] = ratio, ratio > 1
         for phase in ("CUE", "REINST"):
@@ -71,15 +74,17 @@ def numbers(experiment: Experiment) -> dict[str, tuple[float, bool]]:
     return found
 
 
-def main(seeds: int, hypothesis: str, policy: str) -> None:
-    design = rat_design(parse_study(design_text("carmack2019")))
+def main(seeds: int, hypothesis: str, parameters: list[str]) -> None:
+    named = ", ".join(one.replace("=", ": ") for one in parameters)
+    text = design_text("carmack2019").replace(
+        "generator: carmack2019", f"generator: carmack2019\n  parameters: {{ {named} }}"
+    )
+    design = rat_design(parse_study(text))
     found = [
-        numbers(
-            plan_experiment(design, hypothesis=hypothesis, scale="tiny", seed=seed, model="mechanism", policy=policy)
-        )
+        numbers(plan_experiment(design, hypothesis=hypothesis, scale="tiny", seed=seed, model="mechanism"))
         for seed in range(seeds)
     ]
-    print(f"{seeds} studies, {hypothesis}, {policy}: median; share as in the article")
+    print(f"{seeds} studies, {hypothesis}{f' with {named}' if named else ''}: median; share as in the article")
     for name in found[0]:
         values = np.array([one[name] for one in found], float)
         print(f"{name:58}{np.median(values[:, 0]):9.2f}{values[:, 1].mean():8.2f}")
@@ -87,4 +92,4 @@ def main(seeds: int, hypothesis: str, policy: str) -> None:
 
 if __name__ == "__main__":
     given = sys.argv[1:]
-    main(int(given[0]) if given else 20, *(given[1:2] or ["withdrawal"]), *(given[2:3] or ["satiety"]))
+    main(int(given[0]) if given else 20, (given[1:2] or ["withdrawal"])[0], given[2:])

@@ -1,35 +1,18 @@
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from scipy.linalg import expm
 
 from cuecircuit.behavior.pharmacokinetics import KINETICS, drug_level
 from cuecircuit.generators import animal_kernel as kernel
-from cuecircuit.generators.animal_kernel import Body, Rule
-from cuecircuit.generators.animals import drug_flows
+from cuecircuit.generators.animal_kernel import RECORD, REST_S, STEP_S, Rule
+from cuecircuit.generators.animals import body_of, drug_flows, peak_level
 from cuecircuit.generators.parameters import PARAMETERS
 
 OWN = {parameter.name: parameter.value for parameter in PARAMETERS}
-SECOND = expm(drug_flows(OWN))
-BODY = Body(
-    occupancy_half=0.12,
-    naloxone_half=0.08,
-    growth=0.06 / 3600,
-    recovery=0.004 / 3600,
-    threshold=0.06,
-    priming=0.015,
-    width=0.08,
-    dependence_gain=1.2,
-    withdrawal_gain=1.0,
-    cue_gain=14.0,
-    relief_gain=3.0,
-    fastest=1.2 / 60,
-    arousal_s=900.0,
-    lever_rate=0.1,
-    timeout_share=0.5,
-    unit=0.04,
-    cost=0.02,
-    temperature=0.03,
-)
+STEP, MINUTE = expm(drug_flows(OWN) * STEP_S), expm(drug_flows(OWN) * REST_S)
+BODY = body_of(OWN, 0.06 * peak_level(STEP))
 RULE = Rule(
     live=3600,
     rewarded=True,
@@ -39,83 +22,120 @@ RULE = Rule(
     naloxone_mg_kg=0.0,
     odor_on=3600,
     odor_off=3600,
-    cue_withdrawal=0.0,
-    cue_relief=0.0,
-    policy=kernel.SATIETY,
+    odor_value=0.0,
+    medicine=0.0,
+    efficacy=0.0,
 )
 
 
-def animal(dependence: float = 0.0) -> np.ndarray:
+def animal(**values: float) -> np.ndarray:
     state = np.zeros(kernel.STATES)
-    state[kernel.LEVER], state[kernel.DEPENDENCE] = 1.0, dependence
+    state[kernel.OUTCOME] = 1.0
+    for name, value in values.items():
+        state[getattr(kernel, name.upper())] = value
     return state
 
 
 def session(state, *, body=BODY, seed=0, seconds=3600, **rule):
-    return kernel.live_session(state, body, RULE._replace(**rule), SECOND, np.random.default_rng(seed).random(seconds))
+    uniform = np.random.default_rng(seed).random(seconds // STEP_S)
+    return kernel.live_session(state, body, RULE._replace(**rule), STEP, uniform)
 
 
-@pytest.mark.parametrize("policy", [kernel.SATIETY, kernel.HOMEOSTATIC], ids=["satiety", "homeostatic"])
-def test_the_level_in_the_brain_is_that_of_the_closed_form(policy):
-    state = animal()
-    _, infusion, record, _ = session(state, policy=policy)
+def column(record: np.ndarray, name: str) -> np.ndarray:
+    return record[:, RECORD.index(name)]
+
+
+def test_the_level_in_the_brain_is_that_of_the_closed_form():
+    _, infusion, record, _ = session(animal())
     assert infusion.size > 2
-    # a press in one second moves from the next one on; the record stands at the end of the first second of each minute
-    times = 60.0 * np.arange(len(record)) + 1
-    expected = drug_level(times, infusion + 1, dose_mg_kg=0.06, kinetics=KINETICS["heroin"]).effect
-    # sums of a few thousand steps in double precision
-    assert record[:, kernel.RECORD.index("agonist")] == pytest.approx(expected, rel=1e-9, abs=1e-12)
+    # a press in one step moves from the next one on; the record stands at the end of the first step of each minute
+    times = 60.0 * np.arange(len(record)) + STEP_S
+    expected = drug_level(times, infusion + STEP_S, dose_mg_kg=0.06, kinetics=KINETICS["heroin"]).effect
+    # sums of some hundred steps in double precision
+    assert column(record, "agonist") == pytest.approx(expected, rel=1e-9, abs=1e-12)
 
 
-def test_naloxone_blocks_as_its_closed_form_says():
-    _, _, record, _ = session(animal(), injection=600, naloxone_mg_kg=0.12)
-    times = 60.0 * np.arange(len(record)) + 1
-    level = drug_level(times, np.array([600.0]), dose_mg_kg=0.12, kinetics=KINETICS["naloxone"]).effect
-    block = record[:, kernel.RECORD.index("block")]
-    assert block == pytest.approx(1 + level / BODY.naloxone_half, rel=1e-9)
+def test_ligands_compete_as_gaddum_says():
+    _, _, record, _ = session(animal(), injection=600, naloxone_mg_kg=0.12, medicine=2.0, efficacy=0.4)
+    times = 60.0 * np.arange(len(record)) + STEP_S
+    agonist = column(record, "agonist") / BODY.agonist_half
+    naloxone = drug_level(times, np.array([600.0]), dose_mg_kg=0.12, kinetics=KINETICS["naloxone"]).effect
+    expected = (agonist + 0.8) / (1 + agonist + naloxone / BODY.naloxone_half + 2.0)
+    assert column(record, "effect") == pytest.approx(expected, rel=1e-9)
+
+
+@given(st.floats(0, 5), st.floats(0, 5), st.floats(0, 1), st.floats(0, 1))
+def test_an_effect_is_between_none_and_full_and_an_antagonist_never_adds_to_it(agonist, medicine, efficacy, naloxone):
+    free = kernel.effect(animal(brain=agonist), BODY, medicine, efficacy)
+    blocked = kernel.effect(animal(brain=agonist, naloxone=naloxone), BODY, medicine, efficacy)
+    assert 0 <= blocked <= free < 1
 
 
 def test_infusions_are_a_time_out_apart_and_each_has_its_press():
-    active, infusion, _, _ = session(animal())
+    active, infusion, _, _ = session(animal(), seconds=6 * 3600, live=6 * 3600)
     assert np.diff(infusion).min() >= 20
     assert set(infusion) <= set(active)
 
 
-def test_a_sated_animal_keeps_its_level_at_the_threshold():
-    body = BODY._replace(width=0.005, fastest=0.05)
-    _, _, record, _ = session(animal(), body=body, seconds=6 * 3600, live=6 * 3600)
-    level = record[60:, kernel.RECORD.index("agonist")]
-    # an infusion is taken at the threshold and adds at most `unit`; the way into the brain lets it fall a little below
-    assert level.min() > 0.75 * body.threshold
-    assert level.max() < body.threshold + 2.2 * body.unit
+def test_the_opponent_process_is_lost_in_hours_and_its_strength_with_the_published_half_life():
+    state = animal(opponent=0.3, strength=0.5)
+    kernel.rest(state, BODY._replace(growth_use=0.0, growth_withdrawal=0.0), MINUTE, 24 * 60, 0.0, 0.0)
+    # steps of a minute: the error of Euler's rule is half a step over the time constant
+    assert state[kernel.OPPONENT] == pytest.approx(0.3 * np.exp(-24 / OWN["opponent_hours"]), rel=2e-3)
+    assert state[kernel.STRENGTH] == pytest.approx(0.5 * 2 ** (-1 / OWN["strength_half_life"]), rel=1e-4)
 
 
-def test_dependence_grows_only_where_the_drug_is_there_for_hours():
-    drug_free, minute = animal(0.5), expm(drug_flows(OWN) * 60)
-    kernel.rest(drug_free, BODY, minute, 24 * 60)
-    assert drug_free[kernel.DEPENDENCE] == pytest.approx(0.5 - 24 * 0.004, rel=1e-9)
-    taking = animal(0.1)
-    session(taking, seconds=12 * 3600, live=12 * 3600)
-    assert taking[kernel.DEPENDENCE] > 0.1
-    never = animal()
-    kernel.rest(never, BODY, minute, 60)
-    assert never[kernel.DEPENDENCE] == 0
+def test_the_opponent_process_settles_below_the_effect_that_it_opposes():
+    state = animal(strength=1.0)
+    kernel.rest(state, BODY, MINUTE, 14 * 24 * 60, 1.0, 1.0)
+    settled = 0.5 * OWN["opponent_gain"] * (OWN["innate"] + state[kernel.STRENGTH])
+    assert state[kernel.OPPONENT] == pytest.approx(settled, rel=0.02)
+    # else no dose of a full agonist could relieve for long
+    assert settled < 0.5
 
 
-def test_withdrawal_needs_both_dependence_and_a_missing_drug():
-    column = kernel.RECORD.index("withdrawal")
-    naive = session(animal(), injection=1800, naloxone_mg_kg=0.12)[2][:, column]
-    dependent = session(animal(0.6), injection=1800, naloxone_mg_kg=0.12)[2][:, column]
-    kept = session(animal(0.6))[2][:, column]
-    assert naive.max() < 0.01
-    # the animal makes up for the block within minutes; what is left of withdrawal without one is a slow press
-    assert dependent[31:45].max() > 5 * kept[31:45].max()
+def test_withdrawal_needs_both_an_opponent_process_and_a_missing_drug():
+    how = {"injection": 1800, "naloxone_mg_kg": 0.12}
+    naive, dependent = (session(animal(opponent=b), **how)[2] for b in (0.0, 0.15))
+    kept = session(animal(opponent=0.15), medicine=1.0, efficacy=1.0)[2]
+    assert not column(naive, "withdrawal").any()
+    assert column(dependent, "withdrawal").max() > 0.1
+    assert column(kept, "withdrawal").max() == 0
 
 
-@pytest.mark.parametrize("policy", [kernel.SATIETY, kernel.HOMEOSTATIC], ids=["satiety", "homeostatic"])
-def test_presses_without_drug_die_out(policy):
-    state = animal()
-    presses = [session(state, rewarded=False, policy=policy, seed=seed)[0].size for seed in range(6)]
-    assert presses[0] > 4
-    assert sum(presses[3:]) < 0.75 * sum(presses[:3])
-    assert state[kernel.LEVER] < 0.5
+def test_the_value_of_an_odor_is_felt_as_withdrawal_is():
+    def presses(value: float, body: kernel.Body = BODY) -> int:
+        how = {"rewarded": False, "odor_on": 0, "odor_off": 3600, "odor_value": value, "body": body}
+        return sum(session(animal(outcome=0.1, relief=0.9), seed=seed, **how)[0].size for seed in range(20))
+
+    assert presses(0.05) > 2 * presses(0.0)
+    assert presses(0.05, BODY._replace(felt=0.0)) == presses(0.0)
+
+
+def test_the_peak_of_withdrawal_and_the_fall_of_the_effect_are_those_of_the_odor_alone():
+    odor = {"odor_on": 1800, "odor_off": 3600, "injection": 1800, "naloxone_mg_kg": 0.5}
+    state = animal(opponent=0.2, morphine=0.5)
+    _, _, record, (missing, withdrawal) = session(state, body=BODY._replace(fastest=0.0), **odor)
+    assert withdrawal == pytest.approx(column(record, "withdrawal")[30:].max(), rel=0.02)
+    effect = column(record, "effect")
+    assert missing == pytest.approx(effect[30] - effect[30:].min(), rel=0.1, abs=1e-6)
+    assert not session(animal(opponent=0.2))[3].any()
+
+
+def test_presses_without_drug_die_out_and_relief_that_was_learned_resists():
+    def presses(relief: float, opponent: float) -> np.ndarray:
+        state = animal(relief=relief, opponent=opponent)
+        return np.array([session(state, rewarded=False, seed=seed)[0].size for seed in range(6)])
+
+    plain = presses(0.0, 0.0)
+    assert plain[0] > 4
+    assert plain[3:].sum() < 0.75 * plain[:3].sum()
+    assert presses(0.9, 0.15).sum() > 1.5 * plain.sum()
+
+
+def test_severe_withdrawal_disrupts_pressing():
+    mild, severe = (
+        session(animal(opponent=b, relief=1.0), rewarded=False, seconds=1800, live=1800)[0].size for b in (0.1, 0.5)
+    )
+    assert mild > 5
+    assert severe == 0

@@ -25,19 +25,19 @@ def test_the_drugs_are_those_of_the_pharmacokinetics():
 
 
 def test_animals_differ_by_a_log_normal_about_the_median():
-    drawn = draw_parameters(20_000, {"threshold": 0.1}, np.random.default_rng(0))
-    spread = next(one.sd for one in PARAMETERS if one.name == "threshold")
-    logs = np.log(drawn["threshold"])
+    drawn = draw_parameters(20_000, {"set_point": 0.1}, np.random.default_rng(0))
+    spread = next(one.sd for one in PARAMETERS if one.name == "set_point")
+    logs = np.log(drawn["set_point"])
     # standard errors: SD / 141 for the mean, SD / 200 for the SD
     assert logs.mean() == pytest.approx(np.log(0.1), abs=4 * spread / 141)
     assert logs.std() == pytest.approx(spread, abs=4 * spread / 200)
-    assert np.ptp(drawn["recovery"]) == 0
+    assert np.ptp(drawn["felt"]) == 0
 
 
 def test_the_value_of_one_parameter_does_not_change_the_draw_of_another():
     plain = draw_parameters(5, {}, np.random.default_rng(3))
-    other = draw_parameters(5, {"growth": 0.2}, np.random.default_rng(3))
-    assert all((plain[name] == other[name]).all() for name in NAMES if name != "growth")
+    other = draw_parameters(5, {"growth_use": 0.2}, np.random.default_rng(3))
+    assert all((plain[name] == other[name]).all() for name in NAMES if name != "growth_use")
 
 
 def test_every_median_of_the_table_is_possible():

@@ -7,7 +7,7 @@ EXAMPLES = {
     "simulate": (
         "cuecircuit simulate carmack2019 rats --seed 1",
         "cuecircuit simulate carmack2019 rats --scale tiny --hypothesis null",
-        "cuecircuit simulate carmack2019 rats --model mechanism --policy homeostatic",
+        "cuecircuit simulate carmack2019 rats --model mechanism",
         "cuecircuit simulate alcohol_mice mice --scale tiny",
     ),
     "designs": ("cuecircuit designs",),

@@ -23,20 +23,6 @@ class Model(StrEnum):
     mechanism = "mechanism"
 
 
-class PolicyName(StrEnum):
-    """How simulated animals decide to press."""
-
-    satiety = "satiety"
-    homeostatic = "homeostatic"
-
-
-class LearningName(StrEnum):
-    """How simulated animals learn about odors."""
-
-    rescorla_wagner = "rescorla-wagner"
-    pearce_hall = "pearce-hall"
-
-
 @app.command()
 def demo(out: Annotated[Path, typer.Argument()] = Path("demo"), n_jobs: Jobs = 2, seed: Seed = 0) -> None:
     """Simulate the rat study into OUT/study unless it is there, run it into OUT/results, print where report.html is."""
@@ -68,10 +54,6 @@ def simulate(
         Model,
         typer.Option(help="Rats (generator carmack2019): statistics planted, or lived through."),
     ] = Model.planted,
-    policy: Annotated[PolicyName, typer.Option(help="How the mechanism's animals press.")] = PolicyName.satiety,
-    learning: Annotated[
-        LearningName, typer.Option(help="How the mechanism's animals learn about odors.")
-    ] = LearningName.rescorla_wagner,
     native: Annotated[
         bool, typer.Option("--native", help="Head positions differ between rats: raw scans for `preprocess`.")
     ] = False,
@@ -79,7 +61,7 @@ def simulate(
     """Write a whole study with known answers: a BIDS data set, operant files, study.yaml and truth/."""
     from cuecircuit.nodes.simulate import RatChoices, simulate_design
 
-    rats = RatChoices(model=model.value, policy=policy.value, learning=learning.value, native=native)
+    rats = RatChoices(model=model.value, native=native)
     print(simulate_design(design, out, seed=seed, hypothesis=hypothesis, scale=scale.value, n_jobs=n_jobs, rats=rats))
 
 

@@ -1,7 +1,8 @@
-"""One animal through one session, second by second (`docs/mechanism.md` has the equations).
+"""One animal through one session or rest, step by step (`docs/mechanism.md` has the equations and their sources).
 
 State, in this order: heroin, 6-MAM and morphine in the body and the agonist in the brain (mg/kg), naloxone at its site
-and in the brain (mg/kg), dependence (0 to 1), and the efficacy of the lever (1: each press gives a whole infusion).
+and in the brain (mg/kg); the opponent process b (in units of full effect), its strength D (0 to 1), and the learned
+outcomes of the lever (0 to 1) in the two states, felt well and felt ill.
 """
 
 from typing import NamedTuple
@@ -10,42 +11,50 @@ import numpy as np
 
 from cuecircuit.compiled import njit
 
-HEROIN, MAM, MORPHINE, BRAIN, DEPOT, NALOXONE, DEPENDENCE, LEVER = range(8)
-STATES = 8
-SATIETY, HOMEOSTATIC = 0, 1
+HEROIN, MAM, MORPHINE, BRAIN, DEPOT, NALOXONE, OPPONENT, STRENGTH, OUTCOME, RELIEF = range(10)
+STATES = 10
+STEP_S, REST_S = 5, 60
+"""Seconds of a step in a session and at home; the opponent process takes hours."""
+
 # columns of the record of each minute
-RECORD = ("agonist", "block", "set_point", "withdrawal", "dependence", "lever")
-# more presses than a session of 12 h can hold at one per time-out are not logged
-_MOST_PRESSES = 4096
-# exponent of the drive (Keramati et al. 2017: n/m = 4/3)
+RECORD = ("agonist", "effect", "opponent", "withdrawal", "strength", "outcome")
+# exponent of the drive: n/m of Keramati et al. 2017
 _DRIVE_POWER = 4 / 3
+_DAY_S = 86_400
+_DARK_S = 43_200
 
 
 class Body(NamedTuple):
     """Parameters of one animal on one day; rates per second, amounts mg/kg."""
 
-    occupancy_half: float
+    agonist_half: float
     naloxone_half: float
-    growth: float
-    recovery: float
+    opponent_gain: float
+    opponent_s: float
+    innate: float
+    growth_use: float
+    growth_withdrawal: float
+    loss: float
+    felt: float
+    set_point: float
+    light: float
+    aversion: float
     threshold: float
-    priming: float
-    width: float
-    dependence_gain: float
-    withdrawal_gain: float
-    cue_gain: float
-    relief_gain: float
+    noise: float
     fastest: float
-    arousal_s: float
-    lever_rate: float
-    timeout_share: float
+    learning: float
+    ill_half: float
+    unlearning: float
+    disruption: float
     unit: float
-    cost: float
-    temperature: float
 
 
 class Rule(NamedTuple):
-    """What the box does; times in seconds from the start; a dose at second -1 is never given."""
+    """What the box does; times in seconds from the start; a dose at second -1 is never given.
+
+    `odor_value` is what the odor has come to predict. A medicine is there all the time: its concentration over its K,
+    and its efficacy relative to heroin's.
+    """
 
     live: int
     rewarded: bool
@@ -55,19 +64,9 @@ class Rule(NamedTuple):
     naloxone_mg_kg: float
     odor_on: int
     odor_off: int
-    cue_withdrawal: float
-    cue_relief: float
-    policy: int
-
-
-class Felt(NamedTuple):
-    """What the animal feels at one moment."""
-
-    agonist: float
-    block: float
-    occupancy: float
-    missing: float
-    withdrawal: float
+    odor_value: float
+    medicine: float
+    efficacy: float
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
@@ -82,114 +81,111 @@ def flow(state, transfer):
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
-def feel(state, body):
-    """Competitive antagonism, the drug's effect, the part missing of what the animal is adapted to, and withdrawal."""
-    block = 1 + state[NALOXONE] / body.naloxone_half
-    agonist = state[BRAIN] / block
-    occupancy = agonist / (agonist + body.occupancy_half)
-    needed = body.threshold * (1 + body.dependence_gain * state[DEPENDENCE])
-    adapted = needed / (needed + body.occupancy_half)
-    missing = max(1 - occupancy / adapted, 0.0)
-    return Felt(agonist, block, occupancy, missing, state[DEPENDENCE] * missing)
+def effect(state, body, medicine, efficacy):
+    """Compute the effect of agonist, naloxone and medicine that compete for one receptor (Gaddum 1937)."""
+    agonist = state[BRAIN] / body.agonist_half
+    return (agonist + efficacy * medicine) / (1 + agonist + state[NALOXONE] / body.naloxone_half + medicine)
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
-def adapt(state, body, occupancy, seconds):
-    """Let dependence grow with the drug's effect and recover at a constant rate."""
-    change = body.growth * occupancy * (1 - state[DEPENDENCE]) - body.recovery
-    state[DEPENDENCE] = max(state[DEPENDENCE] + change * seconds, 0.0)
+def oppose(state, body, felt_effect, seconds):
+    """Let the opponent process follow the effect, its strength grow with use and withdrawal; return withdrawal."""
+    withdrawal = max(state[OPPONENT] - felt_effect, 0.0)
+    target = body.opponent_gain * (body.innate + state[STRENGTH]) * felt_effect
+    grown = body.growth_use * state[OPPONENT] + body.growth_withdrawal * withdrawal
+    state[OPPONENT] += seconds / body.opponent_s * (target - state[OPPONENT])
+    state[STRENGTH] += seconds * (grown * (1 - state[STRENGTH]) - body.loss * state[STRENGTH])
+    return withdrawal
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
-def press_rate(felt, set_point, lever, second, cue_relief, policy, body):
-    """Presses per second outside the time-out, by the animal's policy."""
-    below = 1 / (1 + np.exp((felt.agonist - set_point) / (body.width * set_point)))
-    if policy == SATIETY:
-        drive = lever * below
-    else:
-        deficit = set_point - felt.agonist
-        gain = abs(deficit) ** _DRIVE_POWER - abs(deficit - body.unit * lever) ** _DRIVE_POWER
-        reward = gain / set_point**_DRIVE_POWER - body.cost
-        drive = 1 / (1 + np.exp(-reward / body.temperature))
-    primed = 1 / (1 + np.exp((body.priming - felt.agonist) / (body.width * body.priming)))
-    return body.fastest * (
-        drive * max(np.exp(-second / body.arousal_s), primed) + below * body.relief_gain * cue_relief
-    )
+def drive(felt, set_point, aversion):
+    """Compute how strongly a felt state below the set point presses for a change; below 0 it counts more."""
+    below = max(set_point - felt, 0.0) ** _DRIVE_POWER
+    return below + (aversion - 1) * max(-felt, 0.0) ** _DRIVE_POWER
+
+
+@njit(cache=True, nogil=True, error_model="numpy")
+def press_rate(state, body, felt_effect, felt, withdrawal, second):
+    """Compute presses per second, and how far the animal feels ill (0 to 1)."""
+    ill = max(-felt, 0.0)
+    ill /= ill + body.ill_half
+    expected = (1 - ill) * state[OUTCOME] + ill * state[RELIEF]
+    # the level that has this effect without an antagonist, and what an unblocked infusion adds to it
+    level = felt_effect / (1 - felt_effect) + body.unit / body.agonist_half
+    gained = expected * (level / (1 + level) - felt_effect)
+    set_point = body.set_point if second % _DAY_S < _DARK_S else body.light * body.set_point
+    gain = drive(felt, set_point, body.aversion) - drive(felt + gained, set_point, body.aversion)
+    gain /= body.set_point**_DRIVE_POWER
+    rate = body.fastest / (1 + np.exp(-(gain - body.threshold) / body.noise))
+    return rate * np.exp(-((withdrawal / body.disruption) ** 4)), ill
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
 def live_session(state, body, rule, transfer, uniform):
-    """Take an animal through a session of one second per random number; the state is changed in place.
+    """Take an animal through a session of one step per random number; the state is changed in place.
 
     Returns times of active presses and of infusions (seconds), the record of each minute, and of the odor's time: the
-    rise of withdrawal from its onset to its peak, the same of the missing part of the drug's effect, and relief from
-    the withdrawal that rose.
+    largest fall of the drug's effect from its onset, and the highest withdrawal.
     """
-    seconds = len(uniform)
-    active, infusion = np.empty(_MOST_PRESSES), np.empty(_MOST_PRESSES)
+    steps = len(uniform)
+    active, infusion = np.empty(steps), np.empty(steps)
     n_active, n_infusion = 0, 0
-    record = np.empty((seconds // 60, len(RECORD)))
-    outcome = np.zeros(3)
+    each_minute = 60 // STEP_S
+    record = np.empty((steps // each_minute, len(RECORD)))
+    outcome = np.zeros(2)
+    onset = 0.0
     blocked_until = 0
-    onset = before = feel(state, body)
-    for second in range(seconds):
-        if second == rule.injection:
+    for step in range(steps):
+        second = step * STEP_S
+        if rule.injection >= 0 and second <= rule.injection < second + STEP_S:
             state[DEPOT] += rule.naloxone_mg_kg
         flow(state, transfer)
-        felt = feel(state, body)
-        adapt(state, body, felt.occupancy, 1)
-        odor = rule.odor_on <= second < rule.odor_off
-        cue = rule.cue_withdrawal if odor else 0.0
-        set_point = body.threshold * (
-            1 + body.dependence_gain * state[DEPENDENCE] + body.withdrawal_gain * felt.withdrawal + body.cue_gain * cue
-        )
-        if odor:
-            if second == rule.odor_on:
-                onset = felt
-            outcome[0] = max(outcome[0], felt.withdrawal - onset.withdrawal)
-            outcome[1] = max(outcome[1], felt.missing - onset.missing)
-            # relief from what has risen in the presence of the odor, not from what was there before
-            outcome[2] = min(outcome[2] + max(before.withdrawal - felt.withdrawal, 0.0), outcome[0])
-        before = felt
-        if second % 60 == 0 and second // 60 < len(record):
-            record[second // 60] = (
-                felt.agonist,
-                felt.block,
-                set_point,
-                felt.withdrawal,
-                state[DEPENDENCE],
-                state[LEVER],
+        now = effect(state, body, rule.medicine, rule.efficacy)
+        conditioned = rule.odor_value if rule.odor_on <= second < rule.odor_off else 0.0
+        felt = now - body.felt * (state[OPPONENT] + conditioned)
+        withdrawal = oppose(state, body, now, STEP_S)
+        if rule.odor_on <= second < rule.odor_off:
+            onset = onset if second - STEP_S >= rule.odor_on else now
+            outcome[0] = max(outcome[0], onset - now)
+            outcome[1] = max(outcome[1], withdrawal)
+        if step % each_minute == 0 and step // each_minute < len(record):
+            record[step // each_minute] = (
+                state[BRAIN],
+                now,
+                state[OPPONENT],
+                withdrawal,
+                state[STRENGTH],
+                state[OUTCOME],
             )
-        if second >= rule.live or n_active == _MOST_PRESSES:
+        if second >= rule.live:
             continue
-        waiting = second < blocked_until
-        relief = rule.cue_relief if odor else 0.0
-        # no rate is above this one, and 1 − exp(−rate) ≤ rate: most seconds need not be looked at
-        if uniform[second] >= body.fastest * (1 + body.relief_gain * relief):
+        # no rate is above this one, and 1 − exp(−rate) ≤ rate: most steps need not be looked at
+        if uniform[step] >= body.fastest * STEP_S:
             continue
-        rate = press_rate(felt, set_point, state[LEVER], second, relief, rule.policy, body)
-        if waiting:
-            rate *= body.timeout_share
-        if uniform[second] >= 1 - np.exp(-rate):
+        rate, ill = press_rate(state, body, now, felt, withdrawal, second)
+        if uniform[step] >= 1 - np.exp(-rate * STEP_S):
             continue
         active[n_active] = second
         n_active += 1
-        if waiting:
+        if second < blocked_until:
             continue
-        efficacy = 0.0
+        came = 0.0
         if rule.rewarded:
             infusion[n_infusion] = second
             n_infusion += 1
             blocked_until = second + rule.timeout
             state[HEROIN] += rule.infusion_mg_kg
-            efficacy = 1 / felt.block
-        state[LEVER] += body.lever_rate * (efficacy - state[LEVER])
+            came = 1 / (1 + state[NALOXONE] / body.naloxone_half + rule.medicine)
+        state[OUTCOME] += body.learning * (1 - ill) * (came - state[OUTCOME])
+        step_relief = body.learning * ill * (came - state[RELIEF])
+        state[RELIEF] += step_relief * (body.unlearning if step_relief < 0 else 1.0)
     return active[:n_active], infusion[:n_infusion], record, outcome
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
-def rest(state, body, transfer, minutes):
+def rest(state, body, transfer, minutes, medicine, efficacy):
     """Let the hours between sessions pass, minute by minute; the transfer matrix stands for one minute."""
     for _ in range(minutes):
         flow(state, transfer)
-        adapt(state, body, feel(state, body).occupancy, 60)
+        oppose(state, body, effect(state, body, medicine, efficacy), REST_S)

@@ -9,7 +9,6 @@ from typing import Literal
 import numpy as np
 
 from cuecircuit.arrays import Array, Float
-from cuecircuit.generators.animals import Learning, Policy
 from cuecircuit.generators.bold import Scan, block_onsets, simulate_scan
 from cuecircuit.generators.brain import Brain, draw_brain
 from cuecircuit.generators.breathing import Breathing, draw_breathing, draw_level, rate_changes
@@ -96,8 +95,6 @@ def plan_experiment(
     scale: str,
     seed: int,
     model: Model = "planted",
-    policy: Policy = "satiety",
-    learning: Learning = "rescorla-wagner",
     native: bool = False,
 ) -> Experiment:
     """Draw everything but the scans.
@@ -108,8 +105,6 @@ def plan_experiment(
         scale: of the scans.
         seed: of every random stream.
         model: whether effects are planted as statistics or arise from animals that live through the study.
-        policy: of the mechanism's animals.
-        learning: of the mechanism's animals.
         native: every rat lies its own way in the scanner.
 
     Raises:
@@ -127,8 +122,6 @@ def plan_experiment(
             hypothesis=hypothesis,
             rng=stream(seed, _ANIMALS),
             streams=lambda number: stream(seed, _LIVES, number),
-            policy=policy,
-            learning=learning,
         )
         counts = counts_of(lived)
         days = days_of(lived, rats, stream(seed, _PRESSES))

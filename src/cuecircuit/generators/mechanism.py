@@ -10,7 +10,7 @@ from datetime import timedelta
 import numpy as np
 
 from cuecircuit.arrays import Array, Float, Int
-from cuecircuit.generators.animals import OUTCOMES, Learning, Life, Policy, World, live
+from cuecircuit.generators.animals import Life, World, live
 from cuecircuit.generators.circuit import REGIONS, Circuit, circuit_of, settled_response
 from cuecircuit.generators.intake import PARTS_MIN, PhaseCounts
 from cuecircuit.generators.operant import START, Day, Presses, log_session
@@ -22,9 +22,9 @@ from cuecircuit.generators.rats import Rat
 
 WORLDS: Mapping[str, World] = {
     "withdrawal": World(),
-    "antagonism": World(dependence=False, learning=False),
+    "antagonism": World(opponent=False, learning=False),
     "respiration": World(),
-    "null": World(dependence=False, learning=False, naloxone=False, hours=False),
+    "null": World(opponent=False, learning=False, naloxone=False, hours=False),
 }
 assert WORLDS.keys() == HYPOTHESES.keys(), "a world for every hypothesis"
 
@@ -40,8 +40,6 @@ class Lived:
     lives: tuple[Life, ...]
     inputs: Float[Array, "subject cue=2 input=4"]
     rates: Float[Array, "subject cue=2"]
-    policy: Policy
-    learning: Learning
 
 
 def live_study(
@@ -51,8 +49,6 @@ def live_study(
     hypothesis: str,
     rng: np.random.Generator,
     streams: Streams,
-    policy: Policy = "satiety",
-    learning: Learning = "rescorla-wagner",
 ) -> Lived:
     """Let every animal live through the study.
 
@@ -62,8 +58,6 @@ def live_study(
         hypothesis: what is true, a key of `WORLDS`.
         rng: source of the differences between animals.
         streams: gives each animal, by its number, its own source of chance.
-        policy: how animals decide to press.
-        learning: how they learn about odors.
     """
     program = program_of(design)
     drawn = draw_parameters(len(rats), design.parameters, rng)
@@ -75,8 +69,6 @@ def live_study(
             streams(number),
             dose_mg_kg=design.dose_mg_kg,
             world=WORLDS[hypothesis],
-            policy=policy,
-            learning=learning,
         )
         for number, rat in enumerate(rats)
     )
@@ -87,15 +79,12 @@ def live_study(
         lives=lives,
         inputs=inputs,
         rates=inputs @ circuit_of(hypothesis).breathing if hypothesis != "null" else np.zeros(inputs.shape[:2]),
-        policy=policy,
-        learning=learning,
     )
 
 
 def cue_inputs(life: Life) -> Float[Array, "cue=2 input=4"]:
-    """Give what drives an animal's circuit while it smells the odor of each cue, in the order of `circuit.INPUTS`."""
-    withdrawal, missing = (life.scan_values[OUTCOMES.index(name)] for name in ("withdrawal", "missing"))
-    return np.stack([np.ones(2), missing, np.full(2, life.scan_dependence), withdrawal], axis=1)
+    """Return what drives an animal's circuit while it smells the odor of each cue, in the order of `circuit.INPUTS`."""
+    return np.stack([np.ones(2), np.full(2, life.scan_strength), *life.scan_values], axis=1)
 
 
 def draw_responses(
@@ -114,7 +103,7 @@ def draw_responses(
         behavior: mean infusions in the naloxone pairings.
         rng: source of the differences.
     """
-    settled = settled_response(circuit, lived.inputs).transpose(0, 2, 1)
+    settled = settled_response(circuit.gain, circuit.drives, lived.inputs).transpose(0, 2, 1)
     stress, other, within = (lived.parameters[f"{name}_sd"] for name in ("stress_region", "region", "scan"))
     between = np.where(np.isin(REGIONS, SLOPE_REGIONS), stress[:, None], other[:, None])[..., None]
     common = between * rng.standard_normal((*settled.shape[:2], 1))

@@ -5,7 +5,7 @@ from pathlib import Path
 import pandas as pd
 
 from cuecircuit.generators.animals import OUTCOMES
-from cuecircuit.generators.circuit import PATHS, TAU_S
+from cuecircuit.generators.circuit import CLASSES, INPUTS, LARGEST, PATHS, circuit_of
 from cuecircuit.generators.experiment import Experiment
 from cuecircuit.generators.mechanism import WORLDS, Lived
 from cuecircuit.generators.parameters import PARAMETERS
@@ -21,19 +21,22 @@ def write_mechanism(folder: Path, experiment: Experiment, lived: Lived) -> None:
     _write_parameters(folder / "parameters.tsv", experiment)
     _write_animals(folder / "animals.tsv", experiment, lived)
     _write_values(folder / "cue_values.tsv", experiment, lived)
-    world = WORLDS[experiment.hypothesis]
+    world, circuit = WORLDS[experiment.hypothesis], circuit_of(experiment.hypothesis)
     write_json(
         folder / "mechanism.json",
         {
-            "policy": lived.policy,
-            "learning": lived.learning,
             "world": {name: getattr(world, name) for name in world.__slots__},
-            "paths_between_regions": [
-                {"from": source, "to": target, "size": size, "source": "assumed"}
-                for (source, target), size in PATHS.items()
+            "gain_of_paths": circuit.gain,
+            "paths": [
+                {"from": source, "to": target, "rank": rank, "source": by}
+                for (source, target), (rank, by) in PATHS.items()
             ],
-            "paths_from_inputs": "from Table 1 of Carmack et al. 2019 (paper), by inputs that are assumed",
-            "time_constant_s": TAU_S,
+            "drives": {
+                name: dict(zip(INPUTS, row, strict=True))
+                for name, row in zip(CLASSES, circuit.drives.tolist(), strict=True)
+            },
+            "drives_source": "fitted to Table 1 of Carmack et al. 2019",
+            "largest_response_percent": LARGEST,
         },
     )
 
@@ -66,12 +69,12 @@ def _write_parameters(path: Path, experiment: Experiment) -> None:
 
 def _write_animals(path: Path, experiment: Experiment, lived: Lived) -> None:
     rows = [
-        (rat.participant, life.scan_dependence, *(float(values[number]) for values in lived.parameters.values()))
+        (rat.participant, life.scan_strength, *(float(values[number]) for values in lived.parameters.values()))
         for number, (rat, life) in enumerate(zip(experiment.rats, lived.lives, strict=True))
     ]
     notes = {
         "participant_id": "Name of the rat",
-        "dependence": "Dependence on the day of the scans, 0 to 1",
+        "strength": "Strength of the opponent process on the day of the scans, 0 to 1",
         **{one.name: {"Description": one.meaning, "Units": one.unit} for one in PARAMETERS},
     }
     write_table(path, pd.DataFrame(rows, columns=list(notes)), notes)

@@ -36,7 +36,6 @@ def _half_life(name: str, minutes: float, meaning: str, by: str) -> Parameter:
 
 _HEROIN, _NALOXONE = KINETICS["heroin"], KINETICS["naloxone"]
 _STAGES = _HEROIN.compounds
-_KERAMATI = "form of Keramati et al. 2017; the number is assumed"
 
 PARAMETERS = (
     _half_life("heroin_half_life", _STAGES[0].half_life_min, "heroin to 6-MAM", _STAGES[0].source),
@@ -53,67 +52,67 @@ PARAMETERS = (
     ),
     _half_life("naloxone_uptake", _NALOXONE.absorption_half_life_min, "naloxone into the brain", _NALOXONE.source),
     _half_life("naloxone_half_life", _NALOXONE.compounds[0].half_life_min, "naloxone out of it", _NALOXONE.source),
+    Parameter(name="naloxone_half", unit="mg/kg", value=0.015, sd=0.8, lowest=1e-6, meaning="K_B: half block"),
+    Parameter(name="agonist_half", unit="mg/kg", value=0.30, lowest=1e-6, meaning="K_A: agonist with half its effect"),
     Parameter(
-        name="naloxone_half", unit="mg/kg", value=0.08, sd=0.1, lowest=1e-6, meaning="K_B: blocks half the receptors"
-    ),
-    Parameter(
-        name="occupancy_half", unit="mg/kg", value=0.12, lowest=1e-6, meaning="K_A: agonist with half its effect"
-    ),
-    Parameter(
-        name="growth",
-        unit="1/h",
-        value=0.06,
-        sd=0.3,
-        meaning="growth of dependence at full effect",
-        by=_KERAMATI,
-        highest=100.0,
-    ),
-    Parameter(
-        name="recovery", unit="1/h", value=0.004, meaning="recovery from dependence", by=_KERAMATI, highest=100.0
-    ),
-    Parameter(
-        name="threshold",
-        unit="mg/kg",
-        value=0.06,
-        sd=0.3,
-        lowest=1e-6,
-        meaning="agonist at which an animal without dependence is sated",
-        by="form of Tsibulsky & Norman 1999; no fit for heroin is published",
-    ),
-    Parameter(name="threshold_day", unit="1", value=0.2, meaning="SD of the threshold's logarithm from day to day"),
-    Parameter(name="threshold_memory", unit="1", value=0.5, highest=0.999, meaning="correlation of it from day to day"),
-    Parameter(
-        name="priming_share",
+        name="opponent_gain",
         unit="1",
-        value=0.25,
-        lowest=1e-6,
-        highest=1.0,
-        meaning="priming over satiety threshold: below it the drug does not drive pressing",
-        by="form of Norman & Tsibulsky 2006",
+        value=0.85,
+        meaning="γ: opponent process at full strength over the effect that it opposes; below 1/(1 + D0)",
+        by="form of Solomon & Corbit 1974",
+        highest=0.99,
     ),
-    Parameter(name="width", unit="1", value=0.08, lowest=1e-3, meaning="softness of a threshold relative to it"),
-    Parameter(name="dependence_gain", unit="1", value=1.2, sd=0.2, meaning="rise of the set point by dependence"),
-    Parameter(name="withdrawal_gain", unit="1", value=1.0, sd=0.2, meaning="rise of the set point by withdrawal"),
-    Parameter(name="cue_gain", unit="1", value=14.0, sd=0.2, meaning="rise of the set point by conditioned withdrawal"),
-    Parameter(name="relief_gain", unit="1", value=3.0, meaning="seeking at a cue by its value of relief"),
-    Parameter(name="fastest", unit="1/min", value=1.2, sd=0.1, meaning="presses of an animal that wants nothing else"),
-    Parameter(name="arousal", unit="min", value=15.0, lowest=0.1, meaning="seeking at the start of a session fades"),
-    Parameter(name="lever_rate", unit="1", value=0.1, highest=1.0, meaning="learning of the lever's efficacy"),
-    Parameter(name="timeout_share", unit="1", value=0.5, highest=1.0, meaning="pressing in the time-out"),
+    Parameter(
+        name="opponent_hours",
+        unit="h",
+        value=18.0,
+        lowest=0.1,
+        meaning="τ_b: time constant of the opponent process",
+        by="12 h with morphine pellets (Pharmacology 11:38, 1974), 18 h here",
+    ),
+    Parameter(name="innate", unit="1", value=0.1, highest=1.0, meaning="D0: strength of it without any use"),
+    Parameter(name="growth_use", unit="1/day", value=0.6, sd=0.4, meaning="growth of its strength by use"),
+    Parameter(
+        name="growth_withdrawal",
+        unit="1/day",
+        value=14.0,
+        sd=0.4,
+        meaning="growth of its strength by withdrawal",
+        by="repeated withdrawal sensitizes (Koob & Le Moal 2008)",
+    ),
+    Parameter(
+        name="strength_half_life",
+        unit="day",
+        value=13.2,
+        lowest=0.1,
+        meaning="half-life of its strength at rest",
+        by="Cox et al. 1975: 13.2 ± .5 days for tolerance in rats",
+    ),
+    Parameter(name="felt", unit="1", value=1.0, meaning="κ: weight of the opponent process in what is felt"),
+    Parameter(name="set_point", unit="1", value=0.15, sd=0.4, lowest=1e-3, meaning="h*: net effect that is sought"),
+    Parameter(name="set_point_day", unit="1", value=0.55, meaning="SD of its logarithm from day to day"),
+    Parameter(name="set_point_memory", unit="1", value=0.3, highest=0.999, meaning="correlation of it from day to day"),
+    Parameter(name="light", unit="1", value=0.4, lowest=1e-3, meaning="set point by day over that by night"),
+    Parameter(name="aversion", unit="1", value=3.0, lowest=1.0, meaning="λ: weight of a state below 0 in the drive"),
+    Parameter(name="threshold", unit="1", value=0.2, meaning="θ: cost of a press, in drives of a naive animal"),
+    Parameter(name="noise", unit="1", value=0.06, lowest=1e-3, meaning="T: noise of choice, in the same unit"),
+    Parameter(name="fastest", unit="1/min", value=0.5, sd=0.3, meaning="presses of an animal that wants nothing else"),
+    Parameter(
+        name="learning",
+        unit="1",
+        value=0.2,
+        highest=1.0,
+        meaning="α: rate at which the outcome of the lever is learned",
+        by="rate .2 in the code of Keramati et al. 2017",
+    ),
+    Parameter(name="ill_half", unit="1", value=0.03, lowest=1e-6, meaning="w½: felt state below 0 that is half ill"),
+    Parameter(
+        name="unlearning", unit="1", value=0.25, highest=1.0, meaning="unlearning of relief relative to learning it"
+    ),
+    Parameter(name="disruption", unit="1", value=0.2, lowest=1e-3, meaning="withdrawal that disrupts pressing"),
     Parameter(name="inactive", unit="1/h", value=2.0, meaning="presses of the other lever"),
-    Parameter(name="cost", unit="1", value=0.02, meaning="effort of a press (homeostatic policy)", by=_KERAMATI),
-    Parameter(name="temperature", unit="1", value=0.03, lowest=1e-3, meaning="noise of choice (homeostatic policy)"),
     Parameter(
-        name="salience",
-        unit="1",
-        value=0.3,
-        sd=0.1,
-        highest=1.0,
-        meaning="αβ of odors: four pairings of .1 to .5 reach 34 to 94 % of the asymptote",
-    ),
-    Parameter(name="context_salience", unit="1", value=0.1, highest=1.0, meaning="αβ of the injection itself"),
-    Parameter(
-        name="associability_memory", unit="1", value=0.5, highest=1.0, meaning="γ of Pearce & Hall: share of the error"
+        name="salience", unit="1", value=0.3, highest=1.0, meaning="α_v of odors", by="form of Rescorla & Wagner 1972"
     ),
     Parameter(name="region_sd", unit="%", value=1.0, meaning="SD of a region's response between animals, both cues"),
     Parameter(
@@ -125,7 +124,7 @@ PARAMETERS = (
     ),
     Parameter(name="scan_sd", unit="%", value=0.6, meaning="SD of a region's response between scans of an animal"),
 )
-"""Pharmacokinetics, receptor, dependence, seeking, policies, learning; see `docs/mechanism.md`."""
+"""Pharmacokinetics, receptor, opponent process, drive, learning; see `docs/mechanism.md`."""
 
 NAMES = tuple(parameter.name for parameter in PARAMETERS)
 

@@ -4,7 +4,6 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from cuecircuit.errors import StudyError
-from cuecircuit.generators.animals import Learning, Policy
 from cuecircuit.generators.dataset import write_dataset
 from cuecircuit.generators.experiment import Model, plan_experiment
 from cuecircuit.generators.native import native_text
@@ -26,14 +25,11 @@ from cuecircuit.study.yaml_lines import with_lines
 class RatChoices:
     """How the generator `carmack2019` makes its rats.
 
-    `planted` puts the article's statistics in; in `mechanism` animals live through the protocol, press by `policy` and
-    learn about odors by `learning`. `native`: every rat lies its own way in the scanner, so that its scans need
-    `preprocess`.
+    `planted` puts the article's statistics in; in `mechanism` animals live through the protocol. `native`: every rat
+    lies its own way in the scanner, so that its scans need `preprocess`.
     """
 
     model: Model = "planted"
-    policy: Policy = "satiety"
-    learning: Learning = "rescorla-wagner"
     native: bool = False
 
 
@@ -133,8 +129,6 @@ def _simulate_rats(
         scale=scale,
         seed=seed,
         model=choices.model,
-        policy=choices.policy,
-        learning=choices.learning,
         native=choices.native,
     )
     if choices.native:
