@@ -16,7 +16,7 @@ from cuecircuit.arrays import Array, Bool, Float
 from cuecircuit.errors import DataError
 from cuecircuit.io.atomic import replacing
 from cuecircuit.io.gzip_parts import GZIP_HEADER, Sum, gzip_end, pack
-from cuecircuit.io.nifti import BROKEN, grid_of
+from cuecircuit.io.nifti import BROKEN, check_values, grid_of
 from cuecircuit.records.grid import Grid
 
 _File = str
@@ -62,14 +62,12 @@ def read_maps(names: Sequence[str], folder: Path, mask: Bool[Array, "x y z"], gr
 def _read_file(
     path: Path, wanted: Sequence[tuple[int | None, int]], mask: Bool[Array, "x y z"], grid: Grid, y: Array
 ) -> None:
-    if not path.is_file():
-        raise DataError(f"{path}: no such file")
     try:
+        if not path.is_file():
+            raise DataError(f"{path}: no such file")
         # kept open, so that the volumes of a compressed file are read in one pass
         image = nib.load(path, keep_file_open=True)  # pyright: ignore[reportPrivateImportUsage]
-        kind = image.get_data_dtype()  # pyright: ignore[reportAttributeAccessIssue]
-        if kind.kind not in "biuf":
-            raise DataError(f"{path}: holds {kind.name or 'colors'} values, expected one real number in each voxel")
+        check_values(path, image)
         found = grid_of(image)
         if not grid.same_as(found):
             raise DataError(f"{path}: {found}, but the mask has {grid} (or another origin); resample one to the other")

@@ -34,7 +34,21 @@ def _open(path: Path) -> Any:
     except BROKEN as error:
         raise DataError(f"{path}: not a readable NIfTI file ({error}); copy it again from its source") from error
     _check_room(path, image, stated)
+    check_values(path, image)
     return image
+
+
+def check_values(path: Path, image: Any) -> None:
+    """Refuse colors, complex numbers, slices and single rows.
+
+    Raises:
+        DataError: the image is not one real number in each voxel of a volume or scan.
+    """
+    kind = image.get_data_dtype()
+    if kind.kind not in "biuf":
+        raise DataError(f"{path}: holds {kind.name or 'colors'} values, expected one real number in each voxel")
+    if image.ndim < 3:
+        raise DataError(f"{path}: {image.ndim} dimensions, expected a volume (3) or a scan (4)")
 
 
 def _check_room(path: Path, image: Any, stated: int) -> None:

@@ -91,8 +91,8 @@ def _audited(test: PrintedTest, n: int | None, groups: int) -> AuditedTest:
 
 
 def _degrees(test: PrintedTest) -> tuple[float, ...] | None:
-    """Degrees of freedom of the test; None where they are not given or not positive, or a number is out of range."""
-    if not _in_range(test):
+    """Degrees of freedom of the test; None where they are not given or not positive, or no such test can be."""
+    if _impossible(test):
         return None
     if test.kind == "z":
         return ()
@@ -100,11 +100,18 @@ def _degrees(test: PrintedTest) -> tuple[float, ...] | None:
     return df if df and min(df) > 0 else None
 
 
-def _in_range(test: PrintedTest) -> bool:
-    """Whether every number of a test is one that can be computed with."""
-    printed = [test.statistic, *([test.p] if test.p else [])]
+def _impossible(test: PrintedTest) -> str:
+    """Why nothing can be computed from the numbers of a test; empty where it can."""
+    value = test.statistic
+    printed = [value, *([test.p] if test.p else [])]
     sizes = [*test.df, *(abs(number.value) for number in printed), *(number.half_unit for number in printed)]
-    return max(sizes) <= _LARGEST
+    if max(*sizes, test.n or 0) > _LARGEST:
+        return "a number is out of range"
+    if test.kind in ("F", "chi2") and value.value < 0:
+        return "F and χ² are never negative"
+    if test.kind == "r" and abs(value.value) - value.half_unit > 1:
+        return "r lies between -1 and 1"
+    return ""
 
 
 def _p(test: PrintedTest, df: tuple[float, ...], value: float, epsilon: float = 1.0) -> float:
@@ -221,10 +228,8 @@ def _verdict(
 
 
 def _agreement(test: PrintedTest, p: float | None, tail: Tail | None, epsilon: tuple[float, float] | None) -> str:
-    if p is None and not _in_range(test):
-        return "cannot be checked: a number is out of range"
     if p is None:
-        return "cannot be checked: no degrees of freedom"
+        return f"cannot be checked: {_impossible(test) or 'no degrees of freedom'}"
     if test.p is None:
         return "no p printed"
     if tail == "two-tailed":

@@ -99,7 +99,8 @@ def between_formula(formula: str) -> str:
         raise DesignError(
             f"formula '{formula}': found a random part, expected one map per subject; use `cuecircuit group --formula`"
         )
-    return f"{formula.split('~', 1)[-1].strip() or '1'} + (1 | {_ROW})"
+    # in front, so that a sum that ends in a sign, or is none, stays one
+    return f"(1 | {_ROW}) + {formula.split('~', 1)[-1].strip()}"
 
 
 def as_strata(model: BetweenModel) -> StrataModel:
