@@ -25,7 +25,6 @@ import resource
 import signal
 import sys
 import tempfile
-import time
 from collections import Counter
 from pathlib import Path
 from typing import NoReturn

@@ -1,9 +1,13 @@
 """What no machine can do is refused before any work, with the most that is taken."""
 
+import numpy as np
 import pytest
 from typer.testing import CliRunner
 
 from cuecircuit.cli import app
+from cuecircuit.clusters.autocorrelation import gaussian_autocorrelation
+from cuecircuit.clusters.null_field import null_field
+from cuecircuit.errors import DataError
 
 
 @pytest.mark.parametrize(
@@ -22,3 +26,9 @@ def test_absurd_requests_are_refused_with_the_most_that_is_taken(words, most):
     assert done.exit_code == 2
     assert f"Invalid value for '{words[-2]}'" in done.output
     assert str(most) in done.output
+
+
+def test_noise_smoother_than_any_brain_is_refused_before_room_is_made_for_it():
+    mask = np.ones((5, 4, 3), bool)
+    with pytest.raises(DataError, match=r"FWHM 1e\+09 mm in a mask of 5 x 4 x 3 voxels needs a box"):
+        null_field(mask, np.full(3, 2.0), gaussian_autocorrelation(1e9))

@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import openpyxl
+
 from broken.case import Broken
 from broken.texts import HEADER, ROWS
 
@@ -86,7 +87,10 @@ def book(*rows: list[object]) -> bytes:
 def rewritten(name: str, text: str) -> bytes:
     """Return a workbook of which one part is other text."""
     content = io.BytesIO()
-    with zipfile.ZipFile(io.BytesIO(book(["rat", "y"]))) as old, zipfile.ZipFile(content, "w", zipfile.ZIP_DEFLATED) as new:
+    with (
+        zipfile.ZipFile(io.BytesIO(book(["rat", "y"]))) as old,
+        zipfile.ZipFile(content, "w", zipfile.ZIP_DEFLATED) as new,
+    ):
         for part in old.namelist():
             new.writestr(part, text if part == name else old.read(part))
     return content.getvalue()
@@ -233,14 +237,24 @@ def cases() -> Iterator[Broken]:
     for name, (content, says) in TABLES.items():
         yield Broken(kind="table", name=name, words=("anova", "t.tsv", *anova), says=says, make=put("t.tsv", content))
     for name, book_content in WORKBOOKS.items():
-        yield Broken(kind="workbook", name=name, words=("audit", "t.xlsx"), says="t.xlsx", make=put("t.xlsx", book_content))
-        yield Broken(kind="workbook log", name=name, words=("sessions", "t.xlsx", "--out", "out"), says="t.xlsx", make=put("t.xlsx", book_content))
+        yield Broken(
+            kind="workbook", name=name, words=("audit", "t.xlsx"), says="t.xlsx", make=put("t.xlsx", book_content)
+        )
+        yield Broken(
+            kind="workbook log",
+            name=name,
+            words=("sessions", "t.xlsx", "--out", "out"),
+            says="t.xlsx",
+            make=put("t.xlsx", book_content),
+        )
     for kind, file, logs in (("MED-PC", "log.txt", LOGS), ("FED3", "F.CSV", FED3_LOGS)):
         for name, (content, says) in logs.items():
             words = ("sessions", file, "--out", "out")
             yield Broken(kind=kind, name=name, words=words, says=says, make=put(file, content), status=(0, 1))
     for name, content in NWB.items():
-        yield Broken(kind="NWB", name=name, words=("sessions", "x.nwb", "--out", "out"), says="x.nwb", make=put("x.nwb", content))
+        yield Broken(
+            kind="NWB", name=name, words=("sessions", "x.nwb", "--out", "out"), says="x.nwb", make=put("x.nwb", content)
+        )
     for name, text in PROGRAMS.items():
 
         def make(folder: Path, text: str = text) -> None:

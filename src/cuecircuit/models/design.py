@@ -14,7 +14,7 @@ from cuecircuit.models.model import Model
 from cuecircuit.models.roles import Columns, levels_of, read_columns, same_level_faults
 from cuecircuit.models.strata import BLOCK, StrataFamily
 from cuecircuit.records.cells import cell_labels, complete_cells
-from cuecircuit.stats.between_model import between_formula, between_subject_model
+from cuecircuit.stats.between_model import between_subject_model, parse_between
 from cuecircuit.stats.contrasts import fixed_contrast, strata_contrast
 from cuecircuit.stats.mixed_formula import parse_formula
 from cuecircuit.stats.mixed_model import MixedModel, mixed_model
@@ -96,7 +96,7 @@ def _strata_design(table: pd.DataFrame, model: Model, measured: Sequence[str]) -
 def _formula_design(table: pd.DataFrame, model: Model, measured: Sequence[str]) -> Design:
     assert model.formula is not None
     mixed = model.fitted_by == "reml"
-    parsed = parse_formula(model.formula if mixed else between_formula(model.formula))
+    parsed = parse_formula(model.formula) if mixed else parse_between(model.formula)
     _check_measured(measured, parsed.columns)
     columns = read_columns(
         table,
@@ -131,7 +131,9 @@ def _check_measured(measured: Sequence[str], columns: Sequence[str]) -> None:
     """Refuse a model that explains a response by itself."""
     both = [name for name in measured if name in columns]
     if both:
-        raise DesignError(f"column '{name}' is the response and part of the model; leave it out of one" for name in both)
+        raise DesignError(
+            f"column '{name}' is the response and part of the model; leave it out of one" for name in both
+        )
 
 
 def _mixed(model: Model, columns: Columns, rows: Int[Array, "row"]) -> tuple[FormulaFamily, Int[Array, "row"]]:

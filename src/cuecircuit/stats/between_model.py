@@ -12,7 +12,7 @@ import numpy as np
 from cuecircuit.errors import DesignError
 from cuecircuit.stats.contrasts import fixed_contrast
 from cuecircuit.stats.mixed_design import Column, MixedColumns, mixed_columns
-from cuecircuit.stats.mixed_formula import parse_formula
+from cuecircuit.stats.mixed_formula import MixedFormula, parse_formula
 from cuecircuit.stats.mixed_inference import Hypothesis
 from cuecircuit.stats.strata_design import MixedDesign, StrataModel, StratumTerm, strata_model
 
@@ -62,10 +62,9 @@ def between_subject_model(
     n = len(next(iter(columns.values()), ()))
     rows = {_ROW: [f"r{row}" for row in range(n)]}
     try:
-        design = mixed_columns(between_formula(formula), {**columns, **rows}, factors=factors)
+        design = mixed_columns(_mixed(formula), {**columns, **rows}, factors=factors)
     except DesignError as error:
-        own = (fault.replace(f" + (1 | {_ROW})", "").replace(f", {_ROW}", "") for fault in error.faults)
-        raise DesignError(own) from error
+        raise _as_written(error) from error
     terms = [
         Hypothesis(
             name=term.name,
@@ -85,16 +84,27 @@ def columns_of(formula: str) -> tuple[str, ...]:
     Raises:
         DesignError: the formula cannot be read, or has random parts.
     """
-    parsed = parse_formula(between_formula(formula))
-    return tuple(name for name in parsed.columns if name != _ROW)
+    return tuple(name for name in parse_between(formula).columns if name != _ROW)
 
 
-def between_formula(formula: str) -> str:
-    """Write a formula between subjects as one of `mixed_formula`, every row its own subject.
+def parse_between(formula: str) -> MixedFormula:
+    """Read a formula between subjects; its one random part is the row of the table.
 
     Raises:
-        DesignError: it has random parts.
+        DesignError: the formula cannot be read, or has random parts.
     """
+    try:
+        return parse_formula(_mixed(formula))
+    except DesignError as error:
+        raise _as_written(error) from error
+
+
+def _as_written(error: DesignError) -> DesignError:
+    return DesignError(fault.replace(f"(1 | {_ROW}) + ", "").replace(f", {_ROW}", "") for fault in error.faults)
+
+
+def _mixed(formula: str) -> str:
+    """Write a formula between subjects as one of `mixed_formula`, every row its own subject."""
     if "|" in formula:
         raise DesignError(
             f"formula '{formula}': found a random part, expected one map per subject; use `cuecircuit group --formula`"
