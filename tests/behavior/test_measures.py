@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from cuecircuit.behavior.measures import (
     count_between,
-    count_in_session,
+    count_events,
     measure_level,
     measure_session,
     sessions_table,
@@ -231,7 +231,7 @@ def test_sessions_without_times_have_no_level():
 
 
 def test_events_of_a_whole_session_are_counted_whether_the_program_counts_or_not():
-    assert count_in_session(session({"lick": [1, 2]}), "lick") == 2
-    assert count_in_session(session({"lick": [1, 2]}, counts={"lick": 5}), "lick") == 5
-    assert count_in_session(session({}, counts={"lick": 5}), "lick") == 5
-    assert count_in_session(session({"lick": []}), "shock") is None
+    assert count_events(session({"lick": [1, 2]}), "lick") == 2
+    assert count_events(session({"lick": [1, 2]}, counts={"lick": 5}), "lick") == 5
+    assert count_events(session({}, counts={"lick": 5}), "lick") == 5
+    assert count_events(session({"lick": []}), "shock") is None

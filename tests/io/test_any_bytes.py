@@ -3,6 +3,7 @@
 import contextlib
 import io
 import os
+from datetime import datetime, time
 
 import openpyxl
 import pytest
@@ -10,19 +11,36 @@ import yaml
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
+from cuecircuit.behavior.ledger import settle
+from cuecircuit.behavior.measures import sessions_table
 from cuecircuit.errors import CuecircuitError, DataError
 from cuecircuit.io.medpc_declare import skeleton
 from cuecircuit.io.medpc_mpc import parse_mpc
 from cuecircuit.io.medpc_program import load_programs, parse_program
 from cuecircuit.io.medpc_text import parse_sessions
-from cuecircuit.io.operant_declaration import SourceDeclaration, TableColumns
+from cuecircuit.io.operant_declaration import SourceDeclaration, TableColumns, read_declaration
 from cuecircuit.io.operant_rows import read_rows
 from cuecircuit.io.operant_source import read_operant
 from cuecircuit.io.tables import read_json, read_table
 from cuecircuit.io.unique_keys import load_unique
 
 PROGRAMS = load_programs()
-DECLARED = SourceDeclaration(table=TableColumns(rows="event", subject="rat", start="start", event="event", time="t"))
+DECLARED = (
+    SourceDeclaration(table=TableColumns(rows="event", subject="rat", start="start", event="event", time="t")),
+    SourceDeclaration(table=TableColumns(rows="session", subject="rat", start="start", counts={"active": "t"})),
+    SourceDeclaration(
+        table=TableColumns(
+            rows="event",
+            labels=("who", "when"),
+            where={"type": "event"},
+            subject="who",
+            start="when",
+            event="what",
+            time="t",
+        )
+    ),
+    None,
+)
 MEDPC = b"""Start Date: 11/02/23
 End Date: 11/02/23
 Subject: R1
@@ -47,7 +65,21 @@ FED3 = (
     b"MM:DD:YYYY hh:mm:ss,Device_Number,Event,Active_Poke,Left_Poke_Count,Right_Poke_Count,Pellet_Count\n"
     b"11/13/2019 15:54:07,7,Left,Left,1,0,0\n"
 )
+FED3_ISO = FED3.replace(b"11/13/2019 15:54:07", b"2019-11-13T15:54:07")
+CODED = b"""Start Date: 11/02/23
+Subject: R1
+Start Time: 09:00:00
+MSN: MEDLAB8 x
+C:
+     0: 0.500 123.100 0.200 57.600 -987.987
+\r\nStart Date: 11/02/23
+Subject: R2
+Start Time: 09:00:00
+MSN: EXTINCT-REINSTATE x
+A: 3\nQ: 1\nE: 1
+"""
 TABLE = b"rat,start,event,t\nR1,2024-01-31T09:00:00,lever,1.5\n"
+EXPORT = b"who,R1\nwhen,2024-01-31T09:00:00\n----\ntype,what,t\nevent,lever,1.5\nprint,x,2\n"
 BIDS = b"onset\tduration\ttrial_type\n1\t0\tlever\n"
 NAMES = ["F.CSV", "t.csv", "t.tsv", "sub-1_task-x_events.tsv"]
 fast = settings(suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
@@ -71,8 +103,10 @@ def any_bytes(*seeds):
 def read(folder, name, content):
     path = folder / name
     path.write_bytes(content)
-    with contextlib.suppress(CuecircuitError):
-        read_operant(path, programs=PROGRAMS, source=DECLARED)
+    for declared in DECLARED:
+        with contextlib.suppress(CuecircuitError):
+            log = settle(read_operant(path, programs=PROGRAMS, source=declared))
+            assert len(sessions_table(log.sessions)) == len(log.sessions)
 
 
 def workbook(*rows):
@@ -94,10 +128,24 @@ def hdf5():
 
 # made once: it holds the time of its making
 WORKBOOK = workbook(["Start Date", "2024-01-31"], ["Subject", "R1"], ["MSN", "OXYGWAS 12h"], ["Reward", 1])
+SHEET = workbook(["rat", "start", "event", "t"], ["R1", datetime(2024, 1, 31, 9), "lever", time(0, 10)], ["R1"])
+SOURCE = b"""events: {L: active}
+table: {rows: event, labels: [who], where: {a: b}, subject: who, start: [day, clock], event: what, time: ms}
+"""
+PROGRAM = b"""msn: [A]
+title: t
+source: s
+session_length: {at: B(2), unit_s: 60}
+counts: {active: B(0)}
+letters:
+  A: {kind: scalar, name: active presses}
+  C: {kind: coded, place: decimals, digits: 2, unit_s: 0.1, count: A, events: {"12": active}}
+parts: [{experiment: E, counts: {active: A}, duration_s: 3600, run: "A >= 1"}]
+"""
 
 
 @fast
-@given(content=any_bytes(MEDPC))
+@given(content=any_bytes(MEDPC, CODED))
 def test_medpc(tmp_path, content):
     read(tmp_path, "log.txt", content)
     with contextlib.suppress(CuecircuitError):
@@ -107,14 +155,15 @@ def test_medpc(tmp_path, content):
 
 @fast
 @given(
-    name=st.sampled_from(["F.CSV", "t.csv", "t.tsv", "sub-1_task-x_events.tsv"]), content=any_bytes(FED3, TABLE, BIDS)
+    name=st.sampled_from(["F.CSV", "t.csv", "t.tsv", "sub-1_task-x_events.tsv"]),
+    content=any_bytes(FED3, FED3_ISO, TABLE, EXPORT, EXPORT.replace(b",", b"\t"), BIDS),
 )
 def test_text_logs(tmp_path, name, content):
     read(tmp_path, name, content)
 
 
 @fast
-@given(content=spoiled(WORKBOOK))
+@given(content=st.sampled_from([WORKBOOK, SHEET]).flatmap(spoiled))
 def test_workbooks(tmp_path, content):
     read(tmp_path, "w.xlsx", content)
 
@@ -149,6 +198,15 @@ def test_yaml(text):
         load_unique(text)
     with contextlib.suppress(CuecircuitError):
         parse_program(text, name="p.yaml")
+
+
+@fast
+@given(content=any_bytes(SOURCE, PROGRAM))
+def test_declarations(tmp_path, content):
+    (tmp_path / "d.yaml").write_bytes(content)
+    for reader, path in ((read_declaration, tmp_path / "d.yaml"), (load_programs, tmp_path)):
+        with contextlib.suppress(CuecircuitError):
+            reader(path)
 
 
 @given(text=st.text() | st.text("^=\\ADIMLST(),_0123456789. \n'"))

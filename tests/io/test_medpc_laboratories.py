@@ -13,6 +13,7 @@ from cuecircuit.io.medpc import read_medpc
 from cuecircuit.io.medpc_decode import DecodedRecord, decode_record
 from cuecircuit.io.medpc_program import load_programs, parse_program
 from cuecircuit.io.medpc_text import parse_sessions
+from cuecircuit.io.text_encoding import decode_text
 from cuecircuit.records.operant import SET_ASIDE
 
 HEADER = {
@@ -286,6 +287,11 @@ def test_files_of_any_encoding_are_read(encoding: str):
     assert session.header["Group"] == "für"
 
 
+def test_letters_of_windows_and_bytes_that_it_lacks_are_read():
+    assert decode_text("Ratte – 1 µg …".encode("cp1252")) == "Ratte – 1 µg …"
+    assert decode_text(b"Ratte \x81") == "Ratte \x81"
+
+
 @pytest.mark.parametrize("ends", ["\r", "\r\n", "\r\r\n", "\n"])
 def test_a_session_appended_with_other_line_ends_is_read(ends: str):
     first = text("A: 1\n" + array("X", 100)).replace("\n", "\r\n")
@@ -398,3 +404,67 @@ def test_any_bytes_give_records_or_a_data_error(content: str, encoding: str, mor
             with contextlib.suppress(DataError):
                 record = decode_record(raw, [program])
                 assert all(np.isfinite(found).all() for s in record.sessions for found in s.events.values())
+
+
+def test_codes_and_arrays_that_share_a_name_are_one_kind_of_event_and_their_counters_add_up():
+    declared = (
+        "letters:\n  A: {kind: scalar, name: a}\n  B: {kind: scalar, name: b}\n  D: {kind: scalar, name: d}\n"
+        "  E: {kind: codes}\n"
+        '  T: {kind: times, unit_s: 1, codes: E, count: all, events: {"1": active, "2": active, "3": infusion}, '
+        'counts: {"1": A, "2": B}}\n'
+        "  X: {kind: timestamps, event: active, unit_s: 1, count: D}"
+    )
+    letters = "A: 2\nB: 1\nD: 1\n" + "\n".join((array("E", 1, 2, 1, 3), array("T", 5, 7, 9, 9), array("X", 6)))
+
+    record = decode(letters, declared)
+
+    assert times(record) == {"active": [5, 6, 7, 9], "infusion": [9]}
+    assert record.sessions[0].counts["active"] == 4
+    assert record.faults == ()
+
+
+def test_the_shipped_program_of_oral_self_administration_joins_what_its_counters_join():
+    settings = [0, 0, 60, 4, 0, 5, 0, 5, 0, 0, 1, 0, 10, 600, 24.5, 3, 320, 0, 0, 0, 0]
+    counters = [3, 4, 0, 2, 1, 0, 0, 0, 0, 0, 2, 3, 2, 0, 0, 0, 0, 0, 0, 0, 0]
+    codes = [30, 17, 25, 17, 2, 4, 22, 17, 21, 22, 1, 20, 23, 6, 100]
+    clock = [5, 5, 90, 90, 200, 200, 200, 200, 204, 204, 300, 301, 302, 400, 3600.01]
+    letters = [
+        array(letter, *values) for letter, values in zip("ACET", (settings, counters, codes, clock), strict=True)
+    ]
+
+    record = decode_record(
+        parse_sessions(text("\n".join(letters), MSN="Golden_Liq_SelfAdmin_REI")).sessions[0], load_programs()
+    )
+
+    assert {name: len(found) for name, found in times(record).items() if "code" not in name} == {
+        "infusion": 3,
+        "active": 2,
+        "inactive": 3,
+        "head_entry": 1,
+        "noncontingent": 2,
+        "session_end": 1,
+    }
+    assert record.sessions[0].duration_s == 3600
+    assert record.sessions[0].values["weight_g"] == 24.5
+    assert [fault.what for fault in record.faults if "counts" in fault.what] == []
+
+
+def test_the_shipped_programs_of_tracked_alcohol_reinforcement_give_presses_licks_and_sipper_periods():
+    found = {"J": (4.75, 5.02), "K": (7,), "L": (5.02,), "N": (6, 6.1, 6.2), "O": (6.05, 6.15, 6.3)}
+    arrays = [array(letter, *values, *[0] * (5001 - len(values))) for letter, values in found.items()]
+    letters = "A: 2\nB: 1\nD: 1\nE: 3\nF: 3\nT: 58.600\n" + "\n".join(arrays)
+
+    record = decode_record(
+        parse_sessions(text(letters, MSN="05_RIGHT_STAR_Test_FR10_10s_NoCap")).sessions[0], load_programs()
+    )
+
+    (session,) = record.sessions
+    assert session.duration_s == 58.6
+    assert times(record) == {
+        "active": [4.75, 5.02],
+        "inactive": [7],
+        "infusion": [5.02],
+        "lick": [6, 6.1, 6.2],
+        "lick_end": [6.05, 6.15, 6.3],
+    }
+    assert record.faults == ()

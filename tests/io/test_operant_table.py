@@ -247,3 +247,98 @@ def test_times_of_day_count_from_the_start_also_over_midnight(tmp_path: Path):
 )
 def test_moments_are_iso_or_dotted_and_never_guessed(text: str, expected: datetime | None):
     assert as_moment(text) == expected
+
+
+ABET = """Name,Value
+Schedule,FR40
+Date/Time,05/06/2017 2:56:39 PM
+Animal ID,D326
+Group ID,NL1
+Schedule_Start_Time,2017-06-05T14:56:42.009
+
+----------
+Evnt_Time,Evnt_ID,Evnt_Name,Item_Name,Alias_Name
+0,16,Variable Event,_Trial_Counter,
+12.5,1,Condition Event,Image Touched,
+12.5,5,Pulse Output Event,Sound_On #1,
+14.25,30,Input Transition On Event,Tray #1,
+20,1,Condition Event,Blank Image Touched,
+3600,9999,Schedule Shutdown Event,(SYSTEM),
+"""
+PYCONTROL = (
+    "time\ttype\tsubtype\tcontent\n0.000\tinfo\texperiment_name\trun_task\n0.000\tinfo\tsubject_id\tm1\n"
+    "0.000\tinfo\tstart_time\t2024-01-31T09:00:00.250\n0.010\tstate\t\twait\n1.250\tevent\tinput\tleft_poke\n"
+    "1.250\tprint\ttask\tN:1\n1.300\tevent\tinput\tpump_on\n\twarning\t\tlate\n"
+)
+
+
+def test_an_export_with_its_header_below_other_lines_is_read_by_labels(tmp_path: Path):
+    declared = SourceDeclaration(
+        events={"Image Touched": "active", "Blank Image Touched": "inactive", "Tray #1": "tray_entry"},
+        table=TableColumns(
+            rows="event",
+            labels=("Animal ID", "Schedule_Start_Time", "Schedule", "Group ID"),
+            where={"Evnt_Name": ("Condition Event", "Input Transition On Event")},
+            subject="Animal ID",
+            start="Schedule_Start_Time",
+            experiment="Schedule",
+            group="Group ID",
+            event="Item_Name",
+            time="Evnt_Time",
+        ),
+    )
+
+    (session,) = read_table_log(table(tmp_path, ABET), declared).sessions
+
+    assert (session.subject, session.experiment, session.group) == ("D326", "FR40", "NL1")
+    assert session.start == datetime(2017, 6, 5, 14, 56, 42, 9000)
+    found = {name: times.tolist() for name, times in session.events.items()}
+    assert found == {"active": [12.5], "tray_entry": [14.25], "inactive": [20]}
+    assert session.line == 11
+
+
+def test_labels_may_be_rows_of_the_table(tmp_path: Path):
+    declared = SourceDeclaration(
+        events={"left_poke": "active", "pump_on": "infusion"},
+        table=TableColumns(
+            rows="event",
+            labels=("subject_id", "start_time"),
+            where={"type": "event"},
+            subject="subject_id",
+            start="start_time",
+            event="content",
+            time="time",
+        ),
+    )
+
+    log = read_table_log(table(tmp_path, PYCONTROL, "m1.tsv"), declared)
+
+    (session,) = log.sessions
+    assert log.faults == ()
+    assert (session.subject, session.start) == ("m1", datetime(2024, 1, 31, 9, 0, 0, 250000))
+    assert {name: times.tolist() for name, times in session.events.items()} == {"active": [1.25], "infusion": [1.3]}
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"labels": ("subject_id", "start")}, "label 'start' has no values in the next cell, expected one"),
+        ({"labels": ("info", "start_time"), "subject": "info"}, "label 'info' has 3 values"),
+        ({"where": {"type": "lick"}}, "no row fits `where`"),
+        ({"where": {"kind": "event"}}, "column 'kind' is missing; found: time, type, subtype, content"),
+    ],
+)
+def test_labels_and_rows_that_are_not_there_are_refused(tmp_path: Path, change: dict, message: str):
+    columns = {
+        "rows": "event",
+        "labels": ("subject_id", "start_time"),
+        "where": {"type": "event"},
+        "subject": "subject_id",
+        "start": "start_time",
+        "event": "content",
+        "time": "time",
+    }
+    declared = SourceDeclaration(table=TableColumns.model_validate(columns | change))
+
+    with pytest.raises(DataError, match=message):
+        read_table_log(table(tmp_path, PYCONTROL, "m1.tsv"), declared)

@@ -6,7 +6,7 @@ restarted: the date has one session, the longest.
 """
 
 from collections import defaultdict
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
 
@@ -41,12 +41,9 @@ def settle(log: OperantLog, *, choices: SessionChoices = NO_CHOICES) -> OperantL
         else:
             kept.append(session)
     kept = _latest_saves(kept, faults)
-    declared_s = {id(session): session.duration_s for session in kept}
-    run = [_as_run(session, faults) for session in kept]
-    stopped = {id(new) for old, new in zip(kept, run, strict=True) if _is_short(new, declared_s[id(old)])}
-    chosen, told = apply_choices(run, choices)
+    chosen, told = apply_choices([_as_run(session, faults) for session in kept], choices)
     faults += told
-    settled = _one_of_a_restart(chosen, faults, is_stopped=lambda session: id(session) in stopped)
+    settled = _one_of_a_restart(chosen, faults)
     for session in settled:
         if session.subject in _NOBODY:
             faults.append(_fault(session, f"no subject ({session.subject!r})", "kept; name the animal in the file"))
@@ -81,6 +78,7 @@ def _as_run(session: OperantSession, faults: list[OperantFault]) -> OperantSessi
     clock_s = (end - session.start).total_seconds()
     if declared_s is None:
         return replace(session, duration_s=clock_s)
+    session = replace(session, declared_s=declared_s)
     if clock_s >= declared_s - _CLOCK_S:
         return session
     last_s = max((float(times[-1]) for times in session.events.values() if times.size), default=0.0)
@@ -93,13 +91,12 @@ def _as_run(session: OperantSession, faults: list[OperantFault]) -> OperantSessi
     return replace(session, duration_s=clock_s)
 
 
-def _is_short(session: OperantSession, declared_s: float | None) -> bool:
-    return declared_s is not None and session.duration_s is not None and session.duration_s < declared_s
+def _is_stopped(session: OperantSession) -> bool:
+    declared_s, ran_s = session.declared_s, session.duration_s
+    return declared_s is not None and ran_s is not None and ran_s < declared_s
 
 
-def _one_of_a_restart(
-    sessions: Sequence[OperantSession], faults: list[OperantFault], *, is_stopped: Callable[[OperantSession], bool]
-) -> list[OperantSession]:
+def _one_of_a_restart(sessions: Sequence[OperantSession], faults: list[OperantFault]) -> list[OperantSession]:
     """The longest session of a date on which a box was restarted; adds to `faults`."""
     dates: dict[tuple[object, ...], list[OperantSession]] = defaultdict(list)
     for session in sessions:
@@ -109,7 +106,7 @@ def _one_of_a_restart(
     for same in dates.values():
         longest = max(same, key=lambda session: (session.duration_s or 0.0, _n_events(session)))
         for session in same:
-            if session is not longest and is_stopped(session):
+            if session is not longest and _is_stopped(session):
                 left_out.add(id(session))
                 what = f"restarted on {session.start:%Y-%m-%d}: this session ran {session.duration_s:g} s"
                 kept = f"kept the longest of the date ({longest.file} line {longest.line}, {longest.duration_s:g} s)"
@@ -122,7 +119,8 @@ def _after_the_end(session: OperantSession) -> list[OperantFault]:
     if session.duration_s is None:
         return []
     clock_s = None if session.end is None else (session.end - session.start).total_seconds()
-    limit_s = session.duration_s + (_CLOCK_S if session.duration_s == clock_s else _ROUNDING_S)
+    # a program ends a session with the tick after its length
+    limit_s = session.duration_s + (_CLOCK_S if session.duration_s == clock_s else session.tick_s + _ROUNDING_S)
     late = {name: int((t > limit_s).sum()) for name, t in session.events.items() if t.size and t[-1] > limit_s}
     return [
         _fault(session, f"{n} {name} after the end of the session at {session.duration_s:g} s", "kept as written")

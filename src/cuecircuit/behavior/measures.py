@@ -7,7 +7,7 @@ without an infusion has no interval) is missing, never 0.
 """
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from datetime import date
 
@@ -77,8 +77,8 @@ def measure_session(session: OperantSession, *, dose_mg_kg: float | None = None)
         session: what was logged.
         dose_mg_kg: drug per infusion and kg of body weight; None leaves the intake out.
     """
-    infusions, times = count_in_session(session, "infusion"), session.events.get("infusion")
-    active, inactive = count_in_session(session, "active"), count_in_session(session, "inactive")
+    infusions, times = count_events(session, "infusion"), session.events.get("infusion")
+    active, inactive = count_events(session, "active"), count_events(session, "inactive")
     first_hour = _first_hour(session)
     known = np.empty(0) if times is None else times
     # counts above the times there are: the array was full before the session was over
@@ -129,6 +129,15 @@ def count_between(times: Float[Array, "event"], *, start_s: float, stop_s: float
     return int(((times >= start_s) & (times < stop_s)).sum())
 
 
+def count_events(session: OperantSession, event: str) -> int | None:
+    """Return the larger of the program's count and the times there are: an array may be full, a counter reset."""
+    times = session.events.get(event)
+    if times is None:
+        bins = session.bins.get(event)
+        return session.counts.get(event, None if bins is None else int(bins.counts.sum()))
+    return max(session.counts.get(event, 0), int(times.size))
+
+
 def count_in_window(session: OperantSession, event: str, *, start_s: float, stop_s: float) -> int | None:
     """Count the events of a part of a session; None where they are not logged or the session was over before."""
     times = session.events.get(event)
@@ -144,6 +153,11 @@ def bin_counts(session: OperantSession, event: str, *, bin_s: float) -> Int[Arra
         return np.zeros(0, int)
     n = int((session.duration_s + _TOLERANCE_S) // bin_s)
     return np.bincount((times[(times >= 0) & (times < n * bin_s)] // bin_s).astype(int), minlength=n)
+
+
+def by_start(sessions: Iterable[OperantSession]) -> list[OperantSession]:
+    """Return sessions in the order of the rows of `sessions_table`: by start, subject and box."""
+    return sorted(sessions, key=lambda s: (s.start, s.subject, s.box))
 
 
 def sessions_table(
@@ -165,7 +179,7 @@ def sessions_table(
     Raises:
         DesignError: a number that a program declares is called like a column.
     """
-    ordered = sorted(sessions, key=lambda s: (s.start, s.subject, s.box))
+    ordered = by_start(sessions)
     others = _other_columns(ordered)
     rows: list[dict[str, object]] = []
     for session, number, day in zip(ordered, *session_numbers(ordered), strict=True):
@@ -244,18 +258,6 @@ def bins_table(sessions: Sequence[OperantSession]) -> pd.DataFrame:
         for k, count in enumerate(bins.counts)
     ]
     return pd.DataFrame(rows, columns=list(BIN_COLUMNS))
-
-
-def count_in_session(session: OperantSession, event: str) -> int | None:
-    """Count the events of a session, None where they are not logged.
-
-    The larger of the program's count and the times there are: arrays may be full, counters may have been reset.
-    """
-    times = session.events.get(event)
-    if times is None:
-        bins = session.bins.get(event)
-        return session.counts.get(event, None if bins is None else int(bins.counts.sum()))
-    return max(session.counts.get(event, 0), int(times.size))
 
 
 def _share(part: int | None, whole: int | None) -> float | None:

@@ -11,6 +11,13 @@ EXAMPLES = {
         "cuecircuit simulate alcohol_mice mice --scale tiny",
     ),
     "designs": ("cuecircuit designs",),
+    "init": (
+        "cuecircuit init mydata",
+        "cuecircuit init mydata /storage/fmriprep --out study.yaml --yes",
+        "cuecircuit init --design alcohol_mice --out study.yaml",
+    ),
+    "behavior": ("cuecircuit behavior logs/* --participants participants.tsv --out results",),
+    "schema": ("cuecircuit schema > study.schema.json",),
     "check": ("cuecircuit check rats/study.yaml",),
     "run": (
         "cuecircuit run rats/study.yaml results --n-jobs 4",

@@ -65,8 +65,21 @@ def find_derivatives(root: Path, folder: Path, *, task: str, desc: str = "prepro
     if not scans:
         found = ", ".join(sorted({f"task {file['task']} desc {file['desc']}" for file in images})) or "none"
         raise DataError(f"{folder}: no preprocessed scans of task '{task}' with desc {desc}; found: {found}")
-    raw = _index(root) if root.is_dir() else []
+    raw = _index(root) if root.is_dir() and root.resolve() != folder.resolve() else []
     return tuple(_derived(scan, [*raw, *_confounds(tables)], root) for scan in sorted(scans, key=_order))
+
+
+def list_images(root: Path) -> pd.DataFrame:
+    """List the functional scans of a data set, raw or derived: a row of entities (sub, ses, task ...) and `path` each.
+
+    Raises:
+        DataError: no such folder.
+    """
+    if not root.is_dir():
+        raise DataError(f"{root}: no such folder")
+    rows = [{**_entities(file), **file} for file in _index(root) if _is_image(file)]
+    columns = ("sub", "ses", "task", "run", "echo", "space", "res", "desc", "path")
+    return pd.DataFrame([{name: row.get(name) for name in columns} for row in rows], columns=list(columns))
 
 
 def _is_image(file: Mapping[str, Any]) -> bool:

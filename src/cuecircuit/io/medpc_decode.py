@@ -3,6 +3,7 @@
 Nothing is trimmed without a count or an end marker: a zero before the end of the events is an event at 0 s.
 """
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
@@ -118,7 +119,7 @@ def _events(
 ) -> tuple[dict[str, Float[Array, "event"]], dict[str, int]]:
     """Times and the program's own counts of every kind of event; adds to `findings`."""
     times: dict[str, Array] = {}
-    counts: dict[str, int] = {}
+    counts: Counter[str] = Counter()
     for letter, meaning in program.letters.items():
         match meaning:
             case Timestamps():
@@ -136,8 +137,8 @@ def _events(
                 what = f"times of {name} in array {letter} run backwards {backwards} times"
                 findings.append(Finding(line=line, what=what, done="kept all, put in order"))
             times[name] = np.concatenate([times[name], events]) if name in times else events
-        counts.update(found.counts)
-    return times, counts
+        counts.update(found.counts)  # adds: several arrays may hold one kind of event
+    return times, dict(counts)
 
 
 def _disagreements(

@@ -200,7 +200,7 @@ def _by_code(
     declared: Coded | Times,
     findings: list[Finding],
 ) -> DecodedEvents:
-    """Sort times by the name of their code; compare codes with those declared and with the elements that count them."""
+    """Sort times by the name of their code, which several may share; compare codes with those declared and counted."""
     line = session.letters[letter].line
     every = np.array(codes, dtype=np.str_)
     names = {code: declared.events.get(code, f"code_{code}") for code in sorted({*codes, *declared.events})}
@@ -213,13 +213,14 @@ def _by_code(
         )
         done = "kept under the names code_N; see whether `place` and `digits` are right"
         findings.append(Finding(line=line, what=what, done=done))
-    split = {name: times[every == code] for code, name in names.items()}
-    counts: dict[str, int] = {}
+    events = np.array([names[code] for code in codes], dtype=np.str_)
+    split = {name: times[events == name] for name in names.values()}
+    counts: Counter[str] = Counter()
     for code, element in declared.counts.items():
-        name = names.get(code, f"code_{code}")
-        counts[name] = counted(session, element)
-        there = split.setdefault(name, times[:0]).size
-        if counts[name] != there:
-            what = f"{element} counts {counts[name]} of {name}, array {letter} holds {there}"
+        name, count, there = names.get(code, f"code_{code}"), counted(session, element), int((every == code).sum())
+        counts[name] += count
+        split.setdefault(name, times[:0])
+        if count != there:
+            what = f"{element} counts {count} of {name}, array {letter} holds {there}"
             findings.append(Finding(line=line, what=what, done=f"kept the {there} times"))
     return DecodedEvents(times=split, counts=counts, findings=tuple(findings))

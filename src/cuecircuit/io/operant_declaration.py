@@ -29,9 +29,14 @@ class TableColumns(_Declared):
     date (day first), or as `start_format` says (of Python's strptime). Rows are events (`event`, `time` in units of
     `unit_s` or as hours:minutes:seconds from the start; `time_of_day: true` where these are the clock's) or sessions
     (`counts`: column of the count for each event). `decimal` says what a comma in a number is, where the file does not.
+
+    The header may have other lines above it. `labels` are cells, anywhere in the file, whose value is the next cell of
+    the row: each is a column of that name with this value in every row. `where` keeps the rows with these cells.
     """
 
     rows: Literal["event", "session"]
+    labels: tuple[str, ...] = ()
+    where: dict[str, str | tuple[str, ...]] = Field(default_factory=dict)
     subject: str
     start: str | tuple[str, ...]
     start_format: str | None = None

@@ -3,9 +3,10 @@
 import csv
 import io
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, time, timedelta
+from itertools import pairwise
 from pathlib import Path
 
 from cuecircuit.errors import DataError, one_of_each_kind
@@ -18,25 +19,36 @@ from cuecircuit.io.unpacked import check_zip
 class Rows:
     """The rows under a header; `lines` is the line of each in the file (or on the sheet).
 
-    `separator` is what separates the cells; "" in a workbook.
+    `separator` is what separates the cells; "" in a workbook. `above` has the rows above the header.
     """
 
     header: tuple[str, ...]
     cells: tuple[tuple[str, ...], ...]
     lines: tuple[int, ...]
     separator: str = ""
+    above: tuple[tuple[str, ...], ...] = ()
 
     def column(self, name: str) -> list[str]:
         """The cells of one column."""
         at = self.header.index(name)
         return [row[at] for row in self.cells]
 
+    def labeled(self, label: str) -> set[str]:
+        """The cells to the right of those that read `label`, above the header and under it."""
+        pairs = (pair for row in (*self.above, *self.cells) for pair in pairwise(row))
+        return {value for name, value in pairs if name == label}
 
-def read_rows(path: Path, *, sheet: str | None = None) -> Rows:
+
+def read_rows(path: Path, *, sheet: str | None = None, columns: Collection[str] = ()) -> Rows:
     """Read a table with a header, every cell as text.
 
     A TSV is separated by tabs, as is any other text whose header holds one and no comma or semicolon; else a text by
     semicolons where its header holds one, or by commas.
+
+    Args:
+        path: the file.
+        sheet: of a workbook; the first where none is named.
+        columns: the header is the first row that has all of them, or the first row of all.
 
     Raises:
         DataError: no such file, not UTF-8, not a workbook, no header, ragged rows, or a column name that stands twice.
@@ -52,9 +64,13 @@ def read_rows(path: Path, *, sheet: str | None = None) -> Rows:
         separator, numbered = _text_rows(path)
     if not numbered:
         raise DataError(f"{path}: the table is empty; expected a header line and one row per event or session")
-    header = tuple(cell.strip() for cell in numbered[0][1])
+    stripped = [tuple(cell.strip() for cell in row) for _, row in numbered]
+    top = next((at for at, row in enumerate(stripped) if set(columns) <= set(row)), 0)
+    above, numbered, header = stripped[:top], numbered[top:], stripped[top]
     faults = [
-        f"{path}:1: column {name!r} stands twice" for name, times in Counter(header).items() if times > 1 and name
+        f"{path}:{numbered[0][0]}: column {name!r} stands twice"
+        for name, times in Counter(header).items()
+        if times > 1 and name
     ]
     faults += [
         f"{path}:{line}: {len(row)} cells under a header of {len(header)}; is a separator missing or too many?"
@@ -64,8 +80,8 @@ def read_rows(path: Path, *, sheet: str | None = None) -> Rows:
     check_columns(path, len(header))
     if faults:
         raise DataError(one_of_each_kind(faults))
-    cells = tuple(tuple(cell.strip() for cell in row) for _, row in numbered[1:])
-    return Rows(header=header, cells=cells, lines=tuple(line for line, _ in numbered[1:]), separator=separator)
+    lines = tuple(line for line, _ in numbered[1:])
+    return Rows(header=header, cells=tuple(stripped[top + 1 :]), lines=lines, separator=separator, above=tuple(above))
 
 
 def read_workbook(path: Path) -> dict[str, list[list[str]]]:

@@ -1,7 +1,7 @@
 """Plain tables of operant events or sessions to operant sessions, by declared columns."""
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from pathlib import Path
 
@@ -43,13 +43,7 @@ def read_table_log(path: Path, declared: SourceDeclaration) -> OperantLog:
             "start, event, time) and pass it with --source"
         )
     table = declared.table
-    rows = read_rows(path, sheet=table.sheet)
-    wanted = [table.subject, *table.starts, table.event, table.time, table.duration_s, *table.counts.values()]
-    wanted += [getattr(table, name) for name in _TEXTS]
-    absent = [name for name in dict.fromkeys(wanted) if name is not None and name not in rows.header]
-    if absent:
-        found = ", ".join(rows.header)
-        raise DataError([f"{path}:1: column {name!r} is missing; found: {found}" for name in absent])
+    rows = _declared_rows(path, table)
     bad: dict[int, str] = {}
     placed = _placed(path, rows, table, bad)
     read = _sessions if table.rows == "session" else _events
@@ -61,6 +55,37 @@ def read_table_log(path: Path, declared: SourceDeclaration) -> OperantLog:
         _fault(path, _Row(at=at, line=rows.lines[at], subject="", start=_NEVER), bad[at], SET_ASIDE) for at in lost
     ]
     return OperantLog(sessions=log.sessions, faults=(*log.faults, *faults))
+
+
+def _declared_rows(path: Path, table: TableColumns) -> Rows:
+    """The rows that are wanted, with a column for each label."""
+    named = [table.subject, *table.starts, table.event, table.time, table.duration_s, *table.counts.values()]
+    named += [*table.where, *(getattr(table, name) for name in _TEXTS)]
+    wanted = [name for name in dict.fromkeys(named) if name is not None and name not in table.labels]
+    rows = read_rows(path, sheet=table.sheet, columns=wanted)
+    found = ", ".join(rows.header)
+    faults = [f"{path}:1: column {name!r} is missing; found: {found}" for name in wanted if name not in rows.header]
+    values = {label: rows.labeled(label) for label in table.labels}
+    faults += [
+        f"{path}: label {label!r} has {len(cells) or 'no'} values in the next cell, expected one; correct `labels`"
+        for label, cells in values.items()
+        if len(cells) != 1
+    ]
+    if faults:
+        raise DataError(faults)
+    tests = [
+        (rows.header.index(name), (kept,) if isinstance(kept, str) else kept) for name, kept in table.where.items()
+    ]
+    chosen = [at for at, row in enumerate(rows.cells) if all(row[k] in kept for k, kept in tests)]
+    if rows.cells and not chosen:
+        raise DataError(f"{path}: no row fits `where`: {table.where}; correct it")
+    more = tuple(value for (value,) in values.values())
+    return replace(
+        rows,
+        header=(*rows.header, *values),
+        cells=tuple((*rows.cells[at], *more) for at in chosen),
+        lines=tuple(rows.lines[at] for at in chosen),
+    )
 
 
 def split_events(

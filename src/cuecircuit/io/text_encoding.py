@@ -1,4 +1,6 @@
-"""Bytes of a text file to text: UTF-8, UTF-16 with or without a byte-order mark, else Latin-1."""
+"""Bytes of a text file to text: UTF-8, UTF-16 with or without a byte-order mark, else Windows-1252 or Latin-1."""
+
+from contextlib import suppress
 
 SNIFFED = 512  # bytes that show the encoding: a header is in ASCII
 
@@ -13,10 +15,10 @@ def decode_text(content: bytes) -> str:
     encoding = _utf16(content)
     if encoding is not None:
         return content.decode(encoding, errors="replace").removeprefix("\ufeff")
-    try:
-        return content.decode("utf-8-sig")
-    except UnicodeDecodeError:
-        return content.decode("latin-1")
+    for encoding in ("utf-8-sig", "cp1252"):  # the second is that of MED-PC's computers
+        with suppress(UnicodeDecodeError):
+            return content.decode(encoding)
+    return content.decode("latin-1")
 
 
 def is_utf16(content: bytes) -> bool:

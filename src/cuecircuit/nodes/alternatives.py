@@ -60,7 +60,7 @@ def run_alternatives(work: Work) -> None:
             remove(root)
     for name, files in alternative_files(work.files).items():
         say(f"alternative {name}: {study.alternatives[name].why}")
-        own = Work(files, Store(work.out / RUNS / name, work.store.sources, donors=tuple(done)), work.n_jobs)
+        own = Work(files, Store(work.out / RUNS / name, work.store.sources, tuple(done), files.roots), work.n_jobs)
         try:
             for node in own.nodes:
                 bring_up_to_date(own, node)

@@ -11,7 +11,8 @@ from cuecircuit.behavior.course import breakpoint_of
 from cuecircuit.behavior.measures import (
     LevelMeasures,
     bin_counts,
-    count_in_session,
+    by_start,
+    count_events,
     count_in_window,
     measure_level,
     sessions_table,
@@ -20,8 +21,10 @@ from cuecircuit.behavior.pharmacokinetics import Kinetics, kinetics_of
 from cuecircuit.behavior.phases import PhaseRule, assign_phases
 from cuecircuit.errors import DataError, StudyError
 from cuecircuit.io.tables import ColumnNote
+from cuecircuit.nodes.session_plan import accept_faults, plan_faults, session_choices, short_sessions
 from cuecircuit.nodes.single_sessions import SingleSessions, single_sessions
 from cuecircuit.nodes.study_files import StudyFiles
+from cuecircuit.nodes.subjects import listed_subjects, refuse_unknown
 from cuecircuit.nodes.table import Table
 from cuecircuit.pipeline.sessions import fault_lines, load_sessions, lost_records, session_notes
 from cuecircuit.records.operant import OperantFault, OperantLog, OperantSession
@@ -59,10 +62,17 @@ def log_files(files: StudyFiles, operant: Operant) -> tuple[Path, ...]:
     Raises:
         DataError: no file fits the pattern of operant.logs.
     """
-    logs = tuple(sorted(path for path in files.file.parent.glob(operant.logs) if path.is_file()))
-    if not logs:
-        raise DataError(f"operant.logs: no file fits {files.path(operant.logs)}")
-    return logs
+    found = {pattern: _fitting(files, pattern) for pattern in operant.log_patterns}
+    if empty := [pattern for pattern, paths in found.items() if not paths]:
+        raise DataError(f"operant.logs: no file fits {files.path(pattern)}" for pattern in empty)
+    return tuple(sorted({path for paths in found.values() for path in paths}))
+
+
+def _fitting(files: StudyFiles, pattern: str) -> list[Path]:
+    """Return the files that a pattern fits, which may lead out of the folder of the study."""
+    anchor = Path(pattern).anchor
+    below = Path(anchor) if anchor else files.file.parent
+    return [path for path in below.glob(pattern.removeprefix(anchor)) if path.is_file()]
 
 
 def declaration_files(files: StudyFiles, operant: Operant) -> tuple[Path, ...]:
@@ -81,21 +91,24 @@ def operant_data(files: StudyFiles, operant: Operant, subjects: Table) -> Operan
         subjects: who takes part.
 
     Raises:
-        DataError: damaged logs, an unknown program, a subject who is in the logs or among the participants only.
+        DataError: damaged logs, an unknown program, a subject who is in the logs or among the participants only, faults
+            against the plan that the study does not accept; all at once.
+        DesignError: a session of `exclude` or `merge` that is not in the logs, phases whose patterns overlap.
     """
     programs, source, mpc = (
         None if each is None else files.path(each) for each in (operant.programs, operant.source, operant.mpc)
     )
-    log = load_sessions(log_files(files, operant), programs=programs, source=source, mpc=mpc)
-    if lost := lost_records(log, list(subjects.rows["subject"])):
-        raise DataError(fault_lines(lost))
+    log = load_sessions(
+        log_files(files, operant), programs=programs, source=source, mpc=mpc, choices=session_choices(operant)
+    )
     excluded = files.study.subjects.exclude
-    log = replace(log, sessions=tuple(one for one in log.sessions if one.subject not in excluded))
-    _check_subjects(files, {one.subject for one in log.sessions}, list(subjects.rows["subject"]))
-    sessions, faults = _phased(files, operant, subjects, log)
-    by_place = {(one.file, one.line): one for one in log.sessions}
+    refuse_unknown(files, {*listed_subjects(files), *(one.subject for one in log.sessions)})
+    log = replace(log, sessions=tuple(by_start(one for one in log.sessions if one.subject not in excluded)))
+    sessions, faults = _phased(operant, subjects, log)
+    faults += _checked(files, operant, subjects, log, sessions)
     planned = _planned(sessions, operant)
-    own = [by_place[file, line] for file, line in zip(planned["file"], planned["line"], strict=True)]
+    own = [log.sessions[at] for at in planned.pop("place")]
+    sessions = sessions.drop(columns="place")
     drugs = [operant.phases[p].drug_of(g) for p, g in zip(planned["phase"], _groups(planned), strict=True)]
     planned = planned.assign(delivers=drugs)
     doses = [_dose(files, subjects, drug, one.subject) for drug, one in zip(drugs, own, strict=True)]
@@ -114,10 +127,14 @@ def phase_rules(operant: Operant) -> list[PhaseRule]:
     """Return how the sessions of each phase, and of each treatment in it, are recognized."""
     rules = []
     for name, phase in operant.phases.items():
-        if phase.experiment is not None:
-            rules.append(PhaseRule(phase=name, experiment=phase.experiment, sessions=phase.days))
+        program = phase.program or "*"
+        if not phase.treatments:
+            experiment = phase.experiment or "*"
+            rules.append(PhaseRule(phase=name, experiment=experiment, msn=program, sessions=phase.days))
         for treatment, one in phase.treatments.items():
-            rules.append(PhaseRule(phase=name, treatment=treatment, experiment=one.experiment, sessions=phase.days))
+            rules.append(
+                PhaseRule(phase=name, treatment=treatment, experiment=one.experiment, msn=program, sessions=phase.days)
+            )
     return rules
 
 
@@ -149,19 +166,36 @@ def known_kinetics(study: Study) -> dict[str, Kinetics]:
     return known
 
 
-def _phased(
-    files: StudyFiles, operant: Operant, subjects: Table, log: OperantLog
-) -> tuple[pd.DataFrame, list[OperantFault]]:
+def _checked(
+    files: StudyFiles, operant: Operant, subjects: Table, log: OperantLog, sessions: pd.DataFrame
+) -> Iterator[OperantFault]:
+    """Yield what the ledger has about the plan; raise what the study must decide, all at once."""
+    who, factor = list(subjects.rows["subject"]), files.study.factors.get(operant.by)
+    logged = [log.sessions[at] for at in sessions["place"]]
+    found = list(plan_faults(operant, sessions, logged, groups=factor.levels if factor else ()))
+    accepted, refused = accept_faults(found, operant.accept)
+    lost = fault_lines(lost_records(log, who))
+    if errors := (*lost, *_lone_subjects(files, {one.subject for one in log.sessions}, who), *refused):
+        raise DataError(errors)
+    yield from accepted
+    yield from short_sessions(operant, sessions, logged)
+
+
+def _phased(operant: Operant, subjects: Table, log: OperantLog) -> tuple[pd.DataFrame, list[OperantFault]]:
+    """Return the sessions with their phase and day, and their place in the log, which is by start."""
     table = sessions_table(log.sessions).rename(columns={"day": "calendar_day"})
+    table["place"] = range(len(table))
     who = list(subjects.rows["subject"])
     faults: list[OperantFault] = []
     if operant.by in subjects.rows:
         group_of = subjects.rows.set_index("subject")[operant.by]
         faults += _other_groups(table, group_of)
         table["group"] = table["subject"].map(group_of)
-    place = table["subject"].map({subject: k for k, subject in enumerate(who)})
-    table = table.assign(_place=place).sort_values(["_place", "start"], kind="stable").drop(columns="_place")
-    phased = assign_phases(table.reset_index(drop=True), phase_rules(operant), participants=who)
+    rank = table["subject"].map({subject: k for k, subject in enumerate(who)})
+    table = table.assign(_rank=rank).sort_values(["_rank", "start"], kind="stable").drop(columns="_rank")
+    phased = assign_phases(
+        table.reset_index(drop=True), phase_rules(operant), participants=who, numbering=operant.number
+    )
     return phased.table.rename(columns={"session": "day"}), [*faults, *phased.faults]
 
 
@@ -265,7 +299,7 @@ def _breakpoints(planned: pd.DataFrame, operant: Operant) -> list[float | None]:
 
 def _counted(session: OperantSession, event: str, window_min: tuple[float, float] | None) -> float | None:
     if window_min is None:
-        count = count_in_session(session, event)
+        count = count_events(session, event)
     else:
         count = count_in_window(session, event, start_s=60 * window_min[0], stop_s=60 * window_min[1])
     return None if count is None else float(count)
@@ -281,19 +315,13 @@ def _as_numbers(rows: pd.DataFrame) -> pd.DataFrame:
     return rows.astype(kinds)
 
 
-def _check_subjects(files: StudyFiles, logged: set[str], subjects: list[str]) -> None:
+def _lone_subjects(files: StudyFiles, logged: set[str], subjects: list[str]) -> Iterator[str]:
     participants = files.path(files.study.subjects.participants)
-    faults = [
-        f"subject '{subject}' has operant sessions but is not in {participants}; add or exclude the subject"
-        for subject in sorted(logged - set(subjects))
-    ]
-    faults += [
-        f"subject '{subject}' is in {participants} but has no operant session; add the logs or exclude the subject"
-        for subject in subjects
-        if subject not in logged
-    ]
-    if faults:
-        raise DataError(faults)
+    for subject in sorted(logged - set(subjects)):
+        yield f"subject '{subject}' has operant sessions but is not in {participants}; add or exclude the subject"
+    for subject in (name for name in subjects if name not in logged):
+        what = f"is in {participants} but has no operant session; add the logs or exclude the subject"
+        yield f"subject '{subject}' {what}"
 
 
 def _other_groups(table: pd.DataFrame, group_of: "pd.Series[str]") -> Iterator[OperantFault]:
@@ -312,4 +340,4 @@ def _other_groups(table: pd.DataFrame, group_of: "pd.Series[str]") -> Iterator[O
 def _placed(fault: OperantFault, files: StudyFiles) -> OperantFault:
     # the ledger names other files in what it did
     done = fault.done.replace(f"({files.file.parent}/", "(").replace(f" {files.file.parent}/", " ")
-    return replace(fault, file=files.shown(fault.file), done=done)
+    return replace(fault, file=fault.file and files.shown(fault.file), done=done)

@@ -47,6 +47,7 @@ def _raw_study(files: StudyFiles) -> RawStudy:
     return RawStudy(
         title=study.about.title,
         root=files.file.parent,
+        roots=files.roots,
         dataset=dataset,
         task=scans.task,
         subjects=tuple(subjects_table(files).rows["subject"]),

@@ -88,7 +88,7 @@ def write_quality(study: Path, out: Path, *, n_jobs: int = 1, dask: str | None =
         limits=files.study.quality,
         head_radius_mm=head_radius_mm(files),
     )
-    return write_pages(work, Store(out, study.parent), n_jobs=n_jobs, dask=dask)
+    return write_pages(work, Store(out, study.parent, roots=files.roots), n_jobs=n_jobs, dask=dask)
 
 
 def _scans(files: StudyFiles, *, raw: bool) -> tuple[ScanFiles, ...]:

@@ -52,19 +52,44 @@ def run_study(
     if dask is not None:  # workers are started in folders of their own
         path, out = path.absolute(), out.absolute()
     files = read_study(path)
+    return run_files(files, path.read_bytes(), out, stages=stages, alternatives=alternatives, n_jobs=n_jobs, dask=dask)
+
+
+def run_files(
+    files: StudyFiles,
+    content: bytes,
+    out: Path,
+    *,
+    stages: Sequence[str] = (),
+    alternatives: bool = False,
+    n_jobs: int = 1,
+    dask: str | None = None,
+) -> Path:
+    """Run a study that need not be on the disk; the results keep its file as study.yaml.
+
+    Args:
+        files: the study.
+        content: of its file.
+        out: as `run_study`, and all further ones.
+
+    Raises:
+        StudyError, DataError, DesignError: as `run_study`.
+    """
     nodes = [*ordered_nodes(files.study), *SHOWN]
     known = {*nodes, *(name.partition(".")[0] for name in nodes)}
     if unknown := [name for name in stages if name not in known]:
-        raise StudyError(f"{path}: has no stage {', '.join(unknown)}; expected some of: {', '.join(sorted(known))}")
+        raise StudyError(
+            f"{files.file}: has no stage {', '.join(unknown)}; expected some of: {', '.join(sorted(known))}"
+        )
     if alternatives and not files.study.alternatives:
-        raise StudyError(f"{path}: lists no `alternatives:`; write some into the study file, or run without")
+        raise StudyError(f"{files.file}: lists no `alternatives:`; write some into the study file, or run without")
     say("check")
     check_files(files)
-    work = Work(files, Store(out, path.parent), n_jobs)
+    work = Work(files, Store(out, files.file.parent, roots=files.roots), n_jobs)
     with work.store.alone(), one_blas_thread(), engine(dask, n_jobs):
         write_description(out, files.study.about.title, files.study.about, simulated=_simulated(files))
         with replacing(out / "study.yaml") as new:
-            new.write_bytes(path.read_bytes())
+            new.write_bytes(content)
         work.drop_others(nodes)
         for name in nodes:
             if name == "report" and alternatives:

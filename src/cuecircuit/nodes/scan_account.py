@@ -1,6 +1,5 @@
 """The account of a study's scans: every scan found, whether it is used, and why not."""
 
-import os
 from collections.abc import Collection, Iterator
 from pathlib import Path
 
@@ -83,5 +82,5 @@ def _row(files: StudyFiles, scan: ScanFiles) -> dict[str, object]:
         "session": scan.session,
         "run": scan.run,
         "entities": " ".join(f"{name}-{value}" for name, value in scan.entities.items()) or None,
-        **{name: path and os.path.relpath(path, files.file.parent) for name, path in named.items()},
+        **{name: path and files.shown(path) for name, path in named.items()},
     }

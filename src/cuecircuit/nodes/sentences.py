@@ -154,7 +154,10 @@ def _tests(question: Strata | Formula, answer: Mapping[str, pd.DataFrame]) -> It
         yield f"{count} of {len(terms)} tests reach adjusted p ≤ {short(question.alpha)}."
         return
     for row in terms.to_dict("records"):
-        p = row["p_gg"] if pd.notna(row.get("p_gg")) else row["p"]
+        p = row["p_gg"] if pd.notna(row.get("p_gg")) else row.get("p")
+        if pd.isna(p):
+            yield f"{effect_text(row['term'])}: no test, as no variance is left to test it against."
+            continue
         df2 = short(row["df2"])
         size = ""
         if pd.notna(row.get("pes")):

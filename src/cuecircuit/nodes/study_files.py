@@ -1,13 +1,20 @@
 """A study and the file it was read from, which its paths are relative to."""
 
+import re
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from functools import cached_property
+from glob import has_magic
 from pathlib import Path
 
 from cuecircuit.errors import DataError
+from cuecircuit.pipeline.store import named_path
 from cuecircuit.study.accounting import Accounting
+from cuecircuit.study.acquisition import Given
 from cuecircuit.study.reading import parse_study
 from cuecircuit.study.schema import Study
+
+_ESCAPED = re.compile(r"\[([*?[])\]")  # as glob.escape writes a letter that would be part of a pattern
 
 
 @dataclass(frozen=True)
@@ -26,10 +33,40 @@ class StudyFiles:
         """Return the place of a path of the study file on this machine."""
         return self.file.parent / relative
 
+    @cached_property
+    def roots(self) -> Mapping[str, Path]:
+        """Folders elsewhere on this machine, by the setting that names each: results name files relative to them."""
+        return {name: folder for name, folder in self._named_folders() if folder.is_absolute()}
+
     def shown(self, path: Path | str) -> str:
-        """Return a path as messages and tables name it: relative to the study where it is below it."""
-        path = Path(path)
-        return str(path.relative_to(self.file.parent)) if path.is_relative_to(self.file.parent) else str(path)
+        """Return a path as results name it: relative to the study, else to the setting that leads to it."""
+        return named_path(Path(path), (self.file.parent,), self.roots)
+
+    def _named_folders(self) -> Iterator[tuple[str, Path]]:
+        study = self.study
+        yield "subjects.participants", Path(study.subjects.participants).parent
+        yield from (("subjects.tables", Path(table).parent) for table in study.subjects.tables[::-1])
+        if study.operant:
+            named = {name: getattr(study.operant, name) for name in ("programs", "mpc", "source")}
+            yield from ((f"operant.{name}", Path(path)) for name, path in named.items() if path)
+            yield from (("operant.logs", _without_pattern(one)) for one in study.operant.log_patterns[::-1])
+        if study.scans:
+            named = {name: getattr(study.scans, name) for name in ("derivatives", "dataset")}
+            yield from ((f"scans.{name}", Path(path)) for name, path in named.items() if path)
+            yield from (("scans.table", Path(table).parent) for table in (study.scans.table,) if table)
+        if study.space:
+            files = study.space.model_dump(exclude={"origin"}, exclude_none=True)
+            yield from ((f"space.{name}", Path(file).parent) for name, file in files.items())
+        for name, maps in study.maps.items():
+            if isinstance(maps, Given):
+                yield f"maps.{name}.table", Path(maps.table).parent
+
+
+def _without_pattern(pattern: str) -> Path:
+    """Return the folder that a pattern of files begins with."""
+    parts = Path(pattern).parts
+    plain = next((k for k, part in enumerate(parts) if has_magic(_ESCAPED.sub("", part))), len(parts) - 1)
+    return Path(*(_ESCAPED.sub(r"\1", part) for part in parts[:plain]))
 
 
 def read_text(path: Path) -> str:

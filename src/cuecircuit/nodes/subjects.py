@@ -1,6 +1,6 @@
 """Tables `subjects` and `visits`: who took part, and what is known of each."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from pathlib import Path
 
 import pandas as pd
@@ -27,9 +27,8 @@ def subjects_table(files: StudyFiles) -> Table:
     if "session" in rows:  # a row per session: what does not vary is of the subject
         rows = _constant(rows.drop(columns="session"))
     _refuse_duplicates(path, rows, ["subject"])
-    unknown = sorted(set(subjects.exclude) - set(rows["subject"]))
-    if unknown:
-        raise DataError(f"{path}: no participant {', '.join(unknown)}, whom subjects.exclude of the study names")
+    if files.study.operant is None:  # else one may be excluded who is in the logs alone
+        refuse_unknown(files, set(rows["subject"]))
     for name in subjects.tables:
         more, more_notes = _read(files, files.path(name))
         _refuse_strangers(files.path(name), more, path, rows)
@@ -38,6 +37,27 @@ def subjects_table(files: StudyFiles) -> Table:
             rows, notes = _joined(rows, more, notes, more_notes)
     kept = _included(files, path, rows)
     return Table(name="subjects", keys=("subject",), rows=kept, notes=notes)
+
+
+def refuse_unknown(files: StudyFiles, known: Collection[str]) -> None:
+    """Refuse subjects to exclude whom nothing names.
+
+    Raises:
+        DataError: some are not among `known`.
+    """
+    subjects = files.study.subjects
+    if unknown := sorted(set(subjects.exclude) - set(known)):
+        path = files.path(subjects.participants)
+        raise DataError(f"{path}: no participant {', '.join(unknown)}, whom subjects.exclude of the study names")
+
+
+def listed_subjects(files: StudyFiles) -> set[str]:
+    """Return everyone in the table of participants, those that the study excludes as well.
+
+    Raises:
+        DataError: the table is missing or damaged.
+    """
+    return set(_read(files, files.path(files.study.subjects.participants))[0]["subject"])
 
 
 def visits_table(files: StudyFiles, subjects: Table) -> Table:

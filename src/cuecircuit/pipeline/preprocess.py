@@ -8,7 +8,7 @@ by itself, since a head lies differently each time; runs of one session meet in 
 """
 
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import partial
 from itertools import groupby
 from pathlib import Path
@@ -60,8 +60,8 @@ MOTION_COLUMNS = {
 class RawStudy:
     """Raw scans and what is done to them.
 
-    `root`: what paths of the settings are relative to; `dataset`: where sidecars are looked for; `head_radius_mm`:
-    None leaves framewise displacement out of the confounds.
+    `root`: what paths of the settings are relative to; `roots`: further folders by name; `dataset`: where sidecars are
+    looked for; `head_radius_mm`: None leaves framewise displacement out of the confounds.
     """
 
     title: str
@@ -72,6 +72,7 @@ class RawStudy:
     scans: tuple[ScanFiles, ...]
     settings: Preprocess
     head_radius_mm: float | None
+    roots: Mapping[str, Path] = field(default_factory=dict)
 
 
 def raw_scans(dataset: Path, task: str, choice: ScanChoice, *, exclude: Collection[str]) -> tuple[ScanFiles, ...]:
@@ -93,7 +94,7 @@ def preprocess_scans(raw: RawStudy, out: Path, *, n_jobs: int = 1, dask: str | N
             failed, after the others are done.
     """
     ants_module()
-    store = Store(out, raw.root)
+    store = Store(out, raw.root, roots=raw.roots)
     if lost := sorted({scan.subject for scan in raw.scans} - set(raw.subjects)):
         say(f"left out, excluded or not in the participants table: {', '.join(lost)}")
     with store.alone(), one_blas_thread(), engine(dask, n_jobs):

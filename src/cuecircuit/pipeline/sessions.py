@@ -99,6 +99,7 @@ FAULT_COLUMNS: dict[str, ColumnNote] = {
     "subject": {"Description": "header field Subject of the session at fault", "Source": "file"},
     "what": {"Description": "what was found", "Source": "computed"},
     "done": {"Description": "what was done about it", "Source": "computed"},
+    "accepted": {"Description": "why the study takes it as it is (operant.accept)", "Source": "study file"},
     "count": {"Description": "how often the same was found and done", "Source": "computed"},
     "others": {"Description": "the other places: subject, file and line", "Source": "computed"},
 }
@@ -287,18 +288,24 @@ def session_notes(sessions: pd.DataFrame) -> dict[str, ColumnNote]:
     return kept | counted | SESSION_COLUMNS
 
 
+def _place(fault: OperantFault) -> str:
+    return f"{fault.subject} {fault.file}:{fault.line}".strip() if fault.file else fault.subject
+
+
 def _fault_table(faults: Sequence[OperantFault]) -> pd.DataFrame:
     """One row for what was found and done alike, with its first place and all others."""
-    alike: dict[tuple[str, str], list[OperantFault]] = {}
+    alike: dict[tuple[str, ...], list[OperantFault]] = {}
     for fault in faults:
-        alike.setdefault((fault.what, fault.done), []).append(fault)
+        alike.setdefault((fault.what, fault.done, fault.accepted), []).append(fault)
     rows = [
         {
             **asdict(same[0]),
+            "file": same[0].file or None,
             "subject": same[0].subject or None,
             "line": same[0].line or None,
+            "accepted": same[0].accepted or None,
             "count": len(same),
-            "others": "; ".join(f"{other.subject} {other.file}:{other.line}".strip() for other in same[1:]) or None,
+            "others": "; ".join(map(_place, same[1:])) or None,
         }
         for same in alike.values()
     ]

@@ -15,9 +15,9 @@ import json
 import os
 import shutil
 import time
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path, PurePath
 from typing import Any
@@ -79,7 +79,7 @@ class Stage:
 
 @dataclass(frozen=True, slots=True)
 class Store:
-    """The output folder and what is known of it; inputs outside it are named relative to `sources`.
+    """The output folder and what is known of it; inputs outside it are named relative to `sources` or one of `roots`.
 
     `donors` are folders of other runs of the same sources: what they have done alike is not done again.
     """
@@ -87,6 +87,7 @@ class Store:
     root: Path
     sources: Path = Path()
     donors: tuple[Path, ...] = ()
+    roots: Mapping[str, Path] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         """Make the folder, with the place of its records; stages replace what stands under their names.
@@ -322,10 +323,28 @@ class Store:
 
     def _name(self, path: Path) -> str:
         # the same wherever the command is typed, and wherever study and results lie
-        for base in (self.root, self.sources):
-            if path.is_relative_to(base):
-                return str(path.relative_to(base))
+        return named_path(path, (self.root, self.sources), self.roots)
+
+
+def named_path(path: Path, bases: Sequence[Path], roots: Mapping[str, Path]) -> str:
+    """Name a file as results do, without the folders of this machine where they are known.
+
+    Args:
+        path: the file.
+        bases: folders that go without a name.
+        roots: further folders by the name that stands for them.
+
+    Returns:
+        The path below a base; else below the deepest root, after its name; else the whole path.
+    """
+    for base in bases:
+        if path.is_relative_to(base):
+            return str(path.relative_to(base))
+    above = {name: root for name, root in roots.items() if path.is_relative_to(root)}
+    if not above:
         return str(path.absolute())
+    name = max(above, key=lambda name: len(above[name].parts))
+    return str(PurePath(name) / path.relative_to(above[name]))
 
 
 def _hashes(stage: Stage, made: Path) -> dict[str, str]:

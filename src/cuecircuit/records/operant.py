@@ -21,7 +21,8 @@ class OperantSession:
 
     `events` holds the times of each kind of event ("active", "inactive", "infusion", ...);
     `counts` what the program itself counted of it, and `bins` its counts per stretch of time; `duration_s` the length
-    of the session: what the program declares, until `settle` puts the time it was run (None where neither is known);
+    of the session: what the program declares, until `settle` puts the time it was run (None where neither is known) and
+    keeps in `declared_s` what the program declared;
     `timeout_s` how long after an infusion presses have no consequence (None where the program does not say);
     `tick_s` is the resolution of the times; `values` other numbers of the session by the names of the declaration;
     `part` numbers the sessions of one record.
@@ -44,17 +45,22 @@ class OperantSession:
     bins: Mapping[str, EventBins] = field(default_factory=dict)
     values: Mapping[str, float] = field(default_factory=dict)
     part: int = 0
+    declared_s: float | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class OperantFault:
-    """Something wrong in a log that can still be used: where it is, what it is, what was done about it."""
+    """Something wrong in a log that can still be used: where it is, what it is, what was done about it.
+
+    `accepted` is the reason that a study gives for a fault against its plan.
+    """
 
     file: str
     line: int
     subject: str
     what: str
     done: str
+    accepted: str = ""
 
 
 SET_ASIDE = "set aside; the rest is read"

@@ -138,7 +138,7 @@ def _log_faults(study: Study) -> tuple[str, ...]:
         return ()
     try:
         experiment_words(study.operant)
-        log_path(study.operant.logs, "day")
+        log_path(study.operant.log_patterns[0], "day")
     except StudyError as error:
         return error.faults
     return ()

@@ -16,9 +16,9 @@ import pandas as pd
 
 from cuecircuit.arrays import Array, Float
 from cuecircuit.errors import StudyError
+from cuecircuit.generators.operant import START, TIMEOUT_S, spread_ticks
 from cuecircuit.io.medpc_write import MedpcSession
 from cuecircuit.simulate.operant_counts import Profile
-from cuecircuit.simulation.operant import START, TIMEOUT_S, spread_ticks
 from cuecircuit.study.experiment import Operant
 
 INACTIVE_PER_HOUR = 3.0
@@ -94,7 +94,14 @@ def experiment_words(operant: Operant) -> dict[tuple[str, str], str]:
         for name, phase in operant.phases.items()
         for treatment in phase.treatments or ("",)
     }
-    words, faults = {}, []
+    faults = [
+        f"operant.phases.{name}.program: simulated programs have names of their own; find the phase by experiment"
+        for name, phase in operant.phases.items()
+        if phase.program is not None
+    ]
+    if faults:
+        raise StudyError(faults)
+    words = {}
     for key, pattern in patterns.items():
         candidates = [_word(pattern, filling) for filling in ("", "".join(key).upper(), "1")]
         alone = [word for word in candidates if word and _fitting(word, patterns) == [key]]

@@ -196,7 +196,7 @@ def _write_logs(folder: Path, world: World) -> None:
     rng = planting.stream("logs")
     for day in calendar(operant, rows):
         log = log_day(operant, words, day, times, rng)
-        path = folder / log_path(operant.logs, log.name)
+        path = folder / log_path(operant.log_patterns[0], log.name)
         path.parent.mkdir(parents=True, exist_ok=True)
         # as bytes: the line ends are MED-PC's own
         path.write_bytes(write_medpc(log.logs, file=f"C:\\MED-PC\\Data\\{path.name}").encode("ascii", "replace"))

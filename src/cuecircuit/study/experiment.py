@@ -1,8 +1,10 @@
 """Sections of the study file about subjects, drugs, operant sessions and events."""
 
+from datetime import date as Date
+from datetime import datetime
 from typing import Annotated, Any, Literal
 
-from pydantic import BeforeValidator, model_validator
+from pydantic import BeforeValidator, Field, model_validator
 
 from cuecircuit.study.fields import Label, Labels, Name, Names, Section, Span, Word, optional, required
 
@@ -78,6 +80,7 @@ class Phase(Section):
 
     kind: PhaseKind = required("what happens in it")
     experiment: Label | None = optional(None, "header field that its sessions are found by (shell pattern)")
+    program: Label | None = optional(None, "name of the program (MSN) that its sessions are found by (shell pattern)")
     treatments: dict[Name, Treatment] = optional({}, "conditions within subjects, the reference first")
     days: int = required("sessions per subject (and treatment)", gt=0)
     access_h: dict[Label, float] | float | None = optional(None, "hours, of all or by group")
@@ -91,8 +94,11 @@ class Phase(Section):
         for name, values in self.by_day.items():
             if len(values) != self.days:
                 raise ValueError(f"by_day.{name} has {len(values)} values, the phase {self.days} days")
-        if (self.experiment is None) == (not self.treatments):
-            raise ValueError("give either `experiment` or `treatments`, which say how its sessions are found")
+        alone = self.experiment is not None or self.program is not None
+        if self.experiment is not None if self.treatments else not alone:
+            raise ValueError(
+                "give either `experiment` or `treatments`, which say how its sessions are found; `program` may be alone"
+            )
         return self
 
     def access_of(self, group: str | None) -> float | None:
@@ -134,10 +140,19 @@ class Drawn(Section):
     subjects: Labels = optional((), "subjects drawn; the one nearest its group's median where none is named")
 
 
+class LoggedSession(Section):
+    """The sessions of a subject on a date, or the one that began at a time."""
+
+    subject: Label = required("label of the participant")
+    date: Date = required("day of the start, as 2025-03-04")
+    start: datetime | None = optional(None, "2025-03-04T09:25:00, where the day has several sessions and one is meant")
+    reason: str = required("why; it is in operant/faults.tsv", min_length=1)
+
+
 class Operant(Section):
     """Operant logs: tables `operant` and `bins`."""
 
-    logs: str = required("pattern of the files")
+    logs: str | tuple[str, ...] = required("pattern of the files, or several")
     programs: str | None = optional(None, "folder of MED-PC program declarations")
     mpc: str | None = optional(None, "MED-PC program file or folder of them (array sizes)")
     source: str | None = optional(None, "event names and columns of logs that are not MED-PC")
@@ -147,6 +162,20 @@ class Operant(Section):
         {}, "counts of parts of sessions; those of whole sessions are always there"
     )
     drawn: Drawn | None = optional(None, "single sessions drawn event by event")
+    exclude: tuple[LoggedSession, ...] = optional((), "sessions that are left out")
+    merge: tuple[LoggedSession, ...] = optional((), "sessions of one day that are joined, such as after a crash")
+    shortest_min: float = optional(0.0, "sessions that ran shorter are left out", ge=0)
+    number: Literal["date", "order"] = optional(
+        "date", "days by date (a day that a subject lacks keeps its number), or sessions one after the other"
+    )
+    accept: dict[str, Annotated[str, Field(min_length=1)]] = optional(
+        {}, "faults against the plan that are taken as they are: `R1 escalation length` (or a shell pattern) to reason"
+    )
+
+    @property
+    def log_patterns(self) -> tuple[str, ...]:
+        """Patterns of the files."""
+        return (self.logs,) if isinstance(self.logs, str) else self.logs
 
 
 class Trials(Section):

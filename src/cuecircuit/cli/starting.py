@@ -1,0 +1,93 @@
+"""Commands that begin a study from files that are there: init, behavior, schema."""
+
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from cuecircuit.cli.app import Jobs, app
+
+if TYPE_CHECKING:
+    from cuecircuit.starting.draft_parts import Answers, Choice
+    from cuecircuit.starting.inventory import Inventory
+
+Programs = Annotated[Path | None, typer.Option(help="Folder of own MED-PC program declarations.")]
+
+
+@app.command()
+def init(
+    folders: Annotated[
+        list[Path] | None, typer.Argument(metavar="[FOLDER]...", help="Of the study; this one where none is named.")
+    ] = None,
+    out: Annotated[Path, typer.Option(help="The study file to write.")] = Path("study.yaml"),
+    design: Annotated[str, typer.Option(metavar="NAME", help="Write a shipped design instead (see `designs`).")] = "",
+    yes: Annotated[bool, typer.Option("--yes", help="Ask nothing: take the likeliest, list it as assumed.")] = False,
+    programs: Programs = None,
+) -> None:
+    """Draft a study file from data sets, logs and tables: what they state, and what is yours to decide."""
+    from cuecircuit.pipeline.progress import say
+    from cuecircuit.starting.draft_parts import Answers
+    from cuecircuit.starting.start import find_study, start_study, write_design, write_study
+
+    if design:
+        write_design(design, out)
+        print(out)
+        return
+    inventory = find_study(folders or [Path()], out, programs=programs)
+    answers = _answers(inventory, out) if not yes and sys.stdin.isatty() else Answers()
+    started = start_study(inventory, out, answers=answers, assume=yes)
+    write_study(started, out)
+    for line in started.taken:
+        say(f"cuecircuit: {'assumed' if yes else 'decide'}: {line}")
+    for line in started.left_open:
+        say(f"cuecircuit: decide: {line}")
+    for fault in started.faults:
+        say(f"cuecircuit: check will say: {fault}")
+    print(out)
+
+
+@app.command()
+def behavior(
+    logs: Annotated[list[Path], typer.Argument(help="Operant logs of any kind, or folders of them.")],
+    participants: Annotated[Path, typer.Option(help="Table by participant_id, with a column of groups if any.")],
+    out: Annotated[Path, typer.Option(help="Folder of the results.")],
+    programs: Programs = None,
+    n_jobs: Jobs = 2,
+) -> None:
+    """Take operant logs alone to figures, tests and a page."""
+    from cuecircuit.starting.start import run_logs
+
+    print(run_logs(logs, participants, out, programs=programs, n_jobs=n_jobs))
+
+
+@app.command()
+def schema() -> None:
+    """Print the JSON schema of the study file, by which editors check and complete it."""
+    import json
+
+    from cuecircuit.starting.json_schema import study_json_schema
+
+    print(json.dumps(study_json_schema(), indent=2, ensure_ascii=False))
+
+
+def _answers(inventory: "Inventory", out: Path) -> "Answers":
+    """Ask for every choice, one after another: an answer may open or close others."""
+    from cuecircuit.starting.draft import draft_study
+    from cuecircuit.starting.draft_parts import Answers
+    from cuecircuit.starting.place import Place
+
+    answers = Answers()
+    while choices := draft_study(inventory, Place(folder=out.absolute().parent), answers).unanswered:
+        answers = Answers(given={**answers.given, choices[0].path: _ask(choices[0])})
+    return answers
+
+
+def _ask(choice: "Choice") -> str:
+    typer.echo(f"\n{choice.path}: {choice.why}", err=True)
+    while True:
+        if choice.options:
+            typer.echo(f"one of: {', '.join(choice.options)}", err=True)
+        answer = typer.prompt(choice.question, default=choice.likeliest, err=True)
+        if not choice.options or answer in choice.options:
+            return answer
