@@ -62,7 +62,7 @@ STUDIES = {  # text of study.yaml, and what is named
     "a table of another folder": (STUDY.replace("scores.tsv", "../../../../../../etc/passwd"), "passwd"),
     "a table that is a device": (STUDY.replace("scores.tsv", "/dev/zero"), "/dev/zero"),
     "a name with a slash": (STUDY.replace("  scores: {", "  ../../x: {"), r"\.\./\.\./x"),
-    "10^9 days": (STUDY + OPERANT.replace("days: 1", "days: 1000000000"), "1000000000|days"),
+    "10^9 days": (STUDY + OPERANT.replace("days: 1", "days: 1000000000"), "participants.tsv|days"),
     "a dose beyond doubles": (STUDY + OPERANT.replace("0.06", "1e999"), "dose|1e999"),
     "a dose of nan": (STUDY + OPERANT.replace("0.06", ".nan"), "dose|nan"),
     "a dose of -1": (STUDY + OPERANT.replace("0.06", "-1"), "dose"),
@@ -72,8 +72,8 @@ STUDIES = {  # text of study.yaml, and what is named
     "logs [": (STUDY + OPERANT.replace("log.txt", "["), "logs|\\["),
     "logs of nobody": (STUDY + OPERANT, "R1"),
     "alpha 0": (STUDY + "correction: { method: none, alpha: 0 }\n", "alpha"),
-    "10^12 draws": (STUDY + "correction: { method: permutation, alpha: 0.05, draws: 1000000000000 }\n", "draws"),
-    "a mean of a formula that is none": (STUDY.replace("between: group", "formula: 'group*'"), "group\\*"),
+    "10^12 draws": (STUDY + "correction: { method: permutation, alpha: 0.05, voxel_p: 0.001, draws: 1000000000000 }\n", "draws"),
+    "a mean of a formula that is none": (STUDY.replace("between: group", "formula: 'group*', tests: group, method: ols"), "group\\*"),
 }  # fmt: skip
 PEOPLE = {  # old, new in participants.tsv
     "a subject twice": ("sub-m1\tb", "sub-m0\tb", "m0"),
