@@ -59,5 +59,5 @@ def test_subjects_of_a_further_table_who_take_no_part_are_named(tmp_path: Path) 
     table = "participant_id\tgroup\tweight\nm1\tShA\t3\nm2\tLgA\t4\nm9\tShA\t1\n"
     study = STUDY.replace("Mus musculus", "Mus musculus, tables: [scores.tsv]")
 
-    with pytest.raises(DataError, match=r"scores.tsv: M2 not in participants.tsv"):
+    with pytest.raises(DataError, match=r"scores\.tsv: M2 not in participants\.tsv"):
         read(tmp_path, table, study)

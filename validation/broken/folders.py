@@ -21,6 +21,15 @@ factors: { group: [a, b] }
 questions:
   scores: { of: subjects.score, between: group }
 """
+PLANNED = (
+    STUDY
+    + """simulation:
+  n: { a: 6, b: 6 }
+  base: [{ in: subjects.score, mean: 5, between_sd: 2, within_sd: 1 }]
+  effects: { more: { in: subjects.score, by: group, add: { b: 1 } } }
+  hypotheses: { more: [more] }
+"""
+)
 OPERANT = """operant:
   logs: "log.txt"
   phases: { take: { kind: self_administration, experiment: ESCALATION, days: 1, access_h: 1, delivers: drug } }
@@ -216,12 +225,12 @@ OPTIONS: list[tuple[tuple[str, ...], str]] = [
     (("anova", "t.tsv", "--dv", "y", "--subject", "rat", "--within", "cue", "--posthoc", "nobody"), "nobody"),
     (("anova", "t.tsv", "--dv", "y", "--subject", "rat", "--within", "cue", "--means", "y"), "y"),
     (("audit", "F(1,20)=4.5, p=.04", "--n", "0"), "--n"),
-    (("plan", "study.yaml", "out", "--studies", "1000000000"), "studies"),
-    (("plan", "study.yaml", "out", "--n", "1000000000"), "1000000000"),
-    (("plan", "study.yaml", "out", "--n", "x"), "x"),
-    (("plan", "study.yaml", "out", "--power", "7"), "power"),
-    (("plan", "study.yaml", "out", "--effects", "/dev/zero"), "/dev/zero"),
-    (("plan", "study.yaml", "out", "--n-jobs", "100000"), "n-jobs"),
+    (("plan", "plan.yaml", "out", "--studies", "1000000000"), "studies"),
+    (("plan", "plan.yaml", "out", "--n", "1000000000"), "1000000000"),
+    (("plan", "plan.yaml", "out", "--n", "x"), "x"),
+    (("plan", "plan.yaml", "out", "--power", "7"), "power"),
+    (("plan", "plan.yaml", "out", "--effects", "/dev/zero"), "/dev/zero"),
+    (("plan", "plan.yaml", "out", "--n-jobs", "100000"), "n-jobs"),
     (("simulate", "nobody", "out"), "nobody"),
     (("simulate", "study.yaml", "out"), "simulation"),
     (("simulate", "carmack2019", "out", "--hypothesis", "nobody", "--scale", "tiny"), "nobody"),
@@ -257,6 +266,7 @@ def everything(folder: Path) -> None:
     write_table(folder)
     write_maps(folder)
     (folder / "log.txt").write_text(MEDPC)
+    (folder / "plan.yaml").write_text(PLANNED)
 
 
 def cases() -> Iterator[Broken]:

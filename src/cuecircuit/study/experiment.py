@@ -40,6 +40,13 @@ class Factor(Section):
     )
     label: str = optional("", "in words, for axes")
 
+    @model_validator(mode="after")
+    def _levels_differ(self) -> "Factor":
+        named = (*self.levels, *self.leave_out)
+        if len(set(named)) < len(named):
+            raise ValueError(f"a level is named twice in {', '.join(named)}")
+        return self
+
 
 def _levels_alone(value: Any) -> Any:
     return {"levels": value} if isinstance(value, list) else value
