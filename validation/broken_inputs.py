@@ -1,8 +1,8 @@
 """Does any broken or hostile input end in a traceback, a hang, or a result without a word?
 
-Each input is made in a folder of its own and given to the command in a process (forked, with its modules
-imported) with bounds on time and memory. TSV on
-stdout: kind, input, command, exit status, seconds of the processor, MB, verdict. Verdicts that are faults of the program:
+Each input is made in a folder of its own and given to the command in a process with bounds on time and memory, forked
+from one that has imported its modules. TSV on stdout: kind, input, command, exit status, seconds of the processor, MB,
+verdict. Verdicts that are faults of the program:
 
     traceback   an exception that nobody foresaw, or the path of a source file on stderr
     hang        more than 30 s of the processor, or no end
@@ -69,8 +69,7 @@ def command(words: tuple[str, ...], folder: Path, printed: int) -> NoReturn:
     """Run a command in the process of its own that this is."""
     os.setsid()
     os.chdir(folder)
-    with open(os.devnull) as nothing:
-        os.dup2(nothing.fileno(), 0)
+    os.dup2(os.open(os.devnull, os.O_RDONLY), 0)
     os.dup2(printed, 1)
     os.dup2(printed, 2)
     sys.stdout, sys.stderr = os.fdopen(1, "w", errors="replace"), os.fdopen(2, "w", errors="replace", buffering=1)

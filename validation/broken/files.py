@@ -1,5 +1,8 @@
 """Tables, workbooks and operant logs: files of many programs, cut off, damaged or made to do harm."""
 
+# a line for each input
+# ruff: noqa: E501
+
 import io
 import os
 import zipfile

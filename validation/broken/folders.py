@@ -1,5 +1,8 @@
 """Study files, folders of results, scans of a study, and requests beyond reason."""
 
+# a line for each input
+# ruff: noqa: E501
+
 import json
 import sys
 from collections.abc import Callable, Iterator

@@ -1,5 +1,8 @@
 """Images: NIfTI files that are damaged, of other kinds, or hold nothing; one of eight maps, and the mask."""
 
+# a line for each input
+# ruff: noqa: E501
+
 import gzip
 import os
 import struct

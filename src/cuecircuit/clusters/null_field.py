@@ -47,7 +47,8 @@ def null_field(mask: Bool[Array, "x y z"], voxel_mm: Float[Array, "3"], acf: Aut
     room = float(np.prod(np.maximum(np.array(inside.shape) - 1, wide) + wide))
     if not room <= _MOST_VOXELS:
         raise DataError(
-            f"noise whose autocorrelation is {acf.fwhm_mm:.4g} mm wide needs a box of {room:.3g} voxels, at most {_MOST_VOXELS} are drawn; give the smoothness in mm, or check the mask"
+            f"noise whose autocorrelation is {acf.fwhm_mm:.4g} mm wide needs a box of {room:.3g} voxels, at most "
+            f"{_MOST_VOXELS} are drawn; give the smoothness in mm, or check the mask"
         )
     margin = wide.astype(int)
     size = [fft.next_fast_len(int(max(n - 1, m) + m)) for n, m in zip(inside.shape, margin, strict=True)]
