@@ -30,5 +30,5 @@ def test_absurd_requests_are_refused_with_the_most_that_is_taken(words, most):
 
 def test_noise_smoother_than_any_brain_is_refused_before_room_is_made_for_it():
     mask = np.ones((5, 4, 3), bool)
-    with pytest.raises(DataError, match=r"mm wide needs a box of .* at most 100000000 are drawn"):
+    with pytest.raises(DataError, match=r"mm needs a box of .* at most 100000000 are drawn"):
         null_field(mask, np.full(3, 2.0), gaussian_autocorrelation(1e9))

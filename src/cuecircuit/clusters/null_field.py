@@ -47,7 +47,7 @@ def null_field(mask: Bool[Array, "x y z"], voxel_mm: Float[Array, "3"], acf: Aut
     room = float(np.prod(np.maximum(np.array(inside.shape) - 1, wide) + wide))
     if not room <= _MOST_VOXELS:
         raise DataError(
-            f"noise whose autocorrelation is {acf.fwhm_mm:.4g} mm wide needs a box of {room:.3g} voxels, at most "
+            f"noise of an autocorrelation of FWHM {acf.fwhm_mm:.4g} mm needs a box of {room:.3g} voxels, at most "
             f"{_MOST_VOXELS} are drawn; give the smoothness in mm, or check the mask"
         )
     margin = wide.astype(int)
