@@ -89,7 +89,7 @@ class Phase(Section):
     experiment: Label | None = optional(None, "header field that its sessions are found by (shell pattern)")
     program: Label | None = optional(None, "name of the program (MSN) that its sessions are found by (shell pattern)")
     treatments: dict[Name, Treatment] = optional({}, "conditions within subjects, the reference first")
-    days: int = required("sessions per subject (and treatment)", gt=0)
+    days: int = required("sessions per subject (and treatment)", gt=0, le=10_000)
     access_h: dict[Label, float] | float | None = optional(None, "hours, of all or by group")
     by_day: dict[Name, tuple[float, ...]] = optional({}, "columns of operant that change from day to day, as shock_ma")
     delivers: Name | dict[Label, Name] | None = optional(
