@@ -296,3 +296,18 @@ def test_two_orientations_that_mirror_each_other_are_named(tmp_path):
 def test_one_orientation_or_two_alike_are_sound(tmp_path, way):
     assert orientation_faults(scan_file(tmp_path / "one.nii", sform=way)) == ()
     assert orientation_faults(scan_file(tmp_path / "two.nii", sform=way, qform=way)) == ()
+
+
+@pytest.mark.parametrize(
+    ("values", "what"),
+    [
+        (np.zeros((5, 4), np.float32), "2 dimensions, expected a volume"),
+        (np.zeros((5, 4, 3), np.complex64), "holds complex64 values, expected one real number"),
+        (np.zeros((5, 4, 3), [("R", "u1"), ("G", "u1"), ("B", "u1")]), "expected one real number in each voxel"),
+    ],
+)
+@pytest.mark.parametrize("reader", [read_volume, read_mask, read_series, read_grid, orientation_faults])
+def test_slices_colors_and_complex_numbers_are_refused_by_every_reader(tmp_path, values, what, reader):
+    path = saved(tmp_path / "odd.nii.gz", values)
+    with pytest.raises(DataError, match=what):
+        reader(path)

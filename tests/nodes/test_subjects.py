@@ -46,7 +46,18 @@ def test_participants_lose_their_prefix_and_come_by_group(tmp_path: Path) -> Non
         ("id\tgroup\tweight\nm1\tShA\t3\n", "participants.tsv:1: no column participant_id; found: id, group, weight"),
         ("participant_id\tgroup\tweight\nm1\tShA\t3\n", "no participant m9, whom subjects.exclude"),
         ("participant_id\tgroup\tweight\nm9\tShA\t3\n", "nobody is left"),
+        ("participant_id\tgroup\tweight\nm9\tShA\t3\nsub-../../x\tShA\t3\n", ":3: participant_id '../../x' cannot"),
+        ("participant_id\tgroup\tweight\nm9\tShA\t3\nsub-\tShA\t3\n", ":3: participant_id '' cannot name a file"),
     ],
 )
 def test_a_table_at_fault_is_named_with_what_is_wrong(tmp_path: Path, table: str, words: str) -> None:
     assert words in faults_of(tmp_path, table)
+
+
+def test_subjects_of_a_further_table_who_take_no_part_are_named(tmp_path: Path) -> None:
+    (tmp_path / "scores.tsv").write_text("participant_id\tscore\nsub-m1\t3\nsub-M2\t4\nm9\t5\n")
+    table = "participant_id\tgroup\tweight\nm1\tShA\t3\nm2\tLgA\t4\nm9\tShA\t1\n"
+    study = STUDY.replace("Mus musculus", "Mus musculus, tables: [scores.tsv]")
+
+    with pytest.raises(DataError, match=r"scores\.tsv: M2 not in participants\.tsv"):
+        read(tmp_path, table, study)

@@ -239,3 +239,23 @@ def test_families_need_comparisons(monkeypatch, capsys, dose_table):
     status, _, err = call_anova(monkeypatch, capsys, dose_table, *WORDS, "--by", "access")
     assert status == 2
     assert "--posthoc" in err
+
+
+@pytest.mark.parametrize(
+    ("y", "model", "what"),
+    [
+        ("inf 1 2 3 4 5 6 7", {"formula": "group"}, "line 2: column 'y' has 'inf', expected a number"),
+        ("1e999 1 2 3 4 5 6 7", {"between": ("group",), "subject": "rat"}, "line 2: column 'y' has 'inf'"),
+        ("5 5 5 5 5 5 5 5", {"formula": "group"}, "column 'y' is 5 in all 8 rows"),
+        ("5 5 5 5 5 5 5 5", {"between": ("group",), "subject": "rat"}, "column 'y' is 5 in all 8 rows"),
+        ("0 1 2 3 4 5 6 7", {"formula": "group + y"}, "column 'y' is the response and part of the model"),
+        ("0 1 2 3 4 5 6 7", {"between": ("group",), "covariates": ("y",), "subject": "rat"}, "'y' is the response"),
+        ("0 1 2 3 4 5 6 7", {"formula": "()"}, r"formula '\(\)'"),
+    ],
+)
+def test_a_response_without_a_test_is_refused(tmp_path, y, model, what):
+    path = tmp_path / "t.tsv"
+    rows = [f"R{k}\t{'ab'[k % 2]}\t{value}" for k, value in enumerate(y.split())]
+    path.write_text("\n".join(["rat\tgroup\ty", *rows]) + "\n")
+    with pytest.raises((DataError, DesignError), match=what):
+        anova_table(path, dv="y", model=Model(**model))

@@ -4,12 +4,14 @@ import contextlib
 import json
 from pathlib import Path
 
+import numpy as np
 import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from cuecircuit.errors import CuecircuitError, DataError, DesignError
 from cuecircuit.stats.audit import audit
+from cuecircuit.stats.between_model import between_subject_model
 from cuecircuit.stats.contrasts import parse_contrast
 from cuecircuit.stats.mixed_formula import parse_formula
 from cuecircuit.stats.printed import MOST_LETTERS
@@ -104,3 +106,34 @@ def test_p_printed_to_many_places_is_still_a_number():
 def test_a_text_longer_than_a_book_is_refused():
     with pytest.raises(DataError, match="expected at most 1000000; give it in parts"):
         audit("x" * (MOST_LETTERS + 1))
+
+
+@pytest.mark.parametrize(
+    ("text", "why"),
+    [
+        ("F(1,5)=-3, p=.1", "F and χ² are never negative"),
+        ("χ²(2)=-5.1, p=.08", "F and χ² are never negative"),
+        ("r(20)=1.5, p=.1", "r lies between -1 and 1"),
+        ("r = -1.02, n = 22, p < .001", "r lies between -1 and 1"),
+        ("r=.5, n=" + "9" * 3000, "a number is out of range"),
+    ],
+)
+def test_a_statistic_that_cannot_be_is_not_judged(text, why):
+    (test,) = audit(text)
+    assert (test.p, test.agrees, test.effect_size, test.verdict) == (None, None, None, f"cannot be checked: {why}")
+
+
+def test_a_correlation_that_rounds_to_one_is_judged():
+    (test,) = audit("r(20) = 1.00, p < .001")
+    assert test.agrees is True
+
+
+def test_commas_of_thousands_are_no_decimals():
+    (test,) = audit("F(1,20) = 1,234,567, p < .001")
+    assert test.printed.statistic.value == 1_234_567
+
+
+@pytest.mark.parametrize("text", ["group+", "~", "group -", "y ~ "])
+def test_a_sum_between_subjects_that_ends_in_a_sign_is_refused(text):
+    with pytest.raises(DesignError, match="ends in a sign"):
+        between_subject_model(text, {"group": np.array(["a", "a", "a", "b", "b", "b"])})

@@ -20,10 +20,12 @@ from scipy import fft as scipy_fft
 from cuecircuit.arrays import Array, Bool, Float, Float32
 from cuecircuit.clusters.autocorrelation import Autocorrelation
 from cuecircuit.clusters.neighbors import bounding_box
+from cuecircuit.errors import DataError
 
 fft: Any = scipy_fft  # its dispatcher hides what the functions return from type checkers
 
 MARGIN_ACF = 0.001
+_MOST_VOXELS = 100_000_000  # of the box: 0.8 GB a field; brains of 1 mm with noise of 15 mm have 20 million
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -38,10 +40,17 @@ def null_field(mask: Bool[Array, "x y z"], voxel_mm: Float[Array, "3"], acf: Aut
     """Prepare to draw fields in a mask.
 
     Raises:
-        DataError: the mask is empty.
+        DataError: the mask is empty, or the noise so much smoother than the mask is wide that no box holds it.
     """
     inside = mask[bounding_box(mask)]
-    margin = np.ceil(acf.radius_mm(MARGIN_ACF) / voxel_mm).astype(int)
+    wide = np.ceil(acf.radius_mm(MARGIN_ACF) / voxel_mm)
+    room = float(np.prod(np.maximum(np.array(inside.shape) - 1, wide) + wide))
+    if not room <= _MOST_VOXELS:
+        raise DataError(
+            f"noise of an autocorrelation of FWHM {acf.fwhm_mm:.4g} mm needs a box of {room:.3g} voxels, at most "
+            f"{_MOST_VOXELS} are drawn; give the smoothness in mm, or check the mask"
+        )
+    margin = wide.astype(int)
     size = [fft.next_fast_len(int(max(n - 1, m) + m)) for n, m in zip(inside.shape, margin, strict=True)]
     # distance around the periodic box
     steps = (np.minimum(np.arange(n), n - np.arange(n)) * edge for n, edge in zip(size, voxel_mm, strict=True))

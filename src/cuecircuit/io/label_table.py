@@ -13,6 +13,7 @@ from pathlib import Path
 from xml.etree import ElementTree
 
 from cuecircuit.errors import DataError
+from cuecircuit.io.bounded import check_file
 
 _INDEX = ("index", "label", "id", "value", "number")
 _NAME = ("name", "region of interest", "region", "roi", "structure", "label name", "label")
@@ -30,6 +31,7 @@ def read_label_table(path: Path) -> dict[int, str]:
         DataError: no such file, no text, another form than those above, an index that is no whole number or is listed
             twice.
     """
+    check_file(path)
     try:
         text = path.read_text(encoding="utf-8-sig")
     except FileNotFoundError as error:

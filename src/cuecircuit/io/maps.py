@@ -16,7 +16,7 @@ from cuecircuit.arrays import Array, Bool, Float
 from cuecircuit.errors import DataError
 from cuecircuit.io.atomic import replacing
 from cuecircuit.io.gzip_parts import GZIP_HEADER, Sum, gzip_end, pack
-from cuecircuit.io.nifti import BROKEN, grid_of, refuse_no_numbers
+from cuecircuit.io.nifti import BROKEN, check_image, grid_of
 from cuecircuit.records.grid import Grid
 
 _File = str
@@ -82,12 +82,12 @@ def _file_and_volume(name: str) -> tuple[_File, int | None]:
 def _read_file(
     path: Path, wanted: Sequence[tuple[int | None, int]], mask: Bool[Array, "x y z"], grid: Grid, y: Array
 ) -> None:
-    if not path.is_file():
-        raise DataError(f"{path}: no such file")
     try:
+        if not path.is_file():
+            raise DataError(f"{path}: no such file")
         # kept open, so that the volumes of a compressed file are read in one pass
         image = nib.load(path, keep_file_open=True)  # pyright: ignore[reportPrivateImportUsage]
-        refuse_no_numbers(path, image.get_data_dtype())  # pyright: ignore[reportAttributeAccessIssue]
+        check_image(path, image)
         found = grid_of(image)
         if not grid.same_as(found):
             raise DataError(f"{path}: {found}, but the mask has {grid} (or another origin); resample one to the other")

@@ -6,6 +6,7 @@ from glob import escape
 from pathlib import Path
 
 from cuecircuit.errors import DataError
+from cuecircuit.io.bounded import check_file
 from cuecircuit.io.medpc_mpc import MpcProgram, find_mpc
 from cuecircuit.io.medpc_program import Program, find_program
 from cuecircuit.io.medpc_text import RawLetter, RawSession, parse_sessions
@@ -29,6 +30,7 @@ def skeletons(paths: Sequence[Path], *, programs: Sequence[Program], mpc: Sequen
     errors: list[str] = []
     for path in paths:
         try:
+            check_file(path)
             sessions = parse_sessions(path.read_bytes()).sessions
         except OSError as error:
             errors.append(f"{path}: cannot be read ({error.strerror})")

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from cuecircuit.errors import DataError
+from cuecircuit.io.bounded import check_file
 
 _DIM = re.compile(r"DIM\s+([A-Z])\s*=\s*([0-9]{1,7})\b", re.IGNORECASE)
 _LIST = re.compile(r"LIST\s+([A-Z])\s*=\s*(.+)", re.IGNORECASE)
@@ -46,6 +47,8 @@ def read_mpc(path: Path) -> tuple[MpcProgram, ...]:
     files = sorted(p for p in path.iterdir() if p.suffix.lower() == ".mpc") if path.is_dir() else [path]
     if not files:
         raise DataError(f"{path}: no .MPC files here; give a program file or a folder of them")
+    for file in files:
+        check_file(file)
     try:
         # comments may be in any code page; what is read of them is shown, never computed with
         return tuple(parse_mpc(file.read_bytes().decode("latin-1"), name=file.stem) for file in files)

@@ -19,6 +19,7 @@ import yaml
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints, ValidationError, model_validator
 
 from cuecircuit.errors import DataError
+from cuecircuit.io.bounded import check_file
 from cuecircuit.io.medpc_mpc import MpcProgram, read_mpc
 from cuecircuit.io.unique_keys import load_unique
 
@@ -337,6 +338,7 @@ def _shipped() -> tuple[Program, ...]:
 
 
 def _text(path: Path) -> str:
+    check_file(path)
     try:
         return path.read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError) as error:

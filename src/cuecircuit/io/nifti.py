@@ -34,23 +34,26 @@ def _open(path: Path) -> Any:
         stated = int(np.prod(image.shape, dtype=object)) * image.get_data_dtype().itemsize
     except BROKEN as error:
         raise DataError(f"{path}: not a readable NIfTI file ({error}); copy it again from its source") from error
-    refuse_no_numbers(path, image.get_data_dtype())
     _check_room(path, image, stated)
+    check_image(path, image)
     return image
 
 
-def refuse_no_numbers(path: Path, kind: np.dtype[Any]) -> None:
-    """Refuse complex values, of which the imaginary part would be lost, and colors.
+def check_image(path: Path, image: Any) -> None:
+    """Refuse complex values, of which the imaginary part would be lost, colors, slices and single rows.
 
     Raises:
-        DataError: voxels hold something else than one real number.
+        DataError: the image is not one real number in each voxel of a volume or scan.
     """
+    kind = image.get_data_dtype()
     if kind.kind not in "biuf":
         advice = "the magnitude (part-mag)" if kind.kind == "c" else "the image that was colored"
         raise DataError(
             f"{path}: holds {kind.name if kind.kind == 'c' else 'colors'} values, expected one real number in each "
             f"voxel; take {advice}"
         )
+    if image.ndim < 3:
+        raise DataError(f"{path}: {image.ndim} dimensions, expected a volume (3) or a scan (4)")
 
 
 def _check_room(path: Path, image: Any, stated: int) -> None:

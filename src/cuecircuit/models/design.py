@@ -57,6 +57,7 @@ def design(table: pd.DataFrame, model: Model, *, measured: Sequence[str] = ()) -
 
 
 def _strata_design(table: pd.DataFrame, model: Model, measured: Sequence[str]) -> Design:
+    _check_measured(measured, (model.subject, *model.between, *model.within, *model.covariates))
     factors = [name for name in (*model.between, *model.within) if name in table]
     order = {name: model.factors.get(name) or levels_of(table[name], cell_labels(table, name)) for name in factors}
     cells = complete_cells(
@@ -96,6 +97,7 @@ def _formula_design(table: pd.DataFrame, model: Model, measured: Sequence[str]) 
     assert model.formula is not None
     mixed = model.fitted_by == "reml"
     parsed = parse_formula(model.formula) if mixed else parse_between(model.formula)
+    _check_measured(measured, parsed.columns)
     columns = read_columns(
         table,
         [variable.column for variable in parsed.variables],
@@ -124,6 +126,15 @@ def _formula_design(table: pd.DataFrame, model: Model, measured: Sequence[str]) 
         roles=columns.roles,
         levels=columns.levels,
     )
+
+
+def _check_measured(measured: Sequence[str], columns: Sequence[str]) -> None:
+    """Refuse a model that explains a response by itself."""
+    both = [name for name in measured if name in columns]
+    if both:
+        raise DesignError(
+            f"column '{name}' is the response and part of the model; leave it out of one" for name in both
+        )
 
 
 def _mixed(model: Model, columns: Columns, rows: Int[Array, "row"]) -> tuple[FormulaFamily, Int[Array, "row"]]:

@@ -75,7 +75,12 @@ def _fitting(files: StudyFiles, pattern: str) -> list[Path]:
     """Return the files that a pattern fits, which may lead out of the folder of the study."""
     anchor = Path(pattern).anchor
     below = Path(anchor) if anchor else files.file.parent
-    return [path for path in below.glob(pattern.removeprefix(anchor)) if path.is_file()]
+    if Path(pattern).parts[:2] == (anchor, "**"):
+        raise DataError(f"operant.logs: {pattern} goes through the whole disk; name a folder before **")
+    try:
+        return [path for path in below.glob(pattern.removeprefix(anchor)) if path.is_file()]
+    except ValueError as error:
+        raise DataError(f"operant.logs: {pattern} is no pattern ({error}); write such as logs/*.txt") from error
 
 
 def declaration_files(files: StudyFiles, operant: Operant) -> tuple[Path, ...]:

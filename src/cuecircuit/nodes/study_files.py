@@ -8,6 +8,7 @@ from glob import has_magic
 from pathlib import Path
 
 from cuecircuit.errors import DataError
+from cuecircuit.io.bounded import check_file
 from cuecircuit.pipeline.store import named_path
 from cuecircuit.study.accounting import Accounting
 from cuecircuit.study.acquisition import Given
@@ -77,6 +78,7 @@ def read_text(path: Path) -> str:
     Raises:
         DataError: no such file, or not text.
     """
+    check_file(path)
     try:
         return path.read_text(encoding="utf-8-sig")
     except FileNotFoundError as error:

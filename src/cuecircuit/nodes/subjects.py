@@ -31,6 +31,7 @@ def subjects_table(files: StudyFiles) -> Table:
         refuse_unknown(files, set(rows["subject"]))
     for name in subjects.tables:
         more, more_notes = _read(files, files.path(name))
+        _refuse_strangers(files.path(name), more, path, rows)
         if "session" not in more:
             _refuse_duplicates(files.path(name), more, ["subject"])
             rows, notes = _joined(rows, more, notes, more_notes)
@@ -114,11 +115,32 @@ def _read(files: StudyFiles, path: Path) -> tuple[pd.DataFrame, dict[str, Column
                 line = int(rows[column].isna().to_numpy().nonzero()[0][0]) + 2
                 raise DataError(f"{path}:{line}: no {column}; every row needs one")
             rows[column] = rows[column].str.removeprefix(prefix)
+            _refuse_paths(path, column, rows[column])
             rows = rows.rename(columns={column: key})
     for name in rows.columns.difference(["subject", "session", *files.study.factors]):
         if pd.api.types.is_numeric_dtype(rows[name]):
             rows[name] = rows[name].astype(float)
     return rows, {str(name): note for name, note in zip(rows, _notes(path, rows), strict=True)}
+
+
+def _refuse_paths(path: Path, column: str, labels: pd.Series) -> None:
+    """Refuse labels that would name another folder, or hold letters that no terminal shows."""
+    odd = labels[labels.str.contains(r"[/\\\x00-\x1f\x7f]") | labels.isin(["", ".", ".."])]
+    if len(odd):
+        raise DataError(
+            f"{path}:{row + 2}: {column} {label!r} cannot name a file; write it with letters, digits, - and _"
+            for row, label in odd.items()
+            if isinstance(row, int)
+        )
+
+
+def _refuse_strangers(path: Path, more: pd.DataFrame, participants: Path, rows: pd.DataFrame) -> None:
+    strangers = sorted(set(more["subject"]) - set(rows["subject"]))
+    if strangers:
+        raise DataError(
+            f"{path}: {', '.join(strangers)} not in {participants.name}; correct the names there or here, or take the "
+            "rows out"
+        )
 
 
 def _notes(path: Path, rows: pd.DataFrame) -> Iterator[ColumnNote]:

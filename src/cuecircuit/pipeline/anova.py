@@ -79,6 +79,7 @@ def analyze_table(table: pd.DataFrame, *, dv: str, model: Model, average: bool =
         keys = {"subject": model.subject, "between": model.between, "within": model.within}
         table = averaged(table, **keys, values=(dv, *model.covariates))
     fitted = fit_table(table, dv, model)
+    _check_varies(fitted, dv)
     tests = fitted.tests
     if model.formula is None:
         measured = (*model.covariates, *model.observed)
@@ -86,6 +87,13 @@ def analyze_table(table: pd.DataFrame, *, dv: str, model: Model, average: bool =
     else:
         rows = pd.DataFrame([tidy_row(test, 0, 0.95) for test in tests]).drop(columns="stratum")
     return TableFit(table=rows, fit=fitted, notes=(*fitted.design.left_out, *fitted.design.notes, *_hints(fitted)))
+
+
+def _check_varies(fitted: Fit, dv: str) -> None:
+    """Refuse a response of one value, of which no F exists."""
+    y, _ = fitted.responses.read(fitted.responses.blocks[0])
+    if np.ptp(y) == 0:
+        raise DataError(f"column '{dv}' is {y.flat[0]:g} in all {len(y)} rows of the model; there is nothing to test")
 
 
 def _hints(fitted: Fit) -> list[str]:

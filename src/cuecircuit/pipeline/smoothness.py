@@ -5,6 +5,7 @@ from pathlib import Path
 import pandas as pd
 
 from cuecircuit.clusters.smoothness import estimate_smoothness
+from cuecircuit.errors import DataError
 from cuecircuit.io.maps import read_maps
 from cuecircuit.io.nifti import read_grid, read_mask
 
@@ -18,7 +19,11 @@ def smoothness_table(residuals_path: Path, mask_path: Path) -> pd.DataFrame:
     mask, grid = read_mask(mask_path)
     _, volumes, _ = read_grid(residuals_path)
     names = [f"{residuals_path}#{volume}" for volume in range(volumes)] if volumes > 1 else [str(residuals_path)]
-    found = estimate_smoothness(read_maps(names, Path(), mask, grid), mask, grid.voxel_mm)
+    try:
+        found = estimate_smoothness(read_maps(names, Path(), mask, grid), mask, grid.voxel_mm)
+    except DataError as error:
+        error.add_note(f"in {residuals_path}")
+        raise
     x, y, z = found.fwhm_axes_mm
     row = {
         "a": found.acf.a,

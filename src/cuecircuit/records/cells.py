@@ -143,11 +143,11 @@ def numeric(table: pd.DataFrame, name: str) -> Float[Array, "row"]:
     """The numbers of a column; NaN where there is no value.
 
     Raises:
-        DataError: text that is neither a number nor a word for no value, with its lines.
+        DataError: text that is neither a finite number nor a word for no value, with its lines.
     """
     text = _column(table, name).map(lambda value: "" if pd.isna(value) else str(value).strip())
     numbers = np.asarray(pd.to_numeric(text, errors="coerce"), np.float64)
-    wrong = np.flatnonzero(np.isnan(numbers) & ~text.isin(_NO_VALUE).to_numpy())
+    wrong = np.flatnonzero(~np.isfinite(numbers) & ~text.isin(_NO_VALUE).to_numpy())
     if wrong.size:
         raise DataError(
             f"line {row + 2}: column '{name}' has '{text.iloc[row]}', expected a number or n/a" for row in wrong[:10]

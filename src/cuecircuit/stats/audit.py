@@ -112,10 +112,10 @@ def _impossible(test: PrintedTest) -> str | None:
     """Say which number of a test cannot be."""
     if not _in_range(test):
         return None
-    size = _statistic_range(test)[0]
-    if test.kind == "r" and size > 1:
-        return f"a correlation of {test.statistic.value:g}"
-    if test.kind in ("F", "chi2") and test.statistic.value < 0:
+    value = test.statistic
+    if test.kind == "r" and abs(value.value) - value.half_unit > 1:
+        return f"a correlation of {value.value:g}"
+    if test.kind in ("F", "chi2") and value.value < 0:
         return f"a negative {'F' if test.kind == 'F' else 'χ²'}"
     if test.p and not 0 <= test.p.value <= 1:
         return f"p = {test.p.value:g}"
@@ -126,7 +126,7 @@ def _in_range(test: PrintedTest) -> bool:
     """Whether every number of a test is one that can be computed with."""
     printed = [test.statistic, *([test.p] if test.p else [])]
     sizes = [*test.df, *(abs(number.value) for number in printed), *(number.half_unit for number in printed)]
-    return max(sizes) <= _LARGEST
+    return max(*sizes, test.n or 0) <= _LARGEST
 
 
 def _p(test: PrintedTest, df: tuple[float, ...], value: float, epsilon: float = 1.0) -> float:

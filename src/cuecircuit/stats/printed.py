@@ -19,7 +19,7 @@ from typing import Literal
 from cuecircuit.errors import DataError
 
 MOST_LETTERS = 1_000_000  # a book has fewer
-_MOST_DIGITS = 15  # of a number of subjects; one with more is wrong in any case
+_MOST_DIGITS = 16  # of a number of subjects; so many are out of range in any case
 _BLANKS = re.compile(r"\s{8,}")  # patterns look at every part of a run of blanks
 
 Kind = Literal["F", "t", "r", "chi2", "z"]
@@ -72,8 +72,10 @@ class PrintedTest:
 
 
 _DF = r"\d+(?:\.\d+)?"
-# 1,234.5 has thousands, 4,25 a decimal comma; a comma before anything but a digit ends the number
-_NUMBER = r"(?:[-+]\s?)?(?:\d{1,3}(?:,\d{3})+\.\d+|\d+(?:[.,]\d+)?|[.,]\d+)(?:[eE][-+]?\d{1,3})?"
+# 1,234.5 and 1,234,567 have thousands, 4,25 a decimal comma; a comma before anything but a digit ends the number
+_NUMBER = (
+    r"(?:[-+]\s?)?(?:\d{1,3}(?:,\d{3})+\.\d+|\d{1,3}(?:,\d{3}){2,}(?!\d)|\d+(?:[.,]\d+)?|[.,]\d+)(?:[eE][-+]?\d{1,3})?"
+)
 _RELATION = r"(?:<=|>=|=|<|>)"
 _STATISTIC = rf"\s*(?P<relation>{_RELATION})\s*(?P<value>{_NUMBER})"
 _N = r"(?:[nN]\s*=\s*(?P<n>\d{1,3}(?:,\d{3})+|\d+))"
@@ -263,7 +265,7 @@ def _p_value(match: re.Match[str]) -> Number:
 
 def _number(relation: str, text: str) -> Number:
     text = re.sub(r"\s", "", text)
-    text = text.replace(",", "") if "." in text else text.replace(",", ".")
+    text = text.replace(",", "") if "." in text or text.count(",") > 1 else text.replace(",", ".")
     mantissa, _, exponent = text.lower().partition("e")
     decimals = len(mantissa.partition(".")[2]) - int(exponent or 0)
     kinds: dict[str, Literal["=", "<", ">"]] = {"<": "<", "<=": "<", ">": ">", ">=": ">"}

@@ -217,10 +217,10 @@ class Correction(Section):
     variance: Literal["auto", "equal", "groups"] = optional(
         "equal", "subjects change places; `groups` rotates them within groups, `auto` where variances differ"
     )
-    draws: int = optional(10_000, "null fields or arrangements", ge=100)
+    draws: int = optional(10_000, "null fields or arrangements", ge=100, le=1_000_000)
     smoothness: Literal["acf", "fwhm"] = optional("acf", "of simulated noise", "assumed")
     compare: Compared = optional((), "corrections shown beside, descriptive")
-    compare_draws: int = optional(2_000, "arrangements of that comparison", ge=100)
+    compare_draws: int = optional(2_000, "arrangements of that comparison", ge=100, le=1_000_000)
 
     @model_validator(mode="after")
     def _one_height(self) -> "Correction":

@@ -40,6 +40,13 @@ class Factor(Section):
     )
     label: str = optional("", "in words, for axes")
 
+    @model_validator(mode="after")
+    def _levels_differ(self) -> "Factor":
+        named = (*self.levels, *self.leave_out)
+        if len(set(named)) < len(named):
+            raise ValueError(f"a level is named twice in {', '.join(named)}")
+        return self
+
 
 def _levels_alone(value: Any) -> Any:
     return {"levels": value} if isinstance(value, list) else value
@@ -106,7 +113,7 @@ class Phase(SessionRule):
     also: tuple[SessionRule, ...] = optional((), "further rules that its sessions are found by: one must fit")
     kind: PhaseKind = required("what happens in it")
     treatments: dict[Name, Treatment] = optional({}, "conditions within subjects, the reference first")
-    days: int = required("sessions per subject (and treatment)", gt=0)
+    days: int = required("sessions per subject (and treatment)", gt=0, le=10_000)
     access_h: dict[Label, float] | float | None = optional(None, "hours, of all or by group")
     by_day: dict[Name, tuple[float, ...]] = optional(
         {}, "columns of operant that change from day to day, as shock_ma; dose_mg_kg is the dose of a delivery"

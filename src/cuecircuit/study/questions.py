@@ -148,7 +148,7 @@ class Correlation(Question):
     with_: Rows = required("the other side; joined by subject and every key both keep", alias="with")
     inside: Name | None = optional(None, "factor whose means are taken out, beside the pooled r")
     rank: bool = optional(False, "Spearman's in place of Pearson's")
-    draws: int = optional(10_000, "permutations inside the factor", ge=100)
+    draws: int = optional(10_000, "permutations inside the factor", ge=100, le=1_000_000)
     controls: Names = optional((), "numbers partialled out of both sides")
 
 
