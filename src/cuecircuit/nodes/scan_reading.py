@@ -57,7 +57,7 @@ def read_scan(files: StudyFiles, scan: ScanFiles, trials: pd.DataFrame) -> ScanA
     space, scans = files.study.space, files.study.scans
     if space is None or scans is None:
         raise DataError("maps of scans need a space: give space.mask and space.origin")
-    mask, grid = read_mask(files.path(space.mask))
+    mask, grid = files.mask
     series = read_series(scan.bold)
     if not series.grid.same_as(grid):
         raise DataError(f"{scan.bold}: {series.grid}, but the mask has {grid} (or another origin)")
@@ -83,7 +83,7 @@ def read_tissues(files: StudyFiles) -> dict[str, Bool[Array, "x y z"]]:
     """
     space = files.study.space
     assert space is not None
-    _, grid = read_mask(files.path(space.mask))
+    _, grid = files.mask
     tissues = {}
     for name in TISSUE_COLUMNS:
         if (path := getattr(space, name)) is not None:
@@ -103,7 +103,7 @@ def read_regions(files: StudyFiles) -> Atlas:
     assert space is not None
     if space.atlas and space.labels:
         return read_named_atlas(files.path(space.atlas), files.path(space.labels))
-    mask, grid = read_mask(files.path(space.mask))
+    mask, grid = files.mask
     return Atlas(labels=mask.astype(np.int32), names={1: "whole mask"}, grid=grid)
 
 

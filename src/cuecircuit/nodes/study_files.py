@@ -7,8 +7,12 @@ from functools import cached_property
 from glob import has_magic
 from pathlib import Path
 
+from cuecircuit.arrays import Array, Bool
 from cuecircuit.errors import DataError
+from cuecircuit.io.nifti import read_mask
+from cuecircuit.nodes.shared_mask import SharedMask, share_masks
 from cuecircuit.pipeline.store import named_path
+from cuecircuit.records.grid import Grid
 from cuecircuit.study.accounting import Accounting
 from cuecircuit.study.acquisition import Given
 from cuecircuit.study.reading import parse_study
@@ -34,6 +38,34 @@ class StudyFiles:
         return self.file.parent / relative
 
     @cached_property
+    def shared_mask(self) -> SharedMask:
+        """The mask that is made of the brain masks of the scans, with how often each voxel is in one.
+
+        Raises:
+            DataError: as `study_scans`, a scan has no brain mask, or nothing is shared.
+        """
+        from cuecircuit.nodes.scans import study_scans  # which takes a StudyFiles
+        from cuecircuit.nodes.subjects import subjects_table
+
+        assert self.study.space is not None
+        subjects = set(subjects_table(self).rows["subject"])
+        scans = [scan for scan in study_scans(self).scans if scan.subject in subjects]
+        return share_masks(scans, share=self.study.space.mask_share)
+
+    @property
+    def mask(self) -> tuple[Bool[Array, "x y z"], Grid]:
+        """The voxels that maps have, and their grid.
+
+        Raises:
+            DataError: the study has no space, its mask is missing or damaged, or as `shared_mask`.
+        """
+        if self.study.space is None:
+            raise DataError("maps need a space: give space.mask and space.origin")
+        if self.study.space.is_shared:
+            return self.shared_mask.mask, self.shared_mask.grid
+        return read_mask(self.path(self.study.space.mask))
+
+    @cached_property
     def roots(self) -> Mapping[str, Path]:
         """Folders elsewhere on this machine, by the setting that names each: results name files relative to them."""
         return {name: folder for name, folder in self._named_folders() if folder.is_absolute()}
@@ -55,7 +87,7 @@ class StudyFiles:
             yield from ((f"scans.{name}", Path(path)) for name, path in named.items() if path)
             yield from (("scans.table", Path(table).parent) for table in (study.scans.table,) if table)
         if study.space:
-            files = study.space.model_dump(exclude={"origin"}, exclude_none=True)
+            files = study.space.model_dump(exclude={"origin", "mask_share"}, exclude_none=True)
             yield from ((f"space.{name}", Path(file).parent) for name, file in files.items())
         for name, maps in study.maps.items():
             if isinstance(maps, Given):
