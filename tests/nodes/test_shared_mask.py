@@ -7,7 +7,7 @@ from pathlib import Path
 import nibabel as nib
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from cuecircuit.errors import DataError, StudyError
@@ -71,6 +71,7 @@ def test_a_share_of_one_half_counts_subjects_and_not_scans(tmp_path: Path) -> No
     assert np.array_equal(share_masks(scans, share=1 / 3).mask, first(30))
 
 
+@settings(max_examples=10)  # each writes and reads files
 @given(
     voxels=st.lists(st.lists(st.booleans(), min_size=12, max_size=12), min_size=2, max_size=4),
     shares=st.tuples(st.floats(0.01, 1), st.floats(0.01, 1)),

@@ -20,12 +20,16 @@ from cuecircuit.nodes.table_questions import answer
 from cuecircuit.study.accounting import split_reference
 
 
-def check_study(path: Path, *, data: bool = False) -> tuple[str, ...]:
+def check_study(
+    path: Path, *, data: bool = False, dataset: Path | None = None, derivatives: Path | None = None
+) -> tuple[str, ...]:
     """Check a study file and everything it names.
 
     Args:
         path: the study file.
         data: also read every scan whole and check its values.
+        dataset: takes the place of `scans.dataset`.
+        derivatives: takes the place of `scans.derivatives`.
 
     Returns:
         Notes: who is left out of which question, and each kind of fault in the logs.
@@ -34,7 +38,7 @@ def check_study(path: Path, *, data: bool = False) -> tuple[str, ...]:
         DataError: the study file cannot be read.
         StudyError: every fault of the study and its files at once.
     """
-    return check_files(read_study(path), data=data)
+    return check_files(read_study(path, dataset=dataset, derivatives=derivatives), data=data)
 
 
 def check_files(files: StudyFiles, *, data: bool = False) -> tuple[str, ...]:

@@ -17,6 +17,8 @@ from cuecircuit.study.accounting import Accounting
 from cuecircuit.study.acquisition import Given
 from cuecircuit.study.reading import parse_study
 from cuecircuit.study.schema import Study
+from cuecircuit.study.yaml_lines import parse_yaml
+from cuecircuit.study.yaml_settings import with_settings
 
 _ESCAPED = re.compile(r"\[([*?[])\]")  # as glob.escape writes a letter that would be part of a pattern
 
@@ -117,11 +119,32 @@ def read_text(path: Path) -> str:
         raise DataError(f"{path}: cannot be read as text ({error})") from error
 
 
-def read_study(path: Path) -> StudyFiles:
+def read_study(path: Path, *, dataset: Path | None = None, derivatives: Path | None = None) -> StudyFiles:
     """Read a study file.
+
+    Args:
+        path: the file.
+        dataset: takes the place of `scans.dataset`, as where a data set is elsewhere on this machine.
+        derivatives: takes the place of `scans.derivatives`.
 
     Raises:
         DataError: no such file, or not text.
         StudyError: what is in it is at fault, every fault with its line.
     """
-    return StudyFiles(study=parse_study(read_text(path), path.name), file=path)
+    return StudyFiles(study=parse_study(placed_text(path, dataset, derivatives), path.name), file=path)
+
+
+def placed_text(path: Path, dataset: Path | None = None, derivatives: Path | None = None) -> str:
+    """Read the text of a study file with the places of its scans on this machine in it.
+
+    Raises:
+        DataError: no such file, not text, or a place that is no folder.
+        StudyError: it cannot be read, or has no scans to place.
+    """
+    text, places = read_text(path), {"dataset": dataset, "derivatives": derivatives}
+    places = {name: place.absolute() for name, place in places.items() if place is not None}
+    if absent := [f"--{name} {place}: no such folder" for name, place in places.items() if not place.is_dir()]:
+        raise DataError(absent)
+    if places:
+        parse_yaml(text, path.name)
+    return with_settings(text, "scans", {name: str(place) for name, place in places.items()})
