@@ -15,6 +15,7 @@ from cuecircuit.io.brain_masks import find_brain_mask
 from cuecircuit.io.scan_inventory import ScanFiles
 from cuecircuit.nodes.check import check_study
 from cuecircuit.nodes.shared_mask import SharedMask, share_masks, shared_mask_sentence
+from cuecircuit.nodes.simulate import simulate_design
 from cuecircuit.nodes.study_files import StudyFiles
 from cuecircuit.starting.draft_parts import Answers
 from cuecircuit.starting.start import find_study, start_study
@@ -165,6 +166,14 @@ def test_auto_without_a_derivative_is_refused(tmp_path: Path) -> None:
 
     with pytest.raises(StudyError, match=r"space\.mask: auto is made of the brain masks of scans\.derivatives"):
         parse_study(text.replace("mask: masks/brain_mask.nii.gz", "mask: auto"))
+
+
+def test_a_simulation_has_no_scans_to_make_a_mask_of(prepared: Path) -> None:
+    out = prepared / "study.yaml"
+    out.write_text(start_study(find_study([prepared], out), out, answers=Answers(), assume=True).text)
+
+    with pytest.raises(StudyError, match="name the file of the simulated mask"):
+        simulate_design(str(out), prepared / "simulated")
 
 
 def test_an_excluded_subject_takes_nothing_away(prepared: Path) -> None:

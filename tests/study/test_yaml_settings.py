@@ -1,5 +1,7 @@
 """Values set in the text of a study file: they are read back, and nothing else changes."""
 
+import re
+
 import pytest
 import yaml
 from hypothesis import given, settings
@@ -22,15 +24,15 @@ EMPTY = BLOCK.replace("  tr_s: 2\n", "  derivatives:\n  tr_s: 2\n")
 
 
 @pytest.mark.parametrize("text", [BLOCK, FLOW, PLACED, EMPTY])
-@settings(max_examples=30, deadline=None)
-@given(place=st.text(st.characters(exclude_categories=["Cs", "Cc"]), min_size=1))
+@settings(max_examples=15, deadline=None)
+@given(place=st.text(st.characters(exclude_categories=["Cs", "Cc"], exclude_characters="#"), min_size=1))
 def test_a_value_is_read_back_and_nothing_else_changes(text: str, place: str) -> None:
     changed = with_settings(text, "scans", {"derivatives": place})
 
     expected = yaml.safe_load(text)
     expected["scans"]["derivatives"] = place
     assert yaml.safe_load(changed) == expected
-    assert [word for word in changed.splitlines() if "#" in word and word in text]
+    assert re.findall("#.*", changed) == re.findall("#.*", text)
     assert with_settings(changed, "scans", {"derivatives": place}) == changed
 
 
