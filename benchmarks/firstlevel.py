@@ -17,6 +17,7 @@ import numpy as np
 import pandas as pd
 
 from benchmarks import ratio
+from cuecircuit.generators.brain import draw_brain
 from cuecircuit.imaging.first_level import fit_first_level
 from cuecircuit.imaging.motion import estimate_motion, resample
 from cuecircuit.imaging.removed import ScanSignals, removed_signals
@@ -24,7 +25,6 @@ from cuecircuit.imaging.responses import block_responses
 from cuecircuit.io.nifti import read_mask, read_series, write_volume
 from cuecircuit.records.grid import Grid
 from cuecircuit.records.scan import Block, Series
-from cuecircuit.simulation.brain import draw_brain
 from cuecircuit.study.acquisition import Nuisance
 
 SHAPE, VOLUMES, TR_S = (91, 109, 91), 300, 2.0

@@ -13,13 +13,13 @@ import numpy as np
 from matplotlib.axes import Axes
 
 from cuecircuit.figures.style import DOUBLE_MM, FAINT, INK, SINGLE_MM, color_of, sheet, style
+from cuecircuit.generators.animal_kernel import RECORD
+from cuecircuit.generators.animals import OUTCOMES, LivedSession
+from cuecircuit.generators.experiment import Experiment, plan_experiment
+from cuecircuit.generators.mechanism import Lived
+from cuecircuit.generators.rat_design import rat_design
+from cuecircuit.generators.rats import levels_of
 from cuecircuit.nodes.designs import design_text
-from cuecircuit.simulation.animal_kernel import RECORD
-from cuecircuit.simulation.animals import OUTCOMES, LivedSession
-from cuecircuit.simulation.experiment import Experiment, plan_experiment
-from cuecircuit.simulation.mechanism import Lived
-from cuecircuit.simulation.rat_design import rat_design
-from cuecircuit.simulation.rats import levels_of
 from cuecircuit.study.reading import parse_study
 
 MINUTES_OF_DRUG = 60

@@ -7,11 +7,11 @@ import sys
 
 import numpy as np
 
+from cuecircuit.generators.circuit import INPUTS
+from cuecircuit.generators.experiment import plan_experiment
+from cuecircuit.generators.rat_design import rat_design
+from cuecircuit.generators.rats import levels_of
 from cuecircuit.nodes.designs import design_text
-from cuecircuit.simulation.circuit import INPUTS
-from cuecircuit.simulation.experiment import plan_experiment
-from cuecircuit.simulation.rat_design import rat_design
-from cuecircuit.simulation.rats import levels_of
 from cuecircuit.study.reading import parse_study
 
 

@@ -10,13 +10,13 @@ import sys
 import numpy as np
 from scipy import stats
 
+from cuecircuit.generators.circuit import REGIONS
+from cuecircuit.generators.experiment import Experiment, plan_experiment
+from cuecircuit.generators.intake import pairing_means
+from cuecircuit.generators.planted import SLOPE_REGIONS, TABLE_1
+from cuecircuit.generators.rat_design import rat_design
+from cuecircuit.generators.rats import levels_of
 from cuecircuit.nodes.designs import design_text
-from cuecircuit.simulation.circuit import REGIONS
-from cuecircuit.simulation.experiment import Experiment, plan_experiment
-from cuecircuit.simulation.intake import pairing_means
-from cuecircuit.simulation.planted import SLOPE_REGIONS, TABLE_1
-from cuecircuit.simulation.rat_design import rat_design
-from cuecircuit.simulation.rats import levels_of
 from cuecircuit.stats.strata import strata_anova
 from cuecircuit.stats.strata_design import MixedDesign
 from cuecircuit.study.reading import parse_study

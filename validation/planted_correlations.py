@@ -14,10 +14,10 @@ import sys
 import numpy as np
 from scipy import stats
 
+from cuecircuit.generators.intake import draw_counts, intake_model, pairing_means
+from cuecircuit.generators.planted import SLOPE_REGIONS, TABLE_1, Spread, plant_responses
+from cuecircuit.generators.rat_design import rat_design
 from cuecircuit.nodes.designs import design_text
-from cuecircuit.simulation.intake import draw_counts, intake_model, pairing_means
-from cuecircuit.simulation.planted import SLOPE_REGIONS, TABLE_1, Spread, plant_responses
-from cuecircuit.simulation.rat_design import rat_design
 from cuecircuit.study.reading import parse_study
 
 SPREADS = (Spread(), Spread(common=1.5, specific=0.8), Spread(common=1.8), Spread(common=2.4), Spread(slope_r=0.8))

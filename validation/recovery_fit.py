@@ -19,11 +19,11 @@ from cuecircuit.behavior.fit import day_sd, every_nth, fit_model, held_out, last
 from cuecircuit.behavior.fit_intervals import AnimalIntervals, FitSession, animal_intervals, response_of
 from cuecircuit.behavior.fit_models import MODELS, ModelName
 from cuecircuit.behavior.pharmacokinetics import kinetics_of
+from cuecircuit.generators.experiment import plan_experiment
+from cuecircuit.generators.fit_sessions import simulate_sessions
+from cuecircuit.generators.rat_design import rat_design
+from cuecircuit.generators.rats import levels_of
 from cuecircuit.nodes.designs import design_text
-from cuecircuit.simulation.experiment import plan_experiment
-from cuecircuit.simulation.fit_sessions import simulate_sessions
-from cuecircuit.simulation.rat_design import rat_design
-from cuecircuit.simulation.rats import levels_of
 from cuecircuit.study.reading import parse_study
 
 ANIMALS, TIMEOUT_S = 12, 20

@@ -13,10 +13,10 @@ from cuecircuit.behavior.pharmacokinetics import kinetics_of
 from cuecircuit.errors import CuecircuitError, StudyError
 from cuecircuit.fitting.fit import FitChoices, fit_sessions
 from cuecircuit.fitting.fit_source import DrugChoice, read_source
+from cuecircuit.generators.fit_sessions import simulate_sessions
 from cuecircuit.nodes.designs import design_text
 from cuecircuit.nodes.simulate import simulate_design
 from cuecircuit.pipeline.sessions import write_sessions
-from cuecircuit.simulation.fit_sessions import simulate_sessions
 
 COCAINE = DrugChoice(drug="cocaine", dose_mg_kg=0.5)
 FEW = ("poisson", "satiety")

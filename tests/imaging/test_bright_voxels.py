@@ -2,9 +2,9 @@ import numpy as np
 import pytest
 
 from cuecircuit.errors import DataError
+from cuecircuit.generators.brain import draw_brain
 from cuecircuit.imaging.bright_voxels import bright_voxels
 from cuecircuit.imaging.registration import dice
-from cuecircuit.simulation.brain import draw_brain
 
 
 @pytest.mark.parametrize("scale", ["tiny", "paper"])

@@ -8,6 +8,8 @@ import pandas as pd
 import pytest
 
 from cuecircuit.errors import StudyError
+from cuecircuit.generators.brain import draw_brain
+from cuecircuit.generators.native import FOLDER, draw_head, lying
 from cuecircuit.imaging.nuisance import MOTION_NAMES
 from cuecircuit.imaging.registration import dice
 from cuecircuit.io.nifti import read_mask, read_series, read_volume
@@ -19,8 +21,6 @@ from cuecircuit.nodes.simulate import simulate_design
 from cuecircuit.nodes.study_files import read_study
 from cuecircuit.pipeline.space import read_named_atlas
 from cuecircuit.records.grid import Grid
-from cuecircuit.simulation.brain import draw_brain
-from cuecircuit.simulation.native import FOLDER, draw_head, lying
 from cuecircuit.study.reading import parse_study
 
 pytestmark = pytest.mark.xdist_group("preprocess_sessions")

@@ -8,11 +8,11 @@ import pandas as pd
 import pytest
 
 from cuecircuit.errors import DataError, StudyError
+from cuecircuit.generators.parameters import NAMES
 from cuecircuit.io.medpc import read_medpc
 from cuecircuit.nodes.check import check_study
 from cuecircuit.nodes.designs import design_text
 from cuecircuit.nodes.simulate import RatChoices, simulate_design
-from cuecircuit.simulation.parameters import NAMES
 from tests.bytes_of import hashes
 
 pytestmark = pytest.mark.xdist_group("rats")
@@ -104,7 +104,7 @@ def test_a_failure_half_way_leaves_nothing(few_rats: Path, tmp_path: Path, monke
     def stop(*_: object) -> None:
         raise KeyboardInterrupt
 
-    monkeypatch.setattr("cuecircuit.simulation.dataset.write_truth", stop)
+    monkeypatch.setattr("cuecircuit.generators.dataset.write_truth", stop)
     with pytest.raises(KeyboardInterrupt):
         simulate_design(str(few_rats), tmp_path / "out", scale="tiny")
     assert not list(tmp_path.iterdir())

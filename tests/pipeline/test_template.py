@@ -4,13 +4,13 @@ import pytest
 from pydantic import ValidationError
 
 from cuecircuit.errors import DataError
+from cuecircuit.generators.brain import draw_brain
 from cuecircuit.io.brainglobe import NamedAtlas
 from cuecircuit.io.nifti import read_mask, write_volume
 from cuecircuit.pipeline import template as template_module
 from cuecircuit.pipeline.space import read_named_atlas
 from cuecircuit.pipeline.template import read_template, template_files, write_space
 from cuecircuit.records.grid import Grid
-from cuecircuit.simulation.brain import draw_brain
 from cuecircuit.study.acquisition import Preprocess
 
 FINE = Grid(shape=(40, 40, 40), affine=np.diag([0.1, 0.1, 0.1, 1.0]))

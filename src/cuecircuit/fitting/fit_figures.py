@@ -13,8 +13,8 @@ from cuecircuit.behavior.fit_intervals import FitSession
 from cuecircuit.figures.fit import AnimalCurve, elimination_figure, intervals_figure, scores_figure, thresholds_figure
 from cuecircuit.figures.saving import save
 from cuecircuit.fitting.fit_tables import Fits
+from cuecircuit.generators.fit_sessions import simulate_sessions
 from cuecircuit.io.tables import write_json
-from cuecircuit.simulation.fit_sessions import simulate_sessions
 
 # each animal's sessions are simulated this many times, so that the curve is smooth
 _ROUNDS = 20

@@ -4,6 +4,12 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from cuecircuit.errors import StudyError
+from cuecircuit.generators.animals import Learning, Policy
+from cuecircuit.generators.dataset import write_dataset
+from cuecircuit.generators.experiment import Model, plan_experiment
+from cuecircuit.generators.native import native_text
+from cuecircuit.generators.protocol import check_protocol
+from cuecircuit.generators.rat_design import rat_design
 from cuecircuit.io.atomic import check_unused, replacing
 from cuecircuit.io.lock import writing
 from cuecircuit.nodes.designs import design_text
@@ -11,12 +17,6 @@ from cuecircuit.nodes.simulate_people import simulate_people
 from cuecircuit.nodes.study_files import read_text
 from cuecircuit.pipeline.progress import steps
 from cuecircuit.simulate.declared import simulate_declared
-from cuecircuit.simulation.animals import Learning, Policy
-from cuecircuit.simulation.dataset import write_dataset
-from cuecircuit.simulation.experiment import Model, plan_experiment
-from cuecircuit.simulation.native import native_text
-from cuecircuit.simulation.protocol import check_protocol
-from cuecircuit.simulation.rat_design import rat_design
 from cuecircuit.study.reading import parse_study
 from cuecircuit.study.schema import Study
 from cuecircuit.study.yaml_lines import with_lines

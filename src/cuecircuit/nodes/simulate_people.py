@@ -5,12 +5,12 @@ from pathlib import Path
 import numpy as np
 
 from cuecircuit.errors import StudyError
+from cuecircuit.generators.human_dataset import HumanStudy, write_human_dataset
+from cuecircuit.generators.human_plan import plan_people
 from cuecircuit.io.atomic import check_unused, replacing
 from cuecircuit.io.lock import writing
 from cuecircuit.pipeline.progress import steps
 from cuecircuit.records.grid import Grid
-from cuecircuit.simulation.human_dataset import HumanStudy, write_human_dataset
-from cuecircuit.simulation.human_plan import plan_people
 
 # edge of a voxel, mm
 _VOXEL_MM = {"tiny": 8, "paper": 3}

@@ -10,6 +10,7 @@ import pandas as pd
 
 from cuecircuit.arrays import Array, Bool, Float, Int
 from cuecircuit.errors import DataError
+from cuecircuit.generators.brain import draw_brain
 from cuecircuit.imaging.header_repair import repair_grid
 from cuecircuit.imaging.resampling import coarser, on_grid, target_grid
 from cuecircuit.io.brainglobe import read_brainglobe
@@ -17,7 +18,6 @@ from cuecircuit.io.nifti import read_volume, write_volume
 from cuecircuit.io.tables import write_table
 from cuecircuit.pipeline.progress import say
 from cuecircuit.records.grid import Grid
-from cuecircuit.simulation.brain import draw_brain
 from cuecircuit.study.acquisition import Preprocess
 
 _OWN_FILES = ("template_mask", "white_matter", "ventricles", "atlas")

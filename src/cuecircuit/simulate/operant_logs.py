@@ -16,9 +16,9 @@ import pandas as pd
 
 from cuecircuit.arrays import Array, Float
 from cuecircuit.errors import StudyError
+from cuecircuit.generators.operant import START, TIMEOUT_S, spread_ticks
 from cuecircuit.io.medpc_write import MedpcSession
 from cuecircuit.simulate.operant_counts import Profile
-from cuecircuit.simulation.operant import START, TIMEOUT_S, spread_ticks
 from cuecircuit.study.experiment import Operant
 
 INACTIVE_PER_HOUR = 3.0

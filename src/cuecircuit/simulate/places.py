@@ -13,11 +13,11 @@ from scipy import ndimage
 
 from cuecircuit.arrays import Array, Bool, Float32, Int
 from cuecircuit.errors import StudyError
+from cuecircuit.generators.brain import Brain, draw_brain
+from cuecircuit.generators.human_plan import REGIONS
+from cuecircuit.generators.human_scan import MEAN_SIGNAL, region_labels
 from cuecircuit.records.atlas import Atlas
 from cuecircuit.records.grid import Grid
-from cuecircuit.simulation.brain import Brain, draw_brain
-from cuecircuit.simulation.human_plan import REGIONS
-from cuecircuit.simulation.human_scan import MEAN_SIGNAL, region_labels
 from cuecircuit.study.acquisition import Seed
 from cuecircuit.study.schema import Study
 

@@ -11,13 +11,13 @@ import pandas as pd
 
 from cuecircuit.arrays import Array
 from cuecircuit.errors import StudyError
+from cuecircuit.generators.operant import TIMEOUT_S
 from cuecircuit.simulate.cohort import Cohort
 from cuecircuit.simulate.columns import WHOLE, Columns
 from cuecircuit.simulate.draws import Slope, draw_response
 from cuecircuit.simulate.effects import Tables, chosen, planted
 from cuecircuit.simulate.operant_counts import Profile, measure_table, part_counts, profiles, session_rows
 from cuecircuit.simulate.predictors import sources, standardized, subject_numbers
-from cuecircuit.simulation.operant import TIMEOUT_S
 from cuecircuit.study.acquisition import Given
 from cuecircuit.study.expected import expected_rows
 from cuecircuit.study.questions import Base, Effect

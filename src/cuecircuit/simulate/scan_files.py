@@ -10,6 +10,7 @@ import numpy as np
 import pandas as pd
 
 from cuecircuit.arrays import Array
+from cuecircuit.generators.breathing import SAMPLING_HZ, breathe, draw_wander, step_gain
 from cuecircuit.io.nifti import write_volume
 from cuecircuit.io.tables import ColumnNote, write_json, write_table
 from cuecircuit.records.scan import Trace
@@ -17,7 +18,6 @@ from cuecircuit.simulate.places import Place
 from cuecircuit.simulate.planting import stream
 from cuecircuit.simulate.series import confound_table, hrf_of, noisy_series, seed_percent, task_percent
 from cuecircuit.simulate.trial_plan import Timing
-from cuecircuit.simulation.breathing import SAMPLING_HZ, breathe, draw_wander, step_gain
 from cuecircuit.study.acquisition import Blocks, Glm, Seed
 from cuecircuit.study.schema import Study
 

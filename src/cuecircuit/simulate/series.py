@@ -12,13 +12,13 @@ import numpy as np
 import pandas as pd
 
 from cuecircuit.arrays import Array, Float, Float32, Int
+from cuecircuit.generators.bold import noisy_scan
+from cuecircuit.generators.human_scan import NOISE_PERCENT, noisy_run
 from cuecircuit.imaging.compcor import principal_components
 from cuecircuit.imaging.first_level import Hrf, design_matrix
 from cuecircuit.imaging.nuisance import MOTION_NAMES, cosine_drift
 from cuecircuit.imaging.quality import framewise_displacement
 from cuecircuit.simulate.places import Place, amplitude_volume
-from cuecircuit.simulation.bold import noisy_scan
-from cuecircuit.simulation.human_scan import NOISE_PERCENT, noisy_run
 from cuecircuit.study.acquisition import Blocks, Glm, Nuisance
 
 # how much stronger than a voxel's noise the course of a seed is in the seed itself
