@@ -163,14 +163,14 @@ def _corrections(tables: Tables, question: AnyQuestion, folder: Path) -> DrawnFi
 
 
 def _shared_mask(files: StudyFiles) -> DrawnFigure:
-    """Draw the part of the subjects whose brain masks have each voxel of the study's mask."""
+    """Draw the part of the subjects whose brain masks have each voxel, wherever anyone has it."""
     shared = files.shared_mask
     anywhere = shared.counts > 0
     anatomy, anatomy_grid = anatomy_of(files, anywhere, shared.grid)
     assert files.study.space is not None
     figure = slices_figure(
         shared.counts / len(shared.subjects),
-        shared.mask,
+        anywhere,
         anywhere,
         shared.grid,
         anatomy=anatomy,

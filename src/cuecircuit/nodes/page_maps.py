@@ -112,7 +112,9 @@ def scan_items(out: Path) -> Iterator[Item]:
     if table.is_file():
         frame = read_table(table, text=("subject",))
         found = shared_mask_sentence(frame)
-        yield from figure_item(out, SHARED_MASK, "Mask of the study", f"{found} Color: part of the subjects.", found)
+        yield from figure_item(
+            out, SHARED_MASK, "Mask of the study", f"{found} Color: part of the subjects that have a voxel.", found
+        )
         yield TableItem(id=SHARED_MASK, title="Brain masks of the subjects", frame=frame, folded=True)
     paths = sorted(out.glob("sub-*/func/*_quality.tsv"))
     if paths:
