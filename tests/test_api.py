@@ -26,7 +26,7 @@ def test_importing_imports_nothing_heavy():
     assert subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout == "[]\n"
 
 
-@pytest.mark.parametrize("module", ["fitting", "voxels", "studies"])
+@pytest.mark.parametrize("module", ["fitting", "result", "voxels", "studies"])
 def test_the_examples_of_the_docstrings_run(module):
     flags = doctest.NORMALIZE_WHITESPACE | doctest.IGNORE_EXCEPTION_DETAIL
     found = doctest.testmod(importlib.import_module(f"cuecircuit.api.{module}"), optionflags=flags)
@@ -110,3 +110,100 @@ def test_one_side_of_a_factor_needs_a_contrast_and_variances_are_the_callers_cho
     same = {"n": 59, "statistic": "voxel", "seed": 3}
     equal, apart = (cc.permute(table, "access", variance=how, **same, **asked) for how in ("equal", "groups"))
     assert not np.array_equal(equal.p.get_fdata(), apart.p.get_fdata())
+
+
+AFFINE = np.diag([2.0, 2.0, 2.0, 1.0])
+MASK = nib.Nifti1Image(np.ones((6, 6, 6), np.uint8), AFFINE)
+
+
+def people(change=lambda k, values: values) -> pd.DataFrame:
+    """Sixteen people of two groups, a map each."""
+    rng = np.random.default_rng(2)
+    maps = [np.asarray(change(k, rng.normal(size=(6, 6, 6)).astype(np.float32))) for k in range(16)]
+    images = [nib.Nifti1Image(values, AFFINE) for values in maps]
+    return pd.DataFrame({"id": [f"s{k}" for k in range(16)], "group": ["HC", "iHUD"] * 8, "map": images})
+
+
+@pytest.mark.parametrize(("value", "why"), [(np.nan, "no finite value"), (0, "0 everywhere"), (5, "5 everywhere")])
+def test_a_map_that_is_no_measurement_is_set_aside_with_a_warning(value, why):
+    table = people(lambda k, values: np.full_like(values, value) if k == 3 else values)
+    with pytest.warns(UserWarning, match=f"map 4: left out, {why}"):
+        fit = cc.fit(table, "group", mask=MASK)
+    without = cc.fit(people().drop(index=3), "group", mask=MASK)
+    np.testing.assert_array_equal(fit.maps["group"]["F"].get_fdata(), without.maps["group"]["F"].get_fdata())
+    assert fit.tests["df2"].tolist() == [13, 13]
+    assert fit.notes == (f"map 4: left out, {why} in the mask",)
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        (lambda values: values * np.float32(1e30), r"map 4: values of .* is it in another unit"),
+        (lambda values: values * np.float32(1000), r"map 4: values of .* is it in another unit"),
+        (lambda values: values.astype(np.complex64), "map 4: holds complex64 values"),
+        (lambda values: np.zeros((6, 6, 6), [("R", "u1"), ("G", "u1"), ("B", "u1")]), "map 4: holds colors"),
+        (lambda values: np.where(values > 2, np.inf, values).astype(np.float32), "map 4: infinite values in"),
+        (lambda values: values[:5], r"map 4: found shape \(5, 6, 6\)"),
+    ],
+)
+def test_maps_that_are_no_measurement_of_the_same_kind_are_refused(change, message):
+    with pytest.raises(cc.DataError, match=message):
+        cc.fit(people(lambda k, values: change(values) if k == 3 else values), "group", mask=MASK)
+
+
+def test_copies_zeros_gaps_and_variances_that_are_none_are_named():
+    def change(k, values):
+        values[:1] = {5: 0, 6: np.nan}.get(k, values[:1])
+        return values
+
+    table = people(change)
+    table.loc[2, "map"] = nib.Nifti1Image(np.asarray(table.loc[0, "map"].dataobj), AFFINE)
+    table["variance"] = people(lambda k, values: np.full_like(values, -1 if k == 9 else 2))["map"]
+    table.loc[12, "map"] = None
+    with pytest.warns(UserWarning, match="left out|same data|variances|exactly 0|lack a map") as caught:
+        fit = cc.fit(table, "group", mask=MASK, variance="variance")
+    told = [str(each.message) for each in caught]
+    assert told == [
+        "row 13: left out, no map",
+        "map 1 and map 3 hold the same data; is one a copy of the other?",
+        "variances that are not above 0 count as missing: voxels of map 10 (216)",
+        "map 6: exactly 0 in 36 of 216 voxels of the mask (not covered?); --zero-is-missing leaves them out",
+        "36 of 216 voxels lack a map: map 7 (36)",
+    ]
+    assert len(fit.notes) == len(told)
+
+
+def test_one_map_in_two_rows_and_rows_of_the_same_keys_are_refused():
+    table = people()
+    table.loc[4, "map"] = table.loc[1, "map"]
+    with pytest.raises(cc.DataError, match=r"row 5 .* names the map of row 2 again"):
+        cc.fit(table, "group", mask=MASK)
+    with pytest.raises(cc.DataError, match=r"row 3 .* has the same id, group as row 1"):
+        cc.fit(people().assign(id=["a", "b"] * 8), "group + (1 | id)", mask=MASK)
+
+
+def test_arrays_are_maps_too():
+    table = people()
+    arrays = table.assign(map=[np.asarray(image.dataobj) for image in table["map"]])
+    by_array, by_image = (cc.fit(each, "group", mask=MASK).maps["group"]["F"] for each in (arrays, table))
+    np.testing.assert_array_equal(by_array.get_fdata(), by_image.get_fdata())
+
+
+def test_groups_that_differ_in_variance_are_told_of_when_their_subjects_are_permuted():
+    table = people(lambda k, values: values * (4 if k % 2 else 1))
+    settings = {"mask": MASK, "n": 39, "statistic": "voxel"}
+    strata = {"subject": "id", "between": "group"}
+    for model in ({"formula": "group"}, strata):
+        with pytest.warns(UserWarning, match=r"groups differ in variance: HC \(n = 8.* subjects are rotated within"):
+            rotated = cc.permute(table, "group", **model, **settings)
+        assert rotated.notes[0].startswith("groups differ in variance")
+        with pytest.warns(UserWarning, match="permutation at .05 found something in .* variance='groups' in Python"):
+            cc.permute(table, "group", **model, **settings, variance="equal")
+    assert cc.permute(people(), "group", "group", **settings).notes == ()
+
+
+def test_a_contrast_of_an_error_strata_design_is_permuted():
+    told = cc.permute(people(), "HC - iHUD", mask=MASK, subject="id", between="group", n=59, statistic="voxel",
+                      contrasts="HC - iHUD")  # fmt: skip
+    term = cc.permute(people(), "group", mask=MASK, subject="id", between="group", n=59, statistic="voxel")
+    np.testing.assert_allclose(told.p.get_fdata(), term.p.get_fdata())

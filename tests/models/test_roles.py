@@ -4,7 +4,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from cuecircuit.errors import DataError
+from cuecircuit.errors import DataError, DesignError
 from cuecircuit.models.fit import fit
 from cuecircuit.models.model import Model
 from cuecircuit.models.roles import read_columns
@@ -48,6 +48,28 @@ def test_codes_of_groups_are_asked_about_until_they_are_declared():
     assert read_columns(table, ["arm"], factors={"arm": ()}).roles["arm"] == "factor 1, 2, 3"
     assert read_columns(table, ["arm"], numbers=("arm",)).roles["arm"] == "number"
     assert read_columns(table, ["arm"], centered=("arm",)).roles["arm"] == "number"
+
+
+def test_two_codes_are_asked_about_in_an_interaction_where_a_slope_is_another_test():
+    table = people(arm=[1, 2, 2, 1] * 5)
+    y = np.random.default_rng(5).normal(size=(20, 2))
+    for formula in ("arm*age", "arm*group"):
+        with pytest.raises(DataError, match=r"are 1, 2 labels .* are tested where arm is 0"):
+            fit(table, y, Model(formula=formula))
+    factor, number = (fit(table, y, Model(formula="arm + age", **own)) for own in ({"factors": {"arm": ()}}, {}))
+    np.testing.assert_allclose(factor.test("arm").f, number.test("arm").f)
+    np.testing.assert_allclose(factor.test("age").f, number.test("age").f)
+    fit(table, y, Model(formula="arm*age", numbers=("arm",)))
+
+
+@pytest.mark.parametrize(
+    "formula", ["", "group+", "group*", "group:", "group*(age", "center(res;bject)", "(a+b)^20", "group**99999999"]
+)
+def test_a_formula_that_cannot_be_read_is_refused_in_the_words_of_its_writer(formula):
+    with pytest.raises(DesignError) as caught:
+        fit(people(a=1.0, b=2.0), np.zeros((20, 1)), Model(formula=formula))
+    assert f"formula '{formula}'" in str(caught.value)
+    assert "row_of_table" not in str(caught.value)
 
 
 def test_declared_levels_give_the_sign():

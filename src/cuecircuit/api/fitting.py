@@ -1,15 +1,18 @@
 """Fit models to tables: a column of numbers, maps in a column `map`, or an array of responses."""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
 from cuecircuit.api.correct import Corrected
-from cuecircuit.api.images import mask_of, voxels_of
+from cuecircuit.api.images import mask_of, rows_of
+from cuecircuit.api.notes import warn
 from cuecircuit.api.result import Result, map_rows
 from cuecircuit.errors import DesignError
+from cuecircuit.models.fit import Fit
 from cuecircuit.models.fit import fit as fit_arrays
 from cuecircuit.models.model import Method, Model
 from cuecircuit.pipeline.anova import analyze_table
@@ -40,8 +43,9 @@ def fit(
     """Fit a model to maps, to one column, or to an array of responses.
 
     Args:
-        data: one row per observation; columns of the model, and `map` (path, `path#k` or image) unless `dv` or
-            `values` is given.
+        data: one row per observation; columns of the model, and `map` (path, `path#k`, image or array) unless `dv` or
+            `values` is given. Maps are judged as by `cuecircuit group`: what is none is left out, what is in another
+            unit refused.
         formula: lme4's notation, "group*cue + (1|subject)"; None for an error-strata design of columns.
         mask: path or image, for maps.
         dv: column of numbers to test instead of maps.
@@ -59,7 +63,8 @@ def fit(
         zero_is_missing: exact zeros of maps were not measured.
 
     Returns:
-        Tests as a table, maps as images; means and contrasts on request.
+        Tests as a table, maps as images; means and contrasts on request. `notes` say who was left out and what is odd
+        about the maps, and each is a Python warning.
 
     Raises:
         DataError: the table or a map is at fault.
@@ -88,18 +93,20 @@ def fit(
     if dv is not None:
         return _of_column(data, dv, model)
     if values is not None:
-        found = fit_arrays(data, np.asarray(values).reshape(len(data), -1), model)
-        return Result(fit=found, tests=map_rows(found), notes=found.design.left_out)
+        return _noted(fit_arrays(data, np.asarray(values).reshape(len(data), -1), model))
     if mask is None or "map" not in data:
         raise DesignError("fit: found no response; give a column `map` with a mask, or dv=, or values=")
     inside, grid = mask_of(mask)
-    y = voxels_of(data["map"].tolist(), inside, grid)
-    if zero_is_missing:
-        y[y == 0] = np.nan
-    spread = voxels_of(data[variance].tolist(), inside, grid) if variance else None
-    columns = data.drop(columns=["map", *([variance] if variance else [])])
-    found = fit_arrays(columns, y, model, variance=spread)
-    return Result(fit=found, tests=map_rows(found), notes=found.design.left_out, mask=inside, grid=grid)
+    maps = rows_of(
+        data,
+        inside,
+        grid,
+        variance=variance,
+        several_rows=model.fitted_by == "reml",
+        zero_is_missing=zero_is_missing,
+    )
+    found = fit_arrays(maps.columns, maps.values, model, variance=maps.variance)
+    return replace(_noted(found, maps.notes), mask=inside, grid=grid)
 
 
 def anova(
@@ -171,6 +178,8 @@ def permute(data: pd.DataFrame, term: str, formula: str | None = None, *, n: int
         DataError: the table or a map is at fault.
         DesignError: the term cannot be permuted.
 
+    Warns where groups whose subjects are exchanged differ in variance, and says what comes of it.
+
     Examples:
         >>> import cuecircuit as cc, nibabel as nib, numpy as np, pandas as pd
         >>> rng = np.random.default_rng(1)
@@ -187,7 +196,14 @@ def permute(data: pd.DataFrame, term: str, formula: str | None = None, *, n: int
 
 def _of_column(table: pd.DataFrame, dv: str, model: Model, *, average: bool = False) -> Result:
     found = analyze_table(table.reset_index(drop=True), dv=dv, model=model, average=average)
+    warn(found.notes)
     return Result(fit=found.fit, tests=found.table, notes=found.notes)
+
+
+def _noted(found: Fit, notes: Sequence[str] = ()) -> Result:
+    notes = (*notes, *found.design.left_out, *found.design.notes)
+    warn(notes)
+    return Result(fit=found, tests=map_rows(found), notes=notes)
 
 
 def _factors(factors: Names | Mapping[str, Sequence[str]]) -> Mapping[str, Sequence[str]]:

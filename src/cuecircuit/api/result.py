@@ -58,7 +58,17 @@ class Result:
             confidence: coverage of the intervals.
 
         Returns:
-            DataFrame of levels, mean, se, df, ci_low and ci_high; of maps a dict of images by levels.
+            DataFrame of levels, mean, se, df, ci_low and ci_high; of maps a dict of images by levels ("LgA:saline").
+
+        Raises:
+            DesignError: the model has no such factor.
+
+        Examples:
+            >>> import cuecircuit as cc, numpy as np, pandas as pd
+            >>> rats = pd.DataFrame({"rat": list("abcdefgh"), "access": ["LgA", "ShA"] * 4, "presses": np.arange(8.0)})
+            >>> fit = cc.fit(rats, "access", dv="presses", subject="rat")
+            >>> fit.means("access")["mean"].round(6).tolist()
+            [3.0, 4.0]
         """
         names = factors.split(":") if isinstance(factors, str) else list(factors)
         found = means(self.fit, names, confidence=confidence)
@@ -72,7 +82,18 @@ class Result:
         """Test a contrast of levels or slopes, such as "LgA: naloxone - saline".
 
         Returns:
-            A row of the test; of maps a dict of images F, p, z, effect, se.
+            A row of the test: estimate in units of the response, its se, interval, df, F, p; of maps a dict of images
+            F, p, z, effect, se.
+
+        Raises:
+            DesignError: levels or covariates that the model does not have.
+
+        Examples:
+            >>> import cuecircuit as cc, numpy as np, pandas as pd
+            >>> rats = pd.DataFrame({"rat": list("abcdefgh"), "access": ["LgA", "ShA"] * 4, "presses": np.arange(8.0)})
+            >>> fit = cc.fit(rats, "access", dv="presses", subject="rat")
+            >>> round(fit.contrast("ShA - LgA")["estimate"], 6)
+            1.0
         """
         (test,) = contrasts(self.fit, [text])
         return tidy_row(test, 0, 0.95) if self.mask is None else self._images(test)
@@ -85,7 +106,27 @@ class Result:
         reference: str | None = None,
         adjust: FamilyAdjustment = "holm",
     ) -> pd.DataFrame:
-        """Compare the levels of factors, all pairs or each with a reference, p adjusted; of one response."""
+        """Compare the levels of factors, all pairs or each with a reference, of one response.
+
+        Args:
+            factors: names, or "group:cue"; a string where one is meant.
+            by: factors in each of whose levels the others are compared.
+            reference: level that each other is compared with.
+            adjust: "holm", "bonferroni", "tukey", "dunnett" or "none", within each level of `by`.
+
+        Returns:
+            A row for each comparison: estimate, se, df, t, p, p_adjusted, simultaneous interval.
+
+        Raises:
+            DesignError: of maps, or factors or a reference that the model does not have.
+
+        Examples:
+            >>> import cuecircuit as cc, numpy as np, pandas as pd
+            >>> rats = pd.DataFrame({"rat": list("abcdefgh"), "access": ["LgA", "ShA"] * 4, "presses": np.arange(8.0)})
+            >>> fit = cc.fit(rats, "access", dv="presses", subject="rat")
+            >>> fit.compare("access")["estimate"].round(6).tolist()
+            [-1.0]
+        """
         if self.mask is not None:
             raise DesignError("comparisons of maps: ask for each with `contrast`")
         names, families = (each.split(":") if isinstance(each, str) else list(each) for each in (factors, by))
@@ -121,6 +162,14 @@ class Result:
             n: simulated fields or permutations.
             seed: the same gives the same numbers.
             n_jobs: threads; results do not depend on it.
+
+        Returns:
+            Images of the corrected p and of the clusters, and their table (mm³, mm).
+
+        Raises:
+            DesignError: there is no such term, it has no side to test, the method does not fit the model, or there is
+                one response alone.
+            DataError: nothing can be tested.
         """
         if self.mask is None or self.grid is None:
             raise DesignError("there is one response, and nothing to correct for; ask for maps")
@@ -131,11 +180,33 @@ class Result:
         return correct_term(self.fit, term, self.mask, self.grid, method, statistic, n, settings)
 
     def clusters(self, term: str, **settings: Any) -> pd.DataFrame:
-        """Clusters of a term with their corrected p and signed peaks; settings as of `correct`."""
+        """List the clusters of a term with their corrected p and signed peaks.
+
+        Args:
+            term: of `tests`.
+            settings: of `correct`.
+
+        Returns:
+            A row for each cluster: voxels, mm3, p, peak_F, peak_t, peak_effect, and the peak's x, y, z in mm.
+
+        Raises:
+            DesignError: as `correct`.
+        """
         return self.correct(term, **settings).clusters
 
     def plot(self, term: str, statistic: str = "z") -> Any:
-        """Draw a map of a term, or the means of its levels with their intervals; a matplotlib figure."""
+        """Draw a map of a term, or the means of its levels with their intervals.
+
+        Args:
+            term: of `tests`.
+            statistic: of maps: "F", "p", "z", "effect" or "se".
+
+        Returns:
+            A matplotlib figure.
+
+        Raises:
+            DesignError: the model has no such factors.
+        """
         from matplotlib.figure import Figure
 
         figure = Figure(figsize=(8, 3), layout="constrained")

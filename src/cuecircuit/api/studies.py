@@ -96,9 +96,22 @@ def audit(text: StudyFile, *, n: int | None = None, groups: int = 1) -> pd.DataF
 def read_study(path: StudyFile) -> StudyPath:
     """Read a study file.
 
+    Args:
+        path: the study file (YAML).
+
+    Returns:
+        `study`, the settings as frozen models, and `path`; `check`, `run` and `plan` take it.
+
     Raises:
         DataError: no such file, or not text.
         StudyError: every fault of the file, with its line.
+
+    Examples:
+        >>> import cuecircuit as cc
+        >>> from importlib.resources import files
+        >>> mice = cc.read_study(files("cuecircuit.study") / "designs" / "alcohol_mice.yaml")
+        >>> list(mice.study.factors)
+        ['group', 'sex']
     """
     from cuecircuit.nodes.study_files import read_study as read
 
@@ -121,9 +134,17 @@ def check(
         dataset: takes the place of `scans.dataset`.
         derivatives: takes the place of `scans.derivatives`.
 
+    Returns:
+        The notes, a line each.
+
     Raises:
         StudyError: every fault of the study.
         DataError: every fault of its files.
+
+    Examples:
+        >>> import cuecircuit as cc
+        >>> cc.check("mice/study.yaml")  # doctest: +SKIP
+        ()
     """
     from cuecircuit.nodes.check import check_study
 
@@ -157,6 +178,11 @@ def run(
         StudyError: every fault of the study.
         DataError: files that are missing or damaged, or `out` cannot be written.
         DesignError: a question that the data cannot carry.
+
+    Examples:
+        >>> import cuecircuit as cc
+        >>> cc.run("mice/study.yaml", "results")  # doctest: +SKIP
+        PosixPath('results/report.html')
     """
     from cuecircuit.nodes.run import run_study
 
@@ -209,6 +235,11 @@ def simulate(
     Raises:
         StudyError: no such design, or nothing is said of what to plant.
         DataError: `out` cannot be written or is not empty.
+
+    Examples:
+        >>> import cuecircuit as cc
+        >>> cc.simulate("alcohol_mice", "mice", scale="tiny")  # doctest: +SKIP
+        PosixPath('mice/study.yaml')
     """
     from cuecircuit.nodes.simulate import simulate_design
 
@@ -227,6 +258,11 @@ def plan(study: StudyFile | StudyPath, out: StudyFile, *, n_jobs: int = 2, **set
     Raises:
         StudyError: nothing is said of what to plant, or nothing can be planned.
         DataError: `out` cannot be written or is not empty.
+
+    Examples:
+        >>> import cuecircuit as cc
+        >>> cc.plan("mice/study.yaml", "plan", draws=200)  # doctest: +SKIP
+        PosixPath('plan/plan.html')
     """
     from cuecircuit.planning.plan import plan_study
     from cuecircuit.planning.power import PlanSettings

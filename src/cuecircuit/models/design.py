@@ -14,7 +14,7 @@ from cuecircuit.models.model import Model
 from cuecircuit.models.roles import Columns, levels_of, read_columns, same_level_faults
 from cuecircuit.models.strata import BLOCK, StrataFamily
 from cuecircuit.records.cells import cell_labels, complete_cells
-from cuecircuit.stats.between_model import between_formula, between_subject_model
+from cuecircuit.stats.between_model import between_subject_model, parse_between
 from cuecircuit.stats.contrasts import fixed_contrast, strata_contrast
 from cuecircuit.stats.mixed_formula import parse_formula
 from cuecircuit.stats.mixed_model import MixedModel, mixed_model
@@ -95,12 +95,13 @@ def _strata_design(table: pd.DataFrame, model: Model, measured: Sequence[str]) -
 def _formula_design(table: pd.DataFrame, model: Model, measured: Sequence[str]) -> Design:
     assert model.formula is not None
     mixed = model.fitted_by == "reml"
-    parsed = parse_formula(model.formula if mixed else between_formula(model.formula))
+    parsed = parse_formula(model.formula) if mixed else parse_between(model.formula)
     columns = read_columns(
         table,
         [variable.column for variable in parsed.variables],
         groupings=[name for bar in parsed.random for name in bar.grouping] if mixed else (),
         centered=[variable.column for variable in parsed.variables if variable.centered],
+        crossed=[variable.column for term in parsed.fixed if len(term) > 1 for variable in term],
         subject=model.subject,
         factors=model.factors,
         numbers=model.numbers,

@@ -18,8 +18,8 @@ from cuecircuit.models.model import Model
 from cuecircuit.records.cells import numeric
 from cuecircuit.stats.term_test import TermTest
 
-# numbers in a block of responses, in single precision 16 MB: fits need a few times that
-_BLOCK_NUMBERS = 2**22
+# numbers in a block of responses, in single precision 2 MB: fits need up to fifty times that
+_BLOCK_NUMBERS = 2**19
 
 
 @runtime_checkable
@@ -43,13 +43,13 @@ class ArrayResponses:
     values: Float[Array, "table_row response"]
     extra: Float[Array, "table_row response"] | None
     rows: Array
+    whole: bool = False
 
     @property
     def blocks(self) -> Sequence[slice]:
-        """Blocks of responses."""
+        """Blocks of responses; one of all where a covariate may vary in some responses and not in others."""
         n = self.values.shape[1]
-        # whether a covariate varies at all is a question to all responses
-        step = max(1, n if self.extra is not None else _BLOCK_NUMBERS // max(len(self.rows), 1))
+        step = max(1, n if self.whole else _BLOCK_NUMBERS // max(len(self.rows), 1))
         return [slice(start, min(start + step, n)) for start in range(0, n, step)]
 
     def read(self, block: slice) -> tuple[Float[Array, "row response"], Float[Array, "row response"] | None]:
@@ -121,6 +121,7 @@ def fit(
         values=responses.reshape(len(table), -1),
         extra=None if extra is None else extra.reshape(len(table), -1),
         rows=bound.rows,
+        whole=covariate is not None,
     )
     return fit_responses(bound, source, residuals=residuals)
 

@@ -15,7 +15,7 @@ import pandas as pd
 from cuecircuit.arrays import Array, Bool
 from cuecircuit.errors import DataError
 
-# codes of groups: so many in a row, each of so many rows at least
+# codes of groups: so many in a row (two in an interaction as well), each of so many rows at least
 _CODES, _ROWS_OF_A_CODE = range(3, 7), 4
 _NAMED = 8
 
@@ -41,6 +41,7 @@ def read_columns(
     *,
     groupings: Sequence[str] = (),
     centered: Sequence[str] = (),
+    crossed: Sequence[str] = (),
     subject: str = "",
     factors: Mapping[str, Sequence[str]] | None = None,
     numbers: Sequence[str] = (),
@@ -52,6 +53,7 @@ def read_columns(
         names: columns of the fixed and random terms.
         groupings: columns that group rows, which are labels whatever they hold.
         centered: columns less their mean, which are numbers whatever they look like.
+        crossed: columns of interactions, in which two codes are not the same as two levels.
         subject: column that names whom a row belongs to.
         factors: columns declared as labels, with their levels if these are given.
         numbers: columns declared as numbers.
@@ -79,7 +81,7 @@ def read_columns(
         if is_number:
             values[name] = pd.to_numeric(column, errors="coerce").to_numpy(np.float64)
             asked = name not in (*numbers, *centered)
-            faults += _code_faults(values[name], name, table, subject) if asked else []
+            faults += _code_faults(values[name], name, table, subject, name in crossed) if asked else []
         else:
             values[name] = _labels(column)
             faults += same_level_faults(name, values[name][~missing[name]])
@@ -166,17 +168,19 @@ def _labels(column: pd.Series) -> Array:
     return column.map(lambda value: "" if pd.isna(value) else str(value).strip()).to_numpy(object)
 
 
-def _code_faults(values: Array, name: str, table: pd.DataFrame, subject: str) -> list[str]:
+def _code_faults(values: Array, name: str, table: pd.DataFrame, subject: str, crossed: bool) -> list[str]:
     codes, counts = np.unique(values[np.isfinite(values)], return_counts=True)
-    in_a_row = len(codes) in _CODES and codes[0] in (0, 1) and np.all(np.diff(codes) == 1)
+    few = crossed and len(codes) == 2
+    in_a_row = (few or len(codes) in _CODES) and codes[0] in (0, 1) and np.all(np.diff(codes) == 1)
     if not in_a_row or counts.min() < _ROWS_OF_A_CODE:
         return []
-    if subject and (table.groupby(subject)[name].nunique() > 1).any():
+    if not few and subject and (table.groupby(subject)[name].nunique() > 1).any():
         return []
     listed = ", ".join(f"{code:g}" for code in codes)
+    why = f" With a slope, the effects it interacts with are tested where {name} is 0." if few else ""
     return [
         f"column '{name}': are {listed} labels of groups or a number with one slope? Name it among the factors or "
-        "among the numbers"
+        f"among the numbers.{why}"
     ]
 
 

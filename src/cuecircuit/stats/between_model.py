@@ -4,7 +4,8 @@ Factors are coded sum to zero (levels in order of first appearance), so that tes
 enters as it is, or less its mean with `center()`. Contrasts of levels and slopes are text as in `contrasts`.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -12,7 +13,7 @@ import numpy as np
 from cuecircuit.errors import DesignError
 from cuecircuit.stats.contrasts import fixed_contrast
 from cuecircuit.stats.mixed_design import Column, MixedColumns, mixed_columns
-from cuecircuit.stats.mixed_formula import parse_formula
+from cuecircuit.stats.mixed_formula import MixedFormula, parse_formula
 from cuecircuit.stats.mixed_inference import Hypothesis
 from cuecircuit.stats.strata_design import MixedDesign, StrataModel, StratumTerm, strata_model
 
@@ -61,11 +62,8 @@ def between_subject_model(
     """
     n = len(next(iter(columns.values()), ()))
     rows = {_ROW: [f"r{row}" for row in range(n)]}
-    try:
-        design = mixed_columns(between_formula(formula), {**columns, **rows}, factors=factors)
-    except DesignError as error:
-        own = (fault.replace(f" + (1 | {_ROW})", "").replace(f", {_ROW}", "") for fault in error.faults)
-        raise DesignError(own) from error
+    with _in_own_words():
+        design = mixed_columns(_with_rows(formula), {**columns, **rows}, factors=factors)
     terms = [
         Hypothesis(
             name=term.name,
@@ -85,21 +83,38 @@ def columns_of(formula: str) -> tuple[str, ...]:
     Raises:
         DesignError: the formula cannot be read, or has random parts.
     """
-    parsed = parse_formula(between_formula(formula))
-    return tuple(name for name in parsed.columns if name != _ROW)
+    return tuple(name for name in parse_between(formula).columns if name != _ROW)
 
 
-def between_formula(formula: str) -> str:
-    """Write a formula between subjects as one of `mixed_formula`, every row its own subject.
+def parse_between(formula: str) -> MixedFormula:
+    """Read a formula between subjects: every row is its own subject.
 
     Raises:
-        DesignError: it has random parts.
+        DesignError: the formula cannot be read, or has random parts.
     """
+    with _in_own_words():
+        return parse_formula(_with_rows(formula))
+
+
+def _with_rows(formula: str) -> str:
+    fixed = formula.split("~", 1)[-1].strip()
     if "|" in formula:
         raise DesignError(
             f"formula '{formula}': found a random part, expected one map per subject; use `cuecircuit group --formula`"
         )
-    return f"{formula.split('~', 1)[-1].strip() or '1'} + (1 | {_ROW})"
+    if not fixed or fixed[-1] in "+-*:/^":
+        raise DesignError(f"formula '{formula}': ends in '{fixed[-1:]}', expected a column, or 1 for the mean")
+    return f"{fixed} + (1 | {_ROW})"
+
+
+@contextmanager
+def _in_own_words() -> Iterator[None]:
+    """Take the random part that was added out of the faults."""
+    try:
+        yield
+    except DesignError as error:
+        own = (fault.replace(f" + (1 | {_ROW})", "").replace(f", {_ROW}", "") for fault in error.faults)
+        raise DesignError(own) from error
 
 
 def as_strata(model: BetweenModel) -> StrataModel:

@@ -55,10 +55,18 @@ class MixedBlocks:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
-class _Block:
-    """One block: the rows of the rotation of all who share it (coordinate by coordinate) and its generators."""
+class _Scores:
+    """Rows of the rotation: each score's weights of a subject's observations, and which observations these are."""
 
-    rows: tuple[sparse.csr_array, ...]
+    weights: Float[Array, "member score own"]
+    rows: Int[Array, "member own"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class _Block:
+    """One block: the scores of all who share it, coordinate by coordinate, and its generators."""
+
+    scores: tuple[_Scores, ...]
     generators: Float[Array, "coordinate coordinate parameter"]
 
 
@@ -67,29 +75,37 @@ def mixed_blocks(design: MixedColumns, x: Float[Array, "observation column"]) ->
     scale = tuple(np.sqrt(np.mean(term.z**2, axis=0)) for term in design.random)
     scaled = [term.z / size for term, size in zip(design.random, scale, strict=True)]
     patterns: dict[tuple, list[tuple[Array, Array]]] = {}
-    for subject in range(design.subjects.max() + 1):
-        rows = np.flatnonzero(design.subjects == subject)
+    order = np.argsort(design.subjects, kind="stable")
+    for rows in np.split(order, np.cumsum(np.bincount(design.subjects))[:-1]):
         z, key = _subject_z(rows, design.random, scaled)
         patterns.setdefault(key, []).append((rows, z))
     columns = np.array([z.shape[1] for z in scaled])
     blocks: list[_Block] = []
     rest = []
     for key, members in patterns.items():
-        found, others = _pattern_blocks(members, key[0], columns, len(x))
+        found, others = _pattern_blocks(members, key[0], columns)
         blocks += found
-        rest += others
-    rotation = sparse.csr_array(sparse.vstack([*(rows for block in blocks for rows in block.rows), *rest]))
-    sizes = np.array([len(block.rows) for block in blocks], np.int64)
+        rest.append(others)
+    rotation = _rotation([*(scores for block in blocks for scores in block.scores), *rest], len(x))
+    sizes = np.array([len(block.scores) for block in blocks], np.int64)
     return MixedBlocks(
         rotation=rotation,
         x=rotation @ x,
         sizes=sizes,
-        counts=np.array([block.rows[0].shape[0] for block in blocks], np.int64),
+        counts=np.array([np.prod(block.scores[0].weights.shape[:2]) for block in blocks], np.int64),
         starts=np.cumsum([0, *sizes[:-1] ** 2]),
-        generators=np.concatenate([block.generators.reshape(len(block.rows) ** 2, -1) for block in blocks]),
+        generators=np.concatenate([block.generators.reshape(len(block.scores) ** 2, -1) for block in blocks]),
         columns=columns,
         scale=scale,
     )
+
+
+def _rotation(parts: Sequence[_Scores], n: int) -> sparse.csr_array:
+    columns = [np.broadcast_to(part.rows[:, None], part.weights.shape).ravel() for part in parts]
+    lengths = [np.full(np.prod(part.weights.shape[:2]), part.weights.shape[2]) for part in parts]
+    ends = np.concatenate([[0], np.cumsum(np.concatenate(lengths))])
+    weights = np.concatenate([part.weights.ravel() for part in parts])
+    return sparse.csr_array((weights, np.concatenate(columns), ends), shape=(len(ends) - 1, n))
 
 
 def _subject_z(
@@ -104,41 +120,32 @@ def _subject_z(
     own = np.hstack(parts)
     # rounding to 1e-9 joins subjects whose slopes differ by nothing but rounding
     alike = np.round(own.T @ own, 9) + 0.0
-    return own, (tuple(n_levels), alike.tobytes())
+    return own, (tuple(n_levels), len(rows), alike.tobytes())
 
 
 def _pattern_blocks(
     members: list[tuple[Int[Array, "own"], Float[Array, "own effect"]]],
     n_levels: tuple[int, ...],
     columns: Int[Array, "term"],
-    n: int,
-) -> tuple[list[_Block], list[sparse.csr_array]]:
+) -> tuple[list[_Block], _Scores]:
     _, lengths, turned = np.linalg.svd(members[0][1], full_matrices=False)
     rank = int((lengths > _ROUNDING * max(lengths.max(initial=0.0), 1.0)).sum())
     lengths, turned = lengths[:rank], turned[:rank]
-    factor = lengths[:, None] * turned
-    generators = _generators(factor, n_levels, columns)
+    generators = _generators(lengths[:, None] * turned, n_levels, columns)
     strata = _common_strata(generators)
-    bases, rest = [], []
-    for rows, z in members:
-        basis = z @ turned.T / lengths
-        complete = np.linalg.qr(basis, mode="complete")[0]
-        bases.append((rows, basis))
-        rest.append(_placed(complete[:, rank:].T, rows, n))
+    rows = np.stack([own for own, _ in members])
+    basis = np.stack([z for _, z in members]) @ turned.T / lengths
+    complete = np.linalg.qr(basis, mode="complete")[0]
+    rest = _Scores(weights=complete[:, :, rank:].swapaxes(1, 2), rows=rows)
+    basis = basis.swapaxes(1, 2)
     if strata is None:
-        coordinates = [[_placed(basis.T[a : a + 1], rows, n) for rows, basis in bases] for a in range(rank)]
-        stacked = tuple(sparse.csr_array(sparse.vstack(each)) for each in coordinates)
-        return [_Block(rows=stacked, generators=generators)], rest
-    blocks = []
-    for vectors, shares in strata:
-        own = sparse.vstack([_placed(vectors.T @ basis.T, rows, n) for rows, basis in bases])
-        blocks.append(_Block(rows=(sparse.csr_array(own),), generators=shares.reshape(1, 1, -1)))
+        coordinates = tuple(_Scores(weights=basis[:, a : a + 1], rows=rows) for a in range(rank))
+        return [_Block(scores=coordinates, generators=generators)], rest
+    blocks = [
+        _Block(scores=(_Scores(weights=vectors.T @ basis, rows=rows),), generators=shares.reshape(1, 1, -1))
+        for vectors, shares in strata
+    ]
     return blocks, rest
-
-
-def _placed(weights: Float[Array, "score own"], rows: Int[Array, "own"], n: int) -> sparse.csr_array:
-    row, column = np.indices(weights.shape)
-    return sparse.csr_array((weights.ravel(), (row.ravel(), rows[column.ravel()])), shape=(len(weights), n))
 
 
 def _generators(

@@ -195,6 +195,12 @@ def check_scheme(model: StrataModel, n_permutations: int, blocks: Sequence[objec
         raise DesignError(f"n_permutations = {n_permutations}: expected 1 or more, better 10000")
 
 
+def of_stratum(model: StrataModel, name: str) -> StrataModel:
+    """Keep one error stratum, that of terms or that of a contrast."""
+    kept = tuple(each for each in (*model.strata, *model.contrast_strata) if each.name == name)
+    return replace(model, strata=kept, contrasts=(), contrast_strata=())
+
+
 def find_term(model: StrataModel, name: str, stratum: str | None) -> tuple[Stratum, StratumTerm]:
     """Return a test's stratum and term.
 

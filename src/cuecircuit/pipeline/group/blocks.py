@@ -7,7 +7,7 @@ maps and the settings alone: results are the same bytes for any number of worker
 """
 
 import shutil
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, fields, replace
 from functools import partial
 from pathlib import Path
@@ -20,6 +20,7 @@ from cuecircuit.arrays import Array, Bool, Float
 from cuecircuit.clusters.smoothness import Smoothness, smoothness_of_parts
 from cuecircuit.errors import DataError
 from cuecircuit.group.correction import residual_scores
+from cuecircuit.group.coverage import MapFacts, map_facts
 from cuecircuit.group.permuted_maxima import (
     Prepared,
     PreparedBlock,
@@ -33,7 +34,6 @@ from cuecircuit.io.maps import read_maps
 from cuecircuit.models.design import Design
 from cuecircuit.models.family import Fitted, join_blocks
 from cuecircuit.models.fit import fit_design_block
-from cuecircuit.pipeline.group.coverage import MapFacts, map_facts
 from cuecircuit.pipeline.group.files import Space
 from cuecircuit.pipeline.progress import steps
 from cuecircuit.pipeline.threads import one_blas_thread
@@ -73,6 +73,10 @@ class GroupMaps:
         """Read a block of voxels, and the covariate or variance that goes with it."""
         y, *extra = (matrix.read(block) for matrix in self.values)
         return y, extra[0] if extra else None
+
+    def double_blocks(self) -> Iterator[Float[Array, "map voxel"]]:
+        """Read the measure block by block in double precision."""
+        return (self.values[0].read(part).astype(np.float64) for part in self.blocks)
 
     def residual_parts(self) -> list[Callable[[], Float[Array, "map voxel"]]]:
         """Functions that read some of the residual maps."""

@@ -1,7 +1,7 @@
 """Terms and contrasts of both models under permutation, and what came of it in words."""
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any, Literal
 
 import numpy as np
@@ -29,7 +29,7 @@ from cuecircuit.stats.between_model import ONE_ERROR
 from cuecircuit.stats.group_variances import GroupVariances
 from cuecircuit.stats.mixed_inference import Hypothesis
 from cuecircuit.stats.mixed_model import MixedModel
-from cuecircuit.stats.permutation import PermutationPlan
+from cuecircuit.stats.permutation import PermutationPlan, of_stratum
 from cuecircuit.stats.strata_design import StrataModel
 from cuecircuit.stats.term_test import TermTest
 
@@ -70,11 +70,8 @@ def permute_strata_test(
     Raises:
         DesignError: too few subjects for a permutation at this α.
     """
-    alone = {
-        each.name: replace(model, strata=(each,), contrasts=(), contrast_strata=()) for each in model.contrast_strata
-    }
     stratum = stratum_of(test) or ONE_ERROR
-    own = alone.get(stratum, model)
+    own = of_stratum(model, stratum)
     plan = plan_term(own, test.name, stratum=stratum, settings=settings, variances=variances.get(stratum))
     return _permuted(maps, plan, test, space, settings, statistics, progress)
 

@@ -11,11 +11,11 @@ import pandas as pd
 import cuecircuit
 from cuecircuit.arrays import Array, Int
 from cuecircuit.group.correction import CorrectionSettings
+from cuecircuit.group.coverage import MapFacts
 from cuecircuit.io.nifti import write_volume
 from cuecircuit.io.tables import write_json, write_table
 from cuecircuit.models.design import Design
 from cuecircuit.models.family import Fitted
-from cuecircuit.pipeline.group.coverage import MapFacts
 from cuecircuit.pipeline.group.design import Correction
 from cuecircuit.pipeline.group.files import Space
 from cuecircuit.pipeline.group.permuted import Permutation, PermutedMap

@@ -12,6 +12,8 @@ from cuecircuit.arrays import Array, Bool
 from cuecircuit.clusters.smoothness import Smoothness
 from cuecircuit.errors import DataError
 from cuecircuit.group.correction import ClusterNulls, CorrectionSettings, correct, simulate_nulls_at
+from cuecircuit.group.coverage import aside_notes, coverage_notes, repeat_faults, unit_faults
+from cuecircuit.group.variances import Variances, compare_variances, variance_facts, variance_note
 from cuecircuit.io.atomic import scratch_beside
 from cuecircuit.models.design import Design, design
 from cuecircuit.models.direction import check_side, direction, has_side
@@ -22,7 +24,6 @@ from cuecircuit.models.model import Model
 from cuecircuit.models.strata import StrataFamily
 from cuecircuit.pipeline.group.blocks import GroupMaps, fit_maps, smoothness_of_residuals, store_maps
 from cuecircuit.pipeline.group.corrections import Comparison, write_comparison
-from cuecircuit.pipeline.group.coverage import copies, missing_note, unit_faults, zero_note
 from cuecircuit.pipeline.group.design import Correction
 from cuecircuit.pipeline.group.files import (
     Effect,
@@ -43,7 +44,6 @@ from cuecircuit.pipeline.group.record import (
     write_observations,
     write_settings,
 )
-from cuecircuit.pipeline.group.variances import Variances, compare_variances, variance_facts, warn_of_variances
 from cuecircuit.pipeline.progress import say, steps
 from cuecircuit.stats.between_model import ONE_ERROR, as_strata
 from cuecircuit.stats.strata_result import StratumTest, find_test
@@ -152,18 +152,8 @@ def write_tests(
 
 
 def _check(frame: pd.DataFrame, model: Model, correction: Correction, comparison: Comparison | None) -> None:
-    faults = [
-        f"row {row + 1} (line {row + 2}): names the map of row {first + 1} again ({frame['map'].iloc[row]}); "
-        "expected every map once"
-        for row, first in _repeated(frame[["map"]])
-    ]
-    keys = [name for name in frame if name not in ("map", model.covariate, model.variance)]
-    if not faults and model.fitted_by == "reml":
-        faults = [
-            f"row {row + 1} (line {row + 2}): has the same {', '.join(map(str, keys))} as row {first + 1}; expected a "
-            "column that tells them apart"
-            for row, first in _repeated(frame[keys])
-        ]
+    keys = [str(name) for name in frame if name not in ("map", model.covariate, model.variance)]
+    faults = repeat_faults(frame, keys, several_rows=model.fitted_by == "reml")
     by_permutation = isinstance(correction, Permutation)
     if by_permutation and model.fitted_by not in ("strata", "reml", "ols", "welch"):
         faults.append(
@@ -176,16 +166,6 @@ def _check(frame: pd.DataFrame, model: Model, correction: Correction, comparison
         faults.append("corrections are compared of a term of between and within; leave out the comparison")
     if faults:
         raise DataError(faults)
-
-
-def _repeated(columns: pd.DataFrame) -> list[tuple[int, int]]:
-    """Rows that repeat an earlier one, and that one."""
-    first: dict[tuple[object, ...], int] = {}
-    found = []
-    for row, values in enumerate(columns.astype(str).itertuples(index=False, name=None)):
-        if first.setdefault(values, row) != row:
-            found.append((row, first[values]))
-    return found
 
 
 def _stored(
@@ -217,16 +197,17 @@ def _stored(
             zero_is_missing=zero_is_missing,
             n_jobs=n_jobs,
         )
-        none = [(row, facts) for row, facts in zip(bound.rows, maps.facts[0], strict=True) if facts.no_measurement]
+        none = aside_notes(maps.facts[0])
         if not none or place != scratch:
             break
-        aside = [f"{facts.name}: left out, {facts.no_measurement}" for _, facts in none]
-        kept = np.setdiff1d(kept, [row for row, _ in none])
+        aside = list(none.values())
+        kept = np.setdiff1d(kept, bound.rows[list(none)])
     for line in (*aside, *bound.left_out, *bound.notes):
         say(f"group: {line}")
     if faults := unit_faults(maps.facts[0]):
         raise DataError(faults)
-    _say_coverage(maps, model)
+    for note in coverage_notes(maps.facts[0], maps.n_lacking, maps.facts[1] if model.variance else ()):
+        say(f"group: {note}")
     return bound, maps, aside
 
 
@@ -256,21 +237,10 @@ def _variances(maps: GroupMaps, bound: Design, correction: Correction, compariso
     settings = correction.settings if isinstance(correction, Permutation) else comparison and comparison.permutation
     if settings is None:
         return {}
-    variances = compare_variances(maps, bound.family)
-    warn_of_variances(variances, settings.variance, bound.family)
+    variances = compare_variances(maps.double_blocks, bound.family)
+    if note := variance_note(variances, settings.variance, bound.family):
+        say(f"group: {note}")
     return variances
-
-
-def _say_coverage(maps: GroupMaps, model: Model) -> None:
-    for names in copies(maps.facts[0]):
-        say(f"group: warning: {' and '.join(names)} hold the same data; is one a copy of the other?")
-    if model.variance:
-        wrong = [f"{facts.name} ({facts.n_not_positive})" for facts in maps.facts[1] if facts.n_not_positive]
-        if wrong:
-            say(f"group: variances that are not above 0 count as missing: voxels of {', '.join(wrong[:8])}")
-    for note in (zero_note(maps.facts[0]), missing_note(maps.facts[0], maps.n_lacking)):
-        if note is not None:
-            say(f"group: {note}")
 
 
 def _effects(

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from hashlib import blake2b
 
 import numpy as np
+import pandas as pd
 
 from cuecircuit.arrays import Array, Float
 
@@ -59,6 +60,61 @@ def map_facts(name: str, values: Float[Array, "voxel"]) -> MapFacts:
         constant=bool(finite.size and np.ptp(finite) == 0),
         digest=blake2b(np.ascontiguousarray(values).tobytes(), digest_size=16).digest(),
     )
+
+
+def repeat_faults(frame: pd.DataFrame, keys: Sequence[str], *, several_rows: bool) -> list[str]:
+    """Name the rows that take a map again or, where a subject has several rows, have the keys of another row.
+
+    Args:
+        frame: a row for each map, its name in column `map`.
+        keys: columns that tell the rows apart.
+        several_rows: a subject may have more than one row.
+    """
+    faults = [
+        f"row {row + 1} (line {row + 2}): names the map of row {first + 1} again ({frame['map'].iloc[row]}); "
+        "expected every map once"
+        for row, first in _repeated(frame[["map"]])
+    ]
+    if faults or not several_rows:
+        return faults
+    return [
+        f"row {row + 1} (line {row + 2}): has the same {', '.join(map(str, keys))} as row {first + 1}; expected a "
+        "column that tells them apart"
+        for row, first in _repeated(frame[list(keys)])
+    ]
+
+
+def _repeated(columns: pd.DataFrame) -> list[tuple[int, int]]:
+    """Rows that repeat an earlier one, and that one."""
+    first: dict[tuple[object, ...], int] = {}
+    rows = enumerate(columns.astype(str).itertuples(index=False, name=None))
+    return [(row, first[values]) for row, values in rows if first.setdefault(values, row) != row]
+
+
+def aside_notes(facts: Sequence[MapFacts]) -> dict[int, str]:
+    """Say which maps are no measurement and why, by their place."""
+    return {
+        place: f"{each.name}: left out, {each.no_measurement}"
+        for place, each in enumerate(facts)
+        if each.no_measurement
+    }
+
+
+def coverage_notes(facts: Sequence[MapFacts], n_lacking: int, variances: Sequence[MapFacts] = ()) -> list[str]:
+    """Say which maps are copies, which variances count as missing, where zeros may be, and who lacks voxels.
+
+    Args:
+        facts: of the maps that enter.
+        n_lacking: voxels without a value of some map.
+        variances: of the first-level variances that go with them.
+    """
+    notes = [
+        f"warning: {' and '.join(names)} hold the same data; is one a copy of the other?" for names in copies(facts)
+    ]
+    wrong = [f"{each.name} ({each.n_not_positive})" for each in variances if each.n_not_positive]
+    if wrong:
+        notes.append(f"variances that are not above 0 count as missing: voxels of {_listed(wrong)}")
+    return notes + [note for note in (zero_note(facts), missing_note(facts, n_lacking)) if note is not None]
 
 
 def unit_faults(facts: Sequence[MapFacts]) -> list[str]:
