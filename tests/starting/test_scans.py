@@ -283,3 +283,27 @@ def test_two_places_on_other_disks_are_read_and_never_written(tmp_path: Path) ->
     check_study(out)
     assert scans_of(parse_study(out.read_text())).dataset == str(tmp_path / "disk" / "raw")
     assert {path: path.stat().st_mtime_ns for path in (tmp_path / "disk").rglob("*")} == before
+
+
+def test_places_on_the_command_line_are_folders_of_init_and_stand_in_for_settings_of_check(tmp_path: Path) -> None:
+    data_set(tmp_path / "raw")
+    for subject in ("a1", "a2", "b1", "b2"):
+        write_scan(tmp_path / "prep", subject, entities="_space-X_desc-preproc", is_event=False)
+    out = tmp_path / "study.yaml"
+    places = ["--dataset", str(tmp_path / "raw"), "--derivatives", str(tmp_path / "prep")]
+
+    drafted = CliRunner().invoke(app, ["init", *places, "--out", str(out), "--yes"])
+    assert drafted.exit_code == 0, drafted.exception
+    (tmp_path / "disk").mkdir()
+    moved = {name: (tmp_path / name).rename(tmp_path / "disk" / name) for name in ("raw", "prep")}
+    text = out.read_text().replace("raw/participants.tsv", "disk/raw/participants.tsv")
+    out.write_text(text.replace("raw/masks", "disk/raw/masks"))
+    lost = CliRunner().invoke(app, ["check", str(out)])
+    there = CliRunner().invoke(
+        app, ["check", str(out), "--dataset", str(moved["raw"]), "--derivatives", str(moved["prep"])]
+    )
+    wrong = CliRunner().invoke(app, ["check", str(out), "--dataset", str(tmp_path / "nowhere")])
+
+    assert lost.exit_code == 1
+    assert there.exit_code == 0, there.exception
+    assert "nowhere: no such folder" in str(wrong.exception)

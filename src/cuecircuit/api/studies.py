@@ -119,12 +119,20 @@ def read_study(path: StudyFile) -> StudyPath:
     return StudyPath(path=file, study=read(file).study)
 
 
-def check(study: StudyFile | StudyPath, *, data: bool = False) -> tuple[str, ...]:
+def check(
+    study: StudyFile | StudyPath,
+    *,
+    data: bool = False,
+    dataset: StudyFile | None = None,
+    derivatives: StudyFile | None = None,
+) -> tuple[str, ...]:
     """Check a study and its files; give notes on what is odd and no fault.
 
     Args:
         study: the study file.
         data: also read the values of every scan.
+        dataset: takes the place of `scans.dataset`.
+        derivatives: takes the place of `scans.derivatives`.
 
     Returns:
         The notes, a line each.
@@ -140,7 +148,7 @@ def check(study: StudyFile | StudyPath, *, data: bool = False) -> tuple[str, ...
     """
     from cuecircuit.nodes.check import check_study
 
-    return check_study(_path(study), data=data)
+    return check_study(_path(study), data=data, dataset=_folder(dataset), derivatives=_folder(derivatives))
 
 
 def run(
@@ -151,6 +159,8 @@ def run(
     alternatives: bool = False,
     n_jobs: int = 2,
     dask: str | None = None,
+    dataset: StudyFile | None = None,
+    derivatives: StudyFile | None = None,
 ) -> Path:
     """Take a study from raw files to tables, figures and a page; give the page.
 
@@ -161,6 +171,8 @@ def run(
         alternatives: run the other choices that the study lists too.
         n_jobs: processes at work.
         dask: `local` or a scheduler's address.
+        dataset: takes the place of `scans.dataset`.
+        derivatives: takes the place of `scans.derivatives`.
 
     Raises:
         StudyError: every fault of the study.
@@ -174,7 +186,16 @@ def run(
     """
     from cuecircuit.nodes.run import run_study
 
-    return run_study(_path(study), Path(out), stages=tuple(stages), alternatives=alternatives, n_jobs=n_jobs, dask=dask)
+    return run_study(
+        _path(study),
+        Path(out),
+        stages=tuple(stages),
+        alternatives=alternatives,
+        n_jobs=n_jobs,
+        dask=dask,
+        dataset=_folder(dataset),
+        derivatives=_folder(derivatives),
+    )
 
 
 def report(out: StudyFile) -> Path:
@@ -251,3 +272,7 @@ def plan(study: StudyFile | StudyPath, out: StudyFile, *, n_jobs: int = 2, **set
 
 def _path(study: StudyFile | StudyPath) -> Path:
     return study.path if isinstance(study, StudyPath) else Path(study)
+
+
+def _folder(place: StudyFile | None) -> Path | None:
+    return None if place is None else Path(place)

@@ -24,6 +24,12 @@ def init(
     design: Annotated[str, typer.Option(metavar="NAME", help="Write a shipped design instead (see `designs`).")] = "",
     yes: Annotated[bool, typer.Option("--yes", help="Ask nothing: take the likeliest, list it as assumed.")] = False,
     programs: Programs = None,
+    dataset: Annotated[
+        Path | None, typer.Option(metavar="FOLDER", help="The raw BIDS data set, one more folder.")
+    ] = None,
+    derivatives: Annotated[
+        Path | None, typer.Option(metavar="FOLDER", help="Preprocessed scans (fMRIPrep, RABIES), one more folder.")
+    ] = None,
 ) -> None:
     """Draft a study file from data sets, logs and tables: what they state, and what is yours to decide."""
     from cuecircuit.pipeline.progress import say
@@ -34,7 +40,8 @@ def init(
         write_design(design, out)
         print(out)
         return
-    inventory = find_study(folders or [Path()], out, programs=programs)
+    named = [*(folders or ()), *(place for place in (dataset, derivatives) if place is not None)]
+    inventory = find_study(named or [Path()], out, programs=programs)
     answers = _answers(inventory, out) if not yes and sys.stdin.isatty() else Answers()
     started = start_study(inventory, out, answers=answers, assume=yes)
     write_study(started, out)

@@ -23,6 +23,15 @@ class Model(StrEnum):
     mechanism = "mechanism"
 
 
+Dataset = Annotated[
+    Path | None,
+    typer.Option(metavar="FOLDER", help="Where scans.dataset is on this machine, if not as the study says."),
+]
+Derivatives = Annotated[
+    Path | None, typer.Option(metavar="FOLDER", help="Where scans.derivatives is on this machine, likewise.")
+]
+
+
 @app.command()
 def demo(out: Annotated[Path, typer.Argument()] = Path("demo"), n_jobs: Jobs = 2, seed: Seed = 0) -> None:
     """Simulate the rat study into OUT/study unless it is there, run it into OUT/results, print where report.html is."""
@@ -77,11 +86,13 @@ def designs() -> None:
 def check(
     study: Path,
     data: Annotated[bool, typer.Option("--data", help="Read the values of every scan too; takes longer.")] = False,
+    dataset: Dataset = None,
+    derivatives: Derivatives = None,
 ) -> None:
     """Name every fault of the study and its files at once, then what is odd in the logs and no fault."""
     from cuecircuit.api import studies
 
-    notes = studies.check(study, data=data)
+    notes = studies.check(study, data=data, dataset=dataset, derivatives=derivatives)
     for note in notes:
         print(f"note: {note}")
     print(f"{study}: no faults found")
@@ -101,6 +112,8 @@ def run(
     dask: Annotated[
         str | None, typer.Option(metavar="ADDRESS", help="Work on a Dask cluster: local, or tcp://host:8786.")
     ] = None,
+    dataset: Dataset = None,
+    derivatives: Derivatives = None,
 ) -> None:
     """Take a study from raw files to tables, figures and a page; what is up to date is not done again."""
     from cuecircuit.api import studies
@@ -108,7 +121,8 @@ def run(
     if alternatives and stage:
         raise typer.BadParameter("alternatives go through all stages; leave out --stage", param_hint="--alternatives")
     stages = tuple(stage or ())
-    print(studies.run(study, out, stages=stages, alternatives=alternatives, n_jobs=n_jobs, dask=dask))
+    places = {"dataset": dataset, "derivatives": derivatives}
+    print(studies.run(study, out, stages=stages, alternatives=alternatives, n_jobs=n_jobs, dask=dask, **places))
 
 
 @app.command()

@@ -12,6 +12,7 @@ from cuecircuit.nodes.operant import OperantData, phase_rules
 from cuecircuit.nodes.regions import named_regions
 from cuecircuit.nodes.rows import Tables
 from cuecircuit.nodes.scan_check import check_scans, makes_maps
+from cuecircuit.nodes.shared_mask import shared_mask_sentence
 from cuecircuit.nodes.space import study_space
 from cuecircuit.nodes.study_files import StudyFiles, read_study
 from cuecircuit.nodes.table import Table
@@ -19,12 +20,16 @@ from cuecircuit.nodes.table_questions import answer
 from cuecircuit.study.accounting import split_reference
 
 
-def check_study(path: Path, *, data: bool = False) -> tuple[str, ...]:
+def check_study(
+    path: Path, *, data: bool = False, dataset: Path | None = None, derivatives: Path | None = None
+) -> tuple[str, ...]:
     """Check a study file and everything it names.
 
     Args:
         path: the study file.
         data: also read every scan whole and check its values.
+        dataset: takes the place of `scans.dataset`.
+        derivatives: takes the place of `scans.derivatives`.
 
     Returns:
         Notes: who is left out of which question, and each kind of fault in the logs.
@@ -33,7 +38,7 @@ def check_study(path: Path, *, data: bool = False) -> tuple[str, ...]:
         DataError: the study file cannot be read.
         StudyError: every fault of the study and its files at once.
     """
-    return check_files(read_study(path), data=data)
+    return check_files(read_study(path, dataset=dataset, derivatives=derivatives), data=data)
 
 
 def check_files(files: StudyFiles, *, data: bool = False) -> tuple[str, ...]:
@@ -52,7 +57,7 @@ def check_files(files: StudyFiles, *, data: bool = False) -> tuple[str, ...]:
     notes: list[str] = []
     failed: set[str] = set()
     if files.study.space is not None:
-        faults += _faults("space", lambda: _check_space(files))
+        faults += _faults("space", lambda: notes.extend(_check_space(files)))
     for name in nodes:
         # regions are numbers of the maps' values, which a dry run does not read
         if name.startswith("regions.") or failed & set(upstream(nodes, name)):
@@ -68,7 +73,9 @@ def check_files(files: StudyFiles, *, data: bool = False) -> tuple[str, ...]:
     return tuple(notes)
 
 
-def _check_space(files: StudyFiles) -> None:
+def _check_space(files: StudyFiles) -> Iterator[str]:
+    if files.study.space and files.study.space.is_shared:
+        yield f"space.mask: {shared_mask_sentence(files.shared_mask.subjects)}"
     atlas = study_space(files).atlas
     if atlas is not None:
         for name, regions in files.study.regions.items():

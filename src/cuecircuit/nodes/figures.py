@@ -8,6 +8,7 @@ import pandas as pd
 
 from cuecircuit.figures.corrections import corrections_figure
 from cuecircuit.figures.glass_brain import glass_brain_figure
+from cuecircuit.figures.slices import slices_figure
 from cuecircuit.figures.style import PANEL_HEIGHT_MM, PANEL_MM, sheet, style
 from cuecircuit.io.nifti import read_volume
 from cuecircuit.io.tables import ColumnNote, read_table
@@ -17,15 +18,17 @@ from cuecircuit.nodes.map_pictures import anatomy_of, map_folders, map_picture, 
 from cuecircuit.nodes.operant import known_kinetics
 from cuecircuit.nodes.pictures import picture
 from cuecircuit.nodes.rows import VALUE, Tables
+from cuecircuit.nodes.shared_mask import COLUMNS
 from cuecircuit.nodes.single_sessions import session_figures
 from cuecircuit.nodes.space import study_space
+from cuecircuit.nodes.study_files import StudyFiles
 from cuecircuit.nodes.viewer import viewed_question, viewer_text
 from cuecircuit.pipeline.group.corrections import method_map
 from cuecircuit.study.accounting import split_reference
 from cuecircuit.study.questions import AnyQuestion
 from cuecircuit.study.questions import Figure as Named
 
-VIEWER = "viewer.json"
+VIEWER, SHARED_MASK = "viewer.json", "shared_mask"
 _MM: Mapping[str, ColumnNote] = {axis: {"Units": "mm"} for axis in ("x", "y", "z_mm")}
 # the table that a figure is drawn from: the first of these that an answer has
 _SOURCES = ("rows", "correlation", "reliability", "ratios", "means", "terms")
@@ -43,6 +46,8 @@ def draw_figures(tables: Tables, questions: Path, folder: Path) -> None:
     for name, question in study.questions.items():
         for stem, drawn in _of_question(tables, question, questions / name, name):
             drawn.save(folder / stem)
+    if study.space is not None and study.space.is_shared:
+        _shared_mask(tables.files).save(folder / SHARED_MASK)
     viewed = viewed_question(tables)
     text = viewer_text(tables, viewed, questions / viewed) if viewed else None
     if text is not None:
@@ -155,6 +160,25 @@ def _corrections(tables: Tables, question: AnyQuestion, folder: Path) -> DrawnFi
         source[method] = np.where(kept[anywhere], "yes", "no")
     notes = {**_MM, "F": "statistic of the effect", **{method: f"whether it survives: {method}" for method in there}}
     return DrawnFigure(figure=figure, source=source, notes=notes)
+
+
+def _shared_mask(files: StudyFiles) -> DrawnFigure:
+    """Draw the part of the subjects whose brain masks have each voxel, wherever anyone has it."""
+    shared = files.shared_mask
+    anywhere = shared.counts > 0
+    anatomy, anatomy_grid = anatomy_of(files, anywhere, shared.grid)
+    assert files.study.space is not None
+    figure = slices_figure(
+        shared.counts / len(shared.subjects),
+        anywhere,
+        anywhere,
+        shared.grid,
+        anatomy=anatomy,
+        anatomy_grid=anatomy_grid,
+        label="part of\nsubjects",
+        reference=files.study.space.origin,
+    )
+    return DrawnFigure(figure=figure, source=shared.subjects, notes=COLUMNS)
 
 
 def _method_label(method: str) -> str:

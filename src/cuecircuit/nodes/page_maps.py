@@ -7,9 +7,10 @@ import pandas as pd
 
 from cuecircuit.figures.numbers import short
 from cuecircuit.io.tables import read_json, read_table
-from cuecircuit.nodes.figures import VIEWER
+from cuecircuit.nodes.figures import SHARED_MASK, VIEWER
 from cuecircuit.nodes.map_pictures import map_folders, shown_effect
 from cuecircuit.nodes.sentences import evidence_sentence, left_out_sentence, map_sentence, method_sentence
+from cuecircuit.nodes.shared_mask import shared_mask_sentence
 from cuecircuit.report.content import FigureItem, Item, Paragraph, RowPlace, TableItem, ViewerItem
 from cuecircuit.report.marks import effect_text
 from cuecircuit.study.questions import AnyQuestion
@@ -144,6 +145,14 @@ def scan_items(out: Path) -> Iterator[Item]:
         if len(left_out):
             columns = ["subject", "session", "run", "reason"]
             yield TableItem(id="scans-left-out", title="Scans left out", frame=left_out[columns])
+    table = out / "figures" / f"{SHARED_MASK}.tsv"
+    if table.is_file():
+        frame = read_table(table, text=("subject",))
+        found = shared_mask_sentence(frame)
+        yield from figure_item(
+            out, SHARED_MASK, "Mask of the study", f"{found} Color: part of the subjects that have a voxel.", found
+        )
+        yield TableItem(id=SHARED_MASK, title="Brain masks of the subjects", frame=frame, folded=True)
     paths = sorted(out.glob("sub-*/func/*_quality.tsv"))
     if paths:
         parts = [

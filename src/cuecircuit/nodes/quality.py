@@ -23,7 +23,7 @@ from cuecircuit.imaging.quality import scan_quality
 from cuecircuit.imaging.removed import ScanSignals, counted_volumes, displacement, model_columns, removed_signals
 from cuecircuit.imaging.respiration import find_breaths, plausible_rates
 from cuecircuit.imaging.scan_values import check_values
-from cuecircuit.io.nifti import read_mask, read_series
+from cuecircuit.io.nifti import read_series
 from cuecircuit.io.physio import read_respiration
 from cuecircuit.io.scan_inventory import ScanFiles
 from cuecircuit.io.tables import read_table
@@ -83,7 +83,7 @@ def write_quality(study: Path, out: Path, *, n_jobs: int = 1, dask: str | None =
         excluded=files.study.subjects.exclude,
         settings={name: getattr(files.study, name) for name in sections}
         | {"raw": raw, "species": files.study.subjects.species},
-        space_files=_space_files(files),
+        space_files=_space_files(files, raw=raw),
         look=partial(_look, files, raw),
         limits=files.study.quality,
         head_radius_mm=head_radius_mm(files),
@@ -114,10 +114,11 @@ def _groups(files: StudyFiles) -> tuple[dict[str, str], tuple[str, ...]]:
     return groups, (*levels, _EXCLUDED)
 
 
-def _space_files(files: StudyFiles) -> tuple[Path, ...]:
+def _space_files(files: StudyFiles, *, raw: bool) -> tuple[Path, ...]:
     space = files.study.space
+    shared = files.shared_mask.files if space and space.is_shared and not raw else ()
     named = [getattr(space, name) for name in ("mask", "white_matter", "ventricles")] if space else []
-    return tuple(path for name in named if name and (path := files.path(name)).is_file())
+    return (*shared, *(path for name in named if name and (path := files.path(name)).is_file()))
 
 
 def _unless_faulty(read: Callable[[], _T], otherwise: _T, faults: list[str]) -> _T:
@@ -180,8 +181,8 @@ def _voxels(
     space, scans = files.study.space, files.study.scans
     assert scans is not None
     raw = raw or (scans.derivatives is None and scans.table is None)
-    if space is not None and not (raw and not files.path(space.mask).is_file()):
-        mask, grid = read_mask(files.path(space.mask))
+    if space is not None and not (raw and (space.is_shared or not files.path(space.mask).is_file())):
+        mask, grid = files.mask
         if series.grid.same_as(grid):
             return mask, read_tissues(files), "mask of the study"
         if not raw:

@@ -11,7 +11,7 @@ from cuecircuit.nodes.alternatives import forget_outdated, run_alternatives
 from cuecircuit.nodes.check import check_files
 from cuecircuit.nodes.graph import ordered_nodes
 from cuecircuit.nodes.stages import SHOWN, bring_up_to_date, stage_of
-from cuecircuit.nodes.study_files import StudyFiles, read_study
+from cuecircuit.nodes.study_files import StudyFiles, placed_text, read_study
 from cuecircuit.nodes.work import Work
 from cuecircuit.pipeline.deposit import write_deposit
 from cuecircuit.pipeline.engine import engine
@@ -30,6 +30,8 @@ def run_study(
     alternatives: bool = False,
     n_jobs: int = 1,
     dask: str | None = None,
+    dataset: Path | None = None,
+    derivatives: Path | None = None,
 ) -> Path:
     """Run a study into `out`.
 
@@ -40,6 +42,8 @@ def run_study(
         alternatives: also run the other choices that the study lists.
         n_jobs: processes at work.
         dask: `local` or a scheduler's address.
+        dataset: takes the place of `scans.dataset`, also in the study file that the results keep.
+        derivatives: takes the place of `scans.derivatives`.
 
     Returns:
         The path of the page, or of the folder where the page was not asked for.
@@ -51,8 +55,9 @@ def run_study(
     """
     if dask is not None:  # workers are started in folders of their own
         path, out = path.absolute(), out.absolute()
-    files = read_study(path)
-    return run_files(files, path.read_bytes(), out, stages=stages, alternatives=alternatives, n_jobs=n_jobs, dask=dask)
+    files = read_study(path, dataset=dataset, derivatives=derivatives)
+    content = placed_text(path, dataset, derivatives).encode() if dataset or derivatives else path.read_bytes()
+    return run_files(files, content, out, stages=stages, alternatives=alternatives, n_jobs=n_jobs, dask=dask)
 
 
 def run_files(

@@ -3,14 +3,17 @@
 from collections.abc import Collection, Iterator
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
 
 from cuecircuit.errors import DataError
 from cuecircuit.io.bids import find_scans
+from cuecircuit.io.nifti import write_volume
 from cuecircuit.io.scan_inventory import ScanFiles, ScanSelection
 from cuecircuit.io.tables import write_table
 from cuecircuit.nodes.scan_reading import scan_gate
 from cuecircuit.nodes.scans import study_scans
+from cuecircuit.nodes.shared_mask import shared_mask_sentence
 from cuecircuit.nodes.study_files import StudyFiles
 from cuecircuit.pipeline.gate import set_aside
 from cuecircuit.pipeline.progress import say
@@ -30,7 +33,7 @@ INPUT_COLUMNS = {
 
 
 def account(files: StudyFiles, subjects: Collection[str], out: Path) -> ScanSelection:
-    """Return the scans that maps are made of; write inputs.tsv.
+    """Return the scans that maps are made of; write inputs.tsv, and a mask that is made of theirs as mask.nii.gz.
 
     Scans whose values cannot be those of a scan are left out where `scans.on_fault` says so.
 
@@ -51,6 +54,10 @@ def account(files: StudyFiles, subjects: Collection[str], out: Path) -> ScanSele
     say(f"scans: {len(rows)} found, {used} used, {len(rows) - used} left out (inputs.tsv)")
     for note in selection.notes:
         say(f"scans: {note}")
+    if space is not None and space.is_shared:
+        mask, grid = files.mask
+        write_volume(out / "mask.nii.gz", mask.astype(np.uint8), grid)
+        say(f"mask.nii.gz: {shared_mask_sentence(files.shared_mask.subjects)}")
     for name, reason in (scans.accept if scans else {}).items():
         say(f"scans: accepted {name}: {reason}")
     return selection

@@ -14,7 +14,7 @@ from cuecircuit.imaging.scan_checks import event_faults, run_faults
 from cuecircuit.imaging.trace_checks import TraceReport, check_trace
 from cuecircuit.io.bids import sidecar
 from cuecircuit.io.events import read_run_events
-from cuecircuit.io.nifti import orientation_faults, read_grid, read_mask
+from cuecircuit.io.nifti import orientation_faults, read_grid
 from cuecircuit.io.physio import read_respiration
 from cuecircuit.io.scan_inventory import ScanFiles
 from cuecircuit.nodes.first_level import blocks_of_trials, seed_faults
@@ -57,7 +57,7 @@ def check_scans(files: StudyFiles, made: Mapping[str, Table], *, data: bool = Fa
     study, space = files.study, files.study.space
     assert space is not None
     subjects = list(made["subjects"].rows["subject"])
-    mask, grid = read_mask(files.path(space.mask))
+    mask, grid = files.mask
     tissues = read_tissues(files)
     scans = [scan for scan in study_scans(files).scans if scan.subject in subjects]
     there = {scan.subject for scan in scans}

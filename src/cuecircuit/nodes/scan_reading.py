@@ -58,7 +58,7 @@ def read_scan(files: StudyFiles, scan: ScanFiles, trials: pd.DataFrame) -> ScanA
     space, scans = files.study.space, files.study.scans
     if space is None or scans is None:
         raise DataError("maps of scans need a space: give space.mask and space.origin")
-    gate, (_, grid) = scan_gate(files), read_mask(files.path(space.mask))
+    gate, (_, grid) = scan_gate(files), files.mask
     series = read_series(scan.bold, tr_s=scans.tr_s)
     if not series.grid.same_as(grid):
         raise DataError(f"{scan.bold}: {series.grid}, but the mask has {grid} (or another origin)")
@@ -86,7 +86,7 @@ def scan_gate(files: StudyFiles) -> Gate:
     assert study.space is not None
     assert study.scans is not None
     return Gate(
-        mask=read_mask(files.path(study.space.mask))[0],
+        mask=files.mask[0],
         accept=study.scans.accept,
         percent=any(isinstance(maps, Blocks | Glm) for maps in study.maps.values()),
         head_radius_mm=head_radius_mm(files),
@@ -101,7 +101,7 @@ def read_tissues(files: StudyFiles) -> dict[str, Bool[Array, "x y z"]]:
     """
     space = files.study.space
     assert space is not None
-    _, grid = read_mask(files.path(space.mask))
+    _, grid = files.mask
     tissues = {}
     for name in TISSUE_COLUMNS:
         if (path := getattr(space, name)) is not None:
@@ -121,7 +121,7 @@ def read_regions(files: StudyFiles) -> Atlas:
     assert space is not None
     if space.atlas and space.labels:
         return read_named_atlas(files.path(space.atlas), files.path(space.labels))
-    mask, grid = read_mask(files.path(space.mask))
+    mask, grid = files.mask
     return Atlas(labels=mask.astype(np.int32), names={1: "whole mask"}, grid=grid)
 
 

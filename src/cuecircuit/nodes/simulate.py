@@ -69,6 +69,8 @@ def simulate_design(
     study = parse_study(text, name)
     if seed < 0:
         raise StudyError(f"seed {seed} is negative; give 0 or more")
+    if study.space is not None and study.space.is_shared:
+        raise StudyError(f"{name}: space.mask: auto is made of recorded scans; name the file of the simulated mask")
     check_unused(out)
     generator = study.simulation.generator if study.simulation else "declared"
     if generator != "carmack2019" and rats != RatChoices():

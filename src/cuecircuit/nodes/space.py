@@ -8,7 +8,7 @@ from cuecircuit.errors import DataError
 from cuecircuit.group.correction import CorrectionSettings
 from cuecircuit.group.permutation import PermutationSettings
 from cuecircuit.nodes.study_files import StudyFiles
-from cuecircuit.pipeline.group.command import read_space
+from cuecircuit.pipeline.group.command import named_space
 from cuecircuit.pipeline.group.corrections import Comparison
 from cuecircuit.pipeline.group.files import Space
 from cuecircuit.pipeline.group.permuted import Permutation
@@ -27,14 +27,17 @@ def study_space(files: StudyFiles) -> Space:
     if space is None:
         raise DataError("maps need a space: give space.mask and space.origin")
     atlas = (files.path(space.atlas), files.path(space.labels)) if space.atlas and space.labels else None
-    return read_space(files.path(space.mask), atlas=atlas, reference=space.origin)
+    mask, grid = files.mask
+    return named_space(mask, grid, atlas=atlas, reference=space.origin)
 
 
 def space_files(files: StudyFiles) -> tuple[Path, ...]:
     """Return the files that `study_space` reads."""
     space = files.study.space
-    named = (space.mask, space.atlas, space.labels) if space else ()
-    return tuple(files.path(name) for name in named if name)
+    if space is None:
+        return ()
+    named = tuple(files.path(name) for name in (space.atlas, space.labels) if name)
+    return (*named, *(files.shared_mask.files if space.is_shared else (files.path(space.mask),)))
 
 
 def correction_settings(

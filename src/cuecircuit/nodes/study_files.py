@@ -7,13 +7,19 @@ from functools import cached_property
 from glob import has_magic
 from pathlib import Path
 
+from cuecircuit.arrays import Array, Bool
 from cuecircuit.errors import DataError
 from cuecircuit.io.bounded import check_file
+from cuecircuit.io.nifti import read_mask
+from cuecircuit.nodes.shared_mask import SharedMask, share_masks
 from cuecircuit.pipeline.store import named_path
+from cuecircuit.records.grid import Grid
 from cuecircuit.study.accounting import Accounting
 from cuecircuit.study.acquisition import Given
 from cuecircuit.study.reading import parse_study
 from cuecircuit.study.schema import Study
+from cuecircuit.study.yaml_lines import parse_yaml
+from cuecircuit.study.yaml_settings import with_settings
 
 _ESCAPED = re.compile(r"\[([*?[])\]")  # as glob.escape writes a letter that would be part of a pattern
 
@@ -33,6 +39,34 @@ class StudyFiles:
     def path(self, relative: str) -> Path:
         """Return the place of a path of the study file on this machine."""
         return self.file.parent / relative
+
+    @cached_property
+    def shared_mask(self) -> SharedMask:
+        """The mask that is made of the brain masks of the scans, with how often each voxel is in one.
+
+        Raises:
+            DataError: as `study_scans`, a scan has no brain mask, or nothing is shared.
+        """
+        from cuecircuit.nodes.scans import study_scans  # which takes a StudyFiles
+        from cuecircuit.nodes.subjects import subjects_table
+
+        assert self.study.space is not None
+        subjects = set(subjects_table(self).rows["subject"])
+        scans = [scan for scan in study_scans(self).scans if scan.subject in subjects]
+        return share_masks(scans, share=self.study.space.mask_share)
+
+    @property
+    def mask(self) -> tuple[Bool[Array, "x y z"], Grid]:
+        """The voxels that maps have, and their grid.
+
+        Raises:
+            DataError: the study has no space, its mask is missing or damaged, or as `shared_mask`.
+        """
+        if self.study.space is None:
+            raise DataError("maps need a space: give space.mask and space.origin")
+        if self.study.space.is_shared:
+            return self.shared_mask.mask, self.shared_mask.grid
+        return read_mask(self.path(self.study.space.mask))
 
     @cached_property
     def roots(self) -> Mapping[str, Path]:
@@ -58,7 +92,7 @@ class StudyFiles:
             yield from ((f"scans.{name}", Path(path)) for name, path in named.items() if path)
             yield from (("scans.table", Path(table).parent) for table in (study.scans.table,) if table)
         if study.space:
-            files = study.space.model_dump(exclude={"origin"}, exclude_none=True)
+            files = study.space.model_dump(exclude={"origin", "mask_share"}, exclude_none=True)
             yield from ((f"space.{name}", Path(file).parent) for name, file in files.items())
         for name, maps in study.maps.items():
             if isinstance(maps, Given):
@@ -89,11 +123,32 @@ def read_text(path: Path) -> str:
         raise DataError(f"{path}: cannot be read as text ({error})") from error
 
 
-def read_study(path: Path) -> StudyFiles:
+def read_study(path: Path, *, dataset: Path | None = None, derivatives: Path | None = None) -> StudyFiles:
     """Read a study file.
+
+    Args:
+        path: the file.
+        dataset: takes the place of `scans.dataset`, as where a data set is elsewhere on this machine.
+        derivatives: takes the place of `scans.derivatives`.
 
     Raises:
         DataError: no such file, or not text.
         StudyError: what is in it is at fault, every fault with its line.
     """
-    return StudyFiles(study=parse_study(read_text(path), path.name), file=path)
+    return StudyFiles(study=parse_study(placed_text(path, dataset, derivatives), path.name), file=path)
+
+
+def placed_text(path: Path, dataset: Path | None = None, derivatives: Path | None = None) -> str:
+    """Read the text of a study file with the places of its scans on this machine in it.
+
+    Raises:
+        DataError: no such file, not text, or a place that is no folder.
+        StudyError: it cannot be read, or has no scans to place.
+    """
+    text, places = read_text(path), {"dataset": dataset, "derivatives": derivatives}
+    places = {name: place.absolute() for name, place in places.items() if place is not None}
+    if absent := [f"--{name} {place}: no such folder" for name, place in places.items() if not place.is_dir()]:
+        raise DataError(absent)
+    if places:
+        parse_yaml(text, path.name)
+    return with_settings(text, "scans", {name: str(place) for name, place in places.items()})

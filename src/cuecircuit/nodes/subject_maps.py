@@ -13,7 +13,7 @@ import pandas as pd
 from cuecircuit.arrays import Array, Float64
 from cuecircuit.errors import DataError
 from cuecircuit.imaging.fixed_effects import Estimate
-from cuecircuit.io.nifti import read_mask, write_volume
+from cuecircuit.io.nifti import write_volume
 from cuecircuit.io.scan_inventory import ScanFiles
 from cuecircuit.io.tables import ColumnNote, write_table
 from cuecircuit.nodes.first_level import (
@@ -194,7 +194,7 @@ def _rows(
     run_of_trial = np.repeat(np.arange(len(answers)), [len(answer.trials) for answer in answers])
     smoothed = _estimates(maps, wanted, answers, conditions, smoothed=True)
     plain = _estimates(maps, wanted, answers, conditions, smoothed=False) if maps.unsmoothed else {}
-    mask, grid = read_mask(files.path(files.study.space.mask if files.study.space else ""))
+    mask, grid = files.mask
 
     def write(label: str, statistic: str, values: Float64[Array, "voxel"], *, smooth: bool = True) -> str:
         name = map_file(files, work.name, keys, label, statistic, smoothed=smooth)

@@ -120,7 +120,8 @@ def _map_parts(inventory: Inventory, plan: ScanPlan | None, people: Cast, answer
         grid = grid or table.grid
     if grid is None:
         return parts
-    parts.append(space_part(inventory.volumes, grid, people, answers))
+    have_masks = plan is not None and SET in sets and plan.derived is not None and plan.have_brain_masks
+    parts.append(space_part(inventory.volumes, grid, people, answers, have_brain_masks=have_masks))
     drafted = join_parts([before, *parts])
     parts += [map_questions(name, drafted, people, keys, answers) for name, keys in sets.items()]
     return [*parts, _breathing(before.settings, people, sets.get(SET, ()))]

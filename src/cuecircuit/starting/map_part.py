@@ -38,8 +38,18 @@ def given_part(table: MapTable, people: Cast, answers: Answers) -> tuple[str, Pa
     return name, Part(settings=settings, choices=tuple(choices), notes=(note,))
 
 
-def space_part(volumes: tuple[Volume, ...], grid: Grid, people: Cast, answers: Answers) -> Part:
-    """Draft `space` from volumes on the grid of the maps, and `correction`."""
+def space_part(
+    volumes: tuple[Volume, ...], grid: Grid, people: Cast, answers: Answers, *, have_brain_masks: bool = False
+) -> Part:
+    """Draft `space` from volumes on the grid of the maps, and `correction`.
+
+    Args:
+        volumes: that were found.
+        grid: of the maps.
+        people: who takes part.
+        answers: given so far.
+        have_brain_masks: every scan has one, so that a mask can be made of them where no other was found.
+    """
     on_grid = [volume for volume in volumes if volume.grid.same_as(grid)]
     taken: dict[str, str] = {}
     choices: list[Choice] = []
@@ -68,6 +78,10 @@ def space_part(volumes: tuple[Volume, ...], grid: Grid, people: Cast, answers: A
         why=f"usual for {people.species_name}; no header states it",
     )
     notes = []
+    if "mask" not in taken and have_brain_masks:
+        taken["mask"] = "auto"
+        text = "mask: auto takes the voxels that lie in the brain masks of all scans; `check` counts them"
+        notes.append(Note(path="space", text=text))
     if "mask" not in taken:
         other = ", ".join(f"{volume.path} ({volume.grid})" for volume in volumes if volume.kind == "mask") or "none"
         text = f"no mask on the grid of the maps ({grid}) was found; name one. On other grids: {other}"

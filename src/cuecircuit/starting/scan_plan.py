@@ -8,6 +8,7 @@ from pathlib import Path
 
 from cuecircuit.errors import DataError
 from cuecircuit.io.bids import find_derivatives, find_scans
+from cuecircuit.io.brain_masks import find_brain_mask
 from cuecircuit.io.nifti import read_grid
 from cuecircuit.io.rabies import find_rabies
 from cuecircuit.io.scan_inventory import ScanFiles
@@ -61,6 +62,11 @@ class ScanPlan:
     def has_runs(self) -> bool:
         """Whether a session has several runs."""
         return max(Counter((scan.subject, scan.session) for scan in self.scans).values(), default=0) > 1
+
+    @cached_property
+    def have_brain_masks(self) -> bool:
+        """Whether every scan has a brain mask beside it, of which a mask can be made."""
+        return all(find_brain_mask(scan.bold) for scan in self.scans)
 
     @cached_property
     def headers(self) -> tuple[Header, ...]:

@@ -104,7 +104,8 @@ def _with_rows(formula: str) -> str:
             f"formula '{formula}': found a random part, expected one map per subject; use `cuecircuit group --formula`"
         )
     if not fixed or fixed[-1] in "+-*:/^":
-        raise DesignError(f"formula '{formula}': ends in '{fixed[-1:]}', expected a column, or 1 for the mean")
+        end = f"ends in '{fixed[-1]}'" if fixed else "is empty"
+        raise DesignError(f"formula '{formula}': {end}, expected a column, or 1 for the mean")
     return f"{fixed} + (1 | {_ROW})"
 
 

@@ -33,13 +33,21 @@ class Scans(Section):
 class Space(Section):
     """The space of all maps."""
 
-    mask: str = required("voxels analyzed")
+    mask: str = required("voxels analyzed: a volume, or auto for those that the brain masks of the derivatives share")
+    mask_share: float = optional(
+        1.0, "share of the subjects that a voxel of mask: auto must have; 1 is the intersection", "assumed", gt=0, le=1
+    )
     origin: str = required("what mm are counted from: bregma, the origin of MNI space, the scanner's isocenter")
     anatomy: str | None = optional(None, "background of figures")
     atlas: str | None = optional(None, "label volume on the grid of the mask")
     labels: str | None = optional(None, "TSV of the atlas: index, name")
     white_matter: str | None = optional(None, "mask of the tissue")
     ventricles: str | None = optional(None, "mask of the tissue")
+
+    @property
+    def is_shared(self) -> bool:
+        """Whether the mask is made of the brain masks of the scans."""
+        return self.mask == "auto"
 
     @model_validator(mode="after")
     def _atlas_has_names(self) -> "Space":

@@ -29,6 +29,9 @@ class SectionChecks:
         study = self.study
         if study.maps and study.space is None:
             yield ("maps",), "maps need a space: give space.mask and space.origin"
+        if study.space is not None and study.space.is_shared and not (study.scans and study.scans.derivatives):
+            text = "auto is made of the brain masks of scans.derivatives, which is not given; name a mask"
+            yield ("space", "mask"), text
         for name, maps in study.maps.items():
             self.asked.used.update((*maps.carry, *getattr(maps, "cells", ()), *getattr(maps, "keys", ())))
             if maps.kind != "given" and study.scans is None:

@@ -5,6 +5,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
+from cuecircuit.arrays import Array, Bool
 from cuecircuit.clusters.neighbors import border_note
 from cuecircuit.errors import DataError
 from cuecircuit.io.atomic import replacing
@@ -22,6 +23,7 @@ from cuecircuit.pipeline.group.tested_maps import write_tests
 from cuecircuit.pipeline.progress import say
 from cuecircuit.pipeline.space import read_named_atlas
 from cuecircuit.pipeline.threads import one_blas_thread
+from cuecircuit.records.grid import Grid
 
 
 @writing
@@ -114,6 +116,15 @@ def read_space(
         DataError: a file is at fault, or the two lie on different grids.
     """
     mask, grid = read_mask(mask_path)
+    return named_space(mask, grid, atlas=atlas, reference=reference)
+
+
+def named_space(mask: Bool[Array, "x y z"], grid: Grid, *, atlas: tuple[Path, Path] | None, reference: str) -> Space:
+    """Return a mask with the atlas, where there is one, that names its voxels.
+
+    Raises:
+        DataError: the atlas is at fault, or on another grid.
+    """
     named = read_named_atlas(*atlas) if atlas is not None else None
     if named is not None and named.absent:
         say(f"atlas: {named.absent_note}")

@@ -1,0 +1,103 @@
+"""The mask of a study that names none (`space.mask: auto`): voxels that the brain masks of its scans share.
+
+A subject has the voxels that lie in the brain masks of all its scans; the mask has the voxels that at least a share
+`space.mask_share` of the subjects have. Shares above one half are a majority, 1 is the intersection.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from cuecircuit.arrays import Array, Bool, Int
+from cuecircuit.errors import DataError
+from cuecircuit.io.brain_masks import find_brain_mask
+from cuecircuit.io.nifti import read_mask
+from cuecircuit.io.scan_inventory import ScanFiles
+from cuecircuit.io.tables import ColumnNote
+from cuecircuit.records.grid import Grid
+
+COLUMNS: Mapping[str, ColumnNote] = {
+    "subject": "participant label",
+    "scans": "its scans, each with a brain mask",
+    "voxels": "in the brain masks of all its scans",
+    "outside": "of these, not in the mask of the study",
+    "missing": "voxels of the mask of the study that are not in them",
+    "lost": "voxels that all others have and this subject does not",
+}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class SharedMask:
+    """A mask made of those of subjects.
+
+    `counts`: subjects that have each voxel; `subjects`: a row for each, as `COLUMNS`; `files`: the brain masks.
+    """
+
+    mask: Bool[Array, "x y z"]
+    grid: Grid
+    counts: Int[Array, "x y z"]
+    subjects: pd.DataFrame
+    files: tuple[Path, ...]
+
+
+def shared_mask_sentence(subjects: pd.DataFrame) -> str:
+    """Return what a mask is made of, and who takes most away, from the table of its subjects."""
+    n = int((subjects["voxels"] - subjects["outside"] + subjects["missing"]).iloc[0])
+    worst = subjects.loc[subjects["lost"].idxmax()]
+    lost = f" Most are lost by sub-{worst['subject']} alone: {worst['lost']}." if worst["lost"] else ""
+    return (
+        f"The mask is made of the brain masks of {subjects['scans'].sum()} scans of {len(subjects)} subjects: {n} "
+        f"voxels; each subject has {subjects['voxels'].min()} to {subjects['voxels'].max()}.{lost}"
+    )
+
+
+def share_masks(scans: Sequence[ScanFiles], *, share: float) -> SharedMask:
+    """Make a mask of the brain masks of scans.
+
+    Args:
+        scans: preprocessed, those of one subject together or not.
+        share: of the subjects that a voxel must have, above 0 and at most 1.
+
+    Raises:
+        DataError: a scan has no brain mask, masks are on several grids, or no voxel is shared.
+    """
+    own: dict[str, Bool[Array, "x y z"]] = {}
+    grids: dict[Path, Grid] = {}
+    faults = []
+    for scan in scans:
+        path = find_brain_mask(scan.bold)
+        if path is None:
+            faults.append(f"{scan.bold}: no brain mask beside it, of which space.mask: auto is made; name a mask")
+            continue
+        mask, grid = read_mask(path)
+        if not next(iter(grids.values()), grid).same_as(grid):
+            faults.append(f"{path}: {grid}, but {next(iter(grids))} has {next(iter(grids.values()))}")
+            continue
+        grids[path] = grid
+        own[scan.subject] = own.get(scan.subject, True) & mask
+    if faults or not own:
+        raise DataError(faults or "space.mask: auto: the study has no scan, so no brain mask; name a mask")
+    counts = np.sum(list(own.values()), axis=0)
+    mask = counts >= np.ceil(share * len(own) - 1e-9)
+    if not mask.any():
+        raise DataError(
+            f"space.mask: auto: no voxel is in the brain masks of {share:g} of {len(own)} subjects; they have at most "
+            f"{counts.max()} in common: check that all scans are in one space, or lower space.mask_share"
+        )
+    n_scans = pd.Series([scan.subject for scan in scans]).value_counts()
+    rows = [
+        {
+            "subject": subject,
+            "scans": int(n_scans[subject]),
+            "voxels": int(voxels.sum()),
+            "outside": int((voxels & ~mask).sum()),
+            "missing": int((mask & ~voxels).sum()),
+            "lost": int(((counts == len(own) - 1) & ~voxels).sum()),
+        }
+        for subject, voxels in own.items()
+    ]
+    grid = next(iter(grids.values()))
+    return SharedMask(mask=mask, grid=grid, counts=counts, subjects=pd.DataFrame(rows), files=tuple(grids))

@@ -1,0 +1,157 @@
+"""Does a folder of data become a page without an edit? Five folders: init, check, run, as a newcomer gives them.
+
+    python validation/own_data.py OUT [--folder NAME]... [--scale tiny]
+
+Each folder is built in OUT/NAME, its study file taken away, and given to `init --yes`, `check` and `run` (logs alone to
+`behavior`), with no other edit. The transcript goes to stdout: commands, their lines, seconds of wall and processor
+time. A command that fails ends the folder; the exit status is the number of folders without a page.
+
+- rats: three cues, two scan sessions, controls that did not press for the drug, MED-PC logs (design cocaine_sessions)
+- logs: MED-PC logs and a table of participants, no scanner (design alcohol_mice)
+- people: 40 people, fMRIPrep's names on another disk, brain masks that differ, no mask of the study, a phenotype table
+- pet: maps that another program made (design pet_displacement)
+- sessions: two sessions of two runs, one missing (design smokers_two_sessions)
+"""
+
+import argparse
+import json
+import os
+import shlex
+import shutil
+import sys
+import time
+from pathlib import Path
+
+import nibabel as nib
+import numpy as np
+import pandas as pd
+
+from cuecircuit.cli import app
+from cuecircuit.errors import CuecircuitError
+from cuecircuit.nodes.simulate import simulate_design
+
+DESIGNS = {
+    "rats": "cocaine_sessions",
+    "logs": "alcohol_mice",
+    "pet": "pet_displacement",
+    "sessions": "smokers_two_sessions",
+}
+SHAPE, VOXEL_MM, TR_S, VOLUMES = (12, 14, 12), 12.0, 2.0, 90
+PEOPLE = 40
+SPACE = "space-MNI152NLin2009cAsym_res-2"
+
+
+def simulated(design, folder, scale):
+    """Build a folder from a design, without its study file and its truth."""
+    study = simulate_design(design, folder, scale=scale)
+    study.unlink()
+    shutil.rmtree(folder / "truth")
+
+
+def people(folder, disk):
+    """Build a raw data set of events in `folder`, and preprocessed scans on another disk."""
+    rng = np.random.default_rng(7)
+    names = [f"{number:02d}" for number in range(1, PEOPLE + 1)]
+    group = np.array(["control", "cocaine"])[np.arange(PEOPLE) % 2]
+    craving = np.where(group == "cocaine", 6.0, 2.0) + rng.normal(0, 1, PEOPLE).round(1)
+    middle = (np.reshape(SHAPE, (3, 1, 1, 1)) - 1) / 2
+    inside = np.linalg.norm((np.indices(SHAPE) - middle) / (0.9 * middle), axis=0) < 1
+    (folder / "phenotype").mkdir(parents=True)
+    rows = {"participant_id": [f"sub-{name}" for name in names], "group": group, "age": rng.integers(25, 55, PEOPLE)}
+    pd.DataFrame(rows).to_csv(folder / "participants.tsv", sep="\t", index=False)
+    scores = {"participant_id": rows["participant_id"], "craving": craving}
+    pd.DataFrame(scores).to_csv(folder / "phenotype" / "craving.tsv", sep="\t", index=False)
+    description = {"Name": "Cues, 40 people", "BIDSVersion": "1.10.0"}
+    (folder / "dataset_description.json").write_text(json.dumps(description))
+    disk.mkdir(parents=True)
+    derivative = {**description, "DatasetType": "derivative", "GeneratedBy": [{"Name": "fMRIPrep"}]}
+    (disk / "dataset_description.json").write_text(json.dumps(derivative))
+    for name, kind in zip(names, group, strict=True):
+        scan(folder, disk, name, reacts=kind == "cocaine", inside=inside, rng=rng)
+
+
+def scan(folder, disk, name, *, reacts, inside, rng):
+    """Write the events of one person, and the scan, mask and confounds that fMRIPrep would make of it."""
+    onsets = np.arange(8.0, VOLUMES * TR_S - 20, 20.0)
+    kinds = np.resize(["neutral", "drug"], len(onsets))
+    raw, prep = folder / f"sub-{name}" / "func", disk / f"sub-{name}" / "func"
+    raw.mkdir(parents=True)
+    prep.mkdir(parents=True)
+    stem = f"sub-{name}_task-cues"
+    events = pd.DataFrame({"onset": onsets, "duration": 10.0, "trial_type": kinds})
+    events.to_csv(raw / f"{stem}_events.tsv", sep="\t", index=False)
+    times = np.arange(VOLUMES) * TR_S
+    shown = sum(((times >= on + 5) & (times < on + 15)) for on in onsets[kinds == "drug"])
+    data = 1000 + rng.normal(0, 8, (*SHAPE, VOLUMES))
+    data[4:7, 6:9, 5:8] += (20.0 if reacts else 4.0) * shown
+    mask = inside & (rng.random(SHAPE) > 0.001)  # a few voxels are lost in each
+    affine = np.diag([VOXEL_MM] * 3 + [1.0])
+    affine[:3, 3] = [-VOXEL_MM * (n - 1) / 2 for n in SHAPE]
+    image = nib.Nifti1Image((data * mask[..., None]).astype(np.float32), affine)
+    image.header.set_xyzt_units("mm", "sec")
+    image.header.set_zooms((VOXEL_MM,) * 3 + (TR_S,))
+    image.set_sform(affine, 4)
+    image.to_filename(prep / f"{stem}_{SPACE}_desc-preproc_bold.nii.gz")
+    sidecar = {"RepetitionTime": TR_S, "TaskName": "cues"}
+    (prep / f"{stem}_{SPACE}_desc-preproc_bold.json").write_text(json.dumps(sidecar))
+    brain = nib.Nifti1Image(mask.astype(np.uint8), affine)
+    brain.set_sform(affine, 4)
+    brain.to_filename(prep / f"{stem}_{SPACE}_desc-brain_mask.nii.gz")
+    motion = ("trans_x", "trans_y", "trans_z", "rot_x", "rot_y", "rot_z")
+    table = pd.DataFrame({column: rng.normal(0, 1e-3, VOLUMES) for column in motion})
+    table.to_csv(prep / f"{stem}_desc-confounds_timeseries.tsv", sep="\t", index=False)
+
+
+def give(*words):
+    """Give a command; return whether it was done."""
+    print(f"\n$ cuecircuit {shlex.join(map(str, words))}", flush=True)
+    wall, processor = time.perf_counter(), time.process_time()
+    try:
+        app([*map(str, words)], standalone_mode=False)
+    except CuecircuitError as error:
+        print("\n".join(error.faults))
+        return False
+    print(
+        f"({time.perf_counter() - wall:.0f} s, {time.process_time() - processor:.0f} s of processor time)", flush=True
+    )
+    return True
+
+
+def folders_to_page(name, out, scale):
+    """Build a folder in the working directory and take it to its page; return whether there is one."""
+    print(f"\n## {name}")
+    here, results = Path(name), Path(f"{name}_results")
+    if name == "people":
+        disk = out / "disk" / "fmriprep"
+        people(here, disk)
+        drafted = give("init", here, "--derivatives", disk, "--out", here / "study.yaml", "--yes")
+    else:
+        simulated(DESIGNS[name], here, scale)
+        if name == "logs":
+            logs, participants = here / "sourcedata" / "medpc", here / "participants.tsv"
+            done = give("behavior", logs, "--participants", participants, "--out", results, "--n-jobs", 1)
+            return done and (results / "report.html").is_file()
+        drafted = give("init", here, "--out", here / "study.yaml", "--yes")
+    study = here / "study.yaml"
+    done = drafted and give("check", study) and give("run", study, results, "--n-jobs", 1)
+    return done and (results / "report.html").is_file()
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("out", type=Path)
+    names = ("rats", "logs", "people", "pet", "sessions")
+    parser.add_argument("--folder", choices=names, action="append")
+    parser.add_argument("--scale", choices=("tiny", "paper"), default="tiny")
+    asked = parser.parse_args()
+    out = asked.out.resolve()
+    out.mkdir(parents=True, exist_ok=True)
+    os.chdir(out)
+    sys.stderr = sys.stdout  # one transcript
+    pages = {name: folders_to_page(name, out, asked.scale) for name in asked.folder or names}
+    print("\n" + "\n".join(f"{name}: {'page' if done else 'NO PAGE'}" for name, done in pages.items()))
+    sys.exit(sum(not done for done in pages.values()))
+
+
+if __name__ == "__main__":
+    main()
