@@ -32,7 +32,7 @@ def main(folder: Path, seed: int) -> None:
     assert experiment.lived is not None
     figures: dict[str, tuple[float, Callable[[Axes, Experiment, Lived], None]]] = {
         "drug": (SINGLE_MM, draw_drug),
-        "set_point": (SINGLE_MM, draw_set_point),
+        "opponent": (SINGLE_MM, draw_opponent),
         "cue": (SINGLE_MM, draw_cue),
         "day": (DOUBLE_MM, draw_day),
     }
@@ -55,7 +55,7 @@ def session_of(experiment: Experiment, lived: Lived, rat: int, name: str, turn: 
 
 
 def draw_drug(axes: Axes, experiment: Experiment, lived: Lived) -> None:
-    """One hour of the first short-access animal: its level, its threshold, its infusions."""
+    """One hour of the first short-access animal: the effect of the drug, its opponent, its infusions."""
     session = session_of(experiment, lived, 0, "ESCALATION", 0)
     draw_session(axes, session, MINUTES_OF_DRUG)
     axes.set_xlabel("Time in session (min)")
@@ -75,33 +75,31 @@ def draw_day(axes: Axes, experiment: Experiment, lived: Lived) -> None:
 
 def draw_session(axes: Axes, session: LivedSession, minutes: int) -> None:
     time = np.arange(minutes)
-    axes.plot(time, column(session, "agonist")[:minutes], color=INK, linewidth=0.9, label="effective level")
-    axes.plot(time, column(session, "set_point")[:minutes], color="#D55E00", linewidth=0.9, label="set point")
+    axes.plot(time, column(session, "effect")[:minutes], color=INK, linewidth=0.9, label="effect of the drug")
+    axes.plot(time, column(session, "opponent")[:minutes], color="#D55E00", linewidth=0.9, label="opponent process")
     infusions = session.infusion[session.infusion < 60 * minutes] / 60
-    axes.eventplot(infusions, lineoffsets=-0.006, linelengths=0.008, colors="#0072B2", linewidths=0.8)
-    axes.text(minutes, -0.006, " infusions", color="#0072B2", va="center", fontsize=5.5)
-    axes.set_ylabel("Heroin equivalents in brain (mg/kg)")
+    axes.eventplot(infusions, lineoffsets=-0.03, linelengths=0.04, colors="#0072B2", linewidths=0.8)
+    axes.text(minutes, -0.03, " infusions", color="#0072B2", va="center", fontsize=5.5)
+    axes.set_ylabel("Effect (1: all receptors)")
     axes.set_xlim(0, minutes)
-    axes.set_ylim(bottom=-0.012)
+    axes.set_ylim(bottom=-0.06)
     axes.spines["left"].set_bounds(0, axes.get_ylim()[1])
     axes.set_yticks([tick for tick in axes.get_yticks() if 0 <= tick <= axes.get_ylim()[1]])
     axes.legend(loc="lower right")
 
 
-def draw_set_point(axes: Axes, experiment: Experiment, lived: Lived) -> None:
-    """Set point in the last hour of each session over the animal's own threshold; bands are ± 1 SEM."""
+def draw_opponent(axes: Axes, experiment: Experiment, lived: Lived) -> None:
+    """Strength of the opponent process at the end of each session; bands are ± 1 SEM."""
     groups = experiment.design.groups
-    own = lived.parameters["threshold"]
-    course = [[s.record[-60:, RECORD.index("set_point")].mean() for s in life.sessions[:10]] for life in lived.lives]
-    above = np.array(course) / own[:, None]
+    course = np.array([[column(one, "strength")[-1] for one in life.sessions[:10]] for life in lived.lives])
+    days = np.arange(1, 11)
     for level, name in enumerate(groups):
-        relative = above[levels_of(experiment.rats) == level]
-        mean, sem = relative.mean(axis=0), relative.std(axis=0, ddof=1) / np.sqrt(len(relative))
-        days = np.arange(1, 11)
-        axes.plot(days, mean, color=color_of(name, groups), label=f"{name} (n = {len(relative)})")
+        own = course[levels_of(experiment.rats) == level]
+        mean, sem = own.mean(axis=0), own.std(axis=0, ddof=1) / np.sqrt(len(own))
+        axes.plot(days, mean, color=color_of(name, groups), label=f"{name} (n = {len(own)})")
         axes.fill_between(days, mean - sem, mean + sem, color=color_of(name, groups), alpha=0.2, linewidth=0)
     axes.set_xlabel("Session of escalation")
-    axes.set_ylabel("Set point / threshold when naive")
+    axes.set_ylabel("Strength of the opponent process")
     axes.legend(loc="upper left")
 
 

@@ -135,5 +135,5 @@ def test_commas_of_thousands_are_no_decimals():
 
 @pytest.mark.parametrize("text", ["group+", "~", "group -", "y ~ "])
 def test_a_sum_between_subjects_that_ends_in_a_sign_is_refused(text):
-    with pytest.raises(DesignError, match="(ends in '.'|is empty), expected a column"):
+    with pytest.raises(DesignError, match=r"(ends in '.'|is empty), expected a column"):
         between_subject_model(text, {"group": np.array(["a", "a", "a", "b", "b", "b"])})

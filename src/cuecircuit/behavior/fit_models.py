@@ -16,7 +16,7 @@ S the threshold:
   (1/width)) (Norman and Tsibulsky 2006, Brain Res 1116:143), or by an arousal a = exp(−u/arousal) that fades with the
   time u from the start of the session.
 - homeostatic: r = fastest · logistic(reward/temperature), reward = (|S − A|^(4/3) − |S − A − K|^(4/3)) / S^(4/3), K the
-  rise by one infusion (Keramati et al. 2017, eLife 6:e21598; without cost, which no interval tells from S).
+  rise by one infusion (Keramati et al. 2017, Psychol Rev 124:130; without cost, which no interval tells from S).
 - bouts and lapses: poisson and satiety, but a share of the intervals goes its own way at a constant rate of its own,
   fast in bursts or slow in pauses: f = (1 − ε) r(t) exp(−∫r) + ε ρ exp(−ρt).
 

@@ -113,7 +113,7 @@ def _kept(sigma: Float[Array, "3"]) -> float:
     impulse = np.zeros(33)
     impulse[16] = 1
     kernels = [ndimage.gaussian_filter1d(impulse, width) for width in sigma]
-    return float(np.prod([np.linalg.norm(kernel) for kernel in kernels]))
+    return float(np.prod(np.linalg.norm(kernels, axis=1)))
 
 
 def _drift(brain: Brain, volumes: int, rng: np.random.Generator) -> Float32[Array, "voxel volume"]:

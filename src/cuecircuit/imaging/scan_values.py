@@ -99,7 +99,8 @@ def check_values(
             *(() if spikes.any() else _clipped(found)),
             *(_without_mean(usual[varies]) if percent else ()),
         ]
-    several = {code for code, flat in zip(found.hashes, found.flat.all(axis=0), strict=True) if not flat}
+    constant = np.asarray(found.flat.all(axis=0)).tolist()
+    several = {code for code, alike in zip(found.hashes, constant, strict=True) if not alike}
     return ScanValues(faults=tuple(faults), covered=covered, volumes=tuple(sorted(several)[:_SKETCHED]))
 
 

@@ -176,6 +176,7 @@ def _shared_mask(files: StudyFiles) -> DrawnFigure:
         anatomy=anatomy,
         anatomy_grid=anatomy_grid,
         label="part of\nsubjects",
+        height=1.0,
         reference=files.study.space.origin,
     )
     return DrawnFigure(figure=figure, source=shared.subjects, notes=COLUMNS)

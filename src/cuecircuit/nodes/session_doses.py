@@ -58,9 +58,10 @@ class StudyDoses:
             known = self.weights["weight_kg"][dates & (self.weights["subject"] == subject)]
             if len(known):
                 return float(known.iloc[-1])
-        in_log = session is not None and self.operant.weights == "logs"
-        if in_log and (weight_g := session.values.get("weight_g", 0.0)) > 0:
-            return weight_g / 1000
+        if session is not None and self.operant.weights == "logs":
+            weight_g = session.values.get("weight_g", 0.0)
+            if weight_g > 0:
+                return weight_g / 1000
         if self.weight_kg is None:
             if session is None or self.operant.weights is None:
                 return None

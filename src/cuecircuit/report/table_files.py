@@ -8,6 +8,7 @@ import re
 import zipfile
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
+from typing import Any
 from xml.sax.saxutils import escape
 
 import pandas as pd
@@ -64,7 +65,7 @@ def workbook(tables: Sequence[tuple[str, pd.DataFrame]]) -> bytes:
     return zipped(parts)
 
 
-def _cell(value: object, illegal: re.Pattern[str]) -> object:
+def _cell(value: Any, illegal: re.Pattern[str]) -> str | float | None:
     if isinstance(value, bool | int | float) or value is None:
         return value
     value = getattr(value, "item", lambda: value)()
