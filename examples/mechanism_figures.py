@@ -67,7 +67,7 @@ def draw_day(axes: Axes, experiment: Experiment, lived: Lived) -> None:
     first_long = int(np.argmax(levels_of(experiment.rats) == 1))
     session = session_of(experiment, lived, first_long, "COND-NALOXONE", 3)
     axes.axvspan(30, 60, color="#f0e442", alpha=0.35, linewidth=0)
-    axes.text(45, 0.3, "naloxone\nand odor", transform=axes.get_xaxis_transform(), ha="center")
+    axes.text(64, 0.97, "naloxone and odor", transform=axes.get_xaxis_transform(), va="top")
     draw_session(axes, session, len(session.record))
     axes.set_xlabel("Time in session (min)")
     axes.set_title("Long access, fourth pairing with naloxone")
@@ -85,7 +85,8 @@ def draw_session(axes: Axes, session: LivedSession, minutes: int) -> None:
     axes.set_ylim(bottom=-0.06)
     axes.spines["left"].set_bounds(0, axes.get_ylim()[1])
     axes.set_yticks([tick for tick in axes.get_yticks() if 0 <= tick <= axes.get_ylim()[1]])
-    axes.legend(loc="lower right")
+    axes.legend(loc="upper right", ncols=2)
+    axes.set_ylim(top=1.2 * axes.get_ylim()[1])
 
 
 def draw_opponent(axes: Axes, experiment: Experiment, lived: Lived) -> None:

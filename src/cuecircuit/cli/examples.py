@@ -17,7 +17,7 @@ EXAMPLES = {
         "cuecircuit init --design alcohol_mice --out study.yaml",
     ),
     "behavior": ("cuecircuit behavior logs/* --participants participants.tsv --out results",),
-    "schema": ("cuecircuit schema > study.schema.json",),
+    "schema": ("cuecircuit schema",),
     "check": ("cuecircuit check rats/study.yaml",),
     "run": (
         "cuecircuit run rats/study.yaml results --n-jobs 4",

@@ -65,7 +65,7 @@ def workbook(tables: Sequence[tuple[str, pd.DataFrame]]) -> bytes:
     return zipped(parts)
 
 
-def _cell(value: Any, illegal: re.Pattern[str]) -> str | float | None:
+def _cell(value: Any, illegal: re.Pattern[str]) -> str | int | float | None:
     if isinstance(value, bool | int | float) or value is None:
         return value
     value = getattr(value, "item", lambda: value)()
