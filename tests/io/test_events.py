@@ -62,7 +62,7 @@ def test_missing_columns_are_named_with_what_was_found(tmp_path):
 
     assert faults(path) == (
         f"{path}:1: column duration is missing; found: onset, condition",
-        f"{path}:1: column trial_type is missing; name the column of the conditions (cues.column); found: onset, "
+        f"{path}:1: column trial_type is missing; name the column of the conditions (trials.column); found: onset, "
         "condition",
     )
 

@@ -89,8 +89,8 @@ def clean_events(table: pd.DataFrame, rules: EventRules, *, scan_s: float | None
     missing = tuple(_missing(table, absent))
     if absent:  # what else is wrong is looked for all the same
         table, rules = table.assign(**dict.fromkeys(absent, "0")), replace(rules, cells=None)
-    table = table.assign(**{rules.column: table[rules.column].str.strip()})  # a blank at the end makes no other name
-    condition = table[rules.column]
+    condition = table[rules.column].astype(object).str.strip()  # a blank at the end makes no other name
+    table = table.assign(**{rules.column: condition})
     rows = pd.DataFrame(
         {name: [_seconds(cell) for cell in table[name]] for name in _TIMES}, index=table.index, dtype=float
     ).assign(condition=condition, is_cell=True if rules.cells is None else condition.isin(rules.cells))
