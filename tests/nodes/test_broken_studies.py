@@ -167,14 +167,14 @@ IN_LOGS: dict[str, tuple[Break, str]] = {
     ),
     "more sessions than planned in every animal": (
         edit(STUDY, "days: 3", "days: 2"),
-        "phase escalation: every subject has 3 sessions, the study plans 2",
+        "1 sessions of escalation more than the 2 planned",
     ),
 }
 
 IN_SCANS: dict[str, tuple[Break, str]] = {
     "a header cut off": (first_bytes(BOLD, 200), "not a readable NIfTI file"),
     "a header of a giant": (header_of_a_giant, "bold.nii.gz: the header states (30000, 30000, 30000, 210) voxels"),
-    "one volume": (data(BOLD, lambda scan: scan[..., 0]), "1 volumes, the study expects 210"),
+    "one volume": (data(BOLD, lambda scan: scan[..., 0]), "one volume, expected a scan of many (four dimensions)"),
     "a time step in milliseconds": (keys(SIDECAR, RepetitionTime=2000), "2 s in the header and 2000 s in the sidecar"),
     "two scans of one name": (
         lambda study: shutil.copy(study / BOLD, study / BOLD.replace("run-1", "run-01")),
