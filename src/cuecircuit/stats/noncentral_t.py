@@ -2,7 +2,7 @@
 
 With s = χ/√df, T ≤ t is Z ≤ t·s for a normal Z of mean m, so that P(T ≤ t) = E Φ(t·s − m) and the density is
 E s φ(t·s − m): integrals over s alone, by Gauss and Legendre's rule between the tails of s that hold 1e-15 each.
-(SciPy 1.17's inverses have six digits, and do not always return.)
+(SciPy 1.17's inverses have about six digits.)
 """
 
 from collections.abc import Callable
