@@ -72,7 +72,7 @@ def scan(
         signals=ScanSignals(tissues={}, motion=motion, head_radius_mm=1.0),
         trials=trials,
         others=others,
-        values=ScanValues(faults=(), covered=1.0, digest=""),
+        values=ScanValues(faults=(), covered=1.0, volumes=()),
     )
 
 
