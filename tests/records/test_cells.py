@@ -46,12 +46,11 @@ def test_a_subject_that_lacks_a_cell_is_left_out_by_name():
     ]
 
 
-def test_an_infinite_value_is_no_value():
+def test_an_infinite_value_is_refused_with_its_line():
     values = table().resp.tolist()
     values[0] = np.inf
-    assert [str(each) for each in complete_cells(table(resp=values), **ROLES).excluded] == [
-        "01: left out, no resp in plus"
-    ]
+    with pytest.raises(DataError, match=r"line 2: column 'resp' has 'inf', expected a number or n/a"):
+        complete_cells(table(resp=values), **ROLES)
 
 
 def test_one_row_per_subject_needs_no_factor_within():

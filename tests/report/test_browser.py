@@ -145,10 +145,10 @@ def test_what_does_not_survive_appears_only_when_asked_for(opened):
 def test_a_cluster_row_leads_to_its_peak_with_mouse_and_keyboard(opened):
     opened.locator("#brain-x").fill("0")
     assert opened.locator("#brain-readout").inner_text().startswith("x −2.25")
-    opened.locator("#cluster-table tr[data-mm]").click()
+    opened.locator("#cluster-table tr[data-mm]").first.click()
     assert opened.locator("#brain-readout").inner_text().startswith("x −1.25, y 2.00, z 1.50")
     opened.locator("#brain-x").fill("0")
-    opened.locator("#cluster-table button").focus()
+    opened.locator("#cluster-table tr[data-mm] button").first.focus()
     opened.keyboard.press("Enter")
     assert opened.locator("#brain-readout").inner_text().startswith("x −1.25, y 2.00, z 1.50")
 

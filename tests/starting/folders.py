@@ -63,7 +63,9 @@ def write_log(
 def write_image(path: Path, *, volumes: int = 1, tr_s: float = 2.0, mm: float = 3.0) -> Path:
     path.parent.mkdir(parents=True, exist_ok=True)
     shape = SHAPE if volumes == 1 else (*SHAPE, volumes)
-    image = nib.Nifti1Image(np.ones(shape, np.float32), np.diag([mm, mm, mm, 1.0]))
+    values = np.ones(shape, np.float32)
+    values[0, 0, 0] = 0.0  # air
+    image = nib.Nifti1Image(values, np.diag([mm, mm, mm, 1.0]))
     image.header.set_xyzt_units("mm", "sec")
     if volumes > 1:
         image.header.set_zooms((mm, mm, mm, tr_s))

@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 from scipy import stats
 
@@ -14,7 +14,9 @@ from cuecircuit.stats.noncentral_t import noncentral_t_cdf, noncentral_t_density
 def test_tails_and_density_are_those_of_scipy(t: float, df: float, m: float) -> None:
     one = np.array([t])
     assert noncentral_t_cdf(one, df, m)[0] == pytest.approx(stats.nct.cdf(t, df, m), abs=1e-9)
-    assert noncentral_t_density(one, df, m)[0] == pytest.approx(stats.nct.pdf(t, df, m), abs=1e-9)
+    density = stats.nct.pdf(t, df, m)
+    assume(np.isfinite(density))  # SciPy's is NaN for some small ones
+    assert noncentral_t_density(one, df, m)[0] == pytest.approx(density, abs=1e-9)
 
 
 @settings(max_examples=25, deadline=None)

@@ -156,7 +156,7 @@ class Result:
             >>> found = cc.fit(table, "1", dv="presses", subject="rat").evidence(equivalence=0.5)
             >>> found[["term", "d", "bf10"]].round(2)
                       term     d    bf10
-            0  (Intercept)  2.81  412.85
+            0  (Intercept)  2.81  283.85
         """
         settings = EvidenceSettings(scale=scale, bound=equivalence)
         if self.mask is None:

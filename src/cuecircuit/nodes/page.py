@@ -258,7 +258,13 @@ def _provenance(out: Path, software: Mapping[str, str], seed: int) -> Section:
 def _files(out: Path) -> Iterator[FileList]:
     """Yield the files of the results by folder; what is written after the page, or hidden, is no result."""
     paths = sorted(path.relative_to(out) for path in out.rglob("*") if path.is_file())
-    results = [path for path in paths if path.parts[0] not in _NO_RESULTS and path.suffix not in (".json", ".parquet")]
+    results = [
+        path
+        for path in paths
+        if path.parts[0] not in _NO_RESULTS
+        and path.suffix not in (".json", ".parquet")
+        and not any(part.startswith(".") for part in path.parts)
+    ]
     for folder, own in groupby(results, key=lambda path: path.parent):
         names = tuple(path.as_posix() for path in own if folder != Path() or path.suffix == ".tsv")
         title = "Tables of the whole study" if folder == Path() else folder.as_posix()

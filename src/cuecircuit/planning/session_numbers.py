@@ -30,7 +30,10 @@ def operant_table(files: StudyFiles, planting: Planting, drawn: Drawn, subjects:
     if "infusions" in rows:
         doses = study_doses(files, operant, subjects)
         named = zip(rows["delivers"], rows["subject"], rows["phase"], rows["day"], strict=True)
-        each = [doses.of(drug, subject=subject, phase=phase, day=int(day)) for drug, subject, phase, day in named]
+        each = [
+            doses.of(None if pd.isna(drug) else drug, subject=subject, phase=phase, day=int(day))
+            for drug, subject, phase, day in named
+        ]
         rows["intake_mg_kg"] = rows["infusions"] * pd.Series(each, rows.index, dtype=float)
         rows["breakpoint"] = [
             breakpoint_of(infusions, ratios=phase.ratios or None) if phase.kind == "progressive_ratio" else None

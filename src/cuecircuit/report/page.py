@@ -100,7 +100,7 @@ def _with_palette(picture: re.Match[bytes]) -> bytes:
     with Image.open(io.BytesIO(base64.b64decode(picture[2]))) as whole:
         small = io.BytesIO()
         whole.convert("RGBA").quantize(256, method=Image.Quantize.FASTOCTREE).save(small, "PNG", optimize=True)
-    return picture[1] + base64.b64encode(small.getvalue())
+    return picture[1] + min(base64.b64encode(small.getvalue()), picture[2], key=len)
 
 
 def shown_width(svg: bytes) -> int | None:
