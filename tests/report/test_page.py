@@ -199,7 +199,7 @@ def test_pictures_of_voxels_keep_their_size_and_their_colors_nearly() -> None:
 
     with Image.open(io.BytesIO(base64.b64decode(small))) as image:
         difference = np.abs(np.asarray(image.convert("RGBA")).astype(int) - whole)
-    assert difference.max() <= 8  # 256 colors: grays are at most so far from their neighbors
+    assert difference.max() <= 16  # an octree of 256 colors has 16 grays at least
     assert len(small) < len(inside)
     assert svg.endswith(b"<text>R</text></svg>")
 

@@ -26,8 +26,8 @@ _STEPS = 7
 _FAR = 60.0
 # more responses with the same df are interpolated between so many values of t, to seven digits
 _KNOTS = 512
-# values worked on at a time, each with all nodes: 2 MB
-_BLOCK = 1024
+# values worked on at a time, each with all nodes: a quarter of a megabyte
+_BLOCK = 128
 
 
 def noncentral_t_cdf(
