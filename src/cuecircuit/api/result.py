@@ -44,7 +44,7 @@ class Result:
     def directions(self) -> Mapping[str, str]:
         """What a positive effect of each test means: "ShA - LgA", "slope of age"."""
         named = {_name(test, self.fit.tests): direction(test, self.fit.design) for test in self.fit.tests}
-        return {name: said for name, said in named.items() if said is not None}
+        return {name: value for name, value in named.items() if value is not None}
 
     @property
     def maps(self) -> dict[str, dict[str, Any]]:

@@ -95,8 +95,8 @@ def _draw_row(axes: Axes, grid: ChoiceGrid, row: int, text: str, result: int | N
         face = color if holds else "white"
         axes.plot(choice + dot, row, "o", markersize=_DOT, markerfacecolor=face, markeredgecolor=color, mew=0.7)
         if numbers:
-            said = fraction(value) if grid.kinds[result] == "correlation" else short(float(f"{value:.3g}"))
-            axes.text(choice - 0.06, row, said, ha="left", va="center", fontsize=5.5, color=INK if holds else _GRAY)
+            text = fraction(value) if grid.kinds[result] == "correlation" else short(float(f"{value:.3g}"))
+            axes.text(choice - 0.06, row, text, ha="left", va="center", fontsize=5.5, color=INK if holds else _GRAY)
 
 
 def _legend() -> list[Line2D | Patch]:
