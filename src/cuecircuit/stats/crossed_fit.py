@@ -37,8 +37,10 @@ _FEWEST = 30
 _EXACT_LOWEST = 1e-6
 _START = 0.6
 _MAX_STEPS = 100
-# a step in x that ends the iteration, and a rise of the criterion that is rounding
-_SMALL, _ROUNDING = 1e-9, 1e-9
+# a full step in x that ends the iteration, a shortened one that gives it up, and how near to a bound counts as there
+_SMALL, _SHORTEST, _AT_BOUND = 1e-9, 1e-6, 1e-6
+# a rise of the criterion that is rounding, in itself and relative to it
+_ROUNDING = (1e-9, 1e-13)
 
 Record = TypeVar("Record", Criterion, FixedCovariance)
 
@@ -130,7 +132,7 @@ def _at_minimum(
     return CrossedFit(psi=psi, at=_joined(parts, len(psi)), shift=shift, converged=converged)
 
 
-def _joined(parts: Sequence[tuple[Int[Array, "chosen"], Record]], n: int) -> Record:
+def _joined(parts: Sequence[tuple[Array, Record]], n: int) -> Record:
     kind, values = type(parts[0][1]), {}
     for item in fields(kind):
         values[item.name] = np.empty((n, *getattr(parts[0][1], item.name).shape[1:]))
@@ -170,14 +172,14 @@ def _minimize(
         trial = np.clip(x[rows] + length[rows, None] * step[rows], lowest, 1.0)
         at = criterion(trial, rows)
         f = at.g + n_left * np.log(np.maximum(at.q, np.finfo(float).tiny))
-        lower = f <= best[rows] + _ROUNDING
+        lower = f <= best[rows] + _ROUNDING[0] + _ROUNDING[1] * np.abs(f)
         taken = rows[lower]
         x[taken], best[taken], length[taken] = trial[lower], f[lower], 1.0
         step[taken] = _newton_step(trial[lower], at, lower, n_left, lowest)
         length[rows[~lower]] /= 3
-        moves = np.abs(np.clip(x[rows] + length[rows, None] * step[rows], lowest, 1.0) - x[rows]).max(axis=1)
+        moves = np.abs(np.clip(x[rows] + step[rows], lowest, 1.0) - x[rows]).max(axis=1)
         converged[rows[moves <= _SMALL]] = True
-        rows = rows[moves > _SMALL]
+        rows = rows[(moves > _SMALL) & (length[rows] > _SHORTEST)]
         if not rows.size:
             break
     return x, converged
@@ -189,11 +191,12 @@ def _newton_step(
     slope = at.dq[taken] / at.q[taken, None]
     gradient = at.dg[taken] + n_left * slope
     bend = at.d2q[taken] / at.q[taken, None, None] - slope[:, :, None] * slope[:, None, :]
-    fixed = ((x >= 1) & (gradient < 0)) | ((x <= lowest) & (gradient > 0))
+    up, down = (x > 1 - _AT_BOUND) & (gradient < 0), (x < lowest * (1 + _AT_BOUND)) & (gradient > 0)
+    fixed = up | down
     hessian = np.where(fixed[:, :, None] | fixed[:, None, :], 0.0, at.d2g[taken] + n_left * bend)
     hessian += np.eye(x.shape[1]) * fixed[:, :, None]
     values, vectors = np.linalg.eigh(hessian)
     # a saddle is left downhill, by the curvatures' absolute values
     values = np.maximum(np.abs(values), 1e-6 * np.abs(values).max(axis=1, keepdims=True))
     along = np.einsum("vij,vi->vj", vectors, np.where(fixed, 0.0, gradient))
-    return -np.einsum("vij,vj->vi", vectors, along / values)
+    return np.where(fixed, np.where(up, 1.0, lowest) - x, -np.einsum("vij,vj->vi", vectors, along / values))
