@@ -11,6 +11,7 @@ if TYPE_CHECKING:
     from cuecircuit.api.fitting import anova, fit, permute
     from cuecircuit.api.result import Result
     from cuecircuit.api.studies import Logs, audit, check, plan, read_logs, read_study, run, simulate
+    from cuecircuit.api.trials import trial_maps
     from cuecircuit.api.voxels import cluster_table, simulate_clusters, smoothness
     from cuecircuit.errors import CuecircuitError, DataError, DesignError, StudyError
     from cuecircuit.models.model import Model
@@ -22,6 +23,7 @@ _HOMES = {
     "api.fitting": ("anova", "fit", "permute"),
     "api.result": ("Result",),
     "api.studies": ("Logs", "audit", "check", "plan", "read_logs", "read_study", "run", "simulate"),
+    "api.trials": ("trial_maps",),
     "api.voxels": ("cluster_table", "simulate_clusters", "smoothness"),
     "errors": ("CuecircuitError", "DataError", "DesignError", "StudyError"),
     "models.model": ("Model",),
@@ -50,6 +52,7 @@ __all__ = [
     "simulate",
     "simulate_clusters",
     "smoothness",
+    "trial_maps",
 ]
 
 
