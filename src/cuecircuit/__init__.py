@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from cuecircuit.api.correct import Corrected
     from cuecircuit.api.fitting import anova, fit, permute
+    from cuecircuit.api.pooling import PooledRegions, pool
     from cuecircuit.api.result import Result
     from cuecircuit.api.studies import Logs, audit, check, plan, read_logs, read_study, run, simulate
     from cuecircuit.api.trials import trial_maps
@@ -21,6 +22,7 @@ __version__ = "0.2.0"
 _HOMES = {
     "api.correct": ("Corrected",),
     "api.fitting": ("anova", "fit", "permute"),
+    "api.pooling": ("PooledRegions", "pool"),
     "api.result": ("Result",),
     "api.studies": ("Logs", "audit", "check", "plan", "read_logs", "read_study", "run", "simulate"),
     "api.trials": ("trial_maps",),
@@ -37,6 +39,7 @@ __all__ = [
     "DesignError",
     "Logs",
     "Model",
+    "PooledRegions",
     "Result",
     "StudyError",
     "anova",
@@ -46,6 +49,7 @@ __all__ = [
     "fit",
     "permute",
     "plan",
+    "pool",
     "read_logs",
     "read_study",
     "run",
