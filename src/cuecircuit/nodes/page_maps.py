@@ -107,10 +107,10 @@ def _viewer(out: Path) -> Iterator[ViewerItem]:
     data = (out / "figures" / VIEWER).read_text(encoding="utf-8").strip()
     left_out = json.loads(data)["leftOut"]
     caption = (
-        "Every test over the anatomy, coronal, sagittal and axial. White outlines enclose what survives the correction; "
-        "below the slider, which starts at the height that forms clusters, colors fade. Click or drag in a slice, or use "
-        "arrow and Page keys, to move; two fingers, + and − zoom; the wheel goes through the slices of the chosen plane. "
-        "A row of the tables of clusters and peaks leads to its place."
+        "Every test over the anatomy, coronal, sagittal and axial. White outlines enclose what survives correction, "
+        "and colors fade below the slider, which starts at the height that forms clusters. Click or drag in a slice "
+        "or use arrow and Page keys to move; two fingers, + and − zoom; the wheel goes through the slices of the plane "
+        "that was chosen. A row of the tables of clusters and peaks leads to its place."
     )
     if left_out:
         caption += f" For the size of the page the maps of {listed(left_out)} are in the files alone."
