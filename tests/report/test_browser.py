@@ -269,6 +269,17 @@ def test_axe_finds_nothing_serious(opened, barriers, theme, width):
     assert opened.evaluate("document.documentElement.scrollWidth <= document.documentElement.clientWidth")
 
 
+def test_on_a_phone_the_rows_of_tables_are_cards_that_fit(opened):
+    opened.set_viewport_size({"width": 390, "height": 800})
+    opened.locator("#cluster-table table.cards").wait_for()
+    cell = opened.locator("#cluster-table tbody td").first
+    assert cell.get_attribute("data-heading") == "Voxels"
+    assert opened.get_by_role("cell", name="27").first.is_visible()
+    box = opened.locator("#cluster-table .scroll")
+    assert box.evaluate("box => box.scrollWidth <= box.clientWidth")
+    assert opened.evaluate("document.documentElement.scrollWidth <= document.documentElement.clientWidth")
+
+
 def test_without_javascript_the_rest_of_the_page_is_there(browser, address):
     context = browser.new_context(java_script_enabled=False)
     page = context.new_page()

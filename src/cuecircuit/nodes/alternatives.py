@@ -18,7 +18,7 @@ from cuecircuit.figures.saving import save
 from cuecircuit.figures.specification import Curve, specification_figure
 from cuecircuit.io.atomic import remove
 from cuecircuit.io.tables import read_table, write_table
-from cuecircuit.nodes.figures import is_about_maps
+from cuecircuit.nodes.figures import is_about_maps, look_of
 from cuecircuit.nodes.map_pictures import map_folders
 from cuecircuit.nodes.stages import bring_up_to_date
 from cuecircuit.nodes.study_files import StudyFiles, read_text
@@ -131,10 +131,12 @@ def _write(folder: Path, runs: Mapping[str, tuple[Study, Path]], touched: Mappin
     write_table(folder / f"{GRID}.tsv", full[list(RESULT_COLUMNS)], RESULT_COLUMNS)
     write_table(folder / "verdicts.tsv", verdict_table(grid), VERDICT_COLUMNS)
     write_table(folder / "choices.tsv", _choices(runs), CHOICE_COLUMNS)
-    save(alternatives_figure(grid.somewhere()), folder / GRID)
     (planned, _), *_ = runs.values()
-    if curves := list(_curves(planned, rows)):
-        save(specification_figure(curves), folder / CURVES)
+    with look_of(planned.style):
+        save(alternatives_figure(grid.somewhere()), folder / GRID)
+        if curves := list(_curves(planned, rows)):
+            save(specification_figure(curves), folder / CURVES)
+    if curves:
         drawn = full[full["result"].isin([curve.result.replace(" × ", ":") for curve in curves])]
         write_table(folder / f"{CURVES}.tsv", drawn[list(RESULT_COLUMNS)], RESULT_COLUMNS)
 

@@ -4,6 +4,7 @@ from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
 from cuecircuit.errors import CuecircuitError, DataError, StudyError
+from cuecircuit.nodes.figures import look_of
 from cuecircuit.nodes.graph import ordered_nodes, upstream
 from cuecircuit.nodes.log_check import log_notes, phase_faults
 from cuecircuit.nodes.making import make_node
@@ -53,7 +54,7 @@ def check_files(files: StudyFiles, *, data: bool = False) -> tuple[str, ...]:
     """
     made: dict[str, Table] = {}
     nodes = ordered_nodes(files.study)
-    faults: list[str] = []
+    faults = _faults("study", lambda: look_of(files.study.style))
     notes: list[str] = []
     failed: set[str] = set()
     if files.study.space is not None:
