@@ -19,8 +19,12 @@ about: { title: Weight of four groups }
 subjects: { species: Mus musculus }
 factors: { group: [water, ethanol, sucrose], sex: [female, male] }
 questions:
-  strata: { of: subjects.weight, between: [group, sex], comparisons: [{ factor: sex, by: [group] }] }
-  ols: { of: subjects.weight, formula: group*sex, tests: [group, sex, "group:sex"], method: ols, comparisons: [{ factor: sex, by: [group] }] }
+  strata:
+    { of: subjects.weight, between: [group, sex],
+      comparisons: [{ factor: sex, by: [group] }] }
+  ols:
+    { of: subjects.weight, formula: group*sex, tests: [group, sex, "group:sex"], method: ols,
+      comparisons: [{ factor: sex, by: [group] }] }
   welch: { of: subjects.weight, formula: group*sex, tests: [group, sex, "group:sex"], method: welch }
   huber: { of: subjects.weight, formula: group*sex, tests: [group, sex, "group:sex"], method: huber }
 """

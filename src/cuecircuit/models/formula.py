@@ -142,8 +142,8 @@ class BetweenFitter:
         return Fitted(
             tests=fit.tests,
             maps={} if fit.tau2 is None else {"tau2": fit.tau2},
-            residuals=fit.residuals.astype(y.dtype) if residuals else None,
-            noise=fit.noise.astype(y.dtype) if residuals and unequal else None,
+            residuals=fit.residuals if residuals else None,
+            noise=fit.noise if residuals and unequal else None,
             n_units=entered,
             n_rows=entered,
             counts=counts,

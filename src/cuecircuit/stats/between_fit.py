@@ -154,13 +154,14 @@ def _fit(
     def spread(values: Array) -> Array:
         return place_values([values[..., good]], places, len(usable))
 
+    residuals = spread(found.left.astype(y.dtype, copy=False))
     return BetweenFit(
         model=model,
         method=method,
         tests=place_tests([[of_responses(test, good) for test in found.tests]], places, len(usable)),
         coefficients=spread(found.beta),
-        residuals=spread(found.left),
-        noise=spread(found.noise),
+        residuals=residuals,
+        noise=residuals if found.noise is found.left else spread(found.noise.astype(y.dtype, copy=False)),
         tau2=None if found.tau2 is None else spread(found.tau2),
         weights=None if found.weights is None else spread(found.weights),
         n_not_finite=int((~usable).sum()),
@@ -273,6 +274,8 @@ def _joined(parts: Sequence[BetweenFit], places: Sequence[Place], n: int) -> Bet
         values = [getattr(part, name) for part in parts]
         return None if values[0] is None else place_values(values, places, n)
 
+    if len(parts) == 1:
+        return parts[0]
     arrays = {name: whole(name) for name in ("coefficients", "residuals", "noise", "tau2", "weights")}
     counts = {name: sum(getattr(part, name) for part in parts) for name in _COUNTS}
     return BetweenFit(
