@@ -10,7 +10,13 @@ from cuecircuit.figures.numbers import short
 from cuecircuit.io.tables import read_json, read_table
 from cuecircuit.nodes.figures import SHARED_MASK, VIEWER
 from cuecircuit.nodes.map_pictures import map_folders, shown_effect
-from cuecircuit.nodes.sentences import evidence_sentence, left_out_sentence, map_sentence, method_sentence
+from cuecircuit.nodes.sentences import (
+    evidence_sentence,
+    left_out_sentence,
+    map_sentence,
+    method_sentence,
+    note_sentence,
+)
 from cuecircuit.nodes.shared_mask import shared_mask_sentence
 from cuecircuit.report.content import FigureItem, Item, Paragraph, RowPlace, TableItem, ViewerItem
 from cuecircuit.report.marks import effect_text, listed
@@ -62,7 +68,8 @@ def map_items(out: Path, name: str, question: AnyQuestion, viewed: str | None) -
         path = folder / "clusters.tsv"
         clusters = read_table(path, text=("term", "prefix")) if path.is_file() else None
         found = map_sentence(terms, clusters)
-        yield Paragraph(text=f"{own}. {found}")
+        told = note_sentence(read_json(folder / "settings.json"))
+        yield Paragraph(text=" ".join(filter(None, (f"{own}. {found}", told))))
         drawn = effect_text(str(shown_effect(question, terms)["term"]))
         caption = (
             f"{drawn}, z: what survives the correction is outlined, the rest fades with the square of z (Taylor et al. "

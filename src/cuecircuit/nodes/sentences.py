@@ -243,6 +243,11 @@ def _correlations(question: Question, table: pd.DataFrame) -> Iterator[str]:
     yield (f"Pooled: r = {_interval(row, 'r', 'ci_low', 'ci_high')}, {p_equals(float(row['p']))}, n = {int(row['n'])}.")
 
 
+def note_sentence(facts: Mapping[str, Any]) -> str:
+    """Say what the settings of an answer note: cells that nobody has, and what is not tested for that."""
+    return " ".join(f"{note[:1].upper()}{note[1:]}." for note in facts.get("notes", ()))
+
+
 def left_out_sentence(lines: Sequence[str]) -> str:
     """Say who is not in an answer."""
     return "" if not lines else f"Left out: {'; '.join(lines)}."
