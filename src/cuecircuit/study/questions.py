@@ -247,10 +247,15 @@ class Effect(Section):
     slope_on: str | None = optional(None, "table.column: `add` is then the correlation with it, within groups")
 
 
+MOST_SUBJECTS = 10_000  # of a group; larger ones than any study of brains, and drawn within the memory of a laptop
+
+
 class Simulation(Section):
     """Subjects of a simulated study, and what is planted in them."""
 
-    n: dict[Label, int] = required("subjects by group; `all` where there are no groups", min_length=1)
+    n: dict[Label, Annotated[int, Field(le=MOST_SUBJECTS)]] = required(
+        "subjects by group; `all` where there are no groups", min_length=1
+    )
     base: tuple[Base, ...] = optional((), "what is there without effects")
     effects: dict[Name, Effect] = optional({}, "what may be planted")
     hypotheses: dict[Name, Names] = optional({}, "sets of effects, the first is simulated; `null` is always there")
