@@ -69,7 +69,8 @@ class MixedModel:
     @property
     def hypotheses(self) -> tuple[Hypothesis, ...]:
         """The type III hypotheses of the fixed terms."""
-        return tuple(_hypothesis(term, self.design) for term in self.design.terms)
+        terms = self.design.terms
+        return tuple(_hypothesis(term, self.design) for term in terms if term.estimable is None or len(term.estimable))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -145,6 +146,9 @@ def starting_point(columns: Int[Array, "term"]) -> Float[Array, "parameter"]:
 
 
 def _hypothesis(term: FixedTerm, design: MixedColumns) -> Hypothesis:
+    variables = tuple(each.column for each in term.variables)
+    if term.estimable is not None:
+        return Hypothesis(name=term.name, variables=variables, rows=term.estimable)
     rows = np.zeros((len(term.columns), len(design.labels)))
     rows[:, term.columns] = np.eye(len(term.columns))
     if len(term.columns) > 1:
@@ -156,7 +160,7 @@ def _hypothesis(term: FixedTerm, design: MixedColumns) -> Hypothesis:
                 coded = sum_to_zero(n)
                 weights = np.kron(weights, coded[1:] - coded[0] if contrasts else np.eye(n))
         rows[:, term.columns] = weights
-    return Hypothesis(name=term.name, variables=tuple(each.column for each in term.variables), rows=rows)
+    return Hypothesis(name=term.name, variables=variables, rows=rows)
 
 
 def _check_levels(design: MixedColumns) -> None:
