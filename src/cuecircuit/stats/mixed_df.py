@@ -161,8 +161,9 @@ def satterthwaite_test(
     turned = np.swapaxes(vectors, 1, 2) @ rows
     along = np.einsum("vqi,vi->vq", turned, beta)
     reach = turned @ covariance.inverse
-    slopes = -np.einsum("vqi,mvij,vqj->vqm", reach, covariance.slopes, reach, optimize=True)
-    spread = np.einsum("vqm,vmn,vqn->vq", slopes, covariance.parameters, slopes, optimize=True)
+    # products by hand: the search for the order of an einsum takes longer than those of one response
+    slopes = -np.einsum("vqi,mviq->vqm", reach, covariance.slopes @ reach.swapaxes(1, 2))
+    spread = (slopes @ covariance.parameters * slopes).sum(axis=2)
     return np.mean(along**2 / values, axis=1), _pooled(2 * values**2 / spread)
 
 
