@@ -22,6 +22,7 @@ in order (the sketch of Broder 1997). Two scans of which nine tenths of the volu
 from collections.abc import Iterator
 from dataclasses import dataclass
 from hashlib import blake2b
+from typing import Literal
 
 import numpy as np
 
@@ -29,7 +30,7 @@ from cuecircuit.arrays import Array, Bool, Float, Float64, Int
 
 _USUAL_VOLUMES = 15
 _UNSTEADY = 4
-_LEAST_COVERED = 0.75
+LEAST_COVERED = 0.75
 _LEAST_IN_SLICE = 20  # a few whole numbers are alike by chance
 _MOST_CLIPPED = 0.01
 _MOST_WITHOUT_MEAN = 0.25
@@ -37,11 +38,14 @@ _MOST_TURNED = 0.2  # rad: 11 degrees
 _SKETCHED = 8
 
 
+FaultKind = Literal["zero", "constant", "repeated", "spike", "slice", "coverage", "clipped", "mean", "degrees", "far"]
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ScanFault:
     """What is wrong with a scan: its kind, and what was found with advice."""
 
-    kind: str
+    kind: FaultKind
     text: str
 
 
@@ -207,7 +211,7 @@ def _lost_slices(flat: Bool[Array, "slice volume"], mask: Bool[Array, "x y z"]) 
 
 
 def _uncovered(covered: float) -> Iterator[ScanFault]:
-    if covered < _LEAST_COVERED:
+    if covered < LEAST_COVERED:
         yield ScanFault(
             kind="coverage",
             text=f"{1 - covered:.0%} of the mask never varies, as where nothing was measured; check that the mask "

@@ -21,7 +21,7 @@ from cuecircuit.nodes.study_files import StudyFiles
 from cuecircuit.nodes.table import Table
 from cuecircuit.nodes.viewer import viewed_question
 from cuecircuit.pipeline.quality import pages_item
-from cuecircuit.report.alternatives import AlternativeFacts, alternatives_section, grid_caption
+from cuecircuit.report.alternatives import CURVES_CAPTION, AlternativeFacts, alternatives_section, grid_caption
 from cuecircuit.report.content import Facts, FileList, Item, Paragraph, ReportContent, Section, TableItem
 from cuecircuit.report.marks import counted, value_text
 from cuecircuit.study.accounting import split_reference
@@ -222,8 +222,11 @@ def _alternatives(files: StudyFiles, out: Path) -> Iterator[Section]:
     )
     caption = grid_caption(facts)
     title = "Figure of the alternatives"
-    figure = figure_item(out, "alternatives", title, caption, caption.striptags(), wide=True, folder=folder.name)
-    yield alternatives_section(facts, tuple(figure), verdicts=verdicts, choices=choices)
+    figures = (
+        *figure_item(out, "specification", "Specification curves", CURVES_CAPTION, CURVES_CAPTION, folder=folder.name),
+        *figure_item(out, "alternatives", title, caption, caption.striptags(), wide=True, folder=folder.name),
+    )
+    yield alternatives_section(facts, figures, verdicts=verdicts, choices=choices)
 
 
 def _methods(files: StudyFiles, out: Path, made: Mapping[str, Table], software: Mapping[str, str]) -> Section:

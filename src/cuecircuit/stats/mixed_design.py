@@ -1,8 +1,10 @@
 """The columns of a mixed model: coded fixed effects, random effects by grouping, and what is wrong with them.
 
 Fixed terms are coded sum to zero (levels in order of first appearance), a factor inside a term by indicators where
-the term without it is not in the model (R's rule). All groupings must be nested in one factor, the subject: every
-level of a grouping belongs to one subject, so that subjects are independent and the covariance has one block each.
+the term without it is not in the model (R's rule). Groupings are nested in one factor, the subject: every level of a
+grouping belongs to one subject, so that subjects are independent and the covariance has one block each. Or they are
+crossed, as subjects and stimuli are; they then have intercepts alone, and the first that is nested in no other is the
+subject.
 
 Sources: Bates, Mächler, Bolker and Walker (2015), section 2; Chambers and Hastie (1992), section 2.4, on coding.
 """
@@ -69,6 +71,16 @@ class MixedColumns:
     from_kept: Float[Array, "column coded"]
     note: str = ""
 
+    @property
+    def crossed(self) -> bool:
+        """Whether levels of some grouping belong to several subjects."""
+        return not all(nested(term.levels, self.subjects) for term in self.random)
+
+
+def nested(fine: Int[Array, "observation"], coarse: Int[Array, "observation"]) -> bool:
+    """Whether every level of one grouping belongs to one level of the other."""
+    return np.unique(np.stack([fine, coarse]), axis=1).shape[1] == np.unique(fine).size
+
 
 def mixed_columns(
     formula: str, columns: Mapping[str, Column], *, factors: Sequence[str] | Mapping[str, Sequence[str]] = ()
@@ -83,8 +95,8 @@ def mixed_columns(
 
     Raises:
         DesignError: columns that are not there, of unequal length, or not finite; factors of one level; columns that
-            are aliased though every combination of levels was observed; groupings that are crossed. All faults of a
-            kind are listed.
+            are aliased though every combination of levels was observed; slopes where groupings are crossed. All faults
+            of a kind are listed.
     """
     parsed = parse_formula(formula)
     _check(parsed, columns)
@@ -124,7 +136,7 @@ def mixed_columns(
     estimable = estimable_terms(terms, x, kept, table) if short else terms
     groupings = {bar.grouping: _levels([_labels(columns[name]) for name in bar.grouping]) for bar in parsed.random}
     subject = _subject(groupings)
-    return MixedColumns(
+    design = MixedColumns(
         formula=parsed,
         x=x[:, kept],
         labels=tuple(labels[place] for place in kept),
@@ -139,6 +151,21 @@ def mixed_columns(
         from_kept=in_kept(x, kept),
         note=estimable_note(terms, estimable, table) if short else "",
     )
+    _check_crossed(design)
+    return design
+
+
+def _check_crossed(design: MixedColumns) -> None:
+    """Refuse slopes where groupings are crossed."""
+    faults = [
+        f"random part: {term.label} has slopes, and its groupings are crossed, which go with intercepts alone; write "
+        f"(1 | {':'.join(term.grouping)}), and (1 | {':'.join(term.grouping)}:factor) where the effect of a factor may "
+        "differ between its levels"
+        for term in design.random
+        if term.labels != ("1",)
+    ]
+    if faults and design.crossed:
+        raise DesignError(faults)
 
 
 def on_kept(design: MixedColumns, row: Float[Array, "coded"]) -> Float[Array, "column"] | None:
@@ -265,18 +292,19 @@ def _levels(labels: Sequence[Sequence[str]]) -> Int[Array, "observation"]:
 
 
 def _subject(groupings: Mapping[tuple[str, ...], Int[Array, "observation"]]) -> tuple[str, ...]:
-    """The grouping that all others are nested in."""
+    """The grouping that all others are nested in, or the first that is nested in no other."""
     coarsest = min(groupings, key=lambda name: groupings[name].max())
-    faults = []
-    for name, levels in groupings.items():
-        n_pairs = len(set(zip(levels.tolist(), groupings[coarsest].tolist(), strict=True)))
-        if n_pairs > levels.max() + 1:
-            faults.append(
-                f"random part: {':'.join(name)} and {':'.join(coarsest)} are crossed, expected every grouping nested "
-                f"in one, such as (… | {':'.join(dict.fromkeys((*name, *coarsest)))})"
-            )
-    if groupings[coarsest].max() < 1:
-        faults.append(f"random part: found one level of {':'.join(coarsest)}, expected several")
+    if not all(nested(levels, groupings[coarsest]) for levels in groupings.values()):
+        coarsest = next(
+            name
+            for name, levels in groupings.items()
+            if not any(nested(levels, other) for key, other in groupings.items() if other.max() < levels.max())
+        )
+    faults = [
+        f"random part: found one level of {':'.join(name)}, expected several"
+        for name, levels in groupings.items()
+        if levels.max() < 1
+    ]
     if faults:
         raise DesignError(faults)
     return coarsest
