@@ -38,9 +38,8 @@ def with_images(source: Path, folder: Path, subjects: Sequence[str], *, tr_s: fl
 
 def glm(factor: str, levels: Sequence[str]) -> dict[str, object]:
     model = {**GLM, "cells": factor, "contrasts": {}}
-    question = {"of": "maps.task", "within": factor} if len(levels) > 1 else {"of": "maps.task", "formula": "1"}
-    one = {"method": "ols", "tests": ["(Intercept)"]} if len(levels) == 1 else {}
-    return {"factors": {factor: list(levels)}, "maps": {"task": model}, "questions": {"cue": question | one}}
+    question = {"of": "maps.task", "within": factor}
+    return {"factors": {factor: list(levels)}, "maps": {"task": model}, "questions": {"cue": question}}
 
 
 @pytest.fixture
@@ -68,7 +67,7 @@ def test_labels_that_hold_person_and_session_are_noted(source: Path, tmp_path: P
 
 
 def test_conditions_in_another_column_without_a_table_of_participants(source: Path, tmp_path: Path):
-    with_images(source / "ds002513", tmp_path, ("38", "39"), tr_s=2.0, volumes=500)
+    with_images(source / "ds002513", tmp_path, ("38", "39"), tr_s=2.0, volumes=600)
     scans, trials = {"task": "cueexposure", "tr_s": 2}, {"cells": "available"}
     with pytest.raises(StudyError) as error:
         check_study(write_study(tmp_path, scans=scans, trials=trials, **glm("available", ["1", "2"])))
@@ -83,11 +82,16 @@ def test_conditions_in_another_column_without_a_table_of_participants(source: Pa
 
 def test_participants_without_prefix_and_a_row_for_each_session(source: Path, tmp_path: Path):
     with_images(source / "ds001541", tmp_path, ("600", "667"), tr_s=1.0, volumes=700)
-    scans = {"task": "opto", "tr_s": 1, "runs": "combine"}
-    sections = glm("light", ["opto"])
+    where = {"light": "opto"}
+    asked = {"of": "maps.task", "where": where, "formula": "1", "method": "ols", "tests": ["(Intercept)"]}
+    sections = glm("light", ["opto"]) | {
+        "scans": {"task": "opto", "tr_s": 1, "runs": "combine"},
+        "trials": {"cells": {"opto": {"light": "opto"}}},
+        "questions": {"cue": asked},
+    }
     with pytest.raises(StudyError) as error:
-        check_study(write_study(tmp_path, scans=scans, trials={"cells": "light"}, **sections))
-    assert any("sub-667: has scans in sessions" in fault for fault in error.value.faults)
+        check_study(write_study(tmp_path, **sections))
+    assert any("sub-667: has scans in sessions 1, 2, which nothing" in one for one in error.value.faults)
     sections["factors"] = {"light": ["opto"], "session": {"levels": ["1"], "leave_out": {"2": "not asked about"}}}
-    trials = {"cells": {"opto": {"light": "opto"}}}
-    check_study(write_study(tmp_path, scans=scans, trials=trials, **sections))
+    sections["questions"] = {"cue": asked | {"where": where | {"session": "1"}}}
+    check_study(write_study(tmp_path, **sections))
