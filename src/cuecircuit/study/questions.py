@@ -9,7 +9,7 @@ from typing import Annotated, Any, Literal
 from pydantic import Discriminator, Field, Tag
 
 from cuecircuit.study.acquisition import Correction
-from cuecircuit.study.fields import Label, Labels, Name, Names, Section, Where, optional, required
+from cuecircuit.study.fields import Color, Label, Labels, Name, Names, Section, Where, optional, required
 
 Adjustment = Literal["none", "bonferroni", "sidak", "holm", "fdr"]
 
@@ -214,6 +214,15 @@ class Figure(Section):
         None, "by the kind of question and table where none is given"
     )
     only: Where = optional({}, "levels of `each` drawn, such as a region")
+
+
+class Style(Section):
+    """The look of figures."""
+
+    font: str | None = optional(None, "sans-serif font of this machine; DejaVu Sans, which comes along, without it")
+    font_pt: float = optional(6.5, "size of the letters, points", ge=4, le=14)
+    width_mm: float = optional(178.0, "of a figure across two columns of the journal", ge=100, le=300)
+    colors: dict[Label, Color] = optional({}, "level of a factor to its color, #RRGGBB")
 
 
 class Base(Section):
