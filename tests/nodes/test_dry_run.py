@@ -122,6 +122,11 @@ def faults(study: Path) -> tuple[str, ...]:
             id="mixed effects of maps without variances",
         ),
         pytest.param(
+            {"regions": {"survivors": {"of": "maps.task", "within": {"question": "cue", "effect": "age"}}}},
+            "'age' is no effect that the question tests; expected one of: group, group:picture, picture",
+            id="survivors of what is not tested",
+        ),
+        pytest.param(
             {"nuisance": {"drift_period_s": 4.2, "min_residual_df": 10}},
             "maps.task: 80 volumes and 80 columns leave",
             id="drift that takes every degree of freedom",
