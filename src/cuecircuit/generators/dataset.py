@@ -18,6 +18,7 @@ from cuecircuit.generators.participants import write_participants
 from cuecircuit.generators.planted import HYPOTHESES
 from cuecircuit.generators.rat_design import BLOCK_S
 from cuecircuit.generators.truth import write_truth
+from cuecircuit.io.bids_ignore import write_bidsignore
 from cuecircuit.io.medpc_write import write_medpc
 from cuecircuit.io.nifti import write_volume
 from cuecircuit.io.tables import write_json, write_table
@@ -67,6 +68,7 @@ def write_dataset(
         if progress is not None:
             progress(1)
     write_truth(folder / "truth", experiment, np.array(rates).reshape(len(experiment.rats), 2, -1))
+    write_bidsignore(folder)
 
 
 def _describe(folder: Path, name: str, kind: str, more: Mapping[str, Any] | None = None) -> None:
@@ -99,7 +101,6 @@ def _write_description(folder: Path, experiment: Experiment) -> None:
         "truth/                  what was planted; for checking an analysis, never for use in one\n"
     )
     (folder / "README").write_text(text, encoding="utf-8")
-    (folder / ".bidsignore").write_text("study.yaml\ntruth/\n", encoding="utf-8")
 
 
 def _write_logs(folder: Path, experiment: Experiment) -> None:

@@ -10,6 +10,7 @@ import pandas as pd
 from cuecircuit.arrays import Array, Bool
 from cuecircuit.generators import human_plan as plan
 from cuecircuit.generators import human_scan as scan
+from cuecircuit.io.bids_ignore import write_bidsignore
 from cuecircuit.io.nifti import write_volume
 from cuecircuit.io.tables import write_json, write_table
 from cuecircuit.records.grid import Grid
@@ -51,6 +52,7 @@ def write_human_dataset(
         if progress is not None:
             progress(1)
     _write_truth(folder / "truth", study)
+    write_bidsignore(folder)
 
 
 def _describe(folder: Path, study: HumanStudy) -> None:
@@ -71,7 +73,6 @@ def _describe(folder: Path, study: HumanStudy) -> None:
         "truth/                 what was planted; for checking an analysis, never for use in one\n"
     )
     (folder / "README").write_text(text, encoding="utf-8")
-    (folder / ".bidsignore").write_text("truth/\n", encoding="utf-8")
 
 
 def _write_participants(folder: Path, study: HumanStudy) -> None:

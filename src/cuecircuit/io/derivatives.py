@@ -8,6 +8,8 @@ from cuecircuit.io.tables import write_json
 from cuecircuit.study.about import About
 
 BIDS_VERSION = "1.10.0"
+# of a subject, with names after BIDS for which BIDS 1.10 has no rule
+MAP_FILES = ("*_statmap.*", "*_maps.*", "*_quality.*", "*_timecourse.*")
 
 
 def bids_label(text: str) -> str:

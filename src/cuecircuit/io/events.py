@@ -99,8 +99,11 @@ def clean_events(table: pd.DataFrame, rules: EventRules, *, scan_s: float | None
         why_left_out[chosen & (why_left_out == "")] = why
     kept = rows[why_left_out == ""]
     numbers, texts = (frame.to_dict("records") for frame in (kept, table.loc[kept.index, [*_TIMES, rules.column]]))
-    found = ((row, _row_faults(*own, rules, scan_s)) for row, *own in zip(kept.index, numbers, texts, strict=True))
-    faults = [(row, fault) for row, own in found for fault in own]
+    faults = [
+        (row, fault)
+        for row, number, text in zip(kept.index, numbers, texts, strict=True)
+        for fault in _row_faults(number, text, rules, scan_s)
+    ]
     faults += _doubled(kept) if rules.cells is not None else ()
     if missing or faults:
         lines = [*((1, fault) for fault in missing), *((row + 2, fault) for row, fault in sorted(faults))]

@@ -5,7 +5,8 @@ from pathlib import Path
 
 from cuecircuit.errors import DataError, StudyError
 from cuecircuit.io.atomic import replacing
-from cuecircuit.io.derivatives import write_description
+from cuecircuit.io.bids_ignore import write_bidsignore
+from cuecircuit.io.derivatives import MAP_FILES, write_description
 from cuecircuit.io.tables import read_json
 from cuecircuit.nodes.alternatives import forget_outdated, run_alternatives
 from cuecircuit.nodes.check import check_files
@@ -108,6 +109,7 @@ def run_files(
                 work.load(name)
         write_crate(work.store, files.study.about, files.study)
         write_deposit(work.store, files.study, references_of(files.study))
+        write_bidsignore(out, patterns=MAP_FILES)
     page = out / "report.html"
     return page if page.exists() else out
 

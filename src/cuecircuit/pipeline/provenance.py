@@ -2,6 +2,7 @@
 
 import json
 import platform
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from importlib.metadata import version
@@ -15,15 +16,19 @@ from cuecircuit.pipeline.store import Store
 from cuecircuit.study.about import About
 
 if TYPE_CHECKING:
+    from rocrate.model.contextentity import ContextEntity
     from rocrate.rocrate import ROCrate
 
+# RO-Crate requires a date; this one stands for none, so that the same results have the same bytes on any day
+_NOT_PUBLISHED = "1970-01-01"
+_SPDX = r"[A-Za-z][A-Za-z0-9.-]*-\d[A-Za-z0-9.-]*|PDDL|MIT|Unlicense"
 LIBRARIES = ("numpy", "scipy", "numba", "pandas", "nibabel", "nilearn", "matplotlib", "scikit-image")
 
 
 def software() -> dict[str, str]:
-    """Give the versions of everything that shaped the numbers."""
-    own = {"cuecircuit": cuecircuit.__version__, "Python": platform.python_version()}
-    return own | {library: version(library) for library in LIBRARIES}
+    """Return the versions of everything that shaped the numbers."""
+    first = {"cuecircuit": cuecircuit.__version__, "Python": platform.python_version()}
+    return first | {library: version(library) for library in LIBRARIES}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -43,7 +48,7 @@ def run_files(store: Store) -> RunFiles:
 
 
 def write_crate(store: Store, about: About, study: BaseModel) -> None:
-    """Write `ro-crate-metadata.json` from the records of all stages done; no date, so that bytes do not change.
+    """Write `ro-crate-metadata.json` from the records of all stages done; its date is that of the study file.
 
     Args:
         store: of the results.
@@ -54,27 +59,21 @@ def write_crate(store: Store, about: About, study: BaseModel) -> None:
     from rocrate.model.data_entity import DataEntity
     from rocrate.rocrate import ROCrate
 
-    known = run_files(store)
+    run = run_files(store)
     crate = ROCrate()
     crate.name = f"Results: {about.title}"
-    crate.description = "Written by `cuecircuit run`; every file with its SHA-256."
-    del crate.root_dataset["datePublished"]
+    crate.description = "Written by `cuecircuit run`; every file with its SHA-256." + (
+        "" if about.release_date else f" Not published: `about.release_date` is empty, {_NOT_PUBLISHED} stands for it."
+    )
     _describe(crate, about)
-    tools = [
-        crate.add(
-            ContextEntity(
-                crate, f"#{name}", properties={"@type": "SoftwareApplication", "name": name, "softwareVersion": number}
-            )
-        )
-        for name, number in software().items()
-    ]
+    tools = [crate.add(_tool(crate, name, number)) for name, number in software().items()]
     files = {
         name: crate.add(DataEntity(crate, name, properties={"@type": "File", "sha256": digest}))
-        for name, digest in sorted(known.outputs.items())
+        for name, digest in sorted(run.outputs.items())
     }
     sources = [
         crate.add(ContextEntity(crate, f"#input/{name}", properties={"@type": "CreativeWork", "sha256": digest}))
-        for name, digest in sorted(known.inputs.items())
+        for name, digest in sorted(run.inputs.items())
     ]
     action = ContextEntity(
         crate, "#run", properties={"@type": "CreateAction", "name": "cuecircuit run", "description": _settings(study)}
@@ -86,7 +85,7 @@ def write_crate(store: Store, about: About, study: BaseModel) -> None:
 
 
 def _describe(crate: "ROCrate", about: About) -> None:
-    """Say of the data set what the study file says: authors with ORCID, license, keywords, DOI."""
+    """Add what the study file states of the data set: authors with ORCID, license, keywords, DOI."""
     from rocrate.model.person import Person
 
     people = [
@@ -99,17 +98,49 @@ def _describe(crate: "ROCrate", about: About) -> None:
         )
         for author in about.authors
     ]
-    said = {
+    stated = {
         "author": people,
         "abstract": about.abstract,
-        "license": about.license,
+        "license": _license(crate, about.license),
         "keywords": list(about.keywords),
         "identifier": f"https://doi.org/{about.doi}" if about.doi else about.accession,
-        "datePublished": about.release_date,
+        "datePublished": about.release_date or _NOT_PUBLISHED,
     }
-    for name, value in said.items():
+    for name, value in stated.items():
         if value:
             crate.root_dataset[name] = value
+
+
+def _license(crate: "ROCrate", name: str) -> "ContextEntity":
+    """Add the license under its address: as stated, or of its SPDX name; without one say that none is stated."""
+    from rocrate.model.contextentity import ContextEntity
+
+    spdx = {"CC0": "CC0-1.0"}.get(name, name)  # BIDS writes CC0
+    url = (
+        spdx
+        if name.startswith("https://")
+        else f"https://spdx.org/licenses/{spdx}"
+        if re.fullmatch(_SPDX, spdx)
+        else "#license"
+    )
+    about = f"License of the data set: {name}" if name else "The study file states none (`about.license`)."
+    properties = {"@type": "CreativeWork", "name": name or "No license is stated", "description": about}
+    license_ = ContextEntity(crate, url, properties=properties)
+    crate.add(license_)
+    return license_
+
+
+def _tool(crate: "ROCrate", name: str, number: str) -> "ContextEntity":
+    """Return a program with its version and the page it is released on."""
+    from rocrate.model.contextentity import ContextEntity
+
+    url = f"https://pypi.org/project/{name}/{number}/"
+    url = f"https://www.python.org/downloads/release/python-{number.replace('.', '')}/" if name == "Python" else url
+    # both names of the version: Schema.org's for software, and the one that RO-Crate asks for
+    numbers = {"version": number, "softwareVersion": number}
+    return ContextEntity(
+        crate, f"#{name}", properties={"@type": "SoftwareApplication", "name": name, "url": url, **numbers}
+    )
 
 
 def _settings(study: BaseModel) -> str:

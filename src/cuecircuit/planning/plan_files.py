@@ -8,6 +8,7 @@ from pathlib import Path
 import pandas as pd
 
 from cuecircuit.figures.saving import save
+from cuecircuit.io.bids_ignore import write_bidsignore
 from cuecircuit.io.derivatives import write_description
 from cuecircuit.io.tables import ColumnNote, write_json, write_table
 from cuecircuit.pipeline.provenance import software
@@ -54,6 +55,7 @@ def write_plan(folder: Path, plan: Plan, study_text: str, effects_text: str | No
     figures = dict(_figures(folder, plan, power))
     page = render(plan_content(plan, tables, figures, rerun=_rerun(plan), versions=software()))
     (folder / "plan.html").write_text(page, encoding="utf-8")
+    write_bidsignore(folder)
 
 
 def _assumed(plan: Plan) -> pd.DataFrame:

@@ -7,6 +7,7 @@ import pandas as pd
 
 from cuecircuit.errors import DataError, StudyError
 from cuecircuit.io.atomic import check_unused, replacing
+from cuecircuit.io.bids_ignore import write_bidsignore
 from cuecircuit.io.tables import read_table
 from cuecircuit.simulate.cohort import Cohort, draw_cohort
 from cuecircuit.simulate.columns import WHOLE, Columns, columns_of
@@ -65,6 +66,7 @@ def simulate_declared(
     with replacing(out, folder=True) as new:
         write_dataset(new, world, text, n_jobs=n_jobs, progress=progress or (lambda done: None))
         write_truth(new / "truth", world.planting, world.drawn, _settings(world))
+        write_bidsignore(new)
     return out / "study.yaml"
 
 

@@ -128,7 +128,6 @@ def _write_description(folder: Path, world: World) -> None:
         "are balls where there is room.\n",
         encoding="utf-8",
     )
-    (folder / ".bidsignore").write_text("study.yaml\ntruth/\n", encoding="utf-8")
 
 
 def _write_subjects(folder: Path, world: World) -> None:

@@ -9,6 +9,7 @@ from cuecircuit.arrays import Array, Bool
 from cuecircuit.clusters.neighbors import border_note
 from cuecircuit.errors import DataError
 from cuecircuit.io.atomic import replacing
+from cuecircuit.io.bids_ignore import write_bidsignore
 from cuecircuit.io.derivatives import write_description
 from cuecircuit.io.lock import writing
 from cuecircuit.io.nifti import orientation_faults, read_mask
@@ -81,6 +82,7 @@ def group_command(
             n_jobs=n_jobs,
         )
         write_description(new, "Tests of maps")
+        write_bidsignore(new)
 
 
 def read_maps_table(table: Path, model: Model) -> pd.DataFrame:

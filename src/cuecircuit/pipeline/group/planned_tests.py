@@ -54,7 +54,7 @@ def plan_tests(
     y = np.random.default_rng(0).standard_normal((len(frame), _VOXELS))
     columns = frame[[name for name in frame if name not in ("map", model.variance)]]
     found = fit(columns, y, model, variance=np.ones_like(y) if model.variance else None)
-    bound, notes = found.design, [*found.design.left_out]
+    bound, notes = found.design, [*found.design.left_out, *found.design.notes]
     if not any(np.isfinite(test.f).any() for test in found.fitted.tests):
         raise DesignError("the design leaves nothing for error in any test; add subjects, or ask for fewer terms")
     faults: list[str] = []
