@@ -184,7 +184,8 @@ def write_transcripts(page, out):
     for name in FOLDERS:
         log = out / f"{name}.log"
         if log.is_file():
-            lines = log.read_text(encoding="utf-8").replace(str(out), "OUT").splitlines()
+            text = re.sub(r"\(\d+ s, (.*processor time)\)", r"(\1)", log.read_text(encoding="utf-8"))
+            lines = text.replace(str(out), "OUT").splitlines()
             kept = [line[:160] for line in lines if line and not line.startswith("## ") and not PROGRESS.search(line)]
             parts += ["", f"### {name}: {FOLDERS[name]}", "", "```", *kept, "```"]
     page.write_text("\n".join(parts) + "\n", encoding="utf-8")
