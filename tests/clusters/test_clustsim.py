@@ -123,7 +123,7 @@ def test_with_the_fields_of_3dclustsim_its_null_distributions_result(reference):
     rising = np.array(P)[::-1]
 
     found = []
-    for fields in afni_fields(400, 2, old_normals, ("table shared",)):
+    for fields in afni_fields(160, 2, old_normals, ("table shared",)):
         values = rescaled(fields["table shared"])[mask].astype(np.float32)
         found.append(
             [

@@ -36,6 +36,9 @@ WHOLE = {1: "Frontal Pole", 2: "Insular Cortex"}
          {1: "Insula (left)", 2: "Insula (right)", 3: "Raphe"}),
         ("index,ROI,ROI_abbreviation\n2,basolateral nucleus ,BLA\n", {2: "basolateral nucleus"}),
         ("index\tname\n3\t@A\n4\t=B\n", {3: "@A", 4: "=B"}),
+        ("acronym,id,name,structure_id_path,parent_structure_id\nroot,997,root,/997/,\nCB,512,Cerebellum,/997/512/,997\n",
+         {997: "root", 512: "Cerebellum"}),
+        ('[{"acronym": "CB", "id": 512, "name": "Cerebellum", "rgb_triplet": [1, 2, 3]}]', {512: "Cerebellum"}),
         (ITK_SNAP, {1: "corticofugal tract and corona radiata", 3: "Subthalamic nucleus"}),
         (FREESURFER, {10: "Left-Thalamus", 49: "Right-Thalamus"}),
         (FSL.format("Probabilistic"), WHOLE),
@@ -59,6 +62,8 @@ def test_each_form_of_label_table_is_read(text, names):
         ("index\tname\n", "1: no label; expected a table"),
         (ITK_SNAP + "nonsense\n", "7: 'nonsense' is no line of a label file like the first one"),
         ("<atlas><data>", "1: not readable as XML"),
+        ("[1", "1: not readable as JSON"),
+        ('[{"id": 1}]', "1: a region without id or name, such as {'id': 1}"),
         ('<!DOCTYPE a [<!ENTITY b "c">]><atlas/>', "1: an XML file with declarations of its own is not read"),
     ],
 )

@@ -53,6 +53,11 @@ def test_every_result_has_a_verdict_over_the_choices(mice: tuple[Path, Path]) ->
     assert own["value"].nunique() == 1  # nothing that it rests on was changed
     escalation = rows[rows["result"] == "escalation, group:day"].set_index("choice")
     assert escalation.loc["five_days", "df1"] < escalation.loc["as planned", "df1"]
+    # one degree of freedom: an effect with its interval, drawn as a curve
+    sex = rows[(rows["result"] == "escalation, sex") & (rows["choice"] != "without_sex")]
+    assert ((sex["low"] < sex["estimate"]) & (sex["estimate"] < sex["high"])).all()
+    assert rows.loc[rows["df1"] > 1, "estimate"].isna().all()
+    assert 'id="figure-specification"' in (out / "report.html").read_text(encoding="utf-8")
     choices = read(out / "alternatives" / "choices.tsv")
     assert set(choices["reason"]) == {"intake settles after the first days", "few of each sex"}
     assert 'id="choices"' in (out / "report.html").read_text(encoding="utf-8")

@@ -98,6 +98,22 @@ def test_swapped_groups_sessions_beyond_the_plan_and_other_names_are_refused_at_
         assert f"(operant.accept: {{{name}: reason}})" in text
 
 
+def test_a_kind_of_fault_is_named_once_with_who_has_it_and_accepted_at_once(study: Study):
+    others = {
+        name: [log(name, day, hours=2) for day in range(1, 3 + k % 2)] for k, name in enumerate(("s1", "s2", "s3"))
+    }
+    others["l1"] = [log("l1", day, hours=2) for day in (1, 2)]
+
+    with pytest.raises(StudyError) as error:
+        check_study(study(**others))
+
+    rats, other = sorted(error.value.faults, key=lambda fault: "'l1'" in fault)
+    assert "subject 's1' and 2 others ('s2', 's3'): 2 of 2 sessions of escalation last 2 h, access_h says 1 h" in rats
+    assert "subject 'l1': 2 of 2 sessions of escalation last 2 h, access_h says 6 h" in other
+    assert "accept them with a reason (operant.accept: {'* escalation length': reason})" in rats
+    check_study(study("accept: { '* escalation length': the timer was new }", **others))
+
+
 def test_accepted_faults_are_in_the_ledger_with_their_reason(study: Study, tmp_path: Path):
     accept = "accept: { 's1 escalation length': the box had no clock, 'l? * sessions': two days more }"
     path = study(

@@ -4,32 +4,43 @@ import numpy as np
 import pandas as pd
 import pytest
 from PIL import Image
+from scipy import stats
 
 from cuecircuit.records.grid import Grid
 from cuecircuit.report.content import FigureItem, Paragraph, ReportContent, RowPlace, Section, TableItem, ViewerItem
 from cuecircuit.report.page import render
-from cuecircuit.report.viewer import BrainVolumes, RegionDots, viewer_json
+from cuecircuit.report.viewer import Brain, RegionDots, ViewedTest, viewer_json
 
 EVIL = "<script>alert(1)</script></script><!--"
 PEAK = (-1.25, 2.0, 1.5)  # mm of voxel (2, 5, 4), where the statistic is largest
 
 
-def volumes() -> BrainVolumes:
+def brain_and_tests() -> tuple[Brain, list[ViewedTest]]:
+    """A brain with two tests: F that survives in a block around the peak, t of both signs that was not corrected."""
     # voxel axes as in a rat scan: x, then z, then y
     affine = np.array([[0.5, 0, 0, -2.25], [0, 0, 1.0, -3.0], [0, 0.5, 0, -0.5], [0, 0, 0, 1.0]])
     mask = np.ones((9, 8, 10), bool)
     statistic = np.linspace(0.1, 5, mask.size).reshape(mask.shape)
     statistic[2, 4, 5] = 40.0
     statistic[1:4, 3:6, 4:7] += 20.0
-    survives = np.zeros_like(mask)
-    survives[1:4, 3:6, 4:7] = True
+    corrected = np.ones(mask.shape)
+    corrected[1:4, 3:6, 4:7] = 0.02
     regions = np.zeros(mask.shape, int)
     regions[1:4, 3:6, 4:7], regions[6:8, 2:5, 2:5] = 1, 2
     grid = Grid(shape=mask.shape, affine=affine)
-    return BrainVolumes(
-        grid=grid, anatomy=np.random.default_rng(0).normal(100, 10, mask.shape), anatomy_grid=grid, statistic=statistic,
-        mask=mask, survives=survives, clusters=survives.astype(int), regions=regions,
-    )  # fmt: skip
+    anatomy = np.random.default_rng(0).normal(100, 10, mask.shape)
+    t = np.linspace(-4, 4, mask.size).reshape(mask.shape)
+    tests = [
+        ViewedTest(
+            id="groupXcue", name="group × cue", kind="F(1, 18)", df1=1.0, df2=18.0, height=8.29, statistic=statistic,
+            corrected=corrected, clusters=(corrected < 1).astype(int),
+        ),
+        ViewedTest(
+            id="age", name=EVIL, kind="t", df1=1.0, df2=None, height=3.0, statistic=t, effect=t / 8, positive=EVIL,
+            p=10 ** -np.abs(t),
+        ),
+    ]  # fmt: skip
+    return Brain(grid=grid, anatomy=anatomy, anatomy_grid=grid, mask=mask, regions=regions), tests
 
 
 def dots(name: str, label: int) -> RegionDots:
@@ -40,21 +51,21 @@ def dots(name: str, label: int) -> RegionDots:
 
 def page_html() -> str:
     data = viewer_json(
-        volumes(), [dots("Insula", 1), dots(EVIL, 2)], levels=("ShA", EVIL), cues=("saline", "naloxone"),
-        statistic="F(1, 18)", threshold=8.29, reference="bregma",
+        *brain_and_tests(), [dots("Insula", 1), dots(EVIL, 2)], levels=("ShA", EVIL), cues=("saline", "naloxone"),
+        unit="%", reference="bregma",
     )  # fmt: skip
     red = b'<path d="M0 0H36V36H0Z" fill="#f00"/>'
     svg = b'<svg xmlns="http://www.w3.org/2000/svg" width="72pt" height="36pt">' + red + b"</svg>"
     figure = FigureItem(id="fig1c", title="Figure 1C", caption="c", alt="a", svg=svg, tsv="a\n1\n", wide=True)
     clusters = TableItem(
         id="cluster-table", title="Clusters", frame=pd.DataFrame({"term": [EVIL], "voxels": [27]}),
-        places=(RowPlace(mm=PEAK),),
+        places=(RowPlace(mm=PEAK, test="groupXcue"),),
     )  # fmt: skip
     regions = TableItem(
         id="table1", title="Table 1", frame=pd.DataFrame({"region": ["Insula", EVIL], "voxels": [27, 18]}),
         places=(RowPlace(region="Insula"), RowPlace(region=EVIL)),
     )  # fmt: skip
-    viewer = ViewerItem(title="Interactive brain", caption=f"What it shows {EVIL}", statistic="F", data=data)
+    viewer = ViewerItem(title="Interactive brain", caption=f"What it shows {EVIL}", data=data)
     sections = (
         Section(id="study", title="Study", items=(Paragraph(text=f"Subject {EVIL}"), figure)),
         Section(id="group", title="Group map", items=(viewer, clusters, regions)),
@@ -125,21 +136,53 @@ def test_the_slices_show_anatomy_and_statistic(opened):
 
 def test_it_starts_at_the_peak_and_reads_its_place_in_mm(opened):
     readout = opened.locator("#brain-readout").inner_text()
-    assert readout.startswith("x −1.25, y 2.00, z 1.50 mm from bregma · F(1, 18) = 60.00 · Insula · cluster 1")
+    assert readout == (
+        "x −1.25, y 2.00, z 1.50 mm from bregma · F(1, 18) = 60.00 · partial η² = 0.77 · p, uncorrected < .001 · "
+        "p, corrected = .020 · Insula · cluster 1"
+    )
 
 
 def test_the_threshold_takes_voxels_from_the_map(opened):
     before = colored(opened)
     opened.locator("#brain-threshold").fill("59.9")
     assert colored(opened) < before
-    assert opened.locator("#brain-threshold-value").inner_text().startswith("59.")
+    assert opened.locator("#brain-threshold-value").inner_text().startswith("F at least 59.")
 
 
-def test_what_does_not_survive_appears_only_when_asked_for(opened):
+def test_what_does_not_survive_is_hidden_only_when_asked_for(opened):
     opened.locator("#brain-threshold").fill("0")
-    survivors = colored(opened)
-    opened.locator("#brain-survivors").uncheck()
-    assert colored(opened) > survivors
+    everything = colored(opened)
+    opened.locator("#brain-survivors").check()
+    assert colored(opened) < everything
+
+
+def test_every_test_and_every_quantity_can_be_shown(opened):
+    quantities = opened.locator("#brain-quantity option").all_inner_texts()
+    assert quantities == ["F(1, 18)", "partial η²", "p, uncorrected", "p, corrected"]
+    opened.locator("#brain-quantity").select_option("p, corrected")
+    assert opened.locator("#brain-threshold-value").inner_text() == "corrected p at most 0.05"
+    opened.locator("#brain-test").select_option("age")
+    opened.locator("#brain-readout", has_text=" · t = ").wait_for()
+    assert opened.locator("#brain-quantity option").all_inner_texts() == ["t", "effect", "p, uncorrected"]
+    # nothing of this test survives, so nothing can be hidden for it
+    assert opened.locator("#brain-survivors").is_disabled()
+    opened.locator("#brain-quantity").select_option("effect")
+    assert [opened.locator(f"#brain-{end}").inner_text() for end in ("low", "high")] == ["−0.5", "0.5 %"]
+    assert {"warm", "cold"} <= {
+        "warm" if r > b else "cold" for r, _, b in colors_of(opened, "coronal") if abs(r - b) > 40
+    }
+    # a row of a table brings its own test back
+    opened.locator("#cluster-table tr[data-mm]").first.click()
+    opened.locator("#brain-readout", has_text="F(1, 18) = 60.00").wait_for()
+    assert opened.locator("#brain-test").input_value() == "groupXcue"
+    assert opened.heard == []
+
+
+def test_p_of_f_is_that_of_scipy(opened):
+    cases = [(f, df1, df2) for f in (1e-3, 0.5, 1, 4.2, 60, 500) for df1 in (1, 2, 7) for df2 in (3, 18, 36.7, 400)]
+    computed = opened.evaluate("cases => cases.map(one => window.cuecircuitNumbers.minusLogP(...one))", cases)
+    expected = [-stats.f.logsf(*case) / np.log(10) for case in cases]
+    np.testing.assert_allclose(computed, expected, rtol=1e-7, atol=1e-9)
 
 
 def test_a_cluster_row_leads_to_its_peak_with_mouse_and_keyboard(opened):
@@ -157,6 +200,34 @@ def test_arrow_keys_move_through_the_brain(opened):
     opened.locator("#brain-y").focus()
     opened.keyboard.press("ArrowRight")
     assert "y 3.00" in opened.locator("#brain-readout").inner_text()
+
+
+def test_keys_wheel_and_zoom_work_on_a_slice_that_was_chosen(opened):
+    readout, coronal = opened.locator("#brain-readout"), opened.locator("#brain-coronal")
+    coronal.scroll_into_view_if_needed()
+    coronal.hover()
+    opened.mouse.wheel(0, -100)  # not chosen yet: the page scrolls
+    assert "y 2.00" in readout.inner_text()
+    coronal.focus()
+    opened.keyboard.press("PageUp")
+    opened.keyboard.press("ArrowRight")
+    assert readout.inner_text().startswith("x −0.75, y 3.00, z 1.50")
+    coronal.hover()
+    opened.mouse.wheel(0, 100)
+    opened.locator("#brain-readout", has_text="y 2.00").wait_for()
+    opened.keyboard.press("+")
+    assert opened.locator("#brain-zoom").input_value() == "1.5"
+
+
+def test_a_drag_takes_the_crosshair_along(opened):
+    axial = opened.locator("#brain-axial")
+    axial.scroll_into_view_if_needed()
+    box = axial.bounding_box()
+    opened.mouse.move(box["x"] + 1, box["y"] + box["height"] - 1)
+    opened.mouse.down()
+    opened.mouse.move(box["x"] + box["width"] - 1, box["y"] + 1, steps=4)
+    opened.mouse.up()
+    assert opened.locator("#brain-readout").inner_text().startswith("x 1.75, y 6.00, z 1.50")
 
 
 def test_a_click_on_a_slice_moves_the_crosshair_there(opened):
@@ -179,8 +250,8 @@ def test_names_stay_text_everywhere(opened):
     assert EVIL in opened.locator("#brain-readout").inner_text()
     assert opened.locator("#brain-dots .dots-title").text_content() == f"{EVIL} (whole region)"
     assert opened.locator("#brain-dots .dots-group").last.text_content() == EVIL
-    # the data, and the page's own three scripts
-    assert opened.locator("script").count() == 4
+    # the data, and the page's own four scripts
+    assert opened.locator("script").count() == 5
 
 
 def test_a_script_that_is_not_the_pages_own_does_not_run(opened):
@@ -195,6 +266,17 @@ def test_axe_finds_nothing_serious(opened, barriers, theme, width):
     opened.emulate_media(color_scheme=theme)
     opened.locator("#table1 tr[data-region]").first.click()
     assert barriers(opened) == []
+    assert opened.evaluate("document.documentElement.scrollWidth <= document.documentElement.clientWidth")
+
+
+def test_on_a_phone_the_rows_of_tables_are_cards_that_fit(opened):
+    opened.set_viewport_size({"width": 390, "height": 800})
+    opened.locator("#cluster-table table.cards").wait_for()
+    cell = opened.locator("#cluster-table tbody td").first
+    assert cell.get_attribute("data-heading") == "Voxels"
+    assert opened.get_by_role("cell", name="27").first.is_visible()
+    box = opened.locator("#cluster-table .scroll")
+    assert box.evaluate("box => box.scrollWidth <= box.clientWidth")
     assert opened.evaluate("document.documentElement.scrollWidth <= document.documentElement.clientWidth")
 
 

@@ -10,7 +10,7 @@ from scipy.optimize import minimize_scalar
 from cuecircuit.errors import DesignError
 from cuecircuit.stats.between_fit import fit_between
 from cuecircuit.stats.between_model import as_strata, between_subject_model, columns_of
-from cuecircuit.stats.robust import robust_regression
+from cuecircuit.stats.robust import TUNING, robust_regression
 from cuecircuit.stats.strata import strata_anova
 
 Y = np.array([1.2, 0.8, 2.9, -0.4, 1.7, 3.1, 0.2, 2.2, 1.1, 4.0, 0.6, 1.9])
@@ -153,6 +153,41 @@ def test_robust_tests_reject_about_five_percent_of_null_responses_with_heavy_tai
     rate = (fit_between(y, model, method="huber").test("group").p < 0.05).mean()
     # 4 standard errors, and the t reference is approximate
     assert abs(rate - 0.05) < 0.02
+
+
+@pytest.mark.parametrize(("loss", "noise"), [("huber", "normal"), ("bisquare", "t")])
+def test_robust_tests_of_a_covariate_keep_their_level_far_in_the_tails(loss, noise):
+    rng = np.random.default_rng(11)
+    n, responses = 30, 40_000
+    draw = {"normal": rng.standard_normal, "t": lambda size: rng.standard_t(3, size)}[noise]
+    columns = {"group": np.repeat(["i", "h"], 15).tolist(), "x": rng.standard_normal(n)}
+    fit = fit_between(draw((n, responses)), between_subject_model("group + x", columns), method=loss)
+    p = fit.test("x").p
+    rates = {alpha: np.nanmean(p < alpha) for alpha in (0.05, 0.001)}
+    # 3 standard errors; with n - p df they were .0017 and .0029 at .001
+    assert rates[0.001] < 0.001 + 3 * np.sqrt(0.001 / responses), rates
+    assert abs(rates[0.05] - 0.05) < 0.004, rates
+
+
+@pytest.mark.parametrize("loss", ["huber", "bisquare"])
+def test_degrees_of_freedom_of_a_robust_test_are_those_of_its_variance(loss):
+    from statsmodels.robust.norms import HuberT, TukeyBiweight
+
+    norm = HuberT(t=TUNING["huber"]) if loss == "huber" else TukeyBiweight(c=TUNING["bisquare"])
+    fit = robust_regression(OUTLIER[:, None], MODEL.design.x, loss=loss)
+    n, p = MODEL.design.x.shape
+    u = (OUTLIER - MODEL.design.x @ fit.coefficients[:, 0]) / fit.scale[0]
+
+    def log_variance(counts: np.ndarray) -> float:
+        square, slope = np.average(norm.psi(u) ** 2, weights=counts), np.average(norm.psi_deriv(u), weights=counts)
+        return float(np.log(square / slope**2))
+
+    step = 1e-6
+    nudged = np.eye(n) * step
+    # how much each subject counts for log V, by finite differences
+    influence = np.array([log_variance(1 + own) - log_variance(1 - own) for own in nudged]) / (2 * step) * n
+    expected = min(n - p, 2 * (n - p) / np.mean((influence - influence.mean()) ** 2))
+    np.testing.assert_allclose(fit.df[0], expected, rtol=1e-5)
 
 
 def test_welch_agrees_with_t_test_and_oneway_test_of_r():

@@ -86,7 +86,11 @@ def test_blocks_are_the_covariance_of_the_rotated_observations(formula):
         ("group + (1|subject)", {"group": ["a"] * 48}, "only the level 'a'"),
         ("group + center(group) + (1|subject)", {}, "is a factor"),
         ("breath + center(breath) + (1|subject)", {}, "both centered and not"),
-        ("group + cue + (1|subject) + (1|cue)", {}, "subject and cue are crossed"),
+        (
+            "group + (1 + breath|subject) + (1|cue)",
+            {},
+            r"\(1 \+ breath \| subject\) has slopes, and its groupings are crossed",
+        ),
         ("cue + (cue||subject)", {}, "'\\|\\|' is for covariates"),
         ("group + (1|subject)", {"group": ["a", "b"]}, "lengths"),
         ("group + (1|subject)", {"group": ["a", None] + ["b"] * 46}, r"'group': found no label in 1 rows \(row 2\)"),

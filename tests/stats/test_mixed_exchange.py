@@ -45,7 +45,7 @@ def test_forms_of_a_subject_are_those_of_the_design_without_the_others(formula):
 def test_scores_lean_as_the_formula_says_however_many_responses_are_worked_on_at_a_time(formula, name, monkeypatch):
     model, v = model_of(6, formula), 7
     (rows,) = (each.rows @ model.to_coded for each in model.hypotheses if each.name == name)
-    psi = np.outer(np.linspace(0.2, 2.0, v), starting_point(model.blocks))
+    psi = np.outer(np.linspace(0.2, 2.0, v), starting_point(model.columns))
     weights, forms = covariance_weights(psi, model.blocks).w, subject_forms(model)
     form = full_forms(weights @ model.forms)
     k = np.linalg.solve(form, np.broadcast_to(rows.T, (v, *rows.T.shape)))

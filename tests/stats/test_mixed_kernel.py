@@ -4,11 +4,16 @@ import numpy as np
 import pytest
 
 from cuecircuit.stats.mixed_criterion_kernel import spd_inverse
-from cuecircuit.stats.mixed_df import kenward_roger_covariance, parameter_covariance, relative_factor
+from cuecircuit.stats.mixed_df import (
+    fixed_covariance,
+    kenward_roger_covariance,
+    parameter_covariance,
+    relative_factor,
+)
 from cuecircuit.stats.mixed_kernel import CONVERGED, fit_responses
 from cuecircuit.stats.mixed_likelihood import likelihood
-from cuecircuit.stats.mixed_model import MixedModel, mixed_model, starting_point
-from cuecircuit.stats.mixed_sums import response_sums
+from cuecircuit.stats.mixed_model import NestedModel, mixed_model, starting_point
+from cuecircuit.stats.mixed_sums import response_sums, scaled_residuals
 
 FORMULAS = [
     "group*cue + breath + (1|subject) + (1|subject:cue)",
@@ -17,7 +22,7 @@ FORMULAS = [
 ]
 
 
-def case(formula: str, *, n_responses: int = 6, drop: int = 5, seed: int = 0) -> tuple[np.ndarray, MixedModel]:
+def case(formula: str, *, n_responses: int = 6, drop: int = 5, seed: int = 0) -> tuple[np.ndarray, NestedModel]:
     """Twelve subjects, two groups, two cues twice; some rows missing; effects of subjects and of cues in subjects."""
     rng = np.random.default_rng(seed)
     subject, cue = np.repeat(np.arange(12), 4), np.tile([0, 0, 1, 1], 12)
@@ -31,10 +36,12 @@ def case(formula: str, *, n_responses: int = 6, drop: int = 5, seed: int = 0) ->
         "cue": ["xy"[k] for k in cue[kept]],
         "breath": breath[kept],
     }
-    return y[kept], mixed_model(formula, columns)
+    model = mixed_model(formula, columns)
+    assert isinstance(model, NestedModel)
+    return y[kept], model
 
 
-def dense_covariance(model: MixedModel, psi: np.ndarray) -> tuple[np.ndarray, list[np.ndarray]]:
+def dense_covariance(model: NestedModel, psi: np.ndarray) -> tuple[np.ndarray, list[np.ndarray]]:
     """W = I + Σ ψ_m G_m of one response, and the G_m."""
     parts = []
     for term, scale in zip(model.design.random, model.blocks.scale, strict=True):
@@ -46,7 +53,7 @@ def dense_covariance(model: MixedModel, psi: np.ndarray) -> tuple[np.ndarray, li
     return np.eye(len(z)) + sum(value * part for value, part in zip(psi, parts, strict=True)), parts
 
 
-def dense_criterion(y: np.ndarray, model: MixedModel, psi: np.ndarray) -> float:
+def dense_criterion(y: np.ndarray, model: NestedModel, psi: np.ndarray) -> float:
     w, x = dense_covariance(model, psi)[0], model.basis
     solved = np.linalg.solve(w, x)
     beta = np.linalg.solve(x.T @ solved, solved.T @ y)
@@ -56,7 +63,7 @@ def dense_criterion(y: np.ndarray, model: MixedModel, psi: np.ndarray) -> float:
     return float(log_det + n_left * (np.log(2 * np.pi * r2 / n_left) + 1))
 
 
-def random_psi(model: MixedModel, n: int, seed: int = 1) -> np.ndarray:
+def random_psi(model: NestedModel, n: int, seed: int = 1) -> np.ndarray:
     rng, found = np.random.default_rng(seed), []
     for k in model.blocks.columns:
         factor = np.tril(rng.normal(size=(n, k, k)))
@@ -65,12 +72,13 @@ def random_psi(model: MixedModel, n: int, seed: int = 1) -> np.ndarray:
     return np.stack(found, axis=1)
 
 
-def fitted(y: np.ndarray, model: MixedModel):
-    sums = response_sums(y, model.basis, model.blocks)
+def fitted(y: np.ndarray, model: NestedModel):
+    scaled = scaled_residuals(y, model.basis)
+    sums = response_sums(scaled, model.blocks)
     n, m, p = y.shape[1], model.blocks.generators.shape[1], model.basis.shape[1]
     phi, psi, beta = np.empty((n, m)), np.empty((n, m)), np.empty((n, p))
     sigma2, minimum, status = np.empty(n), np.empty(n), np.empty(n, np.int64)
-    start = starting_point(model.blocks)
+    start = starting_point(model.columns)
     out = (phi, psi, beta, sigma2, minimum, status)
     fit_responses(start, model.blocks.columns, model.blocks.kernel, model.forms, sums.c, sums.s, model.n_left, *out)
     return sums, psi, beta, sigma2, minimum, status
@@ -80,17 +88,18 @@ def fitted(y: np.ndarray, model: MixedModel):
 def test_array_products_give_the_criterion_of_dense_algebra(formula):
     y, model = case(formula)
     psi = random_psi(model, y.shape[1])
-    sums = response_sums(y, model.basis, model.blocks)
+    scaled = scaled_residuals(y, model.basis)
+    sums = response_sums(scaled, model.blocks)
     found = likelihood(psi, model.blocks, model.forms, sums.c, sums.s)
-    expected = [dense_criterion(y[:, v] / sums.size[v], model, psi[v]) for v in range(y.shape[1])]
+    expected = [dense_criterion(y[:, v] / scaled.size[v], model, psi[v]) for v in range(y.shape[1])]
     np.testing.assert_allclose(found.criterion, expected, rtol=1e-11)
 
 
 @pytest.mark.parametrize("formula", FORMULAS)
 def test_derivatives_are_those_of_differences(formula):
     y, model = case(formula, n_responses=3)
-    psi, step = random_psi(model, 3) + 0.5 * starting_point(model.blocks), 1e-5
-    sums = response_sums(y, model.basis, model.blocks)
+    psi, step = random_psi(model, 3) + 0.5 * starting_point(model.columns), 1e-5
+    sums = response_sums(scaled_residuals(y, model.basis), model.blocks)
 
     def at(values):
         return likelihood(values, model.blocks, model.forms, sums.c, sums.s)
@@ -113,7 +122,7 @@ def test_expected_information_is_the_mean_of_the_observed_over_responses(formula
     root = np.linalg.cholesky(dense_covariance(model, psi[0])[0])
     n = 40_000
     y = root @ np.random.default_rng(2).normal(size=(len(y), n))
-    sums = response_sums(y, model.basis, model.blocks)
+    sums = response_sums(scaled_residuals(y, model.basis), model.blocks)
     found = likelihood(np.repeat(psi, n, axis=0), model.blocks, model.forms, sums.c, sums.s)
     spread = found.hessian.std(axis=0) / np.sqrt(n)
     # with σ² profiled out the mean is smaller by n/(n + 2), from E[r⁴] = n(n + 2) σ⁴; within 5 standard errors
@@ -161,7 +170,7 @@ def test_parameter_covariance_is_that_of_a_numerical_hessian_in_lmertests_coordi
     sums, psi, _, sigma2, _, _ = fitted(y, model)
     assert (psi > 0).all(), "interior"
     theta = relative_factor(psi, model.blocks.columns)[0]
-    scaled, x = y[:, 0] / sums.size[0], model.basis
+    scaled, x = y[:, 0] / scaled_residuals(y, model.basis).size[0], model.basis
 
     def deviance(point: np.ndarray) -> float:
         w = dense_covariance(model, point[:-1] ** 2)[0]
@@ -183,7 +192,7 @@ def test_parameter_covariance_is_that_of_a_numerical_hessian_in_lmertests_coordi
     jacobian = np.diag(np.r_[2 * theta, 1.0])
     expected = jacobian @ (2 * np.linalg.inv(hessian)) @ jacobian
     at = likelihood(psi, model.blocks, model.forms, sums.c, sums.s)
-    found = parameter_covariance(theta[None], model.blocks.columns, at)[0]
+    found = parameter_covariance(theta[None], model.blocks.columns, at.gradient, at.curvature)[0]
     # second differences at 1e-4 carry six digits
     np.testing.assert_allclose(found, expected, rtol=1e-4, atol=1e-7)
 
@@ -211,7 +220,7 @@ def test_the_adjusted_covariance_is_that_of_kenward_and_rogers_matrices(formula)
     )
     weight = 2 * np.linalg.inv(information)
     middle = sum(weight[i, j] * (q[i][j] - p[i] @ phi @ p[j]) for i in range(n) for j in range(n))
-    found = kenward_roger_covariance(psi, model.blocks, model.forms)
+    found = kenward_roger_covariance(fixed_covariance(psi, model.blocks, model.forms), psi, model.n_left)
     np.testing.assert_allclose(found.adjusted[0], phi + 2 * phi @ middle @ phi, rtol=1e-8, atol=1e-12)
     np.testing.assert_allclose(found.parameters[0], weight, rtol=1e-7, atol=1e-10)
 

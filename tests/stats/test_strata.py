@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 from scipy import stats
 
 from cuecircuit.errors import DesignError
+from cuecircuit.stats.sphericity import sphericity
 from cuecircuit.stats.strata import StrataAnova, strata_anova
 from cuecircuit.stats.strata_design import MixedDesign, strata_model
 
@@ -73,6 +74,12 @@ def test_epsilons_and_mauchly_are_those_of_afex(reference):
         np.testing.assert_allclose(sphere.mauchly_w, by_voxel(rows, "mauchly_W"), rtol=R_RTOL)
         np.testing.assert_allclose(sphere.mauchly_p, by_voxel(rows, "mauchly_p"), rtol=R_RTOL)
     assert (table.HF_eps > 1).any(), "the reference has epsilons above 1, so their treatment is tested"
+
+
+@pytest.mark.parametrize(("scores", "df"), [(2, 1), (3, 1), (3, 2), (5, 2)])
+def test_too_few_subjects_for_mauchly_have_no_p(scores, df):
+    residual = np.random.default_rng(1).standard_normal((df + 1, scores, 4))
+    assert np.isnan(sphericity(residual, float(df)).mauchly_p).all()
 
 
 @pytest.mark.parametrize("case", ["w1", "w2"])

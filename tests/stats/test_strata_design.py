@@ -48,10 +48,14 @@ def test_two_covariates_that_say_the_same_are_named():
     assert "covariate 'kg'" in text
 
 
-def test_an_empty_combination_of_levels_names_the_aliased_column():
-    text = fault(6, between={"group": ["a"] * 4 + ["b"] * 2, "sex": ["f", "f", "m", "m", "f", "f"]})
-    assert "column group[a]:sex[f] is aliased" in text
-    assert "a combination of the levels of group × sex has no subject" in text
+def test_an_empty_combination_of_levels_is_named_and_its_term_left_out():
+    between = {"group": ["a"] * 4 + ["b"] * 2, "sex": ["f", "f", "m", "m", "f", "f"]}
+    model = strata_model(MixedDesign(subjects=[f"s{k}" for k in range(6)], between=between))
+    assert model.note == (
+        "no subject has group:sex b:m; what can be estimated without is tested (type III as in lmerTest): group:sex "
+        "not at all"
+    )
+    assert [term.name for term in model.strata[0].terms] == ["(Intercept)", "group", "sex"]
 
 
 def test_two_factors_that_say_the_same_are_named():

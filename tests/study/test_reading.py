@@ -181,3 +181,12 @@ def test_a_mutated_file_is_read_or_refused_in_words_of_the_file(path: Path, how:
             for fault in error.faults:
                 assert re.match(r"s\.yaml:\d+: ", fault), (keys_of_one, fault)
                 assert not RAW.search(fault), (keys_of_one, fault)
+
+
+def test_colors_are_of_levels_that_the_study_has() -> None:
+    assert parse_study(minimal(style__colors={"ethanol": "#0072B2"})).style.colors == {"ethanol": "#0072B2"}
+    (line,) = faults_of(minimal(style__colors={"etanol": "#0072B2"}))
+    assert "'etanol'" in line
+    assert "ethanol" in line
+    (line,) = faults_of(minimal(style__colors={"ethanol": "blue"}))
+    assert "expected a color as #RRGGBB" in line

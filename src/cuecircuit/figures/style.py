@@ -1,11 +1,14 @@
 """One look for all figures: sizes in millimetres, colors safe for the color-blind, type that can be read in print.
 
 Colors are those of Okabe & Ito (2008, "Color Universal Design"). Column widths are the 86 and 178 mm that most
-two-column journals share. Nothing here outlasts its `with`: matplotlib's own settings come back afterwards.
+two-column journals share; `house_look` changes them, the font and the colors of groups for what is drawn inside it.
+Nothing here outlasts its `with`: matplotlib's own settings come back afterwards.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from contextvars import ContextVar
+from dataclasses import dataclass, field
 from typing import Any
 
 import matplotlib
@@ -50,17 +53,48 @@ _LOOK: dict[Any, Any] = {
 }
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Look:
+    """What a study changes: a font, its size in points, the width of two columns, colors of levels by name."""
+
+    font: str | None = None
+    font_pt: float = _LOOK["font.size"]
+    double_mm: float = DOUBLE_MM
+    colors: Mapping[str, str] = field(default_factory=dict)
+
+
+_look: ContextVar[Look] = ContextVar("look", default=Look())  # noqa: B039 - frozen
+
+
+@contextmanager
+def house_look(look: Look) -> Iterator[None]:
+    """Draw everything inside with this look."""
+    token = _look.set(look)
+    try:
+        yield
+    finally:
+        _look.reset(token)
+
+
 @contextmanager
 def style() -> Iterator[None]:
     """Lend matplotlib the look of these figures, whatever the user's own settings are, and give those back."""
+    look = _look.get()
+    larger = look.font_pt / _LOOK["font.size"]
+    sizes = {name: size * larger for name, size in _LOOK.items() if name.endswith(("labelsize", "fontsize", ".size"))}
+    sizes = {name: size for name, size in sizes.items() if "major" not in name}
     with matplotlib.rc_context():
         matplotlib.rcdefaults()
-        matplotlib.rcParams.update(_LOOK)
+        matplotlib.rcParams.update(_LOOK | sizes)
+        if look.font:
+            matplotlib.rcParams["font.sans-serif"] = [look.font, *_LOOK["font.sans-serif"]]
         yield
 
 
 def sheet(width_mm: float, height_mm: float) -> Figure:
-    """Make an empty white figure of this size whose parts make room for one another."""
+    """Make an empty white figure of this size whose parts make room for one another; a house's columns scale it."""
+    scale = _look.get().double_mm / DOUBLE_MM
+    width_mm, height_mm = width_mm * scale, height_mm * scale
     figure = Figure(figsize=(width_mm / MM_PER_INCH, height_mm / MM_PER_INCH), layout="constrained", facecolor="white")
     margin = 1.0 / MM_PER_INCH
     figure.get_layout_engine().set(w_pad=margin, h_pad=margin, wspace=0.0, hspace=0.0)  # pyright: ignore
@@ -68,12 +102,12 @@ def sheet(width_mm: float, height_mm: float) -> Figure:
 
 
 def color_of(group: str, levels: Sequence[str]) -> str:
-    """Give a group's color; groups beyond the sixth share colors and differ by marker."""
-    return _GROUP_COLORS[levels.index(group) % len(_GROUP_COLORS)]
+    """Return a group's color; groups beyond the sixth share colors and differ by marker."""
+    return _look.get().colors.get(group) or _GROUP_COLORS[levels.index(group) % len(_GROUP_COLORS)]
 
 
 def marker_of(group: str, levels: Sequence[str]) -> str:
-    """Give a group's marker, so that nobody has to tell groups by color alone."""
+    """Return a group's marker, so that nobody has to tell groups by color alone."""
     return _GROUP_MARKERS[levels.index(group) % len(_GROUP_MARKERS)]
 
 

@@ -52,7 +52,7 @@ from cuecircuit.stats.arrangements import Exchange, Plan, check_resolution
 from cuecircuit.stats.group_variances import GroupVariances, stratum_variances
 from cuecircuit.stats.mixed_exchange import ScorePlan, plan_scores
 from cuecircuit.stats.mixed_inference import Hypothesis
-from cuecircuit.stats.mixed_model import MixedModel
+from cuecircuit.stats.mixed_model import MixedModel, NestedModel
 from cuecircuit.stats.permutation import PermutationPlan, find_term, least_equal, permutation_p, plan_permutations
 from cuecircuit.stats.rotation import RotationPlan, Variance, plan_rotations, rotates, variance_labels
 from cuecircuit.stats.strata import strata_anova
@@ -249,6 +249,11 @@ def plan_hypothesis(
         raise DesignError(
             f"{hypothesis.name}: a mixed model's scores cannot be rotated within groups of unequal variance; use the "
             "error-strata model (--between, --within), or --inference simulation"
+        )
+    if not isinstance(model, NestedModel):
+        raise DesignError(
+            f"{hypothesis.name}: subjects and stimuli are crossed, so no subject may change places or sign without the "
+            "others; use --inference simulation"
         )
     plan = plan_scores(
         model,

@@ -22,6 +22,7 @@ in order (the sketch of Broder 1997). Two scans of which nine tenths of the volu
 from collections.abc import Iterator
 from dataclasses import dataclass
 from hashlib import blake2b
+from typing import Literal
 
 import numpy as np
 
@@ -37,11 +38,14 @@ _MOST_TURNED = 0.2  # rad: 11 degrees
 _SKETCHED = 8
 
 
+FaultKind = Literal["zero", "constant", "repeated", "spike", "slice", "coverage", "clipped", "mean", "degrees", "far"]
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ScanFault:
     """What is wrong with a scan: its kind, and what was found with advice."""
 
-    kind: str
+    kind: FaultKind
     text: str
 
 

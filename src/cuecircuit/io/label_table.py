@@ -2,10 +2,12 @@
 
 BIDS `dseg.tsv` and other tables with a header (columns index and name, or words for them; tabs, commas or semicolons);
 ITK-SNAP label descriptions (SIGMA, Waxholm `.label`); FreeSurfer color tables; FSL's XML, whose index of a
-probabilistic atlas is one less than the label of its maximum-probability volume. Label 0 is the background.
+probabilistic atlas is one less than the label of its maximum-probability volume; BrainGlobe's structures.json. Label 0
+is the background.
 """
 
 import csv
+import json
 import re
 from collections import Counter
 from collections.abc import Iterator, Mapping
@@ -78,6 +80,8 @@ def _lines(text: str) -> Lines:
     first = rows[0][1] if rows else ""
     if first.lstrip().startswith("<"):
         return _of_xml(text)
+    if first.lstrip().startswith("["):
+        return _of_json(text)
     for form in (_ITK_SNAP, _FREESURFER):
         if form.fullmatch(first):
             return _of_form(rows, form)
@@ -103,6 +107,17 @@ def _of_xml(text: str) -> Lines:
     for label in root.iter("label"):
         index = label.get("index", "")
         yield 1, str(int(index) + shift) if index.isdigit() else index, (label.text or "").strip()
+
+
+def _of_json(text: str) -> Lines:
+    try:
+        regions = json.loads(text)
+    except (ValueError, RecursionError) as error:
+        raise DataError(f"1: not readable as JSON ({error})") from None
+    if faulty := [region for region in regions if not isinstance(region, dict) or not {"id", "name"} <= region.keys()]:
+        raise DataError(f"1: a region without id or name, such as {str(faulty[0])[:60]}; expected those of BrainGlobe")
+    for region in regions:
+        yield 1, str(region["id"]), str(region["name"]).strip()
 
 
 def _of_table(rows: list[tuple[int, str]]) -> Lines:

@@ -7,7 +7,7 @@ choose one. Several runs of one session are combined by the first level; the not
 
 from collections import Counter
 from collections.abc import Collection, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from itertools import groupby
 from pathlib import Path
 
@@ -21,6 +21,12 @@ _SAME_IN_ALL = ("echo", "part", "space", "res", "den", "cohort", "desc")
 DERIVED_ENTITIES = ("space", "cohort", "res", "den", "desc")  # raw scans have none of these
 _NO_MAGNITUDE = ("phase", "real", "imag")
 _SETTINGS = ("echo", "space", "res")  # of `scans`; other entities are named under scans.entities
+
+
+def scan_name(subject: str, session: str | None, run: int | str | None) -> str:
+    """Return the name of a scan in messages and in the study file, such as `sub-01 ses-2 run-1`."""
+    parts = {"sub": subject, "ses": session, "run": run}
+    return " ".join(f"{key}-{value}" for key, value in parts.items() if value is not None)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -44,10 +50,7 @@ class ScanFiles:
     @property
     def name(self) -> str:
         """Name of the scan in messages."""
-        parts = {"ses": self.session, "run": self.run}
-        return " ".join(
-            [f"sub-{self.subject}", *(f"{key}-{value}" for key, value in parts.items() if value is not None)]
-        )
+        return scan_name(self.subject, self.session, self.run)
 
     def value(self, entity: str) -> str:
         """Return the value of an entity as a choice names it; the word for none where the scan lacks the entity."""
@@ -75,11 +78,30 @@ class ScanChoice:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ScanSelection:
-    """One scan for each subject, session and run; scans left out with the reason; what a reader should know."""
+    """One scan for each subject, session and run, and scans left out with the reason.
+
+    `aside`: a line for each scan that is left out by itself, as excluded, at fault or missing.
+    """
 
     scans: tuple[ScanFiles, ...]
     left_out: tuple[tuple[ScanFiles, str], ...]
-    notes: tuple[str, ...]
+    aside: tuple[str, ...] = ()
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """What a reader should know of many scans."""
+        many = [(scan, why) for scan, why in self.left_out if f"{scan.name} set aside: {why}" not in self.aside]
+        return tuple(_notes(self.scans, many))
+
+    def without(self, reasons: Mapping[str, str]) -> "ScanSelection":
+        """Leave out scans by name, each with its reason."""
+        out = tuple((scan, reasons[scan.name]) for scan in self.scans if scan.name in reasons)
+        return replace(
+            self,
+            scans=tuple(scan for scan in self.scans if scan.name not in reasons),
+            left_out=(*self.left_out, *out),
+            aside=(*self.aside, *(f"{scan.name} set aside: {why}" for scan, why in out)),
+        )
 
 
 def one_per_run(scans: Sequence[ScanFiles], choice: ScanChoice, *, exclude: Collection[str] = ()) -> ScanSelection:
@@ -110,8 +132,7 @@ def one_per_run(scans: Sequence[ScanFiles], choice: ScanChoice, *, exclude: Coll
     )
     if faults:
         raise DataError(faults)
-    ordered = tuple(sorted(kept, key=_order))
-    return ScanSelection(scans=ordered, left_out=tuple(left_out), notes=tuple(_notes(ordered, left_out)))
+    return ScanSelection(scans=tuple(sorted(kept, key=_order)), left_out=tuple(left_out))
 
 
 def _order(scan: ScanFiles) -> tuple[str, str, int]:

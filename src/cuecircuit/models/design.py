@@ -27,7 +27,7 @@ class Design:
 
     `rows` are the positions in the table of the rows that enter, in the order of the responses; `left_out` names who
     does not and why; `roles` says of each column whether it is a number or a factor, with its levels; `levels` has
-    those of factors in order. `notes` are lines worth reading: columns that no row can tell apart from others.
+    those of factors in order. `notes` are lines worth reading: cells that nobody has, and what is not tested for that.
     """
 
     model: Model
@@ -75,11 +75,12 @@ def _strata_design(table: pd.DataFrame, model: Model, measured: Sequence[str]) -
     if faults:
         raise DataError(faults)
     contrasts = [strata_contrast(text, cells.design) for text in model.contrasts]
+    bound = strata_model(cells.design, contrasts=contrasts)
     levels = {name: tuple(level for level in order[name] if level in set(own)) for name, own in named.items()}
     return Design(
         model=model,
         family=StrataFamily(
-            model=strata_model(cells.design, contrasts=contrasts),
+            model=bound,
             covariate=model.covariate,
             block=model.block or BLOCK,
         ),
@@ -90,6 +91,7 @@ def _strata_design(table: pd.DataFrame, model: Model, measured: Sequence[str]) -
             **dict.fromkeys(model.covariates, "number"),
         },
         levels=levels,
+        notes=tuple(filter(None, [bound.note])),
     )
 
 
@@ -125,6 +127,7 @@ def _formula_design(table: pd.DataFrame, model: Model, measured: Sequence[str]) 
         left_out=(*columns.left_out, *lacking),
         roles=columns.roles,
         levels=columns.levels,
+        notes=tuple(filter(None, [family.fitter.design.note])),
     )
 
 

@@ -21,6 +21,8 @@ def direction(test: TermTest, design: Design) -> str | None:
         return None
     if test.name in design.model.contrasts:
         return test.name
+    if any(len(design.levels.get(name, ())) > 2 for name in test.variables):
+        return f"the one difference of {test.name} that can be estimated"
     parts = [" - ".join(design.levels.get(name, ())) or f"slope of {name}" for name in test.variables]
     if not parts:
         return "mean above 0"

@@ -85,7 +85,7 @@ class Family(Protocol):
         ...
 
     def cell(self, name: str, weights: Mapping[str, Float[Array, "level"]], at: Mapping[str, float]) -> Any:
-        """The mean at weights of levels, covariates at their mean or `at`."""
+        """The mean at weights of levels, covariates at their mean or `at`; None where it needs a cell nobody has."""
         ...
 
     def difference(self, name: str, family: str, one: Any, other: Any) -> Any:

@@ -142,8 +142,8 @@ class BetweenFitter:
         return Fitted(
             tests=fit.tests,
             maps={} if fit.tau2 is None else {"tau2": fit.tau2},
-            residuals=fit.residuals.astype(y.dtype) if residuals else None,
-            noise=fit.noise.astype(y.dtype) if residuals and unequal else None,
+            residuals=fit.residuals if residuals else None,
+            noise=fit.noise if residuals and unequal else None,
             n_units=entered,
             n_rows=entered,
             counts=counts,
@@ -241,8 +241,13 @@ class FormulaFamily:
         """Read the text of a contrast."""
         return fixed_contrast(text, self.fitter.design)
 
-    def cell(self, name: str, weights: Mapping[str, Float[Array, "level"]], at: Mapping[str, float]) -> Hypothesis:
+    def cell(
+        self, name: str, weights: Mapping[str, Float[Array, "level"]], at: Mapping[str, float]
+    ) -> Hypothesis | None:
         """The predicted mean at weights of levels, covariates at their mean over the rows or `at`.
+
+        Returns:
+            None where it needs a cell that no row has.
 
         Raises:
             DesignError: the model has no such covariate.
@@ -251,7 +256,8 @@ class FormulaFamily:
         unknown = [covariate for covariate in at if covariate not in design.covariates]
         if unknown:
             raise DesignError(f"covariate '{covariate}': not in the model" for covariate in unknown)
-        return Hypothesis(name=name, rows=grid_row(design, weights, at=at)[None])
+        row = grid_row(design, weights, at=at)
+        return None if row is None else Hypothesis(name=name, rows=row[None])
 
     def difference(self, name: str, family: str, one: Hypothesis, other: Hypothesis) -> Hypothesis:
         """One cell less another."""

@@ -37,7 +37,7 @@ _POINTS = 200_000  # of the quasi-Monte Carlo sum: 1e-4 of p in families of ten
 def means(
     fit: Fit, factors: Sequence[str], *, at: Mapping[str, float] | None = None, confidence: float = 0.95
 ) -> MarginalMeans:
-    """Means of every combination of the factors' levels, the last factor changing fastest.
+    """Means of every combination of the factors' levels that can be estimated, the last factor changing fastest.
 
     Args:
         fit: of any number of responses.
@@ -120,7 +120,11 @@ def _cells(fit: Fit, factors: Sequence[str], at: Mapping[str, float]) -> dict[tu
     if faults := factor_faults(factors, family.levels, "design"):
         raise DesignError(faults)
     cells = level_cells(factors, family.levels)
-    return {cell: family.cell(":".join(cell), weights, at) for cell, weights in cells.items()}
+    found = {cell: family.cell(":".join(cell), weights, at) for cell, weights in cells.items()}
+    estimable = {cell: mean for cell, mean in found.items() if mean is not None}
+    if not estimable:
+        raise DesignError(f"means of {' × '.join(factors)}: none can be estimated, nobody has some of their cells")
+    return estimable
 
 
 def _estimates(

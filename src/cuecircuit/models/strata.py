@@ -15,7 +15,7 @@ import numpy as np
 from cuecircuit.arrays import Array, Float, Int
 from cuecircuit.errors import DesignError
 from cuecircuit.models.family import Fitted, correlation_name
-from cuecircuit.stats.contrasts import strata_contrast, strata_levels, weighted_cells
+from cuecircuit.stats.contrasts import cells_of_nobody, strata_contrast, strata_levels, weighted_cells
 from cuecircuit.stats.strata import strata_anova
 from cuecircuit.stats.strata_covariate import ResponseCovariate, covariate_in
 from cuecircuit.stats.strata_design import Contrast, StrataModel, groups_of, strata_model
@@ -112,11 +112,12 @@ class StrataFamily:
         """Read the text of a contrast."""
         return strata_contrast(text, self.model.design)
 
-    def cell(self, name: str, weights: Mapping[str, Float[Array, "level"]], at: Mapping[str, float]) -> Contrast:
-        """The mean at weights of levels."""
+    def cell(self, name: str, weights: Mapping[str, Float[Array, "level"]], at: Mapping[str, float]) -> Contrast | None:
+        """The mean at weights of levels; None where it needs groups that nobody is in."""
         if at:
             raise DesignError("means of an error-strata design are at the covariates' mean; use a formula for others")
-        return weighted_cells(name, weights, self.model.design)
+        design = self.model.design
+        return None if cells_of_nobody(weights, design) else weighted_cells(name, weights, design)
 
     def difference(self, name: str, family: str, one: Contrast, other: Contrast) -> Contrast:
         """One cell less another; they differ in groups or in conditions, or the contrast is no product of both."""

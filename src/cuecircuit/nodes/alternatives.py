@@ -15,9 +15,10 @@ import pandas as pd
 from cuecircuit.errors import CuecircuitError, DataError
 from cuecircuit.figures.alternatives import alternatives_figure
 from cuecircuit.figures.saving import save
+from cuecircuit.figures.specification import Curve, specification_figure
 from cuecircuit.io.atomic import remove
 from cuecircuit.io.tables import read_table, write_table
-from cuecircuit.nodes.figures import is_about_maps
+from cuecircuit.nodes.figures import is_about_maps, look_of
 from cuecircuit.nodes.map_pictures import map_folders
 from cuecircuit.nodes.stages import bring_up_to_date
 from cuecircuit.nodes.study_files import StudyFiles, read_text
@@ -38,7 +39,10 @@ from cuecircuit.study.questions import AnyQuestion, Correlation, Counts, Formula
 from cuecircuit.study.reading import alternative_studies
 from cuecircuit.study.schema import Study
 
-FOLDER, RUNS, GRID = "alternatives", "alternatives_runs", "alternatives"
+FOLDER, RUNS, GRID, CURVES = "alternatives", "alternatives_runs", "alternatives", "specification"
+_RATIO = "Ratio"
+# columns of clusters.tsv
+_PEAK = {"estimate": "peak_effect", "low": "peak_effect_low", "high": "peak_effect_high"}
 
 
 def alternative_files(files: StudyFiles) -> dict[str, StudyFiles]:
@@ -112,7 +116,7 @@ def forget_outdated(work: Work) -> None:
 def _write(folder: Path, runs: Mapping[str, tuple[Study, Path]], touched: Mapping[tuple[str, str], bool]) -> None:
     rows = pd.DataFrame(
         [
-            {"choice": choice, "touched": "yes" if touched[choice, name] else "no", **row}
+            {"question": name, "choice": choice, "touched": "yes" if touched[choice, name] else "no", **row}
             for choice, (study, place) in runs.items()
             for name, question in study.questions.items()
             for row in _results(name, question, place / name)
@@ -127,7 +131,35 @@ def _write(folder: Path, runs: Mapping[str, tuple[Study, Path]], touched: Mappin
     write_table(folder / f"{GRID}.tsv", full[list(RESULT_COLUMNS)], RESULT_COLUMNS)
     write_table(folder / "verdicts.tsv", verdict_table(grid), VERDICT_COLUMNS)
     write_table(folder / "choices.tsv", _choices(runs), CHOICE_COLUMNS)
-    save(alternatives_figure(grid.somewhere()), folder / GRID)
+    (planned, _), *_ = runs.values()
+    with look_of(planned.style):
+        save(alternatives_figure(grid.somewhere()), folder / GRID)
+        if curves := list(_curves(planned, rows)):
+            save(specification_figure(curves), folder / CURVES)
+    if curves:
+        drawn = full[full["result"].isin([curve.result.replace(" × ", ":") for curve in curves])]
+        write_table(folder / f"{CURVES}.tsv", drawn[list(RESULT_COLUMNS)], RESULT_COLUMNS)
+
+
+def _curves(planned: Study, rows: pd.DataFrame) -> Iterator[Curve]:
+    """Yield a curve for each question that a choice touches: of the shown effect, else of the strongest as planned."""
+    for name, own in rows[rows["estimate"].notna()].groupby("question", sort=False):
+        named = [own["result"].str.endswith(f", {term}") for term in planned.questions[str(name)].shown]
+        asked = own[np.any(named, axis=0)] if named else own
+        first = asked[asked["choice"] == PLANNED].sort_values("p", kind="stable")
+        if first.empty:
+            continue
+        result, measure = str(first.iloc[0]["result"]), str(first.iloc[0]["measure"])
+        shown = own[(own["result"] == result) & ((own["touched"] == "yes") | (own["choice"] == PLANNED))]
+        if len(shown) > 1:
+            yield Curve(
+                result=result.replace(":", " × "),
+                measure=measure,
+                choices=tuple(shown["choice"]),
+                **{part: shown[part].to_numpy(float) for part in ("estimate", "low", "high")},
+                holds=(shown["holds"] == "yes").to_numpy(),
+                none=1.0 if measure == _RATIO else 0.0,
+            )
 
 
 def _choices(runs: Mapping[str, tuple[Study, Path]]) -> pd.DataFrame:
@@ -167,7 +199,8 @@ def _results(name: str, question: AnyQuestion, place: Path) -> Iterator[dict[str
         case Counts():
             for row in read_table(place / "ratios.tsv", text=("comparison",)).to_dict("records"):
                 name = f"{title}, {row['comparison']}"
-                yield _row("contrast", name, float(row["t"]), float(row["p"]), question.alpha, df2=float(row["df"]))
+                effect = (_RATIO, row["ratio"], row["ci_low"], row["ci_high"])
+                yield _row("contrast", name, row["t"], row["p"], question.alpha, effect, df2=float(row["df"]))
         case _:
             return
 
@@ -180,7 +213,8 @@ def _maps(title: str, folder: Path) -> Iterator[dict[str, Any]]:
     if "significant_voxels" not in terms:
         return
     clusters = read_table(folder / "clusters.tsv", text=("prefix", "regions"))
-    smallest = clusters.groupby("prefix")["p_fwe"].min()
+    strongest = clusters.sort_values(["prefix", "p_fwe", "peak_f"], ascending=[True, True, False], kind="stable")
+    strongest = strongest.drop_duplicates("prefix").set_index("prefix")
     times = terms["term"].value_counts()
     for row in terms[terms["significant_voxels"].notna()].to_dict("records"):
         term = str(row["term"])
@@ -192,8 +226,13 @@ def _maps(title: str, folder: Path) -> Iterator[dict[str, Any]]:
             "value": row["significant_voxels"],
             "df1": row["df1"],
             "df2": row["df2"],
-            "p": smallest.get(str(row["prefix"]), np.nan),
+            "p": strongest["p_fwe"].get(str(row["prefix"]), np.nan),
             "clusters": row["significant_clusters"],
+            "measure": "Effect at the peak",
+            **{
+                part: strongest[column].get(str(row["prefix"]), np.nan) if column in strongest else np.nan
+                for part, column in _PEAK.items()
+            },
         }
 
 
@@ -210,24 +249,36 @@ def _tests(title: str, question: Strata | Formula, path: Path) -> Iterator[dict[
         p = row["p_adjusted"] if question.adjust != "none" or pd.isna(corrected) else corrected
         name = ", ".join(filter(None, (title, where, str(row[effect]))))
         df1, df2 = float(row.get("df1", 1)), float(row.get("df2", row.get("df")))
+        estimate, low, high = (float(row.get(part, np.nan)) if df1 == 1 else np.nan for part in _PEAK)
+        size = ("Effect", estimate, low, high)
         if effect == "contrast":
             t = float(np.copysign(np.sqrt(row["F"]), row["estimate"]))
-            yield _row("contrast", name, t, float(p), question.alpha, df2=df2)
+            yield _row("contrast", name, t, p, question.alpha, size, df2=df2)
         else:
-            yield _row("test", name, float(row["F"]), float(p), question.alpha, df1=df1, df2=df2)
+            yield _row("test", name, row["F"], p, question.alpha, size, df1=df1, df2=df2)
 
 
 def _correlations(title: str, question: Correlation, path: Path) -> Iterator[dict[str, Any]]:
     for row in read_table(path, text=question.each).to_dict("records"):
         where = " ".join(str(row[key]) for key in question.each)
         name = ", ".join(filter(None, (title, where)))
-        yield _row("correlation", name, float(row["r"]), float(row["q"]), question.alpha)
+        effect = ("r", row["r"], row["ci_low"], row["ci_high"])
+        yield _row("correlation", name, row["r"], row["q"], question.alpha, effect)
 
 
 def _row(
-    kind: str, result: str, value: float, p: float, alpha: float, *, df1: float = np.nan, df2: float = np.nan
+    kind: str,
+    result: str,
+    value: float,
+    p: float,
+    alpha: float,
+    effect: tuple[str, float, float, float],
+    *,
+    df1: float = np.nan,
+    df2: float = np.nan,
 ) -> dict[str, Any]:
     holds = np.nan if pd.isna(p) else "yes" if p <= alpha else "no"
+    measure, estimate, low, high = effect
     return {
         "kind": kind,
         "result": result,
@@ -237,4 +288,8 @@ def _row(
         "df2": df2,
         "p": p,
         "clusters": np.nan,
+        "measure": measure,
+        "estimate": estimate,
+        "low": low,
+        "high": high,
     }

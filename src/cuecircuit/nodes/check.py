@@ -4,6 +4,8 @@ from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
 from cuecircuit.errors import CuecircuitError, DataError, StudyError
+from cuecircuit.nodes.answer import Answer
+from cuecircuit.nodes.figures import look_of
 from cuecircuit.nodes.graph import ordered_nodes, upstream
 from cuecircuit.nodes.log_check import log_notes, phase_faults
 from cuecircuit.nodes.making import make_node
@@ -53,7 +55,7 @@ def check_files(files: StudyFiles, *, data: bool = False) -> tuple[str, ...]:
     """
     made: dict[str, Table] = {}
     nodes = ordered_nodes(files.study)
-    faults: list[str] = []
+    faults = _faults("study", lambda: look_of(files.study.style))
     notes: list[str] = []
     failed: set[str] = set()
     if files.study.space is not None:
@@ -92,8 +94,12 @@ def _dry_run(tables: Tables, made: dict[str, Table], node: str) -> Iterator[str]
         return
     question = tables.files.study.questions[name]
     about_maps = split_reference(question.of)[0].startswith(("maps.", "contrasts."))
-    lines = bind_levels(tables, question) if about_maps else answer(tables, question).left_out
+    lines = bind_levels(tables, question) if about_maps else _lines(answer(tables, question))
     yield from (f"{node}: {line}" for line in lines)
+
+
+def _lines(found: Answer) -> tuple[str, ...]:
+    return (*found.left_out, *found.facts.get("notes", ()))
 
 
 def _log_notes(tables: Tables, data: OperantData, subjects: Sequence[str]) -> Iterator[str]:

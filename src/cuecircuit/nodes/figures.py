@@ -1,15 +1,18 @@
 """Every figure of a study: one of each question under its name, and those that the study file names further."""
 
 from collections.abc import Iterator, Mapping
+from contextlib import AbstractContextManager
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
+from matplotlib import font_manager
 
+from cuecircuit.errors import StudyError
 from cuecircuit.figures.corrections import corrections_figure
 from cuecircuit.figures.glass_brain import glass_brain_figure
 from cuecircuit.figures.slices import slices_figure
-from cuecircuit.figures.style import PANEL_HEIGHT_MM, PANEL_MM, sheet, style
+from cuecircuit.figures.style import PANEL_HEIGHT_MM, PANEL_MM, Look, house_look, sheet, style
 from cuecircuit.io.nifti import read_volume
 from cuecircuit.io.tables import ColumnNote, read_table
 from cuecircuit.nodes.answer import NOTES
@@ -25,13 +28,25 @@ from cuecircuit.nodes.study_files import StudyFiles
 from cuecircuit.nodes.viewer import viewed_question, viewer_text
 from cuecircuit.pipeline.group.corrections import method_map
 from cuecircuit.study.accounting import split_reference
-from cuecircuit.study.questions import AnyQuestion
+from cuecircuit.study.questions import AnyQuestion, Style
 from cuecircuit.study.questions import Figure as Named
 
 VIEWER, SHARED_MASK = "viewer.json", "shared_mask"
 _MM: Mapping[str, ColumnNote] = {axis: {"Units": "mm"} for axis in ("x", "y", "z_mm")}
 # the table that a figure is drawn from: the first of these that an answer has
 _SOURCES = ("rows", "correlation", "reliability", "ratios", "means", "terms")
+
+
+def look_of(style: Style) -> AbstractContextManager[None]:
+    """Draw everything inside in the style of a study.
+
+    Raises:
+        StudyError: its font is not on this machine.
+    """
+    if style.font and style.font not in font_manager.get_font_names():
+        raise StudyError(f"style.font: no font '{style.font}' on this machine; install it, or leave it out")
+    look = Look(font=style.font, font_pt=style.font_pt, double_mm=style.width_mm, colors=style.colors)
+    return house_look(look)
 
 
 def draw_figures(tables: Tables, questions: Path, folder: Path) -> None:

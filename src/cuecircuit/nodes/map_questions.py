@@ -72,7 +72,7 @@ def write_map_answer(tables: Tables, question: AnyQuestion, folder: Path, work: 
 
 
 def bind_levels(tables: Tables, question: AnyQuestion) -> tuple[str, ...]:
-    """Bind the model of a question on maps to its rows, as a dry run; return who is left out.
+    """Bind the model of a question on maps to its rows, as a dry run; return who is left out and what is not tested.
 
     Raises:
         DataError: maps or columns that are missing.
@@ -83,7 +83,8 @@ def bind_levels(tables: Tables, question: AnyQuestion) -> tuple[str, ...]:
         lines += chosen.left_out
         if isinstance(question, Strata | Formula):
             columns = [name for name in chosen.rows if name not in ("map", "variance", "map_unsmoothed")]
-            lines += design(chosen.rows[columns], _model(tables, question, chosen.rows)).left_out
+            bound = design(chosen.rows[columns], _model(tables, question, chosen.rows))
+            lines += (*bound.left_out, *bound.notes)
     return tuple(dict.fromkeys(lines))
 
 

@@ -10,7 +10,7 @@ import pandas as pd
 
 from cuecircuit.behavior.anova_layout import anova_layout
 from cuecircuit.behavior.effect_sizes import partial_eta2
-from cuecircuit.errors import CuecircuitError
+from cuecircuit.errors import CuecircuitError, DesignError
 from cuecircuit.models.evidence import EvidenceSettings, evidence_frame, has_d, standardized_effect
 from cuecircuit.models.fit import Fit, fit, tidy_row
 from cuecircuit.models.means import compare, means
@@ -18,7 +18,7 @@ from cuecircuit.models.model import Model
 from cuecircuit.nodes.answer import Answer
 from cuecircuit.nodes.rows import Chosen, Tables
 from cuecircuit.nodes.wide import Wide, widen
-from cuecircuit.stats.contrasts import level_cells, strata_levels, weighted_cells
+from cuecircuit.stats.contrasts import cells_of_nobody, level_cells, strata_levels, weighted_cells
 from cuecircuit.stats.mixed_inference import DegreesOfFreedomRule
 from cuecircuit.stats.multiple_testing import adjust_p
 from cuecircuit.stats.posthoc import compare as compare_cells
@@ -190,6 +190,7 @@ def _model_answer(
         "roles": dict(fitted.design.roles),
         "n_units": int(np.max(fitted.fitted.n_units)),
         "n_rows": int(np.max(fitted.fitted.n_rows)),
+        **({"notes": list(fitted.design.notes)} if fitted.design.notes else {}),
     }
     return Answer(tables=tables, facts=facts, left_out=(*left_out, *fitted.design.left_out))
 
@@ -303,10 +304,14 @@ def _contrasts(comparison: Comparison, design: MixedDesign) -> tuple[list[Contra
         family = ":".join(inside[name] for name in comparison.family if name in inside) or "all"
         for one, other in pairs:
             weights = _unit(levels, comparison.factor, one)[comparison.factor]
-            weights = weights - _unit(levels, comparison.factor, other)[comparison.factor]
+            weights = {**fixed, comparison.factor: weights - _unit(levels, comparison.factor, other)[comparison.factor]}
+            if cells_of_nobody(weights, design):
+                continue
             name = ": ".join([*cell, f"{one} - {other}"])
-            contrasts.append(weighted_cells(name, {**fixed, comparison.factor: weights}, design, family=family))
+            contrasts.append(weighted_cells(name, weights, design, family=family))
             rows.append({"comparison": comparison.factor, **inside, "level": one, "against": other, "family": family})
+    if not contrasts:
+        raise DesignError(f"comparisons of {comparison.factor}: none can be estimated, nobody has some of their cells")
     return contrasts, pd.DataFrame(rows)
 
 

@@ -15,13 +15,13 @@ from cuecircuit.nodes.page_maps import LONG, figure_item, map_items, scan_items,
 from cuecircuit.nodes.reporting import reporting_section
 from cuecircuit.nodes.rows import Tables
 from cuecircuit.nodes.scan_check import makes_maps
-from cuecircuit.nodes.sentences import finding_sentence, left_out_sentence, method_sentence
+from cuecircuit.nodes.sentences import finding_sentence, left_out_sentence, method_sentence, note_sentence
 from cuecircuit.nodes.single_sessions import session_captions
 from cuecircuit.nodes.study_files import StudyFiles
 from cuecircuit.nodes.table import Table
 from cuecircuit.nodes.viewer import viewed_question
 from cuecircuit.pipeline.quality import pages_item
-from cuecircuit.report.alternatives import AlternativeFacts, alternatives_section, grid_caption
+from cuecircuit.report.alternatives import CURVES_CAPTION, AlternativeFacts, alternatives_section, grid_caption
 from cuecircuit.report.content import Facts, FileList, Item, Paragraph, ReportContent, Section, TableItem
 from cuecircuit.report.marks import counted, value_text
 from cuecircuit.study.accounting import split_reference
@@ -158,8 +158,9 @@ def _question(out: Path, name: str, question: AnyQuestion, viewed: str | None) -
         return
     answer = {stem: read_table(folder / f"{stem}.tsv") for stem in _TABLES if (folder / f"{stem}.tsv").is_file()}
     title = question.title or name.replace("_", " ").capitalize()
-    lost = left_out_sentence(read_json(folder / "settings.json").get("left_out", ()))
-    words = [question.why, method_sentence(question), finding_sentence(question, answer), lost]
+    facts = read_json(folder / "settings.json")
+    lost = left_out_sentence(facts.get("left_out", ()))
+    words = [question.why, method_sentence(question), finding_sentence(question, answer), lost, note_sentence(facts)]
     yield Paragraph(heading=title, text=" ".join(filter(None, words)))
     alt = f"{title}. {finding_sentence(question, answer)}"
     yield from figure_item(out, name, title, method_sentence(question), alt)
@@ -221,8 +222,11 @@ def _alternatives(files: StudyFiles, out: Path) -> Iterator[Section]:
     )
     caption = grid_caption(facts)
     title = "Figure of the alternatives"
-    figure = figure_item(out, "alternatives", title, caption, caption.striptags(), wide=True, folder=folder.name)
-    yield alternatives_section(facts, tuple(figure), verdicts=verdicts, choices=choices)
+    figures = (
+        *figure_item(out, "specification", "Specification curves", CURVES_CAPTION, CURVES_CAPTION, folder=folder.name),
+        *figure_item(out, "alternatives", title, caption, caption.striptags(), wide=True, folder=folder.name),
+    )
+    yield alternatives_section(facts, figures, verdicts=verdicts, choices=choices)
 
 
 def _methods(files: StudyFiles, out: Path, made: Mapping[str, Table], software: Mapping[str, str]) -> Section:

@@ -1,5 +1,6 @@
 """What the page shows of maps: figures, the interactive brain, tests and clusters, agreement, and their scans."""
 
+import json
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -9,10 +10,16 @@ from cuecircuit.figures.numbers import short
 from cuecircuit.io.tables import read_json, read_table
 from cuecircuit.nodes.figures import SHARED_MASK, VIEWER
 from cuecircuit.nodes.map_pictures import map_folders, shown_effect
-from cuecircuit.nodes.sentences import evidence_sentence, left_out_sentence, map_sentence, method_sentence
+from cuecircuit.nodes.sentences import (
+    evidence_sentence,
+    left_out_sentence,
+    map_sentence,
+    method_sentence,
+    note_sentence,
+)
 from cuecircuit.nodes.shared_mask import shared_mask_sentence
 from cuecircuit.report.content import FigureItem, Item, Paragraph, RowPlace, TableItem, ViewerItem
-from cuecircuit.report.marks import effect_text
+from cuecircuit.report.marks import effect_text, listed
 from cuecircuit.study.questions import AnyQuestion
 
 LONG = 30
@@ -51,7 +58,7 @@ def map_items(out: Path, name: str, question: AnyQuestion, viewed: str | None) -
     """Yield what maps show: a sentence, then for each level of `each` its figure, tests and clusters."""
     title = question.title or name.replace("_", " ").capitalize()
     yield Paragraph(heading=title, text=" ".join(filter(None, (question.why, method_sentence(question)))))
-    for level, folder in map_folders(out / "questions" / name):
+    for number, (level, folder) in enumerate(map_folders(out / "questions" / name)):
         own = f"{title}, {level}" if level else title
         stem = f"{name}_{level}" if level else name
         if not (folder / "terms.tsv").is_file():
@@ -61,16 +68,17 @@ def map_items(out: Path, name: str, question: AnyQuestion, viewed: str | None) -
         path = folder / "clusters.tsv"
         clusters = read_table(path, text=("term", "prefix")) if path.is_file() else None
         found = map_sentence(terms, clusters)
-        yield Paragraph(text=f"{own}. {found}")
+        told = note_sentence(read_json(folder / "settings.json"))
+        yield Paragraph(text=" ".join(filter(None, (f"{own}. {found}", told))))
         drawn = effect_text(str(shown_effect(question, terms)["term"]))
         caption = (
             f"{drawn}, z: what survives the correction is outlined, the rest fades with the square of z (Taylor et al. "
             f"2023); a slice through the peak of every cluster. {found}"
         )
         yield from figure_item(out, stem, own, caption, f"{own}. {found}", wide=True)
-        leads = not level and name == viewed and (out / "figures" / VIEWER).is_file()
+        leads = name == viewed and number == 0 and (out / "figures" / VIEWER).is_file()
         if leads:
-            yield from _viewer(out, drawn)
+            yield from _viewer(out)
         if (folder / "evidence.tsv").is_file():
             weighed = read_table(folder / "evidence.tsv", text=("term", "prefix"))
             yield Paragraph(text=f"{own}, evidence. {evidence_sentence(weighed)}")
@@ -91,27 +99,29 @@ def _table(name: str, title: str, path: Path, *, leads: bool, folded: bool) -> T
     columns = [name for name in frame if name not in _IN_FILES and frame[name].notna().any()]
     columns.sort(key=lambda name: name not in ("term", "regions"))  # where a cluster is comes first
     mm = [name for name in (["x", "y", "z"], ["peak_x", "peak_y", "peak_z"]) if set(name) <= set(frame)]
-    places = frame[mm[0]].itertuples(index=False, name=None) if leads and mm else ()
+    places = frame[[*mm[0], "prefix"]].itertuples(index=False, name=None) if leads and mm else ()
     return TableItem(
         id=name,
         title=title,
         frame=frame,
         display=frame[columns] if len(frame) else None,
         folded=folded or len(frame) > LONG or path.stem not in ("terms", "clusters"),
-        places=tuple(RowPlace(mm=(float(x), float(y), float(z))) for x, y, z in places),
+        places=tuple(RowPlace(mm=(float(x), float(y), float(z)), test=str(test)) for x, y, z, test in places),
     )
 
 
-def _viewer(out: Path, effect: str) -> Iterator[ViewerItem]:
-    path = out / "figures" / VIEWER
-    if path.is_file():
-        caption = (
-            f"The map of {effect} over the anatomy, coronal, sagittal and axial; left is on the left. The slider "
-            "starts at the height that forms clusters. Click a slice or move the sliders to move the crosshair and see "
-            "the subjects of a region; the chosen region is outlined."
-        )
-        data = path.read_text(encoding="utf-8").strip()
-        yield ViewerItem(title="Interactive brain", caption=caption, statistic="F", data=data)
+def _viewer(out: Path) -> Iterator[ViewerItem]:
+    data = (out / "figures" / VIEWER).read_text(encoding="utf-8").strip()
+    left_out = json.loads(data)["leftOut"]
+    caption = (
+        "Every test over the anatomy, coronal, sagittal and axial. White outlines enclose what survives correction, "
+        "and colors fade below the slider, which starts at the height that forms clusters. Click or drag in a slice "
+        "or use arrow and Page keys to move; two fingers, + and − zoom; the wheel goes through the slices of the plane "
+        "that was chosen. A row of the tables of clusters and peaks leads to its place."
+    )
+    if left_out:
+        caption += f" For the size of the page the maps of {listed(left_out)} are in the files alone."
+    yield ViewerItem(title="Interactive brain", caption=caption, data=data)
 
 
 def _number_maps(out: Path, stem: str, title: str, folder: Path) -> Iterator[Item]:

@@ -12,7 +12,7 @@ from cuecircuit.io.nifti import write_volume
 from cuecircuit.io.scan_inventory import ScanFiles, ScanSelection
 from cuecircuit.io.tables import write_table
 from cuecircuit.nodes.scan_reading import scan_gate
-from cuecircuit.nodes.scans import study_scans
+from cuecircuit.nodes.scans import listed_scans, study_scans
 from cuecircuit.nodes.shared_mask import shared_mask_sentence
 from cuecircuit.nodes.study_files import StudyFiles
 from cuecircuit.pipeline.gate import set_aside
@@ -23,6 +23,7 @@ INPUT_COLUMNS = {
     "session": "entity ses; n/a where scans have none",
     "run": "scan",
     "entities": "further BIDS entities of its name, such as echo and space; n/a where it has none",
+    "acq_time": "when it was acquired, as *_scans.tsv lists it; n/a where it does not",
     "bold": "the scan, relative to the study file",
     "events": "its events; n/a where none were found",
     "physio": "its recording of respiration; n/a where none was found",
@@ -44,15 +45,17 @@ def account(files: StudyFiles, subjects: Collection[str], out: Path) -> ScanSele
     scans, space = study.scans, study.space
     if scans is not None and space is not None and scans.on_fault == "exclude":
         selection = set_aside(selection, scan_gate(files).read, exclude=study.subjects.exclude)
-    rows = []
+    rows, listed = [], listed_scans(files)
     for scan, reason in _reasons(files, selection):
         absent = scan.subject not in subjects
         why = study.subjects.exclude.get(scan.subject, "not among the subjects of the study") if absent else reason
-        rows.append(_row(files, scan) | {"used": "no" if why else "yes", "reason": why})
+        acquired = next((row.acquired for row in listed if row.acquired and row.is_of(scan)), None)
+        row = _row(files, scan, acquired and acquired.isoformat())
+        rows.append(row | {"used": "no" if why else "yes", "reason": why})
     write_table(out / "inputs.tsv", pd.DataFrame(rows), INPUT_COLUMNS)
     used = sum(row["used"] == "yes" for row in rows)
     say(f"scans: {len(rows)} found, {used} used, {len(rows) - used} left out (inputs.tsv)")
-    for note in selection.notes:
+    for note in (*selection.notes, *selection.aside):
         say(f"scans: {note}")
     if space is not None and space.is_shared:
         mask, grid = files.mask
@@ -81,12 +84,13 @@ def _raw(files: StudyFiles) -> tuple[ScanFiles, ...]:
         return ()
 
 
-def _row(files: StudyFiles, scan: ScanFiles) -> dict[str, object]:
+def _row(files: StudyFiles, scan: ScanFiles, acquired: str | None) -> dict[str, object]:
     named = {"bold": scan.bold, "events": scan.events, "physio": scan.physio, "confounds": scan.confounds}
     return {
         "subject": scan.subject,
         "session": scan.session,
         "run": scan.run,
         "entities": " ".join(f"{name}-{value}" for name, value in scan.entities.items()) or None,
+        "acq_time": acquired,
         **{name: path and files.shown(path) for name, path in named.items()},
     }

@@ -10,15 +10,15 @@ from cuecircuit.errors import DataError
 from cuecircuit.imaging.block_response import window_members
 from cuecircuit.imaging.removed import displacement, signal_faults
 from cuecircuit.imaging.respiration import plausible_rates
-from cuecircuit.imaging.scan_checks import event_faults, run_faults
+from cuecircuit.imaging.scan_checks import event_faults
 from cuecircuit.imaging.trace_checks import TraceReport, check_trace
-from cuecircuit.io.bids import sidecar
 from cuecircuit.io.events import read_run_events
-from cuecircuit.io.nifti import orientation_faults, read_grid
+from cuecircuit.io.nifti import read_grid
 from cuecircuit.io.physio import read_respiration
 from cuecircuit.io.scan_inventory import ScanFiles
 from cuecircuit.nodes.first_level import blocks_of_trials, seed_faults
 from cuecircuit.nodes.map_tables import trials_of_scan
+from cuecircuit.nodes.scan_headers import header_faults
 from cuecircuit.nodes.scan_reading import (
     head_radius_mm,
     read_breaths,
@@ -27,17 +27,15 @@ from cuecircuit.nodes.scan_reading import (
     read_tissues,
     scan_gate,
 )
-from cuecircuit.nodes.scans import study_scans
+from cuecircuit.nodes.scans import listed_scans, study_scans
 from cuecircuit.nodes.study_files import StudyFiles
 from cuecircuit.nodes.table import Table
 from cuecircuit.nodes.trials import event_rules
 from cuecircuit.pipeline.faults import attempt, faults_named, shared_faults
-from cuecircuit.pipeline.gate import double_faults
+from cuecircuit.pipeline.gate import FULL_MASK, accept_faults, double_faults, double_pairs
 from cuecircuit.records.grid import Grid
 from cuecircuit.records.scan import Block
 from cuecircuit.study.acquisition import Blocks, Given, Seed
-
-_FULL_MASK = "mask full"  # in scans.accept
 
 
 def check_scans(files: StudyFiles, made: Mapping[str, Table], *, data: bool = False) -> tuple[str, ...]:
@@ -49,7 +47,7 @@ def check_scans(files: StudyFiles, made: Mapping[str, Table], *, data: bool = Fa
         data: also read every scan whole and check its values.
 
     Returns:
-        Notes on events and traces of breathing, a line each.
+        Notes on scans that are set aside, events and traces of breathing, a line each.
 
     Raises:
         DataError: every fault of every scan, those of many scans said once.
@@ -59,21 +57,24 @@ def check_scans(files: StudyFiles, made: Mapping[str, Table], *, data: bool = Fa
     subjects = list(made["subjects"].rows["subject"])
     mask, grid = files.mask
     tissues = read_tissues(files)
-    scans = [scan for scan in study_scans(files).scans if scan.subject in subjects]
-    there = {scan.subject for scan in scans}
+    selection, accept = study_scans(files), study.scans.accept if study.scans else {}
+    scans = [scan for scan in selection.scans if scan.subject in subjects]
+    there, aside = {scan.subject for scan in scans}, {scan.subject for scan, _ in selection.left_out}
+    of_task = f"of task {study.scans.task}" if study.scans else ""
     faults = [
-        f"sub-{one}: no scan of task {study.scans.task if study.scans else ''}; exclude the subject "
-        "(subjects.exclude), or add the scans"
+        f"sub-{one}: no scan {'is left' if one in aside else of_task}; exclude the subject (subjects.exclude), or add "
+        "the scans"
         for one in subjects
         if one not in there
     ]
     faults += _subjects_without_maps(files, made, there)
-    if mask.all() and _FULL_MASK not in (study.scans.accept if study.scans else {}):
+    met = _listed_faults(files, {scan.name for scan in scans}) | ({FULL_MASK} if mask.all() else set())
+    if mask.all() and FULL_MASK not in accept:
         faults.append(
             f"{files.path(space.mask)}: the mask holds every voxel of its grid, air as well; give a mask of the brain, "
-            f"or accept it with a reason (scans.accept: {{{_FULL_MASK}: reason}})"
+            f"or accept it with a reason (scans.accept: {{{FULL_MASK}: reason}})"
         )
-    found: list[tuple[str, str]] = [*_copied_tables(files, scans)]
+    found: list[tuple[str, str]] = [*_copied_tables(scans, accept, met)]
     notes: dict[str, list[str]] = {}
     for scan in scans:
         blocks = blocks_of_trials(trials_of_scan(made, scan))
@@ -82,21 +83,32 @@ def check_scans(files: StudyFiles, made: Mapping[str, Table], *, data: bool = Fa
     for name, maps in study.maps.items():
         if isinstance(maps, Seed):
             faults += (f"maps.{name}: {fault}" for fault in seed_faults(maps, read_regions(files), mask))
+    names = {name.rsplit(" ", 1)[0] for name in met} | {scan.name for scan in selection.scans}
+    faults += accept_faults(accept, names | {scan.name for scan, _ in selection.left_out})
     if data and not faults:
-        faults += _value_faults(files, scans, notes)
+        faults += _value_faults(files, scans, notes, met)
+        faults += accept_faults(accept, names, met)
     if faults:
         raise DataError(faults)
-    return tuple(f"{_files(paths)}: {note}" for note, paths in notes.items())
+    return (*selection.aside, *(f"{_files(paths)}: {note}" for note, paths in notes.items()))
 
 
-def _copied_tables(files: StudyFiles, scans: Sequence[ScanFiles]) -> Iterator[tuple[str, str]]:
-    """Yield confounds and recordings that hold the same as those of an earlier scan."""
-    accept = files.study.scans.accept if files.study.scans else {}
+def _listed_faults(files: StudyFiles, names: Collection[str]) -> set[str]:
+    """Return faults of the tables of scans, as `scans.accept` calls them."""
+    listed = listed_scans(files)
+    missing = {f"{row.name} missing" for row in listed if row.name not in names or not row.file.exists()}
+    return missing | {f"{row.name} excluded" for row in listed if row.left_out}
+
+
+def _copied_tables(scans: Sequence[ScanFiles], accept: Collection[str], met: set[str]) -> Iterator[tuple[str, str]]:
+    """Yield confounds and recordings that hold the same as those of an earlier scan; add all, by name, to `met`."""
     for kind in ("confounds", "physio"):
         first: dict[bytes, ScanFiles] = {}
         for scan in scans:
             path = getattr(scan, kind)
             other = scan if path is None or not path.is_file() else first.setdefault(_content(path), scan)
+            if other is not scan:
+                met.add(f"{scan.name} double")
             if other is not scan and f"{scan.name} double" not in accept:
                 yield (
                     str(path),
@@ -133,34 +145,13 @@ def _scan_faults(
     notes: dict[str, list[str]],
 ) -> Iterator[tuple[str, str]]:
     """Yield the file and the fault."""
-    scans = files.study.scans
-    assert scans is not None
-    bold = str(scan.bold)
-    headers: list[tuple[Grid, int, float]] = []
-    yield from _named(bold, attempt(lambda: headers.append(read_grid(scan.bold))))
-    yield from _named(bold, orientation_faults(scan.bold) if headers else ())
-    if scans.table is None:  # scans listed in a table have no sidecars
-        tr_s = sidecar(scan.bold, files.path(scans.dataset)).get("RepetitionTime")
-        if not isinstance(tr_s, int | float | None):
-            yield bold, f"RepetitionTime {tr_s!r} in the sidecar is no number; write seconds, such as {scans.tr_s:g}"
-            return
-    for own, volumes, tr_header_s in headers:
-        found = [
-            *run_faults(
-                grid=own,
-                volumes=volumes,
-                tr_header_s=tr_header_s,
-                tr_sidecar_s=scan.tr_s,
-                scans=scans,
-                space_grid=grid,
-            )
-        ]
-        yield from _named(bold, found)
-        if found:
-            continue
-        yield from _event_faults(files, scan, blocks, volumes, notes)
-        yield from _signal_faults(files, scan, tissues, volumes)
-        yield from _breathing_faults(files, scan, blocks, volumes, notes)
+    if found := header_faults(files, scan, grid):
+        yield from ((str(scan.bold), fault) for fault in found)
+        return
+    _, volumes, _ = read_grid(scan.bold)
+    yield from _event_faults(files, scan, blocks, volumes, notes)
+    yield from _signal_faults(files, scan, tissues, volumes)
+    yield from _breathing_faults(files, scan, blocks, volumes, notes)
 
 
 def _event_faults(
@@ -236,10 +227,13 @@ def _breathing_faults(
             notes.setdefault(note, []).append(str(scan.physio))
 
 
-def _value_faults(files: StudyFiles, scans: Sequence[ScanFiles], notes: dict[str, list[str]]) -> Iterator[str]:
+def _value_faults(
+    files: StudyFiles, scans: Sequence[ScanFiles], notes: dict[str, list[str]], met: set[str]
+) -> Iterator[str]:
     """Read every scan whole; yield what would stop a run, and scans that hold the same values.
 
-    Scans that `scans.on_fault: exclude` sets aside are noted; a subject who has no other is at fault.
+    Scans that `scans.on_fault: exclude` sets aside are noted; a subject who has no other is at fault. Faults that the
+    study accepts, by name, are added to `met`.
     """
     settings, gate = files.study.scans, scan_gate(files)
     assert settings is not None
@@ -247,7 +241,9 @@ def _value_faults(files: StudyFiles, scans: Sequence[ScanFiles], notes: dict[str
     for scan in scans:
 
         def look(scan: ScanFiles = scan) -> None:
-            volumes[scan.name] = gate.read(scan).volumes
+            values = gate.read(scan)
+            volumes[scan.name] = values.volumes
+            met.update(f"{scan.name} {fault.kind}" for fault in values.faults)
 
         faults = list(attempt(look))
         if settings.on_fault == "stop":
@@ -259,6 +255,9 @@ def _value_faults(files: StudyFiles, scans: Sequence[ScanFiles], notes: dict[str
         if subject not in left:
             yield f"sub-{subject}: no scan is left; exclude the subject (subjects.exclude)"
     yield from double_faults(volumes, settings.accept)
+    met.update(f"{name} double" for _, name in double_pairs(volumes))
+    stopped = {scan.name for scan in scans} - set(volumes)  # of these not every fault is known
+    met.update(key for key in settings.accept if key.rsplit(" ", 1)[0] in stopped)
 
 
 def _named(file: str, faults: Sequence[str] | Iterator[str]) -> Iterator[tuple[str, str]]:

@@ -1,11 +1,20 @@
-"""The scans of a study: one for each subject, session and run, or a refusal that names what nothing accounts for."""
+"""The scans of a study: one for each subject, session and run, or a refusal that names what nothing accounts for.
 
+Left out by themselves, each with its reason, are scans that the study file excludes, that a `*_scans.tsv` of the data
+set leaves out and, with `scans.on_fault: exclude`, those whose header is at fault or that have no events.
+"""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
+from itertools import pairwise
 from pathlib import Path
 
 from cuecircuit.errors import DataError
 from cuecircuit.io.bids import find_derivatives, find_scans, read_scan_table
+from cuecircuit.io.listed_scans import ListedScan, read_listed_scans
 from cuecircuit.io.rabies import find_rabies, is_rabies
 from cuecircuit.io.scan_inventory import ScanChoice, ScanFiles, ScanSelection, one_per_run
+from cuecircuit.nodes.scan_headers import header_faults
 from cuecircuit.nodes.study_files import StudyFiles
 from cuecircuit.study.acquisition import Scans
 
@@ -14,16 +23,82 @@ def study_scans(files: StudyFiles) -> ScanSelection:
     """Find the scans of the task and choose one for each subject, session and run.
 
     Raises:
-        DataError: no scan, or sessions, runs, echoes, spaces and other entities that the study does not account for.
+        DataError: no scan; sessions, runs, echoes, spaces and other entities that the study does not account for; scans
+            to exclude that are not there; scans that a table lists and that are missing.
     """
     scans = files.study.scans
     if scans is None:
         raise DataError("the study names no scans; give scans: with task and tr_s")
-    choice = scan_choice(files, scans)
-    selection = one_per_run(_all_scans(files, scans), choice, exclude=files.study.subjects.exclude)
+    everything = _all_scans(files, scans)
+    selection = one_per_run(everything, scan_choice(files, scans), exclude=files.study.subjects.exclude)
+    if unknown := [name for name in scans.exclude if name not in {scan.name for scan in everything}]:
+        raise DataError(
+            f"scans.exclude: no scan is called '{name}'; names are as {everything[0].name}" for name in unknown
+        )
+    selection = selection.without(scans.exclude)
+    selection = _as_listed(files, scans, selection, {scan.name for scan in everything})
+    if scans.on_fault == "exclude":
+        space = files.study.space
+        grid = None if space is None or space.is_shared else files.mask[1]
+        faults = {scan.name: "; ".join(header_faults(files, scan, grid, events=True)) for scan in selection.scans}
+        selection = selection.without({name: why for name, why in faults.items() if why})
     if scans.runs == "one":
         _refuse_runs(selection.scans)
     return selection
+
+
+def listed_scans(files: StudyFiles) -> tuple[ListedScan, ...]:
+    """Read what the tables of scans in the data set list of the task.
+
+    Raises:
+        DataError: a table is damaged.
+    """
+    scans = files.study.scans
+    return read_listed_scans(files.path(scans.dataset), task=scans.task) if scans else ()
+
+
+def _as_listed(files: StudyFiles, scans: Scans, selection: ScanSelection, names: set[str]) -> ScanSelection:
+    """Leave out scans as the tables of scans say; name those that are missing."""
+    listed = [row for row in listed_scans(files) if row.subject not in files.study.subjects.exclude]
+    raw = scans.table is None and scans.derivatives is None
+    missing = [
+        row
+        for row in listed
+        if row.name not in {*scans.exclude, *_accepted(scans, "missing")}
+        and (row.name not in names or (raw and not row.file.exists()))
+    ]
+    lines = [f"{row.where}: {row.name}: {row.file.name} is listed and is not there" for row in missing]
+    if lines and raw and scans.on_fault == "stop":
+        raise DataError(
+            f"{line}; add it, take the row out, or accept it with a reason (scans.accept: {{{row.name} missing: "
+            "reason}})"
+            for line, row in zip(lines, missing, strict=True)
+        )
+    taken = _accepted(scans, "excluded")
+    out = {
+        scan.name: f"{row.where}: {row.left_out}"
+        for scan in selection.scans
+        for row in listed
+        if row.left_out and row.is_of(scan) and scan.name not in taken
+    }
+    selection = selection.without(out)
+    return replace(selection, aside=(*selection.aside, *lines, *_unordered(selection.scans, listed)))
+
+
+def _accepted(scans: Scans, kind: str) -> set[str]:
+    """Return the scans of which a kind of fault is accepted."""
+    return {key.removesuffix(f" {kind}") for key in scans.accept if key.endswith(f" {kind}")}
+
+
+def _unordered(scans: Sequence[ScanFiles], listed: Sequence[ListedScan]) -> Iterator[str]:
+    """Yield runs of a session that were not acquired in the order of their numbers."""
+    times = {scan.name: row.acquired for scan in scans for row in listed if row.is_of(scan) and row.acquired}
+    for one, other in pairwise(scan for scan in scans if scan.name in times):
+        if (one.subject, one.session) == (other.subject, other.session) and times[one.name] >= times[other.name]:
+            yield (
+                f"{other.name} was not acquired after {one.name} (acq_time {times[other.name]:%Y-%m-%dT%H:%M:%S} and "
+                f"{times[one.name]:%Y-%m-%dT%H:%M:%S}); runs are taken by their numbers"
+            )
 
 
 def scan_choice(files: StudyFiles, scans: Scans) -> ScanChoice:

@@ -104,25 +104,37 @@ def finding_sentence(question: AnyQuestion, answer: Mapping[str, pd.DataFrame]) 
     return " ".join(_findings(question, answer))
 
 
+def effect_names(terms: pd.DataFrame) -> list[str]:
+    """Print the effects of a table of tests; one that several error strata test (a covariate) names its stratum."""
+    repeated = terms["term"].duplicated(keep=False)
+    return [
+        effect_text(str(row["term"])) + (f" (in {effect_text(str(row['stratum']))})" if again else "")
+        for row, again in zip(terms.to_dict("records"), repeated, strict=True)
+    ]
+
+
 def map_sentence(terms: pd.DataFrame, clusters: pd.DataFrame | None) -> str:
     """Say which effects on maps survive their correction, with the size of clusters and their smallest p."""
     if "significant_clusters" not in terms:
         return "The maps are not corrected for the number of voxels."
-    parts = []
-    for row in terms[terms["term"] != "(Intercept)"].to_dict("records"):
-        if pd.isna(row["significant_clusters"]):  # a term that the question does not ask for
+    parts, nothing = [], []
+    for name, row in zip(effect_names(terms), terms.to_dict("records"), strict=True):
+        # a term that the question does not ask for has no number
+        if row["term"] == "(Intercept)" or pd.isna(row["significant_clusters"]):
             continue
         count = int(row["significant_clusters"])
-        name = effect_text(str(row["term"]))
         if not count:
-            parts.append(f"{name}: nothing survives")
+            nothing.append(name)
             continue
-        own = clusters[clusters["term"] == row["term"]] if clusters is not None else pd.DataFrame()
-        smallest = f", smallest corrected {p_equals(float(own['p_fwe'].min()))}" if len(own) else ""
+        of_row = clusters[clusters["prefix"] == row["prefix"]] if clusters is not None else pd.DataFrame()
+        smallest = f", smallest corrected {p_equals(float(of_row['p_fwe'].min()))}" if len(of_row) else ""
         parts.append(
             f"{name}: {counted(count, 'cluster')}, {counted(int(row['significant_voxels']), 'voxel')}{smallest}"
         )
-    return "; ".join(parts) + "."
+    if nothing:
+        parts.append(f"nothing survives of {listed(nothing)}")
+    text = "; ".join(parts)
+    return text[:1].upper() + text[1:] + "." if nothing and len(parts) == 1 else text + "."
 
 
 def evidence_sentence(table: pd.DataFrame) -> str:
@@ -229,6 +241,11 @@ def _correlations(question: Question, table: pd.DataFrame) -> Iterator[str]:
             f"({p_equals(float(row['p_permutation']))} by permutation)."
         )
     yield (f"Pooled: r = {_interval(row, 'r', 'ci_low', 'ci_high')}, {p_equals(float(row['p']))}, n = {int(row['n'])}.")
+
+
+def note_sentence(facts: Mapping[str, Any]) -> str:
+    """Say what the settings of an answer note: cells that nobody has, and what is not tested for that."""
+    return " ".join(f"{note[:1].upper()}{note[1:]}." for note in facts.get("notes", ()))
 
 
 def left_out_sentence(lines: Sequence[str]) -> str:

@@ -20,22 +20,38 @@ from cuecircuit.study.experiment import LoggedSession, Operant, Phase
 
 # of the access; assumed: boxes are started and stopped by hand within minutes, groups differ by more
 _SAME_LENGTH = 0.1
+_NAMED = 5  # subjects in a line
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PlanFault:
-    """A fault against the plan; `name` is how `operant.accept` calls it, `advice` what to do about it."""
+    """A fault against the plan.
+
+    `name` is how `operant.accept` calls it, `advice` what to do about it; faults of subjects that end in one name and
+    have the same `cause` are one kind.
+    """
 
     name: str
     fault: OperantFault
     advice: str
+    cause: str = ""
 
     @property
-    def line(self) -> str:
-        """The fault in one line, with its place and what to do."""
-        place = f"{self.fault.file}: line {self.fault.line}: subject {self.fault.subject!r}"
-        accept = f"accept it with a reason (operant.accept: {{{self.name}: reason}})"
-        return f"{place}: {self.fault.what}; {self.advice}, or {accept}"
+    def kind(self) -> str:
+        """The name without the subject."""
+        return self.name.removeprefix(self.fault.subject).strip()
+
+
+def _line(alike: Sequence[PlanFault]) -> str:
+    """Return faults of one kind in one line, with the place of the first, who has it and what to do."""
+    first = alike[0]
+    place = f"{first.fault.file}: line {first.fault.line}: subject {first.fault.subject!r}"
+    others = [repr(one.fault.subject) for one in alike[1:]]
+    shown = ", ".join(others[:_NAMED]) + (f" and {len(others) - _NAMED} more" if len(others) > _NAMED else "")
+    many = f" and {len(others)} others ({shown})" if others else ""
+    name = f"'* {first.kind}'" if others else first.name
+    accept = f"accept {'them' if others else 'it'} with a reason (operant.accept: {{{name}: reason}})"
+    return f"{place}{many}: {first.fault.what}; {first.advice}, or {accept}"
 
 
 def session_choices(operant: Operant) -> SessionChoices:
@@ -52,22 +68,23 @@ def session_choices(operant: Operant) -> SessionChoices:
 def accept_faults(
     faults: Sequence[PlanFault], accept: Mapping[str, str]
 ) -> tuple[tuple[OperantFault, ...], tuple[str, ...]]:
-    """Return the faults that the study accepts, each with its reason, and a line for each other and for idle reasons.
+    """Return the faults that the study accepts, with their reasons, and a line for each other kind and idle reason.
 
     Args:
         faults: against the plan.
         accept: name or shell pattern of a fault to the reason for taking it as it is.
     """
     accepted: list[OperantFault] = []
-    lines: list[str] = []
+    refused: dict[tuple[str, str], list[PlanFault]] = {}
     idle = dict(accept)
     for one in faults:
         pattern = next((key for key in accept if key == one.name or fnmatchcase(one.name, key)), None)
         if pattern is None:
-            lines.append(one.line)
+            refused.setdefault((one.kind, one.cause), []).append(one)
         else:
             accepted.append(replace(one.fault, accepted=accept[pattern]))
             idle.pop(pattern, None)
+    lines = [_line(alike) for alike in refused.values()]
     lines += (f"operant.accept: no fault of the logs is called '{name}'; take it out" for name in idle)
     return tuple(accepted), tuple(lines)
 
@@ -121,7 +138,8 @@ def _other_group(
         if len(wrong := own[named == group]):
             what = f"Group is '{group}' in {len(wrong)} of {len(own)} logs and '{planned}' in the table of participants"
             fault = _fault(wrong, what, "took the table of participants")
-            yield PlanFault(name=f"{subject} group", fault=fault, advice="correct the one that is wrong")
+            advice = "correct the one that is wrong"
+            yield PlanFault(name=f"{subject} group", fault=fault, advice=advice, cause=f"{planned} {group}")
 
 
 def _as_level(group: str, groups: Sequence[str]) -> str:
@@ -151,7 +169,8 @@ def _other_length(
         )
         advice = "correct the group of the subject" if like else "correct access_h"
         fault = _fault(wrong, what, "kept as logged")
-        yield PlanFault(name=f"{name} length", fault=fault, advice=f"{advice}, leave sessions out (operant.exclude)")
+        advice += ", leave sessions out (operant.exclude)"
+        yield PlanFault(name=f"{name} length", fault=fault, advice=advice, cause=what.partition("access_h")[2])
 
 
 def _is_other(session: OperantSession, access_s: float, others: Mapping[str, float]) -> bool:

@@ -8,7 +8,7 @@ from pathlib import Path, PurePath
 from cuecircuit.errors import CuecircuitError, DataError
 from cuecircuit.io.derivatives import map_name
 from cuecircuit.io.tables import ColumnNote, write_table
-from cuecircuit.nodes.figures import draw_figures, is_about_maps
+from cuecircuit.nodes.figures import draw_figures, is_about_maps, look_of
 from cuecircuit.nodes.given_maps import map_files
 from cuecircuit.nodes.graph import upstream
 from cuecircuit.nodes.making import Made, make_node
@@ -247,7 +247,8 @@ def _figures(work: Work, name: str, own: str) -> Stage:
 
     def make(folder: Path) -> None:
         folder.mkdir(exist_ok=True)
-        draw_figures(work.tables, work.out / QUESTIONS, folder)
+        with look_of(study.style):
+            draw_figures(work.tables, work.out / QUESTIONS, folder)
 
     settings = {
         "factors": dict(study.factors),
@@ -257,6 +258,7 @@ def _figures(work: Work, name: str, own: str) -> Stage:
         "correction": study.correction,
         "operant": study.operant,
         "drugs": dict(study.drugs),
+        "style": study.style,
     }
     return Stage(name=name, target="figures", settings=settings, inputs=tuple(inputs), make=make)
 

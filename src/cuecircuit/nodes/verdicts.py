@@ -28,6 +28,10 @@ RESULT_COLUMNS: Mapping[str, ColumnNote] = {
     "df2": "denominator degrees of freedom of F; median over voxels",
     "p": "smallest corrected p of a cluster, or p of the test as the question adjusts it",
     "clusters": "significant clusters of a map",
+    "estimate": "effect: r, difference or contrast of means, ratio of counts; of a map at the peak of its strongest "
+    "cluster, n/a for effects of more than one degree of freedom",
+    "low": "lower end of its 95 % interval",
+    "high": "upper end of its 95 % interval",
 }
 VERDICT_COLUMNS: Mapping[str, ColumnNote] = {
     "kind": "as in alternatives.tsv",

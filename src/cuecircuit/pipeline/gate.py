@@ -1,8 +1,10 @@
 """The gate before the first level: a scan whose values cannot be a scan is refused unless the study accepts it."""
 
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import dataclass, field, replace
+from difflib import get_close_matches
 from pathlib import Path
+from typing import get_args
 
 import numpy as np
 import pandas as pd
@@ -10,17 +12,21 @@ import pandas as pd
 from cuecircuit.arrays import Array, Bool, Float
 from cuecircuit.errors import DataError
 from cuecircuit.imaging.nuisance import MOTION_NAMES
-from cuecircuit.imaging.scan_values import ScanValues, check_values, motion_faults
+from cuecircuit.imaging.scan_values import FaultKind, ScanValues, check_values, motion_faults
 from cuecircuit.io.bids import ScanFiles, read_motion
 from cuecircuit.io.confounds import read_confounds
 from cuecircuit.io.nifti import read_series
-from cuecircuit.io.scan_inventory import ScanSelection
+from cuecircuit.io.scan_inventory import ScanSelection, scan_name
 from cuecircuit.io.tables import read_table
 
 GATE_COLUMNS = {
     "covered": "share of the mask that varies over the scan",
     "volumes_hashed": "BLAKE2b of the values of eight volumes in the mask; scans that share one are copies",
 }
+
+
+FULL_MASK = "mask full"
+KINDS = (*get_args(FaultKind), "double", "missing", "excluded")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -37,7 +43,7 @@ class Gate:
     head_radius_mm: float = 50.0
 
     def check(self, scan: ScanFiles, data: Float[Array, "x y z volume"]) -> ScanValues:
-        """Check the values of a scan and its motion.
+        """Check the values of a scan and its motion; the faults that are returned are accepted ones.
 
         Raises:
             DataError: every fault that the study does not accept.
@@ -51,7 +57,7 @@ class Gate:
                 "reason})"
                 for fault in faults
             )
-        return values
+        return replace(values, faults=found)
 
     def read(self, scan: ScanFiles) -> ScanValues:
         """Read a scan and check its values.
@@ -64,15 +70,20 @@ class Gate:
 
 def double_faults(volumes: Mapping[str, Collection[str]], accept: Mapping[str, str]) -> tuple[str, ...]:
     """List scans, by name, that share volumes with another: the same values in the mask."""
-    first: dict[str, str] = {}
-    pairs = {(first.setdefault(one, name), name): None for name, hashes in volumes.items() for one in hashes}
     return tuple(
         f"{name} holds the same values as {other}, in some volumes at least: one of them is a copy; find the scan that "
         "belongs there, exclude the subject (subjects.exclude), or accept it with a reason (scans.accept: "
         f"{{{name} double: reason}})"
-        for other, name in pairs
-        if other != name and f"{name} double" not in accept
+        for other, name in double_pairs(volumes)
+        if f"{name} double" not in accept
     )
+
+
+def double_pairs(volumes: Mapping[str, Collection[str]]) -> tuple[tuple[str, str], ...]:
+    """List scans, by name, that share volumes: the first and the later one."""
+    first: dict[str, str] = {}
+    pairs = {(first.setdefault(one, name), name): None for name, hashes in volumes.items() for one in hashes}
+    return tuple((other, name) for other, name in pairs if other != name)
 
 
 def refuse_doubles(tables: Mapping[str, Path], accept: Mapping[str, str]) -> None:
@@ -89,8 +100,8 @@ def refuse_doubles(tables: Mapping[str, Path], accept: Mapping[str, str]) -> Non
     for subject, path in tables.items():
         table = read_table(path, text=("session", "run", "volumes_hashed"))
         for row in table.to_dict("records"):
-            parts = [f"{name[:3]}-{row[name]}" for name in ("session", "run") if pd.notna(row.get(name))]
-            volumes[" ".join([f"sub-{subject}", *parts])] = str(row["volumes_hashed"]).split()
+            session, run = (row[name] if pd.notna(row.get(name)) else None for name in ("session", "run"))
+            volumes[scan_name(subject, session, run)] = str(row["volumes_hashed"]).split()
     if faults := double_faults(volumes, accept):
         raise DataError(faults)
 
@@ -101,23 +112,36 @@ def set_aside(
     """Leave out the scans that do not pass a check; each is read once more for this.
 
     Args:
-        selection: of the scans.
+        selection: the scans.
         check: raises what is wrong with a scan.
         exclude: subjects who do not count.
     """
-    faulty: list[tuple[ScanFiles, str]] = []
+    faulty: dict[str, str] = {}
     for scan in (scan for scan in selection.scans if scan.subject not in exclude):
         try:
             check(scan)
         except DataError as error:
-            faulty.append((scan, "; ".join(error.faults).replace(f"{scan.bold}: ", "")))
-    bad = [scan for scan, _ in faulty]
-    return replace(
-        selection,
-        scans=tuple(scan for scan in selection.scans if scan not in bad),
-        left_out=(*selection.left_out, *faulty),
-        notes=(*selection.notes, *(f"{scan.name} set aside: {why}" for scan, why in faulty)),
-    )
+            faulty[scan.name] = "; ".join(error.faults).replace(f"{scan.bold}: ", "")
+    return selection.without(faulty)
+
+
+def accept_faults(accept: Collection[str], names: Collection[str], met: Collection[str] | None = None) -> Iterator[str]:
+    """Yield names in `scans.accept` that are no fault of a scan.
+
+    Args:
+        accept: names of faults, `sub-01 run-2 FAULT`.
+        names: of the scans.
+        met: the faults that were met, by name; None where no values were read.
+    """
+    for key in accept:
+        scan, _, kind = key.rpartition(" ")
+        if key != FULL_MASK and kind not in KINDS:
+            yield f"scans.accept: '{key}' ends in no kind of fault; expected one of {', '.join(KINDS)}"
+        elif key != FULL_MASK and scan not in names:
+            like = get_close_matches(scan, names, n=1, cutoff=0) or ["none"]
+            yield f"scans.accept: '{key}': no scan is called '{scan}'; the most alike is {like[0]}"
+        elif met is not None and key not in met:
+            yield f"scans.accept: nothing is found that is called '{key}'; take it out"
 
 
 def _motion(scan: ScanFiles) -> Float[Array, "volume 6"]:

@@ -9,7 +9,7 @@ from cuecircuit.errors import StudyError
 from cuecircuit.nodes.study_files import StudyFiles, read_study, read_text
 from cuecircuit.simulate.columns import drawn_source, responses_asked
 from cuecircuit.study.messages import clean_path, describe_fault
-from cuecircuit.study.questions import Simulation
+from cuecircuit.study.questions import MOST_SUBJECTS, Simulation
 from cuecircuit.study.schema import Study
 from cuecircuit.study.yaml_lines import line_of, parse_yaml
 
@@ -112,6 +112,8 @@ def group_sizes(simulation: Simulation, texts: Sequence[str], power: float = 0.8
             faults.append(f"n '{text}': expected a number, or one for each of {', '.join(groups)} with commas")
         elif min(numbers) < 2:
             faults.append(f"n '{text}': {min(numbers)} cannot be compared; give 2 or more")
+        elif max(numbers) > MOST_SUBJECTS:
+            faults.append(f"n '{text}': {max(numbers)} subjects of a group; give {MOST_SUBJECTS} or fewer")
         else:
             sizes.add(numbers * len(groups) if len(numbers) == 1 else numbers)
     totals = [sum(own) for own in sizes] if texts else []

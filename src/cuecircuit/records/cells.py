@@ -89,7 +89,7 @@ def complete_cells(
     if not kept:
         raise DataError(
             f"no subject has every cell ({len(cells)} cells of {' × '.join(within) or 'one measurement'}); "
-            f"for example {excluded[0]}"
+            f"for example {excluded[0]}; a mixed model, a formula with (1 | {subject}), takes the cells that there are"
         )
     kept = _in_order(kept, ids, {name: labels[name] for name in between}, ordered, at)
     rows = at[kept]

@@ -11,6 +11,11 @@ from cuecircuit.report.content import FigureItem, Item, Paragraph, Section, Tabl
 from cuecircuit.report.marks import counted
 
 _HEADINGS = {"held": "Holds under", "deviant": "Otherwise than planned under"}
+CURVES_CAPTION = (
+    "One effect of each question that a choice touches, the one it shows or else the strongest as planned: estimate "
+    "and 95 % interval under every choice that touches it, sorted. Dark: as planned; filled: holds. On maps: the "
+    "effect at the peak of the strongest cluster under each choice, which is too large because it was searched for."
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -43,20 +43,20 @@ class FigureItem:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RowPlace:
-    """Where a table row leads in the interactive brain: to a region by name, to a place in mm, or nowhere."""
+    """Where a table row leads in the interactive brain: to a region by name, to a place in mm of a test, or nowhere."""
 
     region: str | None = None
     mm: tuple[float, float, float] | None = None
+    test: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ViewerItem:
-    """The interactive brain; `data` is the JSON text of `viewer.viewer_json`, `statistic` what its slider sets."""
+    """The interactive brain; `data` is the JSON text of `viewer.viewer_json`."""
 
     kind: ClassVar[str] = "viewer"
     title: str
     caption: str
-    statistic: str
     data: str
 
 

@@ -26,7 +26,7 @@ _PICTURE = re.compile(rb"(data:image/png;base64,)([^\"']+)")
 # letters of figures, 7 to 8 pt, are then as large as those of captions
 _ENLARGED = 1.5
 
-SCRIPTS = {"figure": ("files.js",), "table": ("files.js",), "viewer": ("dots.js", "viewer.js")}
+SCRIPTS = {"figure": ("files.js",), "table": ("files.js",), "viewer": ("numbers.js", "dots.js", "viewer.js")}
 
 
 def render(content: ReportContent) -> str:

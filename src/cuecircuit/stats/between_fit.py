@@ -1,7 +1,7 @@
 """Tests of a model between subjects in every response: ordinary, robust, mixed-effects, or with unequal variances.
 
 - "ols": least squares, t with n − p degrees of freedom.
-- "huber", "bisquare": `robust`, t with n − p degrees of freedom.
+- "huber", "bisquare": `robust`, t with the degrees of freedom that its variance has.
 - "mixed-effects": `random_effects`; needs the variance of each subject's estimate; n − p degrees of freedom.
 - "welch": `welch`; groups only, degrees of freedom after Satterthwaite.
 
@@ -154,13 +154,14 @@ def _fit(
     def spread(values: Array) -> Array:
         return place_values([values[..., good]], places, len(usable))
 
+    residuals = spread(found.left.astype(y.dtype, copy=False))
     return BetweenFit(
         model=model,
         method=method,
         tests=place_tests([[of_responses(test, good) for test in found.tests]], places, len(usable)),
         coefficients=spread(found.beta),
-        residuals=spread(found.left),
-        noise=spread(found.noise),
+        residuals=residuals,
+        noise=residuals if found.noise is found.left else spread(found.noise.astype(y.dtype, copy=False)),
         tau2=None if found.tau2 is None else spread(found.tau2),
         weights=None if found.weights is None else spread(found.weights),
         n_not_finite=int((~usable).sum()),
@@ -190,7 +191,7 @@ def _robust(y: Float[Array, "subject response"], model: BetweenModel, loss: Loss
     fit = robust_regression(y, model.design.x, loss=loss)
     left = y - model.design.x @ fit.coefficients
     return _Estimates(
-        tests=wald_tests(model.hypotheses, fit.coefficients, fit.covariance, model.df),
+        tests=wald_tests(model.hypotheses, fit.coefficients, fit.covariance, fit.df),
         beta=fit.coefficients,
         left=left,
         noise=left,
@@ -238,7 +239,7 @@ def wald_tests(
     hypotheses: tuple[Hypothesis, ...],
     beta: Float[Array, "column response"],
     covariance: Float[Array, "response column column"],
-    df: int | float,
+    df: float | Float[Array, "response"],
 ) -> tuple[TermTest, ...]:
     """Test hypotheses from coefficients and their covariance; the df are infinite where the test is a z test."""
     n, tests = beta.shape[1], []
@@ -252,7 +253,7 @@ def wald_tests(
                 name=each.name,
                 variables=each.variables,
                 df1=len(each.rows),
-                df2=np.full(n, float(df)),
+                df2=np.broadcast_to(np.float64(df), (n,)).copy(),
                 f=np.einsum("qr,rq->r", estimate, solved) / len(each.rows),
                 estimate=estimate[0] if one else None,
                 se=np.sqrt(spread[:, 0, 0]) if one else None,
@@ -273,6 +274,8 @@ def _joined(parts: Sequence[BetweenFit], places: Sequence[Place], n: int) -> Bet
         values = [getattr(part, name) for part in parts]
         return None if values[0] is None else place_values(values, places, n)
 
+    if len(parts) == 1:
+        return parts[0]
     arrays = {name: whole(name) for name in ("coefficients", "residuals", "noise", "tau2", "weights")}
     counts = {name: sum(getattr(part, name) for part in parts) for name in _COUNTS}
     return BetweenFit(

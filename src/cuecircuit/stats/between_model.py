@@ -7,7 +7,6 @@ enters as it is, or less its mean with `center()`. Contrasts of levels and slope
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
-from math import prod
 
 import numpy as np
 
@@ -68,10 +67,11 @@ def between_subject_model(
     terms = [
         Hypothesis(
             name=term.name,
-            rows=np.eye(len(design.labels))[term.columns],
+            rows=np.eye(len(design.labels))[term.columns] if term.estimable is None else term.estimable,
             variables=tuple(variable.column for variable in term.variables),
         )
         for term in design.terms
+        if term.estimable is None or len(term.estimable)
     ]
     return BetweenModel(
         formula=formula, design=design, hypotheses=(*terms, *(fixed_contrast(text, design) for text in contrasts))
@@ -137,7 +137,7 @@ def as_strata(model: BetweenModel) -> StrataModel:
         own, lengths = np.linalg.qr(basis @ np.linalg.solve(triangle.T, each.rows.T))
         # sums of columns of length 1 that are 0 but for rounding
         of_a_mean = bool((np.abs(own.sum(axis=0)) > 1e-9 * len(x)).any())
-        levels = prod(len(np.unique(factors[name])) for name in each.variables if name in factors)
+        levels = len(set(zip(*(factors[name] for name in each.variables if name in factors), strict=True))) or 1
         slope = any(name not in factors for name in each.variables)
         # QR leaves the sign open: along Lβ
         along = own * np.where(np.diag(lengths) < 0, -1.0, 1.0)

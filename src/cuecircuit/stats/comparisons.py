@@ -199,12 +199,16 @@ def level_pairs(names: Sequence[str], reference: str | None) -> list[tuple[str, 
 def family_pairs(cells: Sequence[tuple[str, ...]], by: int, reference: str | None) -> list[tuple[str, str, int, int]]:
     """Compare cells that share their first `by` levels, which make a family: name, family, positions of the two.
 
+    A family that has no cell of the reference makes no comparison.
+
     Raises:
         DesignError: as `level_pairs`.
     """
+    having = {":".join(cell[:by]) for cell in cells if reference in (None, ":".join(cell[by:]))}
     members: dict[str, list[int]] = {}
     for place, cell in enumerate(cells):
-        members.setdefault(":".join(cell[:by]), []).append(place)
+        if not having or ":".join(cell[:by]) in having:
+            members.setdefault(":".join(cell[:by]), []).append(place)
     return [
         (f"{family}: {name}" if by else name, family or "all", places[i], places[j])
         for family, places in members.items()

@@ -17,7 +17,7 @@ import numpy as np
 from cuecircuit.arrays import Array, Float
 from cuecircuit.errors import DesignError
 from cuecircuit.stats.coding import conditions
-from cuecircuit.stats.mixed_design import MixedColumns, design_rows
+from cuecircuit.stats.mixed_design import MixedColumns, design_rows, on_kept
 from cuecircuit.stats.mixed_inference import Hypothesis
 from cuecircuit.stats.strata_design import Contrast, MixedDesign, groups_of
 
@@ -160,8 +160,8 @@ def grid_row(
     *,
     at: Mapping[str, float] | None = None,
     slopes: Sequence[str] = (),
-) -> Float[Array, "column"]:
-    """Coefficients' weights of a weighted mean of the predicted cells.
+) -> Float[Array, "column"] | None:
+    """Coefficients' weights of a weighted mean of the predicted cells; None where it needs a cell that no row has.
 
     Args:
         design: of the model.
@@ -181,21 +181,27 @@ def grid_row(
         return weight @ design_rows(design, codes, covariates)
 
     # the model is linear in each covariate: a difference over one unit of each is the (mixed) slope
-    found = np.zeros(len(design.labels))
+    found = np.zeros(design.from_kept.shape[1])
     for signs in product((0, 1), repeat=len(slopes)):
         found += (-1) ** (len(slopes) - sum(signs)) * row(dict(zip(slopes, map(float, signs), strict=True)))
-    return found
+    return on_kept(design, found)
 
 
 def fixed_contrast(text: str, design: MixedColumns) -> Hypothesis:
     """A contrast of the fixed part of a formula.
 
     Raises:
-        DesignError: the text cannot be read (see `parse_contrast`), or the model has no term that it concerns.
+        DesignError: the text cannot be read (see `parse_contrast`), the model has no term that it concerns, or it needs
+            cells that no row has.
     """
     covariates = [name for name in design.covariates if _is_fixed(name, design)]
     parsed = parse_contrast(text, fixed_levels(design), covariates)
     row = grid_row(design, parsed.weights, slopes=parsed.slopes)
+    if row is None:
+        raise DesignError(
+            f"contrast '{text}': cannot be estimated, {design.note or 'columns were left out'}; compare inside levels "
+            "whose cells all exist"
+        )
     # rounding of weights of size 1
     row[np.abs(row) < 1e-12 * max(np.abs(row).max(), 1.0)] = 0.0
     if not row.any():
@@ -227,8 +233,17 @@ def strata_levels(design: MixedDesign) -> dict[str, Sequence[str]]:
 def weighted_cells(
     name: str, weights: Mapping[str, Float[Array, "level"]], design: MixedDesign, *, family: str = "all"
 ) -> Contrast:
-    """Weights of groups and conditions from those of levels; factors not named are averaged with equal weights."""
+    """Weights of groups and conditions from those of levels; factors not named are averaged with equal weights.
+
+    Raises:
+        DesignError: a combination of levels between subjects that nobody has would count.
+    """
     levels = strata_levels(design)
+    if lost := cells_of_nobody(weights, design):
+        raise DesignError(
+            f"'{name}': cannot be estimated, no {design.unit} is {' or '.join(lost)}; compare inside levels whose "
+            "combinations all exist"
+        )
     groups = tuple(dict.fromkeys(zip(*design.between.values(), strict=True))) or ((),)
     assert len(groups) == len(set(groups_of(design)))
     return Contrast(
@@ -237,6 +252,15 @@ def weighted_cells(
         group=_cell_weights(weights, {factor: levels[factor] for factor in design.between}, groups),
         condition=_cell_weights(weights, design.within, conditions(design.within)),
     )
+
+
+def cells_of_nobody(weights: Mapping[str, Float[Array, "level"]], design: MixedDesign) -> list[str]:
+    """Name the combinations of levels between subjects that have a weight and no subject."""
+    levels = {factor: strata_levels(design)[factor] for factor in design.between}
+    every = tuple(product(*levels.values()))
+    observed = set(zip(*design.between.values(), strict=True)) or {()}
+    counted = _cell_weights(weights, levels, every)
+    return [":".join(cell) for cell, weight in zip(every, counted, strict=True) if weight and cell not in observed]
 
 
 def _cell_weights(

@@ -1,8 +1,10 @@
 """The columns of a mixed model: coded fixed effects, random effects by grouping, and what is wrong with them.
 
 Fixed terms are coded sum to zero (levels in order of first appearance), a factor inside a term by indicators where
-the term without it is not in the model (R's rule). All groupings must be nested in one factor, the subject: every
-level of a grouping belongs to one subject, so that subjects are independent and the covariance has one block each.
+the term without it is not in the model (R's rule). Groupings are nested in one factor, the subject: every level of a
+grouping belongs to one subject, so that subjects are independent and the covariance has one block each. Or they are
+crossed, as subjects and stimuli are; they then have intercepts alone, and the first that is nested in no other is the
+subject.
 
 Sources: Bates, Mächler, Bolker and Walker (2015), section 2; Chambers and Hastie (1992), section 2.4, on coding.
 """
@@ -14,25 +16,23 @@ import numpy as np
 
 from cuecircuit.arrays import Array, Float, Int
 from cuecircuit.errors import DesignError
-from cuecircuit.stats.coding import Factor, factor, sum_to_zero
-from cuecircuit.stats.mixed_formula import MixedFormula, RandomBar, Term, Variable, parse_formula, term_label
-from cuecircuit.stats.strata_design import ALIAS_TOLERANCE
+from cuecircuit.stats.coding import Factor, factor
+from cuecircuit.stats.estimable import in_kept, independent_columns
+from cuecircuit.stats.fixed_terms import (
+    CodedTable,
+    FixedTerm,
+    check_aliases,
+    check_rows,
+    coded_term,
+    estimable_note,
+    estimable_terms,
+    in_contrasts,
+    unexcused_terms,
+)
+from cuecircuit.stats.mixed_formula import MixedFormula, RandomBar, parse_formula, term_label
 
 # a column of the table: text makes a factor, numbers a covariate
 Column = Sequence[object] | Array
-
-
-@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
-class FixedTerm:
-    """A term of the fixed part and its columns in X; the variables are factors and covariates as in the formula.
-
-    `contrasts` tells for each variable whether it is coded sum to zero (a factor otherwise by indicators).
-    """
-
-    name: str
-    variables: Term
-    contrasts: tuple[bool, ...]
-    columns: Int[Array, "term_column"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -53,7 +53,8 @@ class RandomTerm:
 class MixedColumns:
     """The coded table: X with its terms, random terms, factors, covariates, the subject of each row.
 
-    `covariates` are as in the table, `centers` what was taken off them (0 where not centered).
+    `covariates` are as in the table, `centers` what was taken off them (0 where not centered). Of the columns that the
+    coding has, X has those in `kept`; all of them are X @ `from_kept`. `note` names what was left out.
     """
 
     formula: MixedFormula
@@ -66,6 +67,19 @@ class MixedColumns:
     centers: Mapping[str, float]
     subject: str
     subjects: Int[Array, "observation"]
+    kept: Int[Array, "column"]
+    from_kept: Float[Array, "column coded"]
+    note: str = ""
+
+    @property
+    def crossed(self) -> bool:
+        """Whether levels of some grouping belong to several subjects."""
+        return not all(nested(term.levels, self.subjects) for term in self.random)
+
+
+def nested(fine: Int[Array, "observation"], coarse: Int[Array, "observation"]) -> bool:
+    """Whether every level of one grouping belongs to one level of the other."""
+    return np.unique(np.stack([fine, coarse]), axis=1).shape[1] == np.unique(fine).size
 
 
 def mixed_columns(
@@ -80,8 +94,9 @@ def mixed_columns(
             to some.
 
     Raises:
-        DesignError: columns that are not there, of unequal length, or not finite; factors of one level; aliased
-            columns; groupings that are crossed. All faults of a kind are listed.
+        DesignError: columns that are not there, of unequal length, or not finite; factors of one level; columns that
+            are aliased though every combination of levels was observed; slopes where groupings are crossed. All faults
+            of a kind are listed.
     """
     parsed = parse_formula(formula)
     _check(parsed, columns)
@@ -99,8 +114,8 @@ def mixed_columns(
     centered = {variable.column for variable in parsed.variables if variable.centered}
     centers = {name: float(values.mean()) * (name in centered) for name, values in covariates.items()}
     shifted = {name: values - centers[name] for name, values in covariates.items()}
-    table = _Table(factors=coded, covariates=shifted, n=n)
-    blocks = [_coded(term, parsed.fixed, table) for term in parsed.fixed]
+    table = CodedTable(factors=coded, covariates=shifted, n=n)
+    blocks = [coded_term(term, parsed.fixed, table) for term in parsed.fixed]
     x = np.hstack([block for block, _ in blocks])
     labels = tuple(label for _, names in blocks for label in names)
     ends = np.cumsum([block.shape[1] for block, _ in blocks])
@@ -108,26 +123,56 @@ def mixed_columns(
         FixedTerm(
             name=term_label(term),
             variables=term,
-            contrasts=tuple(_in_contrasts(variable, term, parsed.fixed) for variable in term),
+            contrasts=tuple(in_contrasts(variable, term, parsed.fixed) for variable in term),
             columns=np.arange(end - block.shape[1], end),
         )
         for term, (block, _), end in zip(parsed.fixed, blocks, ends, strict=True)
     )
-    _check_aliases(x, labels, terms)
+    kept = independent_columns(x)
+    if len(kept) < len(labels):
+        check_aliases(x, labels, unexcused_terms(terms, table))
+    check_rows(n, len(kept))
+    short = len(kept) < len(labels)
+    estimable = estimable_terms(terms, x, kept, table) if short else terms
     groupings = {bar.grouping: _levels([_labels(columns[name]) for name in bar.grouping]) for bar in parsed.random}
     subject = _subject(groupings)
-    return MixedColumns(
+    design = MixedColumns(
         formula=parsed,
-        x=x,
-        labels=labels,
-        terms=terms,
+        x=x[:, kept],
+        labels=tuple(labels[place] for place in kept),
+        terms=estimable,
         random=tuple(term for bar in parsed.random for term in _random_terms(bar, groupings[bar.grouping], table)),
         factors=coded,
         covariates=covariates,
         centers=centers,
         subject=":".join(subject),
         subjects=groupings[subject],
+        kept=kept,
+        from_kept=in_kept(x, kept),
+        note=estimable_note(terms, estimable, table) if short else "",
     )
+    _check_crossed(design)
+    return design
+
+
+def _check_crossed(design: MixedColumns) -> None:
+    """Refuse slopes where groupings are crossed."""
+    faults = [
+        f"random part: {term.label} has slopes, and its groupings are crossed, which go with intercepts alone; write "
+        f"(1 | {':'.join(term.grouping)}), and (1 | {':'.join(term.grouping)}:factor) where the effect of a factor may "
+        "differ between its levels"
+        for term in design.random
+        if term.labels != ("1",)
+    ]
+    if faults and design.crossed:
+        raise DesignError(faults)
+
+
+def on_kept(design: MixedColumns, row: Float[Array, "coded"]) -> Float[Array, "column"] | None:
+    """Weights of all coded columns as weights of those in X; None where the rows do not tell the weighted sum."""
+    own = row[design.kept]
+    # weights are of size 1, or of that of a covariate
+    return own if np.allclose(own @ design.from_kept, row, rtol=1e-7, atol=1e-7 * np.abs(row).max()) else None
 
 
 def subject_groups(design: MixedColumns) -> tuple[str, ...]:
@@ -137,19 +182,10 @@ def subject_groups(design: MixedColumns) -> tuple[str, ...]:
     return tuple(":".join(each.levels[each.codes[row]] for each in between) for row in first)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
-class _Table:
-    """Levels and covariates of rows, the covariates as they enter (centered or not)."""
-
-    factors: Mapping[str, Factor]
-    covariates: Mapping[str, Float[Array, "observation"]]
-    n: int
-
-
 def design_rows(
     design: MixedColumns, levels: Mapping[str, Int[Array, "row"]], covariates: Mapping[str, Float[Array, "row"]]
 ) -> Float[Array, "row column"]:
-    """Code further rows as the design is coded: levels by their position, covariates in the table's units."""
+    """Code further rows as the table was coded, all columns: levels by position, covariates in the table's units."""
     factors = {
         name: Factor(name=name, levels=item.levels, codes=levels[name])
         for name, item in design.factors.items()
@@ -157,8 +193,8 @@ def design_rows(
     }
     values = {name: covariates[name] - center for name, center in design.centers.items() if name in covariates}
     n = len(next(iter((*levels.values(), *covariates.values())), np.zeros(1)))
-    table = _Table(factors=factors, covariates=values, n=n)
-    return np.hstack([_coded(term, design.formula.fixed, table)[0] for term in design.formula.fixed])
+    table = CodedTable(factors=factors, covariates=values, n=n)
+    return np.hstack([coded_term(term, design.formula.fixed, table)[0] for term in design.formula.fixed])
 
 
 def of_rows(design: MixedColumns, rows: Int[Array, "kept"]) -> MixedColumns:
@@ -168,7 +204,8 @@ def of_rows(design: MixedColumns, rows: Int[Array, "kept"]) -> MixedColumns:
         DesignError: columns that are aliased in these rows, or one subject.
     """
     x = design.x[rows]
-    _check_aliases(x, design.labels, design.terms)
+    check_rows(*x.shape)
+    check_aliases(x, design.labels, design.terms)
     if len(set(design.subjects[rows].tolist())) < 2:
         raise DesignError(f"random part: found one level of {design.subject}, expected several")
     random = [replace(term, z=term.z[rows], levels=_renumbered(term.levels[rows])) for term in design.random]
@@ -249,70 +286,32 @@ def _check_values(
         raise DesignError(faults)
 
 
-def _coded(term: Term, among: Sequence[Term], table: _Table) -> tuple[Float[Array, "row column"], list[str]]:
-    """Columns of a term; `among` are the terms of the same part, which decide on the coding."""
-    columns, labels = np.ones((table.n, 1)), [""]
-    for variable in term:
-        if variable.column not in table.factors:
-            part = table.covariates[variable.column][:, None]
-            names = [variable.label]
-        else:
-            item = table.factors[variable.column]
-            n = len(item.levels)
-            part = (sum_to_zero(n) if _in_contrasts(variable, term, among) else np.eye(n))[item.codes]
-            names = [f"{item.name}[{level}]" for level in item.levels[: part.shape[1]]]
-        columns = (columns[:, :, None] * part[:, None, :]).reshape(table.n, -1)
-        labels = [f"{before}:{name}" if before else name for before in labels for name in names]
-    return columns, [label or "(Intercept)" for label in labels]
-
-
-def _in_contrasts(variable: Variable, term: Term, among: Sequence[Term]) -> bool:
-    """Whether the term without the variable is in the model as well."""
-    margin = frozenset(term) - {variable}
-    return any(frozenset(other) == margin for other in among)
-
-
-def _check_aliases(x: Float[Array, "row column"], labels: Sequence[str], terms: Sequence[FixedTerm]) -> None:
-    n, p = x.shape
-    if n <= p:
-        raise DesignError(f"fixed part: found {p} columns for {n} observations, expected fewer; leave out terms")
-    left = np.abs(np.diag(np.linalg.qr(x, mode="r")))
-    aliased = np.flatnonzero(left < ALIAS_TOLERANCE * np.linalg.norm(x, axis=0))
-    owners = {column: term.name for term in terms for column in term.columns.tolist()}
-    if aliased.size:
-        raise DesignError(
-            f"column {labels[column]} of term {owners[column]} is aliased: it is a combination of the columns before "
-            "it, because a combination of levels was never observed or two columns say the same; leave out the term "
-            "or merge levels"
-            for column in aliased.tolist()
-        )
-
-
 def _levels(labels: Sequence[Sequence[str]]) -> Int[Array, "observation"]:
     position: dict[tuple[str, ...], int] = {}
     return np.array([position.setdefault(level, len(position)) for level in zip(*labels, strict=True)])
 
 
 def _subject(groupings: Mapping[tuple[str, ...], Int[Array, "observation"]]) -> tuple[str, ...]:
-    """The grouping that all others are nested in."""
+    """The grouping that all others are nested in, or the first that is nested in no other."""
     coarsest = min(groupings, key=lambda name: groupings[name].max())
-    faults = []
-    for name, levels in groupings.items():
-        n_pairs = len(set(zip(levels.tolist(), groupings[coarsest].tolist(), strict=True)))
-        if n_pairs > levels.max() + 1:
-            faults.append(
-                f"random part: {':'.join(name)} and {':'.join(coarsest)} are crossed, expected every grouping nested "
-                f"in one, such as (… | {':'.join(dict.fromkeys((*name, *coarsest)))})"
-            )
-    if groupings[coarsest].max() < 1:
-        faults.append(f"random part: found one level of {':'.join(coarsest)}, expected several")
+    if not all(nested(levels, groupings[coarsest]) for levels in groupings.values()):
+        coarsest = next(
+            name
+            for name, levels in groupings.items()
+            if not any(nested(levels, other) for key, other in groupings.items() if other.max() < levels.max())
+        )
+    faults = [
+        f"random part: found one level of {':'.join(name)}, expected several"
+        for name, levels in groupings.items()
+        if levels.max() < 1
+    ]
     if faults:
         raise DesignError(faults)
     return coarsest
 
 
-def _random_terms(bar: RandomBar, levels: Int[Array, "observation"], table: _Table) -> list[RandomTerm]:
-    blocks = [_coded(term, bar.terms, table) for term in bar.terms]
+def _random_terms(bar: RandomBar, levels: Int[Array, "observation"], table: CodedTable) -> list[RandomTerm]:
+    blocks = [coded_term(term, bar.terms, table) for term in bar.terms]
     if not bar.correlated:
         wide = [names for block, names in blocks if block.shape[1] > 1 or names[0].find("[") > 0]
         if wide:

@@ -7,8 +7,8 @@ on how the rows are written, and so, a little, does df.
 
 Kenward and Roger (1997), as pbkrtest: with P_i = X'(∂V⁻¹/∂γ_i)X, Q_ij = X'V⁻¹G_iV⁻¹G_jV⁻¹X, W the inverse expected
 information of the variances and covariances γ (residual last, none left out at 0) and Φ = C,
-Φ_A = Φ + 2Φ[Σ W_ij (Q_ij − P_iΦP_j)]Φ; F = λ β̂'L'(LΦ_A L')⁻¹Lβ̂/q with λ and df matched to the moments of F.
-All is done at σ = 1, so that it does not depend on the unit.
+Φ_A = Φ + 2Φ[Σ W_ij (Q_ij − P_iΦP_j)]Φ = Φ − Σ W_ij ∂²Φ/∂γ_i∂γ_j; F = λ β̂'L'(LΦ_A L')⁻¹Lβ̂/q with λ and df matched
+to the moments of F. All is done at σ = 1, so that it does not depend on the unit.
 """
 
 from dataclasses import dataclass
@@ -17,7 +17,7 @@ import numpy as np
 
 from cuecircuit.arrays import Array, Float, Int
 from cuecircuit.stats.mixed_blocks import MixedBlocks
-from cuecircuit.stats.mixed_likelihood import Likelihood, covariance_weights, weighted_forms
+from cuecircuit.stats.mixed_likelihood import covariance_weights, weighted_forms
 
 
 def relative_factor(
@@ -44,7 +44,10 @@ def _places(k: int, start: int) -> dict[tuple[int, int], int]:
 
 
 def parameter_covariance(
-    theta: Float[Array, "response parameter"], columns: Int[Array, "term"], at: Likelihood
+    theta: Float[Array, "response parameter"],
+    columns: Int[Array, "term"],
+    gradient: Float[Array, "response parameter"],
+    curvature: Float[Array, "response varied varied"],
 ) -> Float[Array, "response varied varied"]:
     """Asymptotic covariance of (ψ, log σ): twice the inverse Hessian of −2 log L, from lmerTest's coordinates.
 
@@ -54,7 +57,8 @@ def parameter_covariance(
     Args:
         theta: from `relative_factor`.
         columns: number of columns of each random term.
-        at: derivatives at the minimum.
+        gradient: of −2 log L in ψ at the minimum, as `likelihood` has it.
+        curvature: second derivatives in (ψ, log σ).
     """
     v, m = theta.shape
     jacobian, bend = np.zeros((v, m + 1, m + 1)), np.zeros((v, m + 1, m + 1))
@@ -67,10 +71,10 @@ def parameter_covariance(
                 one, other = place[a, c], place[b, c]
                 jacobian[:, row, one] += theta[:, other]
                 jacobian[:, row, other] += theta[:, one]
-                bend[:, one, other] += at.gradient[:, row]
-                bend[:, other, one] += at.gradient[:, row]
+                bend[:, one, other] += gradient[:, row]
+                bend[:, other, one] += gradient[:, row]
         start += len(place)
-    hessian = np.swapaxes(jacobian, 1, 2) @ at.curvature @ jacobian + bend
+    hessian = np.swapaxes(jacobian, 1, 2) @ curvature @ jacobian + bend
     values, vectors = np.linalg.eigh(hessian)
     # lmerTest's tolerance
     share = np.where(values > 1e-8, 2 / np.where(values > 1e-8, values, 1.0), 0.0)
@@ -79,68 +83,81 @@ def parameter_covariance(
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
-class CoefficientCovariance:
-    """Covariance of β̂ at σ = 1, its slopes −P⁻¹P_iP⁻¹ still as P_i, and the covariance of the parameters.
+class FixedCovariance:
+    """C = P⁻¹, the covariance of β̂ at σ = 1, and g = log|W| + log|P|, with first and second derivatives in ψ."""
 
-    `adjusted` is Φ_A for Kenward and Roger (whose parameters have the residual variance last), else P⁻¹ again.
+    c: Float[Array, "response column column"]
+    dc: Float[Array, "response parameter column column"]
+    d2c: Float[Array, "response parameter parameter column column"]
+    dg: Float[Array, "response parameter"]
+    d2g: Float[Array, "response parameter parameter"]
+
+
+def fixed_covariance(
+    psi: Float[Array, "response parameter"], blocks: MixedBlocks, forms: Float[Array, "element pair"]
+) -> FixedCovariance:
+    """Evaluate C of independent subjects at each response's ψ."""
+    m, weights = psi.shape[1], covariance_weights(psi, blocks)
+    c = np.linalg.inv(weighted_forms(weights.w, forms))
+    half = [c @ weighted_forms(each, forms) for each in weights.dw]
+    shape = (len(psi), m, m)
+    d2c, d2g = np.empty((*shape, *c.shape[1:])), np.empty(shape)
+    for i in range(m):
+        for j in range(i + 1):
+            bent, product = c @ weighted_forms(weights.d2w[i, j], forms), half[i] @ half[j]
+            d2c[:, i, j] = d2c[:, j, i] = (product + half[j] @ half[i] - bent) @ c
+            own = weights.d2_log_det[i, j] + np.trace(bent - product, axis1=1, axis2=2)
+            d2g[:, i, j] = d2g[:, j, i] = own
+    traces = np.stack([np.trace(each, axis1=1, axis2=2) for each in half], axis=1)
+    dc = np.stack([-each @ c for each in half], axis=1)
+    return FixedCovariance(c=c, dc=dc, d2c=d2c, dg=weights.d_log_det.T + traces, d2g=d2g)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class CoefficientCovariance:
+    """Covariance of β̂ at σ = 1, its slopes by the variance parameters, and the covariance of those.
+
+    `adjusted` is Φ_A for Kenward and Roger (whose parameters have the residual variance last), else C again.
     """
 
     inverse: Float[Array, "response column column"]
-    slopes: Float[Array, "varied response column column"]
+    slopes: Float[Array, "response varied column column"]
     adjusted: Float[Array, "response column column"]
     parameters: Float[Array, "response varied varied"]
 
 
 def satterthwaite_covariance(
-    psi: Float[Array, "response parameter"],
-    parameters: Float[Array, "response varied varied"],
-    blocks: MixedBlocks,
-    forms: Float[Array, "element pair"],
+    fixed: FixedCovariance, parameters: Float[Array, "response varied varied"]
 ) -> CoefficientCovariance:
     """What Satterthwaite's degrees of freedom need; the last slope is that by log σ."""
-    weights = covariance_weights(psi, blocks)
-    form = weighted_forms(weights.w, forms)
-    inverse = np.linalg.inv(form)
-    slopes = [weighted_forms(each, forms) for each in weights.dw]
-    return CoefficientCovariance(
-        inverse=inverse, slopes=np.stack([*slopes, -2 * form]), adjusted=inverse, parameters=parameters
-    )
+    slopes = np.concatenate([fixed.dc, 2 * fixed.c[:, None]], axis=1)
+    return CoefficientCovariance(inverse=fixed.c, slopes=slopes, adjusted=fixed.c, parameters=parameters)
 
 
 def kenward_roger_covariance(
-    psi: Float[Array, "response parameter"], blocks: MixedBlocks, forms: Float[Array, "element pair"]
+    fixed: FixedCovariance, psi: Float[Array, "response parameter"], n_left: int
 ) -> CoefficientCovariance:
-    """Φ_A and W of Kenward and Roger at σ = 1."""
-    m = psi.shape[1]
-    weights = covariance_weights(psi, blocks)
-    form = weighted_forms(weights.w, forms)
-    inverse = np.linalg.inv(form)
-    p = [weighted_forms(each, forms) for each in weights.dw]
-    q = {(i, j): weighted_forms(weights.d2w[i, j] / 2, forms) for i in range(m) for j in range(i + 1)}
-    trace = {pair: -weights.d2_log_det[pair] for pair in q}
-    # the residual's: each factor I is W(ψ) less the terms' parts
-    each = [value[:, None, None] for value in psi.T]
-    p.append(-form - sum(each[i] * p[i] for i in range(m)))
-    ones = list(weights.d_log_det)
-    for i in range(m):
-        q[m, i] = -p[i] - sum(each[j] * q[max(i, j), min(i, j)] for j in range(m))
-        trace[m, i] = ones[i] - sum(psi[:, j] * trace[max(i, j), min(i, j)] for j in range(m))
-    q[m, m] = -p[m] - sum(each[i] * q[m, i] for i in range(m))
-    left = blocks.rotation.shape[0] - sum(psi[:, i] * ones[i] for i in range(m))
-    trace[m, m] = left - sum(psi[:, i] * trace[m, i] for i in range(m))
-    half = [inverse @ one for one in p]
-    information = np.empty((len(psi), m + 1, m + 1))
-    for i, j in q:
-        value = trace[i, j] - 2 * np.einsum("vkl,vkl->v", inverse, q[i, j]) + np.einsum("vkl,vlk->v", half[i], half[j])
-        information[:, i, j] = information[:, j, i] = value
+    """Φ_A and W of Kenward and Roger at σ = 1, from derivatives of C and g alone.
+
+    C and g are of degree one and N − p in the variances γ, the residual's among them, which gives derivatives by it.
+    """
+    v, m = psi.shape
+    information, d2c = np.empty((v, m + 1, m + 1)), np.empty((v, m + 1, m + 1, *fixed.c.shape[1:]))
+    information[:, :m, :m], d2c[:, :m, :m] = -fixed.d2g, fixed.d2c
+    cross = fixed.dg + np.einsum("vij,vj->vi", fixed.d2g, psi)
+    information[:, m, :m] = information[:, :m, m] = cross
+    information[:, m, m] = n_left - np.einsum("vi,vi->v", psi, fixed.dg + cross)
+    bend = -np.einsum("vijkl,vj->vikl", fixed.d2c, psi)
+    d2c[:, m, :m] = d2c[:, :m, m] = bend
+    d2c[:, m, m] = -np.einsum("vikl,vi->vkl", bend, psi)
     parameters = _twice_inverse(information)
-    total = np.zeros_like(inverse)
-    for i, j in q:
-        part = q[i, j] - p[i] @ half[j]
-        weight = parameters[:, i, j, None, None] * (0.5 if i == j else 1.0)
-        total += weight * (part + np.swapaxes(part, 1, 2))
-    adjusted = inverse + 2 * inverse @ total @ inverse
-    return CoefficientCovariance(inverse=inverse, slopes=np.stack(p), adjusted=adjusted, parameters=parameters)
+    residual = fixed.c - np.einsum("vikl,vi->vkl", fixed.dc, psi)
+    return CoefficientCovariance(
+        inverse=fixed.c,
+        slopes=np.concatenate([fixed.dc, residual[:, None]], axis=1),
+        adjusted=fixed.c - np.einsum("vij,vijkl->vkl", parameters, d2c),
+        parameters=parameters,
+    )
 
 
 def _twice_inverse(information: Float[Array, "response varied varied"]) -> Float[Array, "response varied varied"]:
@@ -160,8 +177,7 @@ def satterthwaite_test(
     values, vectors = np.linalg.eigh(rows @ covariance.inverse @ rows.T)
     turned = np.swapaxes(vectors, 1, 2) @ rows
     along = np.einsum("vqi,vi->vq", turned, beta)
-    reach = turned @ covariance.inverse
-    slopes = -np.einsum("vqi,mvij,vqj->vqm", reach, covariance.slopes, reach, optimize=True)
+    slopes = np.einsum("vqi,vmij,vqj->vqm", turned, covariance.slopes, turned, optimize=True)
     spread = np.einsum("vqm,vmn,vqn->vq", slopes, covariance.parameters, slopes, optimize=True)
     return np.mean(along**2 / values, axis=1), _pooled(2 * values**2 / spread)
 
@@ -182,12 +198,10 @@ def kenward_roger_test(
 ) -> tuple[Float[Array, "response"], Float[Array, "response"]]:
     """F at σ = 1, scaled, and degrees of freedom."""
     q = len(rows)
-    reach = rows @ covariance.inverse
-    own = np.linalg.inv(reach @ rows.T)
-    parts = own @ (reach @ covariance.slopes @ np.swapaxes(reach, 1, 2))
+    parts = np.linalg.inv(rows @ covariance.inverse @ rows.T)[:, None] @ (rows @ covariance.slopes @ rows.T)
     traces = np.trace(parts, axis1=2, axis2=3)
-    a1 = np.einsum("vmn,mv,nv->v", covariance.parameters, traces, traces, optimize=True)
-    a2 = np.einsum("vmn,mvab,nvba->v", covariance.parameters, parts, parts, optimize=True)
+    a1 = np.einsum("vmn,vm,vn->v", covariance.parameters, traces, traces, optimize=True)
+    a2 = np.einsum("vmn,vmab,vnba->v", covariance.parameters, parts, parts, optimize=True)
     estimate = beta @ rows.T
     solved = np.linalg.solve(rows @ covariance.adjusted @ rows.T, estimate[:, :, None])[:, :, 0]
     f = np.einsum("vq,vq->v", estimate, solved) / q

@@ -20,7 +20,7 @@ from cuecircuit.errors import DesignError
 from cuecircuit.stats.arrangements import Arrangements, Exchange, orders, sign_flips
 from cuecircuit.stats.mixed_inference import Hypothesis, check_hypotheses
 from cuecircuit.stats.mixed_likelihood import covariance_weights, full_forms, weighted_forms
-from cuecircuit.stats.mixed_model import MixedModel, starting_point
+from cuecircuit.stats.mixed_model import NestedModel, starting_point
 from cuecircuit.stats.mixed_sums import elements
 
 _ROUNDING = 1e-9
@@ -42,7 +42,7 @@ class ScorePlan:
     subjects that the contrast has anything from. `df2` is that of F.
     """
 
-    model: MixedModel
+    model: NestedModel
     hypothesis: Hypothesis
     kind: Exchange
     arrangements: Int[Array, "arrangement subject"]
@@ -74,7 +74,7 @@ class ScorePlan:
 
 
 def plan_scores(
-    model: MixedModel,
+    model: NestedModel,
     hypothesis: Hypothesis,
     *,
     n_permutations: int = 10_000,
@@ -132,7 +132,7 @@ def plan_scores(
     )
 
 
-def _tested_rows(model: MixedModel, hypothesis: Hypothesis) -> Float[Array, "row column"]:
+def _tested_rows(model: NestedModel, hypothesis: Hypothesis) -> Float[Array, "row column"]:
     """Rows of the hypothesis in the columns of the model's orthonormal design."""
     stacked = check_hypotheses([hypothesis], len(model.to_coded)) @ model.to_coded
     if len(stacked) == stacked.shape[1]:
@@ -154,7 +154,7 @@ def _exchange_of(name: str, asked: Literal["auto", Exchange], *, between: bool) 
 
 
 def _nothing_to_exchange(
-    name: str, kind: Exchange, model: MixedModel, blocks: Sequence[Array], n: int, df2: int
+    name: str, kind: Exchange, model: NestedModel, blocks: Sequence[Array], n: int, df2: int
 ) -> str:
     if df2 < 1:
         return f"{name}: {n} subjects have scores, which leaves {df2} degrees of freedom; add subjects"
@@ -167,7 +167,7 @@ def _nothing_to_exchange(
     )
 
 
-def _patterns(model: MixedModel) -> tuple[Array, Array, list[tuple], list[Array]]:
+def _patterns(model: NestedModel) -> tuple[Array, Array, list[tuple], list[Array]]:
     """Rows by subject and cell, where subjects start, the cell of each row, and the subjects of each pattern."""
     design = model.design
     within = [item.codes for item in design.factors.values() if _varies_within(item.codes, design.subjects)]
@@ -201,7 +201,7 @@ def _varies_within(codes: Int[Array, "observation"], subjects: Int[Array, "obser
 
 
 def _is_between(
-    model: MixedModel, design: Float[Array, "observation column"], cells: Sequence[tuple], stacked: Array
+    model: NestedModel, design: Float[Array, "observation column"], cells: Sequence[tuple], stacked: Array
 ) -> bool:
     """Tell whether the hypothesis holds wherever each cell has one expectation in all subjects.
 
@@ -223,9 +223,9 @@ def _is_between(
     return bool(common < 0.5 * (part**2).sum())
 
 
-def _start_k(model: MixedModel, stacked: Array) -> Float[Array, "column row"]:
+def _start_k(model: NestedModel, stacked: Array) -> Float[Array, "column row"]:
     """The k at relative variances 1."""
-    weights = covariance_weights(starting_point(model.blocks)[None], model.blocks).w
+    weights = covariance_weights(starting_point(model.blocks.columns)[None], model.blocks).w
     return np.linalg.solve(weighted_forms(weights, model.forms)[0], stacked.T)
 
 
@@ -239,10 +239,10 @@ def _classes(design: Array, ends: Array, blocks: Sequence[Array]) -> Int[Array, 
     return classes
 
 
-def _start_shares(model: MixedModel, stacked: Array) -> tuple[Array, float]:
+def _start_shares(model: NestedModel, stacked: Array) -> tuple[Array, float]:
     """Each subject's part of the information at relative variances 1, and what flipped sums lean on the nuisance."""
     forms = subject_forms(model)
-    weights = covariance_weights(starting_point(model.blocks)[None], model.blocks).w
+    weights = covariance_weights(starting_point(model.blocks.columns)[None], model.blocks).w
     k = _start_k(model, stacked)
     shares = np.einsum("qr,sqt,tr->s", k, full_forms(weights[0] @ forms), k)
     return shares, float((leaning_scores(stacked, forms, weights, k[None]) ** 2).sum())
@@ -257,7 +257,7 @@ def _flips_of(
     return replace(found, rows=rows)
 
 
-def _ties(model: MixedModel, stacked: Array, found: Arrangements, rows: Array, ends: Array, one_sided: bool) -> float:
+def _ties(model: NestedModel, stacked: Array, found: Arrangements, rows: Array, ends: Array, one_sided: bool) -> float:
     """Share of the arrangements that give the statistic of the one found whatever the data: exchanged equal groups."""
     basis = np.linalg.qr((model.basis @ _start_k(model, stacked))[rows])[0]
     own = [basis[start:end] for start, end in pairwise(ends)]
@@ -270,7 +270,7 @@ def _ties(model: MixedModel, stacked: Array, found: Arrangements, rows: Array, e
     return same / len(found.rows)
 
 
-def subject_forms(model: MixedModel) -> Float[Array, "subject element pair"]:
+def subject_forms(model: NestedModel) -> Float[Array, "subject element pair"]:
     """Sums of squares of each subject's rows of the basis, in every element of the covariance."""
     rotation, x = model.blocks.rotation, model.blocks.x
     # each score belongs to one subject

@@ -1,6 +1,7 @@
 """Linear mixed models of many responses at once, fitted by REML, with type III tests of every fixed term.
 
-Each response is reduced to the sums of `mixed_sums`; only its variance parameters are iterated (`mixed_kernel`).
+Each response is reduced to the sums of `mixed_sums`; only its variance parameters are iterated (`mixed_kernel`). Where
+groupings are crossed, to those of `crossed_design`, iterated in `crossed_fit`.
 Variances at 0 stay there, as in lme4: such fits are singular, valid and counted. Where iteration did not converge,
 or nothing is left for error, all statistics are NaN and counted.
 
@@ -19,13 +20,15 @@ import numpy as np
 
 from cuecircuit.arrays import Array, Bool, Float, Int
 from cuecircuit.errors import DesignError
+from cuecircuit.stats.crossed_design import crossed_residuals, crossed_sums
+from cuecircuit.stats.crossed_fit import fit_crossed
 from cuecircuit.stats.mixed_df import parameter_covariance, relative_factor
 from cuecircuit.stats.mixed_inference import DegreesOfFreedomRule, Estimates, Hypothesis, tested
-from cuecircuit.stats.mixed_kernel import CONVERGED, NO_ERROR_VARIANCE, fit_responses
+from cuecircuit.stats.mixed_kernel import CONVERGED, NO_ERROR_VARIANCE, NOT_CONVERGED, fit_responses
 from cuecircuit.stats.mixed_likelihood import likelihood
-from cuecircuit.stats.mixed_model import MixedModel, starting_point
+from cuecircuit.stats.mixed_model import CrossedModel, MixedModel, NestedModel, fixed_covariance_of, starting_point
 from cuecircuit.stats.mixed_result import MixedFit, VarianceComponent
-from cuecircuit.stats.mixed_sums import conditional_residuals, response_sums
+from cuecircuit.stats.mixed_sums import ScaledResiduals, conditional_residuals, response_sums, scaled_residuals
 from cuecircuit.stats.responses import place_tests
 from cuecircuit.stats.term_test import TermTest
 
@@ -135,19 +138,51 @@ def _empty(model: MixedModel, y: Float[Array, "observation response"], residuals
 
 
 def _empty_estimates(model: MixedModel, n: int) -> Estimates:
-    m, p = model.blocks.generators.shape[1], model.basis.shape[1]
+    m, p = len(starting_point(model.columns)), model.basis.shape[1]
     return Estimates(
         psi=np.zeros((n, m)), sigma2=np.zeros(n), beta=np.zeros((n, p)), covariance=np.zeros((n, m + 1, m + 1))
     )
 
 
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class _BlockFit:
+    """Fits of a block of scaled residuals; β̂ is what comes to their least-squares coefficients."""
+
+    own: Estimates
+    minimum: Float[Array, "block"]
+    status: Int[Array, "block"]
+    residuals: Float[Array, "observation block"] | None
+
+
 def _fit_block(y: Float[Array, "observation response"], model: MixedModel, out: _Out, part: slice) -> None:
+    scaled = scaled_residuals(y[:, part], model.basis)
+    fit_scaled = _fit_crossed if isinstance(model, CrossedModel) else _fit_nested
+    fit = fit_scaled(scaled, model, residuals=out.residuals is not None)
+    own, status, size = fit.own, fit.status, scaled.size
+    status[~scaled.usable] = NO_ERROR_VARIANCE
+    status[~scaled.finite] = _NOT_FINITE
+    good = status == CONVERGED
+    if out.residuals is not None and fit.residuals is not None:
+        out.residuals[:, part] = np.where(good, fit.residuals * size, np.nan)
+    out.status[part] = status
+    # to the units of y and the coding of X
+    out.criterion[part] = fit.minimum + 2 * model.n_left * np.log(size) - 2 * np.linalg.slogdet(model.to_coded)[1]
+    out.estimates.beta[part] = own.beta * size[:, None] + scaled.ols.T
+    out.estimates.sigma2[part] = own.sigma2 * size**2
+    out.estimates.psi[part] = own.psi
+    out.estimates.covariance[part] = own.covariance
+    for values in (out.criterion, *(getattr(out.estimates, each.name) for each in fields(Estimates))):
+        values[part][~good] = np.nan
+
+
+def _fit_nested(scaled: ScaledResiduals, model: MixedModel, *, residuals: bool) -> _BlockFit:
+    assert isinstance(model, NestedModel)
     blocks = model.blocks
-    sums = response_sums(y[:, part], model.basis, blocks)
+    sums = response_sums(scaled, blocks)
     own = _empty_estimates(model, len(sums.s))
     minimum, status, phi = np.empty(len(sums.s)), np.empty(len(sums.s), np.int64), np.empty_like(own.psi)
     fit_responses(
-        starting_point(blocks),
+        starting_point(blocks.columns),
         blocks.columns,
         blocks.kernel,
         model.forms,
@@ -161,24 +196,36 @@ def _fit_block(y: Float[Array, "observation response"], model: MixedModel, out: 
         minimum,
         status,
     )
-    status[~sums.usable] = NO_ERROR_VARIANCE
-    status[~sums.finite] = _NOT_FINITE
-    good = status == CONVERGED
+    good = (status == CONVERGED) & scaled.usable
     at = likelihood(own.psi[good], blocks, model.forms, sums.c[good], sums.s[good])
     theta = relative_factor(own.psi[good], blocks.columns)
-    own.covariance[good] = parameter_covariance(theta, blocks.columns, at)
-    if out.residuals is not None:
-        left = conditional_residuals(sums, blocks, own.beta.T, own.psi)
-        out.residuals[:, part] = np.where(good, left, np.nan)
-    out.status[part] = status
-    # to the units of y and the coding of X
-    out.criterion[part] = minimum + 2 * model.n_left * np.log(sums.size) - 2 * np.linalg.slogdet(model.to_coded)[1]
-    out.estimates.beta[part] = own.beta * sums.size[:, None] + sums.ols.T
-    out.estimates.sigma2[part] = own.sigma2 * sums.size**2
-    out.estimates.psi[part] = own.psi
-    out.estimates.covariance[part] = own.covariance
-    for values in (out.criterion, *(getattr(out.estimates, each.name) for each in fields(Estimates))):
-        values[part][~good] = np.nan
+    own.covariance[good] = parameter_covariance(theta, blocks.columns, at.gradient, at.curvature)
+    left = conditional_residuals(sums, blocks, own.beta.T, own.psi) if residuals else None
+    return _BlockFit(own=own, minimum=minimum, status=status, residuals=left)
+
+
+def _fit_crossed(scaled: ScaledResiduals, model: MixedModel, *, residuals: bool) -> _BlockFit:
+    assert isinstance(model, CrossedModel)
+    n, m, n_left = len(scaled.size), len(model.columns), model.n_left
+    own, status = _empty_estimates(model, n), np.full(n, NOT_CONVERGED)
+    u, s0 = crossed_sums(scaled.values[:, scaled.usable], model.reduced)
+    fit = fit_crossed(u, s0, model.reduced)
+    at, sigma2, usable = fit.at, fit.at.q / n_left, scaled.usable
+    pull = at.dq / sigma2[:, None]
+    curvature = np.empty((len(sigma2), m + 1, m + 1))
+    curvature[:, :m, :m] = at.d2g + at.d2q / sigma2[:, None, None]
+    curvature[:, m, :m] = curvature[:, :m, m] = -2 * pull
+    curvature[:, m, m] = 4 * n_left
+    own.psi[usable], own.sigma2[usable], own.beta[usable] = fit.psi, sigma2, fit.shift
+    own.covariance[usable] = parameter_covariance(np.sqrt(fit.psi), model.columns, at.dg + pull, curvature)
+    minimum = np.full(n, np.nan)
+    minimum[usable] = at.g + n_left * (np.log(2 * np.pi * sigma2) + 1)
+    status[np.flatnonzero(usable)[fit.converged]] = CONVERGED
+    left = None
+    if residuals:
+        left = scaled.values.copy()
+        left[:, usable] = crossed_residuals(left[:, usable], model.basis, u, fit.psi, model.reduced)
+    return _BlockFit(own=own, minimum=minimum, status=status, residuals=left)
 
 
 def _test_parts(
@@ -196,7 +243,7 @@ def _test_parts(
             beta=estimates.beta[part],
             covariance=estimates.covariance[part],
         )
-        return tested(hypotheses, own, model.to_coded, model.blocks, model.forms, df=df)
+        return tested(hypotheses, own, model.to_coded, lambda psi: fixed_covariance_of(model, psi), model.n_left, df=df)
 
     if n_jobs == 1:
         done = [test(part) for part in parts]
@@ -208,7 +255,7 @@ def _test_parts(
 
 def _components(model: MixedModel, estimates: Estimates) -> tuple[VarianceComponent, ...]:
     found, row = [], 0
-    for term, scale in zip(model.design.random, model.blocks.scale, strict=True):
+    for term, scale in zip(model.design.random, model.scale, strict=True):
         for b in range(len(scale)):
             for a in range(b, len(scale)):
                 value = estimates.psi[:, row] * estimates.sigma2 / (scale[a] * scale[b])
@@ -220,9 +267,9 @@ def _components(model: MixedModel, estimates: Estimates) -> tuple[VarianceCompon
 
 def _singular(model: MixedModel, psi: Float[Array, "response parameter"]) -> Bool[Array, "response"]:
     """Whether an entry of the diagonal of some term's relative Cholesky factor is 0."""
-    theta, at = relative_factor(psi, model.blocks.columns), 0
+    theta, at = relative_factor(psi, model.columns), 0
     singular = np.zeros(len(psi), bool)
-    for scale in model.blocks.scale:
+    for scale in model.scale:
         for b, size in enumerate(scale):
             singular |= theta[:, at] < _SINGULAR * size
             at += len(scale) - b

@@ -4,7 +4,7 @@ The rule for the denominator's degrees of freedom: "satterthwaite" (Fai and Corn
 "kenward-roger" (1997, as pbkrtest; the covariance of β̂ is adjusted too) or "none" (infinite: Wald's χ²/df1).
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
@@ -12,8 +12,8 @@ import numpy as np
 
 from cuecircuit.arrays import Array, Float
 from cuecircuit.errors import DesignError
-from cuecircuit.stats.mixed_blocks import MixedBlocks
 from cuecircuit.stats.mixed_df import (
+    FixedCovariance,
     kenward_roger_covariance,
     kenward_roger_test,
     satterthwaite_covariance,
@@ -68,8 +68,8 @@ def tested(
     hypotheses: Sequence[Hypothesis],
     estimates: Estimates,
     to_coded: Float[Array, "column column"],
-    blocks: MixedBlocks,
-    forms: Float[Array, "element pair"],
+    covariance: Callable[[Float[Array, "response parameter"]], FixedCovariance],
+    n_left: int,
     *,
     df: DegreesOfFreedomRule,
 ) -> tuple[TermTest, ...]:
@@ -79,26 +79,26 @@ def tested(
         hypotheses: in the coding.
         estimates: in the basis.
         to_coded: turns coefficients of the basis into those of the coding.
-        blocks: of the design.
-        forms: A_e of the design (see `mixed_sums`).
+        covariance: gives that of β̂ at ψ.
+        n_left: observations less fixed columns.
         df: the rule.
     """
     stacked = check_hypotheses(hypotheses, len(to_coded)) @ to_coded
     starts = np.cumsum([len(each.rows) for each in hypotheses])[:-1]
     fitted = np.isfinite(estimates.sigma2)
-    beta = estimates.beta[fitted]
+    beta, psi = estimates.beta[fitted], estimates.psi[fitted]
+    fixed = covariance(psi)
     if df == "kenward-roger":
-        covariance = kenward_roger_covariance(estimates.psi[fitted], blocks, forms)
+        own = kenward_roger_covariance(fixed, psi, n_left)
     else:
-        parameters = estimates.covariance[fitted]
-        covariance = satterthwaite_covariance(estimates.psi[fitted], parameters, blocks, forms)
+        own = satterthwaite_covariance(fixed, estimates.covariance[fitted])
     tests = []
     for each, rows in zip(hypotheses, np.split(stacked, starts), strict=True):
-        f, df2 = (kenward_roger_test if df == "kenward-roger" else satterthwaite_test)(rows, beta, covariance)
+        f, df2 = (kenward_roger_test if df == "kenward-roger" else satterthwaite_test)(rows, beta, own)
         test = {"f": f / estimates.sigma2[fitted], "df2": np.full_like(df2, np.inf) if df == "none" else df2}
         if len(rows) == 1:
             test["estimate"] = beta @ rows[0]
-            test["se"] = np.sqrt(estimates.sigma2[fitted] * (covariance.adjusted @ rows[0] @ rows[0]))
+            test["se"] = np.sqrt(estimates.sigma2[fitted] * (own.adjusted @ rows[0] @ rows[0]))
         spread = {name: np.full(len(fitted), np.nan) for name in ("f", "df2", "estimate", "se")}
         for name, values in test.items():
             spread[name][fitted] = values

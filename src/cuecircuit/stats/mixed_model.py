@@ -1,7 +1,8 @@
 """The design of a linear mixed model y = Xβ + Zb + e, prepared once for any number of responses.
 
 b has mean 0 and covariance σ²Ψ(ψ) in each level of a grouping, e is independent with variance σ². X is turned to an
-orthonormal basis, the observations to scores with (block) diagonal covariance (`mixed_blocks`). Random terms that the
+orthonormal basis. Where groupings are nested in subjects, observations are turned to scores with (block) diagonal
+covariance (`mixed_blocks`); where they are crossed, the design is reduced as in `crossed_design`. Random terms that the
 data could not tell apart, from each other, the residual or the fixed part, are found by the expected information of
 their variances.
 
@@ -13,13 +14,15 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from cuecircuit.arrays import Array, Float
+from cuecircuit.arrays import Array, Float, Int
 from cuecircuit.errors import DesignError
 from cuecircuit.stats.coding import sum_to_zero
+from cuecircuit.stats.crossed_design import CrossedDesign, crossed_design
+from cuecircuit.stats.crossed_fit import crossed_covariance
 from cuecircuit.stats.mixed_blocks import MixedBlocks, mixed_blocks
 from cuecircuit.stats.mixed_design import Column, FixedTerm, MixedColumns, mixed_columns
+from cuecircuit.stats.mixed_df import FixedCovariance, fixed_covariance
 from cuecircuit.stats.mixed_inference import Hypothesis
-from cuecircuit.stats.mixed_likelihood import likelihood
 from cuecircuit.stats.mixed_sums import design_forms
 
 # information of a variance parameter, per observation and relative to the others', that is none but rounding
@@ -28,17 +31,25 @@ _NO_INFORMATION = 1e-9
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class MixedModel:
-    """A mixed model ready for any number of responses.
+    """A mixed model ready for any number of responses: a `NestedModel` or a `CrossedModel`.
 
     `basis` are orthonormal columns with the span of the design's X, `to_coded` turns their coefficients into those of
-    the coding, `forms` are the sums of squares of the basis in every element of the covariance (see `mixed_sums`).
+    the coding.
     """
 
     design: MixedColumns
     basis: Float[Array, "observation column"]
     to_coded: Float[Array, "column column"]
-    blocks: MixedBlocks
-    forms: Float[Array, "element pair"]
+
+    @property
+    def scale(self) -> tuple[Float[Array, "_"], ...]:
+        """What the columns of each random term are divided by."""
+        return tuple(np.ones(len(term.labels)) for term in self.design.random)
+
+    @property
+    def columns(self) -> Int[Array, "term"]:
+        """Number of columns of each random term."""
+        return np.array([len(term.labels) for term in self.design.random])
 
     @property
     def n_observations(self) -> int:
@@ -52,13 +63,45 @@ class MixedModel:
 
     @property
     def n_subjects(self) -> int:
-        """Independent units."""
+        """Levels of the grouping that is the subject."""
         return int(self.design.subjects.max()) + 1
 
     @property
     def hypotheses(self) -> tuple[Hypothesis, ...]:
         """The type III hypotheses of the fixed terms."""
-        return tuple(_hypothesis(term, self.design) for term in self.design.terms)
+        terms = self.design.terms
+        return tuple(_hypothesis(term, self.design) for term in terms if term.estimable is None or len(term.estimable))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class NestedModel(MixedModel):
+    """Independent subjects; `forms` are the basis's sums of squares in every element of the covariance (`mixed_sums`).
+
+    The covariance of β̂ comes from the blocks.
+    """
+
+    blocks: MixedBlocks
+    forms: Float[Array, "element pair"]
+
+    @property
+    def scale(self) -> tuple[Float[Array, "_"], ...]:
+        """What the columns of each random term are divided by."""
+        return self.blocks.scale
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class CrossedModel(MixedModel):
+    """Random intercepts of crossed groupings."""
+
+    reduced: CrossedDesign
+
+
+def fixed_covariance_of(model: MixedModel, psi: Float[Array, "response parameter"]) -> FixedCovariance:
+    """Evaluate the covariance of β̂ at each response's ψ."""
+    if isinstance(model, CrossedModel):
+        return crossed_covariance(psi, model.reduced)
+    assert isinstance(model, NestedModel)
+    return fixed_covariance(psi, model.blocks, model.forms)
 
 
 def mixed_model(
@@ -86,24 +129,26 @@ def prepared_model(design: MixedColumns) -> MixedModel:
     # columns of unit length first: covariates of any unit then weigh alike in the rounding
     length = np.linalg.norm(design.x, axis=0)
     basis, triangle = np.linalg.qr(design.x / length)
-    blocks = mixed_blocks(design, basis)
-    forms = design_forms(blocks)
-    _check_information(design, blocks, forms)
-    return MixedModel(
-        design=design,
-        basis=basis,
-        to_coded=np.linalg.inv(triangle) / length[:, None],
-        blocks=blocks,
-        forms=forms,
-    )
+    to_coded = np.linalg.inv(triangle) / length[:, None]
+    _check_levels(design)
+    if design.crossed:
+        model = CrossedModel(design=design, basis=basis, to_coded=to_coded, reduced=crossed_design(design, basis))
+    else:
+        blocks = mixed_blocks(design, basis)
+        model = NestedModel(design=design, basis=basis, to_coded=to_coded, blocks=blocks, forms=design_forms(blocks))
+    _check_information(model)
+    return model
 
 
-def starting_point(blocks: MixedBlocks) -> Float[Array, "parameter"]:
+def starting_point(columns: Int[Array, "term"]) -> Float[Array, "parameter"]:
     """Relative variances 1, no covariances: the Cholesky factor is the identity."""
-    return np.concatenate([[float(a == b) for b in range(k) for a in range(b, k)] for k in blocks.columns])
+    return np.concatenate([[float(a == b) for b in range(k) for a in range(b, k)] for k in columns])
 
 
 def _hypothesis(term: FixedTerm, design: MixedColumns) -> Hypothesis:
+    variables = tuple(each.column for each in term.variables)
+    if term.estimable is not None:
+        return Hypothesis(name=term.name, variables=variables, rows=term.estimable)
     rows = np.zeros((len(term.columns), len(design.labels)))
     rows[:, term.columns] = np.eye(len(term.columns))
     if len(term.columns) > 1:
@@ -115,10 +160,10 @@ def _hypothesis(term: FixedTerm, design: MixedColumns) -> Hypothesis:
                 coded = sum_to_zero(n)
                 weights = np.kron(weights, coded[1:] - coded[0] if contrasts else np.eye(n))
         rows[:, term.columns] = weights
-    return Hypothesis(name=term.name, variables=tuple(each.column for each in term.variables), rows=rows)
+    return Hypothesis(name=term.name, variables=variables, rows=rows)
 
 
-def _check_information(design: MixedColumns, blocks: MixedBlocks, forms: Float[Array, "element pair"]) -> None:
+def _check_levels(design: MixedColumns) -> None:
     faults = [
         f"random term {term.label}: cannot be told from the residual, found one observation in each level; leave it out"
         for term in design.random
@@ -126,12 +171,16 @@ def _check_information(design: MixedColumns, blocks: MixedBlocks, forms: Float[A
     ]
     if faults:
         raise DesignError(faults)
-    # no response matters to the expected information: one of length 1 will do
-    c, s = np.zeros((1, len(forms), design.x.shape[1])), np.ones((1, len(forms)))
-    information = likelihood(starting_point(blocks)[None], blocks, forms, c, s).expected[0]
-    names = [term.label for term, k in zip(design.random, blocks.columns, strict=True) for _ in range(k * (k + 1) // 2)]
+
+
+def _check_information(model: MixedModel) -> None:
+    """Refuse random terms about which no response has information (REML's, expected, with σ² profiled out)."""
+    random, columns = model.design.random, model.columns.tolist()
+    at = fixed_covariance_of(model, starting_point(model.columns)[None])
+    information = -at.d2g[0] - np.outer(at.dg[0], at.dg[0]) / model.n_left
+    names = [term.label for term, k in zip(random, columns, strict=True) for _ in range(k * (k + 1) // 2)]
     own = np.diag(information)
-    none = own < _NO_INFORMATION * len(design.x)
+    none = own < _NO_INFORMATION * model.n_observations
     faults = [
         f"random term {name}: cannot be told from the residual or the fixed part (is there one observation per level, "
         "or do fixed terms take up all differences between its levels?); leave it out"

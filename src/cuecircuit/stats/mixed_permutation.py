@@ -36,7 +36,7 @@ from cuecircuit.stats.mixed_exchange import NUMBERS, ScorePlan, leaning_scores, 
 from cuecircuit.stats.mixed_fit import fit_mixed
 from cuecircuit.stats.mixed_inference import Hypothesis
 from cuecircuit.stats.mixed_likelihood import covariance_weights, weighted_forms
-from cuecircuit.stats.mixed_model import MixedModel
+from cuecircuit.stats.mixed_model import NestedModel
 from cuecircuit.stats.mixed_sums import design_forms
 
 # flipped sums that are nearly all nuisance are not blown up beyond this
@@ -119,7 +119,7 @@ def subject_scores(y: Float[Array, "observation response"], plan: ScorePlan, *, 
     )
 
 
-def _without(model: MixedModel, hypothesis: Hypothesis) -> MixedModel:
+def _without(model: NestedModel, hypothesis: Hypothesis) -> NestedModel:
     """The model of what is left where the hypothesis holds."""
     stacked = hypothesis.rows @ model.to_coded
     free = np.linalg.svd(stacked)[2][len(stacked) :].T
@@ -129,7 +129,7 @@ def _without(model: MixedModel, hypothesis: Hypothesis) -> MixedModel:
     # a term to test, which a fit must have; its test is not used
     term = FixedTerm(name=labels[0], variables=(), contrasts=(), columns=np.array([0]))
     design = replace(model.design, x=x, labels=labels, terms=(term,))
-    return MixedModel(design=design, basis=x, to_coded=np.eye(x.shape[1]), blocks=blocks, forms=design_forms(blocks))
+    return NestedModel(design=design, basis=x, to_coded=np.eye(x.shape[1]), blocks=blocks, forms=design_forms(blocks))
 
 
 def arranged_statistics(scores: Scores, plan: ScorePlan, part: slice) -> Float32[Array, "arrangement response"]:

@@ -14,32 +14,31 @@ from cuecircuit.stats.mixed_blocks import MixedBlocks
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
-class ResponseSums:
-    """Sums of a block of responses.
+class ScaledResiduals:
+    """Responses less their least-squares fit, divided by the root mean square of that.
 
-    `ols` are least-squares coefficients of the columns, `size` the residual's root mean square; `scores` the
-    rotated, scaled residuals. `usable` are finite responses with something left to explain.
+    `ols` are least-squares coefficients of the columns, `size` the root mean square. `usable` are finite responses
+    with something left to explain.
     """
 
-    c: Float[Array, "block element column"]
-    s: Float[Array, "block element"]
+    values: Float[Array, "observation block"]
     ols: Float[Array, "column block"]
     size: Float[Array, "block"]
-    scores: Float[Array, "score block"]
     finite: Bool[Array, "block"]
     usable: Bool[Array, "block"]
 
 
-def response_sums(
-    y: Float[Array, "observation block"], x: Float[Array, "observation column"], blocks: MixedBlocks
-) -> ResponseSums:
-    """Sum up a block of responses.
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class ResponseSums:
+    """Sums of a block of responses; `scores` are the rotated, scaled residuals."""
 
-    Args:
-        y: the measure, any unit.
-        x: orthonormal fixed columns.
-        blocks: made from the same columns.
-    """
+    c: Float[Array, "block element column"]
+    s: Float[Array, "block element"]
+    scores: Float[Array, "score block"]
+
+
+def scaled_residuals(y: Float[Array, "observation block"], x: Float[Array, "observation column"]) -> ScaledResiduals:
+    """Take the least-squares fit of orthonormal columns x off a block of responses of any unit."""
     values = y.astype(np.float64)
     finite = np.asarray(np.isfinite(values).all(axis=0))
     values[:, ~finite] = 0.0
@@ -51,15 +50,20 @@ def response_sums(
     usable = finite & (left > square * (len(x) * np.finfo(float).eps) ** 2)
     size = np.where(usable, np.sqrt(left / len(x)), 1.0)
     values /= size
-    scores = blocks.rotation @ values
-    c = np.empty((y.shape[1], blocks.n_elements, x.shape[1]))
-    s = np.empty((y.shape[1], blocks.n_elements))
+    return ScaledResiduals(values=values, ols=ols, size=size, finite=finite, usable=usable)
+
+
+def response_sums(residuals: ScaledResiduals, blocks: MixedBlocks) -> ResponseSums:
+    """Sum up a block of responses, less the fit of the columns that the blocks are made from."""
+    scores = blocks.rotation @ residuals.values
+    c = np.empty((len(residuals.size), blocks.n_elements, blocks.x.shape[1]))
+    s = np.empty((len(residuals.size), blocks.n_elements))
     for e, (one, other) in enumerate(elements(blocks)):
         s[:, e] = np.einsum("kb,kb->b", scores[one], scores[other]) * (1 if one == other else 2)
         c[:, e] = scores[other].T @ blocks.x[one]
         if one != other:
             c[:, e] += scores[one].T @ blocks.x[other]
-    return ResponseSums(c=c, s=s, ols=ols, size=size, scores=scores, finite=finite, usable=usable)
+    return ResponseSums(c=c, s=s, scores=scores)
 
 
 def elements(blocks: MixedBlocks) -> Iterator[tuple[slice, slice]]:
@@ -89,7 +93,7 @@ def conditional_residuals(
     shift: Float[Array, "column block"],
     psi: Float[Array, "block parameter"],
 ) -> Float[Array, "observation block"]:
-    """What fixed and random effects leave of the responses, W⁻¹(y − Xβ̂), in their unit.
+    """What fixed and random effects leave of the scaled responses, W⁻¹(y − Xβ̂).
 
     Args:
         sums: of the block.
@@ -105,4 +109,4 @@ def conditional_residuals(
         inner = np.eye(r)[:, :, None] + generators @ psi.T
         own[:] = np.moveaxis(np.linalg.solve(np.moveaxis(inner, 2, 0), np.moveaxis(own, 2, 0)), 0, 2)
         at += r * count
-    return (blocks.rotation.T @ left) * sums.size
+    return blocks.rotation.T @ left

@@ -7,8 +7,15 @@ the Huber fit. Covariance of β̂ (Huber 1981, Robust Statistics, section 7.6, "
 
     V = K² · [Σψ²s²/(n − p)] / [mean ψ']² · (X'X)⁻¹,   K = 1 + (p/n) var(ψ')/(mean ψ')²,
 
-var with divisor n, as in statsmodels; R's MASS has n − 1 there and one K less. t has n − p degrees of freedom, an
-approximation: outliers make fewer.
+var with divisor n, as in statsmodels; R's MASS has n − 1 there and one K less.
+
+V is less certain than the variance of least squares with n − p degrees of freedom, so t would reject too often far in the
+tails. Its degrees of freedom are Satterthwaite's, 2 E(V)²/var(V), with var(log V) from the influence of each subject on
+log V, tᵢ = ψᵢ²/mean ψ² − 2ψ'ᵢ/mean ψ' (Hampel et al. 1986, Robust Statistics, section 2.1):
+
+    df = min(n − p, 2 (n − p)/var t).
+
+With ψ(u) = u this is n − p for normal errors.
 """
 
 from dataclasses import dataclass
@@ -25,13 +32,14 @@ TUNING = {"huber": 1.345, "bisquare": 4.685}
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class RobustFit:
-    """Coefficients, their covariance, scale, and what each subject counts (1 to 0).
+    """Coefficients, their covariance with its degrees of freedom, scale, and what each subject counts (1 to 0).
 
     `no_scale` marks responses where half the subjects are fitted exactly, so that there is no scale.
     """
 
     coefficients: Float[Array, "column response"]
     covariance: Float[Array, "response column column"]
+    df: Float[Array, "response"]
     scale: Float[Array, "response"]
     weights: Float[Array, "subject response"]
     converged: Bool[Array, "response"]
@@ -59,11 +67,12 @@ def robust_regression(
         reweight(columns, by_response, TUNING[loss], True, beta, scale, weights, status)
     no_scale = status == NO_SCALE
     u = (y - x @ beta.T) / np.where(no_scale, 1.0, scale)
-    dispersion = np.where(no_scale, np.nan, _dispersion(np.where(no_scale, 0.0, u), weights.T, loss, x.shape[1]))
+    dispersion, df = _dispersion(np.where(no_scale, 0.0, u), weights.T, loss, x.shape[1])
     scale[no_scale] = np.nan
     return RobustFit(
         coefficients=beta.T,
         covariance=(dispersion * scale**2)[:, None, None] * unscaled,
+        df=df,
         scale=scale,
         weights=weights.T,
         converged=status == CONVERGED,
@@ -73,12 +82,17 @@ def robust_regression(
 
 def _dispersion(
     u: Float[Array, "subject response"], weights: Float[Array, "subject response"], loss: Loss, p: int
-) -> Float[Array, "response"]:
-    """The factor of s²(X'X)⁻¹ in V."""
+) -> tuple[Float[Array, "response"], Float[Array, "response"]]:
+    """The factor of s²(X'X)⁻¹ in V, and the degrees of freedom it has."""
     n, k = len(u), TUNING[loss]
     slope = np.where(np.abs(u) <= k, 1.0, 0.0)
     if loss == "bisquare":
         slope *= (1 - (u / k) ** 2) * (1 - 5 * (u / k) ** 2)
     middle = slope.mean(axis=0)
     correction = 1 + p / n * slope.var(axis=0) / middle**2
-    return correction**2 * ((weights * u) ** 2).sum(axis=0) / (n - p) / middle**2
+    square = (weights * u) ** 2
+    mean_square = square.mean(axis=0)
+    # all residuals 0: without a scale, so never tested
+    influence = square / np.where(mean_square > 0, mean_square, 1.0) - 2 * slope / middle
+    spread = np.maximum(influence.var(axis=0), 2.0)
+    return correction**2 * square.sum(axis=0) / (n - p) / middle**2, 2 * (n - p) / spread

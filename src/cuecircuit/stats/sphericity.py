@@ -33,6 +33,8 @@ class Sphericity:
     def mauchly_p(self) -> Float[Array, "response"]:
         """Probability of a smaller W under sphericity."""
         r, df = self.n_scores, self.df
+        if df < r:  # as few as make rho 0
+            return np.full_like(self.mauchly_w, np.nan)
         rho = 1 - (2 * r**2 + r + 2) / (6 * r * df)
         second = (r + 2) * (r - 1) * (r - 2) * (2 * r**3 + 6 * r**2 + 3 * r + 2) / (288 * (df * r * rho) ** 2)
         with np.errstate(divide="ignore", invalid="ignore"):

@@ -6,7 +6,8 @@ import numpy as np
 
 from cuecircuit.arrays import Array, Bool, Float
 from cuecircuit.errors import DesignError
-from cuecircuit.stats.strata_design import ALIAS_TOLERANCE, Stratum
+from cuecircuit.stats.estimable import ALIAS_TOLERANCE
+from cuecircuit.stats.strata_design import Stratum
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)

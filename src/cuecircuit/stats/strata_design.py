@@ -21,7 +21,6 @@ Sources: Winer, Brown and Michels (1991), chs. 7 and 10; R's aov(Error()) and lm
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from math import prod
 
 import numpy as np
 
@@ -29,6 +28,7 @@ from cuecircuit.arrays import Array, Float, Int
 from cuecircuit.errors import DesignError
 from cuecircuit.stats.coding import (
     BetweenTerm,
+    Factor,
     WithinEffect,
     between_terms,
     conditions,
@@ -36,9 +36,15 @@ from cuecircuit.stats.coding import (
     term_name,
     within_effects,
 )
-
-# a column with less than this share of its length left after the others is aliased (the tolerance of R's lm)
-ALIAS_TOLERANCE = 1e-7
+from cuecircuit.stats.estimable import (
+    ALIAS_TOLERANCE,
+    independent_columns,
+    indicators,
+    missing_cells,
+    note_of_missing,
+    span_of_hypotheses,
+    type_three,
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -140,7 +146,10 @@ class Stratum:
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class StrataModel:
-    """The strata of a design, ready for any number of responses; each contrast is a stratum of one term."""
+    """The strata of a design, ready for any number of responses; each contrast is a stratum of one term.
+
+    `note` names combinations of levels between subjects that nobody has, and what is not tested for that.
+    """
 
     design: MixedDesign
     strata: tuple[Stratum, ...]
@@ -148,11 +157,12 @@ class StrataModel:
     contrast_strata: tuple[Stratum, ...]
     n_subjects: int
     n_conditions: int
+    note: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class _Part:
-    """Columns of one term in one stratum before they are checked against each other."""
+    """Columns of one term in one stratum before they are checked against each other; nameless ones are not tested."""
 
     name: str
     factors: tuple[str, ...]
@@ -199,7 +209,8 @@ def strata_model(
         _Covariate(name=name, values=values[kept], center=float(values.mean()))
         for name, values in _checked_covariates(design).items()
     ]
-    coded = between_terms([factor(name, labels) for name, labels in design.between.items()], len(design.subjects))
+    factors = [factor(name, labels) for name, labels in design.between.items()]
+    coded, note = _estimable_terms(between_terms(factors, len(design.subjects)), factors, design.unit)
     between = [replace(term, columns=term.columns[kept]) for term in coded]
     wanted = [(effect, _stratum_parts(between, effect, covariates, design)) for effect in within_effects(design.within)]
     n_effects = len(wanted)
@@ -225,7 +236,44 @@ def strata_model(
         ),
         n_subjects=len(kept),
         n_conditions=len(conditions(design.within)),
+        note=note,
     )
+
+
+def _estimable_terms(
+    terms: Sequence[BetweenTerm], factors: Sequence[Factor], unit: str
+) -> tuple[Sequence[BetweenTerm], str]:
+    """Recode terms so that their coefficients are what can be estimated where nobody has some combination of levels.
+
+    Returns:
+        The terms, with a nameless one for what none of them tests, and a line on what is missing.
+    """
+    x = np.hstack([term.columns for term in terms])
+    kept = independent_columns(x)
+    mains = np.hstack([term.columns for term in terms if len(term.factors) < 2])
+    # factors that say the same are a fault, and no lack of subjects
+    if len(kept) == x.shape[1] or len(independent_columns(mains)) < mains.shape[1]:
+        return terms, ""
+    by_name = {each.name: each for each in factors}
+    full = [
+        indicators([by_name[name] for name in term.factors], {}, len(x), contrasts=[True] * len(term.factors))
+        for term in terms
+    ]
+    columns, rest = span_of_hypotheses(x[:, kept], type_three(full, x[:, kept]))
+    recoded = [
+        replace(term, columns=own, labels=term.labels[: own.shape[1]])
+        for term, own in zip(terms, columns, strict=True)
+        if own.shape[1]
+    ]
+    if rest.shape[1]:
+        recoded.append(BetweenTerm(factors=("",), columns=rest, labels=("not tested",) * rest.shape[1]))
+    short = {
+        term_name(term.factors): (own.shape[1], term.columns.shape[1])
+        for term, own in zip(terms, columns, strict=True)
+        if own.shape[1] < term.columns.shape[1]
+    }
+    cells = f"{':'.join(by_name)} {', '.join(missing_cells(factors))}"
+    return recoded, note_of_missing(unit, [cells], short)
 
 
 def _checked_covariates(design: MixedDesign) -> dict[str, Float[Array, "subject condition"]]:
@@ -287,7 +335,8 @@ def _stratum_parts(
             for label in term.labels
             for _ in range(r)
         )
-        parts.append(_Part(name=term_name(names), factors=names, covariate=None, columns=columns, labels=labels))
+        name = term_name(names) if "" not in names else ""
+        parts.append(_Part(name=name, factors=names, covariate=None, columns=columns, labels=labels))
     return parts + _covariate_parts(covariates, effect, design)
 
 
@@ -380,6 +429,8 @@ def _stratum(
     ends = np.cumsum([part.columns.shape[1] for part in parts])
     terms = []
     for part, end in zip(parts, ends, strict=True):
+        if not part.name:
+            continue
         own = np.arange(end - part.columns.shape[1], end)
         others = np.delete(columns, own, axis=1)
         if part.name == "(Intercept)":
@@ -387,7 +438,8 @@ def _stratum(
         basis, triangle = np.linalg.qr(part.columns - _projection(others, part.columns))
         # QR leaves the sign open: point along the column
         basis = basis * np.where(np.diag(triangle) < 0, -1.0, 1.0)
-        levels = prod(len(set(design.between[name])) for name in part.factors if name in design.between)
+        combined = zip(*(design.between[name] for name in part.factors if name in design.between), strict=True)
+        levels = len(set(combined)) or 1
         terms.append(
             StratumTerm(
                 name=part.name,

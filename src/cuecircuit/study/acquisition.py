@@ -7,6 +7,8 @@ from pydantic import BeforeValidator, Field, model_validator
 
 from cuecircuit.study.fields import Label, Labels, Name, Names, Section, Span, as_list, optional, required
 
+Reasons = dict[str, Annotated[str, Field(min_length=1)]]
+
 
 class Scans(Section):
     """Where the scans of the task are, and what tells them apart."""
@@ -26,8 +28,11 @@ class Scans(Section):
     entities: dict[Name, Label] = optional(
         {}, "further entities to the value to take, as acq or desc; `none`: without, `any`: with"
     )
-    accept: dict[str, str] = optional({}, "faults of scans that are taken as they are: `sub-01 run-2 FAULT` to reason")
-    on_fault: Literal["stop", "exclude"] = optional("stop", "what becomes of a scan whose values are at fault")
+    exclude: Reasons = optional({}, "scans that are left out: `sub-01 ses-2 run-1` to reason")
+    accept: Reasons = optional({}, "faults of scans that are taken as they are: `sub-01 run-2 FAULT` to reason")
+    on_fault: Literal["stop", "exclude"] = optional(
+        "stop", "what becomes of a scan whose header or values are at fault"
+    )
 
 
 class Space(Section):

@@ -6,7 +6,7 @@ from typing import Any
 
 from cuecircuit.study.accounting import Accounting
 from cuecircuit.study.operant_checks import operant_contradictions
-from cuecircuit.study.question_checks import Contradiction, QuestionChecks
+from cuecircuit.study.question_checks import Contradiction, QuestionChecks, not_among
 from cuecircuit.study.schema import Study
 from cuecircuit.study.section_checks import SectionChecks
 
@@ -33,6 +33,7 @@ def contradictions(study: Study, *, unused: bool = True) -> Iterator[Contradicti
     yield from sections.simulation()
     yield from _lost_paths(study)
     yield from _copies(study)
+    yield from _colors(study)
     if unused:
         yield from _unused(study, asked.used)
 
@@ -44,6 +45,13 @@ def has_path(whole: Any, path: str) -> bool:
             return False
         whole = whole[key]
     return whole is not None
+
+
+def _colors(study: Study) -> Iterator[Contradiction]:
+    levels = [level for factor in study.factors.values() for level in factor.levels]
+    for level in study.style.colors:
+        if level not in levels:
+            yield ("style", "colors", level), not_among(level, levels, "level of a factor")
 
 
 def _lost_paths(study: Study) -> Iterator[Contradiction]:

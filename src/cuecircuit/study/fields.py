@@ -29,6 +29,7 @@ Word = str | int | float
 Label = Annotated[str, BeforeValidator(_as_text, json_schema_input_type=Word), Field(min_length=1)]
 Labels = Annotated[tuple[Label, ...], BeforeValidator(as_list, json_schema_input_type=Word | list[Word])]
 Name = Annotated[str, Field(pattern=r"^[A-Za-z][A-Za-z0-9_]*$")]
+Color = Annotated[str, Field(pattern=r"^#[0-9A-Fa-f]{6}$")]
 Names = Annotated[tuple[Name, ...], BeforeValidator(as_list, json_schema_input_type=str | list[str])]
 Where = dict[Name, Labels]
 Span = tuple[float, float]

@@ -143,6 +143,8 @@ def _short(value: Any) -> str:
 def _pattern(loc: KeyPath) -> str:
     if loc and loc[-1] in ("doi", "release_date", "name"):
         return _description(loc)
+    if "colors" in loc:
+        return "expected a color as #RRGGBB, such as '#0072B2' in quotes"
     return "a name has letters, digits and _, a letter first"
 
 

@@ -9,7 +9,7 @@ from typing import Annotated, Any, Literal
 from pydantic import Discriminator, Field, Tag
 
 from cuecircuit.study.acquisition import Correction
-from cuecircuit.study.fields import Label, Labels, Name, Names, Section, Where, optional, required
+from cuecircuit.study.fields import Color, Label, Labels, Name, Names, Section, Where, optional, required
 
 Adjustment = Literal["none", "bonferroni", "sidak", "holm", "fdr"]
 
@@ -216,6 +216,15 @@ class Figure(Section):
     only: Where = optional({}, "levels of `each` drawn, such as a region")
 
 
+class Style(Section):
+    """The look of figures."""
+
+    font: str | None = optional(None, "sans-serif font of this machine; DejaVu Sans, which comes along, without it")
+    font_pt: float = optional(6.5, "size of the letters, points", ge=4, le=14)
+    width_mm: float = optional(178.0, "of a figure across two columns of the journal", ge=100, le=300)
+    colors: dict[Label, Color] = optional({}, "level of a factor to its color, #RRGGBB")
+
+
 class Base(Section):
     """What a simulated response is without effects."""
 
@@ -238,10 +247,15 @@ class Effect(Section):
     slope_on: str | None = optional(None, "table.column: `add` is then the correlation with it, within groups")
 
 
+MOST_SUBJECTS = 10_000  # of a group; larger ones than any study of brains, and drawn within the memory of a laptop
+
+
 class Simulation(Section):
     """Subjects of a simulated study, and what is planted in them."""
 
-    n: dict[Label, int] = required("subjects by group; `all` where there are no groups", min_length=1)
+    n: dict[Label, Annotated[int, Field(le=MOST_SUBJECTS)]] = required(
+        "subjects by group; `all` where there are no groups", min_length=1
+    )
     base: tuple[Base, ...] = optional((), "what is there without effects")
     effects: dict[Name, Effect] = optional({}, "what may be planted")
     hypotheses: dict[Name, Names] = optional({}, "sets of effects, the first is simulated; `null` is always there")

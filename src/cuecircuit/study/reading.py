@@ -14,9 +14,20 @@ from cuecircuit.study.schema import Study
 from cuecircuit.study.yaml_lines import line_of, parse_yaml
 
 # what a study is called, the voxels all results are in, and what makes no result
-_FIXED = ("about", "space", "preprocess", "quality", "simulation", "assumed", "figures", "copies", "alternatives")
+_FIXED = (
+    "about",
+    "space",
+    "preprocess",
+    "quality",
+    "simulation",
+    "assumed",
+    "figures",
+    "style",
+    "copies",
+    "alternatives",
+)
 # descriptive settings, which change no result
-_SHOWN: Any = {"assumed": True, "alternatives": True, "figures": True, "copies": True, "about": True}
+_SHOWN: Any = {"assumed": True, "alternatives": True, "figures": True, "style": True, "copies": True, "about": True}
 
 
 def parse_study(text: str, name: str = "study.yaml") -> Study:

@@ -9,7 +9,7 @@ from cuecircuit.study.about import About as DataSet
 from cuecircuit.study.acquisition import Correction, MapSet, Nuisance, Preprocess, Quality, Regions, Scans, Space
 from cuecircuit.study.experiment import Drug, Factors, Operant, Subjects, Trials
 from cuecircuit.study.fields import Name, Section, optional, required
-from cuecircuit.study.questions import Alternative, AnyQuestion, Derived, Figure, Simulation
+from cuecircuit.study.questions import Alternative, AnyQuestion, Derived, Figure, Simulation, Style
 
 
 class About(DataSet):
@@ -38,6 +38,7 @@ class Study(Section):
     correction: Correction | None = optional(None, "of every question on maps")
     questions: dict[Name, AnyQuestion] = required("in the order of the page", min_length=1)
     figures: dict[Name, Figure] = optional({}, "further names of figures, such as fig1a")
+    style: Style = optional(Style(), "look of the figures")
     copies: dict[str, str] = optional(
         {}, "further names of results, as those of an article: path in the results to a file or folder there"
     )

@@ -41,10 +41,10 @@ from cuecircuit.stats.mixed_exchange import ScorePlan
 from cuecircuit.stats.mixed_permutation import Scores
 from cuecircuit.stats.strata_design import Stratum
 
-# numbers of a part of the maps, in single precision: 128 MB while they are read, 32 MB when read back map by map
-_READ_NUMBERS, _BACK_NUMBERS = 2**25, 2**23
-# numbers in a block of voxels, in single precision 64 MB: fits need a few times that
-_BLOCK_NUMBERS = 2**24
+# numbers of a part of the maps, in single precision 16 MB; reading takes a few times that
+_READ_NUMBERS = _BACK_NUMBERS = 2**22
+# numbers in a block of voxels, in single precision 8 MB: fits need up to ten times that
+_BLOCK_NUMBERS = 2**21
 _MOST_INNER = 8  # blocks of the fit in a block of voxels: enough blocks stay to share among workers
 
 

@@ -107,6 +107,7 @@ def model_settings(bound: Design, fitted: Fitted, left_out: Sequence[str], *, ze
         **asked,
         "roles": dict(bound.roles),
         "left_out": list(left_out),
+        **({"notes": list(bound.notes)} if bound.notes else {}),
         "zero_is_missing": zero_is_missing,
         "n_maps": len(bound.rows),
         "n_subjects": int(fitted.n_units.max()),

@@ -1,9 +1,9 @@
-// The response of one region in every animal: a column of dots for each group and cue, mean and SEM beside them.
+// The response of one region in every subject: a column of dots for each group and cue, mean and SEM beside them.
 "use strict";
 window.cuecircuitDots = (place, region, data) => {
   const SPACE = "http://www.w3.org/2000/svg";
   const [wide, tall, left, top, bottom] = [420, 300, 48, 30, 40];
-  const said = (value) => value.toFixed(2).replace("-", "\u2212");
+  const { fixed } = window.cuecircuitNumbers;
 
   function add(parent, name, attributes, text) {
     const node = document.createElementNS(SPACE, name);
@@ -25,7 +25,7 @@ window.cuecircuitDots = (place, region, data) => {
   place.replaceChildren();
   const values = region ? region.cells.flatMap((cell) => cell.values) : [];
   if (!values.length) {
-    place.textContent = region ? `${region.name}: no response.` : "Choose a region or a row of a table to see its animals.";
+    place.textContent = region ? `${region.name}: no response.` : "Choose a region or a row of a table to see its subjects.";
     return;
   }
   const cueCount = data.cues.length;
@@ -35,10 +35,10 @@ window.cuecircuitDots = (place, region, data) => {
   const y = (value) => top + (1 - (value - least + pad) / (most - least + 2 * pad)) * (tall - top - bottom);
   const unit = (wide - left - 10) / region.cells.length;
   const x = (column) => left + unit * (column + 0.5);
-  const spoken = region.cells.map((cell, c) => cell.mean === null ? "" : `${names[c][0].name} ${names[c][1]}: mean ${said(cell.mean)} %`);
+  const spoken = region.cells.map((cell, c) => cell.mean === null ? "" : `${names[c][0].name} ${names[c][1]}: mean ${fixed(cell.mean, 2)}`);
   const svg = add(place, "svg", { viewBox: `0 0 ${wide} ${tall}`, role: "img", "aria-label": `${region.name}. ${spoken.join("; ")}` });
   add(svg, "text", { x: left, y: 16, class: "dots-title" }, `${region.name} (${region.extent})`);
-  add(svg, "text", { x: 12, y: (top + tall - bottom) / 2, transform: `rotate(-90 12 ${(top + tall - bottom) / 2})`, "text-anchor": "middle" }, "BOLD change (%)");
+  add(svg, "text", { x: 12, y: (top + tall - bottom) / 2, transform: `rotate(-90 12 ${(top + tall - bottom) / 2})`, "text-anchor": "middle" }, data.unit ? `Response (${data.unit})` : "Response");
   for (const tick of steps(least - pad, most + pad)) {
     add(svg, "line", { x1: left, x2: wide - 10, y1: y(tick), y2: y(tick), stroke: "#dddddd" });
     add(svg, "text", { x: left - 5, y: y(tick) + 4, "text-anchor": "end" }, String(Number(tick.toPrecision(3))).replace("-", "\u2212"));

@@ -29,3 +29,23 @@ for (const button of document.querySelectorAll("button.copy")) {
     button.firstChild.textContent = "Copied";
   });
 }
+// on a phone a row is a card: every value with the heading of its column, and what a table is to screen readers stays
+const phone = matchMedia("(max-width: 40rem)");
+function asCards() {
+  for (const table of document.querySelectorAll(".scroll table")) {
+    if (!phone.matches || table.classList.contains("cards")) continue;
+    table.classList.add("cards");
+    table.setAttribute("role", "table");
+    const headings = [...table.tHead.rows[0].cells].map((cell) => cell.textContent);
+    for (const part of [table.tHead, ...table.tBodies]) part.setAttribute("role", "rowgroup");
+    for (const row of table.rows) {
+      row.setAttribute("role", "row");
+      [...row.cells].forEach((cell, n) => {
+        cell.setAttribute("role", cell.scope === "col" ? "columnheader" : cell.scope === "row" ? "rowheader" : "cell");
+        if (cell.scope !== "col" && row.cells.length > 1) cell.dataset.heading = headings[n];
+      });
+    }
+  }
+}
+asCards();
+phone.addEventListener("change", asCards);
