@@ -10,8 +10,8 @@ from hypothesis import strategies as st
 from scipy import stats
 
 from cuecircuit.errors import DesignError
-from cuecircuit.stats.crossed_fit import crossed_covariance, fit_crossed
 from cuecircuit.stats.crossed_design import crossed_sums
+from cuecircuit.stats.crossed_fit import crossed_covariance, fit_crossed
 from cuecircuit.stats.crossed_shrinkage import to_psi, to_shrinkage
 from cuecircuit.stats.crossed_table import crossed_table
 from cuecircuit.stats.mixed_fit import fit_mixed

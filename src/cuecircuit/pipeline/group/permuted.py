@@ -116,7 +116,7 @@ def permute_mixed(
     space: Space,
     correction: object,
 ) -> dict[str, PermutedMap]:
-    """Permute every term and contrast, where that is the correction; one that cannot be permuted is told.
+    """Permute every term and contrast, where that is the correction; one that cannot be permuted is reported.
 
     Args:
         tests: of terms and contrasts.
@@ -189,7 +189,7 @@ def permuted_maps(permuted: PermutedTerm) -> dict[str, Float64[Array, "voxel"]]:
 
 
 def permutation_facts(permuted: PermutedTerm, statistic: MapStatistic) -> dict[str, Any]:
-    """Say what was done, for a file of settings: what was exchanged, how often, and the smallest p that could come."""
+    """Describe what was done, for a file of settings: what was exchanged, how often, and the smallest p possible."""
     plan, fitted = permuted.plan, np.isfinite(permuted.statistic)
     return {
         "term": plan.name,
