@@ -82,7 +82,7 @@ ELIMINATION_COLUMNS: Mapping[str, ColumnNote] = {
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Fits:
-    """Models of the same animals; where sessions were held out, what the other sessions predicted, and the SD of days."""
+    """Models of the same animals; where sessions were held out, what the others predicted, and the SD of days."""
 
     animals: tuple[AnimalIntervals, ...]
     fits: Mapping[str, ModelFit]

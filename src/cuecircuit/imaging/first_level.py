@@ -148,7 +148,7 @@ def _fir_columns(events: pd.DataFrame, *, n_volumes: int, tr_s: float, fir_s: fl
 def fit_first_level(
     series: Series,
     events: pd.DataFrame,
-    contrasts: Mapping[str, str],
+    contrasts: Mapping[str, str | Mapping[str, float]],
     *,
     mask: Bool[Array, "x y z"],
     hrf: Hrf,
@@ -164,7 +164,7 @@ def fit_first_level(
     Args:
         series: the scan.
         events: columns onset, duration (s) and trial_type.
-        contrasts: name to text in terms of trial types, such as "face - house".
+        contrasts: name to text in terms of trial types, such as "face - house", or to weights of columns.
         mask: voxels to fit.
         hrf: response to a moment of activity: of the rat, SPM's, Glover's, or none assumed (`fir`, columns
             `<trial type>_delay000` and on).
@@ -211,7 +211,9 @@ def fit_first_level(
     return {name: ContrastMaps(effect=effect[row], variance=variance[row], df=left) for row, name in enumerate(weights)}
 
 
-def contrast_weights(contrasts: Mapping[str, str], columns: Sequence[str]) -> dict[str, Float64[Array, "column"]]:
+def contrast_weights(
+    contrasts: Mapping[str, str | Mapping[str, float]], columns: Sequence[str]
+) -> dict[str, Float64[Array, "column"]]:
     """Read contrasts: the weight of each column.
 
     Raises:
@@ -221,6 +223,11 @@ def contrast_weights(contrasts: Mapping[str, str], columns: Sequence[str]) -> di
 
     weights, faults = {}, []
     for name, text in contrasts.items():
+        if not isinstance(text, str):
+            weights[name] = np.array([text.get(column, 0.0) for column in columns])
+            if set(text) - set(columns) or not weights[name].any():
+                faults.append(f"contrast {name}: weights of {', '.join(text)}; the design has {', '.join(columns)}")
+            continue
         try:
             weights[name] = np.asarray(expression_to_contrast_vector(text, columns), dtype=np.float64)
         except ValueError:

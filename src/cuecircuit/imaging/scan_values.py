@@ -30,7 +30,7 @@ from cuecircuit.arrays import Array, Bool, Float, Float64, Int
 
 _USUAL_VOLUMES = 15
 _UNSTEADY = 4
-_LEAST_COVERED = 0.75
+LEAST_COVERED = 0.75
 _LEAST_IN_SLICE = 20  # a few whole numbers are alike by chance
 _MOST_CLIPPED = 0.01
 _MOST_WITHOUT_MEAN = 0.25
@@ -211,7 +211,7 @@ def _lost_slices(flat: Bool[Array, "slice volume"], mask: Bool[Array, "x y z"]) 
 
 
 def _uncovered(covered: float) -> Iterator[ScanFault]:
-    if covered < _LEAST_COVERED:
+    if covered < LEAST_COVERED:
         yield ScanFault(
             kind="coverage",
             text=f"{1 - covered:.0%} of the mask never varies, as where nothing was measured; check that the mask "

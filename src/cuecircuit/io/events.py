@@ -6,7 +6,7 @@ screen). What is no cell of the study may be incomplete: such rows are left out 
 
 import re
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Hashable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -98,7 +98,12 @@ def clean_events(table: pd.DataFrame, rules: EventRules, *, scan_s: float | None
     for why, chosen in _left_out(table, rows, rules, scan_s) if rules.cells is not None else ():
         why_left_out[chosen & (why_left_out == "")] = why
     kept = rows[why_left_out == ""]
-    faults = [(row, fault) for row in kept.index for fault in _row_faults(kept.loc[row], table.loc[row], rules, scan_s)]
+    numbers, texts = (frame.to_dict("records") for frame in (kept, table.loc[kept.index, [*_TIMES, rules.column]]))
+    faults = [
+        (row, fault)
+        for row, number, text in zip(kept.index, numbers, texts, strict=True)
+        for fault in _row_faults(number, text, rules, scan_s)
+    ]
     faults += _doubled(kept) if rules.cells is not None else ()
     if missing or faults:
         lines = [*((1, fault) for fault in missing), *((row + 2, fault) for row, fault in sorted(faults))]
@@ -130,7 +135,9 @@ def _left_out(
         yield "that are no cell and begin after the last volume", (rows["onset"] >= scan_s) & ~rows["is_cell"]
 
 
-def _row_faults(row: pd.Series, text: pd.Series, rules: EventRules, scan_s: float | None) -> Iterator[str]:
+def _row_faults(
+    row: Mapping[Hashable, Any], text: Mapping[Hashable, Any], rules: EventRules, scan_s: float | None
+) -> Iterator[str]:
     for name in _TIMES:
         if np.isnan(row[name]):
             yield f"{name} {_no_number(text[name])}"

@@ -1,4 +1,4 @@
-"""A dry run: every table that needs no scan is made, every question on one is answered, and nothing is written."""
+"""A dry run: every table is made and every question answered, maps and means over regions drawn; nothing is written."""
 
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
@@ -6,12 +6,13 @@ from pathlib import Path
 from cuecircuit.errors import CuecircuitError, DataError, StudyError
 from cuecircuit.nodes.answer import Answer
 from cuecircuit.nodes.figures import look_of
+from cuecircuit.nodes.given_maps import grid_faults
 from cuecircuit.nodes.graph import ordered_nodes, upstream
 from cuecircuit.nodes.log_check import log_notes, phase_faults
 from cuecircuit.nodes.making import make_node
-from cuecircuit.nodes.map_questions import bind_levels
+from cuecircuit.nodes.map_questions import rehearse_map_answer
 from cuecircuit.nodes.operant import OperantData, phase_rules
-from cuecircuit.nodes.regions import named_regions
+from cuecircuit.nodes.regions import drawn_regions, named_regions
 from cuecircuit.nodes.rows import Tables
 from cuecircuit.nodes.scan_check import check_scans, makes_maps
 from cuecircuit.nodes.shared_mask import shared_mask_sentence
@@ -20,6 +21,8 @@ from cuecircuit.nodes.study_files import StudyFiles, read_study
 from cuecircuit.nodes.table import Table
 from cuecircuit.nodes.table_questions import answer
 from cuecircuit.study.accounting import split_reference
+from cuecircuit.study.acquisition import Given
+from cuecircuit.study.questions import Split
 
 
 def check_study(
@@ -61,8 +64,8 @@ def check_files(files: StudyFiles, *, data: bool = False) -> tuple[str, ...]:
     if files.study.space is not None:
         faults += _faults("space", lambda: notes.extend(_check_space(files)))
     for name in nodes:
-        # regions are numbers of the maps' values, which a dry run does not read
-        if name.startswith("regions.") or failed & set(upstream(nodes, name)):
+        before = set(upstream(nodes, name))
+        if failed & before or (_is_split(files, name) and any(one.startswith("regions.") for one in before)):
             failed.add(name)
             continue
         found = _faults(name, lambda name=name: notes.extend(_dry_run(Tables(files=files, made=made), made, name)))
@@ -84,17 +87,29 @@ def _check_space(files: StudyFiles) -> Iterator[str]:
             named_regions(name, regions, atlas.names)
 
 
+def _is_split(files: StudyFiles, node: str) -> bool:
+    """Whether a node splits subjects by a number, which of drawn numbers says nothing."""
+    kind, _, name = node.partition(".")
+    return kind == "derived" and isinstance(files.study.derived[name], Split)
+
+
 def _dry_run(tables: Tables, made: dict[str, Table], node: str) -> Iterator[str]:
     kind, _, name = node.partition(".")
+    if kind == "regions":
+        made[node] = drawn_regions(tables, name)
+        return
     if kind != "questions":
         result = make_node(tables, node)
         made |= {table.name: table for table in result.tables}
+        given = kind == "maps" and isinstance(tables.files.study.maps[name], Given)
+        if wrong := list(grid_faults(tables.files, made[node])) if given else []:
+            raise DataError(wrong)
         if result.sessions is not None:
             yield from _log_notes(tables, result.sessions, list(made["subjects"].rows["subject"]))
         return
     question = tables.files.study.questions[name]
     about_maps = split_reference(question.of)[0].startswith(("maps.", "contrasts."))
-    lines = bind_levels(tables, question) if about_maps else _lines(answer(tables, question))
+    lines = rehearse_map_answer(tables, question) if about_maps else _lines(answer(tables, question))
     yield from (f"{node}: {line}" for line in lines)
 
 

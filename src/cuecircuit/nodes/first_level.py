@@ -39,6 +39,26 @@ class ScanAnswer:
     quality: dict[str, object]
 
 
+def answer_scan(
+    scan: ScanAtWork, maps: Blocks | Glm | Seed, nuisance: Nuisance, wanted: Sequence[Estimated], atlas: Atlas | None
+) -> ScanAnswer:
+    """Answer with what a set of maps estimates of a scan; all but general linear models need an atlas.
+
+    Raises:
+        DataError: signals that are missing, windows that leave the scan, too few degrees of freedom.
+        DesignError: a contrast that the scan tells nothing of.
+    """
+    match maps:
+        case Blocks():
+            assert atlas is not None
+            return answer_blocks(scan, maps, nuisance, atlas)
+        case Glm():
+            return answer_glm(scan, maps, nuisance, wanted)
+        case Seed():
+            assert atlas is not None
+            return answer_seed(scan, maps, nuisance, atlas)
+
+
 def answer_blocks(scan: ScanAtWork, maps: Blocks, nuisance: Nuisance, atlas: Atlas) -> ScanAnswer:
     """Answer with the percent change of each block, and the courses of the atlas's regions around it.
 
@@ -129,14 +149,14 @@ def answer_glm(scan: ScanAtWork, maps: Glm, nuisance: Nuisance, wanted: Sequence
     events = model_events(scan, maps)
     present = frozenset(events["trial_type"])
     parts = {each.label: {one: weight for one, weight in each.weights.items() if one in present} for each in wanted}
-    texts = {name: _text(part, maps, scan.series.tr_s) for name, part in parts.items() if part}
+    weights = {name: _column_weights(part, maps, scan.series.tr_s) for name, part in parts.items() if part}
     smoothed, unsmoothed = (
         {
             name: (frozenset(parts[name]), Estimate(effect=found.effect, variance=found.variance))
             for name, found in fit_first_level(
                 scan.series,
                 events,
-                texts,
+                weights,
                 mask=scan.mask,
                 hrf=maps.hrf,
                 noise=maps.noise,
@@ -267,16 +287,17 @@ def model_events(scan: ScanAtWork, maps: Glm) -> pd.DataFrame:
     return pd.concat(parts, ignore_index=True) if parts else cells
 
 
-def _text(part: Mapping[str, float], maps: Glm, tr_s: float) -> str:
+def _column_weights(part: Mapping[str, float], maps: Glm, tr_s: float) -> Mapping[str, float]:
+    """Return the weights of columns: of a finite impulse response the mean of those in its window."""
     if maps.hrf != "fir":
-        return " + ".join(f"{weight!r} * {name}" for name, weight in part.items())
+        return part
     start, stop = maps.window_s
-    terms = []
+    weights: dict[str, float] = {}
     for name, weight in part.items():
         steps = fir_names(name, tr_s=tr_s, fir_s=maps.fir_s)
         inside = [step for number, step in enumerate(steps) if start <= number * tr_s < stop]
-        terms += [f"{weight / len(inside)!r} * {step}" for step in inside]
-    return " + ".join(terms)
+        weights |= dict.fromkeys(inside, weight / max(len(inside), 1))
+    return weights
 
 
 def _removed(scan: ScanAtWork, nuisance: Nuisance, *, drift: bool = True) -> tuple[Bool[Array, "volume"], Regressors]:

@@ -1,14 +1,18 @@
 """Table `maps.NAME` of maps that another program made: its rows checked, its files found."""
 
 import os
+from collections.abc import Iterator
 from pathlib import Path
 
 import pandas as pd
 
 from cuecircuit.errors import DataError
+from cuecircuit.io.nifti import read_grid
 from cuecircuit.io.tables import ColumnNote, read_table
 from cuecircuit.nodes.study_files import StudyFiles
 from cuecircuit.nodes.table import Table
+from cuecircuit.pipeline.faults import attempt
+from cuecircuit.records.grid import Grid
 from cuecircuit.study.acquisition import Given
 
 _SUBJECTS = ("subject", "participant_id")
@@ -48,6 +52,19 @@ def given_maps(files: StudyFiles, name: str, maps: Given, subjects: Table) -> Ta
     }
     keys = ("subject", *maps.keys)
     return Table(name=f"maps.{name}", keys=keys, rows=kept[[*keys, *named]], notes=notes)
+
+
+def grid_faults(files: StudyFiles, table: Table) -> Iterator[str]:
+    """Yield maps of a table that are damaged, or on another grid than the mask; headers alone are read."""
+    _, grid = files.mask
+    for name in map_files(table):
+        headers: list[Grid] = []
+        yield from attempt(lambda name=name, headers=headers: headers.append(read_grid(files.path(name))[0]))
+        yield from (
+            f"{name}: {own}, but the mask has {grid} (or another origin); resample one to the other"
+            for own in headers
+            if not grid.same_as(own)
+        )
 
 
 def map_files(table: Table) -> tuple[str, ...]:

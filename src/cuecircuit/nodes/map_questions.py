@@ -8,19 +8,21 @@ import numpy as np
 import pandas as pd
 
 from cuecircuit.arrays import Array, Float
-from cuecircuit.errors import CuecircuitError, DataError
+from cuecircuit.errors import CuecircuitError, DataError, DesignError
 from cuecircuit.group.correction import on_grid
 from cuecircuit.io.derivatives import bids_label, map_name
 from cuecircuit.io.maps import read_maps
 from cuecircuit.io.nifti import write_volume
 from cuecircuit.io.tables import ColumnNote, write_json, write_table
-from cuecircuit.models.design import design
+from cuecircuit.models.evidence import EvidenceSettings
 from cuecircuit.models.model import Model
 from cuecircuit.nodes.model_questions import evidence_settings, mixed_df
 from cuecircuit.nodes.rows import VALUE, Chosen, Tables
 from cuecircuit.nodes.space import compared_corrections, correction_settings, study_space
 from cuecircuit.pipeline.group.corrections import Comparison
+from cuecircuit.pipeline.group.design import Correction as MapCorrection
 from cuecircuit.pipeline.group.files import Space
+from cuecircuit.pipeline.group.planned_tests import plan_tests
 from cuecircuit.pipeline.group.tested_maps import write_tests
 from cuecircuit.stats.reliability import change_correlation, intraclass_correlation
 from cuecircuit.study.accounting import names_in, split_reference
@@ -29,6 +31,7 @@ from cuecircuit.study.question_checks import formula_of
 from cuecircuit.study.questions import AnyQuestion, Correlation, Formula, Question, Reliability, Strata
 
 _ICC = {"absolute": "agreement", "consistency": "consistency"}
+_OF_NUMBERS = "{of}: means and counts are of numbers; ask them of regions (`regions`, then of: regions.NAME)"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -71,21 +74,63 @@ def write_map_answer(tables: Tables, question: AnyQuestion, folder: Path, work: 
     return tuple(dict.fromkeys(lines))
 
 
-def bind_levels(tables: Tables, question: AnyQuestion) -> tuple[str, ...]:
-    """Bind the model of a question on maps to its rows, as a dry run; return who is left out and what is not tested.
+def rehearse_map_answer(tables: Tables, question: AnyQuestion) -> tuple[str, ...]:
+    """Answer a question on maps with drawn numbers in place of maps, and plan its corrections.
+
+    Args:
+        tables: those that are made so far; names of maps are not read.
+        question: on a table of maps.
+
+    Returns:
+        Who is left out and what is not corrected, a line each.
 
     Raises:
-        DataError: maps or columns that are missing.
-        DesignError: the design cannot carry its tests.
+        DataError: maps or columns that are missing; every level of `each` that is at fault.
+        DesignError: the design cannot carry its tests, or its corrections.
     """
     lines: list[str] = []
-    for _, chosen in _levels(tables, question):
-        lines += chosen.left_out
-        if isinstance(question, Strata | Formula):
-            columns = [name for name in chosen.rows if name not in ("map", "variance", "map_unsmoothed")]
-            bound = design(chosen.rows[columns], _model(tables, question, chosen.rows))
-            lines += (*bound.left_out, *bound.notes)
+    faults: dict[str, None] = {}
+    for level, chosen in _levels(tables, question):
+        try:
+            lines += (*chosen.left_out, *_rehearse_level(tables, question, chosen))
+        except CuecircuitError as error:
+            faults |= dict.fromkeys(f"{level}: {fault}" if level else fault for fault in error.faults)
+    if faults:
+        raise DesignError(_shared_by_levels(tuple(faults)))
     return tuple(dict.fromkeys(lines))
+
+
+def _shared_by_levels(faults: Sequence[str]) -> Iterator[str]:
+    """Yield faults of levels, one that several share once."""
+    shared: dict[str, list[str]] = {}
+    for fault in faults:
+        level, colon, text = fault.partition(": ")
+        shared.setdefault(text if colon else level, []).append(level if colon else "")
+    for text, levels in shared.items():
+        yield f"{', '.join(levels)}: {text}" if levels[0] else text
+
+
+def _rehearse_level(tables: Tables, question: AnyQuestion, chosen: Chosen) -> tuple[str, ...]:
+    rng = np.random.default_rng(0)
+    match question:
+        case Strata() | Formula():
+            asked = _request(tables, question, chosen, 1)
+            return plan_tests(
+                asked.frame,
+                model=asked.model,
+                correction=asked.correction,
+                comparison=asked.comparison,
+                evidence=asked.evidence,
+            )
+        case Reliability():
+            levels, subjects, _ = _paired(tables, question, chosen, question.over)
+            intraclass_correlation(rng.standard_normal((len(subjects), len(levels), 1)))
+        case Correlation():
+            change = _changes(tables, question, chosen)
+            change_correlation(change.x, rng.standard_normal((*change.x.shape, 1)))
+        case _:
+            raise DataError(_OF_NUMBERS.format(of=question.of))
+    return ()
 
 
 def _answer(tables: Tables, question: AnyQuestion, chosen: Chosen, space: Space, folder: Path, work: MapWork) -> None:
@@ -97,7 +142,7 @@ def _answer(tables: Tables, question: AnyQuestion, chosen: Chosen, space: Space,
         case Correlation():
             _change(tables, question, chosen, space, folder, work)
         case _:
-            raise DataError(f"{question.of}: means and counts are of numbers; ask them of regions")
+            raise DataError(_OF_NUMBERS.format(of=question.of))
 
 
 def _levels(tables: Tables, question: AnyQuestion) -> Iterator[tuple[str, Chosen]]:
@@ -142,31 +187,51 @@ def _columns(tables: Tables, question: AnyQuestion) -> tuple[str, ...]:
     return names_in(getattr(question, "between", ()), question.covariates)
 
 
-def _tests(
-    tables: Tables, question: Strata | Formula, chosen: Chosen, space: Space, folder: Path, work: MapWork
-) -> None:
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class _Request:
+    """What `write_tests` is asked for: complete rows, the model and its corrections."""
+
+    frame: pd.DataFrame
+    model: Model
+    correction: MapCorrection
+    exploratory: MapCorrection
+    comparison: Comparison | None
+    evidence: EvidenceSettings | None
+
+
+def _request(tables: Tables, question: Strata | Formula, chosen: Chosen, n_jobs: int) -> _Request:
     study = tables.files.study
     correction = question.correction or study.correction
     assert correction is not None
-    seed, n_jobs = study.seed, work.n_jobs
-    exploratory = None
-    if correction.exploratory_z:
-        exploratory = correction_settings(correction, seed=seed, n_jobs=n_jobs, exploratory=True)
     model = _model(tables, question, chosen.rows)
-    whole = chosen.rows[
-        [name for name in chosen.rows if name not in ("map_unsmoothed", "variance") or name == model.variance]
-    ]
-    complete = whole.notna().all(axis=1)
+    unused = {"map_unsmoothed", "variance"} - {model.variance}
+    whole = chosen.rows[[name for name in chosen.rows if name not in unused]]
+    heights = (False, True) if correction.exploratory_z else (False,)
+    made = [correction_settings(correction, seed=study.seed, n_jobs=n_jobs, exploratory=one) for one in heights]
+    return _Request(
+        frame=whole[whole.notna().all(axis=1)].reset_index(drop=True),
+        model=model,
+        correction=made[0],
+        exploratory=made[1] if len(made) > 1 else None,
+        comparison=_comparison(question, correction, study.seed, n_jobs),
+        evidence=evidence_settings(question.evidence) if question.evidence is not None else None,
+    )
+
+
+def _tests(
+    tables: Tables, question: Strata | Formula, chosen: Chosen, space: Space, folder: Path, work: MapWork
+) -> None:
+    asked = _request(tables, question, chosen, work.n_jobs)
     write_tests(
         folder,
-        whole[complete].reset_index(drop=True),
+        asked.frame,
         work.maps_folder,
         space,
-        model=model,
-        correction=correction_settings(correction, seed=seed, n_jobs=n_jobs),
-        exploratory=exploratory,
-        comparison=_comparison(question, correction, study.seed, work.n_jobs),
-        evidence=evidence_settings(question.evidence) if question.evidence is not None else None,
+        model=asked.model,
+        correction=asked.correction,
+        exploratory=asked.exploratory,
+        comparison=asked.comparison,
+        evidence=asked.evidence,
         n_jobs=work.n_jobs,
         up=work.up,
     )
@@ -236,19 +301,36 @@ def _agreement(
     write_json(folder / "settings.json", {**facts, "left_out": left_out})
 
 
-def _change(tables: Tables, question: Correlation, chosen: Chosen, space: Space, folder: Path, work: MapWork) -> None:
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class _Changes:
+    """Both sides of a correlation of changes: numbers and names of maps of the subjects who have both."""
+
+    levels: list[str]
+    subjects: list[str]
+    x: Float[Array, "subject level"]
+    names: pd.DataFrame
+
+
+def _changes(tables: Tables, question: Correlation, chosen: Chosen) -> _Changes:
     if question.change is None:
         raise DataError(f"{question.of}: a correlation on maps is of changes; without `change`, ask by formula")
     levels, subjects, names = _paired(tables, question, chosen, question.change)
     right = tables.choose(question.with_.model_copy(update={"change": None}), [question.with_.change or ""])
     wide = right.rows.pivot(index="subject", columns=question.with_.change or "", values=VALUE).reindex(columns=levels)
     both = [subject for subject in subjects if subject in wide.index and wide.loc[subject].notna().all()]
-    y = _read(names.loc[both], space, work).reshape(len(both), len(levels), -1)
-    found = change_correlation(wide.loc[both].to_numpy(float), y)
+    return _Changes(levels=levels, subjects=both, x=wide.loc[both].to_numpy(float), names=names.loc[both])
+
+
+def _change(tables: Tables, question: Correlation, chosen: Chosen, space: Space, folder: Path, work: MapWork) -> None:
+    change = _changes(tables, question, chosen)
+    assert question.change is not None
+    y = _read(change.names, space, work).reshape(*change.x.shape, -1)
+    found = change_correlation(change.x, y)
     _write(folder, question.change, {"changeR": found.r, "changeP": found.p}, space)
     _summary(folder, {"r": found.r}, space)
-    facts = {"of": question.of, "with": question.with_.of, "change": question.change, "n_subjects": len(both)}
-    left_out = [f"{one}: lacks {levels[0]} or {levels[-1]} on one side" for one in _others(chosen, both)]
+    n, first, last = len(change.subjects), change.levels[0], change.levels[-1]
+    facts = {"of": question.of, "with": question.with_.of, "change": question.change, "n_subjects": n}
+    left_out = [f"{one}: lacks {first} or {last} on one side" for one in _others(chosen, change.subjects)]
     write_json(folder / "settings.json", {**facts, "left_out": left_out})
 
 

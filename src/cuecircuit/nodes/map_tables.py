@@ -8,12 +8,13 @@ import pandas as pd
 from cuecircuit.io.scan_inventory import ScanFiles
 from cuecircuit.io.tables import ColumnNote, read_table
 from cuecircuit.nodes.map_plan import held_conditions, runs_of, wanted_maps
-from cuecircuit.nodes.scan_sets import scan_sets, subject_table, trials_of
+from cuecircuit.nodes.scan_sets import map_file, scan_sets, subject_table, trials_of
 from cuecircuit.nodes.study_files import StudyFiles
 from cuecircuit.nodes.table import Table
 from cuecircuit.study.acquisition import Blocks, Glm, Seed
 
 Computed = Blocks | Glm | Seed
+_FILES = ("map", "variance", "map_unsmoothed")
 _UNITS = {"blocks": "% of the baseline window", "glm": "% of the mean of the voxel", "seed": "Fisher's z"}
 _VARIANCES = {"blocks": "of independent volumes", "glm": "of the model", "seed": "of independent volumes"}
 
@@ -31,7 +32,7 @@ def gathered_maps(
         scans: that maps are made of.
         made: tables subjects and, where the study has trials, trials.
     """
-    text, named = ("table", *_keys(files, name)), ("map", "variance", "map_unsmoothed", "n_trials", "n_runs")
+    text, named = ("table", *_keys(files, name)), (*_FILES, "n_trials", "n_runs")
     parts = [
         read_table(out / subject_table(files, name, subject, "maps"), text=text)
         for subject in made["subjects"].rows["subject"]
@@ -50,15 +51,20 @@ def planned_maps(
     for subject in made["subjects"].rows["subject"]:
         for keys, own in scan_sets(files, name, [scan for scan in scans if scan.subject == subject]):
             held = [held_conditions(trials_of_scan(made, scan), maps) for scan in own]
+            who = {"subject": subject, **keys}
             rows += [
-                {"table": each.table, "subject": subject, **keys, **each.keys, "map": "", "variance": ""}
+                {"table": each.table, **who, **each.keys, **_planned_files(files, name, who, each.label)}
                 for each in wanted
                 if any(runs_of(each.weights, held))
             ]
-    frame = pd.DataFrame(rows, columns=["table", *_keys(files, name), "map", "variance"]).assign(
-        map_unsmoothed="" if maps.unsmoothed else None, n_trials=0, n_runs=0
-    )
+    frame = pd.DataFrame(rows, columns=["table", *_keys(files, name), *_FILES]).assign(n_trials=0, n_runs=0)
     return _tables(files, name, maps, frame, scans, made)
+
+
+def _planned_files(files: StudyFiles, name: str, keys: Mapping[str, str], label: str) -> dict[str, str]:
+    kinds = (("effect", True), ("variance", True), ("effect", False))
+    named = (map_file(files, name, keys, label, statistic, smoothed=smooth) for statistic, smooth in kinds)
+    return dict(zip(_FILES, named, strict=True))
 
 
 def trials_of_scan(made: Mapping[str, Table], scan: ScanFiles) -> pd.DataFrame:

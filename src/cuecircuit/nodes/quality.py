@@ -35,6 +35,7 @@ from cuecircuit.nodes.scan_reading import (
     read_breaths,
     read_signals,
     read_tissues,
+    scan_events,
 )
 from cuecircuit.nodes.scans import scan_choice, study_scans
 from cuecircuit.nodes.study_files import StudyFiles, read_study
@@ -167,7 +168,8 @@ def _events(files: StudyFiles, scan: ScanFiles, series: Series) -> tuple[pd.Data
     """Return the trials of a scan and its events that are no cell; no row where the study has no trials."""
     if files.study.trials is None:
         return _NO_EVENTS, _NO_EVENTS
-    return scan_trials(files, files.study.trials, scan), other_events(files, scan, series)
+    events = scan_events(files, scan, series.data.shape[3] * series.tr_s)
+    return scan_trials(files, files.study.trials, scan), other_events(files, events)
 
 
 def _voxels(

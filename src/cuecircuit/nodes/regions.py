@@ -6,6 +6,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
+from cuecircuit.arrays import Array, Bool, Float, Int
 from cuecircuit.errors import DataError
 from cuecircuit.io.derivatives import bids_label, map_name
 from cuecircuit.io.maps import read_maps
@@ -31,14 +32,10 @@ def regions_table(tables: Tables, name: str, maps_folder: Path, questions: Path)
     Raises:
         DataError: a region that the atlas does not have, or maps that cannot be read.
     """
-    regions = tables.files.study.regions[name]
-    source = tables.made[split_reference(regions.of)[0]]
-    space = study_space(tables.files)
+    regions, space = tables.files.study.regions[name], study_space(tables.files)
     assert space.atlas is not None
-    named = named_regions(name, regions, space.atlas.names)
+    rows = _rows(tables, regions)
     column = "map_unsmoothed" if regions.unsmoothed else "map"
-    rows = source.rows[source.rows["subject"].isin(tables.made["subjects"].rows["subject"])]
-    rows = rows[rows[column].notna()].reset_index(drop=True)
     y = read_maps([str(value) for value in rows[column]], maps_folder, space.mask, space.grid)
     inside = None
     if regions.within:
@@ -48,7 +45,44 @@ def regions_table(tables: Tables, name: str, maps_folder: Path, questions: Path)
         correction = asked.correction or tables.files.study.correction
         assert correction is not None
         inside = read_volume(path)[0][space.mask] <= correction.alpha
-    means = region_means(y[:, None, :], space.atlas.labels[space.mask], np.array(list(named)), within=inside)
+    return _table(tables, name, rows, y, space.atlas.labels[space.mask], space.atlas.names, inside)
+
+
+def drawn_regions(tables: Tables, name: str) -> Table:
+    """Make the table of a set of regions with drawn numbers in place of means, as a dry run needs it.
+
+    Raises:
+        DataError: a region that the atlas does not have.
+    """
+    space = study_space(tables.files)
+    assert space.atlas is not None
+    rows = _rows(tables, tables.files.study.regions[name])
+    labels, first = np.unique(space.atlas.labels[space.mask], return_index=True)
+    # positive, so that ratios of them are numbers
+    y = np.random.default_rng(0).normal(1.0, 0.1, (len(rows), len(first)))
+    return _table(tables, name, rows, y, labels, space.atlas.names)
+
+
+def _rows(tables: Tables, regions: Regions) -> pd.DataFrame:
+    """Return the rows of maps that are averaged."""
+    rows = tables.made[split_reference(regions.of)[0]].rows
+    rows = rows[rows["subject"].isin(tables.made["subjects"].rows["subject"])]
+    return rows[rows["map_unsmoothed" if regions.unsmoothed else "map"].notna()].reset_index(drop=True)
+
+
+def _table(
+    tables: Tables,
+    name: str,
+    rows: pd.DataFrame,
+    y: Float[Array, "map voxel"],
+    labels: Int[Array, "voxel"],
+    names: Mapping[int, str],
+    inside: Bool[Array, "voxel"] | None = None,
+) -> Table:
+    regions = tables.files.study.regions[name]
+    source = tables.made[split_reference(regions.of)[0]]
+    named = named_regions(name, regions, names)
+    means = region_means(y[:, None, :], labels, np.array(list(named)), within=inside)
     parts = [
         rows[list(source.keys)].assign(
             region=label,

@@ -1,41 +1,61 @@
 """What the scans of a study hold against it, before anything is computed: headers, events, confounds, windows."""
 
 from collections.abc import Collection, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from functools import partial
 from hashlib import sha256
 from pathlib import Path
 
+import numpy as np
+import pandas as pd
+
 from cuecircuit.arrays import Array, Bool
 from cuecircuit.errors import DataError
 from cuecircuit.imaging.block_response import window_members
-from cuecircuit.imaging.removed import displacement, signal_faults
+from cuecircuit.imaging.removed import ScanSignals, displacement, signal_faults
 from cuecircuit.imaging.respiration import plausible_rates
 from cuecircuit.imaging.scan_checks import event_faults
+from cuecircuit.imaging.scan_values import LEAST_COVERED
 from cuecircuit.imaging.trace_checks import TraceReport, check_trace
-from cuecircuit.io.events import read_run_events
-from cuecircuit.io.nifti import read_grid
+from cuecircuit.io.events import Events
+from cuecircuit.io.nifti import read_grid, read_volume
 from cuecircuit.io.physio import read_respiration
 from cuecircuit.io.scan_inventory import ScanFiles
 from cuecircuit.nodes.first_level import blocks_of_trials, seed_faults
+from cuecircuit.nodes.map_plan import Estimated, wanted_maps
 from cuecircuit.nodes.map_tables import trials_of_scan
+from cuecircuit.nodes.rehearsal import rehearse_scan, rehearsed_scan
 from cuecircuit.nodes.scan_headers import header_faults
 from cuecircuit.nodes.scan_reading import (
     head_radius_mm,
+    other_events,
     read_breaths,
     read_regions,
     read_signals,
     read_tissues,
+    scan_events,
     scan_gate,
 )
 from cuecircuit.nodes.scans import listed_scans, study_scans
 from cuecircuit.nodes.study_files import StudyFiles
 from cuecircuit.nodes.table import Table
-from cuecircuit.nodes.trials import event_rules
 from cuecircuit.pipeline.faults import attempt, faults_named, shared_faults
 from cuecircuit.pipeline.gate import FULL_MASK, accept_faults, double_faults, double_pairs
 from cuecircuit.records.grid import Grid
 from cuecircuit.records.scan import Block
 from cuecircuit.study.acquisition import Blocks, Given, Seed
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class _Shared:
+    """What all scans are held against, and `notes` with the files that each is of."""
+
+    files: StudyFiles
+    mask: Bool[Array, "x y z"]
+    grid: Grid
+    tissues: Mapping[str, Bool[Array, "x y z"]]
+    wanted: Mapping[str, Sequence[Estimated]]
+    notes: dict[str, list[str]]
 
 
 def check_scans(files: StudyFiles, made: Mapping[str, Table], *, data: bool = False) -> tuple[str, ...]:
@@ -76,9 +96,10 @@ def check_scans(files: StudyFiles, made: Mapping[str, Table], *, data: bool = Fa
         )
     found: list[tuple[str, str]] = [*_copied_tables(scans, accept, met)]
     notes: dict[str, list[str]] = {}
+    wanted = {name: wanted_maps(study, name, maps) for name, maps in study.maps.items() if not isinstance(maps, Given)}
+    shared = _Shared(files=files, mask=mask, grid=grid, tissues=tissues, wanted=wanted, notes=notes)
     for scan in scans:
-        blocks = blocks_of_trials(trials_of_scan(made, scan))
-        found += _scan_faults(files, scan, blocks, grid, tissues, notes)
+        found += _scan_faults(shared, scan, trials_of_scan(made, scan))
     faults += shared_faults(found)
     for name, maps in study.maps.items():
         if isinstance(maps, Seed):
@@ -136,28 +157,70 @@ def _subjects_without_maps(files: StudyFiles, made: Mapping[str, Table], scanned
             yield f"sub-{subject}: no cell of maps.{name} has a trial in its scans; exclude it (subjects.exclude)"
 
 
-def _scan_faults(
-    files: StudyFiles,
-    scan: ScanFiles,
-    blocks: Sequence[Block],
-    grid: Grid,
-    tissues: Mapping[str, Bool[Array, "x y z"]],
-    notes: dict[str, list[str]],
-) -> Iterator[tuple[str, str]]:
+def _scan_faults(shared: _Shared, scan: ScanFiles, trials: pd.DataFrame) -> Iterator[tuple[str, str]]:
     """Yield the file and the fault."""
-    if found := header_faults(files, scan, grid):
-        yield from ((str(scan.bold), fault) for fault in found)
+    bold = str(scan.bold)
+    header = header_faults(shared.files, scan, shared.grid)
+    if found := header or tuple(attempt(lambda: _refuse_uncovered(shared, scan))):
+        yield from _named(bold, found)
+    else:
+        yield from _content_faults(shared, scan, trials, read_grid(scan.bold)[1])
+
+
+def _refuse_uncovered(shared: _Shared, scan: ScanFiles) -> None:
+    """Refuse a scan whose first volume is empty where the mask is, as one of another space."""
+    scans = shared.files.study.scans
+    if scans is None or scans.on_fault == "exclude" or f"{scan.name} coverage" in scans.accept:
         return
-    _, volumes, _ = read_grid(scan.bold)
-    yield from _event_faults(files, scan, blocks, volumes, notes)
-    yield from _signal_faults(files, scan, tissues, volumes)
-    yield from _breathing_faults(files, scan, blocks, volumes, notes)
+    empty = float(np.mean(read_volume(Path(f"{scan.bold}#0"))[0][shared.mask] == 0))
+    if empty > 1 - LEAST_COVERED:
+        raise DataError(
+            f"{empty:.0%} of the mask is 0 in the first volume, as where nothing was measured; check that the mask is "
+            "of this space and that the scan covers the brain, or accept it with a reason (scans.accept: "
+            f"{{{scan.name} coverage: reason}})"
+        )
+
+
+def _content_faults(shared: _Shared, scan: ScanFiles, trials: pd.DataFrame, volumes: int) -> Iterator[tuple[str, str]]:
+    """Yield what the files of a scan are lacking; where that is nothing, what its maps cannot be estimated of."""
+    files, blocks = shared.files, blocks_of_trials(trials)
+    signals: list[ScanSignals] = []
+    events: list[Events] = []
+    radius_mm = head_radius_mm(files)
+    look = partial(read_signals, scan, shared.tissues, volumes, head_radius_mm=radius_mm)
+    faults = [
+        *_event_faults(files, scan, blocks, volumes, shared.notes, events),
+        *_named(str(scan.confounds or scan.bold), attempt(lambda: signals.append(look()))),
+    ]
+    for own in signals:
+        faults += _signal_faults(files, scan, own)
+    faults += _breathing_faults(files, scan, blocks, volumes, shared.notes)
+    yield from faults or _estimate_faults(shared, scan, trials, other_events(files, events[0]), signals[0], volumes)
+
+
+def _estimate_faults(
+    shared: _Shared, scan: ScanFiles, trials: pd.DataFrame, others: pd.DataFrame, signals: ScanSignals, volumes: int
+) -> Iterator[tuple[str, str]]:
+    files, nuisance = shared.files, shared.files.study.nuisance
+    assert files.study.scans is not None
+    signals = replace(signals, breaths=read_breaths(files, scan, volumes))
+    drawn = rehearsed_scan(scan, signals, trials, others, volumes=volumes, tr_s=files.study.scans.tr_s)
+    for name, wanted in shared.wanted.items():
+        maps = files.study.maps[name]
+        assert not isinstance(maps, Given)
+        faults = rehearse_scan(drawn, maps, nuisance, wanted)
+        yield from _named(str(scan.bold), (f"maps.{name}: {fault}" for fault in faults))
 
 
 def _event_faults(
-    files: StudyFiles, scan: ScanFiles, blocks: Sequence[Block], volumes: int, notes: dict[str, list[str]]
+    files: StudyFiles,
+    scan: ScanFiles,
+    blocks: Sequence[Block],
+    volumes: int,
+    notes: dict[str, list[str]],
+    kept: list[Events],
 ) -> Iterator[tuple[str, str]]:
-    """Yield events that do not fit the scan; note which rows of the file do not count."""
+    """Yield events that do not fit the scan; note which rows of the file do not count, and keep those that do."""
     study, events = files.study, str(scan.events)
     assert study.scans is not None
     windows = {name: maps for name, maps in study.maps.items() if isinstance(maps, Blocks)}
@@ -170,22 +233,15 @@ def _event_faults(
         for window in ("baseline_s", "window_s"):
             look = partial(window_members, blocks, getattr(maps, window), tr_s=study.scans.tr_s, n_volumes=volumes)
             yield from _named(events, (f"maps.{name}.{window}: {fault}" for fault in attempt(look)))
-    if study.trials is not None and scan.events is not None and not misplaced:
-        rows = read_run_events(scan.events, event_rules(files, study.trials), scan_s=scan_s).left_out
-        for (why, kind), count in rows.items():
-            if kind not in study.trials.ignored:
+    if not misplaced:
+        kept.append(scan_events(files, scan, scan_s))
+        for (why, kind), count in kept[0].left_out.items():
+            if study.trials is not None and kind not in study.trials.ignored:
                 notes.setdefault(f"left out {count} events {kind} {why}", []).append(events)
 
 
-def _signal_faults(
-    files: StudyFiles, scan: ScanFiles, tissues: Mapping[str, Bool[Array, "x y z"]], volumes: int
-) -> Iterator[tuple[str, str]]:
+def _signal_faults(files: StudyFiles, scan: ScanFiles, signals: ScanSignals) -> Iterator[tuple[str, str]]:
     nuisance, table = files.study.nuisance, str(scan.confounds or scan.bold)
-    try:
-        signals = read_signals(scan, tissues, volumes, head_radius_mm=head_radius_mm(files))
-    except DataError as error:
-        yield from _named(table, error.faults)
-        return
     yield from _named(table, signal_faults(signals, nuisance))
     if nuisance.censor_fd_mm is not None and displacement(signals) is None:
         yield (
@@ -217,8 +273,6 @@ def _breathing_faults(
             trace = read_respiration(scan.physio, files.path(study.scans.dataset))
             rates = plausible_rates(study.subjects.species)
             reports.append(check_trace(trace, rates, blocks, scan_s=volumes * study.scans.tr_s))
-            if not reports[0].faults:
-                read_breaths(files, scan, volumes)
 
     yield from _named(str(scan.physio), attempt(look))
     for report in reports:

@@ -15,7 +15,7 @@ from cuecircuit.imaging.respiration import find_breaths, plausible_rates
 from cuecircuit.imaging.scan_values import ScanValues
 from cuecircuit.io.bids import ScanFiles
 from cuecircuit.io.confounds import read_confounds
-from cuecircuit.io.events import read_run_events
+from cuecircuit.io.events import Events, read_run_events
 from cuecircuit.io.nifti import read_mask, read_series
 from cuecircuit.io.physio import read_respiration
 from cuecircuit.nodes.study_files import StudyFiles
@@ -71,7 +71,7 @@ def read_scan(files: StudyFiles, scan: ScanFiles, trials: pd.DataFrame) -> ScanA
             breaths=read_breaths(files, scan, series.data.shape[3]),
         ),
         trials=trials,
-        others=other_events(files, scan, series),
+        others=other_events(files, scan_events(files, scan, series.data.shape[3] * series.tr_s)),
         values=gate.check(scan, series.data),
     )
 
@@ -175,15 +175,20 @@ def read_breaths(files: StudyFiles, scan: ScanFiles, volumes: int) -> Regressors
         return breath_regressors(trace, breathing, n_volumes=volumes, tr_s=study.scans.tr_s, kind=kind)
 
 
-def other_events(files: StudyFiles, scan: ScanFiles, series: Series) -> pd.DataFrame:
-    """Return the events that are no cell of the study, which a general linear model holds beside the cells.
+def other_events(files: StudyFiles, events: Events) -> pd.DataFrame:
+    """Return the events that are no cell of the study, which a general linear model holds beside the cells."""
+    trials = files.study.trials
+    cells = trial_cells(files, trials) if trials is not None else {}
+    return events.table.loc[~events.table["trial_type"].isin(list(cells)), ["onset", "duration", "trial_type"]]
+
+
+def scan_events(files: StudyFiles, scan: ScanFiles, scan_s: float) -> Events:
+    """Read the events of a scan that lasts so long; none where the study has no trials, or the scan no events.
 
     Raises:
         DataError: the events are at fault.
     """
     trials = files.study.trials
     if trials is None or scan.events is None:
-        return pd.DataFrame({"onset": [], "duration": [], "trial_type": []})
-    cells = trial_cells(files, trials)
-    events = read_run_events(scan.events, event_rules(files, trials), scan_s=series.data.shape[3] * series.tr_s).table
-    return events.loc[~events["trial_type"].isin(list(cells)), ["onset", "duration", "trial_type"]]
+        return Events(table=pd.DataFrame({"onset": [], "duration": [], "trial_type": []}), left_out={})
+    return read_run_events(scan.events, event_rules(files, trials), scan_s=scan_s)

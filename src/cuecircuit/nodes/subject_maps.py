@@ -18,9 +18,7 @@ from cuecircuit.io.scan_inventory import ScanFiles
 from cuecircuit.io.tables import ColumnNote, write_table
 from cuecircuit.nodes.first_level import (
     ScanAnswer,
-    answer_blocks,
-    answer_glm,
-    answer_seed,
+    answer_scan,
     averaged_blocks,
     combined_runs,
 )
@@ -166,15 +164,7 @@ def _answer(work: _SubjectWork, scan: ScanFiles, wanted: Sequence[Estimated], at
     nuisance, maps = work.files.study.nuisance, work.maps
     with faults_named(scan.bold, unless=scan.bold.parent):
         found = read_scan(work.files, scan, trials_of_scan(work.made, scan))
-        match maps:
-            case Blocks():
-                assert atlas is not None
-                return answer_blocks(found, maps, nuisance, atlas)
-            case Glm():
-                return answer_glm(found, maps, nuisance, wanted)
-            case Seed():
-                assert atlas is not None
-                return answer_seed(found, maps, nuisance, atlas)
+        return answer_scan(found, maps, nuisance, wanted, atlas)
 
 
 def _rows(

@@ -125,7 +125,9 @@ def _license(crate: "ROCrate", name: str) -> "ContextEntity":
     )
     about = f"License of the data set: {name}" if name else "The study file states none (`about.license`)."
     properties = {"@type": "CreativeWork", "name": name or "No license is stated", "description": about}
-    return crate.add(ContextEntity(crate, url, properties=properties))
+    license_ = ContextEntity(crate, url, properties=properties)
+    crate.add(license_)
+    return license_
 
 
 def _tool(crate: "ROCrate", name: str, number: str) -> "ContextEntity":

@@ -15,15 +15,15 @@ from cuecircuit.errors import DesignError
 from cuecircuit.group.correction import ClusterNulls, CorrectionSettings, correct, simulate_nulls
 from cuecircuit.group.permutation import PermutationSettings, PermutedTerm
 from cuecircuit.group.side_by_side import METHODS, Correction, CorrectionMethod, permuted_by, side_by_side
+from cuecircuit.group.variances import Variances
 from cuecircuit.io.derivatives import bids_label, map_name
 from cuecircuit.io.nifti import write_volume
 from cuecircuit.io.tables import ColumnNote, write_table
+from cuecircuit.models.strata import StrataFamily
 from cuecircuit.pipeline.group.blocks import GroupMaps
 from cuecircuit.pipeline.group.files import Space
-from cuecircuit.pipeline.group.permuted import permute_strata_test
+from cuecircuit.pipeline.group.permuted import permute_map, plan_of
 from cuecircuit.pipeline.progress import steps
-from cuecircuit.stats.group_variances import GroupVariances
-from cuecircuit.stats.strata_design import StrataModel
 from cuecircuit.stats.strata_result import StratumTest
 
 COLUMNS: Mapping[str, ColumnNote] = {
@@ -59,14 +59,14 @@ class Comparison:
 def write_comparison(
     folder: Path,
     maps: GroupMaps,
-    model: StrataModel,
+    family: StrataFamily,
     test: StratumTest,
     noise: Smoothness,
     space: Space,
     comparison: Comparison,
     *,
     nulls: ClusterNulls | None,
-    variances: Mapping[str, GroupVariances],
+    variances: Variances,
 ) -> dict[str, Float[Array, "cluster"]]:
     """Correct one term's map by every method asked for, and give the p of its clusters by method.
 
@@ -76,7 +76,7 @@ def write_comparison(
     Raises:
         DesignError: too few subjects for a permutation at this α.
     """
-    permuted = _permuted(maps, model, test, space, comparison, variances)
+    permuted = _permuted(maps, family, test, space, comparison, variances)
     simulated = None
     if "simulation size" in comparison.methods or nulls is not None:
         simulated = correct(test, space.mask, nulls or _nulls(noise, space, comparison.simulation))
@@ -116,19 +116,18 @@ def correction_rows(term: str, chosen: Sequence[Correction], clusters: Clusters)
 
 def _permuted(
     maps: GroupMaps,
-    model: StrataModel,
+    family: StrataFamily,
     test: StratumTest,
     space: Space,
     comparison: Comparison,
-    variances: Mapping[str, GroupVariances],
+    variances: Variances,
 ) -> PermutedTerm:
     # clusters are those of the permuted map; where no permutation is asked for, the cheapest makes them
     statistics = permuted_by(comparison.methods) or ("voxel",)
     try:
         with steps(f"corrections of {test.name}", comparison.permutation.n_permutations) as advance:
-            return permute_strata_test(
-                maps, model, test, space, comparison.permutation, statistics, variances=variances, progress=advance
-            )
+            plan = plan_of(family, test, comparison.permutation, variances)
+            return permute_map(maps, plan, test, space, comparison.permutation, statistics, advance)
     except DesignError as error:
         error.add_note("(correction.compare asks for permutation beside the correction; leave it out of the list)")
         raise

@@ -19,19 +19,22 @@ from cuecircuit.group.permutation import (
 )
 from cuecircuit.group.permuted_correction import corrected_term
 from cuecircuit.group.permuted_maxima import TermPlan
+from cuecircuit.group.variances import Variances
 from cuecircuit.io.atomic import scratch_beside
+from cuecircuit.models.family import Family
 from cuecircuit.models.fit import stratum_of
+from cuecircuit.models.formula import BetweenFitter, FormulaFamily, MixedFitter
+from cuecircuit.models.strata import StrataFamily
 from cuecircuit.pipeline.group.blocks import GroupMaps, prepared_blocks
 from cuecircuit.pipeline.group.files import Space
 from cuecircuit.pipeline.progress import say, steps
 from cuecircuit.stats.arrangements import Exchange
-from cuecircuit.stats.between_model import ONE_ERROR
-from cuecircuit.stats.group_variances import GroupVariances
-from cuecircuit.stats.mixed_inference import Hypothesis
-from cuecircuit.stats.mixed_model import MixedModel
+from cuecircuit.stats.between_model import ONE_ERROR, as_strata
 from cuecircuit.stats.permutation import PermutationPlan, of_stratum
 from cuecircuit.stats.strata_design import StrataModel
 from cuecircuit.stats.term_test import TermTest
+
+Exchanged = Literal["auto", Exchange]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -40,7 +43,7 @@ class Permutation:
 
     statistic: MapStatistic
     settings: PermutationSettings
-    exchange: Literal["auto", Exchange] = "auto"
+    exchange: Exchanged = "auto"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -52,6 +55,7 @@ class PermutedMap:
     facts: Mapping[str, Any]
 
 
+<<<<<<< HEAD
 def permute_strata_test(
     maps: GroupMaps,
     model: StrataModel,
@@ -117,39 +121,103 @@ def permute_mixed(
     correction: object,
 ) -> dict[str, PermutedMap]:
     """Permute every term and contrast, where that is the correction; one that cannot be permuted is reported.
+=======
+def plan_of(
+    family: Family, test: TermTest, permutation: PermutationSettings, variances: Variances, exchange: Exchanged = "auto"
+) -> TermPlan:
+    """Plan the permutation of a term or contrast of any model that has one.
+>>>>>>> main
 
     Args:
-        tests: of terms and contrasts.
-        hypotheses: that they test.
+        family: the model.
+        test: of the model; one that names no stratum is of a model between subjects, which has one.
+        permutation: how it is permuted.
+        variances: of groups by stratum.
+        exchange: what subjects of a mixed model exchange.
 
     Raises:
-        DesignError: a contrast cannot be permuted, or none of the terms.
+        DesignError: too few subjects for a permutation at this α, or nothing that can be exchanged.
     """
-    if not isinstance(correction, Permutation):
-        return {}
-    found, refused = {}, []
-    terms = {hypothesis.name for hypothesis in model.hypotheses}
-    settings: PermutationSettings = correction.settings
-    statistics: tuple[MapStatistic, ...] = (correction.statistic,)
-    for hypothesis, test in zip(hypotheses, tests, strict=True):
+    if isinstance(family, StrataFamily):
+        return _plan_stratum(family.model, test, permutation, variances)
+    assert isinstance(family, FormulaFamily)
+    if isinstance(family.fitter, BetweenFitter):
+        return _plan_stratum(as_strata(family.fitter.model), test, permutation, variances)
+    assert isinstance(family.fitter, MixedFitter)
+    hypothesis = next(each for each in family.fitter.hypotheses if each.name == test.name)
+    return plan_hypothesis(family.fitter.model, hypothesis, settings=permutation, exchange=exchange)
+
+
+def _plan_stratum(
+    model: StrataModel, test: TermTest, permutation: PermutationSettings, variances: Variances
+) -> TermPlan:
+    stratum = stratum_of(test) or ONE_ERROR
+    own = of_stratum(model, stratum)
+    return plan_term(own, test.name, stratum=stratum, settings=permutation, variances=variances.get(stratum))
+
+
+def permutable(
+    family: Family, tests: Sequence[TermTest], correction: Permutation, variances: Variances
+) -> tuple[tuple[TermTest, ...], tuple[str, ...]]:
+    """Plan the permutation of every test; return those that can be permuted, and why others cannot.
+
+    Terms of a mixed model that cannot be permuted are left out; any other test must be.
+
+    Raises:
+        DesignError: every test that cannot be permuted, where one is a contrast or of error strata, or all are.
+    """
+    mixed = isinstance(family, FormulaFamily) and isinstance(family.fitter, MixedFitter)
+    terms = {each.name for each in family.fitter.model.hypotheses} if mixed else set()  # pyright: ignore
+    kept, refused, needed = [], [], False
+    for test in tests:
         try:
-            plan = plan_hypothesis(model, hypothesis, settings=settings, exchange=correction.exchange)
+            plan_of(family, test, correction.settings, variances, correction.exchange)
+            kept.append(test)
         except DesignError as error:
-            if hypothesis.name not in terms:
-                raise
-            refused.append(str(error))
-            continue
-        with steps(f"permutations of {test.name}", settings.n_permutations) as advance:
-            permuted = _permuted(maps, plan, test, space, settings, statistics, advance)
-        found[test.name] = permuted_map(permuted, correction.statistic)
-    if not found:
+            refused += error.faults
+            needed |= test.name not in terms
+    if needed or (tests and not kept):
         raise DesignError(refused)
+    return tuple(kept), tuple(refused)
+
+
+def permute_tests(
+    maps: GroupMaps,
+    family: Family,
+    tests: Sequence[TermTest],
+    space: Space,
+    correction: Permutation,
+    variances: Variances,
+) -> dict[tuple[str, str | None], PermutedMap]:
+    """Permute every term and contrast; one of a mixed model that cannot be permuted is reported.
+
+    Args:
+        maps: of the model.
+        family: the model.
+        tests: of terms and contrasts.
+        space: of the maps.
+        correction: how they are permuted.
+        variances: of groups by stratum.
+
+    Returns:
+        Permuted maps by name and stratum.
+
+    Raises:
+        DesignError: as `permutable`.
+    """
+    kept, refused = permutable(family, tests, correction, variances)
+    found = {}
+    for test in kept:
+        plan = plan_of(family, test, correction.settings, variances, correction.exchange)
+        with steps(f"permutations of {test.name}", correction.settings.n_permutations) as advance:
+            permuted = permute_map(maps, plan, test, space, correction.settings, (correction.statistic,), advance)
+        found[test.name, stratum_of(test)] = permuted_map(permuted, correction.statistic)
     for line in refused:
         say(f"group: not corrected: {line}")
     return found
 
 
-def _permuted(
+def permute_map(
     maps: GroupMaps,
     plan: TermPlan,
     test: TermTest,
@@ -158,6 +226,7 @@ def _permuted(
     statistics: Sequence[MapStatistic],
     progress: Callable[[int], None] | None,
 ) -> PermutedTerm:
+    """Permute the map of one test as planned, block by block from the disk."""
     with scratch_beside(maps.scratch / "permuted") as folder:
         blocks, fitted = prepared_blocks(maps, plan, test.f, folder)
         return permute_prepared(

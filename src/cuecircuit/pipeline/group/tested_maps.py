@@ -12,21 +12,20 @@ from cuecircuit.arrays import Array, Bool
 from cuecircuit.clusters.smoothness import Smoothness
 from cuecircuit.errors import DataError
 from cuecircuit.group.correction import ClusterNulls, CorrectionSettings, correct, simulate_nulls_at
-from cuecircuit.group.coverage import aside_notes, coverage_notes, repeat_faults, unit_faults
+from cuecircuit.group.coverage import aside_notes, coverage_notes, unit_faults
 from cuecircuit.group.variances import Variances, compare_variances, variance_facts, variance_note
 from cuecircuit.io.atomic import scratch_beside
 from cuecircuit.models.design import Design, design
-from cuecircuit.models.direction import check_side, direction, has_side
+from cuecircuit.models.direction import direction
 from cuecircuit.models.evidence import EvidenceSettings
 from cuecircuit.models.family import Fitted
 from cuecircuit.models.fit import stratum_of
-from cuecircuit.models.formula import BetweenFitter, FormulaFamily, MixedFitter
 from cuecircuit.models.model import Model
 from cuecircuit.models.strata import StrataFamily
 from cuecircuit.pipeline.group.blocks import GroupMaps, fit_maps, smoothness_of_residuals, store_maps
 from cuecircuit.pipeline.group.corrections import Comparison, write_comparison
 from cuecircuit.pipeline.group.design import Correction
-from cuecircuit.pipeline.group.evidence import evidence_faults, write_evidence
+from cuecircuit.pipeline.group.evidence import write_evidence
 from cuecircuit.pipeline.group.files import (
     Effect,
     Space,
@@ -37,7 +36,8 @@ from cuecircuit.pipeline.group.files import (
     write_smoothness,
     write_verdicts,
 )
-from cuecircuit.pipeline.group.permuted import Permutation, PermutedMap, permute_mixed, permute_strata, verdict
+from cuecircuit.pipeline.group.permuted import Permutation, PermutedMap, permute_tests, verdict
+from cuecircuit.pipeline.group.planned_tests import check_request, for_method, kept_tests, without_side
 from cuecircuit.pipeline.group.record import (
     cluster_rule,
     model_settings,
@@ -47,7 +47,7 @@ from cuecircuit.pipeline.group.record import (
     write_settings,
 )
 from cuecircuit.pipeline.progress import say, steps
-from cuecircuit.stats.between_model import ONE_ERROR, as_strata
+from cuecircuit.stats.between_model import ONE_ERROR
 from cuecircuit.stats.strata_result import StratumTest, find_test
 from cuecircuit.stats.term_test import TermTest
 
@@ -70,7 +70,7 @@ class _Task:
     @property
     def corrected(self) -> tuple[TermTest, ...]:
         """Tests the model keeps; those of others are written without a correction."""
-        return tuple(test for test in _kept(self.bound, self.fitted) if test.name not in self.without_side)
+        return tuple(test for test in kept_tests(self.bound, self.fitted) if test.name not in self.without_side)
 
     def where_fitted(self, stratum: str | None) -> Bool[Array, "x y z"]:
         """Return the mask without the voxels that could not be tested in a stratum."""
@@ -78,11 +78,6 @@ class _Task:
         part = self.space.mask.copy()
         part[self.space.mask] = np.isfinite(tested.f)
         return part
-
-
-def _kept(bound: Design, fitted: Fitted) -> tuple[TermTest, ...]:
-    wanted = bound.model.tests
-    return tuple(test for test in fitted.tests if not wanted or test.name in wanted)
 
 
 def write_tests(
@@ -120,14 +115,17 @@ def write_tests(
         DataError: the table, the maps or the correction are at fault.
         DesignError: the columns do not carry the model, or the correction does not fit it.
     """
-    _check(frame, model, correction, comparison, evidence)
+    check_request(frame, model, correction, comparison, evidence)
     files = list(filter(None, ("map", model.covariate, model.variance)))
-    correction, exploratory = (_for_method(each, model) for each in (correction, exploratory))
+    correction, exploratory = (for_method(each, model) for each in (correction, exploratory))
     with scratch_beside(folder) as scratch:
         bound, maps, aside = _stored(frame, maps_folder, space, scratch, model, files, zero_is_missing, n_jobs)
         fitted = fit_maps(maps, bound, "model")
         _check_tested(fitted)
         variances = _variances(maps, bound, correction or exploratory, comparison)
+        sideless = without_side(bound, fitted, correction or exploratory)
+        for name in sideless:
+            say(f"group: {name}: not corrected: one-sided, and the term of a factor has no side; write a contrast")
         task = _Task(
             folder=folder,
             bound=bound,
@@ -135,14 +133,14 @@ def write_tests(
             fitted=fitted,
             space=space,
             variances=variances,
-            without_side=_without_side(bound, fitted, correction or exploratory),
+            without_side=sideless,
         )
         write_residuals(folder, maps.residual_parts(), len(bound.rows), space, n_jobs=n_jobs)
         effects, permuted, others = _effects(task, correction, exploratory, comparison)
     _say_verdicts(effects)
     write_effects(folder, effects, space, rule=cluster_rule(correction))
     if evidence is not None:
-        kept = {_key(test) for test in _kept(bound, fitted)}
+        kept = {_key(test) for test in kept_tests(bound, fitted)}
         write_evidence(folder, [effect for effect in effects if _key(effect.test) in kept], space, evidence)
     if exploratory is not None:
         chosen = [effect for effect in others if effect.corrected is not None]
@@ -156,30 +154,6 @@ def write_tests(
     settings = model_settings(bound, fitted, [*aside, *bound.left_out], zero_is_missing=zero_is_missing)
     settings["directions"] = {effect.prefix: effect.direction for effect in effects if effect.direction}
     write_settings(folder, space, correction, settings | variance_facts(variances), permuted)
-
-
-def _check(
-    frame: pd.DataFrame,
-    model: Model,
-    correction: Correction,
-    comparison: Comparison | None,
-    evidence: EvidenceSettings | None,
-) -> None:
-    keys = [str(name) for name in frame if name not in ("map", model.covariate, model.variance)]
-    faults = repeat_faults(frame, keys, several_rows=model.fitted_by == "reml")
-    by_permutation = isinstance(correction, Permutation)
-    if by_permutation and model.fitted_by not in ("strata", "reml", "ols", "welch"):
-        faults.append(
-            f"permutation tests least squares (ols, welch), found method {model.fitted_by}; use one of them, or "
-            "--inference simulation"
-        )
-    if model.covariate and (comparison is not None or by_permutation):
-        faults.append("permutation cannot adjust for a covariate by voxel; use --inference simulation")
-    faults += evidence_faults(model) if evidence is not None else []
-    if comparison is not None and model.fitted_by != "strata":
-        faults.append("corrections are compared of a term of between and within; leave out the comparison")
-    if faults:
-        raise DataError(faults)
 
 
 def _stored(
@@ -227,27 +201,6 @@ def _stored(
     return bound, maps, aside
 
 
-def _for_method(correction: Correction, model: Model) -> Correction:
-    """Welch's model has a variance for each group, so its subjects are rotated within groups."""
-    if isinstance(correction, Permutation) and model.fitted_by == "welch":
-        return replace(correction, settings=replace(correction.settings, variance="groups"))
-    return correction
-
-
-def _without_side(bound: Design, fitted: Fitted, correction: Correction) -> tuple[str, ...]:
-    """Return the terms that a one-sided correction leaves out, and say so."""
-    settings = correction.settings if isinstance(correction, Permutation) else correction
-    if settings is None or settings.sided != "1":
-        return ()
-    tests = _kept(bound, fitted)
-    names = tuple(test.name for test in tests if not has_side(test, bound))
-    if len(names) == len(tests):
-        check_side(tests[0], bound)
-    for name in names:
-        say(f"group: {name}: not corrected: one-sided, and the term of a factor has no side; write a contrast")
-    return names
-
-
 def _variances(maps: GroupMaps, bound: Design, correction: Correction, comparison: Comparison | None) -> Variances:
     """Compare the variances of groups whose subjects are permuted, and say so where they differ."""
     settings = correction.settings if isinstance(correction, Permutation) else comparison and comparison.permutation
@@ -269,8 +222,12 @@ def _effects(
         write_smoothness(task.folder, {name or ONE_ERROR: own for name, own in noise.items()})
     simulated = [each for each in (correction, exploratory) if isinstance(each, CorrectionSettings)]
     nulls = _nulls(task, noise, simulated)
-    permuted = _permuted(task, correction)
-    others = _permuted(task, exploratory)
+    permuted, others = (
+        permute_tests(task.maps, task.bound.family, task.corrected, task.space, each, task.variances)
+        if isinstance(each, Permutation)
+        else {}
+        for each in (correction, exploratory)
+    )
     first = nulls[0] if isinstance(correction, CorrectionSettings) else {}
     second = nulls[-1] if isinstance(exploratory, CorrectionSettings) else {}
     compared = {}
@@ -280,7 +237,7 @@ def _effects(
         compared[test.name, test.stratum] = write_comparison(
             task.folder,
             task.maps,
-            task.bound.family.model,
+            task.bound.family,
             test,
             noise[test.stratum],
             task.space,
@@ -350,25 +307,6 @@ def _nulls(
             for place, null in enumerate(nulls):
                 found[place][stratum] = null
     return found
-
-
-def _permuted(task: _Task, correction: Correction) -> dict[Key, PermutedMap]:
-    """Permute every test the model keeps, where that is the correction."""
-    family = task.bound.family
-    if not isinstance(correction, Permutation):
-        return {}
-    shared = (task.corrected, task.space, correction, task.variances)
-    if isinstance(family, StrataFamily):
-        return permute_strata(task.maps, family.model, *shared)
-    assert isinstance(family, FormulaFamily)
-    fitter = family.fitter
-    if isinstance(fitter, BetweenFitter):
-        return permute_strata(task.maps, as_strata(fitter.model), *shared)
-    assert isinstance(fitter, MixedFitter)
-    hypotheses = {each.name: each for each in fitter.hypotheses}
-    chosen = [hypotheses[test.name] for test in task.corrected]
-    found = permute_mixed(task.maps, fitter.model, task.corrected, chosen, task.space, correction)
-    return {(name, None): each for name, each in found.items()}
 
 
 def _say_verdicts(effects: Sequence[Effect]) -> None:
