@@ -55,78 +55,10 @@ class PermutedMap:
     facts: Mapping[str, Any]
 
 
-<<<<<<< HEAD
-def permute_strata_test(
-    maps: GroupMaps,
-    model: StrataModel,
-    test: TermTest,
-    space: Space,
-    settings: PermutationSettings,
-    statistics: Sequence[MapStatistic],
-    *,
-    variances: Mapping[str, GroupVariances],
-    progress: Callable[[int], None] | None = None,
-) -> PermutedTerm:
-    """Permute one term or contrast of an error-strata model; `variances` of groups by stratum.
-
-    A test that names no stratum is of a model between subjects, which has one.
-
-    Raises:
-        DesignError: too few subjects for a permutation at this α.
-    """
-    stratum = stratum_of(test) or ONE_ERROR
-    own = of_stratum(model, stratum)
-    plan = plan_term(own, test.name, stratum=stratum, settings=settings, variances=variances.get(stratum))
-    return _permuted(maps, plan, test, space, settings, statistics, progress)
-
-
-def permute_strata(
-    maps: GroupMaps,
-    model: StrataModel,
-    tests: Sequence[TermTest],
-    space: Space,
-    correction: object,
-    variances: Mapping[str, GroupVariances],
-) -> dict[tuple[str, str | None], PermutedMap]:
-    """Permute every term and contrast of an error-strata model, where that is the correction; by name and stratum.
-
-    Raises:
-        DesignError: too few subjects for a permutation at this α.
-    """
-    if not isinstance(correction, Permutation):
-        return {}
-    found = {}
-    for test in tests:
-        with steps(f"permutations of {test.name}", correction.settings.n_permutations) as advance:
-            permuted = permute_strata_test(
-                maps,
-                model,
-                test,
-                space,
-                correction.settings,
-                (correction.statistic,),
-                variances=variances,
-                progress=advance,
-            )
-        found[test.name, stratum_of(test)] = permuted_map(permuted, correction.statistic)
-    return found
-
-
-def permute_mixed(
-    maps: GroupMaps,
-    model: MixedModel,
-    tests: Sequence[TermTest],
-    hypotheses: Sequence[Hypothesis],
-    space: Space,
-    correction: object,
-) -> dict[str, PermutedMap]:
-    """Permute every term and contrast, where that is the correction; one that cannot be permuted is reported.
-=======
 def plan_of(
     family: Family, test: TermTest, permutation: PermutationSettings, variances: Variances, exchange: Exchanged = "auto"
 ) -> TermPlan:
     """Plan the permutation of a term or contrast of any model that has one.
->>>>>>> main
 
     Args:
         family: the model.
@@ -258,7 +190,7 @@ def permuted_maps(permuted: PermutedTerm) -> dict[str, Float64[Array, "voxel"]]:
 
 
 def permutation_facts(permuted: PermutedTerm, statistic: MapStatistic) -> dict[str, Any]:
-    """Describe what was done, for a file of settings: what was exchanged, how often, and the smallest p possible."""
+    """Describe what was done, for a file of settings: what was exchanged, how often, and the smallest p that could come."""
     plan, fitted = permuted.plan, np.isfinite(permuted.statistic)
     return {
         "term": plan.name,
@@ -275,7 +207,7 @@ def permutation_facts(permuted: PermutedTerm, statistic: MapStatistic) -> dict[s
 
 
 def verdict(name: str, corrected: CorrectedTerm) -> str | None:
-    """Say, where nothing survives, how far it was; None where something does."""
+    """Describe, where nothing survives, how far it was; None where something does."""
     if corrected.significant.any():
         return None
     start = f"group: {name}: nothing survives at corrected p {corrected.alpha:g}"
