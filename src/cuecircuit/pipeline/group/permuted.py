@@ -190,7 +190,7 @@ def permuted_maps(permuted: PermutedTerm) -> dict[str, Float64[Array, "voxel"]]:
 
 
 def permutation_facts(permuted: PermutedTerm, statistic: MapStatistic) -> dict[str, Any]:
-    """Describe what was done, for a file of settings: what was exchanged, how often, and the smallest p that could come."""
+    """Describe what was done, for a file of settings: what was exchanged, how often, and the smallest p possible."""
     plan, fitted = permuted.plan, np.isfinite(permuted.statistic)
     return {
         "term": plan.name,
