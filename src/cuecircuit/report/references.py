@@ -69,6 +69,7 @@ def _map_keys(study: Study) -> Iterator[str]:
     yield from ("taylor2023",) if study.maps else ()
     if scans is not None and scans.derivatives is not None:
         yield from ("avants2008", "tustison2010") if study.preprocess else ()
+        yield from ("posse1999",) if study.preprocess and scans.echo == "combined" else ()
         yield from ("esteban2019",) if study.subjects.species == "Homo sapiens" else ()
     yield from ("glover2000",) if nuisance.breathing in ("retroicor", "both") else ()
     yield from ("birn2006",) if nuisance.breathing in ("rvt", "both") else ()

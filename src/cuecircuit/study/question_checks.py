@@ -37,7 +37,7 @@ _NOT_PERMUTED = ("huber", "bisquare", "mixed-effects")
 
 
 def not_among(word: str, names: Iterable[str], what: str) -> str:
-    """Say that a name is unknown, with the nearest one or all there are."""
+    """State that a name is unknown, with the nearest one or all there are."""
     options = sorted(names)
     close = get_close_matches(word, options, n=1)
     hint = (
@@ -228,7 +228,7 @@ class QuestionChecks:
             yield (*at, "each"), "pooling is one model of all rows; choose levels in `where`, or average over the key"
 
     def _without_side(self, test: str) -> bool:
-        """Whether a test is the term of factors alone, whose sign has no meaning of its own."""
+        """Return whether a test is the term of factors alone, whose sign has no meaning of its own."""
         return " - " not in test and all(part in self.labels for part in _ordered(test))
 
     def _by_day(self) -> set[str]:
