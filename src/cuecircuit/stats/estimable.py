@@ -44,7 +44,7 @@ class Indicators:
     contrasts: bool
 
     def contains(self, other: "Indicators") -> bool:
-        """Whether this is a term of more factors that has all those of the other."""
+        """Return whether this is a term of more factors that has all those of the other."""
         return set(self.factors) > set(other.factors) and set(self.covariates) == set(other.covariates)
 
 
@@ -107,7 +107,7 @@ def in_kept(x: Float[Array, "row column"], kept: Int[Array, "kept"]) -> Float[Ar
 
 
 def type_three(terms: Sequence[Indicators], x: Float[Array, "row column"]) -> list[Float[Array, "_ column"]]:
-    """Give the estimable type III hypotheses of each term, as rows on the coefficients of x; none for some terms.
+    """Return the estimable type III hypotheses of each term, as rows on the coefficients of x; none for some terms.
 
     Args:
         terms: of the model.
@@ -177,7 +177,7 @@ def span_of_hypotheses(
 
 
 def note_of_missing(unit: str, cells: Sequence[str], tested: Mapping[str, tuple[int, int]]) -> str:
-    """Say in one line which cells nobody has and what is tested all the same.
+    """State in one line which cells nobody has and what is tested all the same.
 
     Args:
         unit: what a cell lacks, "row" or "subject".

@@ -129,7 +129,7 @@ class CoefficientCovariance:
 def satterthwaite_covariance(
     fixed: FixedCovariance, parameters: Float[Array, "response varied varied"]
 ) -> CoefficientCovariance:
-    """What Satterthwaite's degrees of freedom need; the last slope is that by log σ."""
+    """Return what Satterthwaite's degrees of freedom need; the last slope is that by log σ."""
     slopes = np.concatenate([fixed.dc, 2 * fixed.c[:, None]], axis=1)
     return CoefficientCovariance(inverse=fixed.c, slopes=slopes, adjusted=fixed.c, parameters=parameters)
 

@@ -41,7 +41,7 @@ class Likelihood:
 
 
 def covariance_weights(psi: Float[Array, "response parameter"], blocks: MixedBlocks) -> Weights:
-    """The weights of every element of the covariance's inverse."""
+    """Return the weights of every element of the covariance's inverse."""
     (v, m), n_e = psi.shape, blocks.n_elements
     out = Weights(
         w=np.ones((v, n_e)),

@@ -83,7 +83,7 @@ def robust_regression(
 def _dispersion(
     u: Float[Array, "subject response"], weights: Float[Array, "subject response"], loss: Loss, p: int
 ) -> tuple[Float[Array, "response"], Float[Array, "response"]]:
-    """The factor of s²(X'X)⁻¹ in V, and the degrees of freedom it has."""
+    """Return the factor of s²(X'X)⁻¹ in V, and the degrees of freedom it has."""
     n, k = len(u), TUNING[loss]
     slope = np.where(np.abs(u) <= k, 1.0, 0.0)
     if loss == "bisquare":

@@ -137,7 +137,7 @@ def term_prefix(name: str, stratum: str | None, *, covariate: bool) -> str:
 
 
 def effect_maps(test: TermTest, further: Mapping[str, Float[Array, "voxel"]]) -> dict[str, Float[Array, "voxel"]]:
-    """Give the maps of a test beside F, p, z and t: the effect with its error and limits, and its size.
+    """Return the maps of a test beside F, p, z and t: the effect with its error and limits, and its size.
 
     Args:
         test: of all voxels.
