@@ -113,6 +113,7 @@ def test_results_of_a_question_that_is_gone_are_removed(mice: tuple[Path, Path],
         ("tables/again.tsv: tables/operant.tsv", "'tables' holds results of its own"),
         ("sub-01/a.tsv: tables/operant.tsv", "'sub-01' holds results of its own"),
         ("a.tsv: /etc/passwd", "leads out of the results"),
+        ("a.tsv: questions/nothing/terms.tsv", "'nothing' is no question"),
     ],
 )
 def test_names_that_would_harm_other_files_are_refused(ran: Ran, tmp_path: Path, copies: str, message: str) -> None:

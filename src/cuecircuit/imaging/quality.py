@@ -71,7 +71,7 @@ def framewise_displacement(motion: Float[Array, "volume 6"], *, head_radius_mm: 
 
 
 def outlying(values: Float[Array, "scan"], *, worse: int) -> Bool[Array, "scan"]:
-    """Tell which scans stand out on the bad side; nobody does among fewer than three numbers.
+    """Return which scans stand out on the bad side; nobody does among fewer than three numbers.
 
     Args:
         values: one number of each scan; NaN where it has none.

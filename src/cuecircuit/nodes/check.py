@@ -89,7 +89,7 @@ def _check_space(files: StudyFiles) -> Iterator[str]:
 
 
 def _is_split(files: StudyFiles, node: str) -> bool:
-    """Whether a node splits subjects by a number, which of drawn numbers says nothing."""
+    """Return whether a node splits subjects by a number, which of drawn numbers says nothing."""
     kind, _, name = node.partition(".")
     return kind == "derived" and isinstance(files.study.derived[name], Split)
 

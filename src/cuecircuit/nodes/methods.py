@@ -248,7 +248,7 @@ def _maps(study: Study, said: _Marks, name: str, maps: MapSet) -> Markup:
 
 
 def _removed(study: Study, said: _Marks) -> Iterator[Markup]:
-    """Say what was removed from each series, or stood beside the events, and which volumes were left out."""
+    """Describe what was removed from each series, or stood beside the events, and which volumes were left out."""
     nuisance = study.nuisance
     signals = [
         *([said("nuisance.white_matter", "the mean white-matter signal")] if nuisance.white_matter else []),
@@ -339,7 +339,7 @@ def _question(study: Study, said: _Marks, out: Path, name: str) -> Markup:
 
 
 def _correction(correction: Correction, at: str, said: _Marks, question: AnyQuestion, folder: Path) -> Markup:
-    """Say what kept false clusters away, with the smoothness and the smallest cluster of the effect that is shown."""
+    """Describe what kept false clusters away, with the smoothness and smallest cluster of the effect that is shown."""
     alpha = said(f"{at}.alpha", threshold(correction.alpha))
     if correction.method == "none":
         return Markup("Not corrected for the number of voxels.")

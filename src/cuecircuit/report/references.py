@@ -7,7 +7,7 @@ from importlib.resources import files
 
 import yaml
 
-from cuecircuit.study.questions import Formula, Reliability, Strata
+from cuecircuit.study.questions import Formula, Pooling, Reliability, Strata
 from cuecircuit.study.schema import Study
 
 
@@ -60,6 +60,8 @@ def _question_keys(study: Study) -> Iterator[str]:
                 yield from ("woolrich2004", *(("knapp2003",) if df == "knapp-hartung" else ()))
             case Reliability():
                 yield "mcgraw1996"
+            case Pooling():
+                yield "chen2019"
 
 
 def _map_keys(study: Study) -> Iterator[str]:

@@ -39,7 +39,7 @@ def contradictions(study: Study, *, unused: bool = True) -> Iterator[Contradicti
 
 
 def has_path(whole: Any, path: str) -> bool:
-    """Whether a dotted path leads to a value of a study, dumped to plain data."""
+    """Return whether a dotted path leads to a value of a study, dumped to plain data."""
     for key in path.split("."):
         if not (isinstance(whole, Mapping) and key in whole):
             return False
@@ -71,6 +71,9 @@ def _copies(study: Study) -> Iterator[Contradiction]:
                     ("copies", to),
                     f"'{path}' leads out of the results; give a path inside, such as regions/table1.tsv",
                 )
+        asked = PurePosixPath(source).parts[1:2]
+        if source.startswith("questions/") and asked and asked[0] not in study.questions:
+            yield ("copies", to), not_among(asked[0], study.questions, "question")
         first = PurePosixPath(to).parts[:1]
         if first and (first[0] in _TAKEN or first[0].startswith((".", "sub-"))):
             yield ("copies", to), f"'{first[0]}' holds results of its own; choose another folder"
