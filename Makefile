@@ -17,6 +17,7 @@ check: $(VENV)/dev.done
 	$(BIN)/ruff format --check .
 	$(BIN)/pyright
 	$(BIN)/lint-imports
+	$(BIN)/python validation/words.py
 
 bench: $(VENV)/dev.done
 	$(BIN)/python -m benchmarks

@@ -1,7 +1,7 @@
-"""Does `cuecircuit fit` find what was put in, and does the model that made the data foretell them best?
+"""Does `cuecircuit fit` find what was put in, and does the model that made the data predict them best?
 
     python validation/recovery_fit.py parameters SEEDS     bias, error and coverage of every parameter
-    python validation/recovery_fit.py models SEEDS         which model foretells the last two sessions of data of which
+    python validation/recovery_fit.py models SEEDS         which model predicts the last two sessions of data of which
     python validation/recovery_fit.py mechanism SEEDS      the same for animals of `simulate --model mechanism`
     python validation/recovery_fit.py rats SEEDS           one 12 h session of oxycodone, as the real rats have
 

@@ -9,7 +9,7 @@ _KINDS = 50  # more kinds than anybody reads: what is left is counted
 
 
 class CuecircuitError(Exception):
-    """Something the user can mend; `faults` has one line for each thing wrong."""
+    """Something the user can fix; `faults` has one line for each thing wrong."""
 
     def __init__(self, faults: str | Iterable[str]) -> None:
         """Keep the faults in the order found."""

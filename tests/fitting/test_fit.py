@@ -75,7 +75,7 @@ def test_tables_figures_and_settings_are_written_with_a_note_for_each_column(fit
     assert settings["kinetics"]["drug"] == "cocaine"
 
 
-def test_the_threshold_is_found_and_foretells_better_than_a_constant_rate(fitted: Path):
+def test_the_threshold_is_found_and_predicts_better_than_a_constant_rate(fitted: Path):
     assert pd.read_csv(fitted / "comparison.tsv", sep="\t")["model"].tolist() == ["satiety", "poisson"]
     population = pd.read_csv(fitted / "population.tsv", sep="\t").set_index(["model", "parameter"])
     threshold = population.loc[("satiety", "threshold")]

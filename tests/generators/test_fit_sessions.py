@@ -83,7 +83,7 @@ def test_a_fit_finds_thresholds_growth_and_population():
 
 
 @pytest.mark.parametrize(("truth", "rival"), [("satiety", "gamma"), ("gamma", "satiety"), ("bouts", "poisson")])
-def test_the_model_that_made_the_data_foretells_held_out_sessions_best(truth: ModelName, rival: ModelName):
+def test_the_model_that_made_the_data_predicts_held_out_sessions_best(truth: ModelName, rival: ModelName):
     _, _, animals = cohort(truth, 5, n=5)
     kept = [last_sessions(animal, 1) for animal in animals]
     train = [animal.chosen(~held) for animal, held in zip(animals, kept, strict=True)]

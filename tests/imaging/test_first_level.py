@@ -177,9 +177,9 @@ def test_voxels_fitted_in_blocks_give_what_they_give_together(monkeypatch):
 
     together, df = fitted()
     monkeypatch.setattr(first_level, "_BLOCK", 3)
-    parted, df_parted = fitted()
+    apart, df_apart = fitted()
 
     assert np.isnan(together[:, :3]).all()
     # the order of additions in products of matrices of other sizes
-    np.testing.assert_allclose(parted, together, rtol=1e-9)
-    assert df_parted == df
+    np.testing.assert_allclose(apart, together, rtol=1e-9)
+    assert df_apart == df

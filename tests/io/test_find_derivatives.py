@@ -108,6 +108,6 @@ def test_every_fault_of_a_table_of_paths_is_named_with_its_line(study):
         read_scan_table(table)
 
     said = "\n".join(error.value.faults)
-    assert "scans.tsv:3: sub-01 stands twice" in said
+    assert "scans.tsv:3: sub-01 is duplicated" in said
     assert "nowhere.nii: no such file" in said
     assert "scans.tsv:5: subject or bold is empty" in said

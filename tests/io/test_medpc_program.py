@@ -73,7 +73,7 @@ def test_a_declaration_that_is_no_text_is_refused(tmp_path: Path):
 def test_a_letter_declared_twice_is_refused():
     text = "msn: [X]\ntitle: t\nsource: s\nletters:\n  A: {kind: scalar, name: n}\n  A: {kind: scalar, name: m}\n"
 
-    with pytest.raises(DataError, match="key 'A' stands twice, on lines 5 and 6"):
+    with pytest.raises(DataError, match="key 'A' is duplicated, on lines 5 and 6"):
         parse_program(text, name="x.yaml")
 
 

@@ -190,7 +190,7 @@ def test_a_letter_that_stands_twice_keeps_the_later_and_is_told():
     log = parse_sessions(TEXT + "A: 8.000\n")
 
     assert only(log).letters["A"].text == "8.000"
-    assert "stands twice" in log.faults[0].what
+    assert "is duplicated" in log.faults[0].what
 
 
 def test_a_header_without_data_before_another_session_is_told():

@@ -26,7 +26,7 @@ def test_a_declaration_is_read(tmp_path: Path):
         (WHOLE.replace("time: t", "tim: t"), "table"),
         (WHOLE.replace("event: e, ", ""), "rows: event needs the columns event and time"),
         (WHOLE.replace("rows: event", "rows: session"), "rows: session needs counts"),
-        (WHOLE + "events: {R: inactive}\n", "stands twice"),
+        (WHOLE + "events: {R: inactive}\n", "is duplicated"),
         ("[", "not valid YAML"),
         ("timeout_s: -1\n", "timeout_s: Input should be greater than 0"),
         ("", "declaration"),

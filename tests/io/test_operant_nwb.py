@@ -86,7 +86,7 @@ def test_annotations_intervals_trials_and_event_tables_are_read(tmp_path: Path):
 
 
 @pytest.mark.parametrize("name", ["labels", "data__labels"])
-def test_labeled_events_of_the_extension_are_parted_by_label(name: str):
+def test_labeled_events_of_the_extension_are_separated_by_label(name: str):
     # as a file written by ndx-events 0.2.1 reads with and without that package
     thing = SimpleNamespace(
         neurodata_type="LabeledEvents",

@@ -54,7 +54,7 @@ def test_cells_of_a_workbook_read_as_a_person_sees_them(tmp_path: Path):
     [
         ("a.csv", b"", "empty"),
         ("a.csv", b"a,b\n1\n", r"a\.csv:2: 1 cells under a header of 2"),
-        ("a.csv", b"a,a\n1,2\n", "column 'a' stands twice"),
+        ("a.csv", b"a,a\n1,2\n", "column 'a' is duplicated"),
         ("a.csv", b"a,b\n\xff\xfe,2\n", "save it as UTF-8"),
         ("a.csv", b'a,b\n"1,2\n', "cannot be read as a table"),
         ("a.xlsx", b"PK\x03\x04 no zip", "cannot be read as an xlsx workbook"),

@@ -54,7 +54,7 @@ def test_the_respiratory_column_is_found_by_its_name(recording, tmp_path):
         ({**NOTES, "StartTime": None}, "StartTime None in the sidecar is no time in seconds"),
         ({**NOTES, "Columns": "respiratory"}, "Columns 'respiratory' in the sidecar is no list of different names"),
         ({**NOTES, "Columns": ["a", "a"]}, "Columns ['a', 'a'] in the sidecar is no list of different names"),
-        ({**NOTES, "Columns": ["respiratory"]}, "2 columns, the sidecar names 1 (respiratory); mend Columns"),
+        ({**NOTES, "Columns": ["respiratory"]}, "2 columns, the sidecar names 1 (respiratory); fix Columns"),
         ({**NOTES, "Columns": ["a", "b"]}, "expected one column of respiration"),
         ({**NOTES, "Columns": ["resp", "breath"]}, "found 2 among: resp, breath"),
     ],

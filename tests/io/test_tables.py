@@ -24,7 +24,7 @@ def test_a_column_without_description_is_our_own_bug(tmp_path):
     ("content", "said"),
     [
         (b"", "empty"),
-        (b"a\ta\n1\t2\n", "1: column 'a' stands twice"),
+        (b"a\ta\n1\t2\n", "1: column 'a' is duplicated"),
         (b"a\tb\n1\t2\t3\n", "2: 3 cells under a header of 2"),
         (b"\xff\xfe", "cannot be read as text .* save it as TSV or CSV in UTF-8"),
         (b"PK\x03\x04\xab", "cannot be read as text .* save it as TSV or CSV in UTF-8"),

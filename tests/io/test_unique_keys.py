@@ -12,7 +12,7 @@ def test_yaml_without_doubled_keys_loads_as_ever():
 
 @pytest.mark.parametrize(("text", "lines"), [("a: 1\nb: 2\na: 3\n", "1 and 3"), ("x:\n  Y: 1\n  Y: 2\n", "2 and 3")])
 def test_a_key_that_stands_twice_is_refused_with_both_lines(text: str, lines: str):
-    with pytest.raises(yaml.YAMLError, match=f"stands twice, on lines {lines}"):
+    with pytest.raises(yaml.YAMLError, match=f"is duplicated, on lines {lines}"):
         load_unique(text)
 
 

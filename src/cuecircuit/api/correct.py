@@ -130,7 +130,7 @@ def _permuted(
 
 
 def _strata_model(family: Family) -> StrataModel | None:
-    """The model whose subjects are permuted; None for a mixed model, whose subjects' scores are.
+    """Return the model whose subjects are permuted; None for a mixed model, whose subjects' scores are.
 
     Raises:
         DesignError: the model is fitted otherwise than by least squares.
@@ -150,7 +150,7 @@ def _strata_model(family: Family) -> StrataModel | None:
 
 
 def cluster_rows(found: CorrectedTerm, test: TermTest, mask: Bool[Array, "x y z"], grid: Grid) -> pd.DataFrame:
-    """A row for each cluster: voxels, mm³, p, and the signed peak with its place in mm."""
+    """Return a row for each cluster: voxels, mm³, p, and the signed peak with its place in mm."""
     clusters = found.clusters
     values = {"peak_F": test.f, "peak_t": test.t, "peak_effect": test.estimate}
     at = {name: on_grid(own, mask) for name, own in values.items() if own is not None}

@@ -133,7 +133,7 @@ def voxels_of(maps: Sequence[Any], mask: Bool[Array, "x y z"], grid: Grid) -> Fl
 
 
 def _fault(image: Any, mask: Bool[Array, "x y z"], grid: Grid) -> str:
-    """Say why an image or array in memory is no map on the grid; empty where it is one."""
+    """Describe why an image or array in memory is no map on the grid; empty where it is one."""
     is_array = isinstance(image, np.ndarray)
     if not is_array and not hasattr(image, "dataobj"):
         return f"found {type(image).__name__}, expected a path, a NIfTI image or an array of the mask's shape"

@@ -266,7 +266,7 @@ class Result:
         return figure
 
     def _repr_html_(self) -> str:
-        """The tests, as notebooks show them."""
+        """Return the tests, as notebooks show them."""
         return self.tests.to_html(index=False)
 
     def _image(self, values: Float[Array, "voxel"]) -> Any:

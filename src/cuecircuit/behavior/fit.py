@@ -98,14 +98,14 @@ def fit_model(model: IntervalModel, animals: Sequence[AnimalIntervals]) -> Model
 
 
 def log_likelihoods(model: IntervalModel, animals: Sequence[AnimalIntervals]) -> list[LogLikelihood]:
-    """The log likelihood of each animal's parameters."""
+    """Return the log likelihood of each animal's parameters."""
     return [partial(_log_likelihood, model, animal) for animal in animals]
 
 
 def wide_prior(
     parameters: Sequence[FitParameter], animals: Sequence[AnimalIntervals]
 ) -> tuple[Float[Array, "parameter"], Float[Array, "parameter"]]:
-    """Mean and SD of the wide prior, on the scale of estimation."""
+    """Return the mean and SD of the wide prior, on the scale of estimation."""
     mean = [parameter.estimated(typical(parameter, animals)) for parameter in parameters]
     return np.array(mean), np.array([parameter.sd for parameter in parameters])
 
@@ -118,11 +118,11 @@ def held_out(fit: ModelFit, animals: Sequence[AnimalIntervals], *, day_sd: float
         animals: the same, in the same order.
         day_sd: SD of the log of what grows between sessions, for sessions that are new; 0 for parts of those fitted.
     """
-    sums = [_foretold(fit, own, animal, day_sd) for own, animal in zip(fit.found.shrunk.mode, animals, strict=True)]
+    sums = [_predicted(fit, own, animal, day_sd) for own, animal in zip(fit.found.shrunk.mode, animals, strict=True)]
     return HeldOut(log_density=np.array(sums), intervals=np.array([a.live_min.size for a in animals], float))
 
 
-def _foretold(fit: ModelFit, own: Float[Array, "parameter"], animal: AnimalIntervals, day_sd: float) -> float:
+def _predicted(fit: ModelFit, own: Float[Array, "parameter"], animal: AnimalIntervals, day_sd: float) -> float:
     days = day_sd * _NODES if day_sd else np.zeros(1)
     weights = _WEIGHTS if day_sd else np.ones(1)
     by_day = []
@@ -158,12 +158,12 @@ def rescaled(fit: ModelFit, animals: Sequence[AnimalIntervals]) -> Rescaled:
 
 
 def last_sessions(animal: AnimalIntervals, count: int) -> Bool[Array, "interval"]:
-    """The intervals of an animal's last sessions."""
+    """Return the intervals of an animal's last sessions."""
     return animal.session > animal.session[-1] - count
 
 
 def every_nth(animal: AnimalIntervals, step: int) -> Bool[Array, "interval"]:
-    """Every so-many-th interval of an animal, from the one in the middle of the first so many."""
+    """Return every so-many-th interval of an animal, from the one in the middle of the first so many."""
     return np.arange(animal.session.size) % step == step // 2
 
 
@@ -226,7 +226,7 @@ def _log_likelihood(model: IntervalModel, animal: AnimalIntervals, estimates: Fl
 
 
 def starts_of(parameters: Sequence[FitParameter], mean: Float[Array, "parameter"]) -> Float[Array, "start parameter"]:
-    """Where searches begin: the center of the wide prior, with several values of what makes hills."""
+    """Return where searches begin: the center of the wide prior, with several values of what makes hills."""
     tried = [
         [parameter.estimated(value) for value in _STARTS[parameter.name]] if parameter.name in _STARTS else [own]
         for parameter, own in zip(parameters, mean.tolist(), strict=True)

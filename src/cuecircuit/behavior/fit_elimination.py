@@ -33,7 +33,7 @@ class EliminationProfile:
 
 
 def scaled(kinetics: Kinetics, factor: float) -> Kinetics:
-    """The same drug with all its half-lives longer by a factor."""
+    """Return the same drug with all its half-lives longer by a factor."""
     compounds = tuple(replace(each, half_life_min=factor * each.half_life_min) for each in kinetics.compounds)
     return replace(
         kinetics,

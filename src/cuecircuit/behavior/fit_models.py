@@ -84,7 +84,7 @@ class IntervalModel:
     lapses: bool = False
 
     def with_growth(self, several: bool) -> tuple[FitParameter, ...]:
-        """The parameters, with growth where there are several sessions."""
+        """Return the parameters, with growth where there are several sessions."""
         growth = FitParameter(
             name="growth",
             unit="1/session",
@@ -198,7 +198,7 @@ class IntervalDensity:
 def interval_density(
     model: IntervalModel, estimates: Float[Array, "parameter"], animal: AnimalIntervals
 ) -> IntervalDensity:
-    """How likely each interval is under a model.
+    """Return how likely each interval is under a model.
 
     Args:
         model: one of `MODELS`.

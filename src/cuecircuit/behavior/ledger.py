@@ -53,7 +53,7 @@ def settle(log: OperantLog, *, choices: SessionChoices = NO_CHOICES) -> OperantL
 
 
 def _latest_saves(sessions: Sequence[OperantSession], faults: list[OperantFault]) -> list[OperantSession]:
-    """One save of each run, in the order given; adds to `faults`."""
+    """Return one save of each run, in the order given; adds to `faults`."""
     runs: dict[tuple[object, ...], list[OperantSession]] = defaultdict(list)
     for session in sessions:
         runs[session.subject, session.box, session.program, session.part, session.start].append(session)
@@ -71,7 +71,7 @@ def _latest_saves(sessions: Sequence[OperantSession], faults: list[OperantFault]
 
 
 def _as_run(session: OperantSession, faults: list[OperantFault]) -> OperantSession:
-    """A session with the length it was run; adds a fault where that is not the declared one."""
+    """Return a session with the length it was run; adds a fault where that is not the declared one."""
     declared_s, end = session.duration_s, session.end
     if end is None:
         return session
@@ -97,7 +97,7 @@ def _is_stopped(session: OperantSession) -> bool:
 
 
 def _one_of_a_restart(sessions: Sequence[OperantSession], faults: list[OperantFault]) -> list[OperantSession]:
-    """The longest session of a date on which a box was restarted; adds to `faults`."""
+    """Return the longest session of a date on which a box was restarted; adds to `faults`."""
     dates: dict[tuple[object, ...], list[OperantSession]] = defaultdict(list)
     for session in sessions:
         if session.subject not in _NOBODY:
@@ -115,7 +115,7 @@ def _one_of_a_restart(sessions: Sequence[OperantSession], faults: list[OperantFa
 
 
 def _after_the_end(session: OperantSession) -> list[OperantFault]:
-    """A fault for each kind of event with times after the end of the session."""
+    """Return a fault for each kind of event with times after the end of the session."""
     if session.duration_s is None:
         return []
     clock_s = None if session.end is None else (session.end - session.start).total_seconds()
@@ -129,7 +129,7 @@ def _after_the_end(session: OperantSession) -> list[OperantFault]:
 
 
 def _overlaps(sessions: Sequence[OperantSession]) -> list[OperantFault]:
-    """A fault for each session that begins while its subject is still in another."""
+    """Return a fault for each session that begins while its subject is still in another."""
     faults: list[OperantFault] = []
     by_subject: dict[str, list[OperantSession]] = defaultdict(list)
     for session in sessions:

@@ -236,7 +236,7 @@ def session_numbers(sessions: Sequence[OperantSession]) -> tuple[list[int], list
 
 
 def _other_columns(sessions: Sequence[OperantSession]) -> list[str]:
-    """Columns for what only some programs count or keep."""
+    """Return the columns for what only some programs count or keep."""
     counted = sorted({event for session in sessions for event in session.counts} - set(_STANDARD_EVENTS))
     kept = sorted({name for session in sessions for name in session.values})
     return [*(f"n_{event}" for event in counted), *kept]

@@ -71,7 +71,7 @@ def infusion_pattern(
 
 
 def loading_count(infusions_s: Float[Array, "infusion"]) -> int | None:
-    """How many of the infusions (rising times) belong to the loading; None below three."""
+    """Return how many of the infusions (rising times) belong to the loading; None below three."""
     intervals = np.diff(infusions_s)
     return None if intervals.size < 2 else int(np.argmax(intervals >= np.median(intervals))) + 1
 

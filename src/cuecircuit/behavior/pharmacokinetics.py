@@ -212,7 +212,7 @@ def antagonism(antagonist_mg_kg: Float[Array, "*shape"], *, k_b_mg_kg: float) ->
 
 
 def _responses(kinetics: Kinetics, minutes: Float[Array, "lag"]) -> list[Float[Array, "lag"]]:
-    """What one unit of drug leaves of each compound."""
+    """Return what one unit of drug leaves of each compound."""
     first = [kinetics.absorption_half_life_min] if kinetics.absorption_half_life_min else []
     lag = [kinetics.brain_half_life_min] if kinetics.brain_half_life_min else []
     found, share = [], 1.0

@@ -62,7 +62,7 @@ class PhaseRule:
         return f"{self.phase} {self.treatment}".strip()
 
     def fits(self, row: _Row) -> bool:
-        """Whether a session is of this phase and treatment."""
+        """Return whether a session is of this phase and treatment."""
         if self.by_name:
             return False
         # the group of the log, where the table has that of the participants too
@@ -82,7 +82,7 @@ class PhasedSessions:
 
 
 def pattern_fits(text: str, pattern: str) -> bool:
-    """Whether all of a text fits a shell pattern, or a regular expression after `re:`; letter case is ignored.
+    """Return whether all of a text fits a shell pattern, or a regular expression after `re:`; letter case is ignored.
 
     Raises:
         DesignError: not a regular expression.
@@ -103,7 +103,7 @@ def assign_phases(
     listed: pd.DataFrame | None = None,
     numbering: Literal["date", "order"] = "date",
 ) -> PhasedSessions:
-    """Give each session its phase, treatment and number; sessions of no phase stay, with empty columns.
+    """Assign each session its phase, treatment and number; sessions of no phase stay, with empty columns.
 
     Args:
         table: one row per session, as `sessions_table` makes it.
@@ -141,7 +141,7 @@ def assign_phases(
 
 
 def _kind_of(row: _Row, rules: Sequence[PhaseRule]) -> _Kind | None:
-    """The phase and treatment whose rules a session fits."""
+    """Return the phase and treatment whose rules a session fits."""
     fitting = {rule.kind: rule.name for rule in rules if rule.fits(row)}
     if len(fitting) > 1:
         raise DesignError(
@@ -152,7 +152,7 @@ def _kind_of(row: _Row, rules: Sequence[PhaseRule]) -> _Kind | None:
 
 
 def _listed_kinds(rows: Sequence[_Row], listed: pd.DataFrame | None) -> tuple[list[_Kind | None], list[OperantFault]]:
-    """The phase and treatment of each session that is listed by name, and a fault for each that is not there."""
+    """Return the phase and treatment of each session that is listed by name, and a fault for each that is not there."""
     if listed is None:
         return [None] * len(rows), []
     when = "start" if "start" in listed.columns else "date"
@@ -181,7 +181,7 @@ def _numbered(
     planned: Mapping[_Kind, int],
     numbering: Literal["date", "order"],
 ) -> tuple[list[int | None], list[OperantFault]]:
-    """The number of each session in its phase and treatment; a shorter session of the same date has none."""
+    """Return the number of each session in its phase and treatment; a shorter session of the same date has none."""
     numbers: list[int | None] = [None] * len(rows)
     faults: list[OperantFault] = []
     for kind in dict.fromkeys(kind for kind in kinds if kind is not None):
@@ -223,7 +223,7 @@ def _length(row: _Row) -> float:
 
 
 def _strays(rows: Sequence[_Row], kinds: Sequence[_Kind | None], known: set[str]) -> list[OperantFault]:
-    """Sessions of no phase, and of subjects that the study does not know."""
+    """Return the sessions of no phase, and of subjects that the study does not know."""
     faults: list[OperantFault] = []
     for row, kind in zip(rows, kinds, strict=True):
         if row["subject"] not in known:

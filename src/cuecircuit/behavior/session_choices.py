@@ -20,7 +20,7 @@ class SessionPick:
     start: datetime | None = None
 
     def fits(self, session: OperantSession) -> bool:
-        """Whether a session is meant."""
+        """Return whether a session is meant."""
         same = session.subject == self.subject and session.start.date() == self.date
         return same and self.start in (None, session.start)
 

@@ -60,7 +60,7 @@ def _calendar(subject: str, dates: Mapping[str, Sequence[date]], planned: int | 
 
 
 def _is_common(day: date, dates: Mapping[str, Sequence[date]], subject: str) -> bool:
-    """Whether more than half of the other subjects in the phase at the time had a session on a date."""
+    """Return whether more than half of the other subjects in the phase at the time had a session on a date."""
     others = [theirs for name, theirs in dates.items() if name != subject and theirs[0] <= day <= theirs[-1]]
     return 2 * sum(day in theirs for theirs in others) > len(others)
 

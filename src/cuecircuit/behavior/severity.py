@@ -8,7 +8,7 @@
   extinction, relapse and recall, missing ones left out of the sum; high above 1.5, low below −1.5 (MATLAB function
   SeverityScore of their published analysis of fentanyl self-administration, verified in its code).
 
-z = (x − mean)/SD over the animals given, SD with n − 1. Both take whatever members the study has; which, is told.
+z = (x − mean)/SD over the animals given, SD with n − 1. Both take whatever members the study has; which, is reported.
 """
 
 from collections.abc import Mapping, Sequence

@@ -27,6 +27,8 @@ _NO_ROOM = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EPIPE)
 def main() -> None:
     """Run the command line; `--verbose` may stand anywhere."""
     words = [word for word in sys.argv[1:] if word != "--verbose"]
+    if words[2:3] in (["participant"], ["group"]) and any(word.startswith("--study") for word in words):
+        words = ["bids-app", *words]
     heed_signals()
     warnings_as_lines()
     try:

@@ -48,7 +48,7 @@ def _main(
 
 
 def names(columns: str) -> tuple[str, ...]:
-    """Names of columns from one word, separated by commas."""
+    """Return the names of columns from one word, separated by commas."""
     return tuple(name.strip() for name in columns.split(",") if name.strip())
 
 

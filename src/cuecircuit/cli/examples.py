@@ -25,6 +25,7 @@ EXAMPLES = {
         "cuecircuit run rats/study.yaml results --alternatives",
         "cuecircuit run rats/study.yaml results --dask tcp://scheduler:8786",
     ),
+    "bids-app": ("cuecircuit bids-app bids results participant --study study.yaml --n_cpus 4",),
     "plan": (
         "cuecircuit plan mice/study.yaml plan",
         "cuecircuit plan mice/study.yaml plan --n 8 --n 10,10,12 --n 16 --power .9",

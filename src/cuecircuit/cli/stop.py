@@ -31,7 +31,7 @@ class Stopped(BaseException):
         return 128 + self.number
 
     def __str__(self) -> str:
-        """Say what happened in one line."""
+        """Describe what happened in one line."""
         return f"stopped ({signal.Signals(self.number).name}); what was finished is kept and will not be done again"
 
 

@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from cuecircuit.cli.app import Jobs, Seed, app, print_table
+from cuecircuit.cli.app import MOST_JOBS, Jobs, Seed, app, print_table
 
 
 class Scale(StrEnum):
@@ -123,6 +123,34 @@ def run(
     stages = tuple(stage or ())
     places = {"dataset": dataset, "derivatives": derivatives}
     print(studies.run(study, out, stages=stages, alternatives=alternatives, n_jobs=n_jobs, dask=dask, **places))
+
+
+class Level(StrEnum):
+    """How far a BIDS App goes."""
+
+    participant = "participant"
+    group = "group"
+
+
+@app.command("bids-app", hidden=True)  # `cli.main` puts the name before the three words that BIDS Apps are called with
+def bids_app(
+    bids: Annotated[Path, typer.Argument(help="The data set with the scans; takes the place of scans.dataset.")],
+    out: Path,
+    level: Level,
+    study: Annotated[Path, typer.Option(help="The study file.")],
+    derivatives: Derivatives = None,
+    n_cpus: Annotated[int, typer.Option("--n_cpus", "--n-jobs", min=1, max=MOST_JOBS, help="Processes.")] = 2,
+) -> None:
+    """Run as a BIDS App, `cuecircuit BIDS OUT participant|group --study FILE`; participant ends with subject maps."""
+    from cuecircuit.api import studies
+    from cuecircuit.nodes.graph import participant_nodes
+
+    read = studies.read_study(study).study
+    stages = participant_nodes(read) if level is Level.participant else ()
+    if level is Level.participant and not stages:
+        raise typer.BadParameter(f"{study} has no maps of subjects; the level group runs all of it", param_hint="level")
+    dataset = bids if read.scans else None
+    print(studies.run(study, out, stages=stages, n_jobs=n_cpus, dataset=dataset, derivatives=derivatives))
 
 
 @app.command()

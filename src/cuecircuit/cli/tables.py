@@ -180,7 +180,7 @@ def audit(
 
 
 def _is_file(word: str) -> bool:
-    """Whether a word names a file; a name with a file's ending is one, so that a missing file is told."""
+    """Return whether a word names a file; a name with a file's ending is one, so that a missing file is reported."""
     try:
         return Path(word).is_file() or word.lower().endswith((".tsv", ".csv", ".xlsx", ".txt"))
     except (OSError, ValueError):  # too long, or a zero byte: no name

@@ -44,7 +44,7 @@ class Autocorrelation:
             raise DataError(faults)
 
     def at(self, r_mm: Float[Array, "*shape"]) -> Float[Array, "*shape"]:
-        """Give the correlation at distances r."""
+        """Return the correlation at distances r."""
         correlation = np.zeros_like(r_mm)
         if self.a != 0:
             correlation += self.a * np.exp(-0.5 * (r_mm / self.b_mm) ** 2)
@@ -53,7 +53,7 @@ class Autocorrelation:
         return correlation
 
     def radius_mm(self, level: float) -> float:
-        """Give the distance at which the correlation falls to `level` (between 0 and 1), mm."""
+        """Return the distance at which the correlation falls to `level` (between 0 and 1), mm."""
         # beyond its own radius each part is below its share of the level, so the larger radius brackets the root
         near = self.b_mm * sqrt(-2 * log(level)) if self.a != 0 else 0.0
         tail = -self.c_mm * log(level) if self.a != 1 else 0.0
@@ -67,7 +67,7 @@ class Autocorrelation:
 
 
 def gaussian_autocorrelation(fwhm_mm: float) -> Autocorrelation:
-    """Give the ACF of white noise smoothed by a Gaussian kernel of this FWHM (mm).
+    """Return the ACF of white noise smoothed by a Gaussian kernel of this FWHM (mm).
 
     Raises:
         DataError: the FWHM is not positive.

@@ -153,7 +153,7 @@ def check_alpha(athr: Sequence[float], fields: int) -> None:
 
 
 def cluster_p(null: ClusterNull, pthr: float, sizes: Int[Array, "cluster"]) -> Float[Array, "cluster"]:
-    """Give the corrected p of observed cluster sizes: (k + 1)/(n + 1), k of n null maxima as large; never 0.
+    """Return the corrected p of observed cluster sizes: (k + 1)/(n + 1), k of n null maxima as large; never 0.
 
     Raises:
         DataError: nothing was simulated at this voxel-wise p.

@@ -11,7 +11,7 @@ from cuecircuit.compiled import njit
 
 @njit(cache=True, nogil=True)
 def largest_clusters(statistic, neighbors, thresholds, absolute, one_sign):
-    """Give the size of the largest cluster strictly above each threshold.
+    """Return the size of the largest cluster strictly above each threshold.
 
     Args:
         statistic: float, one per voxel of the mask.

@@ -91,7 +91,7 @@ def permuted_maxima(
     where: VoxelPlaces,
     rule: MaximaRule,
 ) -> Float64[Array, "map 4"]:
-    """Give the strongest voxel, largest cluster (voxels), heaviest cluster and highest score of each map.
+    """Return the strongest voxel, largest cluster (voxels), heaviest cluster and highest score of each map.
 
     Args:
         residuals: of unit length in each voxel, or 0 where there is nothing to test.
@@ -102,7 +102,7 @@ def permuted_maxima(
 
 
 def map_extremes(heights: Float32[Array, "map voxel"], where: VoxelPlaces, rule: MaximaRule) -> Float64[Array, "map 4"]:
-    """Give the strongest voxel, largest cluster (voxels), heaviest cluster and highest score of maps of t or F.
+    """Return the strongest voxel, largest cluster (voxels), heaviest cluster and highest score of maps of t or F.
 
     Args:
         heights: t for one tested column, F for more; 0 where there is no statistic.
@@ -131,7 +131,7 @@ def map_extremes(heights: Float32[Array, "map voxel"], where: VoxelPlaces, rule:
 def permuted_heights(
     residuals: Float[Array, "row voxel"], bases: Float[Array, "map column row"], *, tested: int, df2: int
 ) -> Float32[Array, "map voxel"]:
-    """Give the map of t (one tested column) or F of each basis."""
+    """Return the map of t (one tested column) or F of each basis."""
     n_maps, n_columns, n_rows = bases.shape
     flat = bases.reshape(-1, n_rows)
     heights = np.empty((n_maps, residuals.shape[1]), np.float32)

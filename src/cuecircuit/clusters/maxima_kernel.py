@@ -91,7 +91,7 @@ def _packed(key, bits, place):
 
 @njit(cache=True, nogil=True)
 def _highest(height):
-    """Give the largest |height|; as bits it compares faster."""
+    """Return the largest |height|; as bits it compares faster."""
     bits = height.view(np.uint32)
     highest = np.empty(1, np.uint32)
     highest[0] = 0
@@ -113,7 +113,7 @@ def _depth(bits, value, depths):
 
 @njit(cache=True, nogil=True)
 def map_maxima(heights, places, steps, threshold, one_sign, depths, height_power, extent_weight, with_score, maxima):
-    """Give the largest |height|, cluster size, cluster mass and threshold-free score of each map.
+    """Return the largest |height|, cluster size, cluster mass and threshold-free score of each map.
 
     Args:
         heights: float32, map × voxel; 0 where there is no statistic.

@@ -33,7 +33,7 @@ class ClusterRule:
     sided: Sided = "1"
 
     def strength(self, statistic: Float[Array, "*shape"]) -> Float[Array, "*shape"]:
-        """Give what is compared with the threshold: the statistic or its absolute value."""
+        """Return what is compared with the threshold: the statistic or its absolute value."""
         return statistic if self.sided == "1" else np.abs(statistic)
 
 
@@ -67,7 +67,7 @@ def offsets(connectivity: Connectivity) -> Int[Array, "neighbor 3"]:
 
 
 def bounding_box(mask: Bool[Array, "x y z"]) -> tuple[slice, slice, slice]:
-    """Give the smallest box that holds the mask.
+    """Return the smallest box that holds the mask.
 
     Raises:
         DataError: the mask is empty.
@@ -80,7 +80,7 @@ def bounding_box(mask: Bool[Array, "x y z"]) -> tuple[slice, slice, slice]:
 
 
 def border_note(mask: Bool[Array, "x y z"]) -> str | None:
-    """Say at which borders of its grid a mask ends by being cut off; None where there is a margin all around.
+    """Describe at which borders of its grid a mask ends by being cut off; None where there is a margin all around.
 
     Such a mask is tested as it is: no cluster and no simulated noise reaches around the grid.
     """

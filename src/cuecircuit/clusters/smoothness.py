@@ -128,7 +128,7 @@ def smoothness_of_parts(
 
 
 def _detrended(volumes: Float[Array, "observation voxel"], order: int) -> Float[Array, "observation voxel"]:
-    """What a polynomial leaves of each series; NaN where nothing varied."""
+    """Return what a polynomial leaves of each series; NaN where nothing varied."""
     if not 0 <= order < len(volumes) - 1:
         raise DataError(
             f"detrend order {order} with {len(volumes)} volumes: expected 0 or more and far fewer than volumes"
@@ -169,7 +169,7 @@ def _geometric_mean(values: Float[Array, "value"]) -> float:
 def _classic_fwhm(
     volumes: Float[Array, "volume inside"], inside: Bool[Array, "x y z"], axis: int
 ) -> Float[Array, "volume"]:
-    """Give the classic FWHM of each volume along one axis, in voxels; NaN where there is none."""
+    """Return the classic FWHM of each volume along one axis, in voxels; NaN where there is none."""
     position = np.full(inside.shape, -1)
     position[inside] = np.arange(volumes.shape[1])
     here, there = np.moveaxis(position, axis, 0)[:-1], np.moveaxis(position, axis, 0)[1:]
@@ -205,7 +205,7 @@ def _correlations(
     reach: Int[Array, "3"],
     radius_mm: float,
 ) -> tuple[Float[Array, "offset"], Float[Array, "offset"]]:
-    """Give the length of each offset in the ball and the mean correlation at it, from the mean power of volumes."""
+    """Return the length of each offset in the ball and the mean correlation at it, from the mean power of volumes."""
     products = fft.ifftn(power).real
     pairs = np.rint(fft.ifftn(np.abs(fft.fftn(inside.astype(np.float64), power.shape)) ** 2).real)
     # half of the offsets: the other half are their mirror images

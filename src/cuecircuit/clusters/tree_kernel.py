@@ -49,7 +49,7 @@ def component_tree(statistic, order, neighbors):
 
 @njit(cache=True, nogil=True)
 def integrate_tree(level, order, parent, size, extent_weight):
-    """Give each voxel ∫ weight(extent(h)) dlevel(h) from 0 up to its height: exact, extent is constant between nodes.
+    """Return each voxel's ∫ weight(extent(h)) dlevel(h) from 0 to its height: exact, extent is constant between nodes.
 
     Args:
         level: float, the height's antiderivative at each voxel, 0 at height 0.
@@ -71,7 +71,7 @@ def integrate_tree(level, order, parent, size, extent_weight):
 
 @njit(cache=True, nogil=True)
 def cluster_maxima(statistic, order, parent, size, total, thresholds):
-    """Give the largest size and the largest mass (total − threshold × size) at or above each threshold."""
+    """Return the largest size and the largest mass (total − threshold × size) at or above each threshold."""
     sizes = np.zeros(thresholds.size, np.int32)
     masses = np.zeros(thresholds.size, np.float64)
     for voxel in order:

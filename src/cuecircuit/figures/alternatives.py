@@ -65,7 +65,7 @@ def alternatives_figure(grid: ChoiceGrid, *, width_mm: float = DOUBLE_MM) -> Fig
 
 
 def _rows(grid: ChoiceGrid) -> list[tuple[str, int | None]]:
-    """Give the lines of the figure: a heading before each kind, then its results."""
+    """Return the lines of the figure: a heading before each kind, then its results."""
     rows: list[tuple[str, int | None]] = []
     for index, (kind, result) in enumerate(zip(grid.kinds, grid.results, strict=True)):
         if not index or grid.kinds[index - 1] != kind:

@@ -1,4 +1,4 @@
-"""Fits of self-administration: intervals as observed and as foretold, scores of models, thresholds, elimination."""
+"""Fits of self-administration: intervals as observed and as predicted, scores of models, thresholds, elimination."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass

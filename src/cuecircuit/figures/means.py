@@ -18,7 +18,7 @@ class MeanSem:
 
 
 def mean_sem(values: Float[Array, "subject *cell"]) -> MeanSem:
-    """Mean and SEM over subjects; missing values (NaN) are left out cell by cell."""
+    """Return the mean and SEM over subjects; missing values (NaN) are left out cell by cell."""
     present = np.isfinite(values)
     n = present.sum(axis=0)
     with np.errstate(invalid="ignore", divide="ignore"):

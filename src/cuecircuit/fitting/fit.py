@@ -166,7 +166,7 @@ def _held_out_of(animal: AnimalIntervals, kind: str, number: int) -> Bool[Array,
 
 
 def _comparison(fits: Fits, seed: int) -> pd.DataFrame:
-    """One row per model, the best first: by what it foretold, or by its marginal likelihood where nothing was."""
+    """One row per model, the best first: by what it predicted, or by its marginal likelihood where nothing was."""
     by = {name: score.per_interval for name, score in fits.scores.items()}
     by = by or {name: fit.found.log_marginal for name, fit in fits.fits.items()}
     order = sorted(by, key=lambda name: -by[name])

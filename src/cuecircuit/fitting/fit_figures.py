@@ -22,7 +22,7 @@ _ROUNDS = 20
 _SHOWN = 3
 _CAPTIONS = {
     "intervals": "Share of intervals between infusions longer than x, for each animal: observed, and simulated from "
-    "the shrunk parameters of the models that foretell best.",
+    "the shrunk parameters of the models that predict best.",
     "comparison": "Log score of held-out intervals less that of the best model, with a 95 % interval (animals drawn "
     "again).",
     "thresholds": "Threshold of each session with its 95 % interval, all other parameters as fitted; line: the "

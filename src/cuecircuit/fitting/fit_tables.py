@@ -54,7 +54,7 @@ COMPARISON_COLUMNS: Mapping[str, ColumnNote] = {
     "difference": "log_score less that of the first row, the best",
     "low": "lower end of the 95 % interval of the difference, animals drawn again",
     "high": "upper end of it",
-    "animals_above": "share of animals whose held-out intervals the model foretells better than the best does",
+    "animals_above": "share of animals whose held-out intervals the model predicts better than the best does",
     "day_sd": "SD of the log of rate or threshold between sessions, beyond the trend; enters log_score of new sessions",
     "log_marginal": "log likelihood of all intervals with animals integrated out (Laplace)",
     "ks_distance": "largest distance of the rescaled intervals of all animals from the unit exponential",
@@ -63,7 +63,7 @@ COMPARISON_COLUMNS: Mapping[str, ColumnNote] = {
 }
 THRESHOLD_COLUMNS: Mapping[str, ColumnNote] = {
     "subject": "participant label",
-    "model": "description with a threshold that foretells best",
+    "model": "description with a threshold that predicts best",
     "session": "number of the session, from 1",
     "start": {"Description": "start of the session, local time", "Units": "ISO 8601"},
     "threshold": {"Description": "threshold of the session, all else as fitted", "Units": "mg/kg"},
@@ -82,7 +82,7 @@ ELIMINATION_COLUMNS: Mapping[str, ColumnNote] = {
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Fits:
-    """Models of the same animals; unless nothing was held out, what fits to the rest foretold with which SD of days."""
+    """Models of the same animals; where sessions were held out, what the others predicted, and the SD of days."""
 
     animals: tuple[AnimalIntervals, ...]
     fits: Mapping[str, ModelFit]
@@ -91,7 +91,7 @@ class Fits:
 
 
 def parameter_rows(fit: ModelFit, groups: Mapping[str, str]) -> Iterator[dict[str, Any]]:
-    """A row for each animal and parameter."""
+    """Yield a row for each animal and parameter."""
     alone, shrunk = fit.found.alone, fit.found.shrunk
     for at, subject in enumerate(fit.subjects):
         for k, parameter in enumerate(fit.parameters):
@@ -120,7 +120,7 @@ def parameter_rows(fit: ModelFit, groups: Mapping[str, str]) -> Iterator[dict[st
 
 
 def population_rows(fit: ModelFit) -> Iterator[dict[str, Any]]:
-    """A row for each parameter."""
+    """Yield a row for each parameter."""
     found, n = fit.found, len(fit.subjects)
     half = float(student.ppf(0.975, n - 1)) * found.mean_se
     for k, parameter in enumerate(fit.parameters):
@@ -143,7 +143,7 @@ def population_rows(fit: ModelFit) -> Iterator[dict[str, Any]]:
 def threshold_rows(
     model: str, scales: Sequence[SessionScales], starts: Mapping[str, Sequence[str]]
 ) -> Iterator[dict[str, Any]]:
-    """A row for each animal and session."""
+    """Yield a row for each animal and session."""
     for own in scales:
         low, high = own.estimate - _Z * own.se, own.estimate + _Z * own.se
         for number, values in enumerate(np.exp(np.column_stack([own.estimate, low, high, own.trend])).tolist()):
@@ -157,7 +157,7 @@ def threshold_rows(
 
 
 def elimination_rows(profile: EliminationProfile) -> Iterator[dict[str, Any]]:
-    """A row for each animal and factor; the sum of all animals last, its threshold the geometric mean."""
+    """Yield a row for each animal and factor; the sum of all animals last, its threshold the geometric mean."""
     likelihoods = [*profile.log_likelihood, profile.log_likelihood.sum(axis=0)]
     thresholds = [*profile.threshold, np.exp(np.log(profile.threshold).mean(axis=0))]
     for subject, likelihood, threshold in zip((*profile.subjects, "all"), likelihoods, thresholds, strict=True):
@@ -173,5 +173,5 @@ def elimination_rows(profile: EliminationProfile) -> Iterator[dict[str, Any]]:
 
 
 def frame(rows: Iterator[dict[str, Any]] | Sequence[dict[str, Any]], columns: Mapping[str, ColumnNote]) -> pd.DataFrame:
-    """Rows as a table."""
+    """Return rows as a table."""
     return pd.DataFrame(list(rows), columns=list(columns))

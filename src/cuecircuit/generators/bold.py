@@ -35,7 +35,7 @@ class Scan:
 
 
 def block_onsets(blocks: int, length_s: float, *, rest_s: float = 60.0) -> Float[Array, "block"]:
-    """Give evenly spaced onsets after an initial rest, seconds."""
+    """Return evenly spaced onsets after an initial rest, seconds."""
     return rest_s + (length_s - rest_s) / blocks * np.arange(blocks)
 
 
@@ -86,7 +86,7 @@ def noise_free_percent(
     duration_s: float,
     frame_times_s: Float[Array, "volume"],
 ) -> Float32[Array, "voxel volume"]:
-    """Give responses and breathing in each voxel of the brain, % of the mean signal."""
+    """Return responses and breathing in each voxel of the brain, % of the mean signal."""
     labels = brain.atlas.labels[brain.mask]
     size = np.concatenate([[0.0], amplitudes])[labels]
     response = block_response(onsets_s, duration_s, frame_times_s)

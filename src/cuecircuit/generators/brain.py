@@ -91,7 +91,7 @@ def _grid(shape: tuple[int, int, int], voxel: tuple[float, float, float]) -> Gri
 
 
 def _outline(mm: Float[Array, "x y z 3"]) -> tuple[Bool[Array, "x y z"], Float[Array, "x y z"]]:
-    """Give the inside and its depth below the surface, mm, measured within the slice."""
+    """Return the inside and its depth below the surface, mm, measured within the slice."""
     x, y, z = np.moveaxis(mm, -1, 0)
     planes = [plane.y for plane in places.OUTLINE]
     width, top, bottom = (

@@ -37,7 +37,7 @@ class Breathing:
 
 
 def rate_changes(hypothesis: str) -> Float[Array, "group=2 cue=2"]:
-    """Give the planted change of the rate by a cue, breaths per minute, for ShA and LgA, saline and naloxone."""
+    """Return the planted change of the rate by a cue, breaths per minute, for ShA and LgA, saline and naloxone."""
     match hypothesis:
         case "withdrawal":
             return np.array([[2.0, 3.0], [2.0, 5.0]])
@@ -128,7 +128,7 @@ def breathe(
 def global_signals(
     breathing: Breathing, frame_times_s: Float[Array, "volume"]
 ) -> tuple[Float[Array, "volume"], Float[Array, "volume"]]:
-    """Give what breathing does to gray matter and to white matter and ventricles, % of the mean signal."""
+    """Return what breathing does to gray matter and to white matter and ventricles, % of the mean signal."""
     # four samples a second are plenty for a response of ten seconds
     step = round(SAMPLING_HZ / 4)
     coarse = breathing.rate[: len(breathing.rate) // step * step].reshape(-1, step).mean(axis=1)

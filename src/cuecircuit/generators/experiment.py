@@ -31,7 +31,7 @@ Model = Literal["planted", "mechanism"]
 class Experiment:
     """What is known before a file is written; `intake` is planted counts' model, `lived` the mechanism's animals.
 
-    `rates` is the mean change of breathing by each cue, per minute. `native`: every head lies its own way.
+    `rates` is the mean change of breathing by each cue, per minute. `native`: every head has its own head position.
     """
 
     design: RatDesign
@@ -65,7 +65,7 @@ class Experiment:
         return draw_head(stream(self.seed, _HEADS, subject)) if self.native else np.zeros(6)
 
     def grid_of(self, subject: int) -> Grid:
-        """Give the grid of one rat's scans."""
+        """Return the grid of one rat's scans."""
         return lying(self.brain.grid, self.head_of(subject)) if self.native else self.brain.grid
 
     def breathing_of(self, subject: int, cue: int) -> Breathing:
@@ -105,7 +105,7 @@ def plan_experiment(
         scale: of the scans.
         seed: of every random stream.
         model: whether effects are planted as statistics or arise from animals that live through the study.
-        native: every rat lies its own way in the scanner.
+        native: every rat has its own head position in the scanner.
 
     Raises:
         StudyError: unknown hypothesis or scale.
@@ -153,5 +153,5 @@ def plan_experiment(
 
 
 def stream(seed: int, *name: int) -> np.random.Generator:
-    """Give the random stream of one part."""
+    """Return the random stream of one part."""
     return np.random.default_rng(np.random.SeedSequence(seed, spawn_key=name))

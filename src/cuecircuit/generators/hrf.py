@@ -20,7 +20,7 @@ _LENGTH_S = 20.0
 
 
 def rat_hrf(times_s: Float[Array, "time"]) -> Float[Array, "time"]:
-    """Give the response at times after a brief event; unit area over time, 1/s."""
+    """Return the response at times after a brief event; unit area over time, 1/s."""
     peak = gamma.pdf(times_s, _PEAK[0], scale=_PEAK[1])
     under = gamma.pdf(times_s, _UNDERSHOOT[0], scale=_UNDERSHOOT[1])
     return (peak - _RATIO * under) / (1 - _RATIO)
@@ -29,7 +29,7 @@ def rat_hrf(times_s: Float[Array, "time"]) -> Float[Array, "time"]:
 def block_response(
     onsets_s: Float[Array, "block"], duration_s: float, frame_times_s: Float[Array, "volume"]
 ) -> Float[Array, "volume"]:
-    """Give the response to blocks at the times of the volumes; 1 at the plateau."""
+    """Return the response to blocks at the times of the volumes; 1 at the plateau."""
     grid = np.arange(0, frame_times_s[-1] + _STEP_S, _STEP_S)
     middle = grid + _STEP_S / 2
     on = np.any((middle >= onsets_s[:, None]) & (middle < onsets_s[:, None] + duration_s), axis=0)

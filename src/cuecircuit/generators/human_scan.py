@@ -55,7 +55,7 @@ def region_labels(mask: Bool[Array, "x y z"], grid: Grid) -> Int[Array, "voxel"]
 
 
 def cell_responses(events: Events) -> Float[Array, "volume cell"]:
-    """Give the response to the pictures of each cell at every volume."""
+    """Return the response to the pictures of each cell at every volume."""
     from nilearn.glm.first_level import spm_hrf
 
     fine = np.arange(0, VOLUMES * TR_S, _STEP_S)

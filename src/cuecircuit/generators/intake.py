@@ -67,7 +67,7 @@ class PhaseCounts:
 
 
 def intake_model(hypothesis: str) -> IntakeModel:
-    """Give the parameters under a hypothesis."""
+    """Return the parameters under a hypothesis."""
     alike: Pair = (1.0, 1.0)
     match hypothesis:
         case "null":
@@ -130,7 +130,7 @@ def draw_counts(
 
 
 def pairing_means(drawn: list[PhaseCounts], phase: str, treatment: str) -> Float[Array, "subject"]:
-    """Give each rat's mean infusions in the half hour of a treatment's pairings."""
+    """Return each rat's mean infusions in the half hour of a treatment's pairings."""
     mine = next(item for item in drawn if (item.phase.name, item.treatment) == (phase, treatment))
     return mine.counts[:, :, 1].mean(axis=1)
 
@@ -138,7 +138,7 @@ def pairing_means(drawn: list[PhaseCounts], phase: str, treatment: str) -> Float
 def _mean_counts(
     design: RatDesign, model: IntakeModel, phase: RatPhase, group: Int[Array, "subject"], *, second: bool
 ) -> Float[Array, "subject session part=3"]:
-    """Mean of each part; `second` is the second treatment of the phase (naloxone, or its odor)."""
+    """Return the mean of each part; `second` is the second treatment of the phase (naloxone, or its odor)."""
     session = np.linspace(0, 1, phase.days) if phase.days > 1 else np.zeros(1)
     hours = np.array([phase.access_h[name] for name in design.groups])[group]
     grown = np.array(model.escalation)[group]

@@ -94,7 +94,7 @@ def draw_responses(
     behavior: Float[Array, "subject"],
     rng: np.random.Generator,
 ) -> Responses:
-    """Give each animal's regions their responses: those of the circuit, and what differs between animals and scans.
+    """Assign each animal's regions their responses: those of the circuit, and what differs between animals and scans.
 
     Args:
         lived: the animals.

@@ -24,7 +24,7 @@ def draw_head(rng: np.random.Generator) -> Float[Array, "6"]:
 
 
 def lying(grid: Grid, head: Float[Array, "6"]) -> Grid:
-    """Give the grid of slices laid on a head: turned about bregma, then shifted."""
+    """Return the grid of slices laid on a head: turned about bregma, then shifted."""
     moved = np.eye(4)
     moved[:3, :3], moved[:3, 3] = Rotation.from_rotvec(head[3:]).as_matrix(), head[:3]
     return Grid(shape=grid.shape, affine=moved @ grid.affine)

@@ -88,7 +88,7 @@ def check_hypothesis(hypothesis: str) -> None:
 
 
 def cell_amplitudes(hypothesis: str) -> Float[Array, "region group=2 cue=2"]:
-    """Give the planted mean of each region and cell, % BOLD."""
+    """Return the planted mean of each region and cell, % BOLD."""
     table = np.array(list(TABLE_1.values())).reshape(-1, 2, 2)
     return table if hypothesis == "withdrawal" else np.zeros_like(table)
 

@@ -41,7 +41,7 @@ class ProgramDay:
     shift: int
 
     def kind_of(self, order: int) -> int:
-        """Give the kind of the animals that begin with treatment `order`."""
+        """Return the kind of the animals that begin with treatment `order`."""
         return self.kinds[(self.shift + order) % len(self.kinds)]
 
 

@@ -35,7 +35,7 @@ class Rat:
         return f"sub-{self.name}"
 
     def run_of(self, cue: int) -> int:
-        """Give the run, from 1, that shows cue 0 or 1."""
+        """Return the run, from 1, that shows cue 0 or 1."""
         return 1 + (cue != self.order)
 
 
@@ -61,7 +61,7 @@ def draw_rats(design: RatDesign, rng: np.random.Generator) -> tuple[Rat, ...]:
 
 
 def levels_of(rats: Sequence[Rat]) -> Int[Array, "subject"]:
-    """Give the group of each rat as 0 and 1."""
+    """Return the group of each rat as 0 and 1."""
     return np.array([rat.level for rat in rats])
 
 

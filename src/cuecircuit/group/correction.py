@@ -50,11 +50,11 @@ class ClusterNulls:
     two_sided: ClusterNull
 
     def of(self, term: TermTest) -> ClusterNull:
-        """Give the null distribution that a term's map is compared with."""
+        """Return the null distribution that a term's map is compared with."""
         return self.two_sided if term.df1 == 1 and self.settings.sided != "1" else self.one_sided
 
     def size_threshold(self, term: TermTest) -> tuple[float, float]:
-        """Give the cluster size (voxels) at α, and its Monte Carlo standard error."""
+        """Return the cluster size (voxels) at α, and its Monte Carlo standard error."""
         table = size_thresholds(self.of(term), (self.settings.alpha,))
         return float(table.sizes[0, 0]), float(table.standard_errors[0, 0])
 
@@ -73,7 +73,7 @@ class CorrectedTerm:
 
 
 def voxels_needed(size_threshold: float) -> int:
-    """Give the fewest voxels that reach a cluster size; what interpolation adds to a whole number is no voxel."""
+    """Return the fewest voxels that reach a cluster size; what interpolation adds to a whole number is no voxel."""
     return math.ceil(round(size_threshold, 6))
 
 
@@ -180,7 +180,7 @@ def correct(term: TermTest, mask: Bool[Array, "x y z"], nulls: ClusterNulls) -> 
 
 
 def _at_one_threshold(term: TermTest, settings: CorrectionSettings) -> tuple[Float[Array, "voxel"], float]:
-    """The map to threshold (F, or t where one- or bi-sided) and its threshold at the cluster-forming p.
+    """Return the map to threshold (F, or t where one- or bi-sided) and its threshold at the cluster-forming p.
 
     Where the degrees of freedom differ between voxels (mixed models) so does the threshold: the map is scaled to the
     threshold of the median voxel.

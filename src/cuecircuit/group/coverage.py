@@ -85,14 +85,14 @@ def repeat_faults(frame: pd.DataFrame, keys: Sequence[str], *, several_rows: boo
 
 
 def _repeated(columns: pd.DataFrame) -> list[tuple[int, int]]:
-    """Rows that repeat an earlier one, and that one."""
+    """Return rows that repeat an earlier one, and that one."""
     first: dict[tuple[object, ...], int] = {}
     rows = enumerate(columns.astype(str).itertuples(index=False, name=None))
     return [(row, first[values]) for row, values in rows if first.setdefault(values, row) != row]
 
 
 def aside_notes(facts: Sequence[MapFacts]) -> dict[int, str]:
-    """Say which maps are no measurement and why, by their place."""
+    """Describe which maps are no measurement and why, by their place."""
     return {
         place: f"{each.name}: left out, {each.no_measurement}"
         for place, each in enumerate(facts)
@@ -101,7 +101,7 @@ def aside_notes(facts: Sequence[MapFacts]) -> dict[int, str]:
 
 
 def coverage_notes(facts: Sequence[MapFacts], n_lacking: int, variances: Sequence[MapFacts] = ()) -> list[str]:
-    """Say which maps are copies, which variances count as missing, where zeros may be, and who lacks voxels.
+    """Describe which maps are copies, which variances count as missing, where zeros may be, and who lacks voxels.
 
     Args:
         facts: of the maps that enter.
@@ -141,7 +141,7 @@ def copies(facts: Sequence[MapFacts]) -> list[tuple[str, ...]]:
 
 
 def zero_note(facts: Sequence[MapFacts]) -> str | None:
-    """Say which maps are exactly 0 in so much of the mask that it may not have been measured."""
+    """Describe which maps are exactly 0 in so much of the mask that it may not have been measured."""
     suspects = [
         each
         for each in facts
@@ -159,7 +159,7 @@ def zero_note(facts: Sequence[MapFacts]) -> str | None:
 
 
 def missing_note(facts: Sequence[MapFacts], n_lacking: int) -> str | None:
-    """Say how many voxels lack a map, and whose."""
+    """Describe how many voxels lack a map, and whose."""
     lacking = sorted((each for each in facts if each.n_missing), key=lambda each: -each.n_missing)
     if not lacking:
         return None

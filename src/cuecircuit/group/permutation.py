@@ -386,7 +386,7 @@ def _compared(
 
 
 def _strength(values: Float64[Array, "voxel"], rule: MaximaRule) -> Float64[Array, "voxel"]:
-    """What is compared with the maxima: no voxel is below 0, which every map reaches."""
+    """Return what is compared with the maxima: no voxel is below 0, which every map reaches."""
     return np.maximum(values, 0) if rule.rule.sided == "1" else np.abs(values)
 
 

@@ -10,14 +10,14 @@ from cuecircuit.stats.permutation import permutation_p
 
 
 def _fewest_voxels(maxima: Float64[Array, "arrangement"], alpha: float) -> float:
-    """Give the smallest cluster with a p of at most α; one larger than any where too few arrangements were done."""
+    """Return the smallest cluster with a p of at most α; one larger than any where too few arrangements were done."""
     sizes = np.arange(1.0, maxima.max() + 2)
     enough = permutation_p(maxima, sizes) <= alpha
     return float(sizes[enough][0] if enough.any() else sizes[-1])
 
 
 def corrected_term(permuted: PermutedTerm, statistic: MapStatistic) -> CorrectedTerm:
-    """Give what one statistic says of a term in the form that simulation gives it.
+    """Return what one statistic says of a term in the form that simulation gives it.
 
     The p of a cluster is its own (size, mass), or that of its best voxel (voxel, tfce). The size a cluster must reach
     is known for "size" alone.

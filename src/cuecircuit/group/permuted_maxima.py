@@ -68,13 +68,13 @@ def prepare_term(
 def prepared_hypothesis(
     y: Float[Array, "observation voxel"], plan: ScorePlan, *, n_jobs: int = 1
 ) -> tuple[Scores, Bool[Array, "voxel"]]:
-    """Give what arrangements of a mixed model work on, and where."""
+    """Return what arrangements of a mixed model work on, and where."""
     scores = subject_scores(y, plan, n_jobs=n_jobs)
     return scores, scores.fitted
 
 
 def found_heights(blocks: Sequence[PreparedBlock], plan: TermPlan) -> Float32[Array, "voxel"]:
-    """Give the map of t (one tested column) or F of the arrangement found."""
+    """Return the map of t (one tested column) or F of the arrangement found."""
     return _heights(blocks, replace(plan, arrangements=plan.arrangements[:1]))[0]
 
 
@@ -165,7 +165,7 @@ def _maxima(
 def is_hopeless(
     maxima: dict[MapStatistic, Float64[Array, "arrangement"]], plan: Plan, alpha: float, stop_error: float
 ) -> bool:
-    """Tell whether the strongest of every statistic is surely not significant after the arrangements done."""
+    """Return whether the strongest of every statistic is surely not significant after the arrangements done."""
     looks = len(plan.arrangements)  # no more looks than arrangements
     for null in maxima.values():
         larger = round(permutation_p(null, null[:1])[0] * len(null)) - 1

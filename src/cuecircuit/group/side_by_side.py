@@ -50,7 +50,7 @@ class Correction:
 
 
 def permuted_by(methods: Sequence[CorrectionMethod]) -> tuple[MapStatistic, ...]:
-    """Give the maxima that the permutations of these methods must keep."""
+    """Return the maxima that the permutations of these methods must keep."""
     return tuple(name for name in MAP_STATISTICS if f"permutation {name}" in methods)
 
 

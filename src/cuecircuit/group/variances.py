@@ -49,7 +49,7 @@ def compare_in_stratum(
 
 
 def variance_note(variances: Variances, variance: Variance, family: Family) -> str | None:
-    """Say in one line which groups differ in variance, and what is done about it, or what it does to permutation."""
+    """State in one line which groups differ in variance, and what is done about it, or what it does to permutation."""
     mixed = isinstance(family, FormulaFamily) and isinstance(family.fitter, MixedFitter)
     differ = {name: each for name, each in variances.items() if each.differ}
     if not differ:

@@ -29,7 +29,7 @@ def window_members(
     n_volumes: int,
     keep: Bool[Array, "volume"] | None = None,
 ) -> Bool[Array, "block volume"]:
-    """Tell which volumes lie in the window of each block.
+    """Return which volumes lie in the window of each block.
 
     Args:
         blocks: in the order of the rows wanted.
@@ -80,7 +80,7 @@ def percent_variance(
     window: Bool[Array, "block volume"],
     baseline: Bool[Array, "block volume"],
 ) -> Float[Array, "block voxel"]:
-    """Give the variance of each percent change (%²); NaN where a window holds one volume or the baseline is not > 0."""
+    """Return the variance of percent changes (%²); NaN where a window holds one volume or the baseline is not > 0."""
     variances = []
     for in_window, in_baseline in zip(window, baseline, strict=True):
         w, b = data[in_window], data[in_baseline]

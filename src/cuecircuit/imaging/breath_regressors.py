@@ -65,7 +65,7 @@ def breath_regressors(
 
 
 def volume_per_time(trace: Trace, breathing: Breathing, time_s: Float64[Array, "time"]) -> Float64[Array, "time"]:
-    """Give depth over length of the breath at each time, units of the trace per s; only valid breaths count."""
+    """Return depth over length of the breath at each time, units of the trace per s; only valid breaths count."""
     values = _filled(trace)
     edges = np.rint((breathing.peak_s - trace.start_s) * trace.sampling_hz).astype(int)
     middle, rate = [], []

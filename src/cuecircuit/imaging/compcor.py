@@ -18,7 +18,7 @@ def principal_components(
     drift: Float64[Array, "volume column"] | None = None,
     keep: Bool[Array, "volume"] | None = None,
 ) -> Float64[Array, "volume component"]:
-    """Give the first components of a tissue; those of volumes that do not count follow from the weights of the others.
+    """Return the first components of a tissue; of volumes that do not count they follow from the weights of the others.
 
     Args:
         data: series of the tissue's voxels.

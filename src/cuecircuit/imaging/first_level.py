@@ -267,7 +267,7 @@ def _fit_block(
     weights: Float64[Array, "contrast column"],
     noise: Literal["ar1", "ols"],
 ) -> Float64[Array, "2 contrast voxel"]:
-    """Give effect and variance of each contrast, percent of the mean; NaN where the mean is not above 0."""
+    """Return effect and variance of each contrast, percent of the mean; NaN where the mean is not above 0."""
     from nilearn.glm import ARModel, OLSModel
 
     mean = data.mean(axis=0, dtype=np.float64)

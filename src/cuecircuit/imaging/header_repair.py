@@ -1,6 +1,6 @@
 """Headers of rodent scans that lie: voxels scaled ×10 for human software, and affines without an origin.
 
-Nothing is mended unless the study asks for it; each repair comes with a line that says what was changed.
+Nothing is repaired unless the study asks for it; each repair comes with a line that says what was changed.
 """
 
 from dataclasses import dataclass

@@ -18,7 +18,7 @@ _UNDERSHOOT_SHARE = 0.28
 
 
 def rat_response(time_s: Float[Array, "time"]) -> Float64[Array, "time"]:
-    """Give the response to an impulse at time 0; its integral over all time is 1."""
+    """Return the response to an impulse at time 0; its integral over all time is 1."""
     peak = gamma.pdf(time_s, _PEAK_SHAPE, scale=_PEAK_SCALE_S)
     undershoot = gamma.pdf(time_s, _UNDERSHOOT_SHAPE, scale=_UNDERSHOOT_SCALE_S)
     return (peak - _UNDERSHOOT_SHARE * undershoot) / (1 - _UNDERSHOOT_SHARE)

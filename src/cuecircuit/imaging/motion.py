@@ -152,7 +152,7 @@ def resample(
 
 
 def _moved_box(places_mm: Float[Array, "voxel 3"], motion: Motion) -> Float64[Array, "corner 3"]:
-    """Give the corners of the box around some places, where they lie in each volume."""
+    """Return the corners of the box around some places, where they lie in each volume."""
     ends = np.stack([places_mm.min(axis=0), places_mm.max(axis=0)]).astype(np.float64)
     corners = np.array([[ends[i, 0], ends[j, 1], ends[k, 2]] for i in (0, 1) for j in (0, 1) for k in (0, 1)])
     return np.concatenate([move(corners, one, motion.center_mm) for one in motion.parameters])

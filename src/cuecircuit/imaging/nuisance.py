@@ -61,7 +61,7 @@ def motion_names(n_columns: int) -> tuple[str, ...]:
 
 
 def cosine_drift(n_volumes: int, *, tr_s: float, period_s: float) -> Float64[Array, "volume column"]:
-    """Give the discrete cosines whose period is longer than `period_s`; no column where the scan is too short."""
+    """Return the discrete cosines whose period is longer than `period_s`; no column where the scan is too short."""
     from nilearn.glm.first_level.design_matrix import create_cosine_drift
 
     # the last column is the constant, which the projection always holds

@@ -17,7 +17,7 @@ import numpy as np
 from cuecircuit.arrays import Array, Bool, Float, Float64
 
 # measure to the side on which it is bad
-WORSE = {"tsnr": -1, "dvars": 1, "framewise_displacement": 1}
+WORSE = {"tsnr": -1, "dvars": 1, "framewise_displacement": 1, "covered": -1}
 _DEVIATIONS = 3.0
 _MAD_TO_SD = 1.4826  # of a normal distribution
 _FEWEST_SCANS = 3
@@ -71,7 +71,7 @@ def framewise_displacement(motion: Float[Array, "volume 6"], *, head_radius_mm: 
 
 
 def outlying(values: Float[Array, "scan"], *, worse: int) -> Bool[Array, "scan"]:
-    """Tell which scans stand out on the bad side; nobody does among fewer than three numbers.
+    """Return which scans stand out on the bad side; nobody does among fewer than three numbers.
 
     Args:
         values: one number of each scan; NaN where it has none.

@@ -71,7 +71,7 @@ def reproducible(seed: int) -> Iterator[None]:
 
 
 def to_ants(volume: Array, grid: Grid) -> Any:
-    """Give a volume to ANTs.
+    """Pass a volume to ANTs.
 
     Raises:
         DataError: the axes of the grid are sheared, which ITK cannot hold.
@@ -229,7 +229,7 @@ def align(
 def places_in_epi(
     target: Grid, transform: Transform, epi_grid: Grid, mask: Bool[Array, "i j k"]
 ) -> Float[Array, "voxel 3"]:
-    """Give the place in the EPI (mm, RAS) of each in-mask voxel of the target grid; NaN outside the EPI.
+    """Return the place in the EPI (mm, RAS) of each in-mask voxel of the target grid; NaN outside the EPI.
 
     The three coordinates of the EPI are images that are linear in space, so that moving them with linear
     interpolation is exact.

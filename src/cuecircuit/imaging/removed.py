@@ -53,7 +53,7 @@ def displacement(signals: ScanSignals) -> Float64[Array, "volume"] | None:
 def counted_volumes(
     series: Series, signals: ScanSignals, nuisance: Nuisance, mask: Bool[Array, "x y z"]
 ) -> Bool[Array, "volume"]:
-    """Tell which volumes count: all where the study censors none.
+    """Return which volumes count: all where the study censors none.
 
     Raises:
         DataError: displacement is asked for, but the scan has no motion parameters.

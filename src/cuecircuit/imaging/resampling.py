@@ -16,7 +16,7 @@ _ROUNDING = 1e-6
 
 
 def target_grid(grid: Grid, voxel_mm: float) -> Grid:
-    """Give a grid with the box and axes of another, and cubes of `voxel_mm` as voxels."""
+    """Return a grid with the box and axes of another, and cubes of `voxel_mm` as voxels."""
     edges = np.array(grid.shape) * grid.voxel_mm
     shape = np.maximum(np.ceil(edges / voxel_mm - 1e-6), 1).astype(int)
     axes = grid.affine[:3, :3] / grid.voxel_mm

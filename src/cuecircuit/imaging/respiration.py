@@ -50,7 +50,7 @@ class BlockRates:
 
 
 def plausible_rates(species: str) -> tuple[float, float]:
-    """Give the slowest and fastest breathing of a species, per minute.
+    """Return the slowest and fastest breathing of a species, per minute.
 
     Raises:
         DataError: the species is not known.
@@ -131,7 +131,7 @@ def _without_artifacts(trace: Trace, slow_s: float) -> tuple[Array, Bool[Array, 
 
 
 def _flat(values: Float64[Array, "sample"], longest: int) -> Bool[Array, "sample"]:
-    """Tell which samples belong to a run of one value as long as a slow breath: a sensor at its rail, or unplugged."""
+    """Return which samples are in a run of one value as long as a slow breath: a sensor at its rail, or unplugged."""
     starts = np.flatnonzero(np.r_[True, values[1:] != values[:-1]])
     lengths = np.diff(np.r_[starts, len(values)])
     return np.repeat(lengths >= longest, lengths)

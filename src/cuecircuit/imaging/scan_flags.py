@@ -25,7 +25,7 @@ _FENCE = 1.5
 
 
 def jumps(dvars_percent: Float[Array, "step"]) -> Bool[Array, "step"]:
-    """Tell which steps from volume to volume are outliers among those of the scan."""
+    """Return which steps from volume to volume are outliers among those of the scan."""
     low, high = np.percentile(dvars_percent, [25, 75])
     return dvars_percent > high + _FENCE * (high - low)
 

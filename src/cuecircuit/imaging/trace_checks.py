@@ -120,7 +120,7 @@ def _repeats(window: Float64[Array, "sample"], fast: int, slow: int) -> float:
 
 
 def clipped(trace: Trace) -> Bool[Array, "sample"]:
-    """Tell which samples are at an end of the range several times on end, as a clipped signal is."""
+    """Return which samples are at an end of the range several times on end, as a clipped signal is."""
     values = np.asarray(trace.values, np.float64)
     finite = values[np.isfinite(values)]
     if not finite.size:
@@ -134,7 +134,7 @@ def clipped(trace: Trace) -> Bool[Array, "sample"]:
 
 
 def _in_block(samples: Bool[Array, "sample"], trace: Trace, block: Block) -> float:
-    """Share of a block in which samples are true; what was not recorded is not."""
+    """Return the share of a block in which samples are true; what was not recorded is not."""
     start, stop = (
         round((edge - trace.start_s) * trace.sampling_hz) for edge in (block.onset_s, block.onset_s + block.duration_s)
     )

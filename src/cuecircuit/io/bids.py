@@ -86,7 +86,7 @@ def list_images(root: Path) -> pd.DataFrame:
 
 
 def _is_image(file: Mapping[str, Any]) -> bool:
-    """Tell a functional scan from what lies beside it, such as a copy that ends in .bak."""
+    """Recognize a functional scan from what lies beside it, such as a copy that ends in .bak."""
     return file["suffix"] == "bold" and file["ext"] in (".nii", ".nii.gz")
 
 
@@ -105,7 +105,7 @@ def read_scan_table(path: Path) -> tuple[ScanFiles, ...]:
     Paths are relative to the table. TR is that of the scans' headers.
 
     Raises:
-        DataError: a column is missing, files that do not exist, or scans that stand twice.
+        DataError: a column is missing, files that do not exist, or scans that are duplicated.
     """
     table = read_table(path, text=("subject", "session", "bold", "events", "physio", "confounds"))
     absent = [name for name in ("subject", "bold") if name not in table]
@@ -131,7 +131,9 @@ def read_scan_table(path: Path) -> tuple[ScanFiles, ...]:
             tr_s=None,
         )
         if any(scan.name == other.name for other in scans):
-            faults.append(f"{path}:{line}: {scan.name} stands twice; tell scans of one subject apart by session or run")
+            faults.append(
+                f"{path}:{line}: {scan.name} is duplicated; tell scans of one subject apart by session or run"
+            )
         scans.append(scan)
     if faults:
         raise DataError(faults)

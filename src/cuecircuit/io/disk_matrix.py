@@ -86,5 +86,5 @@ def save_arrays(folder: Path, arrays: Mapping[str, Array | None]) -> None:
 
 
 def load_arrays(folder: Path) -> dict[str, Array]:
-    """Give what `save_arrays` wrote, mapped into memory: only what is used is read."""
+    """Return what `save_arrays` wrote, mapped into memory: only what is used is read."""
     return {path.stem: np.load(path, mmap_mode="r") for path in sorted(folder.iterdir())}

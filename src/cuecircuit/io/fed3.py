@@ -74,7 +74,7 @@ def read_fed3(path: Path, declared: SourceDeclaration | None = None) -> OperantL
 
 
 def _moments(path: Path, rows: Rows) -> list[datetime]:
-    """The time of every row, as the feeder writes it or in ISO 8601 (fed3 of Python, FED3_Viz)."""
+    """Return the time of every row, as the feeder writes it or in ISO 8601 (fed3 of Python, FED3_Viz)."""
     moments: list[datetime] = []
     errors: list[str] = []
     for line, row in zip(rows.lines, rows.cells, strict=True):
@@ -97,7 +97,7 @@ def _moments(path: Path, rows: Rows) -> list[datetime]:
 def _on_a_set_clock(
     path: Path, rows: Rows, moments: Sequence[datetime]
 ) -> tuple[Rows, list[datetime], list[tuple[int, str, str]]]:
-    """The rows whose clock was set, their times, and a finding for the others.
+    """Return the rows whose clock was set, their times, and a finding for the others.
 
     The clock of a feeder begins in 2000 when it has lost its battery: how long after the row before is not known.
     """
@@ -116,7 +116,7 @@ def _on_a_set_clock(
 
 
 def _backwards(rows: Rows, moments: Sequence[datetime]) -> list[tuple[int, str, str]]:
-    """A finding where the clock of the feeder was put back."""
+    """Return a finding where the clock of the feeder was put back."""
     back = [k for k in range(1, len(moments)) if moments[k] < moments[k - 1]]
     what = f"the feeder's clock runs backwards {len(back)} times"
     return [(rows.lines[back[0]], what, "kept all, put in order")] if back else []
@@ -135,7 +135,7 @@ def _counter(path: Path, rows: Rows, name: str) -> Float[Array, "row"]:
 
 
 def _names(rows: Rows, counters: dict[str, Float[Array, "row"]]) -> list[str]:
-    """What happened in every row, by its own name or as active, inactive or pellet."""
+    """Return what happened in every row, by its own name or as active, inactive or pellet."""
     active = rows.column("Active_Poke") if "Active_Poke" in rows.header else [""] * len(rows.cells)
     left = np.diff(counters["Left_Poke_Count"], prepend=0) > 0
     right = np.diff(counters["Right_Poke_Count"], prepend=0) > 0
@@ -152,7 +152,7 @@ def _names(rows: Rows, counters: dict[str, Float[Array, "row"]]) -> list[str]:
 
 
 def _findings(rows: Rows, counters: dict[str, Float[Array, "row"]], names: list[str]) -> list[tuple[int, str, str]]:
-    """What is out of order: line, what, what was done."""
+    """Return what is out of order: line, what, what was done."""
     found: list[tuple[int, str, str]] = []
     if not any(row[0].count(":") > 1 for row in rows.cells):
         what = "times without seconds: the log was saved by a spreadsheet"

@@ -22,7 +22,7 @@ _NUMBERED = re.compile(r"(.*?) ([0-9]{1,9})", re.DOTALL)
 
 
 def is_getoperant(rows: Sequence[Sequence[str]]) -> bool:
-    """Whether a sheet begins as GEToperant begins one: header fields in column A, one below the other."""
+    """Return whether a sheet begins as GEToperant begins one: header fields in column A, one below the other."""
     first = [row[0].strip() for row in rows[:10] if row]
     return {"Subject", "MSN", "Start Date"} <= set(first)
 
@@ -64,7 +64,7 @@ def read_getoperant(
 def _decoded(
     rows: Sequence[Sequence[str]], column: int, programs: Sequence[Program]
 ) -> tuple[tuple[OperantSession, ...], list[OperantFault]] | None:
-    """The sessions of one column; None where the column is empty."""
+    """Return the sessions of one column; None where the column is empty."""
     cells = [
         (line, row[0].strip(), row[column].strip() if column < len(row) else "") for line, row in enumerate(rows, 1)
     ]
@@ -90,7 +90,7 @@ def _decoded(
 def _letters(
     data: Sequence[tuple[int, str, str]], program: Program, subject: str
 ) -> tuple[dict[str, RawLetter], list[OperantFault]]:
-    """The letters that the labels are, and a fault for labels nobody declared."""
+    """Return the letters that the labels are, and a fault for labels nobody declared."""
     letters: dict[str, RawLetter] = {}
     missing: list[str] = []
     used: set[int] = set()
@@ -114,7 +114,7 @@ def _letters(
 
 
 def _run(data: Sequence[tuple[int, str, str]], label: str) -> list[tuple[int, str, str]]:
-    """The rows of an array: numbered, or all under the label alone."""
+    """Return the rows of an array: numbered, or all under the label alone."""
     numbered = [row for row in data if (found := _NUMBERED.fullmatch(row[1])) and found[1] == label]
     return numbered or [row for row in data if row[1] == label]
 
@@ -141,7 +141,7 @@ def _array(run: Sequence[tuple[int, str, str]], label: str, subject: str) -> Raw
 
 
 def _narrowed(program: Program, letters: Mapping[str, RawLetter]) -> Program:
-    """The program as far as the workbook shows it: the profile may leave letters out and cut arrays short."""
+    """Return the program as far as the workbook shows it: the profile may leave letters out and cut arrays short."""
     kept = {
         letter: meaning.model_copy(update={"size": None}) if hasattr(meaning, "size") else meaning
         for letter, meaning in program.letters.items()

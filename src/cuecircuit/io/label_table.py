@@ -142,7 +142,7 @@ def _of_table(rows: list[tuple[int, str]]) -> Lines:
 
 
 def distinct_names(names: Mapping[int, str], x_mm: Mapping[int, float]) -> dict[int, str]:
-    """Tell regions of one name apart: by side where there are two, one on each, else by label.
+    """Distinguish regions of one name: by side where there are two, one on each, else by label.
 
     Args:
         names: of each label.

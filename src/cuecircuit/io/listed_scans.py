@@ -43,7 +43,7 @@ class ListedScan:
     left_out: str | None
 
     def is_of(self, scan: ScanFiles) -> bool:
-        """Whether the row is about a scan, or about the raw one that it was made of."""
+        """Return whether the row is about a scan, or about the raw one that it was made of."""
         shared = self.entities.keys() & scan.entities.keys()
         return self.name == scan.name and all(self.entities[key] == scan.entities[key] for key in shared)
 

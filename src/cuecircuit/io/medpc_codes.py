@@ -51,7 +51,7 @@ def split_code(word: str, line: int, letter: str, declared: Coded) -> SplitCode:
 
 
 def _rounded(decimals: str, declared: Coded) -> str | None:
-    """The one declared code that is printed so in fewer decimals; None where several or none are."""
+    """Return the one declared code that is printed so in fewer decimals; None where several or none are."""
     scale = 10**declared.digits
     codes = {*declared.events, *declared.counts, *declared.unknown_codes}
     fitting = [code for code in codes if f"{int(code) / scale:.{len(decimals)}f}".partition(".")[2] == decimals]

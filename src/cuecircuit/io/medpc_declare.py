@@ -21,7 +21,7 @@ _COUNTERS = {
 
 
 def skeletons(paths: Sequence[Path], *, programs: Sequence[Program], mpc: Sequence[MpcProgram] = ()) -> dict[str, str]:
-    """A declaration to fill in for every program of the files that has none, by MSN.
+    """Return a declaration to fill in for every program of the files that has none, by MSN.
 
     Raises:
         DataError: files that cannot be read as MED-PC, every one of them named.
@@ -92,7 +92,7 @@ def _named_numbers(raw: RawSession, mpc: MpcProgram | None) -> list[str]:
 
 
 def _is_number(raw: RawSession, at: str) -> bool:
-    """Whether a letter is a scalar, or an array that has the element."""
+    """Return whether a letter is a scalar, or an array that has the element."""
     letter = raw.letters.get(at[0])
     if letter is None:
         return False
@@ -100,7 +100,7 @@ def _is_number(raw: RawSession, at: str) -> bool:
 
 
 def _guessless(letter: str, values: RawLetter, mpc: MpcProgram | None) -> str:
-    """The shape of a declaration of a letter; what nobody stated is a question mark."""
+    """Return the shape of a declaration of a letter; what nobody stated is a question mark."""
     if not values.is_array:
         return f"{{kind: scalar, name: ?}}  # {values.text.strip()}"
     size = mpc.sizes.get(letter, values.size) if mpc else values.size
@@ -109,7 +109,7 @@ def _guessless(letter: str, values: RawLetter, mpc: MpcProgram | None) -> str:
 
 
 def _remark(letter: str, mpc: MpcProgram | None) -> str:
-    """What the program file says of a letter."""
+    """Return what the program file says of a letter."""
     if mpc is None:
         return ""
     aliases = [f"{where} is {name!r}" for where, name in mpc.aliases.items() if where[0] == letter]

@@ -93,7 +93,7 @@ def decode_record(raw: RawSession, programs: Sequence[Program], *, file_name: st
 
 
 def _program(raw: RawSession, programs: Sequence[Program]) -> Program:
-    """The declaration of a session; refuse one whose letters are not there."""
+    """Return the declaration of a session; refuse one whose letters are not there."""
     msn, subject = raw.header.get("MSN", ""), raw.header.get("Subject", "")
     program = find_program(msn, programs)
     if program is None:
@@ -147,7 +147,7 @@ def _disagreements(
     times: Mapping[str, Float[Array, "event"]],
     counts: Mapping[str, int],
 ) -> list[Finding]:
-    """What the declaration promises and the session does not keep."""
+    """Return what the declaration promises and the session does not keep."""
     findings: list[Finding] = []
     undeclared = sorted(raw.letters.keys() - program.referenced - set(program.unknown))
     if undeclared:
@@ -167,7 +167,7 @@ def _disagreements(
 
 
 def _near(found: Float[Array, "event"], among: Float[Array, "other"]) -> Bool[Array, "event"]:
-    """Which of `found` are in the sorted `among`."""
+    """Return which of `found` are in the sorted `among`."""
     if not among.size:
         return np.zeros(found.size, dtype=bool)
     at = np.clip(np.searchsorted(among, found - _TOLERANCE_S), 0, among.size - 1)
@@ -197,7 +197,7 @@ def _bins_and_trials(raw: RawSession, program: Program, counts: Mapping[str, int
 
 
 def _tick(program: Program, events: Mapping[str, Float[Array, "event"]]) -> float:
-    """The resolution of presses and infusions: the unit of their arrays, where they are whole numbers of it."""
+    """Return the resolution of presses and infusions: the unit of their arrays, where they are whole numbers of it."""
     known = [events[name] for name in ("active", "infusion") if name in events and events[name].size]
     units = {meaning.unit_s for meaning in program.letters.values() if isinstance(meaning, Timestamps | Coded | Times)}
     unit_s = max(units, default=_TICK_S)
@@ -213,7 +213,7 @@ def _are_whole(values: Float[Array, "value"]) -> bool:
 def _totals(
     raw: RawSession, program: Program, times: Mapping[str, Float[Array, "event"]], findings: list[Finding]
 ) -> dict[str, int]:
-    """What the counters of the program say; adds a finding where time stamps of the event are another number."""
+    """Return what the counters of the program say; adds a finding where time stamps of the event are another number."""
     totals = {event: counted(raw, at) for event, at in program.totals.items()}
     for event, count in totals.items():
         if event in times and times[event].size != count:
@@ -244,7 +244,7 @@ def _values(raw: RawSession, program: Program) -> dict[str, float]:
 
 
 def _duration(raw: RawSession, program: Program, findings: list[Finding]) -> float | None:
-    """The declared session length in seconds; None where its unit is not declared."""
+    """Return the declared session length in seconds; None where its unit is not declared."""
     length = program.session_length
     if length is None:
         return None

@@ -113,14 +113,14 @@ def paired_events(session: RawSession, letter: str, declared: Times) -> DecodedE
 
 
 def _column(values: Float[Array, "value"], declared: Timestamps | Coded | Times) -> Float[Array, "row"]:
-    """The times of interleaved rows, or the whole array."""
+    """Return the times of interleaved rows, or the whole array."""
     return values[declared.offset :: declared.every]
 
 
 def _extent(
     session: RawSession, letter: str, values: Float[Array, "value"], declared: Timestamps | Coded | Times
 ) -> tuple[int, list[Finding]]:
-    """How many elements of an array are events, and whether its count, end marker or seal agrees with it."""
+    """Return how many elements of an array are events, and whether its count, end marker or seal agrees with it."""
     line = session.letters[letter].line
     negative = np.flatnonzero(values < 0) if values.size and values.min() < 0 else np.empty(0, dtype=np.int64)
     seals = negative[np.abs(values[negative] - SEAL) < _ROUNDING]

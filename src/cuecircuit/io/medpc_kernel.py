@@ -17,7 +17,7 @@ _POWERS = 10.0 ** np.arange(_DIGITS + 1)  # exact as doubles, up to 10**22
 
 @njit(cache=True, nogil=True)
 def has_bare_returns(data):
-    """Whether a carriage return ends a line without a line feed (the last byte aside).
+    """Return whether a carriage return ends a line without a line feed (the last byte aside).
 
     Args:
         data: uint8, the text.
@@ -30,7 +30,7 @@ def has_bare_returns(data):
 
 @njit(cache=True, nogil=True)
 def read_lines(data):
-    """Give the marks, the runs of rows, and the values of the runs that are regular.
+    """Return the marks, the runs of rows, and the values of the runs that are regular.
 
     In a regular run every row is `index: numbers`, its index is the number of values before it in the run, and every
     row but the last, which may be shorter, holds as many as the first.

@@ -94,5 +94,5 @@ def parse_mpc(text: str, *, name: str) -> MpcProgram:
 
 
 def find_mpc(msn: str, programs: Sequence[MpcProgram]) -> MpcProgram | None:
-    """The program file of an MSN: the one of that name."""
+    """Return the program file of an MSN: the one of that name."""
     return next((program for program in programs if program.name.upper() == msn.strip().upper()), None)

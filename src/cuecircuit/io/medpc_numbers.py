@@ -60,7 +60,7 @@ def element(session: RawSession, at: str) -> float:
 
 
 def _place(session: RawSession, index: str) -> int:
-    """The number of an element: written, or the value of a scalar, less one where it says so."""
+    """Return the number of an element: written, or the value of a scalar, less one where it says so."""
     if index.isdigit():
         return int(index)
     return counted(session, index[0]) - (1 if index.endswith("-1") else 0)

@@ -225,7 +225,7 @@ class Program(_Declared):
         return self
 
     def _counters(self) -> Iterator[tuple[str, str]]:
-        """The elements that letters are counted by, and the length; each with the place that names it."""
+        """Yield the elements that letters are counted by, and the length; each with the place that names it."""
         if isinstance(self.session_length, str):
             yield "session_length", self.session_length
         for letter, meaning in self.letters.items():
@@ -253,7 +253,7 @@ class Program(_Declared):
 
 
 def load_programs(folder: Path | None = None) -> tuple[Program, ...]:
-    """The declarations of `folder`, then the ones shipped.
+    """Return the declarations of `folder`, then the ones shipped.
 
     Raises:
         DataError: the folder is missing or holds none, or a declaration is at fault (file, key, what was expected).
@@ -270,7 +270,7 @@ def load_programs(folder: Path | None = None) -> tuple[Program, ...]:
 
 
 def _with_mpc(program: Program, path: Path) -> Program:
-    """A declaration checked against the program file it names, which lies beside it."""
+    """Return a declaration checked against the program file it names, which lies beside it."""
     if program.mpc is None:
         return program
     try:
@@ -298,12 +298,12 @@ def parse_program(text: str, *, name: str) -> Program:
 
 
 def find_program(msn: str, programs: Sequence[Program]) -> Program | None:
-    """The first declaration one of whose patterns fits."""
+    """Return the first declaration one of whose patterns fits."""
     return next((p for p in programs if any(fnmatchcase(msn.upper(), pattern.upper()) for pattern in p.msn)), None)
 
 
 def checked_by(program: Program, mpc: MpcProgram) -> Program:
-    """A declaration with the array sizes its program file states.
+    """Return a declaration with the array sizes its program file states.
 
     Raises:
         DataError: the two disagree: a letter that is no array in the one and one in the other, a size, or a letter

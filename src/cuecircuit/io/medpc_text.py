@@ -36,7 +36,7 @@ _AGAIN = "copy it again from the MED-PC computer"
 class RawLetter:
     """The values of one letter; `columns` is how many stand in a full row.
 
-    `text` is the values, parted by blanks; or, where the `numbers` are read already, rows of `index: value value ...`.
+    `text` is the values, separated by blanks; or, where `numbers` are read already, rows of `index: value value ...`.
     """
 
     text: str
@@ -47,14 +47,14 @@ class RawLetter:
     numbers: Float[Array, "value"] | None = None
 
     def values(self) -> tuple[str, ...]:
-        """The values as written."""
+        """Return the values as written."""
         words = self.text.replace(":", " ").split()
         if self.numbers is not None:
             del words[:: self.columns + 1]
         return tuple(words)
 
     def line_of(self, index: int) -> int:
-        """The line on which value `index` stands."""
+        """Return the line on which value `index` stands."""
         return self.line + 1 + index // max(self.columns, 1) if self.is_array else self.line
 
 
@@ -175,7 +175,7 @@ def _utf8(content: bytes | str) -> bytes:
 
 
 def _outline(data: bytes) -> tuple[list[_Mark], dict[int, list[_Run]]]:
-    """Every line that is no row, and the runs of rows after each, by its line (0: before any)."""
+    """Return every line that is no row, and the runs of rows after each, by its line (0: before any)."""
     lines, rows, values = read_lines(np.frombuffer(data + b"\n", dtype=np.uint8))
     marks: dict[int, _Mark] = {}
     # the line of the mark that the rows after so many lines belong to
@@ -199,12 +199,12 @@ def _outline(data: bytes) -> tuple[list[_Mark], dict[int, list[_Run]]]:
 
 
 def _rows(runs: Sequence[_Run]) -> list[_Row]:
-    """Rows one by one, each with its line."""
+    """Return rows one by one, each with its line."""
     return [(n, row) for run in runs for n, row in enumerate(run.text.split("\n"), run.line) if row.strip()]
 
 
 def _mark(number: int, line: str) -> _Mark:
-    """Say what a line is that is not a row."""
+    """Describe what a line is that is not a row."""
     if found := _LETTER.match(line):
         # no value: an array
         comment = (found[3] or "").strip()
@@ -221,7 +221,7 @@ def _mark(number: int, line: str) -> _Mark:
 
 
 def _grouped(marks: Sequence[_Mark]) -> tuple[list[_Mark], list[list[_Mark]]]:
-    """The marks before the first session, and those of each session."""
+    """Return the marks before the first session, and those of each session."""
     before: list[_Mark] = []
     groups: list[list[_Mark]] = []
     seen, in_data = set[str](), False
@@ -255,14 +255,14 @@ def _session(blocks: Sequence[_Block]) -> tuple[RawSession, list[OperantFault]]:
 
 
 def _header(blocks: Sequence[_Block]) -> tuple[dict[str, str], list[str], list[OperantFault]]:
-    """The header fields, the comments among them, and what was out of order."""
+    """Return the header fields, the comments among them, and what was out of order."""
     header: dict[str, str] = {}
     words: list[str] = []
     faults: list[OperantFault] = []
     for mark, runs in blocks:
         subject = header.get("Subject", "")
         for name in sorted(mark.fields.keys() & header.keys()):
-            faults.append(_fault(mark.line, subject, f"header field {name!r} stands twice", "kept the later one"))
+            faults.append(_fault(mark.line, subject, f"header field {name!r} is duplicated", "kept the later one"))
         header |= mark.fields
         found, extra = _words(mark, _rows(runs), subject)
         words += found
@@ -271,7 +271,7 @@ def _header(blocks: Sequence[_Block]) -> tuple[dict[str, str], list[str], list[O
 
 
 def _letters(blocks: Sequence[_Block], subject: str) -> tuple[dict[str, RawLetter], list[str], list[OperantFault]]:
-    """The lettered values, the comments among them, and what was out of order."""
+    """Return the lettered values, the comments among them, and what was out of order."""
     pieces: list[_Block] = []
     words: list[str] = []
     faults: list[OperantFault] = []
@@ -292,7 +292,7 @@ def _letters(blocks: Sequence[_Block], subject: str) -> tuple[dict[str, RawLette
     letters: dict[str, RawLetter] = {}
     for mark, runs in pieces:
         if mark.letter in letters:
-            faults.append(_fault(mark.line, subject, f"letter {mark.letter} stands twice", "kept the later one"))
+            faults.append(_fault(mark.line, subject, f"letter {mark.letter} is duplicated", "kept the later one"))
         letter, comments = _letter(mark, runs, subject)
         letters[mark.letter] = letter
         words += comments
@@ -302,7 +302,7 @@ def _letters(blocks: Sequence[_Block], subject: str) -> tuple[dict[str, RawLette
 
 
 def _words(mark: _Mark, rows: Sequence[_Row], subject: str) -> tuple[list[str], list[OperantFault]]:
-    """What a line and the rows after it say that is neither header nor value."""
+    """Return what a line and the rows after it say that is neither header nor value."""
     words = [mark.comment] if mark.comment else []
     faults: list[OperantFault] = []
     if mark.kind == "text":
@@ -317,7 +317,7 @@ def _words(mark: _Mark, rows: Sequence[_Row], subject: str) -> tuple[list[str], 
 
 
 def _letter(mark: _Mark, runs: Sequence[_Run], subject: str) -> tuple[RawLetter, list[str]]:
-    """One scalar or array, and the comments on its rows."""
+    """Return one scalar or array, and the comments on its rows."""
     if mark.text:
         return RawLetter(text=mark.text, size=1, line=mark.line, columns=1, is_array=False), []
     if len(runs) == 1 and runs[0].values is not None:
@@ -368,7 +368,7 @@ def _check_end(last: RawSession, data: bytes) -> None:
 
 
 def _is_cut(lines: Sequence[str]) -> bool:
-    """Whether the last line, which no line end follows, is a row shorter than its number of fixed-width values."""
+    """Return whether the last line, without a line end, is a row shorter than its number of fixed-width values."""
     row, before = _ROW.match(lines[-1]), _ROW.match(lines[-2]) if len(lines) > 1 else None
     if row is None or before is None or "\\" in row[2]:  # a comment stands behind whole values
         return False

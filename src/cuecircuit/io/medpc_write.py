@@ -24,7 +24,7 @@ class MedpcSession:
 
 
 def write_medpc(sessions: Sequence[MedpcSession], *, file: str = "", columns: int = 5, decimals: int = 3) -> str:
-    """The text of one MED-PC file; write it as bytes or with `newline=""`, for its line ends are CRLF.
+    """Return the text of one MED-PC file; write it as bytes or with `newline=""`, for its line ends are CRLF.
 
     Args:
         file: the name the `File:` line gives.

@@ -87,7 +87,7 @@ _MM = {"meter": 1000.0, "micron": 1e-3}
 
 
 def grid_of(image: Any) -> Grid:
-    """Give the grid of an image in mm, whatever spatial unit its header states."""
+    """Return the grid of an image in mm, whatever spatial unit its header states."""
     affine = np.asarray(image.affine, dtype=float)
     codes = (2, 0)
     if "sform_code" in image.header:

@@ -22,7 +22,7 @@ _ENTITY = re.compile(r"(?:^|_)([a-z]+)-([A-Za-z0-9]+)(?=_)")
 
 
 def is_bids_log(path: Path) -> bool:
-    """Whether a file is named as BIDS names events and behavior."""
+    """Return whether a file is named as BIDS names events and behavior."""
     return _NAME.fullmatch(path.name) is not None
 
 
@@ -76,12 +76,12 @@ def _acquired(path: Path, entities: dict[str, str]) -> str | None:
 
 
 def _root(path: Path) -> Path:
-    """The folder that holds the subject's."""
+    """Return the folder that holds the subject's."""
     return next((folder.parent for folder in path.parents if folder.name.startswith("sub-")), path.parent)
 
 
 def _cell(path: Path, key: str, value: str, column: str) -> str | None:
-    """A cell of a small table; None where the table, the row, the column or the value is not there."""
+    """Return a cell of a small table; None where the table, the row, the column or the value is not there."""
     if not path.is_file():
         return None
     rows = read_rows(path)

@@ -79,7 +79,7 @@ def read_declaration(path: Path) -> SourceDeclaration:
     """Read a declaration.
 
     Raises:
-        DataError: no such file, not YAML, a key that stands twice, or not a declaration; one line per fault.
+        DataError: no such file, not YAML, a key that is duplicated, or not a declaration; one line per fault.
     """
     check_file(path)
     try:

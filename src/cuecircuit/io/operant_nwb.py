@@ -102,7 +102,7 @@ def _check_content(path: Path) -> None:
 
 
 def _session(path: Path, content: Any, declared: SourceDeclaration) -> dict[str, Any]:
-    """Everything about a session but its events."""
+    """Return everything about a session but its events."""
     subject = getattr(content.subject, "subject_id", None) or ""
     return {
         "subject": str(subject),
@@ -121,7 +121,7 @@ def _session(path: Path, content: Any, declared: SourceDeclaration) -> dict[str,
 
 
 def _events_of(thing: Any) -> _Events:
-    """The events of one object of the file; none for most."""
+    """Return the events of one object of the file; none for most."""
     # the ids of a table's rows have no type of NWB
     match getattr(thing, "neurodata_type", ""):
         case "EventsTable":
@@ -154,7 +154,7 @@ def _check_number(n: int) -> None:
 
 
 def _all(values: Any) -> Array:
-    """Everything that a dataset or column has."""
+    """Return everything that a dataset or column has."""
     _check_number(len(values))
     return np.asarray(values[:])
 
@@ -165,7 +165,7 @@ def _by_label(labels: list[str], times: Float[Array, "event"]) -> _Events:
 
 
 def _clock(series: Any) -> Float[Array, "sample"]:
-    """The times of a series, given one by one or by a rate."""
+    """Return the times of a series, given one by one or by a rate."""
     if series.timestamps is not None:
         return _seconds(series.timestamps)
     _check_number(len(series.data))

@@ -29,12 +29,12 @@ class Rows:
     above: tuple[tuple[str, ...], ...] = ()
 
     def column(self, name: str) -> list[str]:
-        """The cells of one column."""
+        """Return the cells of one column."""
         at = self.header.index(name)
         return [row[at] for row in self.cells]
 
     def labeled(self, label: str) -> set[str]:
-        """The cells to the right of those that read `label`, above the header and under it."""
+        """Return the cells to the right of those that read `label`, above the header and under it."""
         pairs = (pair for row in (*self.above, *self.cells) for pair in pairwise(row))
         return {value for name, value in pairs if name == label}
 
@@ -51,7 +51,7 @@ def read_rows(path: Path, *, sheet: str | None = None, columns: Collection[str] 
         columns: the header is the first row that has all of them, or the first row of all.
 
     Raises:
-        DataError: no such file, not UTF-8, not a workbook, no header, ragged rows, or a column name that stands twice.
+        DataError: no such file, not UTF-8, not a workbook, no header, ragged rows, or a column name that is duplicated.
     """
     separator = ""
     if path.suffix.lower() == ".xlsx":
@@ -68,7 +68,7 @@ def read_rows(path: Path, *, sheet: str | None = None, columns: Collection[str] 
     top = next((at for at, row in enumerate(stripped) if set(columns) <= set(row)), 0)
     above, numbered, header = stripped[:top], numbered[top:], stripped[top]
     faults = [
-        f"{path}:{numbered[0][0]}: column {name!r} stands twice"
+        f"{path}:{numbered[0][0]}: column {name!r} is duplicated"
         for name, times in Counter(header).items()
         if times > 1 and name
     ]
@@ -85,7 +85,7 @@ def read_rows(path: Path, *, sheet: str | None = None, columns: Collection[str] 
 
 
 def read_workbook(path: Path) -> dict[str, list[list[str]]]:
-    """Every sheet of an xlsx workbook as rows of text, in order; a whole number is written without a point.
+    """Return every sheet of an xlsx workbook as rows of text, in order; a whole number is written without a point.
 
     Raises:
         DataError: no such file, or not a workbook.
@@ -145,7 +145,7 @@ def _text(cell: object) -> str:
 
 
 def _text_rows(path: Path) -> tuple[str, list[tuple[int, list[str]]]]:
-    """The separator, and the rows with their lines."""
+    """Return the separator, and the rows with their lines."""
     check_file(path)
     try:
         content = path.read_bytes()

@@ -29,7 +29,7 @@ Kind = Literal["medpc", "workbook", "nwb", "fed3", "bids", "table"]
 
 
 def operant_kind(path: Path) -> Kind:
-    """The kind of an operant file.
+    """Return the kind of an operant file.
 
     Raises:
         DataError: it cannot be read, or is an old .xls workbook.

@@ -58,7 +58,7 @@ def read_table_log(path: Path, declared: SourceDeclaration) -> OperantLog:
 
 
 def _declared_rows(path: Path, table: TableColumns) -> Rows:
-    """The rows that are wanted, with a column for each label."""
+    """Return the rows that are wanted, with a column for each label."""
     named = [table.subject, *table.starts, table.event, table.time, table.duration_s, *table.counts.values()]
     named += [*table.where, *(getattr(table, name) for name in _TEXTS)]
     wanted = [name for name in dict.fromkeys(named) if name is not None and name not in table.labels]
@@ -118,7 +118,7 @@ def ordered(
 
 
 def _placed(path: Path, rows: Rows, table: TableColumns, bad: dict[int, str]) -> list[_Row]:
-    """The session of every row; adds to `bad` the rows whose start cannot be read."""
+    """Return the session of every row; adds to `bad` the rows whose start cannot be read."""
     subjects = rows.column(table.subject)
     parts = [rows.column(name) for name in table.starts]
     starts = [" ".join(words) for words in zip(*parts, strict=True)]
@@ -144,7 +144,7 @@ def _events(
     placed: Sequence[_Row],
     bad: dict[int, str],
 ) -> OperantLog:
-    """Sessions of a table of events; one with a row that cannot be read is set aside."""
+    """Return the sessions of a table of events; one with a row that cannot be read is set aside."""
     assert table.event is not None
     assert table.time is not None
     names = rows.column(table.event)
@@ -203,7 +203,7 @@ def _sessions(
     placed: Sequence[_Row],
     bad: dict[int, str],
 ) -> OperantLog:
-    """Sessions of a table of sessions: counts without times; a row that cannot be read is set aside."""
+    """Return the sessions of a table of sessions: counts without times; a row that cannot be read is set aside."""
     sessions: list[OperantSession] = []
     faults: list[OperantFault] = []
     for row in placed:
@@ -229,7 +229,7 @@ def _comma(text: str) -> str:
 
 
 def _grouped(placed: Sequence[_Row], rows: Rows, table: TableColumns) -> Iterable[list[_Row]]:
-    """The rows of each session: same subject, start, box and program."""
+    """Return the rows of each session: same subject, start, box and program."""
     others = [rows.column(name) for name in (table.box, table.program) if name is not None]
     groups: dict[tuple[object, ...], list[_Row]] = {}
     for row in placed:
@@ -246,7 +246,7 @@ def _session(
     events: dict[str, Float[Array, "_"]],
     counts: dict[str, int],
 ) -> tuple[OperantSession, list[OperantFault]]:
-    """One session, and a fault for each of its columns that does not say the same in every row."""
+    """Return one session, and a fault for each of its columns that does not say the same in every row."""
     first, faults = members[0], []
     said: dict[str, str] = {}
     for field in (*_TEXTS, "duration_s"):

@@ -54,7 +54,7 @@ def read_physio(path: Path, root: Path) -> dict[str, Trace]:
         raise DataError(f"{path}: not a table of numbers without header ({error})") from error
     if values.shape[1] != len(columns):
         raise DataError(
-            f"{path}: {values.shape[1]} columns, the sidecar names {len(columns)} ({', '.join(columns)}); mend Columns"
+            f"{path}: {values.shape[1]} columns, the sidecar names {len(columns)} ({', '.join(columns)}); fix Columns"
         )
     return {
         name: Trace(values=values[:, number], sampling_hz=hz, start_s=start_s) for number, name in enumerate(columns)

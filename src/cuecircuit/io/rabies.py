@@ -18,7 +18,7 @@ _MOTION = (Path("motion_datasink", "motion_params_csv"), Path("confounds_datasin
 
 
 def is_rabies(folder: Path) -> bool:
-    """Tell whether a folder holds what RABIES's preprocessing writes."""
+    """Return whether a folder holds what RABIES's preprocessing writes."""
     return (folder / _BOLD).is_dir()
 
 

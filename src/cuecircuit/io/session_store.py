@@ -87,14 +87,14 @@ def write_parquet(path: Path, frame: "pd.DataFrame", *, moments: Sequence[str] =
 
 
 def _in_order(sessions: Sequence[OperantSession]) -> Iterator[OperantSession]:
-    """Sessions with events, in the order of all tables."""
+    """Yield the sessions with events, in the order of all tables."""
     for session in sorted(sessions, key=lambda s: (s.start, s.subject, s.box)):
         if any(times.size for times in session.events.values()):
             yield session
 
 
 def _by_time(session: OperantSession) -> tuple[list[str], Int[Array, "event"], Float[Array, "event"]]:
-    """The names of the kinds of events, the kind of each event, and its time; in the order they happened."""
+    """Return the names of the kinds of events, the kind of each event, and its time; in the order they happened."""
     times = np.concatenate(list(session.events.values()))
     kinds = np.repeat(np.arange(len(session.events)), [each.size for each in session.events.values()])
     order = np.argsort(times, kind="stable")
@@ -102,7 +102,7 @@ def _by_time(session: OperantSession) -> tuple[list[str], Int[Array, "event"], F
 
 
 def _table(sessions: Sequence[OperantSession], schema: "pa.Schema") -> "pa.Table":
-    """One row group."""
+    """Return one row group."""
     import pyarrow as pa
 
     parts = [_by_time(session) for session in sessions]

@@ -25,7 +25,7 @@ def read_table(path: Path, *, text: tuple[str, ...] = (), separator: str = "\t")
     `write_table` does.
 
     Raises:
-        DataError: no such file, no header, ragged rows, a column name that stands twice, another separator, or no text
+        DataError: no such file, no header, ragged rows, a column name that is duplicated, another separator, or no text
             in UTF-8.
     """
     if path.is_dir():
@@ -58,10 +58,10 @@ def _check_shape(path: Path, rows: Iterator[list[str]], separator: str) -> None:
     other = [name for sign, name in _SEPARATORS.items() if sign != separator and sign in "".join(header)]
     if len(header) == 1 and other:
         raise DataError(
-            f"{path}:1: one column, '{header[0]}', which holds {other[0]}; columns of a .csv are parted by commas, of "
-            "any other table by tabs, and decimals by points"
+            f"{path}:1: one column, '{header[0]}', which holds {other[0]}; columns of a .csv are separated by commas, "
+            "of any other table by tabs, and decimals by points"
         )
-    faults = [f"{path}:1: column '{name}' stands twice" for name, times in Counter(header).items() if times > 1]
+    faults = [f"{path}:1: column '{name}' is duplicated" for name, times in Counter(header).items() if times > 1]
     faults += [
         f"{path}:{line}: {len(row)} cells under a header of {len(header)}; is a separator missing or too many?"
         for line, row in enumerate(rows, 2)

@@ -22,12 +22,12 @@ def decode_text(content: bytes) -> str:
 
 
 def is_utf16(content: bytes) -> bool:
-    """Whether a text is UTF-16, with a byte-order mark or without."""
+    """Return whether a text is UTF-16, with a byte-order mark or without."""
     return _utf16(content) is not None
 
 
 def _utf16(content: bytes) -> str | None:
-    """Which UTF-16 the content is; without a mark, every other byte of a Latin text is zero."""
+    """Return which UTF-16 the content is; without a mark, every other byte of a Latin text is zero."""
     if content.startswith((b"\xff\xfe", b"\xfe\xff")):
         return "utf-16"
     first, second = content[:SNIFFED:2], content[1:SNIFFED:2]

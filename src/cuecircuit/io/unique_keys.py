@@ -1,4 +1,4 @@
-"""YAML in which no key may stand twice: of two, YAML would keep the later without a word."""
+"""YAML in which no key may be duplicated: of two, YAML would keep the later without a word."""
 
 from typing import Any
 
@@ -19,7 +19,7 @@ def _mapping(loader: _UniqueLoader, node: yaml.MappingNode) -> dict[Any, Any]:
         line = key.start_mark.line + 1
         if key.value in seen and isinstance(key, yaml.ScalarNode):
             raise ConstructorError(
-                problem=f"key {key.value!r} stands twice, on lines {seen[key.value]} and {line}; keep one",
+                problem=f"key {key.value!r} is duplicated, on lines {seen[key.value]} and {line}; keep one",
                 problem_mark=key.start_mark,
             )
         seen[str(key.value)] = line
@@ -34,7 +34,7 @@ def load_unique(text: str) -> Any:
     """Load YAML text.
 
     Raises:
-        yaml.YAMLError: not YAML, a key that stands twice (both lines), aliases, or more than any declaration has.
+        yaml.YAMLError: not YAML, a key that is duplicated (both lines), aliases, or more than any declaration has.
     """
     try:
         _check(text)

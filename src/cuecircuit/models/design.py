@@ -181,7 +181,7 @@ def _values(columns: Columns, rows: Int[Array, "row"]) -> dict[str, Array]:
 
 
 def _in_order(coded: MixedModel, columns: Columns, rows: Int[Array, "row"]) -> Int[Array, "row"]:
-    """Rows by their levels and then by what is in them, so that their order in the table does not matter."""
+    """Return rows by their levels and then by what is in them, so that their order in the table does not matter."""
     fixed = {variable.column for term in coded.design.formula.fixed for variable in term}
     codes = {name: item.codes for name, item in coded.design.factors.items() if name in fixed}
     rest = {name: values[rows] for name, values in columns.values.items() if name not in codes}

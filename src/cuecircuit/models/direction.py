@@ -6,7 +6,7 @@ from cuecircuit.stats.term_test import TermTest
 
 
 def direction(test: TermTest, design: Design) -> str | None:
-    """Say what a positive estimate means; None for tests of several rows, which have no direction.
+    """Describe what a positive estimate means; None for tests of several rows, which have no direction.
 
     Terms are coded sum to zero, so that a factor's first level (its reference) counts as 1 and its second as −1.
 
@@ -43,6 +43,6 @@ def check_side(test: TermTest, design: Design) -> None:
 
 
 def has_side(test: TermTest, design: Design) -> bool:
-    """Whether positive and negative differ in meaning: those of slopes, contrasts and the mean do."""
+    """Return whether positive and negative differ in meaning: those of slopes, contrasts and the mean do."""
     factors_alone = test.variables and all(name in design.levels for name in test.variables)
     return not factors_alone or test.estimate is None or test.name in design.model.contrasts

@@ -88,12 +88,12 @@ def evidence(test: TermTest, settings: EvidenceSettings, *, confidence: float = 
 
 
 def has_standard(test: TermTest) -> bool:
-    """Whether the model has one variance to standardize effects by."""
+    """Return whether the model has one variance to standardize effects by."""
     return not bool(np.isnan(test.n).all())
 
 
 def has_d(test: TermTest) -> bool:
-    """Whether the test is of one standardized difference or mean."""
+    """Return whether the test is of one standardized difference or mean."""
     return has_standard(test) and test.df1 == 1 and not test.is_slope
 
 

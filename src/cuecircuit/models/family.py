@@ -65,15 +65,15 @@ class Family(Protocol):
         ...
 
     def given(self, extra: Float[Array, "row response"]) -> "Family":
-        """The model of responses with this covariate or variance."""
+        """Return the model of responses with this covariate or variance."""
         ...
 
     def of_units(self, kept: Int[Array, "kept"]) -> "Family | None":
-        """The model of some units; None where they cannot carry its tests."""
+        """Return the model of some units; None where they cannot carry its tests."""
         ...
 
     def enough(self, kept: Int[Array, "kept"], fewest: int) -> bool:
-        """Whether so many units are left of each group (or all of a smaller one)."""
+        """Return whether so many units are left of each group (or all of a smaller one)."""
         ...
 
     def asking(self, hypotheses: Sequence[Any], *, correlated: bool = False) -> "Family":
@@ -89,7 +89,7 @@ class Family(Protocol):
         ...
 
     def difference(self, name: str, family: str, one: Any, other: Any) -> Any:
-        """One cell less another."""
+        """Return one cell less another."""
         ...
 
 

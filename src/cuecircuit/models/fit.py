@@ -18,8 +18,8 @@ from cuecircuit.models.model import Model
 from cuecircuit.records.cells import numeric
 from cuecircuit.stats.term_test import TermTest
 
-# numbers in a block of responses, in single precision 2 MB: fits need up to fifty times that
-_BLOCK_NUMBERS = 2**19
+# numbers in a block of responses, in double precision 8 MB; responses that lack the same rows are found inside a block
+_BLOCK_NUMBERS = 2**20
 
 
 @runtime_checkable
@@ -32,7 +32,7 @@ class Responses(Protocol):
         ...
 
     def read(self, block: slice) -> tuple[Float[Array, "row response"], Float[Array, "row response"] | None]:
-        """Give a block, and the covariate or variance that goes with it."""
+        """Return a block, and the covariate or variance that goes with it."""
         ...
 
 
@@ -53,7 +53,7 @@ class ArrayResponses:
         return [slice(start, min(start + step, n)) for start in range(0, n, step)]
 
     def read(self, block: slice) -> tuple[Float[Array, "row response"], Float[Array, "row response"] | None]:
-        """Give a block, and the covariate or variance that goes with it."""
+        """Return a block, and the covariate or variance that goes with it."""
         return self.values[self.rows, block], None if self.extra is None else self.extra[self.rows, block]
 
 
@@ -83,7 +83,7 @@ class Fit:
         return find_test(self.fitted.tests, name, stratum)
 
     def frame(self, response: int = 0, *, confidence: float = 0.95) -> pd.DataFrame:
-        """One response's tests, a row each: term, stratum, df1, df2, F, p, z, estimate, se, low, high, pes."""
+        """Return one response's tests, a row each: term, stratum, df1, df2, F, p, z, estimate, se, low, high, pes."""
         return pd.DataFrame([tidy_row(test, response, confidence) for test in self.tests])
 
 
@@ -193,7 +193,7 @@ def retest(fit: Fit, family: Family) -> Fitted:
 
 
 def stratum_of(test: TermTest) -> str | None:
-    """The error stratum of a test, None where the model has none."""
+    """Return the error stratum of a test, None where the model has none."""
     return getattr(test, "stratum", None)
 
 
@@ -212,7 +212,7 @@ def find_test(tests: Iterable[TermTest], name: str, stratum: str | None = None) 
 
 
 def tidy_row(test: TermTest, response: int, confidence: float = 0.95) -> dict[str, object]:
-    """One response's test as a row of a table."""
+    """Return one response's test as a row of a table."""
     low, high = test.interval(confidence)
     numbers = {
         "df2": np.broadcast_to(test.df2, test.f.shape),

@@ -23,7 +23,7 @@ from cuecircuit.stats.mixed_inference import DegreesOfFreedomRule, Hypothesis
 from cuecircuit.stats.mixed_model import MixedModel, prepared_model
 from cuecircuit.stats.random_effects import Criterion, RandomEffectsTest
 
-MIXED_BLOCK, BETWEEN_BLOCK = 512, 4096
+MIXED_BLOCK, BETWEEN_BLOCK = 512, 1024
 
 
 @runtime_checkable
@@ -52,11 +52,11 @@ class Fitter(Protocol):
         ...
 
     def of_design(self, design: MixedColumns) -> "Fitter":
-        """The same with other rows."""
+        """Return the same with other rows."""
         ...
 
     def asking(self, hypotheses: Sequence[Hypothesis]) -> "Fitter":
-        """The same with these hypotheses tested alone."""
+        """Return the same with these hypotheses tested alone."""
         ...
 
 
@@ -98,11 +98,11 @@ class MixedFitter:
         return (*(self.model.hypotheses if self.terms else ()), *self.contrasts)
 
     def of_design(self, design: MixedColumns) -> "MixedFitter":
-        """The same with other rows."""
+        """Return the same with other rows."""
         return replace(self, model=prepared_model(design))
 
     def asking(self, hypotheses: Sequence[Hypothesis]) -> "MixedFitter":
-        """The same with these hypotheses tested alone."""
+        """Return the same with these hypotheses tested alone."""
         return replace(self, contrasts=tuple(hypotheses), terms=False)
 
 
@@ -155,11 +155,11 @@ class BetweenFitter:
         return self.model.hypotheses
 
     def of_design(self, design: MixedColumns) -> "BetweenFitter":
-        """The same with other rows."""
+        """Return the same with other rows."""
         return replace(self, model=replace(self.model, design=design))
 
     def asking(self, hypotheses: Sequence[Hypothesis]) -> "BetweenFitter":
-        """The same with these hypotheses tested alone."""
+        """Return the same with these hypotheses tested alone."""
         return replace(self, model=replace(self.model, hypotheses=tuple(hypotheses)))
 
 
@@ -209,18 +209,18 @@ class FormulaFamily:
         return replace(fitted, tests=fitted.tests[:n], maps=found)
 
     def given(self, extra: Float[Array, "row response"]) -> "FormulaFamily":
-        """The model of responses with these variances: the same."""
+        """Return the model of responses with these variances: the same."""
         return self
 
     def of_units(self, kept: Int[Array, "kept"]) -> "FormulaFamily | None":
-        """The model of some rows, coded as all; None where they cannot carry it."""
+        """Return the model of some rows, coded as all; None where they cannot carry it."""
         try:
             return replace(self, fitter=self.fitter.of_design(of_rows(self.fitter.design, kept)))
         except DesignError:
             return None
 
     def enough(self, kept: Int[Array, "kept"], fewest: int) -> bool:
-        """Whether each level of each fixed factor keeps so many subjects, or all of fewer."""
+        """Return whether each level of each fixed factor keeps so many subjects, or all of fewer."""
         design = self.fitter.design
         levels = [design.factors[name].codes for name in self.levels] or [np.zeros(len(design.x), int)]
         for codes in levels:
@@ -231,7 +231,7 @@ class FormulaFamily:
         return True
 
     def asking(self, hypotheses: Sequence[Hypothesis], *, correlated: bool = False) -> "FormulaFamily":
-        """The model with these hypotheses tested alone."""
+        """Return the model with these hypotheses tested alone."""
         pairs = combinations(hypotheses, 2) if correlated else ()
         sums = [Hypothesis(name="sum", rows=one.rows + other.rows) for one, other in pairs]
         fitter = self.fitter.asking([*hypotheses, *sums])
@@ -244,7 +244,7 @@ class FormulaFamily:
     def cell(
         self, name: str, weights: Mapping[str, Float[Array, "level"]], at: Mapping[str, float]
     ) -> Hypothesis | None:
-        """The predicted mean at weights of levels, covariates at their mean over the rows or `at`.
+        """Return the predicted mean at weights of levels, covariates at their mean over the rows or `at`.
 
         Returns:
             None where it needs a cell that no row has.
@@ -260,5 +260,5 @@ class FormulaFamily:
         return None if row is None else Hypothesis(name=name, rows=row[None])
 
     def difference(self, name: str, family: str, one: Hypothesis, other: Hypothesis) -> Hypothesis:
-        """One cell less another."""
+        """Return one cell less another."""
         return Hypothesis(name=name, rows=one.rows - other.rows)

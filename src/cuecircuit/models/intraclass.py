@@ -12,7 +12,7 @@ from cuecircuit.stats.mixed_result import MixedFit
 
 
 def intraclass_maps(fit: MixedFit, *, confidence: float = 0.95) -> dict[str, Float[Array, "response"]]:
-    """Give the ICC of every random term and its limits; nothing where a term has more than an intercept."""
+    """Return the ICC of every random term and its limits; nothing where a term has more than an intercept."""
     terms = fit.model.design.random
     if any(term.labels != ("1",) for term in terms):
         return {}

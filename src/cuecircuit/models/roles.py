@@ -46,7 +46,7 @@ def read_columns(
     factors: Mapping[str, Sequence[str]] | None = None,
     numbers: Sequence[str] = (),
 ) -> Columns:
-    """Tell numbers from labels in the columns that a formula names.
+    """Distinguish numbers from labels in the columns that a formula names.
 
     Args:
         table: one row per observation.
@@ -102,7 +102,7 @@ def read_columns(
 
 
 def levels_of(column: pd.Series, labels: Iterable[object]) -> tuple[str, ...]:
-    """Give the order of levels that nobody has declared; the order of the rows says nothing.
+    """Return the order of levels that nobody has declared; the order of the rows says nothing.
 
     Args:
         column: as it stands in the table; a categorical one brings its own order.

@@ -19,6 +19,7 @@ from cuecircuit.stats.contrasts import cells_of_nobody, strata_contrast, strata_
 from cuecircuit.stats.strata import strata_anova
 from cuecircuit.stats.strata_covariate import ResponseCovariate, covariate_in
 from cuecircuit.stats.strata_design import Contrast, StrataModel, groups_of, strata_model
+from cuecircuit.stats.strata_subset import of_subjects
 
 BLOCK = 1024
 
@@ -86,9 +87,9 @@ class StrataFamily:
         return replace(self, slopes={each.name: covariate_in(covariate, each, self.block) for each in strata})
 
     def of_units(self, kept: Int[Array, "kept"]) -> "StrataFamily | None":
-        """The design of some subjects; None where these cannot carry the tests."""
+        """Return the design of some subjects; None where these cannot carry the tests."""
         try:
-            fewer = strata_model(self.model.design, contrasts=self.model.contrasts, subjects=kept)
+            fewer = of_subjects(self.model, kept)
             if any(
                 each.df < 2 and (self.slopes or {}).get(each.name) for each in (*fewer.strata, *fewer.contrast_strata)
             ):
@@ -98,13 +99,13 @@ class StrataFamily:
             return None
 
     def enough(self, kept: Int[Array, "kept"], fewest: int) -> bool:
-        """Whether so many subjects are left of each group, or all of a smaller one."""
+        """Return whether so many subjects are left of each group, or all of a smaller one."""
         groups = np.unique(groups_of(self.model.design), return_inverse=True)[1]
         least = np.minimum(fewest, np.bincount(groups))
         return bool(np.all(np.bincount(groups[kept], minlength=len(least)) >= least))
 
     def asking(self, hypotheses: Sequence[Contrast], *, correlated: bool = False) -> "StrataFamily":
-        """The design with these contrasts tested alone."""
+        """Return the design with these contrasts tested alone."""
         contrasts = strata_model(self.model.design, contrasts=hypotheses)
         return replace(self, model=replace(contrasts, strata=()), correlated=correlated)
 
@@ -113,7 +114,7 @@ class StrataFamily:
         return strata_contrast(text, self.model.design)
 
     def cell(self, name: str, weights: Mapping[str, Float[Array, "level"]], at: Mapping[str, float]) -> Contrast | None:
-        """The mean at weights of levels; None where it needs groups that nobody is in."""
+        """Return the mean at weights of levels; None where it needs groups that nobody is in."""
         if at:
             raise DesignError("means of an error-strata design are at the covariates' mean; use a formula for others")
         design = self.model.design

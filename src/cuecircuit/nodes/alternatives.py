@@ -102,7 +102,7 @@ def alternatives_stage(work: Work) -> Stage:
 
 
 def _differs(records: Mapping[str, Any], planned: Mapping[str, Any], stage: str) -> bool:
-    """Whether a stage rests on other settings or inputs than in the study's own run."""
+    """Return whether a stage rests on other settings or inputs than in the study's own run."""
     return any(records[stage][part] != planned[stage][part] for part in ("settings", "inputs"))
 
 
@@ -163,7 +163,7 @@ def _curves(planned: Study, rows: pd.DataFrame) -> Iterator[Curve]:
 
 
 def _choices(runs: Mapping[str, tuple[Study, Path]]) -> pd.DataFrame:
-    """Give a row for each setting that an alternative changes, with the study's own value and its source."""
+    """Return a row for each setting that an alternative changes, with the study's own value and its source."""
     (planned, _), *_ = runs.values()
     own = {setting.path: setting for setting in settings_of(planned, planned.assumed, planned.about.follows)}
     rows = []

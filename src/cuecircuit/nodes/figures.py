@@ -76,7 +76,7 @@ def draw_figures(tables: Tables, questions: Path, folder: Path) -> None:
 
 
 def is_about_maps(question: AnyQuestion) -> bool:
-    """Whether a question's response is a map."""
+    """Return whether a question's response is a map."""
     return split_reference(question.of)[0].startswith(("maps.", "contrasts."))
 
 

@@ -71,7 +71,7 @@ def _of_question(study: Study, out: Path, name: str, place: int) -> Iterator[_Fi
 
 
 def _map(question: AnyQuestion, folder: Path, level: str) -> tuple[str, float]:
-    """Say where the effect that is shown survives; p of its best cluster."""
+    """Describe where the effect that is shown survives; p of its best cluster."""
     terms = read_table(folder / "terms.tsv", text=("term", "prefix", "stratum"))
     effect = shown_effect(question, terms)
     clusters = read_table(folder / "clusters.tsv", text=("term", "prefix", "regions"))
@@ -90,7 +90,7 @@ def _map(question: AnyQuestion, folder: Path, level: str) -> tuple[str, float]:
 
 
 def _table(question: AnyQuestion, folder: Path) -> tuple[str, float] | None:
-    """Say the strongest of what decides a question: contrasts, comparisons, a correlation, ratios, else its term."""
+    """Describe the strongest that decides a question: contrasts, comparisons, a correlation, ratios, else its term."""
     for stem in ("contrasts", "comparisons", "correlation", "ratios", "reliability", "terms"):
         path = folder / f"{stem}.tsv"
         table = read_table(path) if path.is_file() else pd.DataFrame()

@@ -102,3 +102,10 @@ def upstream(order: Mapping[str, tuple[str, ...]], name: str) -> tuple[str, ...]
                 wanted.add(other)
                 waiting.append(other)
     return tuple(other for other in order if other in wanted)
+
+
+def participant_nodes(study: Study) -> tuple[str, ...]:
+    """Return the nodes that end with maps of each subject, in order; none where a study has no maps."""
+    order = ordered_nodes(study)
+    needed = {need for name in order if name.startswith("maps.") for need in (name, *upstream(order, name))}
+    return tuple(name for name in order if name in needed)

@@ -126,7 +126,7 @@ def cells_of(study: Study, maps: Blocks | Glm) -> tuple[tuple[str, ...], ...]:
 
 
 def runs_of(conditions: Collection[str], held: Sequence[Collection[str]]) -> tuple[bool, ...]:
-    """Tell which scans of a session an estimate is made of.
+    """Return which scans of a session an estimate is made of.
 
     Those that hold all of its conditions; where there is none, those whose parts add up to it. None where parts
     overlap, which would count a condition twice, or where a condition is in no scan.

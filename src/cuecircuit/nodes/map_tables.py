@@ -45,7 +45,7 @@ def gathered_maps(
 def planned_maps(
     files: StudyFiles, name: str, maps: Computed, scans: Sequence[ScanFiles], made: Mapping[str, Table]
 ) -> tuple[Table, ...]:
-    """Give the rows that the tables will have, without files, as a dry run needs them."""
+    """Return the rows that the tables will have, without files, as a dry run needs them."""
     wanted = wanted_maps(files.study, name, maps)
     rows: list[dict[str, object]] = []
     for subject in made["subjects"].rows["subject"]:
@@ -78,7 +78,7 @@ def trials_of_scan(made: Mapping[str, Table], scan: ScanFiles) -> pd.DataFrame:
 def lacking_maps(
     files: StudyFiles, name: str, maps: Computed, scans: Sequence[ScanFiles], made: Mapping[str, Table]
 ) -> Iterator[str]:
-    """Say which maps nobody has, and which a subject who was scanned lacks.
+    """Describe which maps nobody has, and which a subject who was scanned lacks.
 
     Args:
         files: the study.

@@ -9,6 +9,7 @@ from pathlib import Path
 from markupsafe import Markup
 
 from cuecircuit.figures.numbers import number, short, threshold
+from cuecircuit.io.scan_inventory import COMBINED
 from cuecircuit.io.tables import read_table
 from cuecircuit.nodes.map_pictures import map_folders, shown_effect
 from cuecircuit.nodes.sentences import method_sentence
@@ -216,7 +217,11 @@ def _steps(wanted: Preprocess, scans: Scans, said: _Marks) -> Iterator[Markup]:
         yield Markup("The origin was put at the middle of each volume.")
     if wanted.slice_timing:
         yield Markup("Slices were shifted to the start of their volume where the sidecar gives their times.")
-    if scans.echo:
+    if scans.echo == COMBINED:
+        yield Markup("Echoes were {}: their sum weighted with TE · exp(−TE/T2*) (Posse et al. 1999).").format(
+            said("scans.echo", scans.echo)
+        )
+    elif scans.echo:
         yield Markup("Of several echoes, {} was taken.").format(said("scans.echo", scans.echo))
     template = {"drawn": "a brain drawn by code"}.get(wanted.template, wanted.template)
     yield Markup(
@@ -243,7 +248,7 @@ def _maps(study: Study, said: _Marks, name: str, maps: MapSet) -> Markup:
 
 
 def _removed(study: Study, said: _Marks) -> Iterator[Markup]:
-    """Say what was removed from each series, or stood beside the events, and which volumes were left out."""
+    """Describe what was removed from each series, or stood beside the events, and which volumes were left out."""
     nuisance = study.nuisance
     signals = [
         *([said("nuisance.white_matter", "the mean white-matter signal")] if nuisance.white_matter else []),
@@ -334,7 +339,7 @@ def _question(study: Study, said: _Marks, out: Path, name: str) -> Markup:
 
 
 def _correction(correction: Correction, at: str, said: _Marks, question: AnyQuestion, folder: Path) -> Markup:
-    """Say what kept false clusters away, with the smoothness and the smallest cluster of the effect that is shown."""
+    """Describe what kept false clusters away, with the smoothness and smallest cluster of the effect that is shown."""
     alpha = said(f"{at}.alpha", threshold(correction.alpha))
     if correction.method == "none":
         return Markup("Not corrected for the number of voxels.")

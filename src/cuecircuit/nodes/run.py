@@ -10,7 +10,7 @@ from cuecircuit.io.derivatives import MAP_FILES, write_description
 from cuecircuit.io.tables import read_json
 from cuecircuit.nodes.alternatives import forget_outdated, run_alternatives
 from cuecircuit.nodes.check import check_files
-from cuecircuit.nodes.graph import ordered_nodes
+from cuecircuit.nodes.graph import ordered_nodes, upstream
 from cuecircuit.nodes.stages import SHOWN, bring_up_to_date, stage_of
 from cuecircuit.nodes.study_files import StudyFiles, placed_text, read_study
 from cuecircuit.nodes.work import Work
@@ -81,12 +81,16 @@ def run_files(
     Raises:
         StudyError, DataError, DesignError: as `run_study`.
     """
-    nodes = [*ordered_nodes(files.study), *SHOWN]
+    order = ordered_nodes(files.study)
+    nodes = [*order, *SHOWN]
     known = {*nodes, *(name.partition(".")[0] for name in nodes)}
     if unknown := [name for name in stages if name not in known]:
         raise StudyError(
             f"{files.file}: has no stage {', '.join(unknown)}; expected some of: {', '.join(sorted(known))}"
         )
+    asked = [name for name in nodes if not stages or {name, name.partition(".")[0]} & set(stages)]
+    # figures and page show all of a study
+    needed = set(nodes) if set(asked) & set(SHOWN) else {need for name in asked for need in upstream(order, name)}
     if alternatives and not files.study.alternatives:
         raise StudyError(f"{files.file}: lists no `alternatives:`; write some into the study file, or run without")
     say("check")
@@ -103,9 +107,9 @@ def run_files(
                 run_alternatives(work)
             elif name == "report":
                 forget_outdated(work)
-            if not stages or name in stages or name.partition(".")[0] in stages:
+            if name in asked:
                 bring_up_to_date(work, name)
-            else:
+            elif name in needed:
                 work.load(name)
         write_crate(work.store, files.study.about, files.study)
         write_deposit(work.store, files.study, references_of(files.study))

@@ -320,5 +320,5 @@ def _named(file: str, faults: Sequence[str] | Iterator[str]) -> Iterator[tuple[s
 
 
 def makes_maps(files: StudyFiles) -> bool:
-    """Whether a study makes maps of scans."""
+    """Return whether a study makes maps of scans."""
     return any(not isinstance(maps, Given) for maps in files.study.maps.values())

@@ -15,6 +15,7 @@ from cuecircuit.study.questions import (
     Evidence,
     Formula,
     Means,
+    Pooling,
     Question,
     Reliability,
     Rows,
@@ -40,7 +41,7 @@ _ADJUSTED = {
 
 
 def rows_words(rows: Rows) -> str:
-    """Say which rows of which response: infusions of phase escalation, averaged over day."""
+    """Describe which rows of which response: infusions of phase escalation, averaged over day."""
     response = rows.of.split(".", 1)[-1].replace("_", " ")
     where = [f"{key} {' or '.join(map(words, levels))}" for key, levels in rows.where.items()]
     text = f"{response} ({', '.join(where)})" if where else response
@@ -50,7 +51,7 @@ def rows_words(rows: Rows) -> str:
 
 
 def method_sentence(question: AnyQuestion) -> str:
-    """Say how a question was tested."""
+    """Describe how a question was tested."""
     what = rows_words(question)
     what = what[:1].upper() + what[1:]
     match question:
@@ -81,6 +82,16 @@ def method_sentence(question: AnyQuestion) -> str:
             effect = f"a log-linear slope over {question.trend}" if question.trend else listed(question.within)
             text = f"{what} as counts: negative-binomial GEE with {effect}"
             text += f" by {listed(question.between)}" if question.between else ""
+        case Pooling():
+            noise = "normal" if question.noise == "normal" else "Student's t"
+            among = f" by {question.between[0]}" if question.between else ""
+            text = f"{what}: one Bayesian multilevel model of all levels of {question.over}{among} with partial pooling"
+            text += f", adjusted for {listed(question.covariates)}" if question.covariates else ""
+            text += (
+                f" (Chen et al. 2019; {noise} noise, half-t priors of standard deviations with scale "
+                f"{short(question.scale)} sd of the scores, {short(question.draws)} draws; nothing is adjusted for the "
+                f"number of levels)"
+            )
         case Means():
             text = f"{what}: mean and SEM by {listed(question.by)}; nothing is tested"
     if question.each and question.adjust != "none":
@@ -89,7 +100,7 @@ def method_sentence(question: AnyQuestion) -> str:
 
 
 def _evidence(asked: Evidence | None) -> str:
-    """Say how evidence was weighed; nothing where none was asked for."""
+    """Describe how evidence was weighed; nothing where none was asked for."""
     if asked is None:
         return ""
     scale = "√2/2 of one effect, ½ of several, √2/4 of a slope" if asked.scale is None else short(asked.scale)
@@ -100,7 +111,7 @@ def _evidence(asked: Evidence | None) -> str:
 
 
 def finding_sentence(question: AnyQuestion, answer: Mapping[str, pd.DataFrame]) -> str:
-    """Say what was found, with the effect and its test; what `each` tests is counted."""
+    """Describe what was found, with the effect and its test; what `each` tests is counted."""
     return " ".join(_findings(question, answer))
 
 
@@ -114,7 +125,7 @@ def effect_names(terms: pd.DataFrame) -> list[str]:
 
 
 def map_sentence(terms: pd.DataFrame, clusters: pd.DataFrame | None) -> str:
-    """Say which effects on maps survive their correction, with the size of clusters and their smallest p."""
+    """Describe which effects on maps survive their correction, with the size of clusters and their smallest p."""
     if "significant_clusters" not in terms:
         return "The maps are not corrected for the number of voxels."
     parts, nothing = [], []
@@ -138,7 +149,7 @@ def map_sentence(terms: pd.DataFrame, clusters: pd.DataFrame | None) -> str:
 
 
 def evidence_sentence(table: pd.DataFrame) -> str:
-    """Say in how many voxels each effect is supported, or its absence is, and where it is negligible."""
+    """State in how many voxels each effect is supported, or its absence is, and where it is negligible."""
     parts = []
     for row in table.to_dict("records"):
         text = (
@@ -178,6 +189,17 @@ def _findings(question: AnyQuestion, answer: Mapping[str, pd.DataFrame]) -> Iter
                     f"{row['comparison']}: ratio {number(row['ratio'])} [{number(row['ci_low'])}, "
                     f"{number(row['ci_high'])}], {p_equals(float(row['p']))}."
                 )
+        case Pooling():
+            table = answer["regions"]
+            for effect, rows in table.groupby("effect", sort=False):
+                sure = rows[(rows["p_positive"] >= 0.975) | (rows["p_positive"] <= 0.025)]
+                named = f": {listed(sure['region'].map(words))}" if len(sure) else ""
+                yield f"{effect}: P+ ≥ .975 or ≤ .025 in {len(sure)} of {len(rows)} regions{named}."
+            missed = answer["checks"].query("p < 0.025 or p > 0.975")["statistic"]
+            if len(missed):
+                yield f"Data drawn from the model do not have the {listed(missed)} of those found."
+            change = float(answer["sensitivity"]["largest change of P+"].max())
+            yield f"With priors half and twice as wide P+ changes by {fraction(change)} at most."
         case Means():
             means = answer["means"]
             lost = int(means["mean"].isna().sum())
@@ -216,7 +238,7 @@ def _tests(question: Strata | Formula, answer: Mapping[str, pd.DataFrame]) -> It
 
 
 def _weighed(row: Mapping[str, Any]) -> str:
-    """Say a Bayes factor the way it points, with the effect and whether it is negligible."""
+    """State a Bayes factor the way it points, with the effect and whether it is negligible."""
     log_bf = float(row["log_bf10"])
     name = "BF₁₀" if log_bf >= 0 else "BF₀₁"
     factor = "> 10⁶" if abs(log_bf) > np.log(1e6) else f"= {short(float(f'{np.exp(abs(log_bf)):.3g}'))}"
@@ -244,10 +266,10 @@ def _correlations(question: Question, table: pd.DataFrame) -> Iterator[str]:
 
 
 def note_sentence(facts: Mapping[str, Any]) -> str:
-    """Say what the settings of an answer note: cells that nobody has, and what is not tested for that."""
+    """Describe what the settings of an answer note: cells that nobody has, and what is not tested for that."""
     return " ".join(f"{note[:1].upper()}{note[1:]}." for note in facts.get("notes", ()))
 
 
 def left_out_sentence(lines: Sequence[str]) -> str:
-    """Say who is not in an answer."""
+    """Describe who is not in an answer."""
     return "" if not lines else f"Left out: {'; '.join(lines)}."

@@ -143,7 +143,7 @@ def _other_group(
 
 
 def _as_level(group: str, groups: Sequence[str]) -> str:
-    """The group of the study that a log names, in letters of either case."""
+    """Return the group of the study that a log names, in letters of either case."""
     alike = [level for level in groups if level.casefold() == group.casefold()]
     return group if group in groups or not alike else alike[0]
 
@@ -174,7 +174,7 @@ def _other_length(
 
 
 def _is_other(session: OperantSession, access_s: float, others: Mapping[str, float]) -> bool:
-    """Whether a session is longer than its group should have, or as long as those of another group."""
+    """Return whether a session is longer than its group should have, or as long as those of another group."""
     length_s = _length_s(session)
     if length_s is None or _is_near(length_s, access_s):
         return False

@@ -25,8 +25,8 @@ from cuecircuit.study.yaml_lines import with_lines
 class RatChoices:
     """How the generator `carmack2019` makes its rats.
 
-    `planted` puts the article's statistics in; in `mechanism` animals live through the protocol. `native`: every rat
-    lies its own way in the scanner, so that its scans need `preprocess`.
+    `planted` puts the article's statistics in; in `mechanism` animals live through the protocol. `native`: head
+    positions differ between rats, so that its scans need `preprocess`.
     """
 
     model: Model = "planted"

@@ -220,7 +220,7 @@ def _estimates(
 
 
 def _courses(maps: Blocks, answers: Sequence[ScanAnswer], atlas: Atlas) -> pd.DataFrame:
-    """Give mean and SEM over the blocks of each cell, region by region and second by second."""
+    """Return mean and SEM over the blocks of each cell, region by region and second by second."""
     courses = [answer.course for answer in answers if answer.course is not None]
     trials = pd.concat([answer.trials for answer in answers], ignore_index=True)
     percent, seconds = np.concatenate([course.percent for course in courses]), courses[0].seconds

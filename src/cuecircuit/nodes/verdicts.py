@@ -79,7 +79,7 @@ def choice_grid(rows: pd.DataFrame, choices: tuple[str, ...]) -> ChoiceGrid:
 
 
 def verdict_table(grid: ChoiceGrid) -> pd.DataFrame:
-    """Give a row for each result: where it holds, how often, and which choices say otherwise than the study."""
+    """Return a row for each result: where it holds, how often, and which choices say otherwise than the study."""
     rows = []
     for index, (kind, result) in enumerate(zip(grid.kinds, grid.results, strict=True)):
         values = grid.value[index, grid.tested[index]]

@@ -62,7 +62,7 @@ def audit_file(path: Path, *, n: int | None = None, groups: int = 1) -> pd.DataF
 
 
 def _sentence(header: tuple[str, ...], cells: tuple[str, ...]) -> str:
-    """A row of a table as it would stand in a text."""
+    """Return a row of a table as it would stand in a text."""
     row = {name.strip().lower(): cell for name, cell in zip(header, cells, strict=True)}
     words: list[str] = []
     if row.get("statistic") and row.get("value"):

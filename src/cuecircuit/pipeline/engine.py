@@ -73,7 +73,7 @@ def engine(dask: str | None, n_jobs: int) -> Iterator[None]:
 
 
 def _backend(client: Any) -> Any:
-    """Give joblib's way to Dask; of a single worker joblib would do the work in this process, which may be a laptop."""
+    """Return joblib's way to Dask; with a single worker joblib would work in this process, which may be a laptop."""
     from joblib._dask import DaskDistributedBackend
 
     class Backend(DaskDistributedBackend):

@@ -37,7 +37,7 @@ def shared_faults(faults: Iterable[tuple[str, str]]) -> Iterator[str]:
 
 @contextmanager
 def faults_named(file: Path, *, unless: Path | None = None) -> Iterator[None]:
-    """Say with every fault of the work inside which file it is of: the mathematics does not know.
+    """Name in every fault of the work inside the file it is of: the mathematics does not know.
 
     Args:
         file: stands before a fault.

@@ -178,14 +178,14 @@ def lost_records(log: OperantLog, subjects: Collection[str]) -> tuple[OperantFau
 
 
 def _unread(path: Path, fault: str) -> OperantFault:
-    """A file set aside, with what was wrong in it and where."""
+    """Return a file set aside, with what was wrong in it and where."""
     place = re.match(r":(?: line )?([0-9]+): ", rest := fault.removeprefix(str(path)))
     what = rest[place.end() :] if place else rest.removeprefix(": ")
     return OperantFault(file=str(path), line=int(place[1]) if place else 0, subject="", what=what, done=SET_ASIDE)
 
 
 def declared_programs(programs: Path | None = None, mpc: Path | None = None) -> tuple[Program, ...]:
-    """The declarations of a folder and the ones shipped, each checked by the program file of its name.
+    """Return the declarations of a folder and the ones shipped, each checked by the program file of its name.
 
     Raises:
         DataError: a declaration or program file is at fault, or the two disagree.
@@ -199,7 +199,7 @@ def declared_programs(programs: Path | None = None, mpc: Path | None = None) -> 
 
 
 def declare_programs(files: Sequence[Path], *, programs: Path | None = None, mpc: Path | None = None) -> str:
-    """A first declaration, to be filled in, of every MED-PC program of the files that has none.
+    """Return a first declaration, to be filled in, of every MED-PC program of the files that has none.
 
     Raises:
         DataError: a file cannot be read, none is MED-PC, or every program is declared.
@@ -293,7 +293,7 @@ def _place(fault: OperantFault) -> str:
 
 
 def _fault_table(faults: Sequence[OperantFault]) -> pd.DataFrame:
-    """One row for what was found and done alike, with its first place and all others."""
+    """Return one row for what was found and done alike, with its first place and all others."""
     alike: dict[tuple[str, ...], list[OperantFault]] = {}
     for fault in faults:
         alike.setdefault((fault.what, fault.done, fault.accepted), []).append(fault)

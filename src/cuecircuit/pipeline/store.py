@@ -35,7 +35,7 @@ _WAIT_S = 5  # for workers of a killed run, which end with it
 
 
 def file_hash(path: Path) -> str:
-    """Give the SHA-256 of a file's content.
+    """Return the SHA-256 of a file's content.
 
     Raises:
         DataError: the file cannot be read, or is a device or a pipe, which might never end.
@@ -51,7 +51,7 @@ def file_hash(path: Path) -> str:
 
 @cache
 def code_hash() -> str:
-    """Give one hash over the package's own files: a change of code makes results stale."""
+    """Return one hash over the package's own files: a change of code makes results stale."""
     root = Path(cuecircuit.__file__).parent
     files = sorted(path for path in root.rglob("*") if path.suffix in {".py", ".yaml", ".j2", ".css", ".js"})
     whole = hashlib.sha256()
@@ -147,7 +147,7 @@ class Store:
             yield
 
     def why_stale(self, stage: Stage) -> str | None:
-        """Say why `stage` must run; None where what is there is up to date, or was just taken over from a donor."""
+        """Describe why `stage` must run; None where its result is up to date, or was just taken over from a donor."""
         record = read_record(self._file(stage.name))
         if record is None and not self.donors:
             return self._undone(stage)
@@ -255,7 +255,7 @@ class Store:
         write_json(self._file(stage.name), record)
 
     def taken_over(self) -> dict[str, str]:
-        """Give the stages whose files are those of another run, each with the name of its folder."""
+        """Return the stages whose files are those of another run, each with the name of its folder."""
         return {name: record["from"] for name, record in self.records().items() if "from" in record}
 
     def drop(self, stale: Iterable[str]) -> None:

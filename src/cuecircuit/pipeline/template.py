@@ -36,7 +36,7 @@ class Template:
     grid: Grid
 
     def digest(self) -> str:
-        """Give one hash over everything in it."""
+        """Return one hash over everything in it."""
         parts = (self.image, self.mask, self.white_matter, self.ventricles, self.labels, self.grid.affine)
         whole = hashlib.sha256(repr(self.names).encode())
         for part in parts:
@@ -142,7 +142,7 @@ def _coarser(template: Template, voxel_mm: float) -> Template:
 
 
 def mask_on(template: Template, name: str, target: Grid) -> Bool[Array, "i j k"]:
-    """Give `mask`, `white_matter` or `ventricles` on another grid: voxels that lie in it by half or more."""
+    """Return `mask`, `white_matter` or `ventricles` on another grid: voxels that lie in it by half or more."""
     return coarser(getattr(template, name).astype(np.float32), template.grid, target) >= 0.5
 
 

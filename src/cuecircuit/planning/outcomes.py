@@ -70,7 +70,7 @@ def outcomes(question: AnyQuestion, studies: Sequence[Tables]) -> Outcomes:
 
 
 def _stacks(question: Strata | Formula, tables: Tables) -> bool:
-    """Whether nothing but the response differs between studies: predictors are keys, factors or labels."""
+    """Return whether nothing but the response differs between studies: predictors are keys, factors or labels."""
     study = tables.files.study
     if question.covariates or (study.simulation and study.simulation.missing):
         return False

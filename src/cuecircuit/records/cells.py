@@ -30,7 +30,7 @@ class Exclusion:
     reason: str
 
     def __str__(self) -> str:
-        """One line for the user."""
+        """Return one line for the user."""
         return f"{self.subject}: left out, {self.reason}"
 
 
@@ -140,7 +140,7 @@ def averaged(
 
 
 def numeric(table: pd.DataFrame, name: str) -> Float[Array, "row"]:
-    """The numbers of a column; NaN where there is no value.
+    """Return the numbers of a column; NaN where there is no value.
 
     Raises:
         DataError: text that is neither a finite number nor a word for no value, with its lines.
@@ -174,7 +174,7 @@ def _check_columns(table: pd.DataFrame, wanted: Sequence[str]) -> None:
 
 
 def cell_labels(table: pd.DataFrame, name: str) -> list[str]:
-    """The labels of a column as text, whole numbers without a point.
+    """Return the labels of a column as text, whole numbers without a point.
 
     Raises:
         DataError: rows without a label, with their lines.

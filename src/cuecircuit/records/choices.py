@@ -44,16 +44,16 @@ class ChoiceGrid:
         return int(self.holds[result, self.touched[result]].sum())
 
     def choices_of(self, result: int) -> int:
-        """How many choices touch a result, the study's own among them."""
+        """Return how many choices touch a result, the study's own among them."""
         return int(self.touched[result].sum())
 
     def turns(self, result: int) -> bool:
-        """Whether a signed result holds in both directions, each under some choice."""
+        """Return whether a signed result holds in both directions, each under some choice."""
         signs = np.sign(self.value[result, self.holds[result]])
         return bool(self.signed[result]) and {-1.0, 1.0} <= set(signs)
 
     def verdict(self, result: int) -> Verdict:
-        """Say of a result where it holds; holding in two directions is not holding everywhere."""
+        """State of a result where it holds; holding in two directions is not holding everywhere."""
         if not self.tested[result].any():
             return "untested"
         if self.choices_of(result) == 1 < len(self.choices):

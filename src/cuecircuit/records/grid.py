@@ -30,7 +30,7 @@ class Grid:
         return float(abs(np.linalg.det(self.affine[:3, :3])))
 
     def same_as(self, other: "Grid") -> bool:
-        """Tell whether two grids agree: equal shape, affines within 1e-3 mm (headers store float32)."""
+        """Return whether two grids agree: equal shape, affines within 1e-3 mm (headers store float32)."""
         return self.shape == other.shape and bool(np.allclose(self.affine, other.affine, atol=1e-3))
 
     def mm(self, voxels: Float[Array, "n 3"]) -> Float[Array, "n 3"]:

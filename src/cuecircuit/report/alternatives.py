@@ -31,7 +31,7 @@ class AlternativeFacts:
     behavior_alpha: float
 
     def count(self, verdict: str) -> int:
-        """Number of results with a verdict."""
+        """Return the number of results with a verdict."""
         return self.verdicts.get(verdict, 0)
 
 

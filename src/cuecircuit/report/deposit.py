@@ -1,7 +1,7 @@
 """The record of a data set, ready to deposit: PageTab for BioStudies, BibTeX of the study, the recipe of a rerun.
 
-PageTab (BioStudies, "Page Tab Specification", TSV form): blocks parted by an empty line, the first cell naming what the
-block is; `Study`, then a block for each author, a `Links` table and a `Files` table.
+PageTab (BioStudies, "Page Tab Specification", TSV form): blocks separated by an empty line, the first cell naming what
+the block is; `Study`, then a block for each author, a `Links` table and a `Files` table.
 """
 
 import re

@@ -104,7 +104,7 @@ def _with_palette(picture: re.Match[bytes]) -> bytes:
 
 
 def shown_width(svg: bytes) -> int | None:
-    """Give the width in pixels at which letters of all figures are of one size; None where the SVG names none in pt."""
+    """Return the width in pixels that makes letters of all figures one size; None where the SVG names none in pt."""
     found = re.search(rb'<svg[^>]* width="([0-9.]+)pt"', svg)
     return None if found is None else round(float(found[1]) * 4 / 3 * _ENLARGED)
 

@@ -115,5 +115,5 @@ def printed(frame: pd.DataFrame, headings: Mapping[str, str]) -> Printed:
 
 
 def tsv(frame: pd.DataFrame) -> str:
-    """The table as tab-separated text with ten digits, `n/a` where there is no value."""
+    """Return the table as tab-separated text with ten digits, `n/a` where there is no value."""
     return frame.to_csv(sep="\t", index=False, na_rep="n/a", float_format="%.10g", lineterminator="\n")

@@ -159,7 +159,7 @@ _COUNTED = dict.fromkeys(_FROM_INFUSIONS.split(), "infusions") | {"discriminatio
 
 
 def is_key(study: Study, name: str) -> bool:
-    """Whether a name is a key of some table, a factor, a derived number or a column of operant or of events."""
+    """Return whether a name is a key of some table, a factor, a derived number or a column of operant or of events."""
     keys = {key for plan in Accounting(study).tables.values() for key in plan.keys}
     phases = study.operant.phases.values() if study.operant else ()
     days = {column for phase in phases for column in phase.by_day}

@@ -200,6 +200,6 @@ def log_path(pattern: str, name: str) -> str:
 
 
 def sorted_by_box(rows: pd.DataFrame, subjects: Sequence[str]) -> pd.DataFrame:
-    """Give every subject its box, in the order of the subjects."""
+    """Assign every subject its box, in the order of the subjects."""
     box = {subject: number for number, subject in enumerate(subjects)}
     return rows.assign(box=rows["subject"].map(box))

@@ -119,7 +119,7 @@ def rows_of(planting: Planting, base: Base) -> pd.DataFrame:
 
 
 def draws_deliveries(study: Study) -> bool:
-    """Whether deliveries have a base, so that presses of sessions with deliveries follow from them."""
+    """Return whether deliveries have a base, so that presses of sessions with deliveries follow from them."""
     return study.simulation is not None and any(base.in_ == "operant.infusions" for base in study.simulation.base)
 
 

@@ -61,7 +61,7 @@ def _lines(section: Mapping[str, Any], above: str, comments: Mapping[str, list[s
 
 
 def _is_deep(value: Mapping[str, Any]) -> bool:
-    """Whether sections within have sections of their own, which one line would hide."""
+    """Return whether sections within have sections of their own, which one line would hide."""
     inner = [item for item in value.values() if isinstance(item, Mapping)]
     return any(isinstance(item, Mapping) for one in inner for item in one.values()) or len(inner) > 1
 

@@ -125,7 +125,7 @@ def _entities(name: str) -> Iterator[tuple[str, str]]:
 
 
 def _has_events(path: Path) -> bool:
-    """Tell a data set whose raw scans are elsewhere, as those of a derivative often are."""
+    """Recognize a data set whose raw scans are elsewhere, as those of a derivative often are."""
     return next(path.glob("sub-*/**/*_events.tsv"), None) is not None
 
 

@@ -41,7 +41,7 @@ class Logs:
 
 
 def is_log(path: Path) -> bool:
-    """Tell an operant log by its content; a plain table is none, since nothing says what its columns are."""
+    """Recognize an operant log by its content; a plain table is none, since nothing says what its columns are."""
     if not _may_be_log(path):
         return False
     try:

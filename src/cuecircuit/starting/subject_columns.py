@@ -51,7 +51,7 @@ class SubjectTable:
 
 
 def is_subject_table(path: Path) -> bool:
-    """Tell a TSV whose header has participant_id."""
+    """Recognize a TSV whose header has participant_id."""
     try:
         with path.open(encoding="utf-8-sig") as file:
             return "participant_id" in file.readline().rstrip("\r\n").split("\t")

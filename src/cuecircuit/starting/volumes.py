@@ -69,7 +69,7 @@ def read_volumes(files: Sequence[Path]) -> tuple[Volume, ...]:
 
 
 def is_map_table(path: Path) -> bool:
-    """Tell a TSV whose header has a subject and a map."""
+    """Recognize a TSV whose header has a subject and a map."""
     try:
         with path.open(encoding="utf-8-sig") as file:
             header = file.readline().rstrip("\r\n").split("\t")

@@ -29,7 +29,7 @@ def words_of(text: str) -> tuple[str, ...]:
 
 
 def is_reference(level: str) -> bool:
-    """Tell a level that others are usually compared with."""
+    """Recognize a level that others are usually compared with."""
     return any(word in _REFERENCES for word in words_of(level))
 
 
@@ -44,7 +44,7 @@ def in_time(levels: Iterable[str]) -> tuple[str, ...]:
 
 
 def is_no_cell(trial_type: str) -> bool:
-    """Tell a trial type that is usually no condition: rest, fixation, an instruction, a response."""
+    """Recognize a trial type that is usually no condition: rest, fixation, an instruction, a response."""
     return bool(_NO_CELL.search(trial_type)) or trial_type in ("n/a", "")
 
 

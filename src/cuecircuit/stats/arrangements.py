@@ -140,7 +140,7 @@ def orders(
 
 
 def members(n: int, blocks: Sequence[object] | None) -> list[Int[Array, "_"]]:
-    """Give the subjects of each block, all in one where there are no labels."""
+    """Return the subjects of each block, all in one where there are no labels."""
     if blocks is None:
         return [np.arange(n)]
     labels = [str(label) for label in blocks]

@@ -109,7 +109,7 @@ def _degrees(test: PrintedTest) -> tuple[float, ...] | None:
 
 
 def _impossible(test: PrintedTest) -> str | None:
-    """Say which number of a test cannot be."""
+    """Describe which number of a test cannot be."""
     if not _in_range(test):
         return None
     value = test.statistic
@@ -123,7 +123,7 @@ def _impossible(test: PrintedTest) -> str | None:
 
 
 def _in_range(test: PrintedTest) -> bool:
-    """Whether every number of a test is one that can be computed with."""
+    """Return whether every number of a test is one that can be computed with."""
     printed = [test.statistic, *([test.p] if test.p else [])]
     sizes = [*test.df, *(abs(number.value) for number in printed), *(number.half_unit for number in printed)]
     return max(*sizes, test.n or 0) <= _LARGEST
@@ -166,7 +166,7 @@ def _meet(one: tuple[float, float], other: tuple[float, float]) -> bool:
 
 
 def _tail(test: PrintedTest, p_range: tuple[float, float]) -> Tail | None:
-    """Tell how the printed p comes about, the tail that is declared first; "n.s." and p > .05 are no doubling."""
+    """Return how the printed p comes about, the tail that is declared first; "n.s." and p > .05 are no doubling."""
     printed = _printed_range(test)
     times: dict[Tail, float] = {_declared(test, test.df): 1.0, "two-tailed": 1.0}
     if _is_directed(test, test.df):
@@ -277,7 +277,7 @@ def _agreement(test: PrintedTest, p: float | None, tail: Tail | None, epsilon: t
 
 
 def _crossing(test: PrintedTest, p: float, tail: Tail | None) -> str | None:
-    """Say where the printed and the computed p fall on different sides of .05, or the printed p hides the side."""
+    """Describe where the printed and the computed p fall on different sides of .05, or the printed p hides the side."""
     assert test.p is not None
     if tail == "one-tailed" == test.tail:
         p = p / 2

@@ -56,7 +56,7 @@ def audit_effect(effect: PrintedEffect, test: PrintedTest, df: tuple[float, ...]
 
 
 def _refused(effect: PrintedEffect, name: str, printed: Range, implied: Mapping[str, Range]) -> AuditedEffect:
-    """Where no formula gives the printed number: still possible, or not."""
+    """Return where no formula gives the printed number: still possible, or not."""
     least, most = next(iter(implied.values()))
     span = ", ".join(f"{low:.4g} to {high:.4g}{how}" for how, (low, high) in implied.items())
     if effect.kind == "eta2" and printed[0] <= most:
@@ -99,5 +99,5 @@ def _over(sizes: Range, rising: Callable[[np.float64], float]) -> Range:
 
 
 def _sizes(low: float, high: float) -> Range:
-    """A range of numbers of either sign to the range of their sizes."""
+    """Return a range of numbers of either sign to the range of their sizes."""
     return (0.0 if low < 0 < high else min(abs(low), abs(high))), max(abs(low), abs(high))

@@ -120,7 +120,7 @@ def _in_own_words() -> Iterator[None]:
 
 
 def as_strata(model: BetweenModel) -> StrataModel:
-    """Give the model as one error stratum, for permutation (`group.permutation.permute_term`) of what it tests.
+    """Return the model as one error stratum, for permutation (`group.permutation.permute_term`) of what it tests.
 
     Of a hypothesis Lβ = 0 the columns X(X'X)⁻¹L' are tested, whose products with the data are Lβ̂; all that is at right
     angles to them in the span of X is nuisance (Winkler et al. 2014, NeuroImage 92:381, partition of the model). Signs

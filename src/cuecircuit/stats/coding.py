@@ -111,7 +111,7 @@ def _between_term(factors: Sequence[Factor], n_subjects: int) -> BetweenTerm:
 
 
 def within_effects(factors: Mapping[str, Sequence[str]]) -> tuple[WithinEffect, ...]:
-    """Give the orthonormal scores of every effect of the factors within subjects, the mean over conditions first.
+    """Return the orthonormal scores of every effect of the factors within subjects, the mean over conditions first.
 
     Conditions are all combinations of levels, the last factor changing fastest (as in `conditions`).
     Together the scores of all effects are an orthonormal basis of the conditions.

@@ -141,7 +141,7 @@ def level_cells(
 
 
 def factor_faults(factors: Sequence[str], levels: Mapping[str, Sequence[str]], where: str) -> list[str]:
-    """Say which factors are not among those of `levels`, or are named twice."""
+    """Describe which factors are not among those of `levels`, or are named twice."""
     faults = [
         f"factor '{name}': not in the {where}, which has {', '.join(levels)}" for name in factors if name not in levels
     ]
@@ -149,7 +149,7 @@ def factor_faults(factors: Sequence[str], levels: Mapping[str, Sequence[str]], w
 
 
 def fixed_levels(design: MixedColumns) -> dict[str, tuple[str, ...]]:
-    """Levels of the factors in the fixed part."""
+    """Return the levels of the factors in the fixed part."""
     used = dict.fromkeys(variable.column for term in design.formula.fixed for variable in term)
     return {name: design.factors[name].levels for name in used if name in design.factors}
 
@@ -188,7 +188,7 @@ def grid_row(
 
 
 def fixed_contrast(text: str, design: MixedColumns) -> Hypothesis:
-    """A contrast of the fixed part of a formula.
+    """Return a contrast of the fixed part of a formula.
 
     Raises:
         DesignError: the text cannot be read (see `parse_contrast`), the model has no term that it concerns, or it needs
@@ -214,7 +214,7 @@ def _is_fixed(name: str, design: MixedColumns) -> bool:
 
 
 def strata_contrast(text: str, design: MixedDesign, *, family: str = "all") -> Contrast:
-    """A contrast of a complete design, for `strata_model` or `posthoc.compare`.
+    """Return a contrast of a complete design, for `strata_model` or `posthoc.compare`.
 
     Groups that are combinations of several factors between subjects are averaged with equal weights.
 
@@ -226,7 +226,7 @@ def strata_contrast(text: str, design: MixedDesign, *, family: str = "all") -> C
 
 
 def strata_levels(design: MixedDesign) -> dict[str, Sequence[str]]:
-    """Levels of every factor, those between subjects in order of first appearance."""
+    """Return the levels of every factor, those between subjects in order of first appearance."""
     return {**{name: tuple(dict.fromkeys(labels)) for name, labels in design.between.items()}, **design.within}
 
 

@@ -96,7 +96,7 @@ def crossed_sums(
 
 
 def response_chunks(n: int, design: CrossedDesign) -> list[slice]:
-    """Responses of which exact work fits into memory at a time."""
+    """Return the responses of which exact work fits into memory at a time."""
     step = max(1, _WORK // design.turn.shape[1] ** 2)
     return [slice(start, min(start + step, n)) for start in range(0, n, step)] or [slice(0, 0)]
 
@@ -167,7 +167,7 @@ def crossed_residuals(
     psi: Float[Array, "response term"],
     design: CrossedDesign,
 ) -> Float[Array, "observation response"]:
-    """What fixed and random effects leave, W⁻¹(y − Xβ̂).
+    """Return what fixed and random effects leave, W⁻¹(y − Xβ̂).
 
     Args:
         residuals: responses less their least-squares fit.

@@ -104,7 +104,7 @@ def _inside(x: Float[Array, "response term"]) -> Bool[Array, "response"]:
 def _routes(
     psi: Float[Array, "response term"], design: CrossedDesign
 ) -> Iterator[tuple[Int[Array, "chosen"], CrossedTable | None]]:
-    """Responses that the table has, and the rest in parts that fit into memory."""
+    """Yield the responses that the table has, and the rest in parts that fit into memory."""
     table = _table(len(psi), design)
     inside = _inside(to_shrinkage(psi, design)) & (table is not None)
     yield from ((np.flatnonzero(~inside)[part], None) for part in response_chunks(int((~inside).sum()), design))

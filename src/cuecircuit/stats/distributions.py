@@ -36,12 +36,12 @@ def log_p_t(t: Float[Array, "*shape"], df: DegreesOfFreedom) -> Float[Array, "*s
 
 
 def z_from_log_p(log_p: Float[Array, "*shape"]) -> Float[Array, "*shape"]:
-    """The standard normal deviate with upper tail exp(`log_p`)."""
+    """Return the standard normal deviate with upper tail exp(`log_p`)."""
     return -special.ndtri_exp(log_p)
 
 
 def z_from_t(t: Float[Array, "*shape"], df: DegreesOfFreedom) -> Float[Array, "*shape"]:
-    """The standard normal deviate with the tail of t, sign kept."""
+    """Return the standard normal deviate with the tail of t, sign kept."""
     return np.copysign(z_from_log_p(log_p_t(t, df) - np.log(2.0)), t)
 
 

@@ -18,7 +18,7 @@ from cuecircuit.errors import DesignError
 
 
 def dunnett_p(q: float, correlation: Float[Array, "test test"], df: int | float) -> float:
-    """Probability that the largest |t| of the family exceeds `q`.
+    """Return the probability that the largest |t| of the family exceeds `q`.
 
     Raises:
         DesignError: the comparisons do not share a reference (correlations not of product form).

@@ -23,7 +23,7 @@ def eta2_limits(
     *,
     confidence: float = 0.90,
 ) -> tuple[Float[Array, "response"], Float[Array, "response"]]:
-    """Give the lower and the upper limit of partial η².
+    """Return the lower and the upper limit of partial η².
 
     Args:
         f: of each response; NaN where there is none.
@@ -49,7 +49,7 @@ def _share(
 def _noncentrality(
     f: Float[Array, "response"], df1: int, df2: Float[Array, "response"], quantile: float
 ) -> Float[Array, "response"]:
-    """Give λ at which F lies at a quantile; 0 where even λ = 0 puts it lower."""
+    """Return λ at which F lies at a quantile; 0 where even λ = 0 puts it lower."""
     found = np.full(f.shape, np.nan)
     there = np.isfinite(f) & np.isfinite(df2)
     found[there] = 0.0

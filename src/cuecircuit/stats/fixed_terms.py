@@ -45,7 +45,7 @@ class CodedTable:
 
 
 def coded_term(term: Term, among: Sequence[Term], table: CodedTable) -> tuple[Float[Array, "row column"], list[str]]:
-    """Columns of a term; `among` are the terms of the same part, which decide on the coding."""
+    """Return the columns of a term; `among` are the terms of the same part, which decide on the coding."""
     columns, labels = np.ones((table.n, 1)), [""]
     for variable in term:
         if variable.column not in table.factors:
@@ -62,7 +62,7 @@ def coded_term(term: Term, among: Sequence[Term], table: CodedTable) -> tuple[Fl
 
 
 def in_contrasts(variable: Variable, term: Term, among: Sequence[Term]) -> bool:
-    """Whether the term without the variable is in the model as well."""
+    """Return whether the term without the variable is in the model as well."""
     margin = frozenset(term) - {variable}
     return any(frozenset(other) == margin for other in among)
 
@@ -118,7 +118,7 @@ def estimable_terms(
 
 
 def unexcused_terms(terms: Sequence[FixedTerm], table: CodedTable) -> list[FixedTerm]:
-    """Give the terms whose columns no lack of cells explains, if they are aliased: those of fewer than two factors."""
+    """Return terms whose columns no lack of cells explains, if they are aliased: those of fewer than two factors."""
     crossed = [term for term in terms if len(_factors(term, table)) > 1]
     every = {each.name: each for term in crossed for each in _factors(term, table)}
     excused = crossed if missing_cells(list(every.values())) else []

@@ -169,7 +169,7 @@ def _search(
     sd: Float[Array, "parameter"],
     covariance: Float[Array, "parameter parameter"],
 ) -> Float[Array, "parameter"]:
-    """The mode of one subject, in units of the prior so that all parameters are of one size."""
+    """Return the mode of one subject, in units of the prior so that all parameters are of one size."""
 
     def cost(z: np.ndarray) -> float:
         value = of(mean + sd * z) if np.isfinite(z).all() else -np.inf
@@ -184,7 +184,7 @@ def _search(
 def _information(
     modes: Modes, sd: Float[Array, "parameter"]
 ) -> tuple[Float[Array, "subject parameter parameter"], Float[Array, "subject parameter parameter"]]:
-    """What the data of each subject tell: −ℓ'' at the mode, and the projector on what they tell.
+    """Return what the data of each subject tell: −ℓ'' at the mode, and the projector on what they tell.
 
     Directions in which they tell less than `_TOLD` of the wide prior are left to it: a line has no parabola.
     """

@@ -78,7 +78,7 @@ class MixedColumns:
 
 
 def nested(fine: Int[Array, "observation"], coarse: Int[Array, "observation"]) -> bool:
-    """Whether every level of one grouping belongs to one level of the other."""
+    """Return whether every level of one grouping belongs to one level of the other."""
     return np.unique(np.stack([fine, coarse]), axis=1).shape[1] == np.unique(fine).size
 
 
@@ -292,7 +292,7 @@ def _levels(labels: Sequence[Sequence[str]]) -> Int[Array, "observation"]:
 
 
 def _subject(groupings: Mapping[tuple[str, ...], Int[Array, "observation"]]) -> tuple[str, ...]:
-    """The grouping that all others are nested in, or the first that is nested in no other."""
+    """Return the grouping that all others are nested in, or the first that is nested in no other."""
     coarsest = min(groupings, key=lambda name: groupings[name].max())
     if not all(nested(levels, groupings[coarsest]) for levels in groupings.values()):
         coarsest = next(

@@ -133,7 +133,7 @@ def plan_scores(
 
 
 def _tested_rows(model: NestedModel, hypothesis: Hypothesis) -> Float[Array, "row column"]:
-    """Rows of the hypothesis in the columns of the model's orthonormal design."""
+    """Return rows of the hypothesis in the columns of the model's orthonormal design."""
     stacked = check_hypotheses([hypothesis], len(model.to_coded)) @ model.to_coded
     if len(stacked) == stacked.shape[1]:
         raise DesignError(
@@ -168,7 +168,7 @@ def _nothing_to_exchange(
 
 
 def _patterns(model: NestedModel) -> tuple[Array, Array, list[tuple], list[Array]]:
-    """Rows by subject and cell, where subjects start, the cell of each row, and the subjects of each pattern."""
+    """Return rows by subject and cell, where subjects start, the cell of each row, and the subjects of each pattern."""
     design = model.design
     within = [item.codes for item in design.factors.values() if _varies_within(item.codes, design.subjects)]
     # stable: repeated measures of a cell stay in the order of the table
@@ -203,7 +203,7 @@ def _varies_within(codes: Int[Array, "observation"], subjects: Int[Array, "obser
 def _is_between(
     model: NestedModel, design: Float[Array, "observation column"], cells: Sequence[tuple], stacked: Array
 ) -> bool:
-    """Tell whether the hypothesis holds wherever each cell has one expectation in all subjects.
+    """Return whether the hypothesis holds wherever each cell has one expectation in all subjects.
 
     A covariate that all subjects share but for missing or jittered times is one within subjects all the same: its part
     in the contrast is alike in all of them.
@@ -224,7 +224,7 @@ def _is_between(
 
 
 def _start_k(model: NestedModel, stacked: Array) -> Float[Array, "column row"]:
-    """The k at relative variances 1."""
+    """Return the k at relative variances 1."""
     weights = covariance_weights(starting_point(model.blocks.columns)[None], model.blocks).w
     return np.linalg.solve(weighted_forms(weights, model.forms)[0], stacked.T)
 
@@ -292,7 +292,7 @@ def leaning_scores(
     weights: Float[Array, "response element"],
     k: Float[Array, "response column row"],
 ) -> Float[Array, "subject direction response"]:
-    """How each subject's score leans on the nuisance: d'd = 1 where a flipped sum is all nuisance.
+    """Return how each subject's score leans on the nuisance: d'd = 1 where a flipped sum is all nuisance.
 
     Directions that matter in no response are left out. For several rows d'd is the mean share over the rows.
     """

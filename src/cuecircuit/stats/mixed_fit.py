@@ -266,7 +266,7 @@ def _components(model: MixedModel, estimates: Estimates) -> tuple[VarianceCompon
 
 
 def _singular(model: MixedModel, psi: Float[Array, "response parameter"]) -> Bool[Array, "response"]:
-    """Whether an entry of the diagonal of some term's relative Cholesky factor is 0."""
+    """Return whether an entry of the diagonal of some term's relative Cholesky factor is 0."""
     theta, at = relative_factor(psi, model.columns), 0
     singular = np.zeros(len(psi), bool)
     for scale in model.scale:

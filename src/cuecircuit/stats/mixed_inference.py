@@ -48,7 +48,7 @@ class Estimates:
 
 
 def check_hypotheses(hypotheses: Sequence[Hypothesis], n_columns: int) -> Float[Array, "row column"]:
-    """Rows of all hypotheses below one another, checked.
+    """Return rows of all hypotheses below one another, checked.
 
     Raises:
         DesignError: rows of another length than the model has columns, or that say the same.

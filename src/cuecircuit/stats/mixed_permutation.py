@@ -62,7 +62,7 @@ class Scores:
 def _by_weights(
     plan: ScorePlan, psi: Float[Array, "response parameter"]
 ) -> tuple[Float[Array, "response element"], Float[Array, "response column row"]]:
-    """The weights of W⁻¹ and k of every response."""
+    """Return the weights of W⁻¹ and k of every response."""
     stacked = plan.hypothesis.rows @ plan.model.to_coded
     weights = covariance_weights(psi, plan.model.blocks).w
     form = weighted_forms(weights, plan.model.forms)
@@ -120,7 +120,7 @@ def subject_scores(y: Float[Array, "observation response"], plan: ScorePlan, *, 
 
 
 def _without(model: NestedModel, hypothesis: Hypothesis) -> NestedModel:
-    """The model of what is left where the hypothesis holds."""
+    """Return the model of what is left where the hypothesis holds."""
     stacked = hypothesis.rows @ model.to_coded
     free = np.linalg.svd(stacked)[2][len(stacked) :].T
     x = model.basis @ free
@@ -133,7 +133,7 @@ def _without(model: NestedModel, hypothesis: Hypothesis) -> NestedModel:
 
 
 def arranged_statistics(scores: Scores, plan: ScorePlan, part: slice) -> Float32[Array, "arrangement response"]:
-    """Give t (one row) or F (more) of some of the arrangements in every response, 0 where there is no fit."""
+    """Return t (one row) or F (more) of some of the arrangements in every response, 0 where there is no fit."""
     chosen = plan.arrangements[part]
     found = np.zeros((len(chosen), scores.fitted.size), np.float32)
     for start in range(0, scores.fitted.size, _BLOCK):
@@ -151,7 +151,7 @@ def arranged_statistics(scores: Scores, plan: ScorePlan, part: slice) -> Float32
 
 
 def _flipped(scores: Scores, signs: Float32[Array, "arrangement subject"], block: slice) -> tuple[Array, Array]:
-    """The first summed score and H² of flipped scores."""
+    """Return the first summed score and H² of flipped scores."""
     assert scores.own is not None
     sums = [signs @ scores.own[:, row, block] for row in range(scores.own.shape[1])]
     return sums[0], np.sum(np.square(sums), axis=0)
@@ -167,7 +167,7 @@ def _leaned(leaning: Float32[Array, "subject direction response"], signs: Array)
 def _exchanged(
     scores: Scores, plan: ScorePlan, orders_: Int[Array, "arrangement subject"], block: slice
 ) -> tuple[Array, Array]:
-    """The first summed score and H² where subjects get others' rows of the design."""
+    """Return the first summed score and H² where subjects get others' rows of the design."""
     assert scores.whitened is not None
     assert scores.weights is not None
     whitened, weights, r = scores.whitened[:, block], scores.weights[:, :, block], plan.tested

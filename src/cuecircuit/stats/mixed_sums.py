@@ -93,7 +93,7 @@ def conditional_residuals(
     shift: Float[Array, "column block"],
     psi: Float[Array, "block parameter"],
 ) -> Float[Array, "observation block"]:
-    """What fixed and random effects leave of the scaled responses, W⁻¹(y − Xβ̂).
+    """Return what fixed and random effects leave of the scaled responses, W⁻¹(y − Xβ̂).
 
     Args:
         sums: of the block.

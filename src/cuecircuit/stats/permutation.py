@@ -161,7 +161,7 @@ def unit_residuals(
 
 
 def arranged_bases(plan: PermutationPlan, part: slice) -> Float64[Array, "arrangement column row"]:
-    """Give the basis under some of the arrangements."""
+    """Return the basis under some of the arrangements."""
     chosen = plan.arrangements[part]
     blocks = plan.basis.reshape(chosen.shape[1], -1, plan.basis.shape[1])
     arranged = blocks[chosen] if plan.kind == "permutations" else blocks * chosen[:, :, None, None]
@@ -176,7 +176,7 @@ def least_equal(observed: Float[Array, "*shape"] | Int[Array, "*shape"]) -> Floa
 def permutation_p(
     null: Float[Array, "arrangement"], observed: Float[Array, "*shape"] | Int[Array, "*shape"]
 ) -> Float64[Array, "*shape"]:
-    """Give (k + 1)/(n + 1): the share of arrangements as large as the observed, the one found counted.
+    """Return (k + 1)/(n + 1): the share of arrangements as large as the observed, the one found counted.
 
     Args:
         null: largest value of each arrangement, the one found first.
@@ -223,7 +223,7 @@ def term_basis(stratum: Stratum, term: StratumTerm) -> Float64[Array, "row colum
 
 
 def _classes(stratum: Stratum, n: int) -> Int[Array, "subject"]:
-    """Give each subject the first one with the same rows in the design."""
+    """Return for each subject the first one with the same rows in the design."""
     _, first, which = np.unique(stratum.design.reshape(n, -1), axis=0, return_index=True, return_inverse=True)
     return first[which.ravel()]
 

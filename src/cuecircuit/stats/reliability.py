@@ -42,7 +42,7 @@ def intraclass_correlation(
     kind: Literal["agreement", "consistency"] = "consistency",
     confidence: float = 0.95,
 ) -> Reliability:
-    """Give the reliability of one session.
+    """Return the reliability of one session.
 
     Args:
         y: the same subjects in every session, any unit.

@@ -107,7 +107,7 @@ class RotationPlan:
 
 
 def rotates(variance: Variance, variances: GroupVariances) -> bool:
-    """Tell whether subjects are rotated within groups: where that is asked for, or groups are found to differ."""
+    """Return whether subjects are rotated within groups: where that is asked for, or groups are found to differ."""
     return variance == "groups" or (variance == "auto" and variances.differ)
 
 

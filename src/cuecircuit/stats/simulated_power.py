@@ -27,7 +27,7 @@ class Shares:
 
 
 def shares(found: Int[Array, "test"], n: int, *, confidence: float = 0.95) -> Shares:
-    """Give the share of studies that found something, with Clopper and Pearson's interval.
+    """Return the share of studies that found something, with Clopper and Pearson's interval.
 
     Raises:
         DesignError: no studies, or more found than there are.
@@ -42,7 +42,7 @@ def shares(found: Int[Array, "test"], n: int, *, confidence: float = 0.95) -> Sh
 
 
 def smallest_size(sizes: Sequence[int], power: Float[Array, "size"], wanted: float) -> float:
-    """Give the size at which power reaches `wanted`; inf where none does, the smallest size where every one does.
+    """Return the size at which power reaches `wanted`; inf where none does, the smallest size where every one does.
 
     Args:
         sizes: animals, rising.

@@ -70,7 +70,7 @@ def _left(scores: Float[Array, "row block"], stratum: Stratum) -> Float[Array, "
 def finite_block(
     y: Float[Array, "subject condition block"],
 ) -> tuple[Float[Array, "subject condition block"], Bool[Array, "block"]]:
-    """Responses in double precision, 0 where not all their values are finite, and which are."""
+    """Return the responses in double precision, 0 where not all their values are finite, and which are."""
     values = y.astype(np.float64)
     finite = np.asarray(np.isfinite(values).all(axis=(0, 1)))
     values[:, :, ~finite] = 0.0

@@ -36,7 +36,7 @@ class About(Section):
 
 
 def is_orcid(number: str) -> bool:
-    """Tell an ORCID by its form and its check digit (ISO/IEC 7064, MOD 11-2)."""
+    """Recognize an ORCID by its form and its check digit (ISO/IEC 7064, MOD 11-2)."""
     if not re.fullmatch(r"(\d{4}-){3}\d{3}[\dX]", number):
         return False
     total = 0

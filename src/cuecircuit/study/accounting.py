@@ -111,7 +111,7 @@ class Accounting:
         return self.factors.get(key, ())
 
     def numbered(self, key: str) -> bool:
-        """Whether a key has whole numbers as levels, which need no declaration."""
+        """Return whether a key has whole numbers as levels, which need no declaration."""
         return key in ("day", "bin", "trial", "run") or any(
             key in phase.by_day for phase in (self.study.operant.phases.values() if self.study.operant else ())
         )
@@ -130,12 +130,12 @@ class Accounting:
         return tuple(key for key in keys if key != "subject" and key not in spoken and not self._alone(rows, key))
 
     def of_sessions(self, table: str) -> bool:
-        """Whether the rows of a table are logged sessions, their bins or their columns."""
+        """Return whether the rows of a table are logged sessions, their bins or their columns."""
         derived = self.study.derived.get(table.removeprefix("derived.")) if table.startswith("derived.") else None
         return table in ("operant", "bins") or (isinstance(derived, Stack) and derived.of == "operant")
 
     def _alone(self, rows: Rows, key: str) -> bool:
-        """Whether a key of the operant tables has one level in the phases that are asked about."""
+        """Return whether a key of the operant tables has one level in the phases that are asked about."""
         if not self.of_sessions(split_reference(rows.of)[0]):
             return False
         phases = levels_of_phases(self.study.operant, rows)

@@ -39,7 +39,7 @@ def contradictions(study: Study, *, unused: bool = True) -> Iterator[Contradicti
 
 
 def has_path(whole: Any, path: str) -> bool:
-    """Whether a dotted path leads to a value of a study, dumped to plain data."""
+    """Return whether a dotted path leads to a value of a study, dumped to plain data."""
     for key in path.split("."):
         if not (isinstance(whole, Mapping) and key in whole):
             return False

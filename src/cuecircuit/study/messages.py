@@ -71,7 +71,7 @@ def _is_type_name(part: str) -> bool:
 
 
 def describe_fault(fault: Any, data: Any) -> str:
-    """Say what one of pydantic's faults means.
+    """Describe what one of pydantic's faults means.
 
     Args:
         fault: an item of `ValidationError.errors()`.

@@ -88,7 +88,7 @@ class GroupMaps:
 
 
 def voxels_at_a_time(n_maps: int, block: int) -> int:
-    """How many voxels are fitted as one task: some blocks of the fit, fewer of them the more maps there are."""
+    """Return how many voxels are fitted as one task: some blocks of the fit, fewer of them the more maps there are."""
     most = max(1, _BLOCK_NUMBERS // n_maps)
     return min(most, block) if most < 2 * block else block * min(most // block, _MOST_INNER)
 

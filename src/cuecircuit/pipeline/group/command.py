@@ -86,7 +86,7 @@ def group_command(
 
 
 def read_maps_table(table: Path, model: Model) -> pd.DataFrame:
-    """Read a table of maps; rows that name none are told, never dropped in silence.
+    """Read a table of maps; rows that name none are reported, never dropped in silence.
 
     Raises:
         DataError: the table is at fault, a column of maps is not there or has numbers, or no row names its maps.

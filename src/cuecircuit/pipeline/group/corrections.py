@@ -97,7 +97,7 @@ def method_map(term: str, method: str) -> str:
 
 
 def correction_rows(term: str, chosen: Sequence[Correction], clusters: Clusters) -> list[dict[str, Any]]:
-    """Give a row for each method and cluster; cluster 0 gathers the voxels that lie in none."""
+    """Return a row for each method and cluster; cluster 0 gathers the voxels that lie in none."""
     rows = []
     for each in chosen:
         counts = np.bincount(clusters.labels[each.voxels], minlength=len(clusters.sizes) + 1)

@@ -14,7 +14,7 @@ _APART_MM = {True: 8.0, False: 1.0}
 
 
 def peak_distance_mm(grid: Grid) -> float:
-    """Give the smallest distance between local maxima of a cluster: 8 mm in voxels of people, 1 mm in those of rats."""
+    """Return the smallest distance of local maxima in a cluster: 8 mm in voxels of people, 1 mm in those of rats."""
     return _APART_MM[float(grid.voxel_mm.min()) >= _PEOPLE_MM]
 
 

@@ -190,7 +190,7 @@ def permuted_maps(permuted: PermutedTerm) -> dict[str, Float64[Array, "voxel"]]:
 
 
 def permutation_facts(permuted: PermutedTerm, statistic: MapStatistic) -> dict[str, Any]:
-    """Say what was done, for a file of settings: what was exchanged, how often, and the smallest p that could come."""
+    """Describe what was done, for a file of settings: what was exchanged, how often, and the smallest p possible."""
     plan, fitted = permuted.plan, np.isfinite(permuted.statistic)
     return {
         "term": plan.name,
@@ -207,7 +207,7 @@ def permutation_facts(permuted: PermutedTerm, statistic: MapStatistic) -> dict[s
 
 
 def verdict(name: str, corrected: CorrectedTerm) -> str | None:
-    """Say, where nothing survives, how far it was; None where something does."""
+    """Describe, where nothing survives, how far it was; None where something does."""
     if corrected.significant.any():
         return None
     start = f"group: {name}: nothing survives at corrected p {corrected.alpha:g}"

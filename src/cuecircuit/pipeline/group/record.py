@@ -30,13 +30,13 @@ def write_counts(path: Path, counts: Int[Array, "voxel"], space: Space) -> None:
 
 
 def counted(entered: Int[Array, "voxel"]) -> dict[str, int]:
-    """Number of voxels by number of subjects or maps, most first."""
+    """Return the number of voxels by number of subjects or maps, most first."""
     counts = np.bincount(entered)
     return {str(n): int(counts[n]) for n in np.flatnonzero(counts)[::-1]}
 
 
 def cluster_rule(correction: Correction) -> dict[str, Any]:
-    """Say in the sidecar of clusters.tsv how clusters were formed and corrected."""
+    """State in the sidecar of clusters.tsv how clusters were formed and corrected."""
     if correction is None:
         return {}
     by_permutation = isinstance(correction, Permutation)
@@ -93,7 +93,7 @@ _BETWEEN = "between subjects, one map each, type III, sum-to-zero coding"
 
 
 def model_settings(bound: Design, fitted: Fitted, left_out: Sequence[str], *, zero_is_missing: bool) -> dict[str, Any]:
-    """What was asked of the model, who entered, what each column is, and how many voxels could not be tested."""
+    """Return what was asked of the model, who entered, what each column is, and how many voxels could not be tested."""
     model = bound.model
     tested = np.any([np.isfinite(test.f) for test in fitted.tests], axis=0)
     asked = {name: value for name, value in asdict(model).items() if name not in ("block", "method") and value}

@@ -73,7 +73,7 @@ class _Task:
         return tuple(test for test in kept_tests(self.bound, self.fitted) if test.name not in self.without_side)
 
     def where_fitted(self, stratum: str | None) -> Bool[Array, "x y z"]:
-        """The mask without the voxels that could not be tested in a stratum."""
+        """Return the mask without the voxels that could not be tested in a stratum."""
         tested = next(test for test in self.fitted.tests if stratum_of(test) == stratum)
         part = self.space.mask.copy()
         part[self.space.mask] = np.isfinite(tested.f)
@@ -310,7 +310,7 @@ def _nulls(
 
 
 def _say_verdicts(effects: Sequence[Effect]) -> None:
-    """Say of each corrected map without a survivor how far it was: no map is empty in silence."""
+    """Report of each corrected map without a survivor how far it was: no map is empty in silence."""
     times = Counter(effect.test.name for effect in effects)
     for effect in effects:
         name = effect.test.name if times[effect.test.name] == 1 else f"{effect.test.name} ({effect.stratum})"
