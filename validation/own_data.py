@@ -165,6 +165,9 @@ class Transcript:
             stream.write(text)
         return len(text)
 
+    def isatty(self):
+        return False  # a log is no terminal: nothing is asked
+
     def flush(self):
         for stream in self.streams:
             stream.flush()
