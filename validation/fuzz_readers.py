@@ -25,7 +25,7 @@ import openpyxl
 with atheris.instrument_imports(include=["cuecircuit.io", "cuecircuit.stats.printed", "cuecircuit.stats.audit"]):
     from cuecircuit.errors import CuecircuitError
     from cuecircuit.io.medpc_declare import skeleton
-    from cuecircuit.io.medpc_decode import decode_session
+    from cuecircuit.io.medpc_decode import decode_record
     from cuecircuit.io.medpc_mpc import parse_mpc
     from cuecircuit.io.medpc_program import checked_by, load_programs, parse_program
     from cuecircuit.io.medpc_text import parse_sessions
@@ -76,7 +76,7 @@ MPC = "^Reward = 3\n\\ A = presses\nDIM X = 99 \\ times\nLIST D = 1, 2\nVAR_ALIA
 def fuzz_medpc(data: bytes) -> None:
     for raw in parse_sessions(data).sessions:
         skeleton(raw)
-        decode_session(raw, PROGRAMS)
+        decode_record(raw, PROGRAMS)
 
 
 def fuzz_text(data: bytes) -> None:

@@ -1,10 +1,11 @@
 """Does a folder of data become a page without an edit? Five folders: init, check, run, as a newcomer gives them.
 
-    python validation/own_data.py OUT [--folder NAME]... [--scale tiny]
+    python validation/own_data.py OUT [--folder NAME]... [--scale tiny] [--docs docs/own_data.md]
 
 Each folder is built in OUT/NAME, its study file taken away, and given to `init --yes`, `check` and `run` (logs alone to
-`behavior`), with no other edit. The transcript goes to stdout: commands, their lines, seconds of wall and processor
-time. A command that fails ends the folder; the exit status is the number of folders without a page.
+`behavior`), with no other edit. The transcript goes to stdout and OUT/NAME.log: commands, their lines, seconds of wall
+and processor time. A command that fails ends the folder; the exit status is the number of folders without a page.
+--docs replaces the transcripts at the end of a page of the docs by those of all logs in OUT, without lines of progress.
 
 - rats: three cues, two scan sessions, controls that did not press for the drug, MED-PC logs (design cocaine_sessions)
 - logs: MED-PC logs and a table of participants, no scanner (design alcohol_mice)
@@ -16,10 +17,12 @@ time. A command that fails ends the folder; the exit status is the number of fol
 import argparse
 import json
 import os
+import re
 import shlex
 import shutil
 import sys
 import time
+from contextlib import redirect_stderr, redirect_stdout
 from pathlib import Path
 
 import nibabel as nib
@@ -36,6 +39,20 @@ DESIGNS = {
     "pet": "pet_displacement",
     "sessions": "smokers_two_sessions",
 }
+FOLDERS = {
+    "rats": "three cues, two scan sessions, yoked controls, MED-PC logs",
+    "logs": "MED-PC logs and a table of participants",
+    "people": "40 people, fMRIPrep's names on another disk, a phenotype table",
+    "pet": "maps of another program",
+    "sessions": "people, two sessions of two runs, one missing",
+}
+HEADING = "## Transcripts"
+ABOUT = (
+    "Made by `validation/own_data.py`: simulated folders without their study file, each taken to its page with no edit "
+    "but what\n`init --yes` took. Lines of progress are left out, long ones cut."
+)
+# what says only how far a command is
+PROGRESS = re.compile(r": \d+ of \d+$|: not done yet$|subjects to do|^check$")
 SHAPE, VOXEL_MM, TR_S, VOLUMES = (12, 14, 12), 12.0, 2.0, 90
 PEOPLE = 40
 SPACE = "space-MNI152NLin2009cAsym_res-2"
@@ -137,18 +154,56 @@ def folders_to_page(name, out, scale):
     return done and (results / "report.html").is_file()
 
 
+class Transcript:
+    """A stream that writes to two."""
+
+    def __init__(self, *streams):
+        self.streams = streams
+
+    def write(self, text):
+        for stream in self.streams:
+            stream.write(text)
+        return len(text)
+
+    def flush(self):
+        for stream in self.streams:
+            stream.flush()
+
+
+def recorded(name, out, scale):
+    """Take a folder to its page, with its transcript in OUT/NAME.log."""
+    with (out / f"{name}.log").open("w", encoding="utf-8") as log:
+        both = Transcript(sys.__stdout__, log)
+        with redirect_stdout(both), redirect_stderr(both):
+            return folders_to_page(name, out, scale)
+
+
+def write_transcripts(page, out):
+    """Replace the end of a page of the docs by the transcripts of all folders."""
+    parts = [page.read_text(encoding="utf-8").partition(HEADING)[0].rstrip(), "", HEADING, "", ABOUT]
+    for name in FOLDERS:
+        log = out / f"{name}.log"
+        if log.is_file():
+            text = re.sub(r"\(\d+ s, (.*processor time)\)", r"(\1)", log.read_text(encoding="utf-8"))
+            lines = text.replace(str(out), "OUT").splitlines()
+            kept = [line[:160] for line in lines if line and not line.startswith("## ") and not PROGRESS.search(line)]
+            parts += ["", f"### {name}: {FOLDERS[name]}", "", "```", *kept, "```"]
+    page.write_text("\n".join(parts) + "\n", encoding="utf-8")
+
+
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("out", type=Path)
-    names = ("rats", "logs", "people", "pet", "sessions")
-    parser.add_argument("--folder", choices=names, action="append")
+    parser.add_argument("--folder", choices=FOLDERS, action="append")
+    parser.add_argument("--docs", type=Path, help="page whose transcripts are replaced")
     parser.add_argument("--scale", choices=("tiny", "paper"), default="tiny")
     asked = parser.parse_args()
-    out = asked.out.resolve()
+    out, page = asked.out.resolve(), asked.docs and asked.docs.resolve()
     out.mkdir(parents=True, exist_ok=True)
     os.chdir(out)
-    sys.stderr = sys.stdout  # one transcript
-    pages = {name: folders_to_page(name, out, asked.scale) for name in asked.folder or names}
+    pages = {name: recorded(name, out, asked.scale) for name in asked.folder or FOLDERS}
+    if page is not None:
+        write_transcripts(page, out)
     print("\n" + "\n".join(f"{name}: {'page' if done else 'NO PAGE'}" for name, done in pages.items()))
     sys.exit(sum(not done for done in pages.values()))
 

@@ -9,8 +9,10 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from cuecircuit.api.correct import Corrected
     from cuecircuit.api.fitting import anova, fit, permute
+    from cuecircuit.api.pooling import PooledRegions, pool
     from cuecircuit.api.result import Result
     from cuecircuit.api.studies import Logs, audit, check, plan, read_logs, read_study, run, simulate
+    from cuecircuit.api.trials import trial_maps
     from cuecircuit.api.voxels import cluster_table, simulate_clusters, smoothness
     from cuecircuit.errors import CuecircuitError, DataError, DesignError, StudyError
     from cuecircuit.models.model import Model
@@ -20,8 +22,10 @@ __version__ = "0.2.0"
 _HOMES = {
     "api.correct": ("Corrected",),
     "api.fitting": ("anova", "fit", "permute"),
+    "api.pooling": ("PooledRegions", "pool"),
     "api.result": ("Result",),
     "api.studies": ("Logs", "audit", "check", "plan", "read_logs", "read_study", "run", "simulate"),
+    "api.trials": ("trial_maps",),
     "api.voxels": ("cluster_table", "simulate_clusters", "smoothness"),
     "errors": ("CuecircuitError", "DataError", "DesignError", "StudyError"),
     "models.model": ("Model",),
@@ -35,6 +39,7 @@ __all__ = [
     "DesignError",
     "Logs",
     "Model",
+    "PooledRegions",
     "Result",
     "StudyError",
     "anova",
@@ -44,12 +49,14 @@ __all__ = [
     "fit",
     "permute",
     "plan",
+    "pool",
     "read_logs",
     "read_study",
     "run",
     "simulate",
     "simulate_clusters",
     "smoothness",
+    "trial_maps",
 ]
 
 

@@ -2,9 +2,11 @@
 
 import numpy as np
 import pandas as pd
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from cuecircuit.errors import DesignError
 from cuecircuit.models.fit import retest
 from cuecircuit.stats.missing import missing_patterns
 from cuecircuit.stats.mixed_fit import fit_mixed
@@ -12,6 +14,7 @@ from cuecircuit.stats.mixed_model import mixed_model
 from cuecircuit.stats.strata import strata_anova
 from cuecircuit.stats.strata_covariate import ResponseCovariate
 from cuecircuit.stats.strata_design import Contrast, MixedDesign, strata_model
+from cuecircuit.stats.strata_subset import of_subjects
 from tests.models.bound import mixed_fit, strata_fit
 
 # the first subject's group is not the first to appear once that subject lacks a cell
@@ -78,6 +81,36 @@ def test_a_voxel_is_tested_on_the_subjects_that_are_complete_there():
     left = found.fitted.residuals.reshape(y.shape)
     assert np.isnan(left[0, :, 5]).all()
     assert np.isfinite(left[1:, :, 5]).all()
+
+
+@settings(max_examples=20, deadline=None)
+@given(st.sets(st.integers(0, 8), min_size=1, max_size=5))
+def test_a_model_without_some_subjects_is_that_of_the_others(gone):
+    """Updated from the model of all, or made of the others: the same tests, or the same refusal."""
+    _, design = study()
+    contrast = Contrast(
+        name="LgA", family="all", group=np.array([0.0, 1.0]), condition=np.array([1, 1, 1, -1, -1, -1]) / 3
+    )
+    kept = np.setdiff1d(np.arange(9), list(gone))
+    try:
+        expected = strata_model(design, contrasts=(contrast,), subjects=kept)
+    except DesignError:
+        with pytest.raises(DesignError):
+            of_subjects(strata_model(design, contrasts=(contrast,)), kept)
+        return
+    found = of_subjects(strata_model(design, contrasts=(contrast,)), kept)
+    for one, other in zip(
+        (*found.strata, *found.contrast_strata), (*expected.strata, *expected.contrast_strata), strict=True
+    ):
+        assert one.df == other.df
+        np.testing.assert_allclose(one.basis @ one.basis.T, other.basis @ other.basis.T, atol=1e-11)
+        for term, alone in zip(one.terms, other.terms, strict=True):
+            np.testing.assert_allclose(term.basis @ term.basis.T, alone.basis @ alone.basis.T, atol=1e-10)
+            assert term.n == pytest.approx(alone.n, rel=1e-9, nan_ok=True)
+            if alone.per_length is not None:
+                np.testing.assert_allclose(
+                    term.basis[:, 0] * term.per_length, alone.basis[:, 0] * alone.per_length, atol=1e-10
+                )
 
 
 def test_complete_voxels_do_not_know_of_the_others():

@@ -1,8 +1,11 @@
 """Published results of openly licensed data, tables read as tables."""
 
+from pathlib import Path
+
 import numpy as np
 import pandas as pd
 import pytest
+from scipy import stats
 
 import cuecircuit as cc
 from cuecircuit.stats.reliability import intraclass_correlation
@@ -123,11 +126,29 @@ def test_pet_regions_and_genotypes_are_those_of_afex(real_data):
     np.testing.assert_allclose(rows.loc[["region", "session:region"], "eps_gg"], [0.383, 0.318], atol=6e-4)
 
 
-def test_control_less_placebo_in_families_is_lmers(real_data):
+def heat_ratings(real_data: Path) -> pd.DataFrame:
     trials = read(real_data, "pain_placebo_ds004746/trials.csv.gz")
     heat = trials[trials.modality == "heat"].dropna(subset=["int_rating", "sex"]).copy()
     heat["cond"] = np.where(heat.run.isin([1, 4]), "control", "placebo")
     heat["level"] = "L" + heat.level.astype(str)
+    heat["position"] = "r" + heat.run.astype(str) + "t" + heat.trial.astype(str)
+    return heat
+
+
+def test_placebo_is_tested_on_trials_of_the_session_where_these_are_crossed_with_people(real_data):
+    heat = heat_ratings(real_data)
+    columns = ["subject", "family", "cond", "level", "sex", "position", "run", "trial", "int_rating"]
+    formula = "cond*level + sex + (1 | family) + (1 | family:subject) + (1 | position)"
+    test = cc.fit(heat[columns].reset_index(drop=True), formula, dv="int_rating").tests.set_index("term").loc["cond"]
+    means = heat.groupby(["cond", "position"]).int_rating.mean()
+    t = stats.ttest_ind(means["placebo"], means["control"]).statistic
+    # 32 positions, rated by nearly everybody: their means are all that tells placebo from control
+    assert test["F"] == pytest.approx(t**2, rel=0.05)
+    assert test["df2"] == pytest.approx(30, abs=0.5)
+
+
+def test_control_less_placebo_in_families_is_lmers(real_data):
+    heat = heat_ratings(real_data)
     columns = ["subject", "family", "run", "trial", "cond", "level", "sex", "int_rating"]
     formula = "cond*level + sex + (1 | family) + (1 | family:subject)"
     fitted = cc.fit(heat[columns].reset_index(drop=True), formula, dv="int_rating")

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pandas as pd
 import pytest
+import yaml
 
 from cuecircuit.errors import StudyError
 from cuecircuit.nodes.run import rewrite_page, run_study
@@ -29,13 +30,24 @@ def read(path: Path) -> pd.DataFrame:
     return pd.read_csv(path, sep="\t", na_values=["n/a"], keep_default_na=False)
 
 
+def with_questions(study: Path, name: str, *questions: str) -> Path:
+    """Write the study of the mice with these questions alone, and with other choices of the first."""
+    data = yaml.safe_load(study.read_text(encoding="utf-8"))
+    for section in ("simulation", "figures"):
+        data.pop(section, None)
+    del data["operant"]["measures"]
+    data["derived"] = {"reinstated": data["derived"]["reinstated"]} if "over_extinction" in questions else {}
+    data["questions"] = {question: data["questions"][question] for question in questions}
+    short = study.with_name(f"{name}.yaml")
+    short.write_text(yaml.safe_dump(data, sort_keys=False) + OTHERS, encoding="utf-8")
+    return short
+
+
 @pytest.fixture(scope="module")
 def mice(ran: Ran, tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
-    data, results = ran("alcohol_mice")
-    study = data / "others.yaml"
-    study.write_text((data / "study.yaml").read_text(encoding="utf-8") + OTHERS, encoding="utf-8")
+    data, _ = ran("alcohol_mice")
+    study = with_questions(data / "study.yaml", "others", "escalation", "reinstatement", "over_extinction")
     out = tmp_path_factory.mktemp("mice") / "results"
-    shutil.copytree(results, out)
     run_study(study, out, alternatives=True)
     return study, out
 
@@ -89,11 +101,7 @@ def test_results_of_a_question_that_is_gone_are_removed(mice: tuple[Path, Path],
     study, results = mice
     out = tmp_path / "results"
     shutil.copytree(results, out)
-    text = study.read_text(encoding="utf-8")
-    at = text.index("  over_extinction:")
-    fewer = study.with_name("fewer.yaml")
-    fewer.write_text(text[:at] + text[text.index("  drinkers:") :], encoding="utf-8")
-    run_study(fewer, out)
+    run_study(with_questions(study.with_name("study.yaml"), "fewer", "escalation", "reinstatement"), out)
     assert not (out / "questions" / "over_extinction").exists()
     assert not (out / "alternatives" / "verdicts.tsv").exists()  # they belong to the study as it was
 
@@ -105,6 +113,7 @@ def test_results_of_a_question_that_is_gone_are_removed(mice: tuple[Path, Path],
         ("tables/again.tsv: tables/operant.tsv", "'tables' holds results of its own"),
         ("sub-01/a.tsv: tables/operant.tsv", "'sub-01' holds results of its own"),
         ("a.tsv: /etc/passwd", "leads out of the results"),
+        ("a.tsv: questions/nothing/terms.tsv", "'nothing' is no question"),
     ],
 )
 def test_names_that_would_harm_other_files_are_refused(ran: Ran, tmp_path: Path, copies: str, message: str) -> None:

@@ -1,5 +1,6 @@
-"""Raw scans of two rats, two sessions and two runs, each session lying its own way, brought to one space."""
+"""Raw scans of two rats, two sessions and two runs of two echoes, each session lying its own way, in one space."""
 
+import json
 from pathlib import Path
 
 import nibabel as nib
@@ -65,10 +66,20 @@ def raw_study(tmp_path_factory: pytest.TempPathFactory) -> Path:
         cut = moved.slicer[:, 1:]
         if "run-2" in path.name and "sub-02" in path.name:
             cut = nib.Nifti1Image(np.pad(cut.dataobj, ((0, 0), (0, 1), (0, 0), (0, 0))), cut.affine, cut.header)
-        (cut if "run-2" in path.name else moved).to_filename(path)
-    text = study.read_text().replace("runs: combine}", f"runs: combine, derivatives: {FOLDER}}}")
+        write_echoes(path, cut if "run-2" in path.name else moved)
+    text = study.read_text().replace("runs: combine}", f"runs: combine, echo: combined, derivatives: {FOLDER}}}")
     study.write_text(text.replace("space/", f"{FOLDER}/space/") + PREPROCESS)
     return study
+
+
+def write_echoes(path: Path, image: nib.Nifti1Image) -> None:
+    """Write a scan as two echoes of a tissue with T2* of 20 ms."""
+    for number, te in enumerate((0.012, 0.024), 1):
+        name = path.name.replace("_bold", f"_echo-{number}_bold")
+        data = np.asarray(image.dataobj, np.float32) * np.float32(np.exp(-te / 0.02))
+        nib.Nifti1Image(data, image.affine, image.header).to_filename(path.with_name(name))
+        path.with_name(name.replace(".nii.gz", ".json")).write_text(json.dumps({"EchoTime": te}))
+    path.unlink()
 
 
 @pytest.fixture(scope="module")

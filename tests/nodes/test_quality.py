@@ -171,6 +171,8 @@ def test_a_scan_of_nothing_is_drawn_and_named(smokers, tmp_path):
     assert (row["subject"], row["session"]) == (scan.subject, scan.session)
     assert "every voxel of the mask is 0" in row["faults"]
     assert row[["tsnr", "dvars"]].isna().all()
+    assert row["covered"] == 0
+    assert "covered" in row["stands_out"]
 
 
 def test_rats_of_rabies_are_shown_by_group_and_excluded_ones_with_the_reason(rats, tmp_path):

@@ -181,7 +181,7 @@ def test_a_planted_effect_of_pictures_is_found():
     np.testing.assert_allclose(test.estimate.mean(), 0.6, atol=0.1)
 
 
-def test_a_list_that_terms_of_both_groupings_hold_has_no_table_and_is_fitted_exactly(reference):
+def test_a_list_that_terms_of_both_groupings_hold_has_no_table_and_is_fitted_exactly():
     rng = np.random.default_rng(0)
     person, picture = (each.ravel() for each in np.indices((8, 6)))
     cue = (person + picture) % 2

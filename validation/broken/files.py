@@ -72,6 +72,7 @@ TABLES: dict[str, tuple[Content, str]] = {
     "a cell twice": (GOOD + ROWS[0] + "\n", "R0"),
     "one subject": ("\n".join([HEADER, *ROWS[:2]]) + "\n", "subject|group"),
     "the same value everywhere": (CONSTANT, "column 'y' is 5 in all 24 rows"),
+    "three cells and two subjects": (HEADER + "\n" + "".join(f"R{k}\tLgA\tcue{c}\t{k + c * c}\t30\t1\n" for k in range(2) for c in range(3)), "group|level"),
     "a gzip file": (b"\x1f\x8b\x08\0" + os.urandom(200), "t.tsv"),
     "a picture": (b"\x89PNG\r\n\x1a\n" + bytes(range(256)) * 4, "t.tsv"),
     "quotes that do not close": (with_cell('"5'), "t.tsv|quote|row"),

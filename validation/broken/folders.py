@@ -74,6 +74,7 @@ STUDIES = {  # text of study.yaml, and what is named
     "a table of another folder": (STUDY.replace("scores.tsv", "../../../../../../etc/passwd"), "passwd"),
     "a table that is a device": (STUDY.replace("scores.tsv", "/dev/zero"), "/dev/zero"),
     "a name with a slash": (STUDY.replace("  scores: {", "  ../../x: {"), r"\.\./\.\./x"),
+    "10^9 subjects": (PLANNED.replace("a: 6", "a: 1000000000"), "simulation.n"),
     "10^9 days": (STUDY + OPERANT.replace("days: 1", "days: 1000000000"), "participants.tsv|days"),
     "a dose beyond doubles": (STUDY + OPERANT.replace("0.06", "1e999"), "dose|1e999"),
     "a dose of nan": (STUDY + OPERANT.replace("0.06", ".nan"), "dose|nan"),
@@ -142,6 +143,16 @@ STORES = {  # the run ends well, and nothing beside `out` is touched
 }  # fmt: skip
 
 
+def listed(*rows: str) -> Callable[[Path], object]:
+    """Return what writes a study of three people, and a table of scans for the second."""
+
+    def make(folder: Path) -> None:
+        scan()(folder)
+        (folder / "sub-b" / "sub-b_scans.tsv").write_text("\n".join(rows) + "\n")
+
+    return make
+
+
 def scan(**changes: object) -> Callable[[Path], object]:
     """Return what writes a study of three people, one scan each, and changes the second."""
 
@@ -153,6 +164,9 @@ def scan(**changes: object) -> Callable[[Path], object]:
         events = folder / "sub-b" / "func" / "sub-b_task-cue_events.tsv"
         for old, new in changes.get("events", {}).items():  # type: ignore[attr-defined]
             events.write_text(events.read_text().replace(old, new))
+        for name, value in changes.get("scans", {}).items():  # type: ignore[attr-defined]
+            study = folder / "study.yaml"
+            study.write_text(study.read_text().replace("  task: cue", f"  task: cue\n  {name}: {value}"))
         if "instead" in changes:
             next(folder.glob("sub-b/func/*bold.nii.gz")).write_bytes(changes["instead"])  # type: ignore[arg-type]
 
@@ -163,11 +177,24 @@ ZEROS = np.zeros((*SHAPE, VOLUMES), np.float32)
 CONSTANT = np.repeat(scan_data(5)[..., :1], VOLUMES, 3)
 NANS = np.full((*SHAPE, VOLUMES), np.nan, np.float32)
 SCANS = {
+    "as it should be": scan(),
     "zeros alone": scan(data=ZEROS),
     "the first volume repeated": scan(data=CONSTANT),
     "NaN alone": scan(data=NANS),
     "one volume": scan(data=scan_data(5)[..., :1]),
     "fewer volumes than events": scan(data=scan_data(5)[..., :30]),
+    "one volume, set aside": scan(data=scan_data(5)[..., :1], scans={"on_fault": "exclude"}),
+    "cut off, set aside": scan(instead=b"\x1f\x8b\x08", scans={"on_fault": "exclude"}),
+    "a fault accepted that there is not": scan(scans={"accept": "{ sub-b spikes: a reason }"}),
+    "a fault of nobody accepted": scan(scans={"accept": "{ sub-b run-9 spike: a reason }"}),
+    "a scan of nobody excluded": scan(scans={"exclude": "{ sub-b run-9: a reason }"}),
+    "a table of scans that lists what is missing": listed(
+        "filename\tacq_time", "func/sub-b_task-cue_run-7_bold.nii.gz\tn/a"
+    ),
+    "a table of scans without names": listed("acq_time", "2026-01-01T00:00:00"),
+    "a table of scans with a time that is none": listed("filename\tacq_time", "func/sub-b_task-cue_bold.nii.gz\tsoon"),
+    "a table of scans that excludes with words": listed("filename\texclude", "func/sub-b_task-cue_bold.nii.gz\tmoved"),
+    "a table of scans that excludes": listed("filename\texclude", "func/sub-b_task-cue_bold.nii.gz\tyes"),
     "cut off": scan(instead=b"\x1f\x8b\x08"),
     "an onset that is text": scan(events={"14.0": "soon"}),
     "an onset of nan": scan(events={"14.0": "nan"}),
@@ -294,7 +321,8 @@ def cases() -> Iterator[Broken]:
     for name, make in STORES.items():
         yield Broken(kind="results", name=name, words=run, says="report.html|out", make=make, status=(0, 1))
     for name, make in SCANS.items():
-        yield Broken(kind="scan", name=name, words=run, says="sub-b|subject b", make=make, status=(0, 1))
+        says = "report.html" if name == "as it should be" else "sub-b|subject b"
+        yield Broken(kind="scan", name=name, words=run, says=says, make=make, status=(0, 1))
     for words, says in OPTIONS:
         name = " ".join(words[-2:])[:80]
         yield Broken(kind="request", name=name, words=words, says=says, make=everything)

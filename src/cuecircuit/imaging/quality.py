@@ -17,7 +17,7 @@ import numpy as np
 from cuecircuit.arrays import Array, Bool, Float, Float64
 
 # measure to the side on which it is bad
-WORSE = {"tsnr": -1, "dvars": 1, "framewise_displacement": 1}
+WORSE = {"tsnr": -1, "dvars": 1, "framewise_displacement": 1, "covered": -1}
 _DEVIATIONS = 3.0
 _MAD_TO_SD = 1.4826  # of a normal distribution
 _FEWEST_SCANS = 3

@@ -18,8 +18,8 @@ from cuecircuit.models.model import Model
 from cuecircuit.records.cells import numeric
 from cuecircuit.stats.term_test import TermTest
 
-# numbers in a block of responses, in single precision 2 MB: fits need up to fifty times that
-_BLOCK_NUMBERS = 2**19
+# numbers in a block of responses, in double precision 8 MB; responses that lack the same rows are found inside a block
+_BLOCK_NUMBERS = 2**20
 
 
 @runtime_checkable

@@ -23,7 +23,7 @@ from cuecircuit.stats.mixed_inference import DegreesOfFreedomRule, Hypothesis
 from cuecircuit.stats.mixed_model import MixedModel, prepared_model
 from cuecircuit.stats.random_effects import Criterion, RandomEffectsTest
 
-MIXED_BLOCK, BETWEEN_BLOCK = 512, 4096
+MIXED_BLOCK, BETWEEN_BLOCK = 512, 1024
 
 
 @runtime_checkable

@@ -19,6 +19,7 @@ from cuecircuit.stats.contrasts import cells_of_nobody, strata_contrast, strata_
 from cuecircuit.stats.strata import strata_anova
 from cuecircuit.stats.strata_covariate import ResponseCovariate, covariate_in
 from cuecircuit.stats.strata_design import Contrast, StrataModel, groups_of, strata_model
+from cuecircuit.stats.strata_subset import of_subjects
 
 BLOCK = 1024
 
@@ -88,7 +89,7 @@ class StrataFamily:
     def of_units(self, kept: Int[Array, "kept"]) -> "StrataFamily | None":
         """Return the design of some subjects; None where these cannot carry the tests."""
         try:
-            fewer = strata_model(self.model.design, contrasts=self.model.contrasts, subjects=kept)
+            fewer = of_subjects(self.model, kept)
             if any(
                 each.df < 2 and (self.slopes or {}).get(each.name) for each in (*fewer.strata, *fewer.contrast_strata)
             ):

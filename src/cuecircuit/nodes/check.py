@@ -18,6 +18,7 @@ from cuecircuit.nodes.scan_check import check_scans, makes_maps
 from cuecircuit.nodes.shared_mask import shared_mask_sentence
 from cuecircuit.nodes.space import study_space
 from cuecircuit.nodes.study_files import StudyFiles, read_study
+from cuecircuit.nodes.subjects import session_labels
 from cuecircuit.nodes.table import Table
 from cuecircuit.nodes.table_questions import answer
 from cuecircuit.study.accounting import split_reference
@@ -101,6 +102,8 @@ def _dry_run(tables: Tables, made: dict[str, Table], node: str) -> Iterator[str]
     if kind != "questions":
         result = make_node(tables, node)
         made |= {table.name: table for table in result.tables}
+        if node == "subjects":
+            yield from session_labels(list(made["subjects"].rows["subject"]))
         given = kind == "maps" and isinstance(tables.files.study.maps[name], Given)
         if wrong := list(grid_faults(tables.files, made[node])) if given else []:
             raise DataError(wrong)

@@ -204,6 +204,11 @@ def _request(tables: Tables, question: Strata | Formula, chosen: Chosen, n_jobs:
     correction = question.correction or study.correction
     assert correction is not None
     model = _model(tables, question, chosen.rows)
+    if model.variance and chosen.rows.get(model.variance, pd.Series(dtype=object)).isna().all():
+        raise DataError(
+            f"method mixed-effects weighs maps by their variances, and {question.of} has none; add a column variance "
+            "to the table of maps, or use method: ols"
+        )
     unused = {"map_unsmoothed", "variance"} - {model.variance}
     whole = chosen.rows[[name for name in chosen.rows if name not in unused]]
     heights = (False, True) if correction.exploratory_z else (False,)

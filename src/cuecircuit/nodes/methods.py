@@ -9,6 +9,7 @@ from pathlib import Path
 from markupsafe import Markup
 
 from cuecircuit.figures.numbers import number, short, threshold
+from cuecircuit.io.scan_inventory import COMBINED
 from cuecircuit.io.tables import read_table
 from cuecircuit.nodes.map_pictures import map_folders, shown_effect
 from cuecircuit.nodes.sentences import method_sentence
@@ -216,7 +217,11 @@ def _steps(wanted: Preprocess, scans: Scans, said: _Marks) -> Iterator[Markup]:
         yield Markup("The origin was put at the middle of each volume.")
     if wanted.slice_timing:
         yield Markup("Slices were shifted to the start of their volume where the sidecar gives their times.")
-    if scans.echo:
+    if scans.echo == COMBINED:
+        yield Markup("Echoes were {}: their sum weighted with TE · exp(−TE/T2*) (Posse et al. 1999).").format(
+            said("scans.echo", scans.echo)
+        )
+    elif scans.echo:
         yield Markup("Of several echoes, {} was taken.").format(said("scans.echo", scans.echo))
     template = {"drawn": "a brain drawn by code"}.get(wanted.template, wanted.template)
     yield Markup(

@@ -16,7 +16,17 @@ from cuecircuit.figures.scatter import CorrelationNote, scatter_figure
 from cuecircuit.nodes.rows import RESPONSES, VALUE, Tables
 from cuecircuit.report.marks import effect_text, words
 from cuecircuit.study.accounting import split_reference
-from cuecircuit.study.questions import AnyQuestion, Correlation, Counts, Formula, Means, Question, Reliability, Strata
+from cuecircuit.study.questions import (
+    AnyQuestion,
+    Correlation,
+    Counts,
+    Formula,
+    Means,
+    Pooling,
+    Question,
+    Reliability,
+    Strata,
+)
 
 _ALL = "all"
 _WIDEST_COURSE = 40
@@ -44,6 +54,8 @@ def picture(
             return forest_figure(
                 list(map(words, table["comparison"])), *numbers, measure="Ratio of counts", none=1.0, log=True
             )
+        case Pooling():
+            return _pooled(question, answer["regions"])
         case Strata() | Formula() | Means():
             return _means(tables, question, answer, title)
 
@@ -214,6 +226,16 @@ def _means_of_each(tables: Tables, question: Means, table: pd.DataFrame) -> Figu
     wide = laid.set_index(["_line", "_group", "_condition"])[["mean", "sem"]].unstack(["_group", "_condition"])
     mean, sem = (wide[name].reindex(index=names, columns=cells).to_numpy(float) for name in ("mean", "sem"))
     return means_figure(mean, sem, names, cells, measure=measure_label(tables, question))
+
+
+def _pooled(question: Pooling, table: pd.DataFrame) -> Figure:
+    """Draw one effect in every region: the first of `shown`, else the first between subjects, else the mean."""
+    effects = table["effect"].unique().tolist()
+    effect = next((name for name in question.shown if name in effects), effects[min(1, len(effects) - 1)])
+    rows = table[table["effect"] == effect].sort_values("mean", ascending=False)
+    names = [f"{words(name)}  P+ {p:.3f}" for name, p in zip(rows["region"], rows["p_positive"], strict=True)]
+    numbers = (rows[name].to_numpy(float) for name in ("mean", "low", "high"))
+    return forest_figure(names, *numbers, measure=f"{effect}, 95 % posterior interval")
 
 
 def _forest(question: Question, table: pd.DataFrame, value: str, low: str, high: str, measure: str) -> Figure:

@@ -8,7 +8,7 @@ from cuecircuit.nodes.scan_reading import head_radius_mm
 from cuecircuit.nodes.scans import scan_choice
 from cuecircuit.nodes.study_files import StudyFiles, read_study
 from cuecircuit.nodes.subjects import subjects_table
-from cuecircuit.pipeline.preprocess import RawStudy, preprocess_scans, raw_scans
+from cuecircuit.pipeline.preprocess import RawStudy, preprocess_scans, raw_echoes, raw_scans
 from cuecircuit.pipeline.progress import say
 
 
@@ -43,7 +43,9 @@ def _raw_study(files: StudyFiles) -> RawStudy:
     if settings is None or scans is None:
         lacking = [name for name, section in (("preprocess", settings), ("scans", scans)) if section is None]
         raise StudyError(f"{files.file}: no section {' and '.join(f'`{name}`' for name in lacking)} (docs/scans.md)")
-    dataset = files.path(scans.dataset)
+    dataset, choice = files.path(scans.dataset), scan_choice(files, scans)
+    for folder in sorted({path.parent for path in dataset.glob("sub-*/**/fmap/*.nii*")}):
+        say(f"{folder}: not used; distortion by susceptibility is left as it is (FSL topup corrects it beforehand)")
     return RawStudy(
         title=study.about.title,
         root=files.file.parent,
@@ -51,7 +53,8 @@ def _raw_study(files: StudyFiles) -> RawStudy:
         dataset=dataset,
         task=scans.task,
         subjects=tuple(subjects_table(files).rows["subject"]),
-        scans=raw_scans(dataset, scans.task, scan_choice(files, scans), exclude=study.subjects.exclude),
+        scans=raw_scans(dataset, scans.task, choice, exclude=study.subjects.exclude),
+        echoes=raw_echoes(dataset, scans.task, choice, exclude=study.subjects.exclude),
         settings=settings,
         head_radius_mm=head_radius_mm(files),
     )

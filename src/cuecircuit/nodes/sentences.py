@@ -15,6 +15,7 @@ from cuecircuit.study.questions import (
     Evidence,
     Formula,
     Means,
+    Pooling,
     Question,
     Reliability,
     Rows,
@@ -81,6 +82,16 @@ def method_sentence(question: AnyQuestion) -> str:
             effect = f"a log-linear slope over {question.trend}" if question.trend else listed(question.within)
             text = f"{what} as counts: negative-binomial GEE with {effect}"
             text += f" by {listed(question.between)}" if question.between else ""
+        case Pooling():
+            noise = "normal" if question.noise == "normal" else "Student's t"
+            among = f" by {question.between[0]}" if question.between else ""
+            text = f"{what}: one Bayesian multilevel model of all levels of {question.over}{among} with partial pooling"
+            text += f", adjusted for {listed(question.covariates)}" if question.covariates else ""
+            text += (
+                f" (Chen et al. 2019; {noise} noise, half-t priors of standard deviations with scale "
+                f"{short(question.scale)} sd of the scores, {short(question.draws)} draws; nothing is adjusted for the "
+                f"number of levels)"
+            )
         case Means():
             text = f"{what}: mean and SEM by {listed(question.by)}; nothing is tested"
     if question.each and question.adjust != "none":
@@ -178,6 +189,17 @@ def _findings(question: AnyQuestion, answer: Mapping[str, pd.DataFrame]) -> Iter
                     f"{row['comparison']}: ratio {number(row['ratio'])} [{number(row['ci_low'])}, "
                     f"{number(row['ci_high'])}], {p_equals(float(row['p']))}."
                 )
+        case Pooling():
+            table = answer["regions"]
+            for effect, rows in table.groupby("effect", sort=False):
+                sure = rows[(rows["p_positive"] >= 0.975) | (rows["p_positive"] <= 0.025)]
+                named = f": {listed(sure['region'].map(words))}" if len(sure) else ""
+                yield f"{effect}: P+ ≥ .975 or ≤ .025 in {len(sure)} of {len(rows)} regions{named}."
+            missed = answer["checks"].query("p < 0.025 or p > 0.975")["statistic"]
+            if len(missed):
+                yield f"Data drawn from the model do not have the {listed(missed)} of those found."
+            change = float(answer["sensitivity"]["largest change of P+"].max())
+            yield f"With priors half and twice as wide P+ changes by {fraction(change)} at most."
         case Means():
             means = answer["means"]
             lost = int(means["mean"].isna().sum())

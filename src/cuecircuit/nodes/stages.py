@@ -5,7 +5,7 @@ import shutil
 from collections.abc import Callable, Mapping
 from pathlib import Path, PurePath
 
-from cuecircuit.errors import CuecircuitError, DataError
+from cuecircuit.errors import CuecircuitError
 from cuecircuit.io.derivatives import map_name
 from cuecircuit.io.tables import ColumnNote, write_table
 from cuecircuit.nodes.figures import draw_figures, is_about_maps, look_of
@@ -275,8 +275,9 @@ def _copies(work: Work, name: str, own: str) -> Stage:
 
     def make(folder: Path) -> None:
         for to, source in files.items():
-            if not source.is_file():
-                raise DataError(f"copies: {to}: there is no {source.relative_to(work.out)} in the results")
+            if not source.is_file():  # all is computed by now, and a copy decides nothing
+                say(f"copies: {to}: not written, there is no {source.relative_to(work.out)} in the results")
+                continue
             (folder / to).parent.mkdir(parents=True, exist_ok=True)
             shutil.copyfile(source, folder / to)
 

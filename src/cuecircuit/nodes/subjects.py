@@ -51,6 +51,21 @@ def refuse_unknown(files: StudyFiles, known: Collection[str]) -> None:
         raise DataError(f"{path}: no participant {', '.join(unknown)}, whom subjects.exclude of the study names")
 
 
+def session_labels(labels: Collection[str]) -> Iterator[str]:
+    """Yield a note where a last letter, the same ones for everyone, tells labels apart, as where it is the session."""
+    stems: dict[str, str] = {}
+    for label in sorted(labels):
+        stems[label[:-1]] = stems.get(label[:-1], "") + label[-1]
+    letters = set(stems.values())
+    if len(stems) > 1 and len(letters) == 1 and len(last := letters.pop()) > 1 and last.isalpha():
+        stem = next(iter(stems))
+        yield (
+            f"subjects: {', '.join(stem + letter for letter in last)} and all others differ in the last letter alone; "
+            "tests take them for independent. If these are sessions of one subject, rename the folders, such as to "
+            f"sub-{stem}/ses-{last[0]}"
+        )
+
+
 def listed_subjects(files: StudyFiles) -> set[str]:
     """Return everyone in the table of participants, those that the study excludes as well.
 

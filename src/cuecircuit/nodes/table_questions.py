@@ -15,10 +15,21 @@ from cuecircuit.nodes.rows import VALUE, Tables
 from cuecircuit.nodes.table import Table
 from cuecircuit.nodes.wide import Wide, widen
 from cuecircuit.regions.brain_behavior import brain_behavior
+from cuecircuit.regions.pooled import pool_table
 from cuecircuit.stats.multiple_testing import adjust_p
 from cuecircuit.stats.reliability import intraclass_correlation
 from cuecircuit.study.accounting import split_reference
-from cuecircuit.study.questions import AnyQuestion, Correlation, Counts, Formula, Means, Question, Reliability, Strata
+from cuecircuit.study.questions import (
+    AnyQuestion,
+    Correlation,
+    Counts,
+    Formula,
+    Means,
+    Pooling,
+    Question,
+    Reliability,
+    Strata,
+)
 
 _ICC = {"absolute": "agreement", "consistency": "consistency"}
 
@@ -43,6 +54,8 @@ def answer(tables: Tables, question: AnyQuestion) -> Answer:
             return _reliability(tables, question)
         case Counts():
             return _counts(tables, question)
+        case Pooling():
+            return _pooling(tables, question)
         case Means():
             return _means(tables, question)
 
@@ -208,6 +221,31 @@ def _reliability(tables: Tables, question: Reliability) -> Answer:
         tables={"reliability": pd.concat([wide.labels, numbers], axis=1)},
         facts={"of": question.of, "agreement": question.agreement, "over": question.over, "n_subjects": len(complete)},
         left_out=(*chosen.left_out, *lost),
+    )
+
+
+def _pooling(tables: Tables, question: Pooling) -> Answer:
+    between = next(iter(question.between), "")
+    chosen = tables.choose(question, [question.over], [*question.between, *question.covariates])
+    found = pool_table(
+        chosen.rows,
+        VALUE,
+        region=question.over,
+        subject="subject",
+        between=between,
+        levels=tables.files.books.factors.get(between, ()),
+        covariates=question.covariates,
+        scale=question.scale,
+        noise=question.noise,
+        draws=question.draws,
+        seed=tables.files.study.seed,
+    )
+    facts = {"of": question.of, "over": question.over, "noise": question.noise, "scale": question.scale}
+    return Answer(
+        tables={name: getattr(found, name) for name in ("regions", "spread", "checks", "sensitivity")},
+        facts={**facts, "draws": question.draws, "n_subjects": found.n_subjects},
+        left_out=(*chosen.left_out, *found.notes),
+        notes={"mean": "posterior mean, in units of the response", "sd": "of the posterior; of the model's part"},
     )
 
 

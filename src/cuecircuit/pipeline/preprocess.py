@@ -1,10 +1,10 @@
 """Raw scans of a rat to scans in the space of a template: a BIDS derivative that `run` takes as its input.
 
-For each scan: header repaired where the study asks for it, slice timing where the sidecar has it, motion against the
-mean of the first scan of its session. For each session of a subject: bias field of that mean removed (N4, Tustison
-2010), the head brought to the template, the template's brain brought back as the mask, the brain brought to the
-template; then each scan is interpolated once through motion and registration together. Sessions are registered each
-by itself, since a head lies differently each time; runs of one session meet in its first scan.
+For each scan: slice timing where the sidecar has it, echoes combined and header repaired where the study asks for it,
+motion against the mean of the first scan of its session. For each session of a subject: bias field of that mean removed
+(N4, Tustison 2010), the head brought to the template, the template's brain brought back as the mask, the brain brought
+to the template; then each scan is interpolated once through motion and registration together. Sessions are registered
+each by itself, since a head lies differently each time; runs of one session meet in its first scan.
 """
 
 from collections.abc import Collection, Mapping, Sequence
@@ -20,6 +20,7 @@ from scipy.ndimage import binary_dilation
 
 from cuecircuit.arrays import Array, Bool, Float
 from cuecircuit.errors import DataError
+from cuecircuit.imaging.echoes import combine_echoes
 from cuecircuit.imaging.header_repair import repair_grid
 from cuecircuit.imaging.motion import Motion, estimate_motion, resample
 from cuecircuit.imaging.quality import framewise_displacement, scan_quality
@@ -36,9 +37,10 @@ from cuecircuit.imaging.slice_timing import correct_slice_timing
 from cuecircuit.io.bids import ScanFiles, find_scans, sidecar
 from cuecircuit.io.derivatives import write_description
 from cuecircuit.io.nifti import orientation_faults, read_series, write_volume
-from cuecircuit.io.scan_inventory import DERIVED_ENTITIES, ScanChoice, one_per_run
+from cuecircuit.io.scan_inventory import COMBINED, DERIVED_ENTITIES, ScanChoice, one_per_run
 from cuecircuit.io.tables import write_json, write_table
 from cuecircuit.pipeline.engine import engine
+from cuecircuit.pipeline.faults import faults_named
 from cuecircuit.pipeline.progress import say
 from cuecircuit.pipeline.store import Stage, Store
 from cuecircuit.pipeline.subject_stages import run_subjects
@@ -57,11 +59,20 @@ MOTION_COLUMNS = {
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Echo:
+    """One of the echoes of a run."""
+
+    bold: Path
+    echo_s: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class RawStudy:
     """Raw scans and what is done to them.
 
     `root`: what paths of the settings are relative to; `roots`: further folders by name; `dataset`: where sidecars are
-    looked for; `head_radius_mm`: None leaves framewise displacement out of the confounds.
+    looked for; `scans`: one for each run, `echoes`: by its name, all that are combined to it; `head_radius_mm`: None
+    leaves framewise displacement out of the confounds.
     """
 
     title: str
@@ -73,17 +84,54 @@ class RawStudy:
     settings: Preprocess
     head_radius_mm: float | None
     roots: Mapping[str, Path] = field(default_factory=dict)
+    echoes: Mapping[str, tuple[Echo, ...]] = field(default_factory=dict)
 
 
 def raw_scans(dataset: Path, task: str, choice: ScanChoice, *, exclude: Collection[str]) -> tuple[ScanFiles, ...]:
-    """Find the raw scans of every session: one for each subject, session and run.
+    """Find the raw scans of every session: one for each subject, session and run, the first of echoes to combine.
 
     Raises:
         DataError: no scan, or entities that the choice does not account for.
     """
+    scans = find_scans(dataset, task=task, confounds=False)
+    values = _raw_echoes(scans, choice)
     entities = {name: value for name, value in choice.entities.items() if name not in DERIVED_ENTITIES}
-    choice = replace(choice, entities=entities, sessions_apart=True)
-    return one_per_run(find_scans(dataset, task=task, confounds=False), choice, exclude=exclude).scans
+    entities |= {"echo": values[0]} if values else {}
+    return one_per_run(scans, replace(choice, entities=entities, sessions_apart=True), exclude=exclude).scans
+
+
+def _raw_echoes(scans: Sequence[ScanFiles], choice: ScanChoice) -> list[str]:
+    """Return the echoes to combine, in order: where the combined image is asked for and no raw scan is one."""
+    values = {scan.value("echo") for scan in scans}
+    combined = choice.entities.get("echo") == COMBINED and COMBINED not in values
+    return sorted(values, key=lambda value: (len(value), value)) if combined else []
+
+
+def raw_echoes(
+    dataset: Path, task: str, choice: ScanChoice, *, exclude: Collection[str]
+) -> dict[str, tuple[Echo, ...]]:
+    """Find the echoes of every run that are to be combined, by the name of the run; none where nothing is combined.
+
+    Raises:
+        DataError: as `raw_scans`, one echo alone, or a sidecar without EchoTime.
+    """
+    values = _raw_echoes(find_scans(dataset, task=task, confounds=False), choice)
+    found: dict[str, tuple[Echo, ...]] = {}
+    for value in values:
+        own = replace(choice, entities={**choice.entities, "echo": value})
+        for scan in raw_scans(dataset, task, own, exclude=exclude):
+            found[scan.name] = (*found.get(scan.name, ()), Echo(bold=scan.bold, echo_s=_echo_s(scan.bold, dataset)))
+    if lone := [name for name, echoes in found.items() if len(echoes) < 2]:
+        raise DataError(f"{lone[0]}: one echo, of which nothing is combined; leave scans.echo out")
+    return found
+
+
+def _echo_s(bold: Path, dataset: Path) -> float:
+    time = sidecar(bold, dataset).get("EchoTime")
+    if not isinstance(time, int | float) or not 0 < time < 1:
+        found = "no EchoTime" if time is None else f"EchoTime {time!r}"
+        raise DataError(f"{bold}: {found} in the sidecar; to combine echoes, write seconds, such as 0.015")
+    return float(time)
 
 
 def preprocess_scans(raw: RawStudy, out: Path, *, n_jobs: int = 1, dask: str | None = None) -> Path:
@@ -126,12 +174,24 @@ def _subject_stages(raw: RawStudy, template: Template) -> list[Stage]:
         Stage(
             name=f"sub-{subject}",
             target=f"sub-{subject}",
-            settings=settings,
-            inputs=(*(scan.bold for scan in scans), *template_files(raw.root, raw.settings)),
+            settings=settings | _echo_settings(raw, scans),
+            inputs=(
+                *(bold for scan in scans for bold in _images(raw, scan)),
+                *template_files(raw.root, raw.settings),
+            ),
             make=partial(_subject, replace(raw, scans=scans), template, subject),
         )
         for subject, scans in own.items()
     ]
+
+
+def _images(raw: RawStudy, scan: ScanFiles) -> tuple[Path, ...]:
+    return tuple(echo.bold for echo in raw.echoes.get(scan.name, ())) or (scan.bold,)
+
+
+def _echo_settings(raw: RawStudy, scans: Sequence[ScanFiles]) -> dict[str, object]:
+    times = {scan.name: [echo.echo_s for echo in raw.echoes[scan.name]] for scan in scans if scan.name in raw.echoes}
+    return {"echo_s": times} if times else {}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -215,18 +275,28 @@ def _aligned(wanted: Preprocess, template: Template, series: Series, stem: Path)
 
 
 def _prepared(raw: RawStudy, scan: ScanFiles) -> tuple[Series, tuple[str, ...]]:
+    """Read a scan, its echoes combined; these were measured within one volume, so before motion is estimated."""
     wanted = raw.settings
-    if faults := orientation_faults(scan.bold):
-        raise DataError(faults)
-    series = read_series(scan.bold, tr_s=scan.tr_s or 0.0)
-    repaired = repair_grid(series.grid, voxel_scale=wanted.scan_scale, origin=wanted.scan_origin)
+    first, *further = [_read(raw, bold, tr_s=scan.tr_s or 0.0) for bold in _images(raw, scan)]
+    if further:
+        with faults_named(scan.bold):
+            times = [echo.echo_s for echo in raw.echoes[scan.name]]
+            first = replace(first, data=combine_echoes([one.data for one in (first, *further)], times))
+    repaired = repair_grid(first.grid, voxel_scale=wanted.scan_scale, origin=wanted.scan_origin)
     for line in repaired.log:
         say(f"{scan.bold}: {line}")
-    series = replace(series, grid=repaired.grid)
-    times = sidecar(scan.bold, raw.dataset).get("SliceTiming")
-    if wanted.slice_timing and isinstance(times, list):
-        series = correct_slice_timing(series, [float(time) for time in times])
-    return series, repaired.log
+    return replace(first, grid=repaired.grid), repaired.log
+
+
+def _read(raw: RawStudy, bold: Path, *, tr_s: float) -> Series:
+    """Read a scan as it was measured, its slices shifted to the start of their volume."""
+    if faults := orientation_faults(bold):
+        raise DataError(faults)
+    series = read_series(bold, tr_s=tr_s)
+    times = sidecar(bold, raw.dataset).get("SliceTiming")
+    if raw.settings.slice_timing and isinstance(times, list):
+        return correct_slice_timing(series, [float(time) for time in times])
+    return series
 
 
 def _mean_epi(series: Series) -> Array:
@@ -247,9 +317,12 @@ def _one_scan(
     data = np.zeros((*aligned.target.shape, series.data.shape[3]), np.float32)
     data[aligned.inside] = resample(series, aligned.places, motion).T
     ending = scan.bold.name.removesuffix(".gz").removesuffix(".nii").removesuffix("_bold")
+    if echoes := raw.echoes.get(scan.name, ()):
+        ending = ending.replace(f"_echo-{scan.entities['echo']}", "")
     stem = folder / f"{ending}_space-{raw.settings.name}_desc-preproc_bold"
     write_volume(stem.with_suffix(".nii.gz"), data, aligned.target, tr_s=series.tr_s)
     notes = {"RepetitionTime": series.tr_s, "SkullStripped": True, **aligned.notes, "header": list(log)}
+    notes |= {"CombinedEchoTimes": [echo.echo_s for echo in echoes]} if echoes else {}
     write_json(stem.with_suffix(".json"), notes)
     table = pd.DataFrame(motion.parameters, columns=[name for name in MOTION_COLUMNS if name[:3] in ("tra", "rot")])
     if (radius := raw.head_radius_mm) is not None:

@@ -36,11 +36,12 @@ _LABELS = {
     "tsnr": "temporal signal-to-noise",
     "dvars": "DVARS (%)",
     "framewise_displacement": "framewise displacement (mm)",
+    "covered": "share of the mask that varies",
 }
 RULE = (
     "A scan stands out where it lies further than 3 scaled median absolute deviations from the median of all scans on "
     "the bad side (Leys et al. 2013), and by a tenth of the median at least: low temporal signal-to-noise, high DVARS "
-    "or displacement. Nobody is left out by this; subjects.exclude of the study file does that, with a reason."
+    "or displacement, low coverage of the mask. Nobody is left out by this; subjects.exclude of the study file does that, with a reason."
 )
 COLUMNS = {
     "subject": "participant label",
@@ -57,6 +58,7 @@ COLUMNS = {
     "tsnr": SCAN_COLUMNS["tsnr"],
     "dvars": SCAN_COLUMNS["dvars"],
     "framewise_displacement": {"Description": "mean over volumes", "Units": "mm"},
+    "covered": "share of the measured voxels that vary over the scan",
     "jumps": "volumes whose DVARS is above the third quartile by 1.5 interquartile ranges",
     "residual_df": "degrees of freedom that nuisance leaves; n/a where signals are missing",
     "regressors": "columns of nuisance, with one for each volume left out; n/a where signals are missing",

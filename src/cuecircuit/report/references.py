@@ -7,7 +7,7 @@ from importlib.resources import files
 
 import yaml
 
-from cuecircuit.study.questions import Formula, Reliability, Strata
+from cuecircuit.study.questions import Formula, Pooling, Reliability, Strata
 from cuecircuit.study.schema import Study
 
 
@@ -60,6 +60,8 @@ def _question_keys(study: Study) -> Iterator[str]:
                 yield from ("woolrich2004", *(("knapp2003",) if df == "knapp-hartung" else ()))
             case Reliability():
                 yield "mcgraw1996"
+            case Pooling():
+                yield "chen2019"
 
 
 def _map_keys(study: Study) -> Iterator[str]:
@@ -67,6 +69,7 @@ def _map_keys(study: Study) -> Iterator[str]:
     yield from ("taylor2023",) if study.maps else ()
     if scans is not None and scans.derivatives is not None:
         yield from ("avants2008", "tustison2010") if study.preprocess else ()
+        yield from ("posse1999",) if study.preprocess and scans.echo == "combined" else ()
         yield from ("esteban2019",) if study.subjects.species == "Homo sapiens" else ()
     yield from ("glover2000",) if nuisance.breathing in ("retroicor", "both") else ()
     yield from ("birn2006",) if nuisance.breathing in ("rvt", "both") else ()

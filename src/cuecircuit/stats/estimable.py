@@ -13,13 +13,13 @@ estimable functions"; Kuznetsova, Brockhoff and Christensen (2017), J Stat Softw
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import product
 
 import numpy as np
 
 from cuecircuit.arrays import Array, Bool, Float, Int
-from cuecircuit.stats.coding import Factor
+from cuecircuit.stats.coding import BetweenTerm, Factor, term_name
 
 # a column with less than this share of its length left after the others is aliased (the tolerance of R's lm)
 ALIAS_TOLERANCE = 1e-7
@@ -180,3 +180,39 @@ def missing_cells(factors: Sequence[Factor]) -> list[str]:
         for cell in every
         if cell not in observed
     ]
+
+
+def estimable_between(
+    terms: Sequence[BetweenTerm], factors: Sequence[Factor], unit: str
+) -> tuple[Sequence[BetweenTerm], str]:
+    """Recode terms so that their coefficients are what can be estimated where nobody has some combination of levels.
+
+    Returns:
+        The terms, with a nameless one for what none of them tests, and a line on what is missing.
+    """
+    x = np.hstack([term.columns for term in terms])
+    kept = independent_columns(x)
+    mains = np.hstack([term.columns for term in terms if len(term.factors) < 2])
+    # factors that say the same are a fault, and no lack of subjects
+    if len(kept) == x.shape[1] or len(independent_columns(mains)) < mains.shape[1]:
+        return terms, ""
+    by_name = {each.name: each for each in factors}
+    full = [
+        indicators([by_name[name] for name in term.factors], {}, len(x), contrasts=[True] * len(term.factors))
+        for term in terms
+    ]
+    columns, rest = span_of_hypotheses(x[:, kept], type_three(full, x[:, kept]))
+    recoded = [
+        replace(term, columns=own, labels=term.labels[: own.shape[1]])
+        for term, own in zip(terms, columns, strict=True)
+        if own.shape[1]
+    ]
+    if rest.shape[1]:
+        recoded.append(BetweenTerm(factors=("",), columns=rest, labels=("not tested",) * rest.shape[1]))
+    short = {
+        term_name(term.factors): (own.shape[1], term.columns.shape[1])
+        for term, own in zip(terms, columns, strict=True)
+        if own.shape[1] < term.columns.shape[1]
+    }
+    cells = f"{':'.join(by_name)} {', '.join(missing_cells(factors))}"
+    return recoded, note_of_missing(unit, [cells], short)

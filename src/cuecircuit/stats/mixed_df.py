@@ -177,8 +177,9 @@ def satterthwaite_test(
     values, vectors = np.linalg.eigh(rows @ covariance.inverse @ rows.T)
     turned = np.swapaxes(vectors, 1, 2) @ rows
     along = np.einsum("vqi,vi->vq", turned, beta)
-    slopes = np.einsum("vqi,vmij,vqj->vqm", turned, covariance.slopes, turned, optimize=True)
-    spread = np.einsum("vqm,vmn,vqn->vq", slopes, covariance.parameters, slopes, optimize=True)
+    # products by hand: the search for the order of an einsum takes longer than those of one response
+    slopes = np.einsum("vqi,vmiq->vqm", turned, covariance.slopes @ turned.swapaxes(1, 2)[:, None])
+    spread = (slopes @ covariance.parameters * slopes).sum(axis=2)
     return np.mean(along**2 / values, axis=1), _pooled(2 * values**2 / spread)
 
 

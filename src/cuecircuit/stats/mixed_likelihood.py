@@ -108,7 +108,7 @@ def likelihood(
     weights = covariance_weights(psi, blocks)
     form = weighted_forms(weights.w, forms)
     inverse = np.linalg.inv(form)
-    beta = np.einsum("vij,ve,vej->vi", inverse, weights.w, c, optimize=True)
+    beta = np.einsum("vij,vj->vi", inverse, np.einsum("ve,vej->vj", weights.w, c))
     full = full_forms(forms)
     # X'B_e(y − Xβ̂) and (y − Xβ̂)'B_e(y − Xβ̂)
     pulls = c - np.tensordot(beta, full, axes=(1, 2))

@@ -9,8 +9,8 @@ the Huber fit. Covariance of β̂ (Huber 1981, Robust Statistics, section 7.6, "
 
 var with divisor n, as in statsmodels; R's MASS has n − 1 there and one K less.
 
-V is less certain than the variance of least squares with n − p degrees of freedom, so t would reject too often far
-in the tails. Its degrees of freedom are Satterthwaite's, 2 E(V)²/var(V), with var(log V) from the influence of each
+V is less certain than the variance of least squares with n − p degrees of freedom, so t would reject too often far in
+the tails. Its degrees of freedom are Satterthwaite's, 2 E(V)²/var(V), with var(log V) from the influence of each
 subject on log V, tᵢ = ψᵢ²/mean ψ² − 2ψ'ᵢ/mean ψ' (Hampel et al. 1986, Robust Statistics, section 2.1):
 
     df = min(n − p, 2 (n − p)/var t).

@@ -28,7 +28,6 @@ from cuecircuit.arrays import Array, Float, Int
 from cuecircuit.errors import DesignError
 from cuecircuit.stats.coding import (
     BetweenTerm,
-    Factor,
     WithinEffect,
     between_terms,
     conditions,
@@ -36,15 +35,7 @@ from cuecircuit.stats.coding import (
     term_name,
     within_effects,
 )
-from cuecircuit.stats.estimable import (
-    ALIAS_TOLERANCE,
-    independent_columns,
-    indicators,
-    missing_cells,
-    note_of_missing,
-    span_of_hypotheses,
-    type_three,
-)
+from cuecircuit.stats.estimable import ALIAS_TOLERANCE, estimable_between
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -105,6 +96,11 @@ def groups_of(design: MixedDesign) -> tuple[str, ...]:
     )
 
 
+def group_codes(design: MixedDesign) -> Int[Array, "subject"]:
+    """Count each subject's group from 0."""
+    return np.unique(np.asarray(groups_of(design)), return_inverse=True)[1]
+
+
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class StratumTerm:
     """One test of a stratum.
@@ -113,7 +109,7 @@ class StratumTerm:
     columns; `per_length` turns the length along the one basis column into the coefficient (None for more columns).
     `covariate` names the covariate of a slope; `factors` are then those the slope differs by (none where the
     stratum has one common slope). `n` is the number of subjects behind the standardized effect (`subjects_behind`),
-    `is_slope` whether that is one of a covariate.
+    `levels` the combinations of groups that it tells apart, `is_slope` whether it is of a covariate.
     """
 
     name: str
@@ -124,6 +120,7 @@ class StratumTerm:
     per_length: float | None
     n: float
     is_slope: bool
+    levels: int = 1
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -210,7 +207,7 @@ def strata_model(
         for name, values in _checked_covariates(design).items()
     ]
     factors = [factor(name, labels) for name, labels in design.between.items()]
-    coded, note = _estimable_terms(between_terms(factors, len(design.subjects)), factors, design.unit)
+    coded, note = estimable_between(between_terms(factors, len(design.subjects)), factors, design.unit)
     between = [replace(term, columns=term.columns[kept]) for term in coded]
     wanted = [(effect, _stratum_parts(between, effect, covariates, design)) for effect in within_effects(design.within)]
     n_effects = len(wanted)
@@ -238,42 +235,6 @@ def strata_model(
         n_conditions=len(conditions(design.within)),
         note=note,
     )
-
-
-def _estimable_terms(
-    terms: Sequence[BetweenTerm], factors: Sequence[Factor], unit: str
-) -> tuple[Sequence[BetweenTerm], str]:
-    """Recode terms so that their coefficients are what can be estimated where nobody has some combination of levels.
-
-    Returns:
-        The terms, with a nameless one for what none of them tests, and a line on what is missing.
-    """
-    x = np.hstack([term.columns for term in terms])
-    kept = independent_columns(x)
-    mains = np.hstack([term.columns for term in terms if len(term.factors) < 2])
-    # factors that say the same are a fault, and no lack of subjects
-    if len(kept) == x.shape[1] or len(independent_columns(mains)) < mains.shape[1]:
-        return terms, ""
-    by_name = {each.name: each for each in factors}
-    full = [
-        indicators([by_name[name] for name in term.factors], {}, len(x), contrasts=[True] * len(term.factors))
-        for term in terms
-    ]
-    columns, rest = span_of_hypotheses(x[:, kept], type_three(full, x[:, kept]))
-    recoded = [
-        replace(term, columns=own, labels=term.labels[: own.shape[1]])
-        for term, own in zip(terms, columns, strict=True)
-        if own.shape[1]
-    ]
-    if rest.shape[1]:
-        recoded.append(BetweenTerm(factors=("",), columns=rest, labels=("not tested",) * rest.shape[1]))
-    short = {
-        term_name(term.factors): (own.shape[1], term.columns.shape[1])
-        for term, own in zip(terms, columns, strict=True)
-        if own.shape[1] < term.columns.shape[1]
-    }
-    cells = f"{':'.join(by_name)} {', '.join(missing_cells(factors))}"
-    return recoded, note_of_missing(unit, [cells], short)
 
 
 def _checked_covariates(design: MixedDesign) -> dict[str, Float[Array, "subject condition"]]:
@@ -425,7 +386,7 @@ def _stratum(
     columns = np.hstack([part.columns for part in parts])
     n_rows, n_columns = columns.shape
     faults = [_no_error_fault(parts, n_rows, n_columns, design, len(kept))] if n_rows == n_columns else []
-    groups = np.unique(np.asarray(groups_of(design))[kept], return_inverse=True)[1]
+    groups = group_codes(design)[kept]
     ends = np.cumsum([part.columns.shape[1] for part in parts])
     terms = []
     for part, end in zip(parts, ends, strict=True):
@@ -450,6 +411,7 @@ def _stratum(
                 per_length=float(1 / abs(triangle[0, 0])) if len(own) == 1 else None,
                 n=subjects_behind(basis, groups, levels=levels, slope=part.covariate is not None),
                 is_slope=part.covariate is not None,
+                levels=levels,
             )
         )
     stratum = Stratum(

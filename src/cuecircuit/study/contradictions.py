@@ -71,6 +71,9 @@ def _copies(study: Study) -> Iterator[Contradiction]:
                     ("copies", to),
                     f"'{path}' leads out of the results; give a path inside, such as regions/table1.tsv",
                 )
+        asked = PurePosixPath(source).parts[1:2]
+        if source.startswith("questions/") and asked and asked[0] not in study.questions:
+            yield ("copies", to), not_among(asked[0], study.questions, "question")
         first = PurePosixPath(to).parts[:1]
         if first and (first[0] in _TAKEN or first[0].startswith((".", "sub-"))):
             yield ("copies", to), f"'{first[0]}' holds results of its own; choose another folder"

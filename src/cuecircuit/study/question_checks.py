@@ -9,7 +9,18 @@ from cuecircuit.errors import DesignError
 from cuecircuit.stats.contrasts import parse_contrast
 from cuecircuit.stats.mixed_formula import MixedFormula, parse_formula, term_label
 from cuecircuit.study.accounting import Accounting, levels_of_phases, names_in, split_reference
-from cuecircuit.study.questions import Composite, Correlation, Formula, Means, Question, Reduce, Rows, Split, Strata
+from cuecircuit.study.questions import (
+    Composite,
+    Correlation,
+    Formula,
+    Means,
+    Pooling,
+    Question,
+    Reduce,
+    Rows,
+    Split,
+    Strata,
+)
 from cuecircuit.study.schema import Study
 
 KeyPath = tuple[str | int, ...]
@@ -200,6 +211,8 @@ class QuestionChecks:
                 yield (*at, "family"), not_among(name, question.each, "key of each")
         if isinstance(question, Formula):
             yield from self._formula(at, question, modeled)
+        if isinstance(question, Pooling):
+            yield from self._pooling(at, question, keys)
         self.used.update((*modeled, *question.covariates, *getattr(question, "controls", ())))
         yield from self.rows(at, question, modeled)
         if isinstance(question, Correlation):
@@ -207,6 +220,12 @@ class QuestionChecks:
         if isinstance(question, Strata):
             yield from self._strata(at, question, table)
         yield from self._correction(at, question, table)
+
+    def _pooling(self, at: KeyPath, question: Pooling, keys: tuple[str, ...]) -> Iterator[Contradiction]:
+        if question.over not in keys:
+            yield (*at, "over"), not_among(question.over, keys, "key of the table; ask it of regions")
+        if question.each:
+            yield (*at, "each"), "pooling is one model of all rows; choose levels in `where`, or average over the key"
 
     def _without_side(self, test: str) -> bool:
         """Return whether a test is the term of factors alone, whose sign has no meaning of its own."""

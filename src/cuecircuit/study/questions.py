@@ -1,6 +1,7 @@
 """Rows of a table, numbers derived from them, and the questions asked of them.
 
-What kind a question is follows from one key: `formula`, `with`, `agreement`, `trend` or `by`; error strata otherwise.
+What kind a question is follows from one key: `formula`, `with`, `agreement`, `trend`, `pooling` or `by`; error strata
+otherwise.
 """
 
 from collections.abc import Mapping
@@ -167,6 +168,17 @@ class Counts(Question):
     within: Names = optional((), "factors within subjects")
 
 
+class Pooling(Question):
+    """Regions by partial pooling."""
+
+    pooling: Literal["partial"] = required("one Bayesian multilevel model of all levels of `over` (Chen 2019)")
+    over: Name = optional("region", "key whose levels inform one another")
+    between: Names = optional((), "a factor between subjects; its levels less the first are effects", max_length=1)
+    noise: Literal["normal", "student"] = optional("normal", "student where single scores may be far off")
+    scale: float = optional(2.5, "of the half-t priors of sds, in sds of the scores", "assumed", gt=0)
+    draws: int = optional(4000, "from the posterior", ge=500, le=100_000)
+
+
 class Means(Question):
     """Means, SEM and n, without a test."""
 
@@ -178,6 +190,7 @@ QUESTIONS = {
     "<correlation>": Correlation,
     "<reliability>": Reliability,
     "<counts>": Counts,
+    "<pooling>": Pooling,
     "<means>": Means,
     "<strata>": Strata,
 }
@@ -186,6 +199,7 @@ _QUESTION_TELLS = (
     ("<correlation>", "with"),
     ("<reliability>", "agreement"),
     ("<counts>", "trend"),
+    ("<pooling>", "pooling"),
     ("<means>", "by"),
 )
 
@@ -200,6 +214,7 @@ AnyQuestion = Annotated[
     | Annotated[Correlation, Tag("<correlation>")]
     | Annotated[Reliability, Tag("<reliability>")]
     | Annotated[Counts, Tag("<counts>")]
+    | Annotated[Pooling, Tag("<pooling>")]
     | Annotated[Means, Tag("<means>")]
     | Annotated[Strata, Tag("<strata>")],
     Discriminator(question_tag),

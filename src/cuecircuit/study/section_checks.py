@@ -3,13 +3,14 @@
 from collections import Counter
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from itertools import combinations
 
 import numpy as np
 
 from cuecircuit.study.accounting import split_reference
 from cuecircuit.study.acquisition import Blocks, Glm
 from cuecircuit.study.question_checks import Contradiction, KeyPath, QuestionChecks, contrast_faults, not_among
-from cuecircuit.study.questions import Effect, Rows
+from cuecircuit.study.questions import Effect, Question, Rows, Strata
 from cuecircuit.study.schema import Study
 
 
@@ -59,6 +60,8 @@ class SectionChecks:
             asked = study.questions.get(region.within.question) if region.within else None
             if region.within and (asked is None or split_reference(asked.of)[0] != table):
                 yield (*at, "within", "question"), f"'{region.within.question}' is no question on {table}"
+            elif region.within and asked is not None:
+                yield from self._survivors((*at, "within"), region.within.effect, asked)
             if region.unsmoothed and not getattr(study.maps.get(table.partition(".")[2]), "unsmoothed", True):
                 yield (*at, "unsmoothed"), f"set {table}.unsmoothed: true, so that these maps are kept"
 
@@ -97,6 +100,21 @@ class SectionChecks:
                 reason = f"contrasts {files[file]} and {name} would have the same files; tell them apart by more than _"
                 yield (*at, "contrasts", name), reason
             files[file] = name
+
+    def _survivors(self, at: KeyPath, effect: str, asked: Question) -> Iterator[Contradiction]:
+        """Yield why no map says where an effect of a question survives."""
+        correction = asked.correction or self.study.correction
+        if asked.each:
+            yield (*at, "question"), "asks `each`, so that it has several maps of each effect; ask of one in `where`"
+        if correction is not None and correction.method not in ("simulation", "permutation"):
+            yield (*at, "question"), f"is corrected by {correction.method}, which marks no survivors; use permutation"
+        effects: list[str] = [*getattr(asked, "tests", ()), *getattr(asked, "contrasts", ())]
+        if isinstance(asked, Strata):
+            names = (*asked.between, *asked.within)
+            terms = (term for size in range(1, len(names) + 1) for term in combinations(names, size))
+            effects += [*map(":".join, terms), *asked.covariates]
+        if effect not in effects:
+            yield (*at, "effect"), not_among(effect, effects, "effect that the question tests")
 
     def trials(self) -> Iterator[Contradiction]:
         """Yield faults of cells and parts."""

@@ -152,8 +152,8 @@ def effect_maps(test: TermTest, further: Mapping[str, Float[Array, "voxel"]]) ->
     if has_d(test):
         sizes = standardized_effect(test)
         maps |= {"d": sizes["d"], "dLow": sizes["d_low"], "dHigh": sizes["d_high"]}
-    if isinstance(test.df2, np.ndarray) and len(np.unique(test.df2[np.isfinite(test.f)])) > 1:
-        maps["df2"] = test.df2
+    if _one_df2(test) is None:
+        maps["df2"] = np.broadcast_to(test.df2, test.f.shape)
     if isinstance(test, StratumTest) and test.eps_gg is not None and test.log_p_gg is not None and test.df1 > 1:
         maps |= {"epsGG": test.eps_gg, "pGG": np.exp(test.log_p_gg)}
     return maps
@@ -240,10 +240,16 @@ def _intent(test: TermTest, statistic: str) -> Intent | None:
     plain = {"p": "p value", "z": "z score", "effect": "estimate"}
     if statistic in plain:
         return plain[statistic], ()
-    if np.ndim(test.df2) == 0 and statistic in ("F", "t"):
-        df2 = float(np.asarray(test.df2))
+    df2 = _one_df2(test)
+    if df2 is not None and np.isfinite(df2) and statistic in ("F", "t"):
         return ("f test", (float(test.df1), df2)) if statistic == "F" else ("t test", (df2,))
     return None
+
+
+def _one_df2(test: TermTest) -> float | None:
+    """Return the denominator's degrees of freedom where all voxels have the same; None where they differ."""
+    own = np.unique(np.broadcast_to(test.df2, test.f.shape)[np.isfinite(test.f)])
+    return None if len(own) > 1 else float(own[0] if len(own) else np.max(test.df2))
 
 
 def _write_corrected(folder: Path, effect: Effect, space: Space) -> None:

@@ -1,0 +1,98 @@
+"""A map for every trial of a scan, as rows for models with stimuli."""
+
+from pathlib import Path
+from typing import Any, Literal
+
+import numpy as np
+import pandas as pd
+
+from cuecircuit.api.images import image_of, mask_of
+from cuecircuit.errors import DataError
+from cuecircuit.imaging.first_level import Hrf
+from cuecircuit.imaging.nuisance import Regressors
+from cuecircuit.imaging.single_trials import trial_responses
+from cuecircuit.io.nifti import grid_of, read_series
+from cuecircuit.records.scan import Series
+
+
+def trial_maps(
+    scan: Any,
+    events: pd.DataFrame,
+    mask: Any,
+    *,
+    tr_s: float = 0.0,
+    method: Literal["lss", "lsa"] = "lss",
+    hrf: Hrf = "spm",
+    drift_period_s: float | None = 128.0,
+    fwhm_mm: float = 0.0,
+    nuisance: pd.DataFrame | None = None,
+) -> pd.DataFrame:
+    """Estimate a map for every trial of a scan: rows for `fit` with `(1 | subject) + (1 | stimulus)`.
+
+    Args:
+        scan: path or NIfTI image of four dimensions.
+        events: columns onset, duration (s), trial_type, and any others, which stay.
+        mask: path or image on the grid of the scan.
+        tr_s: time step, where the header states none.
+        method: "lss", least squares separate (Mumford et al. 2012), or "lsa", all trials in one model.
+        hrf: "spm", "glover" or "rat".
+        drift_period_s: slower drift is removed; None removes none.
+        fwhm_mm: smoothing within the mask.
+        nuisance: a row for each volume, such as motion.
+
+    Returns:
+        The events with a column `map`, percent of each voxel's mean.
+
+    Raises:
+        DataError: the scan, its events or its mask are at fault.
+        DesignError: trials that the scan tells nothing of.
+
+    Examples:
+        >>> import cuecircuit as cc, nibabel as nib, numpy as np, pandas as pd
+        >>> rng = np.random.default_rng(1)
+        >>> scan = nib.Nifti1Image(rng.normal(100, 1, (3, 3, 3, 60)).astype("f4"), np.eye(4))
+        >>> mask = nib.Nifti1Image(np.ones((3, 3, 3), np.uint8), np.eye(4))
+        >>> events = pd.DataFrame({"onset": [10, 40, 70], "duration": 3, "trial_type": ["drug", "food", "drug"]})
+        >>> cc.trial_maps(scan, events, mask, tr_s=2.0)[["trial_type", "map"]].shape
+        (3, 2)
+    """
+    inside, grid = mask_of(mask)
+    series = _series(scan, tr_s)
+    faults = [f"events: no column {name}" for name in ("onset", "duration", "trial_type") if name not in events]
+    if not faults:
+        times = events[["onset", "duration"]].apply(pd.to_numeric, errors="coerce").to_numpy(float)
+        bad = np.flatnonzero(~np.isfinite(times).all(axis=1) | events["trial_type"].isna().to_numpy())
+        faults += [f"events: row {row + 1} lacks an onset, a duration or a trial type" for row in bad[:8]]
+    if not grid.same_as(series.grid):
+        faults.append("mask: found another grid than the scan's; resample it")
+    if not series.tr_s > 0:
+        faults.append("scan: its header states no time step; give tr_s")
+    if nuisance is not None and (len(nuisance) != series.data.shape[3] or not np.isfinite(nuisance.to_numpy()).all()):
+        faults.append(f"nuisance: expected {series.data.shape[3]} rows of numbers, one for each volume")
+    if events.empty:
+        faults.append("events: no row")
+    if faults:
+        raise DataError(faults)
+    extra = None
+    if nuisance is not None:
+        extra = Regressors(values=nuisance.to_numpy(np.float64), names=tuple(map(str, nuisance)))
+    responses = trial_responses(
+        series,
+        events,
+        mask=inside,
+        hrf=hrf,
+        method=method,
+        drift_period_s=drift_period_s,
+        fwhm_mm=fwhm_mm,
+        nuisance=extra,
+    )
+    return events.assign(map=[image_of(row, inside, grid) for row in responses])
+
+
+def _series(scan: Any, tr_s: float) -> Series:
+    if isinstance(scan, str | Path):
+        return read_series(Path(scan), tr_s=tr_s)
+    if getattr(scan, "ndim", 0) != 4:
+        raise DataError(f"scan: found shape {getattr(scan, 'shape', None)}, expected an image of four dimensions")
+    step = tr_s or float(scan.header.get_zooms()[3])
+    return Series(data=np.asarray(scan.dataobj, np.float32), grid=grid_of(scan), tr_s=step)
