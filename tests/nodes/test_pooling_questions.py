@@ -64,6 +64,17 @@ def test_a_question_of_regions_is_answered_in_tables_words_and_a_figure(tmp_path
     assert any("P+" in label.get_text() for label in drawn.axes[0].get_yticklabels())
 
 
+def test_the_change_of_a_key_is_taken_of_means_over_others() -> None:
+    tables = study_tables()
+    regions = tables.made["regions.atlas"]
+    rows = pd.concat([regions.rows.assign(block=k, value=regions.rows["value"] + k) for k in (0, 1)], ignore_index=True)
+    table = Table(name=regions.name, keys=(*regions.keys, "block"), rows=rows, notes=dict.fromkeys(rows, ""))
+    question = tables.files.study.questions["pooled"]
+    averaged = question.model_copy(update={"average": ("block",)})
+    found = answer(Tables(files=tables.files, made={**tables.made, "regions.atlas": table}), averaged)
+    pd.testing.assert_frame_equal(found.tables["regions"], answer(tables, question).tables["regions"])
+
+
 def test_what_cannot_be_pooled_is_refused_by_its_line() -> None:
     with pytest.raises(StudyError, match=r"questions\.pooled\.over"):
         parse_study(STUDY.replace("draws: 500", "over: area"))

@@ -55,7 +55,8 @@ def test_the_page_shows_or_links_every_result(few_results: Path) -> None:
     results = {
         path.as_posix()
         for path in made
-        if path.parts[0] not in (".cuecircuit", "report") and path.suffix not in (".json", ".parquet", ".html", ".yaml")
+        if path.parts[0] not in (".cuecircuit", ".bidsignore", "report")
+        and path.suffix not in (".json", ".parquet", ".html", ".yaml")
     }
     assert links == results
     drawn = {path.stem: path.read_bytes() for path in (few_results / "figures").glob("*.svg")}

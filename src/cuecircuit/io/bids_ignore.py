@@ -38,5 +38,6 @@ def _unnamed(folder: Path) -> Iterator[str]:
 
 def _repeating(folder: Path) -> Iterator[str]:
     for path in sorted((folder / "phenotype").glob("*.tsv")):
-        if read_table(path)["participant_id"].duplicated().any():
+        rows = read_table(path)
+        if "participant_id" not in rows or rows["participant_id"].duplicated().any():
             yield f"phenotype/{path.stem}.*"

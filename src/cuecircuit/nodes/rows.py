@@ -97,7 +97,7 @@ class Tables:
         frame = self._where(table, rows)
         value = self._response(table, frame, response)
         frame = frame.assign(**{VALUE: value}) if value is not None else frame
-        keys = names_in(["subject"], keep)
+        keys = names_in(["subject"], keep, [rows.change] if rows.change else [])
         columns = [column for column in names_in(columns) if column not in keys]
         frame = frame.assign(**{column: self.column(table, frame, column) for column in (*keys, *columns)})
         left_out: list[str] = []

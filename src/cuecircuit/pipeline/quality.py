@@ -41,7 +41,8 @@ _LABELS = {
 RULE = (
     "A scan stands out where it lies further than 3 scaled median absolute deviations from the median of all scans on "
     "the bad side (Leys et al. 2013), and by a tenth of the median at least: low temporal signal-to-noise, high DVARS "
-    "or displacement, low coverage of the mask. Nobody is left out by this; subjects.exclude of the study file does that, with a reason."
+    "or displacement, low coverage of the mask. Nobody is left out by this; subjects.exclude of the study file does "
+    "that, with a reason."
 )
 COLUMNS = {
     "subject": "participant label",

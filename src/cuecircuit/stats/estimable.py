@@ -5,8 +5,9 @@ The type III hypotheses of a term F are those that concern F and terms that cont
 that concern the latter alone. With every cell observed these are the tests of sum-to-zero coding. A term contains F if
 it has all of F's factors and more, and the same covariates.
 
-The rows of a term are made as lmerTest 3 makes them, because Satterthwaite's degrees of freedom of several rows depend
-on the rows: estimable functions of treatment-coded coefficients, residualized on those of the terms that contain F.
+The rows of a term are, where they span this space, those of lmerTest 3, because Satterthwaite's degrees of freedom of
+several rows depend on the rows: estimable functions of treatment-coded coefficients, residualized on those of the terms
+that contain F.
 
 Sources: Goodnight (1976), The general linear models procedure, SAS; SAS/STAT user's guide, "The four types of
 estimable functions"; Kuznetsova, Brockhoff and Christensen (2017), J Stat Softw 82(13).
@@ -120,16 +121,35 @@ def type_three(terms: Sequence[Indicators], x: Float[Array, "row column"]) -> li
     treatment = np.flatnonzero(~np.concatenate([term.reference for term in terms]))
     treatment = treatment[independent_columns(every[:, treatment])]
     functions = np.linalg.pinv(every[:, treatment]) @ every
+    row_space = _row_space(every)
     rows: list[Float[Array, "_ column"]] = []
     for term, place in zip(terms, places, strict=True):
         above = [own for other, own in zip(terms, places, strict=True) if other.contains(term)]
-        within = np.isin(treatment, np.concatenate(above)) if above else np.zeros(len(treatment), bool)
-        basis = np.linalg.svd(functions[within], full_matrices=False)[2]
+        above = np.concatenate(above) if above else np.zeros(0, int)
+        higher = _concerning(row_space, above)
+        functions_of_term = _concerning(row_space, np.concatenate([place, above]))
+        space = _row_space(functions_of_term - functions_of_term @ higher.T @ higher)
         own = functions[np.isin(treatment, place)]
-        own = own - own @ basis.T @ basis
+        own = own - own @ higher.T @ higher
         own = own[np.linalg.norm(own, axis=1) > _ROUNDING]
-        rows.append(_in_coded_units(own, place, term) @ to_x / term.scale)
+        # in designs with many holes treatment coding leaves out functions by the order of levels; the space has none
+        alike = len(own) == len(space) == len(_row_space(own)) and np.allclose(own @ space.T @ space, own, atol=1e-7)
+        rows.append(_in_coded_units(own if alike else space, place, term) @ to_x / term.scale)
     return rows
+
+
+def _row_space(rows: Float[Array, "row column"]) -> Float[Array, "basis column"]:
+    _, lengths, basis = np.linalg.svd(rows, full_matrices=False)
+    return basis[lengths > ALIAS_TOLERANCE * max(1.0, lengths.max(initial=0.0))]
+
+
+def _concerning(row_space: Float[Array, "basis column"], columns: Int[Array, "own"]) -> Float[Array, "found column"]:
+    """Give the functions of a row space that are 0 in all other columns, as orthonormal rows."""
+    others = np.delete(row_space, columns, axis=1)
+    turned, lengths, _ = np.linalg.svd(others, full_matrices=True)
+    free = np.ones(len(row_space), bool)
+    free[: len(lengths)] = lengths < ALIAS_TOLERANCE
+    return turned[:, free].T @ row_space
 
 
 def _in_coded_units(
