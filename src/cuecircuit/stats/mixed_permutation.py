@@ -128,7 +128,8 @@ def _without(model: NestedModel, hypothesis: Hypothesis) -> NestedModel:
     labels = tuple(f"free {column}" for column in range(x.shape[1]))
     # a term to test, which a fit must have; its test is not used
     term = FixedTerm(name=labels[0], variables=(), contrasts=(), columns=np.array([0]))
-    design = replace(model.design, x=x, labels=labels, terms=(term,))
+    all_columns = {"kept": np.arange(x.shape[1]), "from_kept": np.eye(x.shape[1])}
+    design = replace(model.design, x=x, labels=labels, terms=(term,), **all_columns)
     return NestedModel(design=design, basis=x, to_coded=np.eye(x.shape[1]), blocks=blocks, forms=design_forms(blocks))
 
 
