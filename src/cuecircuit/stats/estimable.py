@@ -144,7 +144,7 @@ def _row_space(rows: Float[Array, "row column"]) -> Float[Array, "basis column"]
 
 
 def _concerning(row_space: Float[Array, "basis column"], columns: Int[Array, "own"]) -> Float[Array, "found column"]:
-    """Give the functions of a row space that are 0 in all other columns, as orthonormal rows."""
+    """Return the functions of a row space that are 0 in all other columns, as orthonormal rows."""
     others = np.delete(row_space, columns, axis=1)
     turned, lengths, _ = np.linalg.svd(others, full_matrices=True)
     free = np.ones(len(row_space), bool)
