@@ -85,7 +85,7 @@ def subjects_behind(
     if basis.shape[1] == 1:
         sums = np.bincount(groups, basis[:, 0])
         return float(max(sums[sums > 0].sum(), -sums[sums < 0].sum()) ** 2)
-    counts = np.bincount(groups)
+    counts = np.unique(groups, return_counts=True)[1]
     return float(len(counts) ** 2 / (1 / counts).sum() / levels)
 
 
