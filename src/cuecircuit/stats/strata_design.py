@@ -344,7 +344,7 @@ def _alias_faults(parts: Sequence[_Part], design: MixedDesign, n_subjects: int) 
     if n_rows < n_columns:
         return [_no_error_fault(parts, n_rows, n_columns, design, n_subjects)]
     left = np.abs(np.diag(np.linalg.qr(columns, mode="r")))
-    aliased = left < ALIAS_TOLERANCE * np.linalg.norm(columns, axis=0)
+    aliased = left <= ALIAS_TOLERANCE * np.linalg.norm(columns, axis=0)
     owners = [(part, label) for part in parts for label in part.labels]
     return [
         _alias_fault(part, label, design)
