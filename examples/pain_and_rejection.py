@@ -14,7 +14,7 @@ import numpy as np
 import pandas as pd
 
 from cuecircuit.models.model import Model
-from cuecircuit.pipeline.group.command import group_command
+from cuecircuit.pipeline.map_tests.command import group_command
 
 CELLS = {
     "heat": ("somatic", "high"),

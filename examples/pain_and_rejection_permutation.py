@@ -16,8 +16,8 @@ from pain_and_rejection import read_cells, write_inputs
 
 from cuecircuit.group.permutation import PermutationSettings
 from cuecircuit.models.model import Model
-from cuecircuit.pipeline.group.command import group_command
-from cuecircuit.pipeline.group.permuted import Permutation
+from cuecircuit.pipeline.map_tests.command import group_command
+from cuecircuit.pipeline.map_tests.permuted import Permutation
 
 
 def main(folder: Path, out: Path, n_permutations: int) -> None:

@@ -15,7 +15,7 @@ import pandas as pd
 
 from cuecircuit.group.correction import CorrectionSettings
 from cuecircuit.models.model import Model
-from cuecircuit.pipeline.group.command import group_command
+from cuecircuit.pipeline.map_tests.command import group_command
 
 SUCCESS = "Y_Reappraisal_Success"
 

@@ -10,7 +10,7 @@ import pytest
 import typer.main
 from typer.testing import CliRunner
 
-import cuecircuit.pipeline.group.command as command
+import cuecircuit.pipeline.map_tests.command as command
 from cuecircuit.cli import app
 
 STRATA = ("--subject", "subject", "--between", "group", "--within", "cue")

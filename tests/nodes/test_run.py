@@ -23,7 +23,7 @@ from cuecircuit.errors import DataError, StudyError
 from cuecircuit.io.tables import read_json, read_table
 from cuecircuit.models.model import Model
 from cuecircuit.nodes.run import rewrite_page, run_study
-from cuecircuit.pipeline.group.command import group_command
+from cuecircuit.pipeline.map_tests.command import group_command
 from tests.bytes_of import hashes
 
 pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("rats")]

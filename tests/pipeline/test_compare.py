@@ -11,8 +11,8 @@ from cuecircuit.errors import DataError, DesignError
 from cuecircuit.group.correction import CorrectionSettings
 from cuecircuit.group.permutation import PermutationSettings
 from cuecircuit.models.model import Model
-from cuecircuit.pipeline.group.command import group_command
-from cuecircuit.pipeline.group.permuted import Permutation
+from cuecircuit.pipeline.map_tests.command import group_command
+from cuecircuit.pipeline.map_tests.permuted import Permutation
 
 SIZE = 10
 

@@ -12,7 +12,7 @@ import pytest
 from cuecircuit import cli
 from cuecircuit.errors import DataError
 from cuecircuit.models.model import Model
-from cuecircuit.pipeline.group.command import group_command
+from cuecircuit.pipeline.map_tests.command import group_command
 
 SHAPE = (6, 6, 6)
 MODEL = Model(subject="id", formula="group")

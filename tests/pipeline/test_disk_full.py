@@ -12,7 +12,7 @@ import pytest
 
 from cuecircuit.errors import DataError
 from cuecircuit.io.atomic import replacing
-from cuecircuit.pipeline.group.permuted import Permutation
+from cuecircuit.pipeline.map_tests.permuted import Permutation
 from tests.pipeline.test_group_blocks import MIXED, PERMUTATION, STRATA, N, run, small_parts, write_study
 
 

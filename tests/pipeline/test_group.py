@@ -14,8 +14,8 @@ from cuecircuit.group.correction import CorrectionSettings
 from cuecircuit.group.permutation import PermutationSettings
 from cuecircuit.models.evidence import EvidenceSettings
 from cuecircuit.models.model import Model
-from cuecircuit.pipeline.group.command import group_command
-from cuecircuit.pipeline.group.permuted import Permutation
+from cuecircuit.pipeline.map_tests.command import group_command
+from cuecircuit.pipeline.map_tests.permuted import Permutation
 from cuecircuit.stats.strata import strata_anova
 from cuecircuit.stats.strata_covariate import ResponseCovariate
 from cuecircuit.stats.strata_design import MixedDesign

@@ -18,10 +18,10 @@ from cuecircuit.errors import DataError
 from cuecircuit.group.correction import CorrectionSettings
 from cuecircuit.group.permutation import PermutationSettings
 from cuecircuit.models.model import Model
-from cuecircuit.pipeline.group import blocks as group_blocks
-from cuecircuit.pipeline.group.command import group_command
-from cuecircuit.pipeline.group.corrections import Comparison
-from cuecircuit.pipeline.group.permuted import Permutation
+from cuecircuit.pipeline.map_tests import blocks as group_blocks
+from cuecircuit.pipeline.map_tests.command import group_command
+from cuecircuit.pipeline.map_tests.corrections import Comparison
+from cuecircuit.pipeline.map_tests.permuted import Permutation
 from cuecircuit.stats.mixed_fit import fit_mixed
 from cuecircuit.stats.mixed_model import mixed_model
 from cuecircuit.stats.strata import strata_anova

@@ -9,7 +9,7 @@ from scipy import stats
 import cuecircuit as cc
 from cuecircuit.errors import DataError
 from cuecircuit.models.model import Model
-from cuecircuit.pipeline.group.command import group_command
+from cuecircuit.pipeline.map_tests.command import group_command
 
 SHAPE, N = (5, 4, 3), 12
 

@@ -12,9 +12,9 @@ from cuecircuit.errors import DataError, DesignError
 from cuecircuit.group.correction import CorrectionSettings
 from cuecircuit.group.permutation import PermutationSettings
 from cuecircuit.models.model import Model
-from cuecircuit.pipeline.group.command import group_command
-from cuecircuit.pipeline.group.corrections import Comparison
-from cuecircuit.pipeline.group.permuted import Permutation
+from cuecircuit.pipeline.map_tests.command import group_command
+from cuecircuit.pipeline.map_tests.corrections import Comparison
+from cuecircuit.pipeline.map_tests.permuted import Permutation
 
 SHAPE = (8, 8, 6)
 PERMUTATION = Permutation(statistic="voxel", settings=PermutationSettings(n_permutations=60, voxel_p=0.01))

@@ -12,8 +12,8 @@ from cuecircuit.group.correction import CorrectionSettings
 from cuecircuit.group.permutation import PermutationSettings
 from cuecircuit.models.model import Model
 from cuecircuit.models.roles import levels_of
-from cuecircuit.pipeline.group.command import group_command
-from cuecircuit.pipeline.group.permuted import Permutation
+from cuecircuit.pipeline.map_tests.command import group_command
+from cuecircuit.pipeline.map_tests.permuted import Permutation
 
 SHAPE = (6, 6, 5)
 ONE_SIDE = Permutation(statistic="voxel", settings=PermutationSettings(n_permutations=60, sided="1"))

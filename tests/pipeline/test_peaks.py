@@ -3,7 +3,7 @@
 import numpy as np
 from scipy.ndimage import gaussian_filter
 
-from cuecircuit.pipeline.group.peaks import local_peaks, peak_distance_mm
+from cuecircuit.pipeline.map_tests.peaks import local_peaks, peak_distance_mm
 from cuecircuit.records.grid import Grid
 
 

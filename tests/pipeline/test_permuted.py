@@ -4,7 +4,7 @@ import pytest
 from cuecircuit.clusters.labeling import label_clusters
 from cuecircuit.clusters.neighbors import ClusterRule, border_note
 from cuecircuit.group.correction import CorrectedTerm
-from cuecircuit.pipeline.group.permuted import verdict
+from cuecircuit.pipeline.map_tests.permuted import verdict
 
 
 def corrected(sizes, p, *, voxel_p=1.0, alpha=0.05, needed=20.0):

@@ -136,8 +136,8 @@ def maps_command(
     model, without one map per subject, fitted by --method. `group` and `compare` are one command.
     """
     from cuecircuit.models.model import Model
-    from cuecircuit.pipeline.group.command import Comparison, group_command
-    from cuecircuit.pipeline.group.permuted import Permutation
+    from cuecircuit.pipeline.map_tests.command import Comparison, group_command
+    from cuecircuit.pipeline.map_tests.permuted import Permutation
 
     strata = {"between": names(between), "within": names(within), "covariates": names(covariate)}
     if context.info_name == "compare" and not formula and not any(strata.values()):

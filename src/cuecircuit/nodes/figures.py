@@ -26,7 +26,7 @@ from cuecircuit.nodes.single_sessions import session_figures
 from cuecircuit.nodes.space import study_space
 from cuecircuit.nodes.study_files import StudyFiles
 from cuecircuit.nodes.viewer import viewed_question, viewer_text
-from cuecircuit.pipeline.group.corrections import method_map
+from cuecircuit.pipeline.map_tests.corrections import method_map
 from cuecircuit.study.accounting import split_reference
 from cuecircuit.study.questions import AnyQuestion, Style
 from cuecircuit.study.questions import Figure as Named

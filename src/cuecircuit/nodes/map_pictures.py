@@ -15,7 +15,7 @@ from cuecircuit.io.nifti import read_volume
 from cuecircuit.io.tables import read_table
 from cuecircuit.nodes.space import study_space, voxel_height
 from cuecircuit.nodes.study_files import StudyFiles
-from cuecircuit.pipeline.group.files import Space
+from cuecircuit.pipeline.map_tests.files import Space
 from cuecircuit.records.grid import Grid
 from cuecircuit.study.questions import AnyQuestion, Formula, Question, Strata
 

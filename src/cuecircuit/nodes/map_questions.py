@@ -19,11 +19,11 @@ from cuecircuit.models.model import Model
 from cuecircuit.nodes.model_questions import evidence_settings, mixed_df
 from cuecircuit.nodes.rows import VALUE, Chosen, Tables
 from cuecircuit.nodes.space import compared_corrections, correction_settings, study_space
-from cuecircuit.pipeline.group.corrections import Comparison
-from cuecircuit.pipeline.group.design import Correction as MapCorrection
-from cuecircuit.pipeline.group.files import Space
-from cuecircuit.pipeline.group.planned_tests import plan_tests
-from cuecircuit.pipeline.group.tested_maps import write_tests
+from cuecircuit.pipeline.map_tests.corrections import Comparison
+from cuecircuit.pipeline.map_tests.design import Correction as MapCorrection
+from cuecircuit.pipeline.map_tests.files import Space
+from cuecircuit.pipeline.map_tests.planned_tests import plan_tests
+from cuecircuit.pipeline.map_tests.tested_maps import write_tests
 from cuecircuit.stats.reliability import change_correlation, intraclass_correlation
 from cuecircuit.study.accounting import names_in, split_reference
 from cuecircuit.study.acquisition import Correction

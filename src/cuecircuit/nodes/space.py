@@ -8,10 +8,10 @@ from cuecircuit.errors import DataError
 from cuecircuit.group.correction import CorrectionSettings
 from cuecircuit.group.permutation import PermutationSettings
 from cuecircuit.nodes.study_files import StudyFiles
-from cuecircuit.pipeline.group.command import named_space
-from cuecircuit.pipeline.group.corrections import Comparison
-from cuecircuit.pipeline.group.files import Space
-from cuecircuit.pipeline.group.permuted import Permutation
+from cuecircuit.pipeline.map_tests.command import named_space
+from cuecircuit.pipeline.map_tests.corrections import Comparison
+from cuecircuit.pipeline.map_tests.files import Space
+from cuecircuit.pipeline.map_tests.permuted import Permutation
 from cuecircuit.study.acquisition import Correction
 
 _SIDED = {"two": "bi", "one": "1"}

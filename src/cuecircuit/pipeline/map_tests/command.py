@@ -17,10 +17,10 @@ from cuecircuit.io.tables import read_table
 from cuecircuit.models.evidence import EvidenceSettings
 from cuecircuit.models.model import Model
 from cuecircuit.pipeline.engine import engine
-from cuecircuit.pipeline.group.corrections import Comparison
-from cuecircuit.pipeline.group.design import Correction
-from cuecircuit.pipeline.group.files import Space, check_replaceable
-from cuecircuit.pipeline.group.tested_maps import write_tests
+from cuecircuit.pipeline.map_tests.corrections import Comparison
+from cuecircuit.pipeline.map_tests.design import Correction
+from cuecircuit.pipeline.map_tests.files import Space, check_replaceable
+from cuecircuit.pipeline.map_tests.tested_maps import write_tests
 from cuecircuit.pipeline.progress import say
 from cuecircuit.pipeline.space import read_named_atlas
 from cuecircuit.pipeline.threads import one_blas_thread

@@ -16,9 +16,9 @@ from cuecircuit.io.nifti import write_volume
 from cuecircuit.io.tables import write_json, write_table
 from cuecircuit.models.design import Design
 from cuecircuit.models.family import Fitted
-from cuecircuit.pipeline.group.design import Correction
-from cuecircuit.pipeline.group.files import Space
-from cuecircuit.pipeline.group.permuted import Permutation, PermutedMap
+from cuecircuit.pipeline.map_tests.design import Correction
+from cuecircuit.pipeline.map_tests.files import Space
+from cuecircuit.pipeline.map_tests.permuted import Permutation, PermutedMap
 
 
 def write_counts(path: Path, counts: Int[Array, "voxel"], space: Space) -> None:

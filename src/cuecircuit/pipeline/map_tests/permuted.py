@@ -25,8 +25,8 @@ from cuecircuit.models.family import Family
 from cuecircuit.models.fit import stratum_of
 from cuecircuit.models.formula import BetweenFitter, FormulaFamily, MixedFitter
 from cuecircuit.models.strata import StrataFamily
-from cuecircuit.pipeline.group.blocks import GroupMaps, prepared_blocks
-from cuecircuit.pipeline.group.files import Space
+from cuecircuit.pipeline.map_tests.blocks import GroupMaps, prepared_blocks
+from cuecircuit.pipeline.map_tests.files import Space
 from cuecircuit.pipeline.progress import say, steps
 from cuecircuit.stats.arrangements import Exchange
 from cuecircuit.stats.between_model import ONE_ERROR, as_strata

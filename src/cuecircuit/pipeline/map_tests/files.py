@@ -18,7 +18,7 @@ from cuecircuit.io.maps import MapsPart, write_maps
 from cuecircuit.io.nifti import Intent, write_volume
 from cuecircuit.io.tables import ColumnNote, write_json, write_table
 from cuecircuit.models.evidence import has_d, standardized_effect
-from cuecircuit.pipeline.group.peaks import local_peaks, peak_distance_mm
+from cuecircuit.pipeline.map_tests.peaks import local_peaks, peak_distance_mm
 from cuecircuit.records.atlas import Atlas
 from cuecircuit.records.grid import Grid
 from cuecircuit.regions.overlap import OUTSIDE, overlaps

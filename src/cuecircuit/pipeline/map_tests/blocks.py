@@ -34,7 +34,7 @@ from cuecircuit.io.maps import maps_precision, read_maps
 from cuecircuit.models.design import Design
 from cuecircuit.models.family import Fitted, join_blocks
 from cuecircuit.models.fit import fit_design_block
-from cuecircuit.pipeline.group.files import Space
+from cuecircuit.pipeline.map_tests.files import Space
 from cuecircuit.pipeline.progress import steps
 from cuecircuit.pipeline.threads import one_blas_thread
 from cuecircuit.stats.mixed_exchange import ScorePlan

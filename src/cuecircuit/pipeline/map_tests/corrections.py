@@ -20,9 +20,9 @@ from cuecircuit.io.derivatives import bids_label, map_name
 from cuecircuit.io.nifti import write_volume
 from cuecircuit.io.tables import ColumnNote, write_table
 from cuecircuit.models.strata import StrataFamily
-from cuecircuit.pipeline.group.blocks import GroupMaps
-from cuecircuit.pipeline.group.files import Space
-from cuecircuit.pipeline.group.permuted import permute_map, plan_of
+from cuecircuit.pipeline.map_tests.blocks import GroupMaps
+from cuecircuit.pipeline.map_tests.files import Space
+from cuecircuit.pipeline.map_tests.permuted import permute_map, plan_of
 from cuecircuit.pipeline.progress import steps
 from cuecircuit.stats.strata_result import StratumTest
 

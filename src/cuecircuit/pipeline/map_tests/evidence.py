@@ -11,7 +11,7 @@ from cuecircuit.arrays import Array, Float
 from cuecircuit.io.tables import ColumnNote, write_table
 from cuecircuit.models.evidence import Evidence, EvidenceSettings, evidence
 from cuecircuit.models.model import Model
-from cuecircuit.pipeline.group.files import Effect, Space, write_term_map
+from cuecircuit.pipeline.map_tests.files import Effect, Space, write_term_map
 from cuecircuit.stats.multiple_testing import adjust_p
 
 # Jeffreys's (1961) "substantial" evidence

@@ -22,11 +22,11 @@ from cuecircuit.models.family import Fitted
 from cuecircuit.models.fit import stratum_of
 from cuecircuit.models.model import Model
 from cuecircuit.models.strata import StrataFamily
-from cuecircuit.pipeline.group.blocks import GroupMaps, fit_maps, smoothness_of_residuals, store_maps
-from cuecircuit.pipeline.group.corrections import Comparison, write_comparison
-from cuecircuit.pipeline.group.design import Correction
-from cuecircuit.pipeline.group.evidence import write_evidence
-from cuecircuit.pipeline.group.files import (
+from cuecircuit.pipeline.map_tests.blocks import GroupMaps, fit_maps, smoothness_of_residuals, store_maps
+from cuecircuit.pipeline.map_tests.corrections import Comparison, write_comparison
+from cuecircuit.pipeline.map_tests.design import Correction
+from cuecircuit.pipeline.map_tests.evidence import write_evidence
+from cuecircuit.pipeline.map_tests.files import (
     Effect,
     Space,
     effect_maps,
@@ -36,9 +36,9 @@ from cuecircuit.pipeline.group.files import (
     write_smoothness,
     write_verdicts,
 )
-from cuecircuit.pipeline.group.permuted import Permutation, PermutedMap, permute_tests, verdict
-from cuecircuit.pipeline.group.planned_tests import check_request, for_method, kept_tests, without_side
-from cuecircuit.pipeline.group.record import (
+from cuecircuit.pipeline.map_tests.permuted import Permutation, PermutedMap, permute_tests, verdict
+from cuecircuit.pipeline.map_tests.planned_tests import check_request, for_method, kept_tests, without_side
+from cuecircuit.pipeline.map_tests.record import (
     cluster_rule,
     model_settings,
     write_counts,

@@ -16,10 +16,10 @@ from cuecircuit.models.evidence import EvidenceSettings
 from cuecircuit.models.family import Fitted
 from cuecircuit.models.fit import fit
 from cuecircuit.models.model import Model
-from cuecircuit.pipeline.group.corrections import Comparison
-from cuecircuit.pipeline.group.design import Correction
-from cuecircuit.pipeline.group.evidence import evidence_faults
-from cuecircuit.pipeline.group.permuted import Permutation, permutable, plan_of
+from cuecircuit.pipeline.map_tests.corrections import Comparison
+from cuecircuit.pipeline.map_tests.design import Correction
+from cuecircuit.pipeline.map_tests.evidence import evidence_faults
+from cuecircuit.pipeline.map_tests.permuted import Permutation, permutable, plan_of
 from cuecircuit.stats.strata_result import StratumTest, find_test
 from cuecircuit.stats.term_test import TermTest
 

@@ -1,6 +1,6 @@
 """What corrects a test of maps: simulated null fields, permutation, or nothing."""
 
 from cuecircuit.group.correction import CorrectionSettings
-from cuecircuit.pipeline.group.permuted import Permutation
+from cuecircuit.pipeline.map_tests.permuted import Permutation
 
 Correction = CorrectionSettings | Permutation | None
