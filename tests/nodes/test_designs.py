@@ -49,7 +49,7 @@ def test_nothing_is_done_twice(ran: Ran, design: str, capsys: pytest.CaptureFixt
     run_study(data / "study.yaml", results)
     lines = [line for line in capsys.readouterr().err.splitlines() if line != "check"]
     assert lines
-    assert all(line.endswith("up to date") or line.startswith("scans: ") for line in lines), lines
+    assert all(line.endswith("up to date") or line.startswith(("scans: ", "check: ")) for line in lines), lines
     assert {path: path.read_bytes() for path in results.rglob("*.tsv")} == before
 
 
