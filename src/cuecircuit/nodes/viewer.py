@@ -22,7 +22,7 @@ from cuecircuit.study.accounting import split_reference
 from cuecircuit.study.questions import AnyQuestion, Formula, Rows, Strata
 
 _ALL = "all"
-# of maps that no correction was asked of, where the slider starts
+# where the slider starts on maps whose correction forms no clusters, or that have none
 _UNCORRECTED_P = 0.001
 
 
@@ -107,7 +107,8 @@ def _test(tables: Tables, question: AnyQuestion, place: Path, name: str, row: Ma
     varying = (place / map_name(prefix, "df2")).is_file()
     df1, df2 = float(row["df1"]), float(row["df2"])
     correction = question.correction or tables.files.study.correction
-    p = voxel_height(correction) if correction else _UNCORRECTED_P
+    heights = correction and (correction.voxel_p or correction.voxel_z)
+    p = voxel_height(correction) if correction and heights else _UNCORRECTED_P
     height = float(np.sqrt(stats.f.isf(p, df1, df2)) if signed else stats.f.isf(p, df1, df2))
     clusters = volume("cluster")
     sidecar = place / map_name(prefix, "effect").replace(".nii.gz", ".json")
