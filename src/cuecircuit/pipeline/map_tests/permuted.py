@@ -138,12 +138,14 @@ def permute_tests(
         DesignError: as `permutable`.
     """
     kept, refused = permutable(family, tests, correction, variances)
-    found = {}
-    for test in kept:
+
+    def permuted(test: TermTest) -> PermutedMap:  # a plan is as large as the square of the maps: one at a time
         plan = plan_of(family, test, correction.settings, variances, correction.exchange)
         with steps(f"permutations of {test.name}", correction.settings.n_permutations) as advance:
-            permuted = permute_map(maps, plan, test, space, correction.settings, (correction.statistic,), advance)
-        found[test.name, stratum_of(test)] = permuted_map(permuted, correction.statistic)
+            term = permute_map(maps, plan, test, space, correction.settings, (correction.statistic,), advance)
+        return permuted_map(term, correction.statistic)
+
+    found = {(test.name, stratum_of(test)): permuted(test) for test in kept}
     for line in refused:
         say(f"group: not corrected: {line}")
     return found
