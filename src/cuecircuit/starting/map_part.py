@@ -1,6 +1,8 @@
 """Sections of a draft about maps: given ones, the space, atlas and correction, and questions on all of them."""
 
+from collections import Counter
 from collections.abc import Mapping
+from math import factorial, prod
 from typing import Any
 
 from cuecircuit.records.grid import Grid
@@ -12,6 +14,7 @@ from cuecircuit.starting.words import slug
 
 _MOST_CONTRASTS = 12
 _NO_MASK = "mask.nii.gz"
+_ALPHA = 0.05
 
 
 def given_part(table: MapTable, people: Cast, answers: Answers) -> tuple[str, Part]:
@@ -96,18 +99,25 @@ def space_part(
         why="usual; tfce does not use it",
     )
     space = {"mask": _NO_MASK, **taken, "origin": answers.of(origin)}
-    correction = {
-        "method": "permutation",
-        "statistic": "tfce",
-        "voxel_p": answers.number(height),
-        "alpha": 0.05,
-        "draws": 5000,
-    }
+    few = _smallest_p(people) > _ALPHA
+    method = {"method": "simulation"} if few else {"method": "permutation", "statistic": "tfce"}
+    correction = {**method, "voxel_p": answers.number(height), "alpha": _ALPHA, "draws": 10_000 if few else 5000}
+    if few:
+        text = f"so few subjects have no arrangement with p of {_ALPHA} or less; cluster sizes are simulated instead"
+        notes.append(Note(path="correction", text=text))
     return Part(
         settings={"space": space, "correction": correction},
         choices=(*choices, origin, height),
         notes=tuple(notes),
     )
+
+
+def _smallest_p(people: Cast) -> float:
+    """Return the smallest p that permutation of groups or signs of all subjects can give."""
+    sizes = list(Counter(people.group_of.values()).values())
+    orders = factorial(sum(sizes)) // prod(map(factorial, sizes))
+    alike = 2 if len(sizes) == 2 and sizes[0] == sizes[1] else 1
+    return max(0.5 ** (sum(sizes) - 1), alike / orders if len(sizes) > 1 else 0.0)
 
 
 def map_questions(name: str, drafted: Part, people: Cast, keys: tuple[str, ...], answers: Answers) -> Part:
