@@ -7,6 +7,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from cuecircuit.api.connectivity import NetworkTest, edges, network_test
     from cuecircuit.api.correct import Corrected
     from cuecircuit.api.fitting import anova, fit, permute
     from cuecircuit.api.pooling import PooledRegions, pool
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
 __version__ = "0.2.0"
 
 _HOMES = {
+    "api.connectivity": ("NetworkTest", "edges", "network_test"),
     "api.correct": ("Corrected",),
     "api.fitting": ("anova", "fit", "permute"),
     "api.pooling": ("PooledRegions", "pool"),
@@ -39,6 +41,7 @@ __all__ = [
     "DesignError",
     "Logs",
     "Model",
+    "NetworkTest",
     "PooledRegions",
     "Result",
     "StudyError",
@@ -46,7 +49,9 @@ __all__ = [
     "audit",
     "check",
     "cluster_table",
+    "edges",
     "fit",
+    "network_test",
     "permute",
     "plan",
     "pool",

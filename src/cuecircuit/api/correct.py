@@ -10,7 +10,6 @@ import pandas as pd
 from cuecircuit.api.notes import warn
 from cuecircuit.arrays import Array, Bool
 from cuecircuit.clusters.maxima import MapStatistic
-from cuecircuit.errors import DesignError
 from cuecircuit.group.correction import (
     CorrectedTerm,
     CorrectionSettings,
@@ -20,19 +19,13 @@ from cuecircuit.group.correction import (
     simulate_nulls,
     smoothness_of,
 )
-from cuecircuit.group.permutation import PermutationSettings, permute_hypothesis, permute_term
+from cuecircuit.group.permutation import PermutationSettings, permute_prepared
 from cuecircuit.group.permuted_correction import corrected_term
-from cuecircuit.group.variances import compare_in_stratum, variance_note
+from cuecircuit.group.planned_permutation import prepare_test
 from cuecircuit.io.nifti import volume_image
-from cuecircuit.models.family import Family
-from cuecircuit.models.fit import Fit, fit_responses, stratum_of
-from cuecircuit.models.formula import BetweenFitter, FormulaFamily, MixedFitter
+from cuecircuit.models.fit import Fit, fit_responses
 from cuecircuit.models.strata import StrataFamily
 from cuecircuit.records.grid import Grid
-from cuecircuit.stats.between_model import ONE_ERROR, as_strata
-from cuecircuit.stats.group_variances import formula_variances
-from cuecircuit.stats.permutation import of_stratum
-from cuecircuit.stats.strata_design import StrataModel
 from cuecircuit.stats.strata_result import StratumTest
 from cuecircuit.stats.term_test import TermTest
 
@@ -107,46 +100,11 @@ def _permuted(
     fit: Fit, test: TermTest, mask: Bool[Array, "x y z"], statistic: MapStatistic, settings: PermutationSettings
 ) -> tuple[CorrectedTerm, tuple[str, ...]]:
     """Permute a term; with the corrected map what is to be said of the variances of groups."""
-    family, options = fit.design.family, {"statistics": (statistic,), "settings": settings}
-    stratum, strata = stratum_of(test) or ONE_ERROR, _strata_model(family)
-    y = np.concatenate([fit.responses.read(block)[0] for block in fit.responses.blocks], axis=1)
-    if isinstance(family, FormulaFamily):
-        variances = formula_variances([y], family.fitter.design)
-    else:
-        assert strata is not None
-        strata = of_stratum(strata, stratum)
-        variances = compare_in_stratum([y], strata, strata.strata[0])
-    compared = {} if variances is None else {stratum: variances}
-    note = variance_note(compared, settings.variance, family)
-    if strata is None:
-        assert isinstance(family, FormulaFamily)
-        assert isinstance(family.fitter, MixedFitter)
-        hypothesis = next(each for each in family.fitter.hypotheses if each.name == test.name)
-        done = permute_hypothesis(y, family.fitter.model, hypothesis, test, mask, **options)
-    else:
-        cells = y.reshape(strata.n_subjects, -1, y.shape[1])
-        done = permute_term(cells, strata, test.name, mask, stratum=stratum, variances=variances, **options)
-    return corrected_term(done, statistic), () if note is None else (note,)
-
-
-def _strata_model(family: Family) -> StrataModel | None:
-    """Return the model whose subjects are permuted; None for a mixed model, whose subjects' scores are.
-
-    Raises:
-        DesignError: the model is fitted otherwise than by least squares.
-    """
-    if isinstance(family, StrataFamily):
-        return family.model
-    assert isinstance(family, FormulaFamily)
-    if isinstance(family.fitter, MixedFitter):
-        return None
-    assert isinstance(family.fitter, BetweenFitter)
-    if family.fitter.method not in ("ols", "welch"):
-        raise DesignError(
-            f"permutation tests least squares (ols, welch), found {family.fitter.method}; use one of them, or "
-            "simulation"
-        )
-    return as_strata(family.fitter.model)
+    ready = prepare_test(fit, test, settings)
+    done = permute_prepared(
+        [lambda: ready.prepared], ready.fitted, ready.plan, test, mask, statistics=(statistic,), settings=settings
+    )
+    return corrected_term(done, statistic), () if ready.note is None else (ready.note,)
 
 
 def cluster_rows(found: CorrectedTerm, test: TermTest, mask: Bool[Array, "x y z"], grid: Grid) -> pd.DataFrame:

@@ -1,5 +1,6 @@
 """A map for every trial of a scan, as rows for models with stimuli."""
 
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, Literal
 
@@ -57,25 +58,11 @@ def trial_maps(
         (3, 2)
     """
     inside, grid = mask_of(mask)
-    series = _series(scan, tr_s)
-    faults = [f"events: no column {name}" for name in ("onset", "duration", "trial_type") if name not in events]
-    if not faults:
-        times = events[["onset", "duration"]].apply(pd.to_numeric, errors="coerce").to_numpy(float)
-        bad = np.flatnonzero(~np.isfinite(times).all(axis=1) | events["trial_type"].isna().to_numpy())
-        faults += [f"events: row {row + 1} lacks an onset, a duration or a trial type" for row in bad[:8]]
+    series = series_of(scan, tr_s)
+    faults = [*event_faults(events), *([] if len(events) else ["events: no row"])]
     if not grid.same_as(series.grid):
         faults.append("mask: found another grid than the scan's; resample it")
-    if not series.tr_s > 0:
-        faults.append("scan: its header states no time step; give tr_s")
-    if nuisance is not None and (len(nuisance) != series.data.shape[3] or not np.isfinite(nuisance.to_numpy()).all()):
-        faults.append(f"nuisance: expected {series.data.shape[3]} rows of numbers, one for each volume")
-    if events.empty:
-        faults.append("events: no row")
-    if faults:
-        raise DataError(faults)
-    extra = None
-    if nuisance is not None:
-        extra = Regressors(values=nuisance.to_numpy(np.float64), names=tuple(map(str, nuisance)))
+    extra = nuisance_of(nuisance, series, faults)
     responses = trial_responses(
         series,
         events,
@@ -89,7 +76,40 @@ def trial_maps(
     return events.assign(map=[image_of(row, inside, grid) for row in responses])
 
 
-def _series(scan: Any, tr_s: float) -> Series:
+def event_faults(events: pd.DataFrame) -> Iterator[str]:
+    """Yield what a table of events lacks."""
+    absent = [name for name in ("onset", "duration", "trial_type") if name not in events]
+    yield from (f"events: no column {name}" for name in absent)
+    if not absent:
+        times = events[["onset", "duration"]].apply(pd.to_numeric, errors="coerce").to_numpy(float)
+        bad = np.flatnonzero(~np.isfinite(times).all(axis=1) | events["trial_type"].isna().to_numpy())
+        yield from (f"events: row {row + 1} lacks an onset, a duration or a trial type" for row in bad[:8])
+
+
+def nuisance_of(table: pd.DataFrame | None, series: Series, faults: list[str]) -> Regressors:
+    """Return nuisance columns of a scan; none where no table is given.
+
+    Raises:
+        DataError: the faults that are known already, a scan without a time step, rows that are not those of the scan.
+    """
+    if not series.tr_s > 0:
+        faults.append("scan: its header states no time step; give tr_s")
+    n = series.data.shape[3]
+    table = pd.DataFrame(index=range(n)) if table is None else table
+    values = table.to_numpy(np.float64)
+    if len(table) != n or not np.isfinite(values).all():
+        faults.append(f"nuisance: expected {n} rows of numbers, one for each volume")
+    if faults:
+        raise DataError(faults)
+    return Regressors(values=values, names=tuple(map(str, table)))
+
+
+def series_of(scan: Any, tr_s: float) -> Series:
+    """Return a scan from its path or image.
+
+    Raises:
+        DataError: it cannot be read, or has no four dimensions.
+    """
     if isinstance(scan, str | Path):
         return read_series(Path(scan), tr_s=tr_s)
     if getattr(scan, "ndim", 0) != 4:

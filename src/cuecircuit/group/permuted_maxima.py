@@ -75,7 +75,7 @@ def prepared_hypothesis(
 
 def found_heights(blocks: Sequence[PreparedBlock], plan: TermPlan) -> Float32[Array, "voxel"]:
     """Return the map of t (one tested column) or F of the arrangement found."""
-    return _heights(blocks, replace(plan, arrangements=plan.arrangements[:1]))[0]
+    return arranged_heights(blocks, replace(plan, arrangements=plan.arrangements[:1]))[0]
 
 
 @cache
@@ -89,7 +89,8 @@ def _one_blas_thread() -> Any:
     return _thread_pools().limit(limits=1, user_api="blas")
 
 
-def _heights(blocks: Sequence[PreparedBlock], plan: TermPlan) -> Float32[Array, "map voxel"]:
+def arranged_heights(blocks: Sequence[PreparedBlock], plan: TermPlan) -> Float32[Array, "map voxel"]:
+    """Return the map of t (one tested column) or F of every arrangement of a plan."""
     # in a process of its own too
     with _one_blas_thread():
         return np.concatenate([_block_heights(block(), plan) for block in blocks], axis=1)
@@ -155,7 +156,7 @@ def _maxima(
     rule: MaximaRule,
     strength: Float[Array, "voxel"],
 ) -> tuple[Float64[Array, "map 4"], Int[Array, "voxel"]]:
-    heights = _heights(blocks, plan)
+    heights = arranged_heights(blocks, plan)
     counts = np.zeros(strength.size, int)
     for height in heights:
         counts += (height if rule.rule.sided == "1" else np.abs(height)) >= strength

@@ -14,6 +14,7 @@ from cuecircuit.clusters.smoothness import Smoothness
 from cuecircuit.errors import DesignError
 from cuecircuit.group.correction import ClusterNulls, CorrectionSettings, correct, simulate_nulls
 from cuecircuit.group.permutation import PermutationSettings, PermutedTerm
+from cuecircuit.group.planned_permutation import plan_of
 from cuecircuit.group.side_by_side import METHODS, Correction, CorrectionMethod, permuted_by, side_by_side
 from cuecircuit.group.variances import Variances
 from cuecircuit.io.derivatives import bids_label, map_name
@@ -22,7 +23,7 @@ from cuecircuit.io.tables import ColumnNote, write_table
 from cuecircuit.models.strata import StrataFamily
 from cuecircuit.pipeline.map_tests.blocks import GroupMaps
 from cuecircuit.pipeline.map_tests.files import Space
-from cuecircuit.pipeline.map_tests.permuted import permute_map, plan_of
+from cuecircuit.pipeline.map_tests.permuted import permute_map
 from cuecircuit.pipeline.progress import steps
 from cuecircuit.stats.strata_result import StratumTest
 

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
 
@@ -10,31 +10,20 @@ from cuecircuit.arrays import Array, Float64
 from cuecircuit.clusters.maxima import MapStatistic
 from cuecircuit.errors import DesignError
 from cuecircuit.group.correction import CorrectedTerm, voxels_needed
-from cuecircuit.group.permutation import (
-    PermutationSettings,
-    PermutedTerm,
-    permute_prepared,
-    plan_hypothesis,
-    plan_term,
-)
+from cuecircuit.group.permutation import PermutationSettings, PermutedTerm, permute_prepared
 from cuecircuit.group.permuted_correction import corrected_term
 from cuecircuit.group.permuted_maxima import TermPlan
+from cuecircuit.group.planned_permutation import Exchanged, plan_of
 from cuecircuit.group.variances import Variances
 from cuecircuit.io.atomic import scratch_beside
 from cuecircuit.models.family import Family
 from cuecircuit.models.fit import stratum_of
-from cuecircuit.models.formula import BetweenFitter, FormulaFamily, MixedFitter
-from cuecircuit.models.strata import StrataFamily
+from cuecircuit.models.formula import FormulaFamily, MixedFitter
 from cuecircuit.pipeline.map_tests.blocks import GroupMaps, prepared_blocks
 from cuecircuit.pipeline.map_tests.files import Space
 from cuecircuit.pipeline.progress import say, steps
-from cuecircuit.stats.arrangements import Exchange
-from cuecircuit.stats.between_model import ONE_ERROR, as_strata
-from cuecircuit.stats.permutation import PermutationPlan, of_stratum
-from cuecircuit.stats.strata_design import StrataModel
+from cuecircuit.stats.permutation import PermutationPlan
 from cuecircuit.stats.term_test import TermTest
-
-Exchanged = Literal["auto", Exchange]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -53,39 +42,6 @@ class PermutedMap:
     corrected: CorrectedTerm
     maps: Mapping[str, Float64[Array, "voxel"]]
     facts: Mapping[str, Any]
-
-
-def plan_of(
-    family: Family, test: TermTest, permutation: PermutationSettings, variances: Variances, exchange: Exchanged = "auto"
-) -> TermPlan:
-    """Plan the permutation of a term or contrast of any model that has one.
-
-    Args:
-        family: the model.
-        test: of the model; one that names no stratum is of a model between subjects, which has one.
-        permutation: how it is permuted.
-        variances: of groups by stratum.
-        exchange: what subjects of a mixed model exchange.
-
-    Raises:
-        DesignError: too few subjects for a permutation at this α, or nothing that can be exchanged.
-    """
-    if isinstance(family, StrataFamily):
-        return _plan_stratum(family.model, test, permutation, variances)
-    assert isinstance(family, FormulaFamily)
-    if isinstance(family.fitter, BetweenFitter):
-        return _plan_stratum(as_strata(family.fitter.model), test, permutation, variances)
-    assert isinstance(family.fitter, MixedFitter)
-    hypothesis = next(each for each in family.fitter.hypotheses if each.name == test.name)
-    return plan_hypothesis(family.fitter.model, hypothesis, settings=permutation, exchange=exchange)
-
-
-def _plan_stratum(
-    model: StrataModel, test: TermTest, permutation: PermutationSettings, variances: Variances
-) -> TermPlan:
-    stratum = stratum_of(test) or ONE_ERROR
-    own = of_stratum(model, stratum)
-    return plan_term(own, test.name, stratum=stratum, settings=permutation, variances=variances.get(stratum))
 
 
 def permutable(

@@ -9,6 +9,7 @@ import pandas as pd
 from cuecircuit.errors import CuecircuitError, DataError, DesignError
 from cuecircuit.group.coverage import repeat_faults
 from cuecircuit.group.permutation import PermutationSettings
+from cuecircuit.group.planned_permutation import plan_of
 from cuecircuit.group.variances import Variances, compare_variances
 from cuecircuit.models.design import Design
 from cuecircuit.models.direction import check_side, has_side
@@ -19,7 +20,7 @@ from cuecircuit.models.model import Model
 from cuecircuit.pipeline.map_tests.corrections import Comparison
 from cuecircuit.pipeline.map_tests.design import Correction
 from cuecircuit.pipeline.map_tests.evidence import evidence_faults
-from cuecircuit.pipeline.map_tests.permuted import Permutation, permutable, plan_of
+from cuecircuit.pipeline.map_tests.permuted import Permutation, permutable
 from cuecircuit.stats.strata_result import StratumTest, find_test
 from cuecircuit.stats.term_test import TermTest
 
