@@ -79,6 +79,8 @@ def connectogram_figure(
         axes.set_title(title)
         if brain is not None:
             _outline(axes, *brain)
+        else:
+            axes.set(xlim=(-1.3, 1.3), ylim=(-1.3, 1.3))
         largest = float(np.abs(values).max(initial=1e-12))
         for (one, other), value in zip(pairs, values, strict=True):
             color, width = VERMILLION if value > 0 else BLUE, 0.4 + 1.6 * abs(float(value)) / largest
@@ -88,7 +90,6 @@ def connectogram_figure(
             axes.plot(x, y, "o", ms=3, color=INK if number in used else FAINT, zorder=3)
             if number in used:
                 axes.annotate(names[number], (x, y), xytext=(2, 2), textcoords="offset points", fontsize=5.5, zorder=4)
-        axes.margins(0.18)
     return figure
 
 
@@ -97,4 +98,5 @@ def _outline(axes: Axes, mask: Bool[Array, "x y z"], grid: Grid) -> None:
     shadow = np.pad(mask.any(axis=1), 1).astype(float)
     x = grid.mm(np.column_stack([np.arange(-1, mask.shape[0] + 1), *np.zeros((2, mask.shape[0] + 2))]).astype(float))
     z = grid.mm(np.column_stack([*np.zeros((2, mask.shape[2] + 2)), np.arange(-1, mask.shape[2] + 1)]).astype(float))
+    axes.set(xlim=sorted(x[[0, -1], 0]), ylim=sorted(z[[0, -1], 2]))
     axes.contour(x[:, 0], z[:, 2], shadow.T, levels=[0.5], colors=FAINT, linewidths=0.8)

@@ -9,9 +9,9 @@ where a region has no voxel.
 - Generalized psychophysiological interaction (gPPI; McLaren et al. 2012, NeuroImage 61:1277): the course of a region is
   modeled by that of another, by the response to every condition and by their products. A product's slope is how much
   steeper one course follows the other in that condition than outside of all. Courses are scaled to SD 1, and the slopes
-  of both directions averaged (Di, Zhang and Biswal 2021, Hum Brain Mapp 42:1, who find them alike). The product is
-  formed with the measured course, without deconvolution: exact where a condition lasts longer than the response, as
-  blocks do; where trials are brief, beta series are the better choice.
+  of both directions averaged, as an edge has none. The product is formed with the measured course, without
+  deconvolution: close where a condition lasts longer than the response, as blocks do; where trials are brief, beta
+  series are the better choice.
 """
 
 import numpy as np

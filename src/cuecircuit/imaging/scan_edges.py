@@ -106,8 +106,14 @@ def scan_edges(
     return ScanEdges(matrices={name: _whole(own, there) for name, own in zip(names, slopes, strict=True)})
 
 
-def join_scans(parts: Sequence[ScanEdges]) -> dict[str, Float64[Array, "region region"]]:
+def join_scans(
+    parts: Sequence[ScanEdges], wanted: Sequence[str] | None = None
+) -> dict[str, Float64[Array, "region region"]]:
     """Join what scans of a session say: trials are correlated together, matrices averaged over the scans that have one.
+
+    Args:
+        parts: of the scans.
+        wanted: conditions; all where none are named.
 
     Raises:
         DesignError: too few trials of a condition, named.
@@ -118,7 +124,7 @@ def join_scans(parts: Sequence[ScanEdges]) -> dict[str, Float64[Array, "region r
         runs = np.repeat(np.arange(len(with_trials)), [len(part.conditions) for part in with_trials])
         conditions = np.array([name for part in with_trials for name in part.conditions])
         found, faults = {}, []
-        for name in dict.fromkeys(conditions.tolist()):
+        for name in dict.fromkeys(each for each in conditions.tolist() if wanted is None or each in wanted):
             try:
                 found[name] = trial_correlations(responses[conditions == name], runs[conditions == name])
             except DesignError as error:
@@ -126,7 +132,7 @@ def join_scans(parts: Sequence[ScanEdges]) -> dict[str, Float64[Array, "region r
         if faults:
             raise DesignError(faults)
         return found
-    names = dict.fromkeys(name for part in parts for name in part.matrices)
+    names = dict.fromkeys(name for part in parts for name in part.matrices if wanted is None or name in wanted)
     return {
         name: np.mean([part.matrices[name] for part in parts if name in part.matrices], axis=0, dtype=float)
         for name in names

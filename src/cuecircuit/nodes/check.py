@@ -1,16 +1,19 @@
 """A dry run: every table is made and every question answered, maps and means over regions drawn; nothing is written."""
 
 from collections.abc import Callable, Iterator, Sequence
+from math import ceil
 from pathlib import Path
 
 from cuecircuit.errors import CuecircuitError, DataError, StudyError
 from cuecircuit.nodes.answer import Answer
+from cuecircuit.nodes.edges import drawn_edges
 from cuecircuit.nodes.figures import look_of
 from cuecircuit.nodes.given_maps import grid_faults
 from cuecircuit.nodes.graph import ordered_nodes, upstream
 from cuecircuit.nodes.log_check import log_notes, phase_faults
 from cuecircuit.nodes.making import make_node
 from cuecircuit.nodes.map_questions import rehearse_map_answer
+from cuecircuit.nodes.model_questions import NETWORKS_OF
 from cuecircuit.nodes.operant import OperantData, phase_rules
 from cuecircuit.nodes.regions import drawn_regions, named_regions
 from cuecircuit.nodes.rows import Tables
@@ -23,7 +26,7 @@ from cuecircuit.nodes.table import Table
 from cuecircuit.nodes.table_questions import answer
 from cuecircuit.study.accounting import split_reference
 from cuecircuit.study.acquisition import Given
-from cuecircuit.study.questions import Split
+from cuecircuit.study.questions import AnyQuestion, Split
 
 
 def check_study(
@@ -66,7 +69,8 @@ def check_files(files: StudyFiles, *, data: bool = False) -> tuple[str, ...]:
         faults += _faults("space", lambda: notes.extend(_check_space(files)))
     for name in nodes:
         before = set(upstream(nodes, name))
-        if failed & before or (_is_split(files, name) and any(one.startswith("regions.") for one in before)):
+        of_drawn = any(one.startswith(("regions.", "edges.")) for one in before)
+        if failed & before or (of_drawn and _is_split(files, name)):
             failed.add(name)
             continue
         found = _faults(name, lambda name=name: notes.extend(_dry_run(Tables(files=files, made=made), made, name)))
@@ -85,7 +89,7 @@ def _check_space(files: StudyFiles) -> Iterator[str]:
     atlas = study_space(files).atlas
     if atlas is not None:
         for name, regions in files.study.regions.items():
-            named_regions(name, regions, atlas.names)
+            named_regions(f"regions.{name}.names", regions.names, atlas.names)
 
 
 def _is_split(files: StudyFiles, node: str) -> bool:
@@ -96,8 +100,8 @@ def _is_split(files: StudyFiles, node: str) -> bool:
 
 def _dry_run(tables: Tables, made: dict[str, Table], node: str) -> Iterator[str]:
     kind, _, name = node.partition(".")
-    if kind == "regions":
-        made[node] = drawn_regions(tables, name)
+    if kind in ("regions", "edges"):
+        made[node] = (drawn_regions if kind == "regions" else drawn_edges)(tables, name)
         return
     if kind != "questions":
         result = make_node(tables, node)
@@ -112,12 +116,22 @@ def _dry_run(tables: Tables, made: dict[str, Table], node: str) -> Iterator[str]
         return
     question = tables.files.study.questions[name]
     about_maps = split_reference(question.of)[0].startswith(("maps.", "contrasts."))
-    lines = rehearse_map_answer(tables, question) if about_maps else _lines(answer(tables, question))
+    lines = rehearse_map_answer(tables, question) if about_maps else _lines(answer(tables, _with_few_draws(question)))
     yield from (f"{node}: {line}" for line in lines)
 
 
+def _with_few_draws(question: AnyQuestion) -> AnyQuestion:
+    """Return a question whose networks are permuted no more often than it takes to see whether they can be."""
+    asked = getattr(question, "networks", None)
+    if asked is None:
+        return question
+    return question.model_copy(update={"networks": asked.model_copy(update={"draws": ceil(1 / asked.alpha)})})
+
+
 def _lines(found: Answer) -> tuple[str, ...]:
-    return (*found.left_out, *found.facts.get("notes", ()))
+    # drawn numbers tell nothing of the variances of groups
+    notes = (note for note in found.facts.get("notes", ()) if not note.startswith(NETWORKS_OF))
+    return (*found.left_out, *notes)
 
 
 def _log_notes(tables: Tables, data: OperantData, subjects: Sequence[str]) -> Iterator[str]:

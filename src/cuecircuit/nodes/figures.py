@@ -17,6 +17,7 @@ from cuecircuit.io.nifti import read_volume
 from cuecircuit.io.tables import ColumnNote, read_table
 from cuecircuit.nodes.answer import NOTES
 from cuecircuit.nodes.drawn_figure import DrawnFigure
+from cuecircuit.nodes.edge_pictures import connectogram, is_about_edges
 from cuecircuit.nodes.map_pictures import anatomy_of, map_folders, map_picture, shown_effect
 from cuecircuit.nodes.operant import known_kinetics
 from cuecircuit.nodes.pictures import picture
@@ -84,12 +85,26 @@ def _of_question(tables: Tables, question: AnyQuestion, place: Path, name: str) 
     if not is_about_maps(question):
         drawn = _of_table(tables, question, place, {})
         yield from [(name, drawn)] if drawn is not None else []
+        if is_about_edges(question):
+            yield from _connectogram(tables, question, place, name)
         return
     for level, folder in map_folders(place):
         found = map_picture(tables.files, question, folder)
         if found is not None:
             notes = {**_MM, "z": "statistic of the voxel", "value": "of the voxel"}
             yield f"{name}_{level}" if level else name, DrawnFigure(figure=found[0], source=found[1], notes=notes)
+
+
+def _connectogram(tables: Tables, question: AnyQuestion, place: Path, name: str) -> Iterator[tuple[str, DrawnFigure]]:
+    answer = _answer_of(place)
+    figure = connectogram(tables, question, answer)
+    if figure is not None:
+        source = answer.get("network_edges", answer["terms"])
+        yield f"{name}_connectogram", DrawnFigure(figure=figure, source=source, notes=NOTES)
+
+
+def _answer_of(place: Path) -> dict[str, pd.DataFrame]:
+    return {path.stem: read_table(path, text=("subject", "day", "bin")) for path in sorted(place.glob("*.tsv"))}
 
 
 def _named(tables: Tables, named: Named, place: Path) -> DrawnFigure | None:
@@ -106,7 +121,7 @@ def _named(tables: Tables, named: Named, place: Path) -> DrawnFigure | None:
 
 
 def _of_table(tables: Tables, question: AnyQuestion, place: Path, only: Mapping[str, str]) -> DrawnFigure | None:
-    answer = {path.stem: read_table(path, text=("subject", "day", "bin")) for path in sorted(place.glob("*.tsv"))}
+    answer = _answer_of(place)
     for key, level in only.items():
         answer = {
             stem: table[table[key].astype(str) == level].reset_index(drop=True) if key in table else table

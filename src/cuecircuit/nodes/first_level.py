@@ -23,7 +23,7 @@ from cuecircuit.nodes.map_plan import Estimated, conditions_of, other_condition,
 from cuecircuit.nodes.scan_reading import ScanAtWork
 from cuecircuit.records.atlas import Atlas
 from cuecircuit.records.scan import Block
-from cuecircuit.study.acquisition import Blocks, Glm, Nuisance, Seed
+from cuecircuit.study.acquisition import BetaSeries, Blocks, Glm, Nuisance, Ppi, Seed
 
 Parts = dict[str, tuple[frozenset[str], Estimate]]
 
@@ -67,7 +67,7 @@ def answer_blocks(scan: ScanAtWork, maps: Blocks, nuisance: Nuisance, atlas: Atl
     """
     if scan.trials.empty:
         raise DataError("no event of this scan is a cell of the study; add its events, or exclude it")
-    keep, regressors = _removed(scan, nuisance)
+    keep, regressors = removed_of(scan, nuisance)
     blocks = blocks_of_trials(scan.trials)
     found = [
         block_responses(
@@ -144,7 +144,7 @@ def answer_glm(scan: ScanAtWork, maps: Glm, nuisance: Nuisance, wanted: Sequence
         DataError: signals that are missing.
         DesignError: too few degrees of freedom are left.
     """
-    keep, regressors = _removed(scan, nuisance, drift=False)
+    keep, regressors = removed_of(scan, nuisance, drift=False)
     columns = model_columns(regressors, keep)
     events = model_events(scan, maps)
     present = frozenset(events["trial_type"])
@@ -192,7 +192,7 @@ def answer_seed(scan: ScanAtWork, maps: Seed, nuisance: Nuisance, atlas: Atlas) 
     if faults := [*seed_faults(maps, atlas, scan.mask)]:
         raise DataError(faults)
     names = {name: label for label, name in atlas.names.items()}
-    keep, regressors = _removed(scan, nuisance)
+    keep, regressors = removed_of(scan, nuisance)
     labels = np.array([names[seed] for seed in maps.seeds])
     inside = np.where(scan.mask, atlas.labels, 0)
     means = regress(region_series(scan.series, inside, labels), regressors, keep=keep).data[keep]
@@ -258,7 +258,7 @@ def combined_runs(answers: Sequence[ScanAnswer], wanted: Sequence[Estimated], *,
     return combined
 
 
-def model_events(scan: ScanAtWork, maps: Glm) -> pd.DataFrame:
+def model_events(scan: ScanAtWork, maps: Glm | BetaSeries | Ppi) -> pd.DataFrame:
     """Return the events of a scan's model: cells, what is no cell, and slopes of measures within cells.
 
     A measure is centered in each cell of the scan; a trial without a value counts as the mean. Columns are onset,
@@ -277,7 +277,7 @@ def model_events(scan: ScanAtWork, maps: Glm) -> pd.DataFrame:
         trial_type=[other_condition(name) for name in scan.others["trial_type"]], modulation=np.nan
     )
     slopes = []
-    for measure in maps.modulators:
+    for measure in getattr(maps, "modulators", ()):
         for name, own in cells.groupby("trial_type", sort=False):
             values = rows.loc[own.index, measure]
             centered = (values - values.mean()).fillna(0.0)
@@ -300,7 +300,8 @@ def _column_weights(part: Mapping[str, float], maps: Glm, tr_s: float) -> Mappin
     return weights
 
 
-def _removed(scan: ScanAtWork, nuisance: Nuisance, *, drift: bool = True) -> tuple[Bool[Array, "volume"], Regressors]:
+def removed_of(scan: ScanAtWork, nuisance: Nuisance, *, drift: bool = True) -> tuple[Bool[Array, "volume"], Regressors]:
+    """Return the volumes of a scan that count, and what is removed from it."""
     keep = counted_volumes(scan.series, scan.signals, nuisance, scan.mask)
     return keep, removed_signals(scan.series, scan.signals, nuisance, keep, drift=drift)
 

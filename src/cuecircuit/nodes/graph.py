@@ -13,7 +13,7 @@ def ordered_nodes(study: Study) -> dict[str, tuple[str, ...]]:
     """Return every node of a study with those it needs, in topological order, in the order of the file where free.
 
     Nodes are `subjects`, `visits`, `operant` (which makes `bins` too), `trials`, `maps.NAME` (which makes
-    `contrasts.NAME` too), `regions.NAME`, `derived.NAME` and `questions.NAME`.
+    `contrasts.NAME` too), `edges.NAME`, `regions.NAME`, `derived.NAME` and `questions.NAME`.
 
     Raises:
         StudyError: nodes that need one another in a circle, with the way round.
@@ -52,6 +52,8 @@ def _needs(study: Study) -> Iterator[tuple[str, tuple[str, ...]]]:
         yield "trials", about
     for name, maps in study.maps.items():
         yield f"maps.{name}", (*about, *(("trials",) if study.trials and maps.kind in ("blocks", "glm") else ()))
+    for name, edges in study.edges.items():
+        yield f"edges.{name}", (*about, *(("trials",) if study.trials and edges.kind != "correlation" else ()))
     for name, region in study.regions.items():
         within = [f"questions.{region.within.question}"] if region.within else []
         yield f"regions.{name}", (*about, node_of(split_reference(region.of)[0]), *within)

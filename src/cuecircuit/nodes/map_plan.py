@@ -11,7 +11,7 @@ import pandas as pd
 from cuecircuit.errors import DesignError
 from cuecircuit.io.derivatives import bids_label
 from cuecircuit.stats.contrasts import parse_contrast
-from cuecircuit.study.acquisition import Blocks, Glm, Seed
+from cuecircuit.study.acquisition import BetaSeries, Blocks, Glm, Ppi, Seed
 from cuecircuit.study.schema import Study
 from cuecircuit.study.trial_cells import map_cells
 
@@ -120,7 +120,7 @@ def _of_trials(study: Study, name: str, maps: Blocks | Glm) -> list[Estimated]:
     return made
 
 
-def cells_of(study: Study, maps: Blocks | Glm) -> tuple[tuple[str, ...], ...]:
+def cells_of(study: Study, maps: Blocks | Glm | BetaSeries | Ppi) -> tuple[tuple[str, ...], ...]:
     """Return the combinations of levels that maps are made of, in the order of the file."""
     return tuple(tuple(map(str, row)) for row in map_cells(study, maps).itertuples(index=False, name=None))
 
@@ -144,7 +144,7 @@ def runs_of(conditions: Collection[str], held: Sequence[Collection[str]]) -> tup
     return tuple(bool(part) and adds_up for part in parts)
 
 
-def conditions_of(rows: pd.DataFrame, maps: Blocks | Glm) -> pd.Series:
+def conditions_of(rows: pd.DataFrame, maps: Blocks | Glm | BetaSeries | Ppi) -> pd.Series:
     """Return the condition of each trial; trials of no level of some factor are modeled as one of their own."""
     levels = rows[list(maps.cells)]
     return pd.Series(

@@ -49,7 +49,7 @@ def planned_maps(
     wanted = wanted_maps(files.study, name, maps)
     rows: list[dict[str, object]] = []
     for subject in made["subjects"].rows["subject"]:
-        for keys, own in scan_sets(files, name, [scan for scan in scans if scan.subject == subject]):
+        for keys, own in scan_sets(files, f"maps.{name}", [scan for scan in scans if scan.subject == subject]):
             held = [held_conditions(trials_of_scan(made, scan), maps) for scan in own]
             who = {"subject": subject, **keys}
             rows += [
@@ -91,7 +91,7 @@ def lacking_maps(
     scanned = [
         {"subject": subject, **keys}
         for subject in made["subjects"].rows["subject"]
-        for keys, _ in scan_sets(files, name, [scan for scan in scans if scan.subject == subject])
+        for keys, _ in scan_sets(files, f"maps.{name}", [scan for scan in scans if scan.subject == subject])
     ]
     for table in (f"maps.{name}", f"contrasts.{name}"):
         labels = [each.keys for each in wanted if each.table == table and table in made]

@@ -12,12 +12,12 @@ from cuecircuit.figures.numbers import number, short, threshold
 from cuecircuit.io.scan_inventory import COMBINED
 from cuecircuit.io.tables import read_table
 from cuecircuit.nodes.map_pictures import map_folders, shown_effect
-from cuecircuit.nodes.sentences import method_sentence
+from cuecircuit.nodes.sentences import edges_sentence, method_sentence
 from cuecircuit.report.content import Paragraph
 from cuecircuit.report.marks import counted, effect_text, listed, words
 from cuecircuit.report.references import printed_reference, references_of
 from cuecircuit.study.accounting import split_reference
-from cuecircuit.study.acquisition import Blocks, Correction, Given, Glm, MapSet, Preprocess, Scans, Seed
+from cuecircuit.study.acquisition import Blocks, Correction, EdgeSet, Given, Glm, MapSet, Preprocess, Scans, Seed
 from cuecircuit.study.experiment import Drug, Operant, Phase, Treatment
 from cuecircuit.study.fields import Setting, settings_of
 from cuecircuit.study.questions import AnyQuestion
@@ -56,6 +56,10 @@ def methods(study: Study, out: Path, subjects: Mapping[str, int], software: Mapp
         ("Scans", _scans(study, said)),
         ("Preprocessing", _preprocessing(study, said)),
         *((f"Maps: {words(name)}", _maps(study, said, name, maps)) for name, maps in study.maps.items()),
+        *(
+            (f"Edges: {words(name)}", Markup(" ").join([*_removed(study, said), edges_sentence(edges)]))
+            for name, edges in study.edges.items()
+        ),
         ("Regions", Markup(" ").join(_regions(study, said))),
         *((_title(name, asked), _question(study, said, out, name)) for name, asked in study.questions.items()),
         ("Software", Markup("{}; seed {}.").format(listed(f"{k} {v}" for k, v in software.items()), study.seed)),
@@ -245,6 +249,10 @@ def _maps(study: Study, said: _Marks, name: str, maps: MapSet) -> Markup:
     if maps.carry:
         sentences.append(Markup("Each map carries the mean of {} over its trials.").format(listed(maps.carry)))
     return Markup(" ").join(sentences)
+
+
+def _edges(study: Study, said: _Marks, edges: EdgeSet) -> Markup:
+    return Markup(" ").join([*_removed(study, said), edges_sentence(edges)])
 
 
 def _removed(study: Study, said: _Marks) -> Iterator[Markup]:

@@ -11,6 +11,8 @@ import pandas as pd
 from cuecircuit.behavior.anova_layout import anova_layout
 from cuecircuit.behavior.effect_sizes import partial_eta2
 from cuecircuit.errors import CuecircuitError, DesignError
+from cuecircuit.group.network_tables import network_tables
+from cuecircuit.group.permutation import PermutationSettings
 from cuecircuit.models.evidence import EvidenceSettings, evidence_frame, has_d, standardized_effect
 from cuecircuit.models.fit import Fit, fit, tidy_row
 from cuecircuit.models.means import compare, means
@@ -30,6 +32,8 @@ from cuecircuit.study.accounting import names_in, split_reference
 from cuecircuit.study.question_checks import formula_of
 from cuecircuit.study.questions import Comparison, Evidence, Formula, Question, Strata
 
+NETWORKS_OF = "networks of "
+"""How notes on networks begin, which are of the numbers that were measured."""
 # columns of terms that are there although no fit has a number, as in regions of which no voxel survives
 _ALWAYS = ("term", "df1", "df2", "F", "p", "p_adjusted")
 
@@ -100,6 +104,9 @@ def model_answer(tables: Tables, question: Strata | Formula) -> Answer:
     extra: dict[str, pd.DataFrame] = {}
     if question.evidence is not None:
         extra["evidence"] = _evidence(question.evidence, fitted, wide)
+    notes: list[str] = []
+    if question.networks is not None:
+        extra |= _networks(question, asked, seed=tables.files.study.seed, notes=notes)
     if question.comparisons:
         extra["comparisons"] = comparison_table(question, asked)
     if isinstance(question, Strata) and len(wide.labels) == 1 and not question.covariates:
@@ -108,7 +115,39 @@ def model_answer(tables: Tables, question: Strata | Formula) -> Answer:
         extra["layout"] = anova_layout(
             terms, wide.values[fitted.design.rows, 0].reshape(len(set(fitted.design.family.units)), -1)
         )
-    return _model_answer(question, fitted, wide, asked.chosen.left_out, {**extra, "rows": asked.chosen.rows})
+    return _model_answer(question, fitted, wide, asked.chosen.left_out, {**extra, "rows": asked.chosen.rows}, notes)
+
+
+def _networks(
+    question: Strata | Formula, asked: FittedQuestion, *, seed: int, notes: list[str]
+) -> dict[str, pd.DataFrame]:
+    """Return the networks of every test and their edges; what is to be said of them is added to the notes."""
+    wanted = question.networks
+    assert wanted is not None
+    settings = PermutationSettings(
+        voxel_p=wanted.edge_p,
+        alpha=wanted.alpha,
+        n_permutations=wanted.draws,
+        sided={"two": "bi", "one": "1", "f": "2"}[wanted.sided],  # pyright: ignore[reportArgumentType]
+        variance=wanted.variance,
+        seed=seed,
+    )
+    names = getattr(question, "tests", ())
+    tests = [each for each in asked.fit.tests if each.name in names or (not names and each.name != "(Intercept)")]
+    networks, edges = [], []
+    for test in tests or asked.fit.tests:
+        found = network_tables(asked.fit, test, asked.wide.labels, settings)
+        strong = found.edges[found.edges["network"] > 0]
+        networks.append(found.networks.assign(term=test.name, height=found.height, exchanged=found.exchanged))
+        edges.append(strong.assign(term=test.name).sort_values("network", kind="stable"))
+        own = (note.replace("correction.variance", "networks.variance") for note in found.notes)
+        notes += [f"{NETWORKS_OF}{test.name}: {note}" for note in own]
+    order = ["term", "network", "edges", "intensity", "p_extent", "p_intensity", "height", "exchanged", "regions"]
+    strong = pd.concat(edges, ignore_index=True)
+    return {
+        "networks": pd.concat(networks, ignore_index=True)[order],
+        "network_edges": strong[["term", "network", "region", "region2", "statistic", "p", "q"]],
+    }
 
 
 def evidence_settings(asked: Evidence) -> EvidenceSettings:
@@ -170,6 +209,7 @@ def _model_answer(
     wide: Wide,
     left_out: Sequence[str],
     extra: Mapping[str, pd.DataFrame],
+    notes: Sequence[str] = (),
 ) -> Answer:
     contrasts = set(fitted.design.model.contrasts)
     rows = [{**wide.labels.iloc[k].to_dict(), **row} for k in range(len(wide.labels)) for row in _test_rows(fitted, k)]
@@ -190,7 +230,7 @@ def _model_answer(
         "roles": dict(fitted.design.roles),
         "n_units": int(np.max(fitted.fitted.n_units)),
         "n_rows": int(np.max(fitted.fitted.n_rows)),
-        **({"notes": list(fitted.design.notes)} if fitted.design.notes else {}),
+        **({"notes": noted} if (noted := [*fitted.design.notes, *notes]) else {}),
     }
     return Answer(tables=tables, facts=facts, left_out=(*left_out, *fitted.design.left_out))
 

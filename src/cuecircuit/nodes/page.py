@@ -37,6 +37,7 @@ _TITLES = {
     "maps": "Maps",
     "contrasts": "Contrast maps",
     "regions": "Regions",
+    "edges": "Edges between regions",
     "derived": "Derived numbers",
 }
 # tables of an answer in the order of the page
@@ -44,6 +45,8 @@ _TABLES = {
     "terms": "tests",
     "contrasts": "contrasts",
     "evidence": "evidence for and against",
+    "networks": "networks",
+    "network_edges": "edges of networks",
     "comparisons": "comparisons",
     "means": "means",
     "correlation": "correlations",
@@ -164,6 +167,8 @@ def _question(out: Path, name: str, question: AnyQuestion, viewed: str | None) -
     yield Paragraph(heading=title, text=" ".join(filter(None, words)))
     alt = f"{title}. {finding_sentence(question, answer)}"
     yield from figure_item(out, name, title, method_sentence(question), alt)
+    what = f"{title}: edges that survive, seen from the front"
+    yield from figure_item(out, f"{name}_connectogram", what, what, alt)
     for stem, table in answer.items():
         folded = stem in ("layout", "means") or len(table) > LONG
         shown = table[[column for column in table if column not in _IN_FILES and table[column].notna().any()]]

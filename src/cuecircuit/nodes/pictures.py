@@ -13,6 +13,7 @@ from cuecircuit.figures.escalation import escalation_figure
 from cuecircuit.figures.forest import forest_figure
 from cuecircuit.figures.means_by_line import means_figure
 from cuecircuit.figures.scatter import CorrelationNote, scatter_figure
+from cuecircuit.nodes.edge_pictures import edge_matrix, is_about_edges
 from cuecircuit.nodes.rows import RESPONSES, VALUE, Tables
 from cuecircuit.report.marks import effect_text, words
 from cuecircuit.study.accounting import split_reference
@@ -43,6 +44,8 @@ def picture(
         answer: its tables by name.
         title: above the figure, such as the one region that is drawn.
     """
+    if is_about_edges(question):
+        return edge_matrix(tables, question, answer)
     match question:
         case Correlation():
             return _correlation(tables, question, answer, title)

@@ -1,6 +1,6 @@
 """Tables `regions.NAME`: means of maps over the voxels of each region, or over those that survive a question."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -81,7 +81,7 @@ def _table(
 ) -> Table:
     regions = tables.files.study.regions[name]
     source = tables.made[split_reference(regions.of)[0]]
-    named = named_regions(name, regions, names)
+    named = named_regions(f"regions.{name}.names", regions.names, names)
     means = region_means(y[:, None, :], labels, np.array(list(named)), within=inside)
     parts = [
         rows[list(source.keys)].assign(
@@ -105,18 +105,16 @@ def _table(
     return Table(name=f"regions.{name}", keys=(*source.keys, "region"), rows=table, notes=notes)
 
 
-def named_regions(name: str, regions: Regions, atlas: Mapping[int, str]) -> dict[int, str]:
-    """Return the labels of a set of regions and their names.
+def named_regions(setting: str, names: Sequence[str], atlas: Mapping[int, str]) -> dict[int, str]:
+    """Return the labels of regions that a setting names, or of all, and their names.
 
     Raises:
         DataError: a name that the atlas does not have.
     """
-    if not regions.names:
+    if not names:
         return dict(atlas)
-    unknown = [label for label in regions.names if label not in atlas.values()]
+    unknown = [label for label in names if label not in atlas.values()]
     if unknown:
-        raise DataError(
-            f"regions.{name}.names: the atlas has no {', '.join(unknown)}; it has {', '.join(atlas.values())}"
-        )
+        raise DataError(f"{setting}: the atlas has no {', '.join(unknown)}; it has {', '.join(atlas.values())}")
     labels = {label: index for index, label in atlas.items()}
-    return {labels[label]: label for label in regions.names}
+    return {labels[label]: label for label in names}

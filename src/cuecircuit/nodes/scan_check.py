@@ -21,6 +21,7 @@ from cuecircuit.io.events import Events
 from cuecircuit.io.nifti import read_grid, read_volume
 from cuecircuit.io.physio import read_respiration
 from cuecircuit.io.scan_inventory import ScanFiles
+from cuecircuit.nodes.edges import rehearse_edges
 from cuecircuit.nodes.first_level import blocks_of_trials, seed_faults
 from cuecircuit.nodes.map_plan import Estimated, wanted_maps
 from cuecircuit.nodes.map_tables import trials_of_scan
@@ -210,6 +211,9 @@ def _estimate_faults(
         assert not isinstance(maps, Given)
         faults = rehearse_scan(drawn, maps, nuisance, wanted)
         yield from _named(str(scan.bold), (f"maps.{name}: {fault}" for fault in faults))
+    for name, edges in files.study.edges.items():
+        faults = rehearse_edges(drawn, edges, nuisance)
+        yield from _named(str(scan.bold), (f"edges.{name}: {fault}" for fault in faults))
 
 
 def _event_faults(
@@ -320,5 +324,5 @@ def _named(file: str, faults: Sequence[str] | Iterator[str]) -> Iterator[tuple[s
 
 
 def makes_maps(files: StudyFiles) -> bool:
-    """Return whether a study makes maps of scans."""
-    return any(not isinstance(maps, Given) for maps in files.study.maps.values())
+    """Return whether a study makes maps or edges of scans."""
+    return bool(files.study.edges) or any(not isinstance(maps, Given) for maps in files.study.maps.values())

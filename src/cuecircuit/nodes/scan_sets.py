@@ -13,16 +13,16 @@ from cuecircuit.study.acquisition import Given
 
 
 def scan_sets(
-    files: StudyFiles, name: str, scans: Sequence[ScanFiles]
+    files: StudyFiles, table: str, scans: Sequence[ScanFiles]
 ) -> Iterator[tuple[Mapping[str, str], tuple[ScanFiles, ...]]]:
-    """Yield the scans that one set of maps is made of, with its keys: those of a session, or of a run.
+    """Yield the scans that one set of maps or edges is made of, with its keys: those of a session, or of a run.
 
     Args:
         files: the study.
-        name: of the set of maps.
+        table: maps.NAME or edges.NAME.
         scans: of one subject.
     """
-    keys = [key for key in ("session", "run") if key in files.books.tables[f"maps.{name}"].keys]
+    keys = [key for key in ("session", "run") if key in files.books.tables[table].keys]
     groups: dict[tuple[str, ...], list[ScanFiles]] = {}
     for scan in scans:
         known = {"session": scan.session or "", "run": run_label(scan)}

@@ -8,6 +8,7 @@ import pandas as pd
 
 from cuecircuit.figures.numbers import fraction, number, p_equals, short
 from cuecircuit.report.marks import counted, effect_text, listed, words
+from cuecircuit.study.acquisition import BetaSeries, EdgeSet, Ppi
 from cuecircuit.study.questions import (
     AnyQuestion,
     Correlation,
@@ -15,6 +16,7 @@ from cuecircuit.study.questions import (
     Evidence,
     Formula,
     Means,
+    Networks,
     Pooling,
     Question,
     Reliability,
@@ -63,8 +65,10 @@ def method_sentence(question: AnyQuestion) -> str:
             if question.covariates:
                 text += f", adjusted for {listed(question.covariates)}"
             text += "".join(f"; {_comparison(each)}" for each in question.comparisons) + _evidence(question.evidence)
+            text += _network_words(question.networks)
         case Formula():
             text = f"{what}: {_METHODS[question.method]}, {question.formula}{_evidence(question.evidence)}"
+            text += _network_words(question.networks)
         case Correlation():
             kind = "Spearman" if question.rank else "Pearson"
             text = f"{what} against {rows_words(question.with_)}: {kind} correlation"
@@ -108,6 +112,17 @@ def _evidence(asked: Evidence | None) -> str:
     if asked.equivalence is not None:
         text += f"; equivalence to within |d| < {short(asked.equivalence)} by two one-sided tests (Lakens 2017)"
     return text
+
+
+def _network_words(asked: Networks | None) -> str:
+    """Describe how networks were corrected; nothing where none were asked for."""
+    if asked is None:
+        return ""
+    sides = {"f": "both signs together", "two": "each sign by itself", "one": "positive effects"}[asked.sided]
+    return (
+        f"; networks of edges with p < {short(asked.edge_p)} ({sides}), corrected by their {asked.statistic} in "
+        f"{short(asked.draws)} permutations (network-based statistic, Zalesky et al. 2010)"
+    )
 
 
 def finding_sentence(question: AnyQuestion, answer: Mapping[str, pd.DataFrame]) -> str:
@@ -160,6 +175,26 @@ def evidence_sentence(table: pd.DataFrame) -> str:
             text += f", negligible in {int(row['voxels_negligible'])} (q ≤ .05)"
         parts.append(text)
     return "; ".join(parts) + f"; of {counted(int(table['voxels'].max()), 'voxel')}."
+
+
+def edges_sentence(edges: EdgeSet) -> str:
+    """Describe how pairs of regions were compared."""
+    match edges:
+        case BetaSeries():
+            how = {"lss": "each trial in a model of its own", "lsa": "all trials in one model"}[edges.trials]
+            return (
+                f"The response to each trial was estimated in every region ({how}; {edges.hrf} response) and "
+                f"correlated over the trials of each {listed(edges.cells)}, runs centered (Fisher's z; beta series, "
+                "Rissman et al. 2004)."
+            )
+        case Ppi():
+            return (
+                f"The course of a region was modeled by that of another, the {edges.hrf} response to each condition "
+                f"({listed(edges.cells)}) and their products, without deconvolution; slopes of products in standard "
+                "deviations, both directions averaged (gPPI, McLaren et al. 2012)."
+            )
+        case _:
+            return "The courses of regions were correlated (Fisher's z)."
 
 
 def _comparison(comparison: object) -> str:
@@ -217,6 +252,8 @@ def _tests(question: Strata | Formula, answer: Mapping[str, pd.DataFrame]) -> It
     if question.each:
         count = int((terms["p_adjusted"] <= question.alpha).sum())
         yield f"{count} of {len(terms)} tests reach adjusted p ≤ {short(question.alpha)}."
+        if question.networks is not None:
+            yield from _network_findings(question.networks, answer["networks"], list(dict.fromkeys(terms["term"])))
         return
     for row in terms.to_dict("records"):
         p = row["p_gg"] if pd.notna(row.get("p_gg")) else row.get("p")
@@ -235,6 +272,20 @@ def _tests(question: Strata | Formula, answer: Mapping[str, pd.DataFrame]) -> It
         )
     if "evidence" in answer:
         yield from map(_weighed, answer["evidence"].to_dict("records"))
+
+
+def _network_findings(asked: Networks, networks: pd.DataFrame, terms: Sequence[str]) -> Iterator[str]:
+    """State which networks survive, and of which effects none does."""
+    p = f"p_{asked.statistic}"
+    surviving = networks[networks[p] <= asked.alpha]
+    for row in surviving.to_dict("records"):
+        yield (
+            f"{effect_text(str(row['term']))}: a network of {counted(int(row['edges']), 'edge')} survives, "
+            f"{p_equals(float(row[p]))} ({row['regions']})."
+        )
+    tested = list(dict.fromkeys([*terms, *networks["term"]]))
+    if nothing := [effect_text(name) for name in tested if name not in set(surviving["term"])]:
+        yield f"No network survives of {listed(nothing)}."
 
 
 def _weighed(row: Mapping[str, Any]) -> str:

@@ -8,6 +8,7 @@ from pathlib import Path, PurePath
 from cuecircuit.errors import CuecircuitError
 from cuecircuit.io.derivatives import map_name
 from cuecircuit.io.tables import ColumnNote, write_table
+from cuecircuit.nodes.edges import edges_table
 from cuecircuit.nodes.figures import draw_figures, is_about_maps, look_of
 from cuecircuit.nodes.given_maps import map_files
 from cuecircuit.nodes.graph import upstream
@@ -19,7 +20,7 @@ from cuecircuit.nodes.page import page_content
 from cuecircuit.nodes.regions import regions_table
 from cuecircuit.nodes.scan_sets import subject_table
 from cuecircuit.nodes.space import space_files
-from cuecircuit.nodes.subject_maps import subject_stages
+from cuecircuit.nodes.subject_maps import first_level_space, scan_paths, subject_stages
 from cuecircuit.nodes.subjects import table_files
 from cuecircuit.nodes.table import FOLDER
 from cuecircuit.nodes.table_questions import answer
@@ -189,6 +190,24 @@ def _regions(work: Work, name: str, own: str) -> Stage:
     return Stage(name=name, target="", settings=settings, inputs=tuple(inputs), make=make, shared=True)
 
 
+def _edges(work: Work, name: str, own: str) -> Stage:
+    study = work.files.study
+
+    def make(folder: Path) -> None:
+        edges_table(work.tables, own, work.scans, n_jobs=work.n_jobs).write(folder / FOLDER)
+
+    settings = {
+        "edges": study.edges[own],
+        "nuisance": study.nuisance,
+        "scans": study.scans,
+        "space": study.space,
+        "trials": study.trials,
+        "factors": dict(study.factors),
+    }
+    inputs = (*_inputs(work, name), *scan_paths(work.scans), *first_level_space(work.files))
+    return Stage(name=name, target="", settings=settings, inputs=inputs, make=make, shared=True)
+
+
 def _map_question(work: Work, name: str, own: str) -> Stage:
     study = work.files.study
     question = study.questions[own]
@@ -308,6 +327,7 @@ _KINDS: Mapping[str, Callable[[Work, str, str], Stage]] = {
     "operant": _operant,
     "trials": _trials,
     "maps": _maps,
+    "edges": _edges,
     "regions": _regions,
     "derived": _derived,
     "questions": _question,

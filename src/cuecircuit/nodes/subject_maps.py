@@ -84,8 +84,7 @@ def subject_stages(
         made: tables subjects and, where the study has trials, trials.
     """
     study = files.study
-    masks = [getattr(study.space, kind) for kind in ("white_matter", "ventricles")]
-    space = (*space_files(files), *(files.path(path) for path in masks if path))
+    space = first_level_space(files)
     settings: dict[str, Any] = {
         "maps": maps,
         "nuisance": study.nuisance,
@@ -100,7 +99,6 @@ def subject_stages(
     stages = []
     for subject in made["subjects"].rows["subject"]:
         own = tuple(scan for scan in scans if scan.subject == subject)
-        inputs = [path for scan in own for path in (scan.bold, scan.events, scan.physio, scan.confounds) if path]
         rows = _of_subject(made, subject)
         digest = {table: hashlib.sha256(one.rows.to_csv().encode()).hexdigest() for table, one in rows.items()}
         work = _SubjectWork(files=files, name=name, maps=maps, subject=subject, scans=own, made=rows)
@@ -109,12 +107,23 @@ def subject_stages(
                 name=stage_name(name, subject),
                 target="",
                 settings={**settings, **digest},
-                inputs=(*inputs, *space),
+                inputs=(*scan_paths(own), *space),
                 make=partial(_make, work),
                 shared=True,
             )
         )
     return stages
+
+
+def first_level_space(files: StudyFiles) -> tuple[Path, ...]:
+    """Return the files of the space that a first level reads."""
+    masks = [getattr(files.study.space, kind) for kind in ("white_matter", "ventricles")]
+    return (*space_files(files), *(files.path(path) for path in masks if path))
+
+
+def scan_paths(scans: Sequence[ScanFiles]) -> tuple[Path, ...]:
+    """Return every file of scans that a first level reads."""
+    return tuple(path for scan in scans for path in (scan.bold, scan.events, scan.physio, scan.confounds) if path)
 
 
 def stage_name(name: str, subject: str) -> str:
@@ -139,7 +148,7 @@ def _make(work: _SubjectWork, folder: Path) -> None:
     rows: list[dict[str, object]] = []
     quality: list[dict[str, object]] = []
     courses: list[pd.DataFrame] = []
-    for keys, scans in scan_sets(files, work.name, work.scans):
+    for keys, scans in scan_sets(files, f"maps.{work.name}", work.scans):
         # one scan at a time is held; what is kept of it are maps
         answers = [_answer(work, scan, wanted, atlas) for scan in scans]
         quality += [answer.quality for answer in answers]

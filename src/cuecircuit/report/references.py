@@ -51,6 +51,8 @@ def _question_keys(study: Study) -> Iterator[str]:
         weighed = getattr(question, "evidence", None)
         if weighed is not None:
             yield from ("rouder2009", "rouder2012", *(("lakens2017",) if weighed.equivalence else ()))
+        if getattr(question, "networks", None) is not None:
+            yield from ("zalesky2010", "freedman1983", "winkler2014")
         match question:
             case Strata(within=within) if within:
                 yield from ("greenhouse1959", "huynh1976")
@@ -67,6 +69,9 @@ def _question_keys(study: Study) -> Iterator[str]:
 def _map_keys(study: Study) -> Iterator[str]:
     nuisance, scans = study.nuisance, study.scans
     yield from ("taylor2023",) if study.maps else ()
+    kinds = {edges.kind for edges in study.edges.values()}
+    yield from ("rissman2004", "mumford2012") if "beta_series" in kinds else ()
+    yield from ("mclaren2012",) if "ppi" in kinds else ()
     if scans is not None and scans.derivatives is not None:
         yield from ("avants2008", "tustison2010") if study.preprocess else ()
         yield from ("posse1999",) if study.preprocess and scans.echo == "combined" else ()

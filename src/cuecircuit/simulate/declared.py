@@ -108,7 +108,7 @@ def plan_world(
     measures = {of: rows for of, rows in drawn.responses.items() if of.startswith("trials.")}
     events = {words: _measured(table, words, measures) for words, table in events.items()}
     scans = None
-    if place is not None and study.scans is not None and any(not isinstance(own, Given) for own in study.maps.values()):
+    if place is not None and study.scans is not None and makes_scans(study):
         volumes = timing.volumes if timing else study.scans.volumes or _REST_VOLUMES[scale]
         scans = ScanPlan(
             study=study,
@@ -122,6 +122,11 @@ def plan_world(
     return World(
         planting=planting, drawn=drawn, place=place, scans=scans, keys=keys, hypothesis=hypothesis, scale=scale
     )
+
+
+def makes_scans(study: Study) -> bool:
+    """Return whether anything is estimated from scans."""
+    return bool(study.edges) or any(not isinstance(own, Given) for own in study.maps.values())
 
 
 def with_weights(study: Study) -> Study:

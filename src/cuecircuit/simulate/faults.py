@@ -94,6 +94,7 @@ def _drawable(study: Study) -> Iterator[str]:
         if study.trials.breathing:
             yield f"trials.{study.trials.breathing}"
     yield from (f"maps.{name}" for name in study.maps)
+    yield from (f"edges.{name}" for name in study.edges)
 
 
 def lacking_bases(study: Study) -> Iterator[tuple[str, str]]:

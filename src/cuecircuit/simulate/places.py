@@ -54,12 +54,13 @@ def regions_named(study: Study) -> tuple[str, ...]:
     """Return the regions that a study names, in order: effects, questions, sets of regions, seeds."""
     simulation = study.simulation
     effects = simulation.effects.values() if simulation else ()
-    names = [name for effect in effects for name in effect.where.get("region", ())]
+    names = [name for effect in effects for key in ("region", "region2") for name in effect.where.get(key, ())]
     names += [name for effect in effects for name in _by_region(effect.by, effect.add)]
     for rows in (*study.questions.values(), *study.derived.values()):
         for part in (rows, getattr(rows, "with_", None), getattr(rows, "less", None)):
             names += getattr(part, "where", {}).get("region", ())
     names += [name for region in study.regions.values() for name in region.names]
+    names += [name for edges in study.edges.values() for name in edges.regions]
     names += [name for maps in study.maps.values() if isinstance(maps, Seed) for name in maps.seeds]
     return tuple(dict.fromkeys(names))
 

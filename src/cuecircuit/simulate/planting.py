@@ -5,6 +5,7 @@ Every response has a random stream of its own, so that one more response, or an 
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from itertools import product
 
 import numpy as np
 import pandas as pd
@@ -136,8 +137,22 @@ def _rows(planting: Planting, base: Base) -> pd.DataFrame:
             rows = expected_rows(study, base.in_, subjects)
             rest = [REST] if isinstance(study.maps[base.in_.partition(".")[2]], Given) else []
             return rows.merge(pd.DataFrame({"region": [*planting.regions, *rest]}), how="cross")
+        case "edges":
+            return expected_rows(study, base.in_, subjects).merge(_paths(planting, base.in_), how="cross")
         case _:
             return expected_rows(study, table, subjects)
+
+
+def _paths(planting: Planting, of: str) -> pd.DataFrame:
+    """Return the edges that effects on a set of edges name; all others have no path."""
+    simulation = planting.study.simulation
+    named = [
+        (one, other)
+        for effect in (simulation.effects.values() if simulation else ())
+        if effect.in_ == of
+        for one, other in product(effect.where.get("region", ()), effect.where.get("region2", ()))
+    ]
+    return pd.DataFrame(list(dict.fromkeys(named)), columns=["region", "region2"])
 
 
 def _draw(

@@ -14,6 +14,7 @@ from cuecircuit.generators.breathing import SAMPLING_HZ, breathe, draw_wander, s
 from cuecircuit.io.nifti import write_volume
 from cuecircuit.io.tables import ColumnNote, write_json, write_table
 from cuecircuit.records.scan import Trace
+from cuecircuit.simulate.paths import path_percent
 from cuecircuit.simulate.places import Place
 from cuecircuit.simulate.planting import stream
 from cuecircuit.simulate.series import confound_table, hrf_of, noisy_series, seed_percent, task_percent
@@ -126,6 +127,14 @@ def _percent(plan: ScanPlan, key: ScanKey, events: pd.DataFrame | None) -> Array
                 percent += seed_percent(place, z, plan.volumes, stream(plan.seed, "seed", name, *key.words))
             case _:
                 pass
+    for name, edges in study.edges.items():
+        rows = plan.drawn.get(f"edges.{name}")
+        if rows is not None:
+            here = rows["subject"] == key.subject
+            rows = rows[here & (rows["session"] == key.session)] if "session" in rows else rows[here]
+            own = None if events is None else events[events["number"].notna()]
+            rng = stream(plan.seed, "edges", name, *key.words)
+            percent += path_percent(place, edges, rows, own, tr_s=study.scans.tr_s, volumes=plan.volumes, rng=rng)
     return percent
 
 

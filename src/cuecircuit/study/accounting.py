@@ -40,7 +40,7 @@ SESSION_MEASURES = (
 )
 _OPERANT_KEYS = ("subject", "phase", "treatment", "day")
 # tables whose name has two parts; the rest of a reference is the response
-_NAMED = ("maps", "contrasts", "regions", "derived")
+_NAMED = ("maps", "contrasts", "regions", "edges", "derived")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -177,6 +177,9 @@ class Accounting:
             made[f"maps.{name}"] = TablePlan(keys=keys, responses=response)
             if isinstance(maps, Glm) and (maps.contrasts or maps.modulators):
                 made[f"contrasts.{name}"] = TablePlan(keys=(*kept, "contrast"), responses=response)
+        for name, edges in self.study.edges.items():
+            keys = (*kept, *getattr(edges, "cells", ()), "region", "region2")
+            made[f"edges.{name}"] = TablePlan(keys=keys, responses=response)
         return made
 
     def _computed(self, section: object, made: Mapping[str, TablePlan]) -> TablePlan:

@@ -190,6 +190,37 @@ class Given(_Maps):
 MapSet = Annotated[Blocks | Glm | Seed | Given, Field(discriminator="kind")]
 
 
+class _Edges(Section):
+    regions: tuple[str, ...] = optional((), "regions of the atlas; all that have a voxel where none is named")
+
+
+class Correlated(_Edges):
+    """Fisher's z of the correlation of two courses, as at rest."""
+
+    kind: Literal["correlation"] = required("Fisher's z of the correlation of two courses, as at rest")
+
+
+class _Cued(_Edges):
+    cells: Names = required("factors whose combinations are conditions", min_length=1)
+    hrf: Literal["rat", "spm", "glover"] = required("response function")
+
+
+class BetaSeries(_Cued):
+    """Fisher's z of the correlation over the trials of a cell."""
+
+    kind: Literal["beta_series"] = required("Fisher's z of the correlation over the trials of a cell")
+    trials: Literal["lss", "lsa"] = optional("lss", "least squares separate, or all trials in one model")
+
+
+class Ppi(_Cued):
+    """How much steeper one course follows another in a cell."""
+
+    kind: Literal["ppi"] = required("how much steeper one course follows another in a cell (gPPI, no deconvolution)")
+
+
+EdgeSet = Annotated[Correlated | BetaSeries | Ppi, Field(discriminator="kind")]
+
+
 class Within(Section):
     """The voxels of a region that survive a question."""
 

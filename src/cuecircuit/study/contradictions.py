@@ -86,13 +86,13 @@ def _unused(study: Study, used: set[str]) -> Iterator[Contradiction]:
         for name in named:
             if name not in used:
                 yield (section, name), "no question or section uses it; take it out, or ask about it"
-    for section, kinds in (("maps", ("maps", "contrasts")), ("regions", ("regions",))):
+    for section, kinds in (("maps", ("maps", "contrasts")), ("regions", ("regions",)), ("edges", ("edges",))):
         for name in getattr(study, section):
             if not used & {f"{kind}.{name}" for kind in kinds}:
                 yield (section, name), "no question asks about it"
     if study.operant and not used & {"operant", "bins"}:
         yield ("operant",), "no question asks about its tables"
-    if study.trials and "trials" not in used and not study.maps:
+    if study.trials and "trials" not in used and not study.maps and not study.edges:
         yield ("trials",), "no question asks about its table"
 
 

@@ -11,7 +11,7 @@ import pandas as pd
 
 from cuecircuit.errors import StudyError
 from cuecircuit.study.accounting import Accounting
-from cuecircuit.study.acquisition import Given, Seed
+from cuecircuit.study.acquisition import Correlated, Given, Seed
 from cuecircuit.study.experiment import Operant
 from cuecircuit.study.schema import Study
 from cuecircuit.study.trial_cells import map_cells, trial_cells
@@ -22,7 +22,7 @@ def expected_rows(study: Study, table: str, subjects: pd.DataFrame) -> pd.DataFr
 
     Args:
         study: the study.
-        table: subjects, visits, operant, bins, trials, maps.NAME or contrasts.NAME.
+        table: subjects, visits, operant, bins, trials, maps.NAME, contrasts.NAME or edges.NAME.
         subjects: a row per subject: `subject`, and the factor that `operant.by` names.
 
     Returns:
@@ -43,6 +43,10 @@ def expected_rows(study: Study, table: str, subjects: pd.DataFrame) -> pd.DataFr
             return _crossed(_visits(study, subjects, table), cells.drop(columns=parts).drop_duplicates())
         case "maps" | "contrasts":
             return _crossed(_visits(study, subjects, table), _map_cells(study, table))
+        case "edges":  # without the regions, which an atlas names
+            edges = study.edges[table.partition(".")[2]]
+            visits = _visits(study, subjects, table)
+            return visits if isinstance(edges, Correlated) else _crossed(visits, map_cells(study, edges))
         case _:
             return _visits(study, subjects, table)
 

@@ -219,7 +219,17 @@ class QuestionChecks:
             yield from self._partner(at, question, keys)
         if isinstance(question, Strata):
             yield from self._strata(at, question, table)
+        if getattr(question, "networks", None) is not None:
+            yield from self._networks(at, question, keys)
         yield from self._correction(at, question, table)
+
+    def _networks(self, at: KeyPath, question: Question, keys: tuple[str, ...]) -> Iterator[Contradiction]:
+        if "region2" not in keys:
+            yield (*at, "networks"), "networks are made of edges; ask it of a table edges.NAME"
+        elif set(question.each) != {"region", "region2"}:
+            yield (*at, "networks"), "networks are made of all edges of one fit; set each to [region, region2]"
+        if (method := getattr(question, "method", "ols")) in _NOT_PERMUTED:
+            yield (*at, "method"), f"networks are corrected by permutation, which {method} has none of; use ols or reml"
 
     def _pooling(self, at: KeyPath, question: Pooling, keys: tuple[str, ...]) -> Iterator[Contradiction]:
         if question.over not in keys:

@@ -121,6 +121,21 @@ class Evidence(Section):
     equivalence: float | None = optional(None, "bound of |d| below which an effect is negligible", gt=0)
 
 
+class Networks(Section):
+    """Connected sets of strong edges, corrected by permutation (network-based statistic, Zalesky 2010)."""
+
+    edge_p: float = optional(0.001, "uncorrected p that an edge needs to join a network", "assumed", gt=0, lt=0.5)
+    statistic: Literal["extent", "intensity"] = optional(
+        "extent", "of a network: its edges, or the sum of what they exceed the height by"
+    )
+    sided: Literal["two", "one", "f"] = optional("f", "f: both signs together; two: networks of one sign at both sides")
+    draws: int = optional(5_000, "arrangements", ge=100, le=1_000_000)
+    variance: Literal["auto", "equal", "groups"] = optional(
+        "equal", "subjects change places; `groups` rotates them within groups, `auto` where variances differ"
+    )
+    alpha: float = optional(0.05, "corrected level", gt=0, lt=1)
+
+
 class Strata(Question):
     """Exact tests in error strata."""
 
@@ -129,6 +144,7 @@ class Strata(Question):
     comparisons: tuple[Comparison, ...] = optional((), "of means")
     contrasts: Labels = optional((), "of levels: `LgA: naloxone - saline`")
     evidence: Evidence | None = optional(None, "Bayes factors, posteriors of effect sizes, equivalence; `{}` for all")
+    networks: Networks | None = optional(None, "of edges: networks that survive; each: [region, region2]")
 
 
 class Formula(Question):
@@ -141,6 +157,7 @@ class Formula(Question):
     factors: Names = optional((), "columns of numbers that are labels")
     comparisons: tuple[Comparison, ...] = optional((), "of marginal means")
     evidence: Evidence | None = optional(None, "Bayes factors, posteriors of effect sizes, equivalence; method ols")
+    networks: Networks | None = optional(None, "of edges: networks that survive; each: [region, region2]")
 
 
 class Correlation(Question):

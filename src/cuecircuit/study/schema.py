@@ -6,7 +6,17 @@ a name says otherwise.
 """
 
 from cuecircuit.study.about import About as DataSet
-from cuecircuit.study.acquisition import Correction, MapSet, Nuisance, Preprocess, Quality, Regions, Scans, Space
+from cuecircuit.study.acquisition import (
+    Correction,
+    EdgeSet,
+    MapSet,
+    Nuisance,
+    Preprocess,
+    Quality,
+    Regions,
+    Scans,
+    Space,
+)
 from cuecircuit.study.experiment import Drug, Factors, Operant, Subjects, Trials
 from cuecircuit.study.fields import Name, Section, optional, required
 from cuecircuit.study.questions import Alternative, AnyQuestion, Derived, Figure, Simulation, Style
@@ -33,6 +43,7 @@ class Study(Section):
     nuisance: Nuisance = optional(Nuisance(), "what is removed from series or modeled beside the events")
     quality: Quality = optional(Quality(), "which scans are flagged; results do not depend on it")
     maps: dict[Name, MapSet] = optional({}, "sets of maps: tables maps.NAME and contrasts.NAME")
+    edges: dict[Name, EdgeSet] = optional({}, "how pairs of regions go together: tables edges.NAME")
     regions: dict[Name, Regions] = optional({}, "means over voxels: tables regions.NAME")
     derived: dict[Name, Derived] = optional({}, "numbers or labels made of tables: columns of subjects")
     correction: Correction | None = optional(None, "of every question on maps")

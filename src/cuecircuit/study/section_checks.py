@@ -8,7 +8,7 @@ from itertools import combinations
 import numpy as np
 
 from cuecircuit.study.accounting import split_reference
-from cuecircuit.study.acquisition import Blocks, Glm
+from cuecircuit.study.acquisition import BetaSeries, Blocks, Glm, Ppi
 from cuecircuit.study.question_checks import Contradiction, KeyPath, QuestionChecks, contrast_faults, not_among
 from cuecircuit.study.questions import Effect, Question, Rows, Strata
 from cuecircuit.study.schema import Study
@@ -49,6 +49,7 @@ class SectionChecks:
                 if key not in self.asked.labels:
                     yield ("maps", name, "keys"), f"list the levels of {key} under factors:"
         yield from self._files_of_sets()
+        yield from self._edges()
         for name, region in study.regions.items():
             at, table = ("regions", name), split_reference(region.of)[0]
             self.asked.used.add(table)
@@ -72,7 +73,7 @@ class SectionChecks:
             if maps.kind != "given" and (other := files.setdefault(file, name)) != name:
                 yield ("maps", name), f"{other} and {name} would have the same files; tell them apart by more than _"
 
-    def _cells(self, at: KeyPath, maps: Blocks | Glm) -> Iterator[Contradiction]:
+    def _cells(self, at: KeyPath, maps: Blocks | Glm | BetaSeries | Ppi) -> Iterator[Contradiction]:
         trials = self.study.trials
         if trials is None:
             yield at, f"kind {maps.kind} needs the events of scans; give trials:"
@@ -100,6 +101,19 @@ class SectionChecks:
                 reason = f"contrasts {files[file]} and {name} would have the same files; tell them apart by more than _"
                 yield (*at, "contrasts", name), reason
             files[file] = name
+
+    def _edges(self) -> Iterator[Contradiction]:
+        """Yield faults of sets of edges."""
+        study = self.study
+        for name, edges in study.edges.items():
+            at = ("edges", name)
+            if study.scans is None or not (study.space and study.space.atlas):
+                yield at, "edges are made from scans, between regions; give scans:, space.atlas and space.labels"
+            if len(edges.regions) == 1:
+                yield (*at, "regions"), "an edge has two regions; name two or more, or leave it out for all"
+            if isinstance(edges, BetaSeries | Ppi):
+                self.asked.used.update(edges.cells)
+                yield from self._cells(at, edges)
 
     def _survivors(self, at: KeyPath, effect: str, asked: Question) -> Iterator[Contradiction]:
         """Yield why no map says where an effect of a question survives."""

@@ -2,7 +2,7 @@
 
 import pandas as pd
 
-from cuecircuit.study.acquisition import Blocks, Glm
+from cuecircuit.study.acquisition import BetaSeries, Blocks, Glm, Ppi
 from cuecircuit.study.schema import Study
 
 
@@ -24,7 +24,7 @@ def trial_cells(study: Study) -> pd.DataFrame:
     return table
 
 
-def map_cells(study: Study, maps: Blocks | Glm) -> pd.DataFrame:
+def map_cells(study: Study, maps: Blocks | Glm | BetaSeries | Ppi) -> pd.DataFrame:
     """Return the combinations of levels that maps are made of: no row for trial types without a level of a factor.
 
     A factor that no trial type has a level of is a fault of the study; nothing is made of it.
