@@ -119,7 +119,7 @@ def test_other_kinds_of_edges_are_made_of_the_same_scans(simulated: Path, kind: 
     [
         ("regions: [insula, NAc, BLA, PVN, VTA]", "regions: [insula]", "an edge has two regions"),
         ("cells: cue, hrf", "cells: access, hrf", "'access' is no factor of trials.cells"),
-        ("each: [region, region2]", "each: region, average: region2", "set each to .region, region2."),
+        ("each: [region, region2]", "each: region\n    average: region2", "set each to .region, region2."),
         ("of: edges.cued", "of: edges.cue", "nothing makes table edges.cue"),
         ("kind: ppi", "kind: correlation", "cells"),
         (", atlas: atlas.nii.gz, labels: atlas.tsv", "", "give scans:, space.atlas and space.labels"),

@@ -11,7 +11,7 @@ import traceback
 from concurrent.futures import BrokenExecutor
 
 # importing them adds their commands
-from cuecircuit.cli import fit, groups, plan, scans, starting, studies, tables, voxels  # noqa: F401
+from cuecircuit.cli import fit, groups, plan, scans, sharing, starting, studies, tables, voxels  # noqa: F401
 from cuecircuit.cli.app import app
 from cuecircuit.cli.examples import add_examples
 from cuecircuit.cli.stop import Stopped, heed_signals

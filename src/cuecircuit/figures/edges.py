@@ -95,8 +95,15 @@ def connectogram_figure(
 
 def _outline(axes: Axes, mask: Bool[Array, "x y z"], grid: Grid) -> None:
     """Draw the outline of a mask projected from front to back, mm."""
-    shadow = np.pad(mask.any(axis=1), 1).astype(float)
-    x = grid.mm(np.column_stack([np.arange(-1, mask.shape[0] + 1), *np.zeros((2, mask.shape[0] + 2))]).astype(float))
-    z = grid.mm(np.column_stack([*np.zeros((2, mask.shape[2] + 2)), np.arange(-1, mask.shape[2] + 1)]).astype(float))
-    axes.set(xlim=sorted(x[[0, -1], 0]), ylim=sorted(z[[0, -1], 2]))
-    axes.contour(x[:, 0], z[:, 2], shadow.T, levels=[0.5], colors=FAINT, linewidths=0.8)
+    right, front, up = np.abs(grid.affine[:3, :3]).argmax(axis=1)  # voxel axis along each of x, y, z
+    shadow = np.pad(mask.transpose(right, front, up).any(axis=1), 1).astype(float)
+    x, z = (_along(grid, int(axis), mask.shape[axis])[:, mm] for axis, mm in ((right, 0), (up, 2)))
+    axes.set(xlim=sorted(x[[0, -1]]), ylim=sorted(z[[0, -1]]))
+    axes.contour(x, z, shadow.T, levels=[0.5], colors=FAINT, linewidths=0.8)
+
+
+def _along(grid: Grid, axis: int, n: int) -> Float[Array, "step 3"]:
+    """Return mm of the voxels along an axis, one more at each end."""
+    voxels = np.zeros((n + 2, 3))
+    voxels[:, axis] = np.arange(-1, n + 1)
+    return grid.mm(voxels)
