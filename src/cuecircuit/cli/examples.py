@@ -32,6 +32,7 @@ EXAMPLES = {
         "cuecircuit plan mice/study.yaml plan --effects pilot.yaml --test reinstatement",
     ),
     "report": ("cuecircuit report results",),
+    "share": ("cuecircuit share results maps.zip --template MNI152NLin2009cAsym --paradigm trm_4c898f079d05e",),
     "sessions": (
         "cuecircuit sessions sourcedata/*.txt --out behavior",
         "cuecircuit sessions fed3.csv --source fed3.yaml --out behavior --strict",

@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 
 from cuecircuit.behavior.anova_layout import anova_layout
-from cuecircuit.behavior.effect_sizes import partial_eta2
+from cuecircuit.behavior.effect_sizes import comparison_d, generalized_eta2_limits, partial_eta2
 from cuecircuit.errors import CuecircuitError, DesignError
 from cuecircuit.group.network_tables import network_tables
 from cuecircuit.group.permutation import PermutationSettings
@@ -25,7 +25,7 @@ from cuecircuit.stats.mixed_inference import DegreesOfFreedomRule
 from cuecircuit.stats.multiple_testing import adjust_p
 from cuecircuit.stats.posthoc import compare as compare_cells
 from cuecircuit.stats.responses import of_responses
-from cuecircuit.stats.strata_design import Contrast, MixedDesign
+from cuecircuit.stats.strata_design import Contrast, MixedDesign, groups_of
 from cuecircuit.stats.strata_result import StratumTest, generalized_eta2
 from cuecircuit.stats.term_test import TermTest
 from cuecircuit.study.accounting import names_in, split_reference
@@ -255,6 +255,8 @@ def _test_rows(fitted: Fit, response: int) -> Iterator[dict[str, Any]]:
             row[f"p_{name[4:]}"] = np.nan if log_p is None else float(np.exp(log_p[response]))
         if isinstance(test, StratumTest) and test.name not in contrasts:
             row["ges"] = float(generalized_eta2(strata, test, observed=fitted.design.model.covariates)[response])
+            limits = generalized_eta2_limits(row["ges"], test.df1, float(row["df2"]))  # pyright: ignore
+            row |= dict(zip(("ges_low", "ges_high"), limits, strict=True))
         size = partial_eta2(float(row["F"]), test.df1, float(row["df2"]))  # pyright: ignore[reportArgumentType]
         yield {**row, "pes_low": size.ci_low, "pes_high": size.ci_high, **_standardized(test, response)}
 
@@ -312,7 +314,12 @@ def _comparisons(question: Strata, fitted: Fit, wide: Wide, intervals: bool) -> 
                 adjustment=comparison.adjust,
                 confidence=_coverage(comparison, intervals),
             )
-            parts.append(labels.assign(**wide.labels.iloc[k].to_dict(), **_compared(made)))
+            part = labels.assign(**wide.labels.iloc[k].to_dict(), **_compared(made))
+            if comparison.factor in question.within:
+                sizes = [comparison_d(y, groups_of(design), each) for each in contrasts]
+                part["d_av"] = [size.value for size in sizes]
+                part["d_av_low"], part["d_av_high"] = np.transpose([(size.ci_low, size.ci_high) for size in sizes])
+            parts.append(part)
     return pd.concat(parts, ignore_index=True)
 
 

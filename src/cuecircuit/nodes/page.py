@@ -56,7 +56,7 @@ _TABLES = {
     "layout": "sums of squares",
 }
 # columns of tests that are in the files alone, so that the others fit the page
-_IN_FILES = ("z", "se", "eps_hf", "p_hf", "pes_low", "pes_high", "d_low", "d_high")
+_IN_FILES = ("z", "se", "eps_hf", "p_hf", "pes_low", "pes_high", "ges_low", "ges_high", "d_low", "d_high")
 # of a folder of results: written after the page, by other commands, or kept for later runs
 _NO_RESULTS = (".cuecircuit", "report", "quality", "alternatives_runs")
 _ESTIMATES = "Estimate of two levels: the first (the reference) less the second. The file has further columns."
