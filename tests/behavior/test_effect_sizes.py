@@ -89,14 +89,14 @@ def test_no_spread_has_no_standardized_difference_and_one_value_is_refused():
 
 
 # R 4.2.2, effectsize 0.8.3: eta_squared(aov(v ~ g*s + Error(id/s)), generalized = TRUE, ci = .9,
-# alternative = "two.sided") of 6 + 6 subjects with three levels each. The last by F_to_eta2(1.376558, 2, 20), the F that
-# has this η² and uniroot's noncentrality of 9.727173; eta_squared itself prints .236 there, no limit of that F.
+# alternative = "two.sided") of 6 + 6 subjects with three levels each. The last by uniroot on pf(1.376558, 2, 20, l),
+# the F that has this η²; eta_squared itself prints .236 there, no limit of that F.
 @pytest.mark.parametrize(
     ("ges", "df1", "df2", "low", "high"),
     [
         (0.3494731780, 1, 10, 0.008222592845, 0.6287497990),
         (0.1991478101, 2, 20, 0.0, 0.4164443648),
-        (0.1209995422, 2, 20, 0.0, 0.3272470694),
+        (0.1209995422, 2, 20, 0.0, 9.727173 / 29.727173),
     ],
 )
 def test_generalized_eta2_has_the_noncentralities_of_effectsize(ges, df1, df2, low, high):

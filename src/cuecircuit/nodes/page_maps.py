@@ -35,6 +35,10 @@ _TABLES = {
     "smoothness": "smoothness of the noise",
     "coverage": "who has which voxels",
 }
+_CURSE = (
+    "The effect at a peak is that of a voxel chosen for being strong: a new sample would show a smaller one (the "
+    "winner's curse)."
+)
 
 
 def figure_item(
@@ -105,6 +109,7 @@ def _table(name: str, title: str, path: Path, *, leads: bool, folded: bool) -> T
         title=title,
         frame=frame,
         display=frame[columns] if len(frame) else None,
+        notes=(_CURSE,) if path.stem == "clusters" and len(frame) else (),
         folded=folded or len(frame) > LONG or path.stem not in ("terms", "clusters"),
         places=tuple(RowPlace(mm=(float(x), float(y), float(z)), test=str(test)) for x, y, z, test in places),
     )
