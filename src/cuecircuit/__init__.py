@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from cuecircuit.api.connectivity import NetworkTest, edges, network_test
     from cuecircuit.api.correct import Corrected
-    from cuecircuit.api.fitting import anova, fit, permute
+    from cuecircuit.api.fitting import anova, fit, permute, split_half
     from cuecircuit.api.pooling import PooledRegions, pool
     from cuecircuit.api.result import Result
     from cuecircuit.api.studies import Logs, audit, check, plan, read_logs, read_study, run, simulate
@@ -23,7 +23,7 @@ __version__ = "0.2.0"
 _HOMES = {
     "api.connectivity": ("NetworkTest", "edges", "network_test"),
     "api.correct": ("Corrected",),
-    "api.fitting": ("anova", "fit", "permute"),
+    "api.fitting": ("anova", "fit", "permute", "split_half"),
     "api.pooling": ("PooledRegions", "pool"),
     "api.result": ("Result",),
     "api.studies": ("Logs", "audit", "check", "plan", "read_logs", "read_study", "run", "simulate"),
@@ -61,6 +61,7 @@ __all__ = [
     "simulate",
     "simulate_clusters",
     "smoothness",
+    "split_half",
     "trial_maps",
 ]
 
