@@ -3,8 +3,8 @@
 Responses (voxels, edges) chosen for a small p have effects that are too large in the subjects they were chosen in
 (the winner's curse; Kriegeskorte et al. 2009, Nat Neurosci 12:535). Subjects are split at random, group by group; in
 one half the responses with p ≤ a bound are chosen, in the other their mean Hedges's g is taken with the sign of the
-first. Then the halves change places. The held-out mean is free of the choice; that halves choose less well than all subjects
-makes it the effect of what half of the subjects would find.
+first. Then the halves change places. The held-out mean is free of the choice; that halves choose less well than all
+subjects makes it the effect of what half of the subjects would find.
 """
 
 from collections.abc import Sequence

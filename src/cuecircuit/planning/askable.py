@@ -56,6 +56,8 @@ def _reasons(study: Study, question: Question, regions: Sequence[str]) -> Iterat
         kind = table.partition(".")[0]
         if kind in ("maps", "contrasts", "regions"):
             yield from _map_reasons(study, question, regions)
+        if kind == "edges":
+            yield "edges are estimated from scans, which a plan does not draw"
         if kind == "operant":
             yield from _operant_reasons(study, rows, response)
 
