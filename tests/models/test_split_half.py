@@ -15,18 +15,18 @@ LGA = (RATS["access"] == "LgA").to_numpy()
 
 
 def test_noise_is_strong_where_it_was_chosen_and_nothing_elsewhere():
-    y = np.random.default_rng(1).standard_normal((32, 1000))
-    found = split_half(RATS, y, MODEL, "access", p=0.02, splits=5)
+    y = np.random.default_rng(1).standard_normal((32, 4000))
+    found = split_half(RATS, y, MODEL, "access", p=0.02, splits=3)
     assert found.g_chosen > 0.9
-    # some 20 responses a half, ten halves that share subjects
-    assert abs(found.g_held_out) < 0.1
+    # g of 16 rats has a standard error of .5, and some 80 responses are chosen: .056, four of them allowed
+    assert abs(found.g_held_out) < 0.22
     assert found.g_all > 0.7
 
 
 def test_a_planted_effect_is_held_out_without_bias_and_inflated_where_chosen():
-    y = np.random.default_rng(2).standard_normal((32, 1000))
+    y = np.random.default_rng(2).standard_normal((32, 4000))
     y[LGA] += 0.8
-    found = split_half(RATS, y, MODEL, "access", p=0.02, splits=5)
+    found = split_half(RATS, y, MODEL, "access", p=0.02, splits=3)
     assert found.g_held_out == pytest.approx(0.8, abs=0.08)
     assert found.g_chosen > 1.0
 
