@@ -123,8 +123,8 @@ def plan_experiment(
             rng=stream(seed, _ANIMALS),
             streams=lambda number: stream(seed, _LIVES, number),
         )
-        counts = counts_of(lived)
-        days = days_of(lived, rats, stream(seed, _PRESSES))
+        counts = counts_of(lived, design)
+        days = days_of(lived, design, rats, stream(seed, _PRESSES))
     else:
         intake = intake_model(hypothesis)
         counts = draw_counts(design, intake, group, stream(seed, _INTAKE))

@@ -16,6 +16,7 @@ from cuecircuit.nodes.simulate_people import simulate_people
 from cuecircuit.nodes.study_files import read_text
 from cuecircuit.pipeline.progress import steps
 from cuecircuit.simulate.declared import simulate_declared
+from cuecircuit.simulate.lived import simulate_lived
 from cuecircuit.study.reading import parse_study
 from cuecircuit.study.schema import Study
 from cuecircuit.study.yaml_lines import with_lines
@@ -73,7 +74,8 @@ def simulate_design(
         raise StudyError(f"{name}: space.mask: auto is made of recorded scans; name the file of the simulated mask")
     check_unused(out)
     generator = study.simulation.generator if study.simulation else "declared"
-    if generator != "carmack2019" and rats != RatChoices():
+    lives = generator == "mechanism" and not rats.native  # whatever `model` says
+    if generator != "carmack2019" and rats != RatChoices() and not lives:
         raise StudyError(
             f"{name}: a model of animals and native scans go with `simulation.generator: carmack2019` alone"
         )
@@ -81,6 +83,8 @@ def simulate_design(
         if generator == "huang2023":
             _check_people(study)
             return simulate_people(out, text, seed=seed, hypothesis=hypothesis or "reactivity", scale=scale)
+        if generator == "mechanism":
+            return simulate_lived(study, text, out, seed=seed, hypothesis=hypothesis)
         if generator == "carmack2019":
             return _simulate_rats(study, text, out, hypothesis or "withdrawal", scale, seed, n_jobs, rats)
         with steps(f"simulate {path.stem}", 1) as advance:
@@ -124,7 +128,7 @@ def _simulate_rats(
 ) -> Path:
     design = rat_design(study)
     if choices.model == "mechanism":
-        check_protocol(design)
+        check_protocol(study, shocks=False)
     experiment = plan_experiment(
         design,
         hypothesis=hypothesis,
