@@ -47,7 +47,6 @@ class Body(NamedTuple):
     growth_withdrawal: float
     loss: float
     felt: float
-    usual_set_point: float
     set_point: float
     light: float
     aversion: float
@@ -71,7 +70,8 @@ class Rule(NamedTuple):
     `delivers` is False where the drug is withheld; `taken` is the number of the ligand in a delivery (-1: none),
     `entry` the place where it enters, `unit` what a delivery adds to its level at its peak, over its K; `ratios` the
     presses that each delivery costs, the last one from then on. `doses` are injections: second, place, mg/kg, by time.
-    `odor_value` and `context_value` are what odor and place have come to predict.
+    `odor_value` and `context_value` are what odor and place have come to predict; `craving` is what the lever brings
+    after days without the drug, felt as withdrawal is.
     """
 
     live: int
@@ -88,6 +88,7 @@ class Rule(NamedTuple):
     odor_off: int
     odor_value: float
     context_value: float
+    craving: float
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
@@ -155,10 +156,9 @@ def press_rate(mind, body, rule, effect, felt, withdrawal, missing, second):
     # the level that has this effect without an antagonist, and what an unblocked infusion adds to it
     level = effect / (1 - effect) + rule.unit
     gained = expected * (level / (1 + level) - effect)
-    light = 1.0 if second % _DAY_S < _DARK_S else body.light
-    set_point = light * body.set_point
+    set_point = body.set_point if second % _DAY_S < _DARK_S else body.light * body.set_point
     gain = drive(felt, set_point, body.aversion) - drive(felt + gained, set_point, body.aversion)
-    gain *= body.patience ** (missing - 1) / (light * body.usual_set_point) ** _DRIVE_POWER
+    gain *= body.patience ** (missing - 1) / set_point**_DRIVE_POWER
     cost = body.threshold + body.pain * mind[SHOCK]
     rate = body.fastest / (1 + np.exp(-(gain - cost) / body.noise))
     return rate * np.exp(-((withdrawal / body.disruption) ** 4)), ill
@@ -195,7 +195,9 @@ def live_session(amounts, mind, body, rule, transfer, uniform):
         flow(amounts, transfer)
         agonist, bound, left = occupy(amounts, body.ligands)
         now = agonist / (1 + bound)
-        conditioned = rule.odor_value if rule.odor_on <= second < rule.odor_off else 0.0
+        conditioned = rule.craving * mind[OUTCOME] + (
+            rule.odor_value if rule.odor_on <= second < rule.odor_off else 0.0
+        )
         felt = now - body.felt * left * (mind[OPPONENT] + conditioned)
         withdrawal = oppose(mind, body, now, STEP_S)
         if rule.odor_on <= second < rule.odor_off:

@@ -125,7 +125,7 @@ class Animal:
         """
         if plan.drug in self.chemistry.drugs:
             self.unit = plan.dose_mg_kg * self.peaks[plan.drug]
-        body = body_of(self.own, self.chemistry, today, self.incubated, self.world)
+        body = body_of(self.own, self.chemistry, today, self.world)
         rule = self._rule(plan)
         uniform = rng.random(plan.seconds // STEP_S)
         lived = kernel.live_session(self.amounts, self.mind, body, rule, self.step, uniform)
@@ -175,6 +175,7 @@ class Animal:
             odor_off=off if shown else plan.seconds,
             odor_value=float(self.odors[OUTCOMES.index("withdrawal"), plan.cue]) if shown else 0.0,
             context_value=self.places.get(plan.context, 0.0),
+            craving=self.own["incubation"] * self.incubated,
         )
 
 
@@ -248,7 +249,6 @@ def body_of(
     own: Mapping[str, float],
     made: Chemistry,
     today: float = 1.0,
-    incubated: float = 0.0,
     world: World = World(),
 ) -> Body:
     """Return an animal's parameters on a day, in the units of the kernel.
@@ -257,11 +257,9 @@ def body_of(
         own: its parameters, in the units of their table.
         made: its drugs.
         today: set point of the day over the animal's own.
-        incubated: growth of the set point over abstinence, over A.
         world: what is true.
     """
     hour, day = 3600.0, float(_DAY_S)
-    usual = own["set_point"] * today
     return Body(
         ligands=made.ligands,
         opponent_gain=own["opponent_gain"] * world.opponent,
@@ -269,8 +267,7 @@ def body_of(
         growth_use=own["growth_use"] / day,
         growth_withdrawal=own["growth_withdrawal"] / day,
         loss=np.log(2) / (own["strength_half_life"] * day),
-        usual_set_point=usual,
-        set_point=usual * (1 + own["incubation"] * incubated),
+        set_point=own["set_point"] * today,
         fastest=own["fastest"] / 60,
         **{name: own[name] for name in _AS_THEY_ARE},
     )

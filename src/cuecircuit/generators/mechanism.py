@@ -162,7 +162,7 @@ def days_of(lived: Lived, design: RatDesign, rats: Sequence[Rat], rng: np.random
             done = life.sessions[place]
             presses = Presses(active=done.active, inactive=done.inactive, infusion=done.infusion)
             word = words[done.plan.phase, done.plan.treatment]
-            logs.append(log_session(presses, rat, word, index, done.plan.seconds, date, rng))
+            logs.append(log_session(presses, rat, word, index, float(done.plan.seconds), date, rng))
         session = 1 + sum(day.phase == first.plan.phase for day in days)
         days.append(Day(number=first.plan.date, phase=first.plan.phase, session=session, date=date, logs=tuple(logs)))
     return days

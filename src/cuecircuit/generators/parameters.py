@@ -141,9 +141,9 @@ PARAMETERS = (
     Parameter(
         name="incubation",
         unit="1",
-        value=1.0,
-        meaning="A: growth of the set point over abstinence, which has its peak of .7 A after 10 days",
-        by="inverted U of Shalev et al. 2001, its time constants and size assumed",
+        value=0.2,
+        meaning="A: what the lever brings after days without the drug, times its outcome; peak .7 A after 10 days",
+        by="inverted U of Shalev et al. 2001; its time constants and size assumed",
     ),
     Parameter(
         name="awake_share",

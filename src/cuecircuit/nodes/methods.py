@@ -18,7 +18,7 @@ from cuecircuit.report.marks import counted, effect_text, listed, words
 from cuecircuit.report.references import printed_reference, references_of
 from cuecircuit.study.accounting import split_reference
 from cuecircuit.study.acquisition import Blocks, Correction, Given, Glm, MapSet, Preprocess, Scans, Seed
-from cuecircuit.study.experiment import Drug, Operant, Phase, Treatment
+from cuecircuit.study.experiment import Drug, Medication, Operant, Phase, Treatment
 from cuecircuit.study.fields import Setting, settings_of
 from cuecircuit.study.questions import AnyQuestion
 from cuecircuit.study.schema import Study
@@ -168,7 +168,25 @@ def _phase(name: str, phase: Phase, said: _Marks) -> Markup:
     if phase.ratios:
         ratios = said(f"{at}.ratios", ", ".join(map(str, phase.ratios)))
         text += Markup("; presses that the deliveries cost: {}").format(ratios)
+    for key, meaning in (("rest_days", "days of rest before it"), ("context", "place")):
+        if shown := getattr(phase, key):
+            shown = ", ".join(f"{who} {own}" for who, own in shown.items()) if isinstance(shown, dict) else shown
+            text += Markup("; {}: {}").format(meaning, said(f"{at}.{key}", shown))
+    for each, medication in phase.medications.items():
+        text += Markup("; {}").format(_medication(medication, f"{at}.medications.{each}", said))
     return text + "."
+
+
+def _medication(medication: Medication, at: str, said: _Marks) -> Markup:
+    if medication.dose_mg_kg is not None:
+        before = f" {short(medication.hours_before)} h before the session"
+        dose = said(f"{at}.dose_mg_kg", _mg_kg(medication.dose_mg_kg)) + before
+    else:
+        dose = said(f"{at}.pump_mg_kg_day", _mg_kg(medication.pump_mg_kg_day or 0.0)) + " a day by pump"
+        dose += f" to the end of {words(medication.through)}" if medication.through else ""
+    days = [f"day {day}" for day in medication.days]
+    whom = ", ".join((*medication.groups, *medication.treatments, *days))
+    return Markup("{} {}{}").format(medication.drug, dose, f" ({whom})" if whom else "")
 
 
 def _treatment(name: str, treatment: Treatment, at: str, said: _Marks) -> Markup:

@@ -107,7 +107,7 @@ def _faults(study: Study, hypothesis: str) -> Iterator[str]:
         yield f"hypothesis '{hypothesis}' is unknown; expected one of: {', '.join(HYPOTHESES)}"
     for name in _NOT_LIVED:
         if getattr(study, name):
-            yield f"{name}: the mechanism writes no scans; simulation.generator: carmack2019 with --model mechanism does"
+            yield f"{name}: the mechanism writes no scans; simulation.generator: carmack2019 does (--model mechanism)"
     for name in ("base", "effects", "hypotheses", "missing"):
         if getattr(study.simulation, name):
             yield f"simulation.{name}: nothing is planted in animals that live through a study; leave it out"
