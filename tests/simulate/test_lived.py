@@ -50,11 +50,12 @@ operant:
       medications:
         dose: { drug: heroin, dose_mg_kg: 1 }
         block: { drug: naltrexone, dose_mg_kg: 1, hours_before: 1, groups: [absent] }
+  measures: { jolts: { count: shock } }
 derived:
   reached: { of: operant.infusions, where: { phase: ratio }, over: day, how: breakpoint, complete: false }
 questions:
   intake: { of: operant.infusions, where: { phase: taking, group: free }, between: place, within: day }
-  shocks: { of: operant.shocks, where: { phase: shocked, group: free }, between: place, within: day }
+  shocks: { of: operant.jolts, where: { phase: shocked, group: free }, between: place, within: day }
   breakpoints: { of: derived.reached, where: { group: free }, between: place }
   breathing: { of: subjects.ventilation_challenge, between: group }
 simulation: { n: { free: 6, absent: 4 }, generator: mechanism }
@@ -75,8 +76,8 @@ def test_the_study_runs_and_its_questions_are_answered_from_logs_and_readouts(fo
     assert set(operant.loc[operant["phase"] == "challenge", "subject"].str[:-2]) == {"free", "absent"}
     assert set(operant.loc[operant["phase"] != "challenge", "subject"].str[:-2]) == {"free"}
     shocked = operant[operant["phase"] == "shocked"]
-    assert (shocked.loc[shocked["day"] == 1, "shocks"] == 0).all()
-    assert (shocked.loc[shocked["day"] == 2, "shocks"] == shocked.loc[shocked["day"] == 2, "infusions"]).all()
+    assert (shocked.loc[shocked["day"] == 1, "jolts"] == 0).all()
+    assert (shocked.loc[shocked["day"] == 2, "jolts"] == shocked.loc[shocked["day"] == 2, "infusions"]).all()
     breathing = pd.read_csv(folder / "results" / "questions" / "breathing" / "means.tsv", sep="\t").set_index("group")
     # naltrexone an hour before blocks the heroin
     assert breathing.loc["absent", "mean"] > breathing.loc["free", "mean"] + 5
@@ -125,7 +126,7 @@ def test_the_same_seed_gives_the_same_bytes_and_another_one_others(folder):
         ),
         ("hours_before: 1,", "hours_before: 22,", "block:", "22 h before a session an animal may be in its last one"),
         ("heroin: { route: i.v. }", "heroin: { route: i.v., half_life_min: 3 }", "  heroin:", "three compounds"),
-        ("generator: mechanism", "generator: mechanism, missing: { day=2: 0.1 }", "simulation:", "nothing is planted"),
+        ("generator: mechanism", "generator: mechanism, hypotheses: { none: [] }", "simulation:", "nothing is planted"),
         ("generator: mechanism", "generator: mechanism, parameters: { felt: -1 }", "simulation:", "-1 1 is impossible"),
         ("free: 6,", "free: 1,", "simulation:", "1 subjects have no spread"),
     ],
