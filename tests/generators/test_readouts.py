@@ -4,9 +4,9 @@ import pytest
 from cuecircuit.generators.parameters import draw_parameters
 from cuecircuit.generators.readouts import is_overdose, read_out
 from cuecircuit.nodes.designs import design_text
-from cuecircuit.simulate.cohort import draw_cohort
-from cuecircuit.simulate.columns import columns_of
-from cuecircuit.simulate.lived import live_cohort
+from cuecircuit.simulation.cohort import draw_cohort
+from cuecircuit.simulation.columns import columns_of
+from cuecircuit.simulation.lived import live_cohort
 from cuecircuit.study.reading import parse_study
 
 
