@@ -26,6 +26,7 @@ PARTS = {
     "no value of relief": "ill_half: 1.0e+9",
     "relief unlearned as fast": "unlearning: 1",
     "odors are not learned": "salience: 0",
+    "a state below 0 counts like others": "aversion: 1",
     "abstinence brings nothing": "incubation: 0",
 }
 GROUPS = ("ShA", "LgA")
@@ -66,7 +67,7 @@ def main(picture: Path, seeds: int) -> None:
             axes.set_xlabel(title)
         panels[0].set_yticks(rows, PARTS)
         panels[0].invert_yaxis()
-        panels[-1].legend(loc="lower right")
+        panels[-1].legend(loc="center right")
         figure.savefig(picture, dpi=200, metadata={"Software": None})
     for part, own in found.items():
         print(f"{part:36}" + "".join(f"{np.median(values):8.2f}" for values in own.values()), flush=True)
