@@ -133,7 +133,7 @@ def _rests(at: KeyPath, phase: Phase) -> Iterator[Contradiction]:
 def _medications(
     study: Study, at: KeyPath, phase: Phase, groups: tuple[str, ...], phases: list[str]
 ) -> Iterator[Contradiction]:
-    later = phases[phases.index(at[-1]) + 1 :]
+    later = phases[phases.index(str(at[-1])) + 1 :]
     for name, medication in phase.medications.items():
         here = (*at, "medications", name)
         if medication.drug not in study.drugs:
