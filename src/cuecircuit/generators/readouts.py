@@ -57,7 +57,7 @@ def _column(session: LivedSession, name: str) -> Float[Array, "minute"]:
     return session.record[:, RECORD.index(name)]
 
 
-def _in_window(session: LivedSession, values: Float[Array, "minute"]) -> Float[Array, "minute"]:
+def _in_window(session: LivedSession, values: Float[Array, "minute"]) -> Float[Array, "kept"]:
     if session.plan.window_s is None:
         return values
     start, stop = session.plan.window_s
