@@ -5,13 +5,14 @@ disorder (iHUD, 7 women) and 21 controls (HC, 8 women) look at drug, food and ne
 and savor food pictures; who stays is scanned again after 15 weeks. The article states directions, not sizes: every
 amplitude, spread, position and time below is assumed, as is each direction marked "ours". Planted directions:
 
-- ventral striatum, OFC: look-drug > look-neutral, more in iHUD; IFG: look-drug > look-food, more in iHUD; part of it
-  is less response to food and neutral pictures in iHUD (in all three regions: ours);
-- IFG, SMA, dlPFC: reappraise > look and savor > look, equally in both groups (no group difference in either strategy);
+- ventral striatum, OFC: look-drug > look-neutral, more in iHUD; IFG: look-drug > look-food, more in iHUD; in all three
+  part of it is less response to food (IFG: preprint) and neutral pictures (ours);
+- IFG, SMA, dlPFC: reappraise > look and savor > look, equally in both groups (no group difference in either strategy;
+  dlPFC: ours);
 - ventral striatum: reappraise-drug − savor-food is above 0 in iHUD and below in HC, for want of drug reactivity there;
-- in iHUD alone (`SLOPES`): vmPFC to look-drug rises with craving after the task, ventral striatum to look-drug with
-  craving before it; IFG and dlPFC under reappraisal are stronger where craving rises less over the task; rACC under
-  savoring is stronger after longer treatment (days of abstinence stand for it: ours).
+- in iHUD alone (`SLOPES`): vmPFC to look-drug rises with craving after the task; ventral striatum under reappraisal
+  with craving before it (preprint); IFG and dlPFC under reappraisal are stronger with lower cue-induced craving, which
+  is that after the task; rACC under savoring is stronger after longer treatment (days of abstinence stand for it: ours).
 
 A person's response is the cell's mean + a deviation common to all cells + one of each cell; slopes and noise are in
 `truth/`. In session 2 iHUD have a share of the drug reactivity of session 1 (controls all of theirs), and slopes on
@@ -150,7 +151,7 @@ SLOPES = (
     Slope(
         size="before_r",
         region="ventral striatum",
-        cell="look_drug",
+        cell="reappraise_drug",
         number=lambda person, session: person.craving[session][0],
         what="craving before the task",
     ),
@@ -159,8 +160,8 @@ SLOPES = (
             size="control_r",
             region=region,
             cell="reappraise_drug",
-            number=lambda person, session: person.craving[session][1] - person.craving[session][0],
-            what="craving after less before the task",
+            number=lambda person, session: person.craving[session][1],
+            what="craving after the task",
         )
         for region in ("IFG", "dlPFC")
     ),
