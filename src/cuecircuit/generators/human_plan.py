@@ -12,7 +12,7 @@ amplitude, spread, position and time below is assumed, as is each direction mark
 - ventral striatum: reappraise-drug − savor-food is above 0 in iHUD and below in HC, for want of drug reactivity there;
 - in iHUD alone (`SLOPES`): vmPFC to look-drug rises with craving after the task; ventral striatum under reappraisal
   with craving before it (preprint); IFG and dlPFC under reappraisal are stronger with lower cue-induced craving, which
-  is that after the task; rACC under savoring is stronger after longer treatment (days of abstinence stand for it: ours).
+  is that after the task; rACC under savoring is stronger after longer treatment (ours: days of abstinence).
 
 A person's response is the cell's mean + a deviation common to all cells + one of each cell; slopes and noise are in
 `truth/`. In session 2 iHUD have a share of the drug reactivity of session 1 (controls all of theirs), and slopes on
