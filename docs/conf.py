@@ -12,13 +12,25 @@ from settings import tables
 project = "cuecircuit"
 author = "cuecircuit developers"
 release = cuecircuit.__version__
-extensions = ["myst_parser", "sphinx.ext.autodoc", "sphinx.ext.napoleon"]
+extensions = ["myst_parser", "sphinx.ext.autodoc", "sphinx.ext.napoleon", "sphinx_gallery.gen_gallery"]
 exclude_patterns: list[str] = []
 html_theme = "furo"
 html_title = f"cuecircuit {release}"
 autodoc_typehints = "none"
 autodoc_member_order = "bysource"
 myst_enable_extensions = ["dollarmath"]
+
+
+sphinx_gallery_conf = {
+    "examples_dirs": "../examples/gallery",
+    "gallery_dirs": "auto_gallery",
+    "image_scrapers": ("last_figure.save",),
+    "reset_modules": (),
+    "ignore_repr_types": "Figure",
+    "within_subsection_order": "FileNameSortKey",
+    "show_memory": False,
+    "min_reported_time": 20,
+}
 
 
 def setup(app: object) -> None:

@@ -4,6 +4,7 @@ import doctest
 import importlib
 import subprocess
 import sys
+from pkgutil import iter_modules
 
 import nibabel as nib
 import numpy as np
@@ -17,6 +18,9 @@ from cuecircuit.stats.strata_design import MixedDesign
 
 def test_every_public_name_is_there_and_has_a_docstring():
     assert len(cc.__all__) == len(set(cc.__all__))
+    # a package of the same name would take its place once it is imported
+    packages = {module.name for module in iter_modules(cc.__path__)}
+    assert not packages & set(cc.__all__)
     for name in cc.__all__:
         assert getattr(cc, name).__doc__
 

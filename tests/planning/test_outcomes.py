@@ -12,8 +12,8 @@ from cuecircuit.nodes.table_questions import answer
 from cuecircuit.planning.askable import askable
 from cuecircuit.planning.drawing import Template, draw_planting, draw_tables, first_subjects, region_names, template_of
 from cuecircuit.planning.outcomes import TESTS, outcomes
-from cuecircuit.simulate.declared import with_weights
-from cuecircuit.simulate.planting import first_hypothesis
+from cuecircuit.simulation.declared import with_weights
+from cuecircuit.simulation.planting import first_hypothesis
 from cuecircuit.study.reading import parse_study
 
 DESIGNS = ("alcohol_mice", "cocaine_sessions", "smokers_two_sessions", "pet_displacement")

@@ -17,7 +17,7 @@ from cuecircuit.nodes.designs import design_text
 from cuecircuit.nodes.simulate_people import simulate_people
 from cuecircuit.nodes.study_files import read_text
 from cuecircuit.pipeline.progress import steps
-from cuecircuit.simulate.declared import simulate_declared
+from cuecircuit.simulation.declared import simulate_declared
 from cuecircuit.study.reading import parse_study
 from cuecircuit.study.schema import Study
 from cuecircuit.study.yaml_lines import with_lines

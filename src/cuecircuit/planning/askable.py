@@ -11,8 +11,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from cuecircuit.nodes.graph import ordered_nodes, upstream
-from cuecircuit.simulate.columns import WHOLE, drawn_source
-from cuecircuit.simulate.faults import lacking_bases, lacking_fault
+from cuecircuit.simulation.columns import WHOLE, drawn_source
+from cuecircuit.simulation.faults import lacking_bases, lacking_fault
 from cuecircuit.study.accounting import levels_of_phases, split_reference
 from cuecircuit.study.acquisition import Regions
 from cuecircuit.study.questions import Means, Question, Reduce, Rows

@@ -7,7 +7,7 @@ from pydantic import ValidationError
 
 from cuecircuit.errors import StudyError
 from cuecircuit.nodes.study_files import StudyFiles, read_study, read_text
-from cuecircuit.simulate.columns import drawn_source, responses_asked
+from cuecircuit.simulation.columns import drawn_source, responses_asked
 from cuecircuit.study.messages import clean_path, describe_fault
 from cuecircuit.study.questions import MOST_SUBJECTS, Simulation
 from cuecircuit.study.schema import Study

@@ -20,12 +20,12 @@ from cuecircuit.nodes.study_files import StudyFiles
 from cuecircuit.nodes.table import Table
 from cuecircuit.planning.map_numbers import map_tables, region_tables
 from cuecircuit.planning.session_numbers import bins_table, operant_table
-from cuecircuit.simulate.cohort import draw_cohort
-from cuecircuit.simulate.columns import columns_of
-from cuecircuit.simulate.declared import check_effects, effect_tables, scan_keys, trial_rows
-from cuecircuit.simulate.places import draw_place, kind_of, regions_named
-from cuecircuit.simulate.planting import Drawn, Planting, draw_study, effects_of, stream
-from cuecircuit.simulate.trial_plan import draw_events, timing_of
+from cuecircuit.simulation.cohort import draw_cohort
+from cuecircuit.simulation.columns import columns_of
+from cuecircuit.simulation.declared import check_effects, effect_tables, scan_keys, trial_rows
+from cuecircuit.simulation.places import draw_place, kind_of, regions_named
+from cuecircuit.simulation.planting import Drawn, Planting, draw_study, effects_of, stream
+from cuecircuit.simulation.trial_plan import draw_events, timing_of
 from cuecircuit.study.questions import Composite, Split
 from cuecircuit.study.schema import Study
 

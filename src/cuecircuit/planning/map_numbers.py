@@ -12,7 +12,7 @@ from cuecircuit.nodes.map_plan import condition, wanted_maps
 from cuecircuit.nodes.rows import VALUE
 from cuecircuit.nodes.study_files import StudyFiles
 from cuecircuit.nodes.table import Table
-from cuecircuit.simulate.planting import REST, Drawn
+from cuecircuit.simulation.planting import REST, Drawn
 from cuecircuit.study.accounting import split_reference
 from cuecircuit.study.acquisition import Glm
 

@@ -11,7 +11,7 @@ import numpy as np
 
 from cuecircuit.errors import StudyError
 from cuecircuit.planning.drawing import Template
-from cuecircuit.simulate.declared import check_effects
+from cuecircuit.simulation.declared import check_effects
 
 MULTIPLES = (0.25, 0.5, 0.75, 1.0)
 

@@ -19,7 +19,7 @@ from cuecircuit.errors import CuecircuitError
 from cuecircuit.nodes.model_questions import FittedQuestion, comparison_table, fit_question
 from cuecircuit.nodes.rows import Tables
 from cuecircuit.nodes.table_questions import answer
-from cuecircuit.simulate.columns import columns_of
+from cuecircuit.simulation.columns import columns_of
 from cuecircuit.stats.multiple_testing import adjust_p
 from cuecircuit.stats.strata_result import StratumTest
 from cuecircuit.stats.term_test import TermTest

@@ -37,11 +37,11 @@ from cuecircuit.planning.outcomes import Outcomes, outcomes
 from cuecircuit.planning.plan_content import whose_effects
 from cuecircuit.planning.plan_files import write_plan
 from cuecircuit.planning.power import Plan, PlanSettings, World
-from cuecircuit.simulate.columns import columns_of
-from cuecircuit.simulate.declared import with_weights
-from cuecircuit.simulate.faults import study_faults
-from cuecircuit.simulate.planting import effects_of, first_hypothesis
-from cuecircuit.simulate.question_truth import question_truth
+from cuecircuit.simulation.columns import columns_of
+from cuecircuit.simulation.declared import with_weights
+from cuecircuit.simulation.faults import study_faults
+from cuecircuit.simulation.planting import effects_of, first_hypothesis
+from cuecircuit.simulation.question_truth import question_truth
 from cuecircuit.study.questions import AnyQuestion
 
 # studies that are one task

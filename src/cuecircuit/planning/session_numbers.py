@@ -7,7 +7,7 @@ from cuecircuit.nodes.operant import KEYS
 from cuecircuit.nodes.session_doses import study_doses
 from cuecircuit.nodes.study_files import StudyFiles
 from cuecircuit.nodes.table import Table
-from cuecircuit.simulate.planting import Drawn, Planting
+from cuecircuit.simulation.planting import Drawn, Planting
 from cuecircuit.study.expected import expected_rows
 
 # as the logs of a phase without treatments have it
