@@ -20,7 +20,7 @@ from tests.planning.closed_forms import contrast_power, correlation_power
 
 pytestmark = pytest.mark.xdist_group("planning")
 # studies of the fixture
-DRAWN = 100
+DRAWN = 60
 DESIGNS = ("alcohol_mice", "carmack2019", "cocaine_sessions", "huang2023", "smokers_two_sessions", "pet_displacement")
 MEANS_ALONE = {"carmack2019": {"table1", "table1_region"}, "huang2023": {"cell_means"}}
 GROUPS = """

@@ -78,10 +78,11 @@ def plan_study(path: Path, out: Path, *, settings: PlanSettings, n_jobs: int = 1
         for name in hypotheses:
             effects_of(files.study, name)
         stated = {name: template_of(files, hypothesis=name, regions=regions, sizes=largest) for name in hypotheses}
-        templates = {(name, 1.0): template for name, template in stated.items()}
-        if stated[hypotheses[0]].planting.effects:
-            first = hypotheses[0]
-            templates |= {(first, multiple): with_multiple(stated[first], multiple) for multiple in multiples}
+        templates = {
+            (name, multiple): with_multiple(template, multiple)
+            for name, template in stated.items()
+            for multiple in (multiples if name == hypotheses[0] and template.planting.effects else (1.0,))
+        }
     except StudyError as error:
         raise located(error, path, settings.effects) from error
     with one_blas_thread(), engine(dask, n_jobs):
