@@ -16,6 +16,8 @@ from cuecircuit.planning.drawing import draw_planting, template_of
 from cuecircuit.planning.multiples import with_multiple
 from cuecircuit.planning.plan import plan_study
 from cuecircuit.planning.power import PlanSettings
+from cuecircuit.simulation.declared import with_weights
+from cuecircuit.simulation.planting import first_hypothesis
 from tests.planning.closed_forms import contrast_power, correlation_power
 
 pytestmark = pytest.mark.xdist_group("planning")
@@ -123,10 +125,10 @@ def test_the_page_and_stderr_say_whose_effects_these_are(tmp_path: Path, capsys:
 def test_multiples_scale_differences_and_correlations_and_are_powers_of_ratios(tmp_path: Path):
     text = design_text("alcohol_mice")
     files = read_assumptions(written(tmp_path, text), None)
-    study = files.study
+    study = with_weights(files.study)
     assert study.simulation is not None
     template = template_of(
-        files, hypothesis=next(iter(study.simulation.hypotheses)), regions=(), sizes={**study.simulation.n}
+        replace(files, study=study), hypothesis=first_hypothesis(study), regions=(), sizes=dict(study.simulation.n)
     )
     smaller = with_multiple(template, 0.5).planting
     rows = draw_planting(template, 1)[1].responses["operant.infusions"]
@@ -296,7 +298,7 @@ def test_a_question_that_cannot_be_planned_is_named_and_the_others_are_planned(t
         (
             GROUPS.replace("  n: {", "  parameters: { stress: 1 }\n  sizes: { slope_r: 0 }\n  n: {"),
             {},
-            "study.yaml:10: simulation.parameters: a plan draws from base and effects alone",
+            "study.yaml:9: simulation.parameters: a plan draws from base and effects alone",
         ),
     ],
     ids=[
