@@ -211,3 +211,25 @@ def test_a_contrast_of_an_error_strata_design_is_permuted():
                       contrasts="HC - iHUD")  # fmt: skip
     term = cc.permute(people(), "group", mask=MASK, subject="id", between="group", n=59, statistic="voxel")
     np.testing.assert_allclose(told.p.get_fdata(), term.p.get_fdata())
+
+
+@pytest.mark.parametrize("formula", [None, "access*cue + (1 | rat)", "access*cue"])
+def test_the_effect_of_a_term_is_the_difference_of_its_levels(formula):
+    rng = np.random.default_rng(5)
+    rows = [(f"{access}{k}", access, cue) for access in ("ShA", "LgA") for k in range(6) for cue in ("no", "yes")]
+    table = pd.DataFrame(rows, columns=["rat", "access", "cue"])
+    own = np.repeat(rng.normal(0, 3, 12), 2)
+    planted = 3.0 * (table["access"] == "LgA") * (table["cue"] == "yes")
+    table["presses"] = own + planted + rng.normal(size=len(table))
+    names = {"subject": "rat", "between": "access", "within": "cue"} if formula is None else {}
+    levels = {"access": ["ShA", "LgA"], "cue": ["no", "yes"]}
+    fit = cc.fit(table, formula, dv="presses", factors=levels, **names)
+    tests = fit.tests.set_index("term")
+    for term, text in (("access", "ShA - LgA"), ("cue", "no - yes"), ("access:cue", "ShA - LgA: no - yes")):
+        contrast = fit.contrast(text)
+        for name in ("effect", "se", "low", "high"):
+            np.testing.assert_allclose(tests.loc[term, name], contrast[name], rtol=1e-9)
+    assert fit.directions["access:cue"] == "(ShA - LgA) × (no - yes)"
+    cells = table.groupby(["access", "cue"])["presses"].mean()
+    expected = cells["ShA", "no"] - cells["ShA", "yes"] - cells["LgA", "no"] + cells["LgA", "yes"]
+    np.testing.assert_allclose(tests.loc["access:cue", "effect"], expected, rtol=1e-9)

@@ -179,6 +179,11 @@ EXCEPTIONS: tuple[tuple[str, str, str], ...] = (
 )
 
 
+def scale_of(name: str) -> int:
+    """Return what today's map is of that of 0.1.0: effects of two levels were half their difference."""
+    return 2 if re.fullmatch(r"group/.*contrast-(sex|group)(Xcenter\w+)?_stat-effect_statmap.*", name) else 1
+
+
 def reason_for(name: str, found: str) -> str | None:
     """Return why a difference is as it should be; None where it is not."""
     return next((why for what, how, why in EXCEPTIONS if re.fullmatch(what, name) and re.fullmatch(how, found)), None)

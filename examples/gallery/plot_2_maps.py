@@ -2,15 +2,16 @@
 Group by cue on whole maps
 ==========================
 
-Rats of two groups, each scanned with two cues: the model that no smoothing of maps into one contrast answers, every
-effect in every voxel at once.
+Rats of two groups, each scanned with two cues: the model that no smoothing of maps into
+one contrast answers, every effect in every voxel at once.
 """
 
 # %%
 # A table of maps
 # ---------------
-# One row per map. The column ``map`` holds paths, ``path#k``, images or arrays; here noise with an effect of the
-# naloxone cue in one corner of the brain of long-access rats.
+# One row per map. The column ``map`` holds paths, ``path#k``, images or arrays; here
+# noise with an effect of the naloxone cue in one corner of the brain of long-access
+# rats.
 
 import nibabel as nib
 import numpy as np
@@ -33,15 +34,18 @@ for access, count in (("ShA", 10), ("LgA", 11)):
             if access == "LgA" and cue == "naloxone":
                 data[5:9, 10:15, 5:9] += 1.6
             image = nib.Nifti1Image(data.astype("f4"), affine)
-            rows.append({"rat": f"{access}{number:02d}", "access": access, "cue": cue, "map": image})
+            rows.append(
+                {"rat": f"{access}{number:02d}", "access": access, "cue": cue, "map": image}
+            )
 maps = pd.DataFrame(rows)
 mask = nib.Nifti1Image(inside.astype("u1"), affine)
 
 # %%
 # The fit
 # -------
-# ``tests`` has a row for each term: its degrees of freedom, the largest F and where. ``factors`` names the levels,
-# the reference first, which gives every effect its direction.
+# ``tests`` has a row for each term: its degrees of freedom, the largest F and where.
+# ``factors`` names the levels, the reference first, which gives every effect its
+# direction.
 
 levels = {"access": ["ShA", "LgA"], "cue": ["saline", "naloxone"]}
 fit = cc.fit(maps, mask=mask, subject="rat", between="access", within="cue", factors=levels)
@@ -52,7 +56,8 @@ fit.tests
 fit.directions
 
 # %%
-# Maps are images: F, p, z, and of effects of one degree of freedom the effect itself and its standard error.
+# Maps are images: F, p, z, and of effects of one degree of freedom the effect itself
+# and its standard error.
 
 figure = fit.plot("access:cue", "z")
 figure
@@ -60,10 +65,12 @@ figure
 # %%
 # Correction
 # ----------
-# Rats are exchanged between groups; threshold-free cluster enhancement needs no threshold. ``clusters`` lists each
-# with its signed peak.
+# Rats are exchanged between groups; threshold-free cluster enhancement needs no
+# threshold. ``clusters`` lists each with its signed peak.
 
-corrected = fit.correct("access:cue", method="permutation", statistic="tfce", n=500, n_jobs=2)
+corrected = fit.correct(
+    "access:cue", method="permutation", statistic="tfce", n=500, n_jobs=2
+)
 corrected.clusters.round(3)
 
 # %%

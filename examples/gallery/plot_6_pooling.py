@@ -2,8 +2,8 @@
 Regions pooled rather than corrected
 ====================================
 
-Nineteen regions, one effect each: tested one by one and corrected, or estimated together, so that each region
-borrows from the others what they share.
+Nineteen regions, one effect each: tested one by one and corrected, or estimated
+together, so that each region borrows from the others what they share.
 """
 
 import numpy as np
@@ -18,7 +18,11 @@ rng = np.random.default_rng(7)
 regions = [f"region {letter}" for letter in "ABCDEFGHIJKLMNOPQRS"]
 truth = rng.normal(0.3, 0.2, len(regions))
 rows = [
-    {"rat": f"rat{rat:02d}", "region": region, "response": effect + shared + rng.normal(0, 0.8)}
+    {
+        "rat": f"rat{rat:02d}",
+        "region": region,
+        "response": effect + shared + rng.normal(0, 0.8),
+    }
     for rat, shared in enumerate(rng.normal(0, 0.4, 21))
     for region, effect in zip(regions, truth, strict=True)
 ]
@@ -30,7 +34,8 @@ table[["region", "mean", "low", "high", "p_positive", "unpooled", "truth"]].roun
 # How far the estimates are from the truth, pooled and each alone:
 
 for name in ("mean", "unpooled"):
-    print(f"{name}: root mean square error {np.sqrt(np.mean((table[name] - table['truth']) ** 2)):.3f}")
+    error = np.sqrt(np.mean((table[name] - table["truth"]) ** 2))
+    print(f"{name}: root mean square error {error:.3f}")
 
 # %%
 

@@ -2,13 +2,13 @@
 A whole study from one file
 ===========================
 
-Maps of another program (binding of a tracer before and after a drug), a study file of forty lines, one call:
-tables, tests, figures, Methods and a page.
+Maps of another program (binding of a tracer before and after a drug), a study file of
+forty lines, one call: tables, tests, figures, Methods and a page.
 """
 
 # %%
-# The study is simulated, so that its answers are known; with your own data the file comes from ``cuecircuit init
-# FOLDER``.
+# The study is simulated, so that its answers are known; with your own data the file
+# comes from ``cuecircuit init FOLDER``.
 
 import tempfile
 from pathlib import Path
@@ -33,7 +33,10 @@ cc.check(study)
 # %%
 
 page = cc.run(study, work / "results")
-sorted(path.relative_to(work / "results").as_posix() for path in (work / "results" / "questions").glob("*"))
+sorted(
+    path.relative_to(work / "results").as_posix()
+    for path in (work / "results" / "questions").glob("*")
+)
 
 # %%
 # A figure of each question, here drawn again from the results:

@@ -87,8 +87,8 @@ def test_power_of_two_groups_is_that_of_the_noncentral_f(planned: tuple[Path, Pa
         assert inside(int(power.loc[("shift", sum(sizes)), "found"]), DRAWN, expected)
         assert inside(int(power.loc[("null", sum(sizes)), "found"]), DRAWN, 0.05)
     row = power.loc[("shift", 34)]
-    # half the first group less the second; SE of a mean of DRAWN estimates with SD 2/sqrt(34)
-    assert row["estimate"] == pytest.approx(-1.0, abs=4 * 2 / np.sqrt(34 * DRAWN))
+    # the first group less the second; SE of a mean of DRAWN estimates with SD 2 · 2/sqrt(34)
+    assert row["estimate"] == pytest.approx(-2.0, abs=4 * 4 / np.sqrt(34 * DRAWN))
     # E[2 t s / sqrt(34)] with 32 df; the median of s differs from 2 by less than 1 %
     assert row["ci_width"] == pytest.approx(2 * stats.t.isf(0.025, 32) * 2 / np.sqrt(34), rel=0.03)
     assert power.loc[("shift", 12), "planted"] == "yes"
@@ -104,8 +104,8 @@ def test_power_at_half_the_effects_is_that_of_half_the_difference(planned: tuple
     half = power.query("multiple == 0.5").set_index("subjects")
     for sizes in ((6, 6), (8, 16), (17, 17)):
         assert inside(int(half.loc[sum(sizes), "found"]), DRAWN, contrast_power(sizes, (-1, 1), 0.5))
-    # half the first group less the second, 2 / 2, times a half; 4 standard errors of its mean over the studies
-    assert half.loc[34, "estimate"] == pytest.approx(-0.5, abs=4 * 2 / np.sqrt(34 * DRAWN))
+    # the first group less the second, 2 times a half; 4 standard errors of its mean over the studies
+    assert half.loc[34, "estimate"] == pytest.approx(-1.0, abs=4 * 4 / np.sqrt(34 * DRAWN))
     assert set(half["planted"]) == {"yes"}
     drawn = read_table(planned[1] / "figures" / "effects_score.tsv")
     assert (drawn["multiple"].tolist(), set(drawn["subjects"])) == ([0.5, 1.0], {24})

@@ -197,7 +197,15 @@ def permute(data: pd.DataFrame, term: str, formula: str | None = None, *, n: int
 def _of_column(table: pd.DataFrame, dv: str, model: Model, *, average: bool = False) -> Result:
     found = analyze_table(table.reset_index(drop=True), dv=dv, model=model, average=average)
     warn(found.notes)
-    return Result(fit=found.fit, tests=found.table, notes=found.notes)
+    return Result(fit=found.fit, tests=_with_effects(found.table, found.fit), notes=found.notes)
+
+
+def _with_effects(table: pd.DataFrame, fitted: Fit) -> pd.DataFrame:
+    """Put the effect of each test of one row, its error and its 95 % interval into the table."""
+    named = fitted.frame().rename(columns={"estimate": "effect"})
+    keys = ["term", "stratum"] if "stratum" in table else ["term"]
+    left = table.drop(columns=["estimate", "se", "low", "high"], errors="ignore")
+    return left.merge(named[[*keys, "effect", "se", "low", "high"]], on=keys, how="left")
 
 
 def _noted(found: Fit, notes: Sequence[str] = ()) -> Result:

@@ -83,7 +83,7 @@ class Result:
         """Test a contrast of levels or slopes, such as "LgA: naloxone - saline".
 
         Returns:
-            A row of the test: estimate in units of the response, its se, interval, df, F, p; of maps a dict of images
+            A row of the test: effect in units of the response, se, low, high, df1, df2, F, p; of maps a dict of images
             F, p, z, effect, se.
 
         Raises:
@@ -93,11 +93,14 @@ class Result:
             >>> import cuecircuit as cc, numpy as np, pandas as pd
             >>> rats = pd.DataFrame({"rat": list("abcdefgh"), "access": ["LgA", "ShA"] * 4, "presses": np.arange(8.0)})
             >>> fit = cc.fit(rats, "access", dv="presses", subject="rat")
-            >>> round(fit.contrast("ShA - LgA")["estimate"], 6)
+            >>> round(fit.contrast("ShA - LgA")["effect"], 6)
             1.0
         """
         (test,) = contrasts(self.fit, [text])
-        return tidy_row(test, 0, 0.95) if self.mask is None else self._images(test)
+        if self.mask is not None:
+            return self._images(test)
+        row = tidy_row(test, 0, 0.95)
+        return {"effect" if name == "estimate" else name: value for name, value in row.items()}
 
     def compare(
         self,

@@ -1,5 +1,8 @@
 """Which way a test points: what a positive t or estimate means, and which tests have a side at all."""
 
+from collections.abc import Sequence
+from dataclasses import replace
+
 from cuecircuit.errors import DesignError
 from cuecircuit.models.design import Design
 from cuecircuit.stats.term_test import TermTest
@@ -7,8 +10,6 @@ from cuecircuit.stats.term_test import TermTest
 
 def direction(test: TermTest, design: Design) -> str | None:
     """Describe what a positive estimate means; None for tests of several rows, which have no direction.
-
-    Terms are coded sum to zero, so that a factor's first level (its reference) counts as 1 and its second as −1.
 
     Args:
         test: of the design.
@@ -27,6 +28,28 @@ def direction(test: TermTest, design: Design) -> str | None:
     if not parts:
         return "mean above 0"
     return parts[0] if len(parts) == 1 else " × ".join(f"({part})" for part in parts)
+
+
+def in_differences(tests: Sequence[TermTest], design: Design) -> tuple[TermTest, ...]:
+    """Turn estimates of terms from coefficients of sum-to-zero coding to differences of means or slopes.
+
+    A coefficient is half the first level of a factor less its second, of two factors a quarter of the difference of
+    the differences. Contrasts are differences already.
+
+    Args:
+        tests: of terms and contrasts.
+        design: levels of factors.
+    """
+    return tuple(_in_differences(test, design) for test in tests)
+
+
+def _in_differences(test: TermTest, design: Design) -> TermTest:
+    n_levels = [len(design.levels[name]) for name in test.variables if name in design.levels]
+    contrast = test.name in design.model.contrasts
+    if test.estimate is None or test.se is None or contrast or any(n != 2 for n in n_levels):
+        return test
+    scale = 2.0 ** len(n_levels)
+    return replace(test, estimate=test.estimate * scale, se=test.se * scale)
 
 
 def check_side(test: TermTest, design: Design) -> None:

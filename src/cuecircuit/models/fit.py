@@ -4,7 +4,7 @@
 """
 
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Protocol, runtime_checkable
 
 import numpy as np
@@ -13,6 +13,7 @@ import pandas as pd
 from cuecircuit.arrays import Array, Float
 from cuecircuit.errors import DataError, DesignError
 from cuecircuit.models.design import Design, design
+from cuecircuit.models.direction import in_differences
 from cuecircuit.models.family import Family, Fitted, fit_block, join_blocks
 from cuecircuit.models.model import Model
 from cuecircuit.records.cells import numeric
@@ -174,9 +175,9 @@ def fit_design_block(
     residuals: bool = False,
     family: Family | None = None,
 ) -> Fitted:
-    """Fit one block of responses, by the design's family or another made of it."""
+    """Fit one block of responses, by the design's family or another made of it that asks for contrasts alone."""
     model = bound.model
-    return fit_block(
+    fitted = fit_block(
         family or bound.family,
         y,
         extra,
@@ -184,6 +185,7 @@ def fit_design_block(
         residuals=residuals,
         positive=bool(model.variance),
     )
+    return fitted if family else replace(fitted, tests=in_differences(fitted.tests, bound))
 
 
 def retest(fit: Fit, family: Family) -> Fitted:

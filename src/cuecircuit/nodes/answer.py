@@ -39,7 +39,7 @@ NOTES: Mapping[str, ColumnNote] = {
     "posterior_median": "median of the posterior of d",
     "posterior_high": "upper end of the 95 % credible interval of d",
     "p_equivalence": "of an effect at or beyond the bound, by two one-sided tests; small where it is negligible",
-    "estimate": "of a hypothesis of one row, in units of the response",
+    "estimate": "of a hypothesis of one row, in units of the response: of two levels the first less the second",
     "difference": "of the means compared, in units of the response",
     "ratio": "of mean counts, or of such ratios; 1 for no difference",
     "se": "standard error",

@@ -56,7 +56,7 @@ _TABLES = {
 _IN_FILES = ("z", "se", "eps_hf", "p_hf", "pes_low", "pes_high", "d_low", "d_high")
 # of a folder of results: written after the page, by other commands, or kept for later runs
 _NO_RESULTS = (".cuecircuit", "report", "quality", "alternatives_runs")
-_HALVED = "Estimate of two levels: half the first (the reference) less the second. The file has further columns."
+_ESTIMATES = "Estimate of two levels: the first (the reference) less the second. The file has further columns."
 _PLANTED = "Effects were planted; no animal or person was measured."
 _ALPHA = 0.05  # of tests on numbers, where a question states no other
 
@@ -167,7 +167,7 @@ def _question(out: Path, name: str, question: AnyQuestion, viewed: str | None) -
     for stem, table in answer.items():
         folded = stem in ("layout", "means") or len(table) > LONG
         shown = table[[column for column in table if column not in _IN_FILES and table[column].notna().any()]]
-        notes = (_HALVED,) if stem == "terms" and "estimate" in shown else ()
+        notes = (_ESTIMATES,) if stem == "terms" and "estimate" in shown else ()
         head = f"{title}: {_TABLES[stem]}"
         yield TableItem(id=f"{name}-{stem}", title=head, frame=table, display=shown, notes=notes, folded=folded)
 

@@ -108,7 +108,7 @@ POWER_NOTES: Mapping[str, ColumnNote] = {
         "Description": "whether the cells of the test differ without noise",
         "Levels": {"yes": "", "no": "", "unknown": "no rule for it"},
     },
-    "estimate": "mean over the drawn studies, in units of the response: of a term with two levels half the first less "
+    "estimate": "mean over the drawn studies, in units of the response: of a term with two levels the first less "
     "the second, a slope, a difference, a correlation or a ratio; n/a for terms of several rows",
     "sd": "standard deviation of the estimate over them",
     "true": "the estimate without noise, where it is known",

@@ -9,7 +9,7 @@ F of a hypothesis Lβ = 0 with q rows is (Lβ̂)'(L V L')⁻¹(Lβ̂)/q with the
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 import numpy as np
@@ -178,7 +178,7 @@ def _least_squares(y: Float[Array, "subject response"], model: BetweenModel) -> 
     left = result.residuals[:, 0]
     x = model.design.x
     return _Estimates(
-        tests=tuple(tests[each.name] for each in model.hypotheses),
+        tests=tuple(replace(tests[each.name], variables=each.variables) for each in model.hypotheses),
         beta=np.linalg.lstsq(x, y)[0],
         left=left,
         noise=left,

@@ -1,8 +1,10 @@
 """The test of one term or contrast in every response, the same shape whichever model made it.
 
-A test of one row has an estimate with its standard error: half the difference of two levels in sum-to-zero coding
-(positive where the first is larger), a slope, or a contrast of means. Partial η² is F·df1/(F·df1 + df2), for a sum of
-squares its share in itself and its error (Cohen 1988, section 9.2; Lakens 2013, Front Psychol 4:863, eq. 12).
+A test of one row has an estimate with its standard error: a coefficient of sum-to-zero coding (half the first of two
+levels less the second; `models.fit` makes it the difference), a slope, or a contrast of means.
+
+Partial η² is F·df1/(F·df1 + df2), for a sum of squares its share in itself and its error (Cohen 1988, section 9.2;
+Lakens 2013, Front Psychol 4:863, eq. 12).
 """
 
 from dataclasses import dataclass
