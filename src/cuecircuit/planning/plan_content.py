@@ -38,7 +38,7 @@ def effects_from(plan: Plan) -> str:
 
 
 def whose_effects(plan: Plan) -> str:
-    """Say what power rests on: stated effects, and how much larger or smaller the true ones may be."""
+    """Return what power rests on: stated effects, and how much larger or smaller the true ones may be."""
     smaller = ", ".join(f"{multiple:g}" for multiple in plan.multiples if multiple != 1)
     others = f" and of {smaller} times these" if smaller else " and of no others"
     return (
