@@ -17,6 +17,7 @@ a p that counts the map found keeps its level with any number of them.
 
     python validation/error_rates.py run ROWS.tsv [--mask part|rat] [--studies 1000] [--first 0] [--every 5]
     python validation/error_rates.py count ROWS.tsv > validation/error_rates.tsv
+    python validation/error_rates.py pooled [validation/error_rates.tsv]
     python validation/error_rates.py table [validation/error_rates.tsv] > TABLES.md
 
 `run` appends a row for each study, cell, question and scheme, studies outermost, and goes on where ROWS.tsv ends. Only
@@ -50,6 +51,7 @@ from cuecircuit.stats.strata_design import MixedDesign, StrataModel, groups_of, 
 SIZES = ((5, 12), (7, 14), (10, 11), (30, 30))
 RATIOS = (2.5, 1 / 2.5, 1.5, 1 / 1.5)
 RESAMPLES = 39
+MAIN = ("group", "group:cue", "slope")
 MASKS = {"part": np.pad(np.ones((10, 10, 8), bool), 1), "rat": brain("rat")}
 CELL = ["mask", "n", "ratio", "question", "scheme"]
 STORED = Path(__file__).with_suffix(".tsv")
@@ -187,6 +189,34 @@ def with_interval(k, n):
     return f"{k / n:.3f} [{interval.low:.3f}, {interval.high:.3f}]"
 
 
+def pooled(table):
+    """Print the rates of cells taken together, a row each, as docs/error_rates.md has them."""
+    main = table["question"].isin(MAIN)
+    rotated = table[(table["scheme"] == "groups") & main & (table["ratio"] != 1)]
+    rows = [("`groups`: group, group × cue, slope", rotated)]
+    rows += [(n.replace("v", " v "), rotated[rotated["n"] == n]) for n in ("5v12", "7v14", "10v11", "30v30")]
+    rows += [(f"SD ratio {ratio}", rotated[rotated["ratio"] == ratio]) for ratio in (2.5, 1.5, 0.667, 0.4)]
+    rows += [(name, rotated[rotated["question"] == name]) for name in MAIN]
+    for name in ("cue", "group 1 sided", "group in blocks", "welch"):
+        own = table[(table["scheme"] == "groups") & (table["question"] == name) & (table["ratio"] != 1)]
+        rows.append((f"`groups`: {name}", own))
+    unequal = table["ratio"] != 1
+    rows.append(("`auto`: group, group × cue, slope", table[(table["scheme"] == "auto") & main & unequal]))
+    worst = table["n"].isin(["5v12", "7v14"]) & (table["ratio"] == 2.5) & (table["scheme"] == "equal")
+    pairs = table["question"].isin(["group", "group:cue"])
+    rows.append(("`equal`: group, group × cue, 5 v 12 and 7 v 14 at 2.5", table[worst & pairs]))
+    mixed = table["question"].isin(["mixed group", "mixed group:cue"])
+    rows.append(("mixed model, the same", table[worst & mixed]))
+    for scheme in ("equal", "auto", "groups"):
+        own = table[(table["scheme"] == scheme) & ~unequal & ~mixed]
+        rows.append((f"`{scheme}`: all questions, equal variances", own))
+    print(f"| | tests | {' | '.join(MAP_STATISTICS)} |\n|---|---|" + "---|" * len(MAP_STATISTICS))
+    for name, part in rows:
+        n = part["studies"].sum()
+        rates = (with_interval(part[each].sum(), n) for each in MAP_STATISTICS)
+        print(f"| {name} | {n} | {' | '.join(rates)} |")
+
+
 def markdown(table):
     """Print one table for each mask, question and scheme, a row for each pair of sizes and ratio."""
     for (mask, question, scheme), part in table.groupby(["mask", "question", "scheme"], sort=False):
@@ -209,14 +239,16 @@ def main():
     part.add_argument("--mask", choices=MASKS, default="part")
     counted = acts.add_parser("count")
     counted.add_argument("rows", type=Path)
-    shown = acts.add_parser("table")
-    shown.add_argument("counts", type=Path, nargs="?", default=STORED)
+    for act in ("pooled", "table"):
+        acts.add_parser(act).add_argument("counts", type=Path, nargs="?", default=STORED)
     options = parser.parse_args()
     if options.act == "run":
         with threadpool_limits(1):
             run(options)
     elif options.act == "count":
         counts(options.rows).to_csv(sys.stdout, sep="\t", index=False)
+    elif options.act == "pooled":
+        pooled(pd.read_csv(options.counts, sep="\t"))
     else:
         markdown(pd.read_csv(options.counts, sep="\t"))
 

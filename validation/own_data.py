@@ -1,4 +1,4 @@
-"""Does a folder of data become a page without an edit? Five folders: init, check, run, as a newcomer gives them.
+"""Does a folder of data become a page without an edit? Six folders: init, check, run, as a newcomer gives them.
 
     python validation/own_data.py OUT [--folder NAME]... [--scale tiny] [--docs docs/own_data.md]
 
@@ -10,6 +10,7 @@ and processor time. A command that fails ends the folder; the exit status is the
 - rats: three cues, two scan sessions, controls that did not press for the drug, MED-PC logs (design cocaine_sessions)
 - logs: MED-PC logs and a table of participants, no scanner (design alcohol_mice)
 - people: 40 people, fMRIPrep's names on another disk, brain masks that differ, no mask of the study, a phenotype table
+- rabies: 20 rats scanned with two odors, the outputs of RABIES beside the raw data set, no mask of the study
 - pet: maps that another program made (design pet_displacement)
 - sessions: two sessions of two runs, one missing (design smokers_two_sessions)
 """
@@ -43,6 +44,7 @@ FOLDERS = {
     "rats": "three cues, two scan sessions, yoked controls, MED-PC logs",
     "logs": "MED-PC logs and a table of participants",
     "people": "40 people, fMRIPrep's names on another disk, a phenotype table",
+    "rabies": "20 rats, raw scans and what RABIES made of them",
     "pet": "maps of another program",
     "sessions": "people, two sessions of two runs, one missing",
 }
@@ -55,6 +57,7 @@ ABOUT = (
 PROGRESS = re.compile(r": \d+ of \d+$|: not done yet$|subjects to do|^check$")
 SHAPE, VOXEL_MM, TR_S, VOLUMES = (12, 14, 12), 12.0, 2.0, 90
 PEOPLE = 40
+RATS, RAT_SHAPE = 20, (12, 12, 12)
 SPACE = "space-MNI152NLin2009cAsym_res-2"
 
 
@@ -85,6 +88,58 @@ def people(folder, disk):
     (disk / "dataset_description.json").write_text(json.dumps(derivative))
     for name, kind in zip(names, group, strict=True):
         scan(folder, disk, name, reacts=kind == "cocaine", inside=inside, rng=rng)
+
+
+def rats(folder, made):
+    """Build a raw data set of rats in `folder`, and the outputs of RABIES in `made`."""
+    rng = np.random.default_rng(8)
+    names = [f"{number:02d}" for number in range(1, RATS + 1)]
+    group = np.array(["ShA", "LgA"])[np.arange(RATS) % 2]
+    folder.mkdir(parents=True)
+    rows = {"participant_id": [f"sub-{name}" for name in names], "species": "Rattus norvegicus", "group": group}
+    pd.DataFrame(rows).to_csv(folder / "participants.tsv", sep="\t", index=False)
+    description = {"Name": "Odors, 20 rats", "BIDSVersion": "1.10.0"}
+    (folder / "dataset_description.json").write_text(json.dumps(description))
+    affine = np.diag([0.5, 0.5, 1.0, 1.0])
+    inside = np.linalg.norm((np.indices(RAT_SHAPE).T - 5.5) / 6.0, axis=-1).T < 1
+    onsets = np.arange(10.0, VOLUMES * TR_S - 25, 30.0)
+    odors = np.resize(["saline", "naloxone"], len(onsets))
+    for name, kind in zip(names, group, strict=True):
+        raw = folder / f"sub-{name}" / "func"
+        raw.mkdir(parents=True)
+        stem = f"sub-{name}_task-odor"
+        events = pd.DataFrame({"onset": onsets, "duration": 10.0, "trial_type": odors})
+        events.to_csv(raw / f"{stem}_events.tsv", sep="\t", index=False)
+        (raw / f"{stem}_bold.json").write_text(json.dumps({"RepetitionTime": TR_S, "TaskName": "odor"}))
+        data = 1000 + rng.normal(0, 8, (*RAT_SHAPE, VOLUMES))
+        save(raw / f"{stem}_bold.nii.gz", data, affine)
+        times = np.arange(VOLUMES) * TR_S
+        shown = sum(((times >= on + 3) & (times < on + 13)) for on in onsets[odors == "naloxone"])
+        data[3:7, 3:7, 3:7] += (20.0 if kind == "LgA" else 4.0) * shown
+        inner = f"_scan_info_subject_id{name}_split_name_{stem}_bold/_run_None"
+        common, masks, motion = (
+            made / part / inner
+            for part in (
+                "bold_datasink/commonspace_bold",
+                "bold_datasink/commonspace_mask",
+                "motion_datasink/motion_params_csv",
+            )
+        )
+        for part in (common, masks, motion):
+            part.mkdir(parents=True)
+        save(common / f"{stem}_bold_RAS_combined.nii.gz", data * inside[..., None], affine)
+        save(masks / f"{stem}_bold_RAS_brain_mask.nii.gz", inside, affine)
+        columns = ("mov1", "mov2", "mov3", "rot1", "rot2", "rot3")
+        table = pd.DataFrame({column: rng.normal(0, 1e-3, VOLUMES) for column in columns})
+        table.to_csv(motion / f"{stem}_bold_motion.csv", index=False)
+
+
+def save(path, data, affine):
+    """Write an image of four or three dimensions, in mm and seconds."""
+    image = nib.Nifti1Image(data.astype(np.float32 if data.ndim == 4 else np.uint8), affine)
+    image.header.set_xyzt_units("mm", "sec")
+    image.header.set_zooms((*image.header.get_zooms()[:3], *([TR_S] if data.ndim == 4 else [])))
+    image.to_filename(path)
 
 
 def scan(folder, disk, name, *, reacts, inside, rng):
@@ -138,9 +193,9 @@ def folders_to_page(name, out, scale):
     """Build a folder in the working directory and take it to its page; return whether there is one."""
     print(f"\n## {name}")
     here, results = Path(name), Path(f"{name}_results")
-    if name == "people":
-        disk = out / "disk" / "fmriprep"
-        people(here, disk)
+    if name in ("people", "rabies"):
+        disk = out / "disk" / ("fmriprep" if name == "people" else "rabies")
+        (people if name == "people" else rats)(here, disk)
         drafted = give("init", here, "--derivatives", disk, "--out", here / "study.yaml", "--yes")
     else:
         simulated(DESIGNS[name], here, scale)

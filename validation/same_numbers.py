@@ -67,12 +67,8 @@ def run(study: Path, out: Path) -> None:
         return to_csv(self, *args, **options)
 
     pd.DataFrame.to_csv = all_digits  # type: ignore[method-assign]
-    from cuecircuit.nodes.designs import has_sections_of_papers
+    from cuecircuit.nodes.run import run_study
 
-    if has_sections_of_papers(study):
-        from cuecircuit.pipeline.run import run_study
-    else:
-        from cuecircuit.nodes.run import run_study
     run_study(study, out, n_jobs=1)  # in this process, where the digits are
 
 

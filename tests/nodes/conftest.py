@@ -1,7 +1,10 @@
 """Study files made here, and shipped designs simulated and run once."""
 
+import importlib.util
+import sys
 from collections.abc import Callable
 from pathlib import Path
+from types import ModuleType
 
 import pandas as pd
 import pytest
@@ -128,3 +131,16 @@ def few_results(few_rats: Path) -> Path:
     """The output folder of a run of them."""
     run_study(few_rats, few_rats.parents[1] / "results")
     return few_rats.parents[1] / "results"
+
+
+@pytest.fixture(scope="session")
+def validators() -> ModuleType:
+    """The script that calls the validators of other projects."""
+    path = Path(__file__).resolve().parents[2] / "validation" / "validators.py"
+    spec = importlib.util.spec_from_file_location("validators", path)
+    assert spec is not None
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    sys.modules["validators"] = module
+    spec.loader.exec_module(module)
+    return module

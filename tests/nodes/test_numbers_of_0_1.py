@@ -3,6 +3,7 @@
 import subprocess
 import sys
 from pathlib import Path
+from types import ModuleType
 
 import pytest
 
@@ -60,6 +61,11 @@ def test_every_number_of_the_rats_is_that_of_0_1(rats: Path) -> None:
 def test_every_number_of_the_people_is_that_of_0_1(people: Path) -> None:
     found = differences("huang2023", people)
     assert found.returncode == 0, unexplained(found.stdout) or found.stderr
+
+
+def test_data_sets_and_results_are_bids(rats: Path, people: Path, validators: ModuleType) -> None:
+    for folder in (rats.parent / "data", rats, people.parent / "data", people):
+        assert not validators.bids_errors(folder), folder
 
 
 def test_results_of_the_rats_have_the_names_of_the_article_too(rats: Path) -> None:

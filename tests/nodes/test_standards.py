@@ -1,9 +1,7 @@
 """Data sets and results under the validators of other projects, where they are installed; else by their own words."""
 
-import importlib.util
 import json
 import re
-import sys
 from pathlib import Path
 
 import pytest
@@ -11,6 +9,9 @@ import pytest
 from cuecircuit.pipeline.provenance import write_crate
 from cuecircuit.pipeline.store import Store
 from cuecircuit.study.about import About
+
+# studies that the designs' own tests run are run once
+pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("designs")]
 
 
 def _crate(folder: Path, about: About) -> dict:
@@ -63,22 +64,16 @@ def test_the_page_and_pictures_of_a_run_have_names_that_html_and_xml_allow(ran):
             assert re.fullmatch(r"[^\W\d][\w.-]*", name), (picture.name, name)
 
 
+@pytest.mark.parametrize("design", ["alcohol_mice", "pet_displacement", "cocaine_sessions", "smokers_two_sessions"])
 @pytest.mark.parametrize("validator", ["bids-validator", "rocrate-validator", "html-validate", "vnu"])
-def test_a_validator_finds_no_error_in_a_data_set_and_its_results(ran, validator, validators):
-    findings = list(validators.results_findings(*ran("alcohol_mice"), only=validator))
+def test_a_validator_finds_no_error_in_a_data_set_and_its_results(ran, design, validator, validators):
+    findings = list(validators.results_findings(*ran(design), only=validator))
     if any(finding.errors is None for finding in findings):
         pytest.skip(f"{validator} is not installed")
     assert findings
     assert {finding.validated: finding.errors for finding in findings if finding.errors} == {}
 
 
-@pytest.fixture(scope="module")
-def validators():
-    path = Path(__file__).resolve().parents[2] / "validation" / "validators.py"
-    spec = importlib.util.spec_from_file_location("validators", path)
-    assert spec is not None
-    assert spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    sys.modules["validators"] = module
-    spec.loader.exec_module(module)
-    return module
+def test_the_wheel_its_readme_and_the_citation_are_as_an_index_wants_them(tmp_path, validators):
+    findings = list(validators.package_findings(tmp_path))
+    assert {finding.validator: finding.errors for finding in findings if finding.errors} == {}
