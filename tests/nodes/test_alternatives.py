@@ -9,6 +9,7 @@ import pytest
 import yaml
 
 from cuecircuit.errors import StudyError
+from cuecircuit.nodes.check import check_study
 from cuecircuit.nodes.run import rewrite_page, run_study
 
 Ran = Callable[[str], tuple[Path, Path]]
@@ -123,3 +124,16 @@ def test_names_that_would_harm_other_files_are_refused(ran: Ran, tmp_path: Path,
     study.write_text(f"{text}\ncopies: {{ {copies} }}\n", encoding="utf-8")
     with pytest.raises(StudyError, match=message):
         run_study(study, tmp_path / "results")
+
+
+def test_faults_of_alternatives_are_named_before_anything_runs(ran: Ran, tmp_path: Path) -> None:
+    data, _ = ran("alcohol_mice")
+    study = data / f"{tmp_path.name}.yaml"
+    text = (data / "study.yaml").read_text(encoding="utf-8")
+    fewer = "alternatives: { half: { why: asked for, settings: { operant.phases.drinking.days: 6 } } }"
+    study.write_text(f"{text}\n{fewer}\n", encoding="utf-8")
+    check_study(study)
+    for act in (lambda: check_study(study, alternatives=True), lambda: run_study(study, tmp_path, alternatives=True)):
+        with pytest.raises(StudyError, match=r"alternative half: .*6 sessions of drinking more than the 6 planned"):
+            act()
+    assert not (tmp_path / "study.yaml").exists()

@@ -123,6 +123,7 @@ def check(
     study: StudyFile | StudyPath,
     *,
     data: bool = False,
+    alternatives: bool = False,
     dataset: StudyFile | None = None,
     derivatives: StudyFile | None = None,
 ) -> tuple[str, ...]:
@@ -131,6 +132,7 @@ def check(
     Args:
         study: the study file.
         data: also read the values of every scan.
+        alternatives: also check the other choices that the study lists.
         dataset: takes the place of `scans.dataset`.
         derivatives: takes the place of `scans.derivatives`.
 
@@ -148,7 +150,8 @@ def check(
     """
     from cuecircuit.nodes.check import check_study
 
-    return check_study(_path(study), data=data, dataset=_folder(dataset), derivatives=_folder(derivatives))
+    places = {"dataset": _folder(dataset), "derivatives": _folder(derivatives)}
+    return check_study(_path(study), data=data, alternatives=alternatives, **places)
 
 
 def run(

@@ -86,13 +86,16 @@ def designs() -> None:
 def check(
     study: Path,
     data: Annotated[bool, typer.Option("--data", help="Read the values of every scan too; takes longer.")] = False,
+    alternatives: Annotated[
+        bool, typer.Option("--alternatives", help="Check the study's `alternatives:` too.")
+    ] = False,
     dataset: Dataset = None,
     derivatives: Derivatives = None,
 ) -> None:
     """Name every fault of the study and its files at once, then what is odd in the logs and no fault."""
     from cuecircuit.api import studies
 
-    notes = studies.check(study, data=data, dataset=dataset, derivatives=derivatives)
+    notes = studies.check(study, data=data, alternatives=alternatives, dataset=dataset, derivatives=derivatives)
     for note in notes:
         print(f"note: {note}")
     print(f"{study}: no faults found")

@@ -5,7 +5,6 @@ it takes over its files (`store`). `OUT/alternatives` has what came of all: resu
 """
 
 from collections.abc import Iterator, Mapping
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -21,7 +20,7 @@ from cuecircuit.io.tables import read_table, write_table
 from cuecircuit.nodes.figures import is_about_maps, look_of
 from cuecircuit.nodes.map_pictures import map_folders
 from cuecircuit.nodes.stages import bring_up_to_date
-from cuecircuit.nodes.study_files import StudyFiles, read_text
+from cuecircuit.nodes.study_files import alternative_files
 from cuecircuit.nodes.verdicts import (
     CHOICE_COLUMNS,
     PLANNED,
@@ -36,19 +35,12 @@ from cuecircuit.pipeline.store import Stage, Store
 from cuecircuit.report.marks import counted, value_text
 from cuecircuit.study.fields import settings_of
 from cuecircuit.study.questions import AnyQuestion, Correlation, Counts, Formula, Strata
-from cuecircuit.study.reading import alternative_studies
 from cuecircuit.study.schema import Study
 
 FOLDER, RUNS, GRID, CURVES = "alternatives", "alternatives_runs", "alternatives", "specification"
 _RATIO = "Ratio"
 # columns of clusters.tsv
 _PEAK = {"estimate": "peak_effect", "low": "peak_effect_low", "high": "peak_effect_high"}
-
-
-def alternative_files(files: StudyFiles) -> dict[str, StudyFiles]:
-    """Return each alternative of a study as a study of its own; paths stay relative to the study's file."""
-    studies = alternative_studies(read_text(files.file))
-    return {name: replace(files, study=study) for name, study in studies.items()}
 
 
 def run_alternatives(work: Work) -> None:

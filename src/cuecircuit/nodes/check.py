@@ -17,23 +17,33 @@ from cuecircuit.nodes.rows import Tables
 from cuecircuit.nodes.scan_check import check_scans, makes_maps
 from cuecircuit.nodes.shared_mask import shared_mask_sentence
 from cuecircuit.nodes.space import study_space
-from cuecircuit.nodes.study_files import StudyFiles, read_study
+from cuecircuit.nodes.study_files import StudyFiles, alternative_files, read_study
 from cuecircuit.nodes.subjects import session_labels
 from cuecircuit.nodes.table import Table
 from cuecircuit.nodes.table_questions import answer
+from cuecircuit.pipeline.progress import say
 from cuecircuit.study.accounting import split_reference
 from cuecircuit.study.acquisition import Given
 from cuecircuit.study.questions import Split
 
+# sections that decide what is made of scans
+_OF_SCANS = ("subjects", "factors", "trials", "scans", "nuisance", "maps")
+
 
 def check_study(
-    path: Path, *, data: bool = False, dataset: Path | None = None, derivatives: Path | None = None
+    path: Path,
+    *,
+    data: bool = False,
+    alternatives: bool = False,
+    dataset: Path | None = None,
+    derivatives: Path | None = None,
 ) -> tuple[str, ...]:
     """Check a study file and everything it names.
 
     Args:
         path: the study file.
         data: also read every scan whole and check its values.
+        alternatives: also check the other choices that the study lists.
         dataset: takes the place of `scans.dataset`.
         derivatives: takes the place of `scans.derivatives`.
 
@@ -44,15 +54,38 @@ def check_study(
         DataError: the study file cannot be read.
         StudyError: every fault of the study and its files at once.
     """
-    return check_files(read_study(path, dataset=dataset, derivatives=derivatives), data=data)
+    files = read_study(path, dataset=dataset, derivatives=derivatives)
+    notes = check_files(files, data=data)
+    if alternatives:
+        check_alternatives(files)
+    return notes
 
 
-def check_files(files: StudyFiles, *, data: bool = False) -> tuple[str, ...]:
+def check_alternatives(files: StudyFiles) -> None:
+    """Check every alternative of a study; scans are read again where it treats them otherwise.
+
+    Raises:
+        StudyError: every fault of all, each with the name of its alternative.
+    """
+    faults = []
+    for name, own in alternative_files(files).items():
+        say(f"check: alternative {name}")
+        scans = any(getattr(own.study, section) != getattr(files.study, section) for section in _OF_SCANS)
+        try:
+            check_files(own, scans=scans)
+        except CuecircuitError as error:
+            faults += (f"alternative {name}: {fault}" for fault in error.faults)
+    if faults:
+        raise StudyError(faults)
+
+
+def check_files(files: StudyFiles, *, data: bool = False, scans: bool = True) -> tuple[str, ...]:
     """Check everything that a study names.
 
     Args:
         files: the study.
         data: also read every scan whole.
+        scans: look at the files of scans.
 
     Raises:
         StudyError: every fault at once.
@@ -72,7 +105,7 @@ def check_files(files: StudyFiles, *, data: bool = False) -> tuple[str, ...]:
         found = _faults(name, lambda name=name: notes.extend(_dry_run(Tables(files=files, made=made), made, name)))
         failed |= {name} if found else set()
         faults += found
-    if makes_maps(files) and not {"subjects", "trials"} & failed:
+    if scans and makes_maps(files) and not {"subjects", "trials"} & failed:
         faults += _faults("scans", lambda: notes.extend(check_scans(files, made, data=data)))
     if faults:
         raise StudyError(list(dict.fromkeys(faults)))

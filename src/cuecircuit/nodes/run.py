@@ -9,7 +9,7 @@ from cuecircuit.io.bids_ignore import write_bidsignore
 from cuecircuit.io.derivatives import MAP_FILES, write_description
 from cuecircuit.io.tables import read_json
 from cuecircuit.nodes.alternatives import forget_outdated, run_alternatives
-from cuecircuit.nodes.check import check_files
+from cuecircuit.nodes.check import check_alternatives, check_files
 from cuecircuit.nodes.graph import ordered_nodes, upstream
 from cuecircuit.nodes.stages import SHOWN, bring_up_to_date, stage_of
 from cuecircuit.nodes.study_files import StudyFiles, placed_text, read_study
@@ -96,6 +96,8 @@ def run_files(
     say("check")
     for note in check_files(files):
         say(f"check: {note}")
+    if alternatives:
+        check_alternatives(files)
     work = Work(files, Store(out, files.file.parent, roots=files.roots), n_jobs)
     with work.store.alone(), one_blas_thread(), engine(dask, n_jobs):
         write_description(out, files.study.about.title, files.study.about, simulated=_simulated(files))

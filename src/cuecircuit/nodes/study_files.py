@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from glob import has_magic
 from pathlib import Path
@@ -16,7 +16,7 @@ from cuecircuit.pipeline.store import named_path
 from cuecircuit.records.grid import Grid
 from cuecircuit.study.accounting import Accounting
 from cuecircuit.study.acquisition import Given
-from cuecircuit.study.reading import parse_study
+from cuecircuit.study.reading import alternative_studies, parse_study
 from cuecircuit.study.schema import Study
 from cuecircuit.study.yaml_lines import parse_yaml
 from cuecircuit.study.yaml_settings import with_settings
@@ -152,3 +152,9 @@ def placed_text(path: Path, dataset: Path | None = None, derivatives: Path | Non
     if places:
         parse_yaml(text, path.name)
     return with_settings(text, "scans", {name: str(place) for name, place in places.items()})
+
+
+def alternative_files(files: StudyFiles) -> dict[str, StudyFiles]:
+    """Return each alternative of a study as a study of its own; paths stay relative to the study's file."""
+    studies = alternative_studies(read_text(files.file))
+    return {name: replace(files, study=study) for name, study in studies.items()}
