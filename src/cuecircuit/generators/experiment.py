@@ -145,7 +145,7 @@ def plan_experiment(
         weights=draw_weights(rats, [day.number for day in days], stream(seed, _WEIGHTS), alike=hypothesis == "null"),
         responses=draw_responses(lived, circuit_of(hypothesis), group, behavior, noise)
         if lived
-        else plant_responses(hypothesis, group, behavior, noise),
+        else plant_responses(hypothesis, group, behavior, noise, spread=design.spread),
         rates=lived.rates if lived else rate_changes(hypothesis)[group],
         brain=brain,
         native=native,

@@ -9,6 +9,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from cuecircuit.errors import StudyError
+from cuecircuit.generators.planted import Spread
+from cuecircuit.generators.sizes import stated_sizes
 from cuecircuit.study.about import About
 from cuecircuit.study.accounting import levels_of_phases, split_reference
 from cuecircuit.study.acquisition import Scans, Space
@@ -64,6 +66,7 @@ class RatDesign:
     dose_mg_kg: float
     phases: tuple[RatPhase, ...]
     parameters: dict[str, float]
+    spread: Spread
     scans: Scans
     space: Space
     blocks: int
@@ -83,7 +86,7 @@ def rat_design(study: Study) -> RatDesign:
     """Read what the generator needs from a study.
 
     Raises:
-        StudyError: sections, phases or levels that the generator needs, or that it does not know; all at once.
+        StudyError: sections, phases, levels or sizes that the generator needs, or that it does not know; all at once.
     """
     if faults := list(_faults(study)):
         raise StudyError(
@@ -112,6 +115,7 @@ def rat_design(study: Study) -> RatDesign:
         dose_mg_kg=study.drugs[drug].dose_mg_kg or 0.0,
         phases=tuple(_phase(study, name, phase, groups, cues) for name, phase in operant.phases.items()),
         parameters=study.simulation.parameters,
+        spread=stated_sizes(Spread(), study.simulation.sizes),
         scans=scans,
         space=space,
         blocks=max(numbered, default=_BLOCKS),

@@ -281,6 +281,7 @@ class Simulation(Section):
         "declared", "from base and effects, by animals that live through it, or as the study of one of the two articles"
     )
     parameters: dict[str, float] = optional({}, "medians of the mechanism's parameters; none differs")
+    sizes: dict[str, float] = optional({}, "sizes that the generator of an article plants; its own for those left out")
 
 
 class Alternative(Section):
