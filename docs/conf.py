@@ -12,7 +12,14 @@ from settings import tables
 project = "cuecircuit"
 author = "cuecircuit developers"
 release = cuecircuit.__version__
-extensions = ["myst_parser", "sphinx.ext.autodoc", "sphinx.ext.napoleon", "sphinx_gallery.gen_gallery"]
+extensions = [
+    "myst_parser",
+    "sphinx.ext.autodoc",
+    "sphinx.ext.napoleon",
+    "sphinx_gallery.gen_gallery",
+    "sphinxcontrib.bibtex",
+]
+bibtex_bibfiles = ["../src/cuecircuit/report/references.bib"]
 exclude_patterns: list[str] = []
 html_theme = "furo"
 html_title = f"cuecircuit {release}"

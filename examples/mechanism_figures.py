@@ -48,15 +48,14 @@ def column(session: LivedSession, name: str) -> np.ndarray:
     return session.record[:, RECORD.index(name)]
 
 
-def session_of(experiment: Experiment, lived: Lived, rat: int, name: str, turn: int) -> LivedSession:
-    kinds = [kind.experiment for kind in lived.program.kinds]
-    own = lived.lives[rat].sessions
-    return next(session for session in own if kinds[session.kind] == name and session.turn == turn)
+def session_of(lived: Lived, rat: int, phase: str, treatment: str, day: int) -> LivedSession:
+    plans = ((session.plan, session) for session in lived.lives[rat].sessions)
+    return next(one for plan, one in plans if (plan.phase, plan.treatment, plan.day) == (phase, treatment, day))
 
 
 def draw_drug(axes: Axes, experiment: Experiment, lived: Lived) -> None:
     """One hour of the first short-access animal: the effect of the drug, its opponent, its infusions."""
-    session = session_of(experiment, lived, 0, "ESCALATION", 0)
+    session = session_of(lived, 0, "escalation", "", 1)
     draw_session(axes, session, MINUTES_OF_DRUG)
     axes.set_xlabel("Time in session (min)")
     axes.set_title("Short access, first session")
@@ -65,7 +64,7 @@ def draw_drug(axes: Axes, experiment: Experiment, lived: Lived) -> None:
 def draw_day(axes: Axes, experiment: Experiment, lived: Lived) -> None:
     """The last naloxone pairing of the first long-access animal."""
     first_long = int(np.argmax(levels_of(experiment.rats) == 1))
-    session = session_of(experiment, lived, first_long, "COND-NALOXONE", 3)
+    session = session_of(lived, first_long, "conditioning", "naloxone", 4)
     axes.axvspan(30, 60, color="#f0e442", alpha=0.35, linewidth=0)
     axes.text(64, 0.97, "naloxone and odor", transform=axes.get_xaxis_transform(), va="top")
     draw_session(axes, session, len(session.record))
@@ -107,7 +106,7 @@ def draw_opponent(axes: Axes, experiment: Experiment, lived: Lived) -> None:
 def draw_cue(axes: Axes, experiment: Experiment, lived: Lived) -> None:
     """Value of each odor as a sign of withdrawal; mean of each group, thin lines are animals."""
     groups = experiment.design.groups
-    days = [day.number for day in lived.program.days]
+    days = [session.plan.date for session in lived.lives[0].sessions]
     values = np.array([life.values[:, OUTCOMES.index("withdrawal")] for life in lived.lives])
     for level, name in enumerate(groups):
         mine = values[levels_of(experiment.rats) == level]
@@ -116,8 +115,8 @@ def draw_cue(axes: Axes, experiment: Experiment, lived: Lived) -> None:
             axes.plot(
                 days, mine[:, :, cue].mean(axis=0), dash, color=color_of(name, groups), label=f"{name}, {odor} odor"
             )
-    axes.axvline(lived.program.scan_day, color=FAINT, linewidth=0.6)
-    axes.text(lived.program.scan_day, 0.98, " scans", transform=axes.get_xaxis_transform(), color=FAINT, va="top")
+    axes.axvline(lived.scan_date, color=FAINT, linewidth=0.6)
+    axes.text(lived.scan_date, 0.98, " scans", transform=axes.get_xaxis_transform(), color=FAINT, va="top")
     axes.set_xlabel("Day")
     axes.set_ylabel("V of withdrawal")
     axes.legend(loc="upper left")

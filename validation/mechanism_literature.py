@@ -6,94 +6,83 @@ One row per signature: what was published, what ANIMALS simulated animals do (me
 """
 
 import sys
-from dataclasses import dataclass, field
+from copy import deepcopy
+from dataclasses import dataclass, replace
 
 import numpy as np
-from scipy.linalg import expm
 
 from cuecircuit.generators import animal_kernel as kernel
-from cuecircuit.generators.animal_kernel import REST_S, STEP_S, Rule
-from cuecircuit.generators.animals import body_of, drug_flows, peak_level, set_point_course
+from cuecircuit.generators.animals import Animal, LivedSession, set_point_course
 from cuecircuit.generators.parameters import draw_parameters
+from cuecircuit.generators.pharmacology import chemistry
+from cuecircuit.generators.protocol import Injection, PlannedSession, ratios_of
+from cuecircuit.generators.readouts import is_overdose
+from cuecircuit.study.experiment import Phase
 
 _DAY_S = 86_400
+_DRUGS = ("heroin", "fentanyl", "methadone", "buprenorphine", "naloxone", "naltrexone", "crf1_antagonist")
+SESSION = PlannedSession(
+    date=1,
+    phase="",
+    treatment="",
+    day=1,
+    seconds=0,
+    shortest_s=0,
+    drug="heroin",
+    dose_mg_kg=0.06,
+    ratios=(1,),
+    shock_ma=0.0,
+    cue=None,
+    window_s=None,
+    context="box",
+    injections=(),
+)
 
 
 @dataclass
-class Animal:
+class Rat:
     """One animal outside any study file: a day at a time."""
 
-    own: dict[str, float]
+    animal: Animal
     rng: np.random.Generator
-    state: np.ndarray = field(default_factory=lambda: np.zeros(kernel.STATES))
 
     def __post_init__(self) -> None:
-        self.step, self.minute = (expm(drug_flows(self.own) * seconds) for seconds in (STEP_S, REST_S))
-        self.peak = peak_level(self.step)
-        self.state[kernel.OUTCOME] = 1.0
-        self.wander = iter(set_point_course(self.own, 400, self.rng))
+        self.wander = iter(set_point_course(self.animal.own, 400, self.rng))
 
-    def day(
-        self,
-        hours: float,
-        *,
-        unit: float = 0.06,
-        rewarded: bool = True,
-        odor: tuple[int, int] | None = None,
-        value: float = 0.0,
-        naloxone: float = 0.0,
-        medicine: float = 0.0,
-        efficacy: float = 0.0,
-        **changed: float,
-    ) -> tuple[np.ndarray, np.ndarray, float]:
-        """Live a session and the rest of its day; presses, infusions (s), peak of withdrawal in the odor's time."""
-        body = body_of(self.own | changed, unit * self.peak, float(np.exp(next(self.wander))))
-        seconds = round(3600 * hours)
-        on, off = (60 * odor[0], 60 * odor[1]) if odor else (0, seconds)
-        rule = Rule(
-            live=seconds,
-            rewarded=rewarded,
-            infusion_mg_kg=unit,
-            timeout=20,
-            injection=on if naloxone else -1,
-            naloxone_mg_kg=naloxone,
-            odor_on=on,
-            odor_off=off,
-            odor_value=value,
-            medicine=medicine,
-            efficacy=efficacy,
-        )
-        uniform = self.rng.random(seconds // STEP_S)
-        active, infusion, _, outcome = kernel.live_session(self.state, body, rule, self.step, uniform)
-        kernel.rest(self.state, body, self.minute, (_DAY_S - seconds) // REST_S, medicine, efficacy)
-        return active, infusion, float(outcome[1])
+    def day(self, hours: float, **changed) -> LivedSession:
+        """Live a session, other than `SESSION` in what is named, and the rest of its day."""
+        plan = replace(SESSION, seconds=round(3600 * hours), **changed)
+        before = self.animal.now
+        self.animal.unit = self.animal.unit or SESSION.dose_mg_kg * self.animal.peaks["heroin"]
+        lived = self.animal.live_session(plan, float(np.exp(next(self.wander))), self.rng)
+        self.animal.rest_until(before + _DAY_S)
+        return lived
+
+    def again(self, seed: int = 0) -> "Rat":
+        """The same animal, to try something that it must not remember."""
+        return Rat(deepcopy(self.animal), np.random.default_rng(seed))
 
 
-def animals(number: int, hours: float, days: int, seed: int) -> list[Animal]:
-    drawn = draw_parameters(number, {}, np.random.default_rng(seed))
-    herd = [
-        Animal({name: float(values[k]) for name, values in drawn.items()}, np.random.default_rng([seed, k]))
-        for k in range(number)
-    ]
+def animals(number: int, hours: float, days: int, seed: int, **parameters: float) -> list[Rat]:
+    drawn = draw_parameters(number, parameters, np.random.default_rng(seed))
+    herd = []
+    for k in range(number):
+        own = {name: float(values[k]) for name, values in drawn.items()}
+        herd.append(Rat(Animal(own=own, chemistry=chemistry(_DRUGS, own)), np.random.default_rng([seed, k])))
     for one in herd:
         for _ in range(days):
             one.day(hours)
     return herd
 
 
-def again(one: Animal, seed: int = 0) -> Animal:
-    """The same animal, to try something that it must not remember."""
-    return Animal(one.own, np.random.default_rng(seed), one.state.copy())
+def injected(drug: str, dose_mg_kg: float, second: int = 0) -> tuple[Injection, ...]:
+    return (Injection(second=second, drug=drug, dose_mg_kg=dose_mg_kg),) if dose_mg_kg else ()
 
 
-def counted(herd: list[Animal], *, first_min: float = 0, last_min: float = np.inf, **how) -> float:
-    """Mean infusions, or presses where the drug is withheld, in a part of one more session."""
-    found = []
-    for number, one in enumerate(herd):
-        active, infusion, _ = again(one, number).day(**how)
-        times = (infusion if how.get("rewarded", True) else active) / 60
-        found.append(((times >= first_min) & (times < last_min)).sum())
-    return float(np.mean(found))
+def counted(herd: list[Rat], *, hours: float, **how) -> float:
+    """Mean infusions, or presses where the drug is withheld, of one more session."""
+    lived = [one.again(number).day(hours, **how) for number, one in enumerate(herd)]
+    return float(np.mean([len(one.active if how.get("drug", "") is None else one.infusion) for one in lived]))
 
 
 def row(source: str, published: str, found: str, met: bool) -> None:
@@ -103,7 +92,7 @@ def row(source: str, published: str, found: str, met: bool) -> None:
 def access(number: int) -> None:
     last, ratio = {}, {}
     for hours in (1, 6, 12, 23):
-        totals = np.array([[len(one.day(hours)[1]) for _ in range(14)] for one in animals(number, hours, 0, 1)])
+        totals = np.array([[len(one.day(hours).infusion) for _ in range(14)] for one in animals(number, hours, 0, 1)])
         last[hours], ratio[hours] = totals[:, -3:].mean(), totals[:, -3:].mean() / totals[:, :3].mean()
     shown = ", ".join(f"{hours} h {ratio[hours]:.2f}" for hours in ratio)
     met = ratio[1] < 1.15 < ratio[12] and ratio[6] < ratio[12] and ratio[23] > 1.15
@@ -121,7 +110,7 @@ def extinction(number: int) -> None:
     sums = []
     for hours in (1, 11):
         herd = animals(number, hours, 18, 2)
-        sums.append(np.mean([sum(len(one.day(1, rewarded=False)[0]) for _ in range(10)) for one in herd]))
+        sums.append(np.mean([sum(len(one.day(1, drug=None).active) for _ in range(10)) for one in herd]))
     row(
         "Ahmed et al. 2000",
         "11 h extinguish later than 1 h",
@@ -136,14 +125,14 @@ def antagonist(number: int) -> None:
         ("non-dependent", animals(number, 3, 10, 3), "naloxone raises intake at 10, 30 µg/kg"),
         ("dependent", animals(number, 12, 14, 3), "raises at 10, lowers at 30 µg/kg"),
     ):
-        course = [counted(herd, hours=3, odor=(0, 180), naloxone=dose) for dose in doses]
+        course = [counted(herd, hours=3, injections=injected("naloxone", dose)) for dose in doses]
         met = course[2] > course[0] and (course[3] > course[0] if name == "non-dependent" else course[3] < course[0])
         row("Carrera et al. 1999", f"{name}: {published}", " ".join(f"{c:.1f}" for c in course), met)
 
 
 def unit_dose(number: int) -> None:
     herd, doses = animals(number, 3, 5, 4), (0.03, 0.06, 0.1, 0.3)
-    course = [counted(herd, hours=3, unit=dose) for dose in doses]
+    course = [counted(herd, hours=3, dose_mg_kg=dose) for dose in doses]
     intake = [dose * count for dose, count in zip(doses, course, strict=True)]
     met = bool((np.diff(course) < 0).all() and (np.diff(intake) > 0).all())
     row(
@@ -158,58 +147,118 @@ def stress_antagonist(number: int) -> None:
     parts = {}
     for hours in (1, 12):
         herd = animals(number, hours, 14, 5)
-        parts[hours] = [counted(herd, hours=hours, felt=felt) for felt in (1.0, 0.3)]
-    met = parts[12][1] < 0.85 * parts[12][0] and parts[1][1] > 0.85 * parts[1][0]
-    found = f"12 h {parts[12][0]:.1f} to {parts[12][1]:.1f}; 1 h {parts[1][0]:.1f} to {parts[1][1]:.1f}"
-    row("Greenwell et al. 2009", "CRF1 antagonist lowers long access, not short", found, met)
+        parts[hours] = [
+            counted(herd, hours=hours, injections=injected("crf1_antagonist", dose)) for dose in (0.0, 10.0, 20.0)
+        ]
+    met = parts[12][2] < 0.85 * parts[12][0] and parts[1][2] > 0.85 * parts[1][0]
+    found = "; ".join(f"{hours} h {' '.join(f'{c:.1f}' for c in own)}" for hours, own in parts.items())
+    row("Greenwell et al. 2009", "CRF1 antagonist (10, 20 mg/kg) lowers long access, not short", found, met)
 
 
 def rest_days(number: int) -> None:
-    herd, course, left = animals(number, 12, 14, 6), [], []
-    for days in (1, 3, 7, 14, 28):
-        kept = [again(one, number) for number, one in enumerate(herd)]
-        for one in kept:
-            for _ in range(days - 1):
-                one.day(0)
-        left.append(np.mean([one.state[kernel.STRENGTH] for one in kept]))
-        course.append(counted(kept, hours=1, rewarded=False))
-    found = f"presses {' '.join(f'{c:.0f}' for c in course)}; strength {left[0]:.2f} to {left[-1]:.2f}"
-    row("Shalev et al. 2001", "seeking grows over 6 to 25 days (incubation)", found, max(course[1:4]) > course[0])
+    for name, parameters in (("full model", {}), ("incubation: 0", {"incubation": 0.0})):
+        herd, course = animals(number, 9, 10, 6, **parameters), []
+        for days in (1, 6, 12, 25, 66):
+            kept = [one.again(number) for number, one in enumerate(herd)]
+            for one in kept:
+                one.animal.rest_until(one.animal.now + (days - 1) * _DAY_S)
+            course.append(counted(kept, hours=1, drug=None))
+        found = f"presses {' '.join(f'{c:.0f}' for c in course)}"
+        met = max(course[1:4]) > 1.1 * course[0] and course[4] < max(course[1:4])
+        row("Shalev et al. 2001", f"inverted U over 1, 6, 12, 25, 66 days; {name}", found, met)
+
+
+def progressive_ratio(number: int) -> None:
+    herd, doses = animals(number, 3, 5, 8), (0.0125, 0.025, 0.05, 0.1)
+    costs = ratios_of(Phase(kind="progressive_ratio", days=1, experiment="PR"))
+    course = [counted(herd, hours=3, dose_mg_kg=dose, ratios=costs) for dose in doses]
+    blocked = counted(herd, hours=3, dose_mg_kg=0.05, ratios=costs, injections=injected("naltrexone", 0.4))
+    found = f"deliveries {' '.join(f'{c:.1f}' for c in course)}; naltrexone at 50: {blocked:.1f}"
+    met = int(np.argmax(course)) == 2 and blocked < course[2]
+    row("Psychopharmacology 1993", "inverted U over 12.5 to 100 µg, best 50; naltrexone .4 lowers", found, met)
+
+
+def breathing(number: int) -> None:
+    naive = animals(number, 1, 0, 9)
+    lowest = lambda one: 100 * one.record[:, kernel.RECORD.index("ventilation")].min()  # noqa: E731
+    for drug, doses, published in (
+        ("heroin", (0.3, 0.6, 1.2), "heroin .3 to 1.2 mg/kg: to about 50 %"),
+        ("fentanyl", (0.012, 0.025, 0.05), "fentanyl 12 to 50 µg/kg: to about 60 %"),
+        ("buprenorphine", (0.1, 1.0, 10.0), "buprenorphine levels off at about 50 % (people: Dahan 2005)"),
+    ):
+        course = [
+            float(np.mean([lowest(one.again().day(1, drug=None, injections=injected(drug, d))) for one in naive]))
+            for d in doses
+        ]
+        met = 35 < course[1] < 70
+        row("Marchette et al. 2023", published, " ".join(f"{c:.0f}" for c in course) + " %", met)
+
+
+def overdose(number: int) -> None:
+    shares = {}
+    for name, days, place, rest in (
+        ("naive", 0, "else", 0),
+        ("same", 12, "box", 0),
+        ("other", 12, "else", 0),
+        ("same, 28 d", 12, "box", 28),
+        ("other, 28 d", 12, "else", 28),
+    ):
+        herd = animals(number, 6, days, 10)
+        for one in herd:
+            one.animal.rest_until(one.animal.now + rest * _DAY_S)
+        how = {"drug": None, "context": place, "injections": injected("heroin", 5.0)}
+        records = [one.again(k).day(1, **how).record for k, one in enumerate(herd)]
+        shares[name] = np.mean([is_overdose(own[:, kernel.RECORD.index("ventilation")]) for own in records])
+    found = ", ".join(f"{name} {share:.0%}" for name, share in shares.items())
+    met = shares["same"] < shares["other"] < shares["naive"]
+    row("Siegel et al. 1982", "more die in another place than in the same, most of all naive", found, met)
 
 
 def medicines(number: int) -> None:
-    """Five days of a medicine in animals of long access after pairings; odor seeking 12 h after a session."""
+    """Five days of a medicine by pump in animals of long access after pairings; seeking in the odor."""
     named = {
         "none": {},
-        "methadone (.6 K, 1)": {"medicine": 0.6, "efficacy": 1.0},
-        "buprenorphine (3 K, .4)": {"medicine": 3.0, "efficacy": 0.4},
-        "naltrexone (3 K, 0)": {"medicine": 3.0, "efficacy": 0.0},
-        "CRF1 antagonist (felt .3)": {"felt": 0.3},
+        "methadone 10 mg/kg a day": {"methadone": 10.0},
+        "buprenorphine .6 mg/kg a day": {"buprenorphine": 0.6},
+        "naltrexone .2 mg/kg a day": {"naltrexone": 0.2},
+        "CRF1 antagonist 20 mg/kg a day": {"crf1_antagonist": 20.0},
     }
     herd = animals(number, 12, 14, 7)
-    values = []
     for one in herd:
-        value = 0.0
         for pairing in range(8):
-            _, _, peak = one.day(12, odor=(30, 60), naloxone=0.12 * (pairing % 2), value=value * (pairing % 2))
-            value += 0.3 * (peak - value) * (pairing % 2)
-        values.append(value)
-    for name, how in named.items():
+            dose = injected("naloxone", 0.12 * (pairing % 2), 1800)
+            one.day(12, cue=pairing % 2, window_s=(1800, 3600), injections=dose)
+    for name, pumps in named.items():
         intake, seeking = [], [[], []]
-        for k, (one, value) in enumerate(zip(herd, values, strict=True)):
-            treated = again(one, k)
-            intake.append([len(treated.day(12, **how)[1]) for _ in range(5)])
-            for place, own in enumerate((0.0, value)):
-                active, *_ = again(treated, k).day(1, rewarded=False, odor=(0, 30), value=own, **how)
-                seeking[place].append((active < 1800).sum())
+        for k, one in enumerate(herd):
+            treated = one.again(k)
+            treated.animal.set_pumps(pumps)
+            intake.append([len(treated.day(12).infusion) for _ in range(5)])
+            for cue in (0, 1):
+                seeking[cue].append(len(treated.again(k).day(0.5, drug=None, cue=cue).active))
         first, last = np.mean(intake, axis=0)[[0, -1]]
         plain, conditioned = np.mean(seeking, axis=1)
-        found = f"infusions {first:.0f}, day 5 {last:.0f}; presses {plain:.1f}, with the odor {conditioned:.1f}"
-        print(f"{name:28}| {found}", flush=True)
+        found = (
+            f"infusions {first:.0f}, day 5 {last:.0f}; presses {plain:.1f}, in the odor of naloxone {conditioned:.1f}"
+        )
+        print(f"{name:32}| {found}", flush=True)
+
+
+EXPERIMENTS = (
+    access,
+    extinction,
+    antagonist,
+    unit_dose,
+    stress_antagonist,
+    progressive_ratio,
+    breathing,
+    overdose,
+    rest_days,
+)
 
 
 def main(number: int) -> None:
-    for experiment in (access, extinction, antagonist, unit_dose, stress_antagonist, rest_days):
+    for experiment in EXPERIMENTS:
         experiment(number)
     print(
         "\nA prediction, not a signature: long access, 14 days, four pairings with naloxone, then a medicine for 5 days"

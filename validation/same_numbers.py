@@ -1,10 +1,12 @@
 """Whether a run of a study of the two articles still has the numbers of 0.1.0.
 
+    python validation/same_numbers.py study DESIGN FILE    the design with the sizes that 0.1.0 planted
     python validation/same_numbers.py run STUDY OUT        the study, tables with all digits
     python validation/same_numbers.py record OUT FILE      what is in a folder of results, to a compressed record
     python validation/same_numbers.py compare OUT FILE     largest relative difference of every table, maps that differ
 
-The records `same_numbers/*.json.xz` were made by 0.1.0 of `simulate DESIGN --seed 1 --scale tiny`. Numbers of tables
+The records `same_numbers/*.json.xz` were made by 0.1.0 of `simulate DESIGN --seed 1 --scale tiny`; what it planted was
+larger than today's default, and is stated under `simulation.sizes`. Numbers of tables
 must agree within 1e-9 of themselves; maps are compared by the SHA-256 of their voxels, and, where that differs, by
 their sum and sum of squares. `names_of_0_1.py` knows the
 names that results of a study of tables and questions have.
@@ -24,6 +26,12 @@ import pandas as pd
 from names_of_0_1 import SECOND, Place, map_of, place_of, reason_for, scale_of
 
 TOLERANCE = 1e-9
+SIZES = {
+    "carmack2019": "cue_sd: 0.6, cue_ratio: 0, slope_r: 0.85",
+    "huang2023": "person_sd: 0.25, cell_sd: 0.15, less_food: 0, less_neutral: 0, "
+    "before_r: 0, control_r: 0, treatment_r: 0",
+}
+"""What 0.1.0 planted, in place of the sizes of today."""
 # sums of voxels in single precision
 SINGLE = 1e-6
 # pictures' own tables, and what is as long as the scans
@@ -37,6 +45,16 @@ _LEFT_OUT = (
     "drug_level",
     "cumulative_record",
 )
+
+
+def study_of_0_1(design: str) -> str:
+    """Return the text of a design with the sizes that 0.1.0 planted."""
+    from cuecircuit.nodes.designs import design_text
+
+    generator = f"  generator: {design}"
+    text = design_text(design)
+    assert text.count(generator) == 1, f"{design} names no generator of its own"
+    return text.replace(generator, f"  sizes: {{ {SIZES[design]} }}\n{generator}")
 
 
 def run(study: Path, out: Path) -> None:
@@ -175,8 +193,10 @@ def _relative(a: Any, b: Any) -> float:
 
 
 def main(act: str, first: str, second: str) -> int:
-    """Do one of the three."""
-    if act == "run":
+    """Do one of the four."""
+    if act == "study":
+        Path(second).write_text(study_of_0_1(first), encoding="utf-8")
+    elif act == "run":
         run(Path(first), Path(second))
     elif act == "record":
         text = json.dumps(contents(Path(first)), ensure_ascii=False, separators=(",", ":"))

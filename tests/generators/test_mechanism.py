@@ -202,7 +202,7 @@ def test_breathing_alone_gives_a_map_of_one_dimension_that_the_covariate_removes
 
 def test_four_pairings_teach_the_dependent_animal_what_the_odor_means():
     experiment = lived()
-    days = [day.number for day in experiment.lived.program.days]
+    days = [one.plan.date for one in experiment.lived.lives[0].sessions]
     values = np.array([life.values[:, OUTCOMES.index("withdrawal"), 1] for life in experiment.lived.lives])
     short, long = by_group(values, experiment)
     before, after = days.index(10), days.index(18)

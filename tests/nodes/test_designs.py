@@ -10,8 +10,9 @@ from cuecircuit.errors import StudyError
 from cuecircuit.nodes.check import check_study
 from cuecircuit.nodes.designs import designs_table
 from cuecircuit.nodes.run import run_study
+from cuecircuit.nodes.simulate import simulate_design
 
-DESIGNS = ("alcohol_mice", "pet_displacement", "cocaine_sessions", "smokers_two_sessions")
+DESIGNS = ("alcohol_mice", "pet_displacement", "cocaine_sessions", "smokers_two_sessions", "overdose")
 Ran = Callable[[str], tuple[Path, Path]]
 
 pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("designs")]
@@ -51,6 +52,21 @@ def test_nothing_is_done_twice(ran: Ran, design: str, capsys: pytest.CaptureFixt
     assert lines
     assert all(line.endswith("up to date") or line.startswith(("scans: ", "check: ")) for line in lines), lines
     assert {path: path.read_bytes() for path in results.rglob("*.tsv")} == before
+
+
+def test_the_page_of_a_mechanism_says_that_it_is_a_prediction_and_finds_who_breathes_least(ran: Ran) -> None:
+    _, results = ran("overdose")
+    page = (results / "report.html").read_text(encoding="utf-8")
+    assert "prediction from numbers that are assumed" in page
+    assert "days of rest before it: naive 0, same 0, other 0, same_detox 28, other_detox 28" in page
+    means = read(results / "questions" / "breathing" / "means.tsv").set_index("group")["mean"]
+    assert means.idxmin() == "naive"
+    assert means.idxmax() == "same"
+
+
+@pytest.mark.parametrize("design", ["medicines", "incubation"])
+def test_designs_of_the_mechanism_are_simulated_and_pass_the_check(design: str, tmp_path: Path) -> None:
+    check_study(simulate_design(design, tmp_path / "data", seed=1, scale="tiny"))
 
 
 def test_planted_intake_of_mice_is_found(ran: Ran) -> None:

@@ -93,6 +93,41 @@ def test_people_of_another_study_are_not_those_of_the_generator(tmp_path: Path) 
         simulate_design(str(tmp_path / "mine.yaml"), tmp_path / "out", scale="tiny")
 
 
+@pytest.mark.parametrize(
+    ("design", "sizes", "words"),
+    [
+        (
+            "carmack2019",
+            "d: 2",
+            r"mine\.yaml:\d+: simulation\.sizes\.d: unknown to this generator; expected one of: common",
+        ),
+        (
+            "huang2023",
+            "slope_r: 2",
+            r"mine\.yaml:\d+: simulation\.sizes\.slope_r: unknown to this generator; .*after_r",
+        ),
+        ("huang2023", "after_r: 1", r"mine\.yaml:\d+: simulation\.sizes\.after_r: 1; expected a correlation"),
+        ("alcohol_mice", "slope_r: 0.5", "simulation.sizes are planted by the generators carmack2019"),
+    ],
+)
+def test_sizes_that_a_generator_does_not_plant_are_refused(tmp_path: Path, design: str, sizes: str, words: str) -> None:
+    text = design_text(design)
+    stated = text.replace("\nsimulation:\n", f"\nsimulation:\n  sizes: {{ {sizes} }}\n")
+    assert stated != text
+    (tmp_path / "mine.yaml").write_text(stated, encoding="utf-8")
+    with pytest.raises(StudyError, match=words):
+        simulate_design(str(tmp_path / "mine.yaml"), tmp_path / "out", scale="tiny")
+
+
+def test_the_mechanism_has_no_sizes_of_its_own(few_rats: Path, tmp_path: Path) -> None:
+    text = few_rats.read_text(encoding="utf-8").replace(
+        "generator: carmack2019", "generator: carmack2019, sizes: { slope_r: 0 }"
+    )
+    (tmp_path / "mine.yaml").write_text(text, encoding="utf-8")
+    with pytest.raises(StudyError, match="or the parameters of the mechanism"):
+        simulate_design(str(tmp_path / "mine.yaml"), tmp_path / "out", scale="tiny", rats=RatChoices(model="mechanism"))
+
+
 def test_a_folder_with_files_is_left_alone(tmp_path: Path) -> None:
     (tmp_path / "mine.txt").write_text("keep")
     with pytest.raises(DataError, match="not an empty folder; choose another name"):

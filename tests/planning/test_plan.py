@@ -11,11 +11,18 @@ from scipy import stats
 
 from cuecircuit.errors import CuecircuitError, DataError
 from cuecircuit.io.tables import read_json, read_table
+from cuecircuit.planning.assumptions import read_assumptions
+from cuecircuit.planning.drawing import draw_planting, template_of
+from cuecircuit.planning.multiples import with_multiple
 from cuecircuit.planning.plan import plan_study
 from cuecircuit.planning.power import PlanSettings
+from cuecircuit.simulation.declared import with_weights
+from cuecircuit.simulation.planting import first_hypothesis
 from tests.planning.closed_forms import contrast_power, correlation_power
 
 pytestmark = pytest.mark.xdist_group("planning")
+# studies of the fixture
+DRAWN = 60
 DESIGNS = ("alcohol_mice", "carmack2019", "cocaine_sessions", "huang2023", "smokers_two_sessions", "pet_displacement")
 MEANS_ALONE = {"carmack2019": {"table1", "table1_region"}, "huang2023": {"cell_means"}}
 GROUPS = """
@@ -48,7 +55,7 @@ def written(folder: Path, text: str) -> Path:
 
 
 def power_of(path: Path, out: Path, **settings) -> pd.DataFrame:
-    plan_study(path, out, settings=PlanSettings(**settings))
+    plan_study(path, out, settings=PlanSettings(**{"multiples": (), **settings}))
     return read_table(out / "power.tsv")
 
 
@@ -66,31 +73,78 @@ def inside(found: int, n: int, share: float) -> bool:
 def planned(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
     folder = tmp_path_factory.mktemp("plan")
     path = written(folder, GROUPS)
-    settings = PlanSettings(sizes=("6", "8,16", "17"), draws=160, questions=("score",), hypotheses=("shift", "null"))
+    settings = PlanSettings(
+        sizes=("6", "8,16", "17"), draws=DRAWN, questions=("score",), hypotheses=("shift", "null"), multiples=(0.5,)
+    )
     plan_study(path, folder / "out", settings=settings)
     return path, folder / "out"
 
 
 def test_power_of_two_groups_is_that_of_the_noncentral_f(planned: tuple[Path, Path]):
-    power = read_table(planned[1] / "power.tsv").set_index(["hypothesis", "subjects"])
+    power = read_table(planned[1] / "power.tsv").query("multiple == 1").set_index(["hypothesis", "subjects"])
     for sizes in ((6, 6), (8, 16), (17, 17)):
         expected = contrast_power(sizes, (-1, 1), 1.0)
-        assert inside(int(power.loc[("shift", sum(sizes)), "found"]), 160, expected)
-        assert inside(int(power.loc[("null", sum(sizes)), "found"]), 160, 0.05)
+        assert inside(int(power.loc[("shift", sum(sizes)), "found"]), DRAWN, expected)
+        assert inside(int(power.loc[("null", sum(sizes)), "found"]), DRAWN, 0.05)
     row = power.loc[("shift", 34)]
-    # half the first group less the second; SE of a mean of 160 estimates with SD 2/sqrt(34)
-    assert row["estimate"] == pytest.approx(-1.0, abs=4 * 2 / np.sqrt(34 * 160))
-    # E[2 t s / sqrt(34)] with 32 df; the median of s differs from 2 by less than 1 %
-    assert row["ci_width"] == pytest.approx(2 * stats.t.isf(0.025, 32) * 2 / np.sqrt(34), rel=0.03)
+    # the first group less the second; SE of a mean of DRAWN estimates with SD 2 · 2/sqrt(34)
+    assert row["estimate"] == pytest.approx(-2.0, abs=4 * 4 / np.sqrt(34 * DRAWN))
+    # E[2 t 2 s / sqrt(34)] with 32 df; the median of s differs from 2 by less than 1 %; 4 standard errors of it
+    assert row["ci_width"] == pytest.approx(2 * stats.t.isf(0.025, 32) * 4 / np.sqrt(34), rel=0.08)
     assert power.loc[("shift", 12), "planted"] == "yes"
     assert power.loc[("null", 12), "planted"] == "no"
 
 
+def test_power_at_half_the_effects_is_that_of_half_the_difference(planned: tuple[Path, Path]):
+    power = read_table(planned[1] / "power.tsv")
+    assert power.groupby("hypothesis")["multiple"].unique().map(sorted).to_dict() == {
+        "shift": [0.5, 1.0],
+        "null": [1.0],
+    }
+    half = power.query("multiple == 0.5").set_index("subjects")
+    for sizes in ((6, 6), (8, 16), (17, 17)):
+        assert inside(int(half.loc[sum(sizes), "found"]), DRAWN, contrast_power(sizes, (-1, 1), 0.5))
+    # the first group less the second, 2 times a half; 4 standard errors of its mean over the studies
+    assert half.loc[34, "estimate"] == pytest.approx(-1.0, abs=4 * 4 / np.sqrt(34 * DRAWN))
+    assert set(half["planted"]) == {"yes"}
+    drawn = read_table(planned[1] / "figures" / "effects_score.tsv")
+    assert (drawn["multiple"].tolist(), set(drawn["subjects"])) == ([0.5, 1.0], {24})
+
+
+def test_the_page_and_stderr_say_whose_effects_these_are(tmp_path: Path, capsys: pytest.CaptureFixture[str]):
+    settings = PlanSettings(sizes=("6",), draws=2, questions=("score",), multiples=(0.25, 0.5))
+    plan_study(written(tmp_path, GROUPS), tmp_path / "out", settings=settings)
+    words = "ower is that of the effects stated in study.yaml, simulation and of 0.25, 0.5 times these; nobody knows"
+    assert words in capsys.readouterr().err
+    page = (tmp_path / "out" / "plan.html").read_text(encoding="utf-8")
+    assert words in page
+    assert all(f"{multiple} × effects" in page for multiple in ("0.25", "0.5", "1"))
+    assert "--multiple 0.25 --multiple 0.5 --multiple 1" in page
+
+
+def test_multiples_scale_differences_and_correlations_and_are_powers_of_ratios(tmp_path: Path):
+    text = design_text("alcohol_mice")
+    files = read_assumptions(written(tmp_path, text), None)
+    study = with_weights(files.study)
+    assert study.simulation is not None
+    template = template_of(
+        replace(files, study=study), hypothesis=first_hypothesis(study), regions=(), sizes=dict(study.simulation.n)
+    )
+    smaller = with_multiple(template, 0.5).planting
+    rows = draw_planting(template, 1)[1].responses["operant.infusions"]
+    halved = draw_planting(with_multiple(template, 0.5), 1)[1].responses["operant.infusions"]
+    base = rows["base"]
+    assert (halved["expected"] / base).to_numpy() == pytest.approx(np.sqrt(rows["expected"] / base).to_numpy())
+    for name, effect in template.planting.effects.items():
+        if effect.slope_on is not None:
+            assert smaller.effects[name].add == pytest.approx(0.5 * effect.add)
+
+
 def test_power_and_precision_rise_with_the_number_of_subjects(planned: tuple[Path, Path]):
-    own = read_table(planned[1] / "power.tsv").query("hypothesis == 'shift'").sort_values("subjects")
+    own = read_table(planned[1] / "power.tsv").query("hypothesis == 'shift' and multiple == 1").sort_values("subjects")
     assert own["power"].is_monotonic_increasing
     assert own["ci_width"].is_monotonic_decreasing
-    smallest = read_table(planned[1] / "smallest.tsv").iloc[0]
+    smallest = read_table(planned[1] / "smallest.tsv").query("multiple == 1").iloc[0]
     reached = own["power"].max() >= 0.8
     assert (24 <= smallest["subjects"] <= 34) if reached else np.isnan(smallest["subjects"])
 
@@ -239,8 +293,18 @@ def test_a_question_that_cannot_be_planned_is_named_and_the_others_are_planned(t
             "study.yaml:15: simulation.effects.leans",
         ),
         (GROUPS, {"effects": Path("none.yaml")}, "none.yaml: no such file"),
+        (GROUPS, {"multiples": (0.5, -1.0)}, "multiple -1: expected more than 0"),
+        (GROUPS, {"multiples": (2.0,), "hypotheses": ("leans",)}, "study.yaml:15: simulation.effects.leans.add"),
+        (
+            GROUPS.replace("  n: {", "  parameters: { stress: 1 }\n  sizes: { slope_r: 0 }\n  n: {"),
+            {},
+            "study.yaml:9: simulation.parameters: a plan draws from base and effects alone",
+        ),
     ],
-    ids=["no section", "one", "three", "word", "twice", "power", "hypothesis", "question", "level", "slope", "file"],
+    ids=[
+        *("no section", "one", "three", "word", "twice", "power", "hypothesis", "question", "level", "slope", "file"),
+        *("multiple", "too large", "mechanism"),
+    ],
 )
 def test_what_cannot_be_planned_is_refused_with_what_to_do(text: str, settings, words: str, tmp_path: Path):
     with pytest.raises(CuecircuitError) as refused:

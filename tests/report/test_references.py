@@ -1,4 +1,7 @@
 import re
+from importlib.resources import files
+
+import pytest
 
 from cuecircuit.report.references import bibtex, library, printed_reference, references_of
 from cuecircuit.study.reading import parse_study
@@ -32,6 +35,23 @@ def test_a_printed_reference_reads_as_in_a_list(study: Study) -> None:
     smith = next(reference for reference in references_of(study) if reference.key == "smith2009")
     assert printed_reference(smith).startswith("Smith SM, Nichols TE (2009). Threshold-free cluster enhancement")
     assert printed_reference(smith).endswith("NeuroImage 44:83–98. doi:10.1016/j.neuroimage.2008.03.061")
+
+
+def test_every_entry_of_the_bibtex_file_is_read_as_a_bibtex_program_reads_it() -> None:
+    database = pytest.importorskip("pybtex.database")
+    text = files("cuecircuit.report").joinpath("references.bib").read_text(encoding="utf-8")
+    entries = database.parse_string(text, "bibtex").entries
+    assert list(entries) == list(library())
+    for key, reference in library().items():
+        fields = entries[key].fields
+        assert [str(person) for person in entries[key].persons["author"]] == list(reference.authors)
+        assert (fields["year"], fields["doi"], fields["journal"]) == (
+            str(reference.year),
+            reference.doi,
+            reference.journal,
+        )
+        assert fields["title"].strip("{}") == reference.title
+        assert fields["pages"].replace("--", "–") == reference.pages
 
 
 def test_the_library_has_no_reference_twice_and_each_with_its_doi() -> None:

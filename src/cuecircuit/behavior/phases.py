@@ -7,7 +7,7 @@ expression (`re:FR-?1-10`); letter case is ignored.
 
 import re
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 from fnmatch import fnmatchcase
@@ -102,6 +102,7 @@ def assign_phases(
     participants: Sequence[str] | None = None,
     listed: pd.DataFrame | None = None,
     numbering: Literal["date", "order"] = "date",
+    without: Collection[tuple[str, str]] = (),
 ) -> PhasedSessions:
     """Assign each session its phase, treatment and number; sessions of no phase stay, with empty columns.
 
@@ -112,6 +113,7 @@ def assign_phases(
         listed: sessions by name: columns subject, date or start, phase, and treatment where the phase has some.
         numbering: "date": a date is one session, and a date that a subject lacks keeps its number; "order": one after
             the other.
+        without: subject and phase of which it has no sessions by plan.
 
     Raises:
         DesignError: a session fits two phases, or one is listed twice.
@@ -136,7 +138,8 @@ def assign_phases(
             series[row["subject"], kind].append((number, row))
     for kind, n in planned.items():
         for subject in dict.fromkeys(known):
-            faults += _wrong_number(subject, kind, n, series[subject, kind])
+            own = 0 if (subject, kind[0]) in without else n
+            faults += _wrong_number(subject, kind, own, series[subject, kind])
     return PhasedSessions(table=phased, faults=tuple(faults))
 
 

@@ -41,6 +41,14 @@ def plan(
         Path | None,
         typer.Option(metavar="FILE", help="YAML like the section simulation (base, effects, n), in place of it."),
     ] = None,
+    multiple: Annotated[
+        list[float] | None,
+        typer.Option(
+            metavar="M",
+            help="True effects of the first hypothesis, times those stated (repeat).",
+            show_default="0.25 0.5 0.75 1",
+        ),
+    ] = None,
     seed: Seed = 0,
     n_jobs: Jobs = 2,
     dask: Annotated[
@@ -48,6 +56,7 @@ def plan(
     ] = None,
 ) -> None:
     """Power and precision of the study's questions by simulation over numbers of subjects: tables, curves, a page."""
+    from cuecircuit.planning.multiples import MULTIPLES
     from cuecircuit.planning.plan import plan_study
     from cuecircuit.planning.power import DRAWS, PlanSettings
 
@@ -58,6 +67,7 @@ def plan(
         hypotheses=tuple(hypothesis or ()),
         questions=tuple(test or ()),
         effects=effects,
+        multiples=tuple(multiple) if multiple else MULTIPLES,
         seed=seed,
     )
     print(plan_study(study, out, settings=settings, n_jobs=n_jobs, dask=dask))

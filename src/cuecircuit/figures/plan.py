@@ -37,7 +37,7 @@ class Panel:
 
 def curves_figure(
     panels: Sequence[Panel],
-    animals: Sequence[int],
+    animals: Sequence[int] | Sequence[float],
     *,
     ylabel: str,
     xlabel: str = "Animals, all groups",
@@ -49,7 +49,7 @@ def curves_figure(
 
     Args:
         panels: from the upper left, row by row.
-        animals: of each size, all groups.
+        animals: of each size, all groups, or another number along x.
         ylabel: label of the y axes.
         xlabel: label of the x axes.
         line: a level to compare with, dashed.
@@ -77,7 +77,7 @@ def curves_figure(
     return figure
 
 
-def _draw_panel(axes: Axes, panel: Panel, animals: Sequence[int], *, legend_columns: int) -> None:
+def _draw_panel(axes: Axes, panel: Panel, animals: Sequence[int] | Sequence[float], *, legend_columns: int) -> None:
     shown = [curve.label for curve in panel.curves if curve.label]
     behind = [curve for curve in panel.curves if not curve.label]
     for number, curve in enumerate(behind):

@@ -4,22 +4,31 @@ Each animal has its own random streams, so that it lives the same life whoever e
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 from scipy.linalg import expm
 
 from cuecircuit.arrays import Array, Float
 from cuecircuit.generators import animal_kernel as kernel
-from cuecircuit.generators.animal_kernel import REST_S, STEP_S, Body, Rule
+from cuecircuit.generators.animal_kernel import RECORD, REST_S, STEP_S, Body, Rule
 from cuecircuit.generators.operant import TIMEOUT_S
-from cuecircuit.generators.protocol import Kind, Program
-from cuecircuit.generators.rats import Rat
+from cuecircuit.generators.pharmacology import Chemistry, chemistry
+from cuecircuit.generators.protocol import Injection, PlannedSession, Program
 
 OUTCOMES = ("missing", "withdrawal")
 """What odors come to predict: a fall of the drug's effect, and withdrawal."""
 
 _DAY_S = 86_400
+# days over which craving rises and falls in abstinence: the peak is after 10 days; assumed
+_RISE_DAYS, _FALL_DAYS = 4.0, 40.0
+# every drug of the table has its peak before
+_PEAK_WITHIN_MIN = 180
+# parameters that the kernel takes as they are
+_AS_THEY_ARE = (
+    *("innate", "felt", "light", "aversion", "threshold", "noise", "patience", "pain", "learning", "ill_half"),
+    *("unlearning", "disruption", "awake_share", "breath_half", "context_tolerance"),
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -36,143 +45,231 @@ class World:
 class LivedSession:
     """One session; times in seconds; `record` has the columns of `animal_kernel.RECORD`, a row each minute."""
 
-    day: int
-    kind: int
-    turn: int
+    plan: PlannedSession
     active: Float[Array, "active"]
     inactive: Float[Array, "inactive"]
     infusion: Float[Array, "infusion"]
-    record: Float[Array, "minute 6"]
+    record: Float[Array, "minute 7"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Life:
-    """An animal's sessions, the values of each odor after each day, and what it brings to its scans.
+    """An animal's sessions, the values of each odor after each of them, and what it brings to its scans.
 
     `scan_values` and `scan_strength` are the odors' values and the opponent process's strength on the day of the scans.
     """
 
     sessions: tuple[LivedSession, ...]
-    values: Float[Array, "day outcome=2 odor=2"]
-    scan_values: Float[Array, "outcome=2 odor=2"]
+    values: Float[Array, "session outcome=2 odor"]
+    scan_values: Float[Array, "outcome=2 odor"]
     scan_strength: float
 
 
-def live(
-    rat: Rat,
-    own: Mapping[str, float],
-    program: Program,
-    rng: np.random.Generator,
-    *,
-    dose_mg_kg: float,
-    world: World = World(),
-) -> Life:
+@dataclass(slots=True, kw_only=True, eq=False)
+class Animal:
+    """One animal from second to second: what is in its body and its mind, and what odors and places mean to it.
+
+    `now` counts seconds from the start of day 1; `clean_since` is when it last took a drug, None where it never has;
+    `unit` what a delivery that it has come to know adds to its drug's level at its peak, over K.
+    """
+
+    own: Mapping[str, float]
+    chemistry: Chemistry
+    world: World = World()
+    now: int = 0
+    clean_since: int | None = None
+    unit: float = 0.0
+    amounts: Float[Array, "place"] = field(init=False)
+    mind: Float[Array, "mind"] = field(init=False)
+    odors: Float[Array, "outcome=2 odor"] = field(default_factory=lambda: np.zeros((2, 2)))
+    places: dict[str, float] = field(default_factory=dict)
+    pumps: dict[str, float] = field(default_factory=dict)
+    step: Float[Array, "place place"] = field(init=False)
+    minute: Float[Array, "place place"] = field(init=False)
+    peaks: Mapping[str, float] = field(init=False)
+
+    def __post_init__(self) -> None:
+        """Begin without drugs, with a lever of which everything is expected."""
+        self.amounts = np.zeros(len(self.chemistry.flows))
+        self.amounts[0] = 1.0
+        self.mind = np.zeros(kernel.MIND)
+        self.mind[kernel.OUTCOME] = 1.0
+        self.peaks = {drug: peak_level(self.chemistry, drug) for drug in self.chemistry.drugs}
+        self.set_pumps({})
+
+    def set_pumps(self, mg_kg_day: Mapping[str, float]) -> None:
+        """Let these pumps run from now on, and no others."""
+        self.pumps = dict(mg_kg_day)
+        flows = self.chemistry.with_pumps(self.pumps)
+        self.step, self.minute = expm(flows * STEP_S), expm(flows * REST_S)
+
+    def rest_until(self, second: int) -> None:
+        """Let time pass."""
+        minutes = max(second - self.now, 0) // REST_S
+        body = body_of(self.own, self.chemistry, world=self.world)
+        kernel.rest(self.amounts, self.mind, body, self.minute, minutes)
+        self.now += minutes * REST_S
+
+    def inject(self, dose: Injection) -> None:
+        """Give a dose at once."""
+        if dose.drug != "naloxone" or self.world.naloxone:
+            self.amounts[self.chemistry.entries[dose.drug]] += dose.dose_mg_kg
+
+    def live_session(self, plan: PlannedSession, today: float, rng: np.random.Generator) -> LivedSession:
+        """Take the animal through a session that starts now.
+
+        Args:
+            plan: of the session.
+            today: set point of the day over the animal's own.
+            rng: its source of chance.
+        """
+        if plan.drug in self.chemistry.drugs:
+            self.unit = plan.dose_mg_kg * self.peaks[plan.drug]
+        body = body_of(self.own, self.chemistry, today, self.world)
+        rule = self._rule(plan)
+        uniform = rng.random(plan.seconds // STEP_S)
+        lived = kernel.live_session(self.amounts, self.mind, body, rule, self.step, uniform)
+        active, infusion, record, outcome = lived
+        inactive = np.flatnonzero(rng.random(plan.seconds) < self.own["inactive"] / 3600).astype(float)
+        self.now += plan.seconds
+        if rule.taken >= 0 and infusion.size:
+            self.clean_since = self.now
+        if self.world.learning:
+            if plan.cue is not None:
+                self.odors[:, plan.cue] += self.own["salience"] * (outcome - self.odors[:, plan.cue])
+            known = self.places.get(plan.context, 0.0)
+            self.places[plan.context] = known + self.own["salience"] * (
+                float(record[:, RECORD.index("effect")].max()) - known
+            )
+        return LivedSession(plan=plan, active=active, inactive=inactive, infusion=infusion, record=record)
+
+    @property
+    def incubated(self) -> float:
+        """How far craving has grown over abstinence, over A; days of use have none."""
+        days = 0.0 if self.clean_since is None else max((self.now - self.clean_since) / _DAY_S - 1, 0.0)
+        return float(np.exp(-days / _FALL_DAYS) - np.exp(-days / _RISE_DAYS))
+
+    def _rule(self, plan: PlannedSession) -> Rule:
+        on, off = plan.window_s or (0, plan.seconds)
+        shown = plan.cue is not None
+        made = self.chemistry
+        drug = plan.drug if plan.drug in made.drugs else None
+        doses = [
+            (one.second, made.entries[one.drug], one.dose_mg_kg)
+            for one in plan.injections
+            if one.second >= 0 and (one.drug != "naloxone" or self.world.naloxone)
+        ]
+        return Rule(
+            # where hours of access must not differ, levers answer for the shortest of them only
+            live=plan.seconds if self.world.hours else plan.shortest_s,
+            delivers=plan.drug is not None,
+            taken=-1 if drug is None else made.drugs.index(drug),
+            entry=0 if drug is None else made.entries[drug],
+            dose_mg_kg=plan.dose_mg_kg,
+            unit=self.unit,
+            timeout=round(TIMEOUT_S),
+            ratios=np.array(plan.ratios, float),
+            shock_ma=plan.shock_ma,
+            doses=np.array(doses, float).reshape(-1, 3),
+            odor_on=on if shown else plan.seconds,
+            odor_off=off if shown else plan.seconds,
+            odor_value=float(self.odors[OUTCOMES.index("withdrawal"), plan.cue]) if shown else 0.0,
+            context_value=self.places.get(plan.context, 0.0),
+            craving=self.own["incubation"] * self.incubated,
+        )
+
+
+def live(own: Mapping[str, float], program: Program, rng: np.random.Generator, *, world: World = World()) -> Life:
     """Take one animal through all days of a program.
 
     Args:
-        rat: its group and the treatment it begins with.
         own: its parameters.
-        program: the experiment.
+        program: what it is taken through.
         rng: its source of chance.
-        dose_mg_kg: of one infusion.
         world: what is true.
     """
-    flows = drug_flows(own)
-    step, minute = expm(flows * STEP_S), expm(flows * REST_S)
-    unit = dose_mg_kg * peak_level(step)
-    wander = set_point_course(own, len(program.days), rng)
-    state = np.zeros(kernel.STATES)
-    state[kernel.OUTCOME] = 1.0
-    odors = np.zeros((2, 2))
-    sessions, values, scan = [], [], (odors.copy(), 0.0)
-    now = 1
-    for day, log_wander in zip(program.days, wander.tolist(), strict=True):
-        body = body_of(own, unit, float(np.exp(log_wander)), world)
-        for number in range(now, day.number):
-            kernel.rest(state, body, minute, _DAY_S // REST_S, 0.0, 0.0)
-            if number == program.scan_day:
-                scan = odors.copy(), float(state[kernel.STRENGTH])
-        kind = program.kinds[day.kind_of(rat.order)]
-        rule = _rule(rat, kind, odors, dose_mg_kg, world)
-        seconds = round(3600 * kind.phase.access_h[rat.group])
-        active, infusion, record, outcome = kernel.live_session(state, body, rule, step, rng.random(seconds // STEP_S))
-        inactive = np.flatnonzero(rng.random(seconds) < own["inactive"] / 3600).astype(float)
-        kernel.rest(state, body, minute, (_DAY_S - seconds) // REST_S, 0.0, 0.0)
-        if kind.cue is not None and world.learning:
-            odors[:, kind.cue] += own["salience"] * (outcome - odors[:, kind.cue])
-        sessions.append(
-            LivedSession(
-                day=day.number,
-                kind=day.kind_of(rat.order),
-                turn=day.turn,
-                active=active,
-                inactive=inactive,
-                infusion=infusion,
-                record=record,
-            )
-        )
-        values.append(odors.copy())
-        now = day.number + 1
-    if program.scan_day >= now:
-        scan = odors.copy(), float(state[kernel.STRENGTH])
+    animal = Animal(
+        own=own,
+        chemistry=chemistry(program.drugs, own, program.half_lives_min),
+        world=world,
+        odors=np.zeros((len(OUTCOMES), len(program.cues))),
+    )
+    first = next((plan for plan in program.sessions if plan.drug in program.drugs), None)
+    if first is not None and first.drug is not None:
+        animal.unit = first.dose_mg_kg * animal.peaks[first.drug]
+    wander = iter(set_point_course(own, len(program.sessions), rng).tolist())
+    sessions, values, scan = [], [], (animal.odors.copy(), 0.0)
+    for second, _, what in timeline(program):
+        animal.rest_until(second)
+        match what:
+            case PlannedSession():
+                sessions.append(animal.live_session(what, float(np.exp(next(wander))), rng))
+                values.append(animal.odors.copy())
+            case Injection():
+                animal.inject(what)
+            case dict():
+                animal.set_pumps(what)
+            case None:
+                scan = animal.odors.copy(), float(animal.mind[kernel.STRENGTH])
     return Life(sessions=tuple(sessions), values=np.array(values), scan_values=scan[0], scan_strength=scan[1])
 
 
-def drug_flows(own: Mapping[str, float]) -> Float[Array, "6 6"]:
-    """Rates of the chain of heroin and of naloxone, 1/s (`behavior.pharmacokinetics` has the closed form)."""
-    names = ("heroin", "mam", "morphine")
-    heroin, mam, morphine = (np.log(2) / (60 * own[f"{name}_half_life"]) for name in names)
-    brain, uptake, loss = (np.log(2) / (60 * own[n]) for n in ("brain_delay", "naloxone_uptake", "naloxone_half_life"))
-    flows = np.diag([-heroin, -mam, -morphine, -brain, -uptake, -loss])
-    flows[kernel.MAM, kernel.HEROIN] = heroin
-    flows[kernel.MORPHINE, kernel.MAM] = own["morphine_share"] * mam
-    flows[kernel.BRAIN, kernel.MAM] = flows[kernel.BRAIN, kernel.MORPHINE] = brain
-    flows[kernel.NALOXONE, kernel.DEPOT] = uptake
-    return flows
+def timeline(program: Program) -> list[tuple[int, int, PlannedSession | Injection | dict[str, float] | None]]:
+    """Return what happens to an animal, by the second from the start of day 1: pumps, injections, scans, sessions.
+
+    The number in the middle is the order of what happens at once; a mapping is pumps by mg/kg a day, None the scans.
+    """
+    happens: list[tuple[int, int, PlannedSession | Injection | dict[str, float] | None]] = []
+    for date in {date for pump in program.pumps for date in (pump.first, pump.last + 1)}:
+        running: dict[str, float] = {}
+        for pump in program.pumps:
+            if pump.first <= date <= pump.last:
+                running[pump.drug] = running.get(pump.drug, 0.0) + pump.mg_kg_day
+        happens.append(((date - 1) * _DAY_S, 0, running))
+    if program.scan_date:
+        happens.append(((program.scan_date - 1) * _DAY_S, 2, None))
+    for plan in program.sessions:
+        start = (plan.date - 1) * _DAY_S
+        happens.append((start, 3, plan))
+        happens += [(start + one.second, 1, one) for one in plan.injections if one.second < 0]
+    return sorted(happens, key=lambda one: one[:2])
 
 
-def peak_level(step: Float[Array, "6 6"]) -> float:
-    """Compute the highest level in the brain within an hour after a bolus of 1."""
-    level = np.zeros(kernel.NALOXONE + 1)
-    level[kernel.HEROIN] = 1
-    highest = 0.0
-    for _ in range(3600 // STEP_S):
-        level = step @ level
-        highest = max(highest, float(level[kernel.BRAIN]))
-    return highest
+def peak_level(made: Chemistry, drug: str) -> float:
+    """Compute the highest level at the receptors within hours of a bolus of 1 mg/kg, to a minute, over K."""
+    ligand = made.ligands[made.drugs.index(drug)]
+    minute = expm(made.flows * REST_S)
+    level = np.zeros(len(minute))
+    level[made.entries[drug]] = 1
+    levels = [level := minute @ level for _ in range(_PEAK_WITHIN_MIN)]
+    return float(max(one[int(ligand[0])] for one in levels) / ligand[1])
 
 
-def body_of(own: Mapping[str, float], unit: float, today: float = 1.0, world: World = World()) -> Body:
+def body_of(
+    own: Mapping[str, float],
+    made: Chemistry,
+    today: float = 1.0,
+    world: World = World(),
+) -> Body:
     """Return an animal's parameters on a day, in the units of the kernel.
 
     Args:
         own: its parameters, in the units of their table.
-        unit: level in the brain that one infusion adds at its peak, mg/kg.
+        made: its drugs.
         today: set point of the day over the animal's own.
         world: what is true.
     """
     hour, day = 3600.0, float(_DAY_S)
     return Body(
-        agonist_half=own["agonist_half"],
-        naloxone_half=own["naloxone_half"],
+        ligands=made.ligands,
         opponent_gain=own["opponent_gain"] * world.opponent,
         opponent_s=own["opponent_hours"] * hour,
-        innate=own["innate"],
         growth_use=own["growth_use"] / day,
         growth_withdrawal=own["growth_withdrawal"] / day,
         loss=np.log(2) / (own["strength_half_life"] * day),
-        felt=own["felt"],
         set_point=own["set_point"] * today,
-        light=own["light"],
-        aversion=own["aversion"],
-        threshold=own["threshold"],
-        noise=own["noise"],
         fastest=own["fastest"] / 60,
-        learning=own["learning"],
-        ill_half=own["ill_half"],
-        unlearning=own["unlearning"],
-        disruption=own["disruption"],
-        unit=unit,
+        **{name: own[name] for name in _AS_THEY_ARE},
     )
 
 
@@ -183,23 +280,3 @@ def set_point_course(own: Mapping[str, float], days: int, rng: np.random.Generat
     for day in range(days):
         path[day] = fresh[day] if day == 0 else memory * path[day - 1] + np.sqrt(1 - memory**2) * fresh[day]
     return own["set_point_day"] * path
-
-
-def _rule(rat: Rat, kind: Kind, odors: Float[Array, "outcome=2 odor=2"], dose_mg_kg: float, world: World) -> Rule:
-    access = kind.phase.access_h
-    seconds = round(3600 * access[rat.group])
-    on, off = kind.window_s or (0, seconds)
-    return Rule(
-        # where hours of access must not differ, levers answer for the shortest of them only
-        live=seconds if world.hours else round(3600 * min(access.values())),
-        rewarded=kind.rewarded,
-        infusion_mg_kg=dose_mg_kg,
-        timeout=round(TIMEOUT_S),
-        injection=on if kind.injected else -1,
-        naloxone_mg_kg=kind.naloxone_mg_kg if world.naloxone else 0.0,
-        odor_on=seconds if kind.cue is None else on,
-        odor_off=seconds if kind.cue is None else off,
-        odor_value=0.0 if kind.cue is None else float(odors[OUTCOMES.index("withdrawal"), kind.cue]),
-        medicine=0.0,
-        efficacy=0.0,
-    )

@@ -123,8 +123,8 @@ def plan_experiment(
             rng=stream(seed, _ANIMALS),
             streams=lambda number: stream(seed, _LIVES, number),
         )
-        counts = counts_of(lived)
-        days = days_of(lived, rats, stream(seed, _PRESSES))
+        counts = counts_of(lived, design)
+        days = days_of(lived, design, rats, stream(seed, _PRESSES))
     else:
         intake = intake_model(hypothesis)
         counts = draw_counts(design, intake, group, stream(seed, _INTAKE))
@@ -145,7 +145,7 @@ def plan_experiment(
         weights=draw_weights(rats, [day.number for day in days], stream(seed, _WEIGHTS), alike=hypothesis == "null"),
         responses=draw_responses(lived, circuit_of(hypothesis), group, behavior, noise)
         if lived
-        else plant_responses(hypothesis, group, behavior, noise),
+        else plant_responses(hypothesis, group, behavior, noise, spread=design.spread),
         rates=lived.rates if lived else rate_changes(hypothesis)[group],
         brain=brain,
         native=native,

@@ -25,6 +25,7 @@ class HumanStudy:
     """People with their planted responses, the brain they share, and the seed."""
 
     people: plan.People
+    sizes: plan.Sizes
     mask: Bool[Array, "x y z"]
     grid: Grid
     hypothesis: str
@@ -115,7 +116,7 @@ def _write_run(folder: Path, study: HumanStudy, row: int, session: int, run: int
     rng = np.random.default_rng([study.seed, 1, row, session, run])
     events = scan.draw_events(rng, patient=person.group == "iHUD")
     amplitudes = study.people.responses[row, session]
-    data, motion = scan.simulate_run(study.mask, study.grid, amplitudes, events, rng)
+    data, motion = scan.simulate_run(study.mask, study.grid, amplitudes, events, rng, regions=study.people.regions)
     place = Path(person.participant) / f"ses-{session + 1}" / "func"
     name = f"{person.participant}_ses-{session + 1}_task-cues_run-{run + 1}"
     table = pd.DataFrame({"onset": events.onset_s, "duration": scan.PICTURE_S, "trial_type": events.cell})
@@ -151,9 +152,9 @@ def _write_space(folder: Path, study: HumanStudy) -> None:
     stem = folder / f"tpl-{SPACE}"
     write_volume(Path(f"{stem}_desc-brain_mask.nii.gz"), study.mask.astype(np.uint8), study.grid)
     labels = np.zeros(study.grid.shape, np.uint8)
-    labels[study.mask] = scan.region_labels(study.mask, study.grid)
+    labels[study.mask] = scan.region_labels(study.mask, study.grid, study.people.regions)
     write_volume(Path(f"{stem}_atlas-spheres_dseg.nii.gz"), labels, study.grid)
-    table = pd.DataFrame(enumerate(plan.REGIONS, 1), columns=["index", "name"])
+    table = pd.DataFrame(enumerate(study.people.regions, 1), columns=["index", "name"])
     notes = {"index": "label in the volume", "name": "region: spheres on both sides where x is not 0"}
     write_table(Path(f"{stem}_atlas-spheres_dseg.tsv"), table, notes)
 
@@ -161,20 +162,24 @@ def _write_space(folder: Path, study: HumanStudy) -> None:
 def _write_truth(folder: Path, study: HumanStudy) -> None:
     _write_places(folder, study)
     _write_responses(folder, study)
-    planted = study.hypothesis == "reactivity"
     settings = {
         "hypothesis": study.hypothesis,
         "scale": study.scale,
         "seed": study.seed,
-        "slope": {
-            "region": plan.SLOPE_REGION,
-            "cell": plan.SLOPE_CELL,
-            "group": "iHUD",
-            "percent_per_point_of_craving_after": study.people.slope,
-            "expected_r": plan.SLOPE_R if planted else 0.0,
-        },
+        "slopes": [
+            {
+                "region": slope.region,
+                "cell": slope.cell,
+                "group": "iHUD",
+                "with": slope.what,
+                "percent_per_unit": percent,
+                "expected_r": getattr(study.sizes, slope.size),
+            }
+            for slope, percent in study.people.slopes
+        ],
         "group_difference_in_either_strategy": "none",
-        "spread_percent": {"common": plan.SD_COMMON, "cell": plan.SD_CELL},
+        "sex": "changes nothing",
+        "spread_percent": {"common": study.sizes.person_sd, "cell": study.sizes.cell_sd},
         "noise": {"percent": scan.NOISE_PERCENT, "fwhm_mm": scan.NOISE_FWHM_MM, "ar1": scan.NOISE_AR},
         "second_session_share_of_drug_response": plan.SECOND_SESSION_SHARE,
         "drop_out": plan.DROP_OUT,
@@ -184,9 +189,10 @@ def _write_truth(folder: Path, study: HumanStudy) -> None:
 
 
 def _write_places(folder: Path, study: HumanStudy) -> None:
+    labels = scan.region_labels(study.mask, study.grid, study.people.regions)
     regions = [
-        (name, *place, int((scan.region_labels(study.mask, study.grid) == number).sum()), "assumed")
-        for number, (name, place) in enumerate(plan.REGIONS.items(), 1)
+        (name, *place, int((labels == number).sum()), "assumed")
+        for number, (name, place) in enumerate(study.people.regions.items(), 1)
     ]
     notes = {
         "region": "name; a sphere on each side where x is not 0",
@@ -203,7 +209,7 @@ def _write_responses(folder: Path, study: HumanStudy) -> None:
         (person.participant, person.group, f"ses-{session + 1}", region, cell, percent)
         for row, person in enumerate(study.people.people)
         for session in range(person.sessions)
-        for region, own in zip(plan.REGIONS, study.people.responses[row, session], strict=True)
+        for region, own in zip(study.people.regions, study.people.responses[row, session], strict=True)
         for cell, percent in zip(plan.CELLS, own, strict=True)
     ]
     notes = {
@@ -215,10 +221,9 @@ def _write_responses(folder: Path, study: HumanStudy) -> None:
         "percent": {"Description": "planted in this person", "Units": "%"},
     }
     write_table(folder / "responses.tsv", pd.DataFrame(responses, columns=list(notes)), notes)
-    planted = study.hypothesis == "reactivity"
     cells = [
-        (region, group, cell, percent if planted else 0.0, "assumed")
-        for region, both in plan.AMPLITUDES.items()
+        (region, group, cell, percent, "assumed")
+        for region, both in zip(study.people.regions, study.people.means.tolist(), strict=True)
         for group, own in zip(plan.GROUPS, both, strict=True)
         for cell, percent in zip(plan.CELLS, own, strict=True)
     ]

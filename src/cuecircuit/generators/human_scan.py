@@ -6,6 +6,7 @@ h: pictures of a cell convolved with SPM's canonical response (area 1), noise: S
 time. Regions are spheres in MNI space. All numbers are assumed.
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -44,12 +45,14 @@ def draw_events(rng: np.random.Generator, *, patient: bool) -> Events:
     return Events(onset_s=np.round(onset, 3), cell=tuple(CELLS[k] for k in order), rating=rating, reaction_s=reaction)
 
 
-def region_labels(mask: Bool[Array, "x y z"], grid: Grid) -> Int[Array, "voxel"]:
+def region_labels(
+    mask: Bool[Array, "x y z"], grid: Grid, regions: Mapping[str, tuple[float, float, float, float]] = REGIONS
+) -> Int[Array, "voxel"]:
     """Label the voxels of the mask (C order) by region, from 1; 0 outside."""
     where = grid.mm(np.argwhere(mask).astype(float))
     where[:, 0] = np.abs(where[:, 0])
     labels = np.zeros(len(where), int)
-    for number, (x, y, z, radius) in enumerate(REGIONS.values(), 1):
+    for number, (x, y, z, radius) in enumerate(regions.values(), 1):
         labels[np.linalg.norm(where - [x, y, z], axis=1) <= radius] = number
     return labels
 
@@ -75,6 +78,8 @@ def simulate_run(
     amplitudes: Float[Array, "region cell"],
     events: Events,
     rng: np.random.Generator,
+    *,
+    regions: Mapping[str, tuple[float, float, float, float]] = REGIONS,
 ) -> tuple[Int[Array, "x y z volume"], Float[Array, "volume 6"]]:
     """Draw a run and its motion parameters (mm, rad).
 
@@ -84,8 +89,9 @@ def simulate_run(
         amplitudes: % BOLD, plateau of a long block.
         events: of the run.
         rng: source of noise, drift and motion.
+        regions: places of the regions of `amplitudes`.
     """
-    labels = region_labels(mask, grid)
+    labels = region_labels(mask, grid, regions)
     by_region = np.vstack([np.zeros(VOLUMES), amplitudes @ cell_responses(events).T])
     percent = by_region[labels].astype(np.float32)
     return noisy_run(mask, grid, percent, rng)

@@ -10,13 +10,13 @@ from datetime import timedelta
 import numpy as np
 
 from cuecircuit.arrays import Array, Float, Int
-from cuecircuit.generators.animals import Life, World, live
+from cuecircuit.generators.animals import Life, LivedSession, World, live
 from cuecircuit.generators.circuit import REGIONS, Circuit, circuit_of, settled_response
 from cuecircuit.generators.intake import PARTS_MIN, PhaseCounts
 from cuecircuit.generators.operant import START, Day, Presses, log_session
 from cuecircuit.generators.parameters import draw_parameters
 from cuecircuit.generators.planted import HYPOTHESES, SLOPE_REGIONS, Responses
-from cuecircuit.generators.protocol import Program, program_of
+from cuecircuit.generators.protocol import program_of
 from cuecircuit.generators.rat_design import RatDesign
 from cuecircuit.generators.rats import Rat
 
@@ -35,7 +35,8 @@ Streams = Callable[[int], np.random.Generator]
 class Lived:
     """What the animals of a study did and became; `inputs` are those of their circuits, `rates` breaths per minute."""
 
-    program: Program
+    cues: tuple[str, ...]
+    scan_date: int
     parameters: Mapping[str, Float[Array, "subject"]]
     lives: tuple[Life, ...]
     inputs: Float[Array, "subject cue=2 input=4"]
@@ -59,22 +60,21 @@ def live_study(
         rng: source of the differences between animals.
         streams: gives each animal, by its number, its own source of chance.
     """
-    program = program_of(design)
     drawn = draw_parameters(len(rats), design.parameters, rng)
+    programs = [program_of(design.study, rat.group, rat.order) for rat in rats]
     lives = tuple(
         live(
-            rat,
             {name: float(values[number]) for name, values in drawn.items()},
             program,
             streams(number),
-            dose_mg_kg=design.dose_mg_kg,
             world=WORLDS[hypothesis],
         )
-        for number, rat in enumerate(rats)
+        for number, program in enumerate(programs)
     )
     inputs = np.stack([cue_inputs(life) for life in lives])
     return Lived(
-        program=program,
+        cues=programs[0].cues,
+        scan_date=programs[0].scan_date,
         parameters=drawn,
         lives=lives,
         inputs=inputs,
@@ -126,40 +126,50 @@ def _slopes(
     return own @ answer / spread * np.sqrt(spread / (len(own) - len(np.unique(group))))
 
 
-def counts_of(lived: Lived) -> list[PhaseCounts]:
-    """Count infusions (or presses, where the drug is withheld) in each part of each session, kind by kind."""
+def counts_of(lived: Lived, design: RatDesign) -> list[PhaseCounts]:
+    """Count infusions (or presses, where the drug is withheld) in each part of each session, phase by phase."""
     edges_s = [60 * start for start in PARTS_MIN] + [np.inf]
     counted = []
-    for number, kind in enumerate(lived.program.kinds):
-        mine = [[session for session in life.sessions if session.kind == number] for life in lived.lives]
-        tables = [[_histogram(s.infusion if kind.rewarded else s.active, edges_s) for s in own] for own in mine]
-        counted.append(
-            PhaseCounts(
-                phase=kind.phase,
-                treatment=kind.treatment,
-                experiment=kind.experiment,
-                rewarded=kind.rewarded,
-                counts=np.array(tables, dtype=int),
+    for phase in design.phases:
+        named = [(own.name, own.experiment) for own in phase.treatments] or [("", phase.experiment)]
+        for treatment, experiment in named:
+            mine = [[one for one in life.sessions if _is_of(one, phase.name, treatment)] for life in lived.lives]
+            tables = [[_histogram(s.infusion if phase.rewarded else s.active, edges_s) for s in own] for own in mine]
+            counted.append(
+                PhaseCounts(
+                    phase=phase,
+                    treatment=treatment,
+                    experiment=experiment,
+                    rewarded=phase.rewarded,
+                    counts=np.array(tables, dtype=int),
+                )
             )
-        )
     return counted
 
 
-def days_of(lived: Lived, rats: Sequence[Rat], rng: np.random.Generator) -> list[Day]:
-    """Put what the animals did on the calendar."""
+def days_of(lived: Lived, design: RatDesign, rats: Sequence[Rat], rng: np.random.Generator) -> list[Day]:
+    """Put what the animals did on the calendar; every group has the same days."""
+    words = {
+        (phase.name, own.name if own else ""): own.experiment if own else phase.experiment
+        for phase in design.phases
+        for own in phase.treatments or (None,)
+    }
     days: list[Day] = []
-    for place, planned in enumerate(lived.program.days):
-        kinds = [lived.program.kinds[planned.kind_of(rat.order)] for rat in rats]
-        date = START + timedelta(days=planned.number - 1)
+    for place, first in enumerate(lived.lives[0].sessions):
+        date = START + timedelta(days=first.plan.date - 1)
         logs = []
-        for index, (rat, kind, life) in enumerate(zip(rats, kinds, lived.lives, strict=True)):
+        for index, (rat, life) in enumerate(zip(rats, lived.lives, strict=True)):
             done = life.sessions[place]
             presses = Presses(active=done.active, inactive=done.inactive, infusion=done.infusion)
-            hours = kind.phase.access_h[rat.group]
-            logs.append(log_session(presses, rat, kind.experiment, index, 3600 * hours, date, rng))
-        session = 1 + sum(day.phase == kinds[0].phase.name for day in days)
-        days.append(Day(number=planned.number, phase=kinds[0].phase.name, session=session, date=date, logs=tuple(logs)))
+            word = words[done.plan.phase, done.plan.treatment]
+            logs.append(log_session(presses, rat, word, index, float(done.plan.seconds), date, rng))
+        session = 1 + sum(day.phase == first.plan.phase for day in days)
+        days.append(Day(number=first.plan.date, phase=first.plan.phase, session=session, date=date, logs=tuple(logs)))
     return days
+
+
+def _is_of(session: LivedSession, phase: str, treatment: str) -> bool:
+    return (session.plan.phase, session.plan.treatment) == (phase, treatment)
 
 
 def _histogram(times: Float[Array, "event"], edges_s: Sequence[float]) -> list[int]:

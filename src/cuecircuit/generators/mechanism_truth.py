@@ -1,10 +1,12 @@
 """What the animals of the mechanism were and became, beside the data."""
 
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import pandas as pd
 
-from cuecircuit.generators.animals import OUTCOMES
+from cuecircuit.arrays import Array, Float
+from cuecircuit.generators.animals import OUTCOMES, Life
 from cuecircuit.generators.circuit import CLASSES, INPUTS, LARGEST, PATHS, circuit_of
 from cuecircuit.generators.experiment import Experiment
 from cuecircuit.generators.mechanism import WORLDS, Lived
@@ -18,9 +20,9 @@ def write_mechanism(folder: Path, experiment: Experiment, lived: Lived) -> None:
     Raises:
         DataError: the place cannot be written.
     """
-    _write_parameters(folder / "parameters.tsv", experiment)
-    _write_animals(folder / "animals.tsv", experiment, lived)
-    _write_values(folder / "cue_values.tsv", experiment, lived)
+    names = [rat.participant for rat in experiment.rats]
+    write_lives(folder, dict(zip(names, lived.lives, strict=True)), lived.parameters, lived.cues)
+    write_parameters(folder / "parameters.tsv", experiment.design.parameters)
     world, circuit = WORLDS[experiment.hypothesis], circuit_of(experiment.hypothesis)
     write_json(
         folder / "mechanism.json",
@@ -41,8 +43,12 @@ def write_mechanism(folder: Path, experiment: Experiment, lived: Lived) -> None:
     )
 
 
-def _write_parameters(path: Path, experiment: Experiment) -> None:
-    given = experiment.design.parameters
+def write_parameters(path: Path, given: Mapping[str, float]) -> None:
+    """Write the median and spread of every parameter; `given` are those of the study file.
+
+    Raises:
+        DataError: the place cannot be written.
+    """
     rows = [
         (
             one.name,
@@ -67,25 +73,38 @@ def _write_parameters(path: Path, experiment: Experiment) -> None:
     write_table(path, pd.DataFrame(rows, columns=list(notes)), notes)
 
 
-def _write_animals(path: Path, experiment: Experiment, lived: Lived) -> None:
-    rows = [
-        (rat.participant, life.scan_strength, *(float(values[number]) for values in lived.parameters.values()))
-        for number, (rat, life) in enumerate(zip(experiment.rats, lived.lives, strict=True))
+def write_lives(
+    folder: Path,
+    lives: Mapping[str, Life],
+    parameters: Mapping[str, Float[Array, "subject"]],
+    cues: Sequence[str],
+) -> None:
+    """Write what the animals are, and what odors and sessions came to mean to them.
+
+    Args:
+        folder: where to.
+        lives: of each animal, by participant_id.
+        parameters: of the animals.
+        cues: in the order of the odors' values.
+
+    Raises:
+        DataError: the place cannot be written.
+    """
+    animals = [
+        (name, life.scan_strength, *(float(values[number]) for values in parameters.values()))
+        for number, (name, life) in enumerate(lives.items())
     ]
     notes = {
         "participant_id": "Name of the rat",
         "strength": "Strength of the opponent process on the day of the scans, 0 to 1",
         **{one.name: {"Description": one.meaning, "Units": one.unit} for one in PARAMETERS},
     }
-    write_table(path, pd.DataFrame(rows, columns=list(notes)), notes)
-
-
-def _write_values(path: Path, experiment: Experiment, lived: Lived) -> None:
-    rows = [
-        (rat.participant, session.day, cue, *values[:, number].tolist())
-        for rat, life in zip(experiment.rats, lived.lives, strict=True)
+    write_table(folder / "animals.tsv", pd.DataFrame(animals, columns=list(notes)), notes)
+    values = [
+        (name, session.plan.date, cue, *values[:, number].tolist())
+        for name, life in lives.items()
         for session, values in zip(life.sessions, life.values, strict=True)
-        for number, cue in enumerate(experiment.design.cues)
+        for number, cue in enumerate(cues)
     ]
     notes = {
         "participant_id": "Name of the rat",
@@ -93,4 +112,4 @@ def _write_values(path: Path, experiment: Experiment, lived: Lived) -> None:
         "cue": "Cue whose odor it is",
         **{name: f"V of the odor as a sign of {name}, after the day" for name in OUTCOMES},
     }
-    write_table(path, pd.DataFrame(rows, columns=list(notes)), notes)
+    write_table(folder / "cue_values.tsv", pd.DataFrame(values, columns=list(notes)), notes)

@@ -88,6 +88,7 @@ def lay_out_days(
         phases.setdefault(item.phase.name, []).append(item)
     number = 0
     for name, treatments in phases.items():
+        number += treatments[0].phase.rest_days
         for session in range(treatments[0].phase.days * len(treatments)):
             number += 1
             date = START + timedelta(days=number - 1)

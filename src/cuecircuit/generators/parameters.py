@@ -11,6 +11,7 @@ import numpy as np
 
 from cuecircuit.arrays import Array, Float
 from cuecircuit.behavior.pharmacokinetics import KINETICS
+from cuecircuit.generators.pharmacology import substances
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -52,8 +53,21 @@ PARAMETERS = (
     ),
     _half_life("naloxone_uptake", _NALOXONE.absorption_half_life_min, "naloxone into the brain", _NALOXONE.source),
     _half_life("naloxone_half_life", _NALOXONE.compounds[0].half_life_min, "naloxone out of it", _NALOXONE.source),
-    Parameter(name="naloxone_half", unit="mg/kg", value=0.015, sd=0.8, lowest=1e-6, meaning="K_B: half block"),
-    Parameter(name="agonist_half", unit="mg/kg", value=0.30, lowest=1e-6, meaning="K_A: agonist with half its effect"),
+    Parameter(
+        name="naloxone_half",
+        unit="mg/kg",
+        value=substances()["naloxone"].half_mg_kg,
+        sd=0.8,
+        lowest=1e-6,
+        meaning="K_B: half block",
+    ),
+    Parameter(
+        name="agonist_half",
+        unit="mg/kg",
+        value=substances()["heroin"].half_mg_kg,
+        lowest=1e-6,
+        meaning="K_A: heroin with half its effect",
+    ),
     Parameter(
         name="opponent_gain",
         unit="1",
@@ -110,6 +124,50 @@ PARAMETERS = (
         name="unlearning", unit="1", value=0.25, highest=1.0, meaning="unlearning of relief relative to learning it"
     ),
     Parameter(name="disruption", unit="1", value=0.2, lowest=1e-3, meaning="withdrawal that disrupts pressing"),
+    Parameter(
+        name="patience",
+        unit="1",
+        value=0.95,
+        lowest=0.01,
+        highest=1.0,
+        meaning="β: worth of a delivery that costs one press more, in progressive ratio",
+    ),
+    Parameter(
+        name="pain",
+        unit="1/mA",
+        value=1.0,
+        meaning="cost of an expected shock, in the unit of the threshold; punishment",
+    ),
+    Parameter(
+        name="incubation",
+        unit="1",
+        value=0.2,
+        meaning="A: what the lever brings after days without the drug, times its outcome; peak .7 A after 10 days",
+        by="inverted U of Shalev et al. 2001; its time constants and size assumed",
+    ),
+    Parameter(
+        name="awake_share",
+        unit="1",
+        value=0.4,
+        highest=1.0,
+        meaning="share of ventilation by the wakefulness drive; the rest by chemoreflexes",
+        by="form and exponents of Mann et al. 2022; without the feedback of CO2, which the share stands for",
+    ),
+    Parameter(
+        name="breath_half",
+        unit="1",
+        value=1.0,
+        sd=0.25,
+        lowest=1e-3,
+        meaning="K for breathing over that for the felt effect",
+    ),
+    Parameter(
+        name="context_tolerance",
+        unit="1",
+        value=1.0,
+        meaning="k_c: tolerance of breathing by what the place has come to predict (1 unit of effect)",
+        by="Siegel et al. 1982: a familiar place protects",
+    ),
     Parameter(name="inactive", unit="1/h", value=2.0, meaning="presses of the other lever"),
     Parameter(
         name="salience", unit="1", value=0.3, highest=1.0, meaning="α_v of odors", by="form of Rescorla & Wagner 1972"

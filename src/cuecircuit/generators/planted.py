@@ -2,11 +2,12 @@
 
 Response of rat s in region r to cue c, % BOLD at the plateau of a block:
 
-    a[s, r, c] = table[r, group(s), c] + σ_c (λ_r z[s] + √(1 − λ_r²) e[s, r]) + σ_s e'[s, r, c]
+    a[s, r, c] = table[r, group(s), c] + σ (λ_r z[s] + √(1 − λ_r²) e[s, r]) + τ_r e'[s, r, c],   τ_r = τ + ρ |Δ_r|
 
 z is the rat's mean infusions in the naloxone pairings, standardized within its group; λ_r is 0 but in the two regions
-whose correlation with behavior the article reports. Table 1: Carmack et al. 2019 (J Clin Invest 129:2480); it prints no
-spread, so that σ_c, σ_s and λ are assumed.
+whose correlation with behavior the article reports. Δ_r is the interaction access × cue of the table, so that its size
+d, in SDs of a rat's difference between the cues, is 1 / (√2 ρ) in every region where τ is 0. Table 1: Carmack et al.
+2019 (J Clin Invest 129:2480); it prints no spread, so that σ, τ, ρ and λ are assumed.
 """
 
 from dataclasses import dataclass
@@ -47,25 +48,50 @@ TABLE_1: dict[str, tuple[float, float, float, float]] = {
 """Mean % BOLD change: ShA saline, ShA naloxone, LgA saline, LgA naloxone."""
 
 SLOPE_REGIONS = ("PVN/VM hypothalamus", "Amygdala nuclei")
+PLANTED = np.isin(list(TABLE_1), SLOPE_REGIONS)
+"""Which regions follow behavior, in the order of `TABLE_1`."""
+
+
+def table_interactions() -> Float[Array, "region"]:
+    """Return the interaction of Table 1, % BOLD: naloxone less saline under long access, less that under short."""
+    return np.array(list(TABLE_1.values())) @ [1, -1, -1, 1]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Spread:
-    """SD between rats, % BOLD: `common` to both cues, `specific` to each; `slope_r` the planted correlation.
+    """Spread between rats, % BOLD, and the planted correlation; names of `simulation.sizes`.
 
-    `slope_r` is that of the response to the naloxone cue (without measurement noise) with behavior within a group.
-    Assumed: small enough that the interaction is found, large enough that the groups' difference alone does not
-    correlate the other regions with behavior (`validation/planted_correlations.py` counts how often).
+    `common_sd` (σ): SD of what a rat adds to the responses to both cues; `cue_sd` (τ) and `cue_ratio` (ρ): SD of what
+    it adds to each, in every region and as a share of the region's interaction; `slope_r`: correlation of the response
+    to the naloxone cue (without measurement noise) with behavior, within a group. Assumed: an interaction of d = 1.29
+    (about 1.1 with the noise of a scan) and a correlation near the smallest that 21 rats can show after correction over
+    19 regions. Release 0.1.0 planted `cue_sd` .6, `cue_ratio` 0, `slope_r` .85.
     """
 
-    common: float = 2.0
-    specific: float = 0.6
-    slope_r: float = 0.85
+    common_sd: float = 2.0
+    cue_sd: float = 0.0
+    cue_ratio: float = 0.55
+    slope_r: float = 0.6
 
-    @property
-    def slope(self) -> float:
-        """λ: the part of the common deviation that follows behavior."""
-        return self.slope_r * float(np.hypot(self.common, self.specific)) / self.common
+    def cue_sds(self) -> Float[Array, "region"]:
+        """Return the SD of what a rat adds to each cue, by region (τ_r)."""
+        return self.cue_sd + self.cue_ratio * np.abs(table_interactions())
+
+    def leanings(self) -> Float[Array, "region"]:
+        """Return the part of the common deviation that follows behavior, by region (λ_r).
+
+        Raises:
+            StudyError: a correlation larger than the common deviation can make, or a negative SD.
+        """
+        if self.common_sd <= 0 or min(self.cue_sd, self.cue_ratio) < 0:
+            raise StudyError("simulation.sizes: common_sd must be more than 0, cue_sd and cue_ratio 0 or more")
+        leanings = PLANTED * self.slope_r * np.hypot(self.common_sd, self.cue_sds()) / self.common_sd
+        if (most := float(np.abs(leanings).max())) > 1:
+            raise StudyError(
+                f"simulation.sizes.slope_r: {self.slope_r:g} is more than what a rat adds to both cues can make; "
+                f"expected at most {abs(self.slope_r) / most:.2f}, or a larger common_sd than {self.common_sd:g}"
+            )
+        return leanings
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -111,7 +137,7 @@ def plant_responses(
         spread: SDs and slope.
 
     Raises:
-        StudyError: no such hypothesis.
+        StudyError: no such hypothesis; a spread that cannot be.
     """
     check_hypothesis(hypothesis)
     cells = cell_amplitudes(hypothesis)
@@ -119,10 +145,8 @@ def plant_responses(
     for level in np.unique(group):
         mine = behavior[group == level]
         z[group == level] = (mine - mine.mean()) / max(mine.std(ddof=1), 1e-9)
-    slopes = np.zeros(len(TABLE_1))
-    if hypothesis == "withdrawal":
-        slopes[[list(TABLE_1).index(name) for name in SLOPE_REGIONS]] = spread.slope
+    slopes = spread.leanings() * (hypothesis == "withdrawal")
     common = slopes * z[:, None] + np.sqrt(1 - slopes**2) * rng.standard_normal((len(group), len(slopes)))
-    specific = rng.standard_normal((len(group), len(slopes), 2))
-    subjects = cells[:, group].transpose(1, 0, 2) + spread.common * common[..., None] + spread.specific * specific
-    return Responses(cells=cells, subjects=subjects, slopes=slopes * spread.common)
+    specific = spread.cue_sds()[:, None] * rng.standard_normal((len(group), len(slopes), 2))
+    subjects = cells[:, group].transpose(1, 0, 2) + spread.common_sd * common[..., None] + specific
+    return Responses(cells=cells, subjects=subjects, slopes=slopes * spread.common_sd)

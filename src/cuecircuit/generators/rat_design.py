@@ -9,6 +9,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from cuecircuit.errors import StudyError
+from cuecircuit.generators.planted import Spread
+from cuecircuit.generators.sizes import stated_sizes
 from cuecircuit.study.about import About
 from cuecircuit.study.accounting import levels_of_phases, split_reference
 from cuecircuit.study.acquisition import Scans, Space
@@ -44,6 +46,7 @@ class RatPhase:
     days: int
     access_h: dict[str, float]
     rewarded: bool
+    rest_days: int
     window_min: tuple[float, float] | None
 
 
@@ -51,6 +54,7 @@ class RatPhase:
 class RatDesign:
     """A study file as the generator of rats knows it; groups and cues in their order, the reference first."""
 
+    study: Study
     about: About
     species: str
     group_column: str
@@ -62,6 +66,7 @@ class RatDesign:
     dose_mg_kg: float
     phases: tuple[RatPhase, ...]
     parameters: dict[str, float]
+    spread: Spread
     scans: Scans
     space: Space
     blocks: int
@@ -81,7 +86,7 @@ def rat_design(study: Study) -> RatDesign:
     """Read what the generator needs from a study.
 
     Raises:
-        StudyError: sections, phases or levels that the generator needs, or that it does not know; all at once.
+        StudyError: sections, phases, levels or sizes that the generator needs, or that it does not know; all at once.
     """
     if faults := list(_faults(study)):
         raise StudyError(
@@ -98,6 +103,7 @@ def rat_design(study: Study) -> RatDesign:
     drug = next(name for phase in operant.phases.values() for name in phase.drugs)
     numbered = [number for levels in trials.parts.values() for numbers in levels.values() for number in numbers]
     return RatDesign(
+        study=study,
         about=study.about,
         species=study.subjects.species,
         group_column=operant.by,
@@ -109,6 +115,7 @@ def rat_design(study: Study) -> RatDesign:
         dose_mg_kg=study.drugs[drug].dose_mg_kg or 0.0,
         phases=tuple(_phase(study, name, phase, groups, cues) for name, phase in operant.phases.items()),
         parameters=study.simulation.parameters,
+        spread=stated_sizes(Spread(), study.simulation.sizes),
         scans=scans,
         space=space,
         blocks=max(numbered, default=_BLOCKS),
@@ -135,12 +142,13 @@ def _phase(study: Study, name: str, phase: Phase, groups: tuple[str, ...], cues:
         days=phase.days,
         access_h={group: phase.access_of(group) or 0.0 for group in groups},
         rewarded=bool(phase.drugs),
-        window_min=_window(study, name),
+        rest_days=phase.rest_of(groups[0]),
+        window_min=counted_window(study, name),
     )
 
 
-def _window(study: Study, phase: str) -> tuple[float, float] | None:
-    """Return the part of a phase's sessions that a question or a derived number counts, where one does."""
+def counted_window(study: Study, phase: str) -> tuple[float, float] | None:
+    """Return the part of a phase's sessions (min) that a question or a derived number counts, where one does."""
     assert study.operant is not None
     for rows in (*study.questions.values(), *study.derived.values()):
         if not isinstance(rows, Rows):
@@ -192,6 +200,8 @@ def _operant_faults(study: Study) -> Iterator[str]:
     for name, phase in operant.phases.items():
         if phase.kind == "conditioning" and len(phase.treatments) != 2:
             yield f"operant.phases.{name}.treatments: the generator of rats knows two, found {len(phase.treatments)}"
+        if len({phase.rest_of(group) for group in groups}) > 1:
+            yield f"operant.phases.{name}.rest_days: the generator of rats knows one number, of all groups"
         yield from (
             f"operant.phases.{name}.access_h: no hours of {group}" for group in groups if not phase.access_of(group)
         )

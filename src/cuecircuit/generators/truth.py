@@ -12,7 +12,7 @@ from cuecircuit.generators import bold, breathing
 from cuecircuit.generators.experiment import Experiment
 from cuecircuit.generators.intake import pairing_means
 from cuecircuit.generators.mechanism_truth import write_mechanism
-from cuecircuit.generators.planted import HYPOTHESES, TABLE_1, Spread
+from cuecircuit.generators.planted import HYPOTHESES, TABLE_1
 from cuecircuit.io.tables import write_json, write_table
 
 _PERCENT = "% BOLD at the plateau of a block"
@@ -76,7 +76,7 @@ def _write_heads(folder: Path, experiment: Experiment) -> None:
 def _spread(experiment: Experiment) -> dict[str, float | str]:
     """SD of the responses between animals and between scans, as far as it is planted."""
     if experiment.lived is None:
-        return {**asdict(Spread()), "source": "assumed"}
+        return {**asdict(experiment.design.spread), "source": "assumed"}
     values = experiment.lived.parameters
     # without spread of their own: the same in every animal
     return {"common": float(values["region_sd"][0]), "specific": float(values["scan_sd"][0]), "source": "assumed"}
@@ -146,7 +146,7 @@ def _write_responses(folder: Path, experiment: Experiment) -> None:
 def _write_slopes(folder: Path, experiment: Experiment) -> None:
     slopes = experiment.responses.slopes
     # the mechanism plants no correlation: its slopes are those of its animals
-    source, planted_r = ("mechanism", np.nan) if experiment.lived else ("assumed", Spread().slope_r)
+    source, planted_r = ("mechanism", np.nan) if experiment.lived else ("assumed", experiment.design.spread.slope_r)
     rows = [
         (region, slope, planted_r if slope else 0.0, source)
         for region, slope in zip(TABLE_1, slopes.tolist(), strict=True)

@@ -18,7 +18,7 @@ from cuecircuit.report.marks import counted, effect_text, listed, words
 from cuecircuit.report.references import printed_reference, references_of
 from cuecircuit.study.accounting import split_reference
 from cuecircuit.study.acquisition import Blocks, Correction, EdgeSet, Given, Glm, MapSet, Preprocess, Scans, Seed
-from cuecircuit.study.experiment import Drug, Operant, Phase, Treatment
+from cuecircuit.study.experiment import Drug, Medication, Operant, Phase, Treatment
 from cuecircuit.study.fields import Setting, settings_of
 from cuecircuit.study.questions import AnyQuestion
 from cuecircuit.study.schema import Study
@@ -153,26 +153,42 @@ def _mg_kg(dose: float) -> str:
 
 def _phase(name: str, phase: Phase, said: _Marks) -> Markup:
     at = f"operant.phases.{name}"
-    text = Markup("{} ({}): {}").format(
-        words(name).capitalize(), words(phase.kind), said(f"{at}.days", counted(phase.days, "day"))
-    )
+    days = said(f"{at}.days", counted(phase.days, "day"))
+    text = Markup("{} ({}): {}").format(words(name).capitalize(), words(phase.kind), days)
     if phase.treatments:
         text += Markup(" of each of {}").format(
             listed(_treatment(each, one, at, said) for each, one in phase.treatments.items())
         )
-    if phase.access_h is not None:
+    if phase.access_h:
         hours = phase.access_h.items() if isinstance(phase.access_h, dict) else [("", phase.access_h)]
         text += Markup(", {}").format(said(f"{at}.access_h", ", ".join(f"{g} {short(h)} h".strip() for g, h in hours)))
     if isinstance(phase.delivers, dict):
         text += f", delivering {', '.join(f'{drug} ({group})' for group, drug in phase.delivers.items())}"
     elif phase.delivers is not None:
         text += f", delivering {phase.delivers}"
-    if phase.dose_mg_kg is not None:
+    if phase.dose_mg_kg:
         text += Markup(", {} per delivery").format(said(f"{at}.dose_mg_kg", _mg_kg(phase.dose_mg_kg)))
     if phase.ratios:
-        ratios = said(f"{at}.ratios", ", ".join(map(str, phase.ratios)))
-        text += Markup("; presses that the deliveries cost: {}").format(ratios)
+        costs = said(f"{at}.ratios", ", ".join(map(str, phase.ratios)))
+        text += Markup("; presses that the deliveries cost: {}").format(costs)
+    for key, meaning in (("rest_days", "days of rest before it"), ("context", "place")):
+        if shown := getattr(phase, key):
+            parts = [f"{who} {own}" for who, own in shown.items()] if isinstance(shown, dict) else [str(shown)]
+            text += Markup("; {}: {}").format(meaning, said(f"{at}.{key}", ", ".join(parts)))
+    for each, medication in phase.medications.items():
+        text += Markup("; {}").format(_medication(medication, f"{at}.medications.{each}", said))
     return text + "."
+
+
+def _medication(medication: Medication, at: str, said: _Marks) -> Markup:
+    if medication.pump_mg_kg_day is not None:
+        end = f" to the end of {words(medication.through)}" if medication.through else ""
+        dose = said(f"{at}.pump_mg_kg_day", _mg_kg(medication.pump_mg_kg_day)) + f" a day by pump{end}"
+    else:
+        before = f" {short(medication.hours_before)} h before the session"
+        dose = said(f"{at}.dose_mg_kg", _mg_kg(medication.dose_mg_kg or 0.0)) + before
+    whom = ", ".join((*medication.groups, *medication.treatments, *(f"day {day}" for day in medication.days)))
+    return Markup("{} {}{}").format(medication.drug, dose, f" ({whom})" if whom else "")
 
 
 def _treatment(name: str, treatment: Treatment, at: str, said: _Marks) -> Markup:

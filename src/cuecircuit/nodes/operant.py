@@ -188,8 +188,11 @@ def _phased(
     table["place"] = range(len(table))
     who = list(subjects.rows["subject"])
     faults: list[OperantFault] = []
+    without: set[tuple[str, str]] = set()
     if operant.by in subjects.rows:
         group_of = subjects.rows.set_index("subject")[operant.by]
+        phases = operant.phases.items()
+        without = {(who, name) for who, group in group_of.items() for name, own in phases if own.access_of(group) == 0}
         faults += _other_groups(table, group_of)
         table = table.assign(log_group=table["group"], group=table["subject"].map(group_of))
     rank = table["subject"].map({subject: k for k, subject in enumerate(who)})
@@ -200,6 +203,7 @@ def _phased(
         participants=who,
         listed=listed_sessions(files, operant),
         numbering=operant.number,
+        without=without,
     )
     numbered = phased.table.drop(columns="log_group", errors="ignore").rename(columns={"session": "day"})
     return numbered, [*faults, *phased.faults]

@@ -61,6 +61,7 @@ _IN_FILES = ("z", "se", "eps_hf", "p_hf", "pes_low", "pes_high", "ges_low", "ges
 _NO_RESULTS = (".cuecircuit", "report", "quality", "alternatives_runs")
 _ESTIMATES = "Estimate of two levels: the first (the reference) less the second. The file has further columns."
 _PLANTED = "Effects were planted; no animal or person was measured."
+_LIVED = "A model's prediction from numbers that are assumed or set by hand; no animal was measured."
 _ALPHA = 0.05  # of tests on numbers, where a question states no other
 
 
@@ -137,8 +138,9 @@ def _simulated(out: Path) -> Iterator[Item]:
     if simulated:
         facts = simulated if isinstance(simulated, dict) else {}
         words = ", ".join(f"{name} {value}" for name, value in facts.items())
+        made = _LIVED if facts.get("model") == "mechanism" else _PLANTED
         text = Markup('<strong class="simulated">SIMULATED DATA</strong> {}').format(
-            f"({words}). {_PLANTED}" if words else _PLANTED
+            f"({words}). {made}" if words else made
         )
         yield Paragraph(text=text)
 

@@ -156,7 +156,7 @@ def _other_length(
     if access_s is None:
         return
     hours = phase.access_h if isinstance(phase.access_h, dict) else {}
-    others = {other: 3600 * length for other, length in hours.items() if other != group}
+    others = {other: 3600 * length for other, length in hours.items() if other != group and length}
     wrong = own[[_is_other(session, access_s, others) for session in logged]]
     if all(_is_short(session, phase, access_s) for session in logged):
         wrong = own

@@ -6,9 +6,11 @@ from pathlib import Path
 from cuecircuit.errors import StudyError
 from cuecircuit.generators.dataset import write_dataset
 from cuecircuit.generators.experiment import Model, plan_experiment
+from cuecircuit.generators.human_plan import Sizes
 from cuecircuit.generators.native import native_text
 from cuecircuit.generators.protocol import check_protocol
 from cuecircuit.generators.rat_design import rat_design
+from cuecircuit.generators.sizes import stated_sizes
 from cuecircuit.io.atomic import check_unused, replacing
 from cuecircuit.io.lock import writing
 from cuecircuit.nodes.designs import design_text
@@ -16,6 +18,7 @@ from cuecircuit.nodes.simulate_people import simulate_people
 from cuecircuit.nodes.study_files import read_text
 from cuecircuit.pipeline.progress import steps
 from cuecircuit.simulation.declared import simulate_declared
+from cuecircuit.simulation.lived import simulate_lived
 from cuecircuit.study.reading import parse_study
 from cuecircuit.study.schema import Study
 from cuecircuit.study.yaml_lines import with_lines
@@ -73,14 +76,25 @@ def simulate_design(
         raise StudyError(f"{name}: space.mask: auto is made of recorded scans; name the file of the simulated mask")
     check_unused(out)
     generator = study.simulation.generator if study.simulation else "declared"
-    if generator != "carmack2019" and rats != RatChoices():
+    lives = generator == "mechanism" and not rats.native  # whatever `model` says
+    if generator != "carmack2019" and rats != RatChoices() and not lives:
         raise StudyError(
             f"{name}: a model of animals and native scans go with `simulation.generator: carmack2019` alone"
+        )
+    if (generator == "declared" or rats.model == "mechanism") and study.simulation and study.simulation.sizes:
+        raise StudyError(
+            f"{name}: simulation.sizes are planted by the generators carmack2019 (model planted) and huang2023 alone; "
+            "state effects, or the parameters of the mechanism"
         )
     try:
         if generator == "huang2023":
             _check_people(study)
-            return simulate_people(out, text, seed=seed, hypothesis=hypothesis or "reactivity", scale=scale)
+            assert study.simulation is not None
+            sizes = stated_sizes(Sizes(), study.simulation.sizes)
+            chosen = hypothesis or "reactivity"
+            return simulate_people(out, text, seed=seed, hypothesis=chosen, scale=scale, sizes=sizes)
+        if generator == "mechanism":
+            return simulate_lived(study, text, out, seed=seed, hypothesis=hypothesis)
         if generator == "carmack2019":
             return _simulate_rats(study, text, out, hypothesis or "withdrawal", scale, seed, n_jobs, rats)
         with steps(f"simulate {path.stem}", 1) as advance:
@@ -124,7 +138,7 @@ def _simulate_rats(
 ) -> Path:
     design = rat_design(study)
     if choices.model == "mechanism":
-        check_protocol(design)
+        check_protocol(study, shocks=False)
     experiment = plan_experiment(
         design,
         hypothesis=hypothesis,

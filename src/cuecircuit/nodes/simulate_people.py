@@ -6,7 +6,7 @@ import numpy as np
 
 from cuecircuit.errors import StudyError
 from cuecircuit.generators.human_dataset import HumanStudy, write_human_dataset
-from cuecircuit.generators.human_plan import plan_people
+from cuecircuit.generators.human_plan import Sizes, plan_people
 from cuecircuit.io.atomic import check_unused, replacing
 from cuecircuit.io.lock import writing
 from cuecircuit.pipeline.progress import steps
@@ -18,7 +18,13 @@ _VOXEL_MM = {"tiny": 8, "paper": 3}
 
 @writing
 def simulate_people(
-    out: Path, text: str, *, seed: int = 0, hypothesis: str = "reactivity", scale: str = "paper"
+    out: Path,
+    text: str,
+    *,
+    seed: int = 0,
+    hypothesis: str = "reactivity",
+    scale: str = "paper",
+    sizes: Sizes,
 ) -> Path:
     """Simulate the study of Huang et al. 2023 and return its study file.
 
@@ -28,6 +34,7 @@ def simulate_people(
         seed: the same seed gives the same bytes.
         hypothesis: `reactivity` or `null`.
         scale: `paper` for voxels of 3 mm (2 GB), `tiny` for 8 mm.
+        sizes: of what is planted.
 
     Raises:
         StudyError: unknown hypothesis or scale.
@@ -40,12 +47,13 @@ def simulate_people(
     if seed < 0:
         raise StudyError(f"seed {seed} is negative; give 0 or more")
     check_unused(out)
-    people = plan_people(hypothesis, np.random.default_rng([seed, 0]))
+    people = plan_people(hypothesis, np.random.default_rng([seed, 0]), sizes=sizes)
     image = load_mni152_brain_mask(resolution=_VOXEL_MM[scale])
     mask = np.asarray(image.dataobj) > 0
     x, y, z = mask.shape
     study = HumanStudy(
         people=people,
+        sizes=sizes,
         mask=mask,
         grid=Grid(shape=(x, y, z), affine=np.asarray(image.affine, float)),
         hypothesis=hypothesis,

@@ -18,7 +18,7 @@ from cuecircuit.io.lock import writing
 from cuecircuit.nodes.graph import ordered_nodes, upstream
 from cuecircuit.nodes.study_files import StudyFiles, read_text
 from cuecircuit.pipeline.engine import engine
-from cuecircuit.pipeline.progress import steps
+from cuecircuit.pipeline.progress import say, steps
 from cuecircuit.pipeline.threads import one_blas_thread
 from cuecircuit.pipeline.workers import tied
 from cuecircuit.planning.askable import askable
@@ -32,9 +32,11 @@ from cuecircuit.planning.drawing import (
     region_names,
     template_of,
 )
+from cuecircuit.planning.multiples import check_multiples, with_multiple
 from cuecircuit.planning.outcomes import Outcomes, outcomes
+from cuecircuit.planning.plan_content import whose_effects
 from cuecircuit.planning.plan_files import write_plan
-from cuecircuit.planning.power import Plan, PlanSettings
+from cuecircuit.planning.power import Plan, PlanSettings, World
 from cuecircuit.simulation.columns import columns_of
 from cuecircuit.simulation.declared import with_weights
 from cuecircuit.simulation.faults import study_faults
@@ -66,6 +68,7 @@ def plan_study(path: Path, out: Path, *, settings: PlanSettings, n_jobs: int = 1
     files = read_assumptions(path, settings.effects)
     assert files.study.simulation is not None
     sizes = group_sizes(files.study.simulation, settings.sizes, settings.power)
+    multiples = check_multiples(settings.multiples)
     files, reasons, regions = _askable(files, settings)
     hypotheses = tuple(dict.fromkeys(settings.hypotheses)) or (first_hypothesis(files.study),)
     largest = {group: max(own[group] for own in sizes) for group in sizes[0]}
@@ -74,21 +77,27 @@ def plan_study(path: Path, out: Path, *, settings: PlanSettings, n_jobs: int = 1
             raise StudyError(faults)
         for name in hypotheses:
             effects_of(files.study, name)
-        templates = {name: template_of(files, hypothesis=name, regions=regions, sizes=largest) for name in hypotheses}
+        stated = {name: template_of(files, hypothesis=name, regions=regions, sizes=largest) for name in hypotheses}
+        templates = {
+            (name, multiple): with_multiple(template, multiple)
+            for name, template in stated.items()
+            for multiple in (multiples if name == hypotheses[0] and template.planting.effects else (1.0,))
+        }
     except StudyError as error:
         raise located(error, path, settings.effects) from error
     with one_blas_thread(), engine(dask, n_jobs):
-        found = {name: _simulate(template, sizes, settings, n_jobs) for name, template in templates.items()}
+        found = {world: _simulate(template, sizes, settings, n_jobs) for world, template in templates.items()}
     plan = Plan(
         files=files,
         settings=settings,
         sizes=sizes,
-        outcomes={name: rows for name, (rows, _) in found.items()},
-        truth={name: _truth(template) for name, template in templates.items()},
+        outcomes={world: rows for world, (rows, _) in found.items()},
+        truth={world: _truth(template) for world, template in templates.items()},
         reasons=reasons | _untestable(files, found),
     )
     with replacing(out.resolve(), folder=True) as new:
         write_plan(new, plan, read_text(path), None if settings.effects is None else read_text(settings.effects))
+    say(f"plan: {whose_effects(plan)}")
     return out / "plan.html"
 
 
@@ -167,7 +176,7 @@ def draw_seed(seed: int, draw: int) -> int:
     return int(np.random.SeedSequence(seed, spawn_key=(draw,)).generate_state(1, np.uint64)[0])
 
 
-def _untestable(files: StudyFiles, found: Mapping[str, tuple[pd.DataFrame, dict[str, str]]]) -> dict[str, str]:
+def _untestable(files: StudyFiles, found: Mapping[World, tuple[pd.DataFrame, dict[str, str]]]) -> dict[str, str]:
     """Return the questions that no drawn study could answer, with the first fault."""
     tested = {name for rows, _ in found.values() for name in rows["question"]}
     faults = {name: fault for _, lost in found.values() for name, fault in lost.items()}

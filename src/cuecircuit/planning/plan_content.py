@@ -1,6 +1,6 @@
 """The page of a plan: how many subjects, the power of every question, what is not planned, what was assumed."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import pandas as pd
@@ -31,10 +31,26 @@ def title_of(plan: Plan, question: str) -> str:
     return plan.files.study.questions[question].title or question.replace("_", " ").capitalize()
 
 
+def effects_from(plan: Plan) -> str:
+    """Name the file that states the effects."""
+    effects = plan.settings.effects
+    return effects.name if effects else f"{plan.files.file.name}, simulation"
+
+
+def whose_effects(plan: Plan) -> str:
+    """Return what power rests on: stated effects, and how much larger or smaller the true ones may be."""
+    smaller = ", ".join(f"{multiple:g}" for multiple in plan.multiples if multiple != 1)
+    others = f" and of {smaller} times these" if smaller else " and of no others"
+    return (
+        f"power is that of the effects stated in {effects_from(plan)}{others}; nobody knows the true ones, and those "
+        "that a first study finds are usually too large"
+    )
+
+
 def plan_content(
     plan: Plan,
     tables: PlanTables,
-    figures: Mapping[str, FigureItem],
+    figures: Mapping[str, Sequence[FigureItem]],
     *,
     rerun: str,
     versions: Mapping[str, str],
@@ -78,30 +94,45 @@ def _summary(plan: Plan, tables: PlanTables) -> Section:
         "Power is wanted for": plan.hypothesis,
         "Power wanted": f"{short(100 * settings.power)} %",
         "Drawn studies": f"{short(settings.draws)} of each size and hypothesis",
-        "Effects from": settings.effects.name if settings.effects else f"{plan.files.file.name}, simulation",
+        "Effects from": effects_from(plan),
+        "True effects, times those stated": ", ".join(f"{multiple:g}" for multiple in plan.multiples),
         "Subjects, all groups": ", ".join(map(str, plan.totals)),
     }
     planted = tables.power[(tables.power["hypothesis"] == plan.hypothesis) & (tables.power["planted"] == "yes")]
     keys = set(planted[TEST].itertuples(index=False, name=None))
     shown = [key in keys for key in tables.smallest[TEST].itertuples(index=False, name=None)]
     note = (
-        "Fewest subjects in all groups together, of every test with a planted effect; the file has every test. Low and "
-        "high: the same where the power curve is at the upper and the lower end of its 95 % Monte Carlo interval. "
-        "Between two sizes the normal quantile of power is taken as linear in the root of the number of subjects; "
+        "Fewest subjects in all groups together, of every test with a planted effect, where the true effects are as "
+        "many times those stated as the column says. The file has every test, and low and high: the same where the "
+        "power curve is at the upper and the lower end of its 95 % Monte Carlo interval. Between two sizes the normal "
+        "quantile of power is taken as linear in the root of the number of subjects; "
         "beyond the sizes nothing is claimed."
     )
     table = TableItem(
         id="smallest",
         title=f"Smallest design for a power of {short(100 * settings.power)} %",
         frame=tables.smallest,
-        display=_printed(tables.smallest[shown].drop(columns="wanted_power")),
+        display=_printed(_by_multiple(tables.smallest[shown], plan.totals[-1])),
         notes=(note,),
         folded=sum(shown) > _LONG,
     )
-    return Section(id="summary", title="How many subjects", items=(Paragraph(text=warning), Facts(values=facts), table))
+    whose = Paragraph(text=f"{whose_effects(plan).capitalize()}.")
+    items = (Paragraph(text=warning), Facts(values=facts), whose, table)
+    return Section(id="summary", title="How many subjects", items=items)
 
 
-def _question(plan: Plan, tables: PlanTables, figure: FigureItem, name: str) -> tuple[Item, ...]:
+def _by_multiple(smallest: pd.DataFrame, largest: int) -> pd.DataFrame:
+    """Put the fewest subjects of a test side by side, a column for each multiple of the effects."""
+    subjects = [f"more than {largest}" if pd.isna(number) else f"{number:g}" for number in smallest["subjects"]]
+    columns = [f"{multiple:g} × effects" for multiple in smallest["multiple"]]
+    long = smallest[TEST].assign(subjects=subjects, column=columns)
+    order = [f"{multiple:g} × effects" for multiple in sorted(set(smallest["multiple"]))]
+    return long.pivot_table(index=TEST, columns="column", values="subjects", aggfunc="first", sort=False)[
+        order
+    ].reset_index()
+
+
+def _question(plan: Plan, tables: PlanTables, figures: Sequence[FigureItem], name: str) -> tuple[Item, ...]:
     own = tables.power[(tables.power["question"] == name) & (tables.power["hypothesis"] == plan.hypothesis)]
     table = TableItem(
         id=f"power-table-{name}",
@@ -111,7 +142,7 @@ def _question(plan: Plan, tables: PlanTables, figure: FigureItem, name: str) -> 
         folded=True,
     )
     question = plan.files.study.questions[name]
-    items: list[Item] = [figure, table]
+    items: list[Item] = [*figures, table]
     if split_reference(question.of)[0].startswith(OF_MAPS):
         text = (
             "Asked of maps in the study; planned by the mean of each region, corrected over the regions "

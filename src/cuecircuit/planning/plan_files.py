@@ -14,7 +14,7 @@ from cuecircuit.io.tables import ColumnNote, write_json, write_table
 from cuecircuit.pipeline.provenance import software
 from cuecircuit.planning.plan_content import PlanTables, plan_content, title_of
 from cuecircuit.planning.power import POWER_NOTES, SMALLEST_NOTES, Plan, power_table, smallest_table
-from cuecircuit.planning.power_curves import CURVE_NOTES, power_figure
+from cuecircuit.planning.power_curves import CURVE_NOTES, Over, power_figure
 from cuecircuit.report.content import FigureItem
 from cuecircuit.report.marks import value_text
 from cuecircuit.report.page import render
@@ -52,7 +52,8 @@ def write_plan(folder: Path, plan: Plan, study_text: str, effects_text: str | No
     for name, own in zip(PlanTables.__dataclass_fields__, notes, strict=True):
         write_table(folder / f"{name}.tsv", getattr(tables, name), own)
     write_json(folder / "settings.json", _settings(plan))
-    figures = dict(_figures(folder, plan, power))
+    figures = {name: tuple(_figures(folder, plan, power, name)) for name in plan.files.study.questions}
+    figures = {name: own for name, own in figures.items() if own}
     page = render(plan_content(plan, tables, figures, rerun=_rerun(plan), versions=software()))
     (folder / "plan.html").write_text(page, encoding="utf-8")
     write_bidsignore(folder)
@@ -66,7 +67,7 @@ def _assumed(plan: Plan) -> pd.DataFrame:
         for base in simulation.base
     ]
     for name, effect in simulation.effects.items():
-        sets = [one for one in plan.outcomes if name in simulation.hypotheses.get(one, ())]
+        sets = [one for one in plan.hypotheses if name in simulation.hypotheses.get(one, ())]
         if sets:
             value = value_text(effect.add) + (f"; r with {effect.slope_on}" if effect.slope_on else "")
             rows.append(("effect", name, effect.in_, value, value_text(effect.where), ", ".join(sets)))
@@ -90,7 +91,8 @@ def _settings(plan: Plan) -> dict[str, object]:
         "subjects_by_group": [dict(sizes) for sizes in plan.sizes],
         "draws": own["draws"],
         "power": own["power"],
-        "hypotheses": {name: list(simulation.hypotheses.get(name, ())) for name in plan.outcomes},
+        "hypotheses": {name: list(simulation.hypotheses.get(name, ())) for name in plan.hypotheses},
+        "multiples": list(plan.multiples),
         "questions": list(plan.files.study.questions),
         "effects": None if plan.settings.effects is None else plan.settings.effects.name,
         "seed": own["seed"],
@@ -112,8 +114,10 @@ def _rerun(plan: Plan) -> str:
     ]
     for sizes in plan.sizes:
         words += ["--n", ",".join(map(str, sizes.values()))]
-    for name in plan.outcomes:
+    for name in plan.hypotheses:
         words += ["--hypothesis", name]
+    for multiple in plan.multiples:
+        words += ["--multiple", f"{multiple:g}"]
     for name in own.questions:
         words += ["--test", name]
     if own.effects is not None:
@@ -121,28 +125,35 @@ def _rerun(plan: Plan) -> str:
     return shlex.join([*words, "--seed", str(own.seed)]) + "\n"
 
 
-def _figures(folder: Path, plan: Plan, power: pd.DataFrame) -> Iterator[tuple[str, FigureItem]]:
-    own = power[power["hypothesis"] == plan.hypothesis]
-    for name in plan.files.study.questions:
-        if not (own["question"] == name).any():
-            continue
-        title = title_of(plan, name)
-        figure, drawn = power_figure(own, name, title, plan.settings.power)
-        stem = folder / "figures" / f"power_{name}"
-        files = save(figure, stem)
-        write_table(stem.with_suffix(".tsv"), drawn, CURVE_NOTES)
-        caption = (
-            f"Share of {plan.settings.draws} drawn studies in which the test finds something, under {plan.hypothesis}; "
-            f"bands: exact 95 % Monte Carlo intervals; dashed: the power wanted, {100 * plan.settings.power:g} %."
-        )
-        yield (
-            name,
-            FigureItem(
-                id=f"power_{name}",
-                title=title,
-                caption=caption,
-                alt=f"Power over subjects: {title}.",
-                svg=files.svg,
-                tsv=stem.with_suffix(".tsv").read_text(encoding="utf-8"),
-            ),
-        )
+def _figures(folder: Path, plan: Plan, power: pd.DataFrame, question: str) -> Iterator[FigureItem]:
+    """Yield power over subjects, and over the size of the effects in the design nearest to that of the file."""
+    own = power[(power["hypothesis"] == plan.hypothesis) & (power["question"] == question)]
+    if own.empty:
+        return
+    title = title_of(plan, question)
+    seen = f"Share of {plan.settings.draws} drawn studies in which the test finds something, under {plan.hypothesis}, "
+    bands = f"; bands: exact 95 % Monte Carlo intervals; dashed: the power wanted, {100 * plan.settings.power:g} %."
+    stated = own[own["multiple"] == 1]
+    yield _figure(folder, f"power_{question}", plan, stated, "subjects", title, f"{seen}effects as stated{bands}")
+    if len(plan.multiples) > 1:
+        total = plan.totals[plan.stated]
+        sized = own[own["subjects"] == total]
+        text = f"{seen}with {total} subjects, over true effects as multiples of those stated{bands}"
+        yield _figure(folder, f"effects_{question}", plan, sized, "multiple", f"{title}: {total} subjects", text)
+
+
+def _figure(
+    folder: Path, name: str, plan: Plan, power: pd.DataFrame, over: Over, title: str, caption: str
+) -> FigureItem:
+    figure, drawn = power_figure(power, title, plan.settings.power, over=over)
+    stem = folder / "figures" / name
+    files = save(figure, stem)
+    write_table(stem.with_suffix(".tsv"), drawn, CURVE_NOTES)
+    return FigureItem(
+        id=name,
+        title=title,
+        caption=caption,
+        alt=f"Power over {'subjects' if over == 'subjects' else 'the size of the effects'}: {title}.",
+        svg=files.svg,
+        tsv=stem.with_suffix(".tsv").read_text(encoding="utf-8"),
+    )

@@ -10,6 +10,7 @@ import pandas as pd
 
 from cuecircuit.io.tables import ColumnNote
 from cuecircuit.nodes.study_files import StudyFiles
+from cuecircuit.planning.multiples import MULTIPLES
 from cuecircuit.stats.simulated_power import shares, smallest_size
 
 DRAWS, WANTED = 200, 0.8
@@ -21,7 +22,8 @@ class PlanSettings:
 
     `sizes`: subjects of every group ("12"), or of each ("11,10"); half to twice those of the study where none is
     named. `hypotheses`: names of sets of effects, power is wanted for the first; the study's first where none is
-    named. `questions`: names; all where none is named. `effects`: a file in place of `simulation`.
+    named. `questions`: names; all where none is named. `effects`: a file in place of `simulation`. `multiples`: true
+    effects of the first hypothesis as multiples of those stated, which are always among them.
     """
 
     sizes: tuple[str, ...] = ()
@@ -30,22 +32,27 @@ class PlanSettings:
     hypotheses: tuple[str, ...] = ()
     questions: tuple[str, ...] = ()
     effects: Path | None = None
+    multiples: tuple[float, ...] = MULTIPLES
     seed: int = 0
+
+
+World = tuple[str, float]
+"""What is true: a hypothesis, and its effects as a multiple of those that are stated."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Plan:
     """What was drawn and found.
 
-    `outcomes`: by hypothesis, a row for each size, draw and test. `truth`: by hypothesis, what each question would find
-    without noise. `reasons`: why a question is not planned.
+    `outcomes`: by hypothesis and multiple of its effects, a row for each size, draw and test. `truth`: by the same,
+    what each question would find without noise. `reasons`: why a question is not planned.
     """
 
     files: StudyFiles
     settings: PlanSettings
     sizes: tuple[Mapping[str, int], ...]
-    outcomes: Mapping[str, pd.DataFrame]
-    truth: Mapping[str, pd.DataFrame]
+    outcomes: Mapping[World, pd.DataFrame]
+    truth: Mapping[World, pd.DataFrame]
     reasons: Mapping[str, str]
 
     @property
@@ -56,7 +63,24 @@ class Plan:
     @property
     def hypothesis(self) -> str:
         """The hypothesis that power is wanted for."""
-        return next(iter(self.outcomes))
+        return self.hypotheses[0]
+
+    @property
+    def hypotheses(self) -> tuple[str, ...]:
+        """All hypotheses, in the order they were asked for."""
+        return tuple(dict.fromkeys(name for name, _ in self.outcomes))
+
+    @property
+    def multiples(self) -> tuple[float, ...]:
+        """Multiples of the effects of the first hypothesis, rising."""
+        return tuple(sorted(multiple for name, multiple in self.outcomes if name == self.hypothesis))
+
+    @property
+    def stated(self) -> int:
+        """The design nearest to the subjects of the file, as a place in `sizes`."""
+        assert self.files.study.simulation is not None
+        total = sum(self.files.study.simulation.n.values())
+        return min(range(len(self.sizes)), key=lambda place: abs(self.totals[place] - total))
 
 
 TEST = ["question", "kind", "level", "term"]
@@ -69,6 +93,7 @@ _TEST_NOTES: Mapping[str, ColumnNote] = {
 }
 POWER_NOTES: Mapping[str, ColumnNote] = {
     "hypothesis": "effects that are true in the drawn studies",
+    "multiple": "their size as a multiple of what is stated: of differences and correlations; of ratios the power",
     **_TEST_NOTES,
     "subjects": "subjects of the design, all groups",
     "by_group": "subjects of each group",
@@ -92,6 +117,7 @@ POWER_NOTES: Mapping[str, ColumnNote] = {
 }
 SMALLEST_NOTES: Mapping[str, ColumnNote] = {
     **_TEST_NOTES,
+    "multiple": POWER_NOTES["multiple"],
     "wanted_power": "power asked for",
     "subjects": "fewest subjects, all groups, rounded up (n/a: not reached)",
     "subjects_low": "the same where power is at the upper end of its Monte Carlo interval",
@@ -103,14 +129,14 @@ SMALLEST_NOTES: Mapping[str, ColumnNote] = {
 def power_table(plan: Plan) -> pd.DataFrame:
     """Return power, estimate and precision of every test in every design under every hypothesis."""
     parts = [
-        _of_design(plan, hypothesis, size, rows[rows["size"] == size])
-        for hypothesis, rows in plan.outcomes.items()
+        _of_design(plan, world, size, rows[rows["size"] == size])
+        for world, rows in plan.outcomes.items()
         for size in range(len(plan.sizes))
     ]
     return pd.concat(parts, ignore_index=True)[list(POWER_NOTES)]
 
 
-def _of_design(plan: Plan, hypothesis: str, size: int, rows: pd.DataFrame) -> pd.DataFrame:
+def _of_design(plan: Plan, world: World, size: int, rows: pd.DataFrame) -> pd.DataFrame:
     alpha = rows["question"].map({name: own.alpha for name, own in plan.files.study.questions.items()})
     rows = rows.assign(alpha=alpha, found=rows["p"] <= alpha, tested=rows["p"].notna())
     grouped = rows.groupby(TEST, sort=False, dropna=False)
@@ -124,7 +150,8 @@ def _of_design(plan: Plan, hypothesis: str, size: int, rows: pd.DataFrame) -> pd
     ).reset_index()
     share = shares(table["found"].to_numpy(int), plan.settings.draws)
     table = table.assign(
-        hypothesis=hypothesis,
+        hypothesis=world[0],
+        multiple=world[1],
         subjects=plan.totals[size],
         by_group=", ".join(f"{n} {group}" for group, n in plan.sizes[size].items()),
         draws=plan.settings.draws,
@@ -133,7 +160,7 @@ def _of_design(plan: Plan, hypothesis: str, size: int, rows: pd.DataFrame) -> pd
         low=share.ci_low,
         high=share.ci_high,
     )
-    return _with_truth(table, plan.truth[hypothesis])
+    return _with_truth(table, plan.truth[world])
 
 
 def _with_truth(table: pd.DataFrame, truth: pd.DataFrame) -> pd.DataFrame:
@@ -150,17 +177,17 @@ def _with_truth(table: pd.DataFrame, truth: pd.DataFrame) -> pd.DataFrame:
 
 
 def smallest_table(plan: Plan, power: pd.DataFrame) -> pd.DataFrame:
-    """Return the fewest subjects for the wanted power, of every test."""
+    """Return the fewest subjects for the wanted power, of every test and multiple of the effects."""
     own = power[power["hypothesis"] == plan.hypothesis]
     wanted, rows = plan.settings.power, []
-    for names, test in own.groupby(TEST, sort=False):
+    for names, test in own.groupby([*TEST, "multiple"], sort=False):
         test = test.set_index("subjects").reindex(list(plan.totals)).fillna({"power": 0.0, "low": 0.0, "high": 0.0})
         size, high, low = (
             smallest_size(plan.totals, test[column].to_numpy(float), wanted) for column in ("power", "low", "high")
         )
         numbers = {"subjects": size, "subjects_low": low, "subjects_high": high}
         rows.append(
-            dict(zip(TEST, names, strict=True))
+            dict(zip([*TEST, "multiple"], names, strict=True))
             | {"wanted_power": wanted}
             | {name: math.ceil(value) if math.isfinite(value) else np.nan for name, value in numbers.items()}
             | {"how": _how(plan.totals, size)}

@@ -1,4 +1,6 @@
-"""Curves of power over the number of subjects: a panel for each question, what is planted in front."""
+"""Curves of power over the number of subjects or the size of the effects; what is planted in front."""
+
+from typing import Literal
 
 import numpy as np
 import pandas as pd
@@ -12,10 +14,13 @@ CURVE_NOTES: dict[str, ColumnNote] = {
     "panel": "panel of the figure, a question",
     "test": "level and term",
     "subjects": "subjects of the design, all groups",
+    "multiple": "true effects as a multiple of those stated",
     "power": "share of drawn studies in which it is found",
     "low": "lower end of its exact 95 % interval",
     "high": "upper end of it",
 }
+Over = Literal["subjects", "multiple"]
+_LABELS = {"subjects": "Subjects, all groups", "multiple": "True effects, times those stated"}
 # as many colors as there are; more lines are gray
 _IN_FRONT = 6
 _MIDDLE = 0.5
@@ -23,30 +28,27 @@ _MIDDLE = 0.5
 _LONGEST = 90
 
 
-def power_figure(power: pd.DataFrame, question: str, title: str, wanted: float) -> tuple[Figure, pd.DataFrame]:
+def power_figure(power: pd.DataFrame, title: str, wanted: float, *, over: Over) -> tuple[Figure, pd.DataFrame]:
     """Draw the power of the tests of a question, and return the numbers that are drawn.
 
     Args:
-        power: rows of `power.power_table` of one hypothesis.
-        question: its name.
+        power: rows of `power.power_table` of one hypothesis and question.
         title: of the panel.
         wanted: power asked for, dashed.
+        over: what is along x; the other is the same in all rows.
     """
-    own = power[power["question"] == question]
-    own = own.assign(test=[_name(row) for row in own.to_dict("records")])
-    totals = sorted(own["subjects"].unique().tolist())
+    own = power.assign(test=[_name(row) for row in power.to_dict("records")])
+    places = sorted(own[over].unique().tolist())
     front = _in_front(own)
     curves = []
     for name, rows in own.groupby("test", sort=False):
-        rows = rows.set_index("subjects").reindex(totals)
+        rows = rows.set_index(over).reindex(places)
         y, low, high = (rows[column].to_numpy(float) for column in ("power", "low", "high"))
         label = _shortened(effect_text(str(name))) if name in front else ""
         curves.append(Curve(name=str(name), label=label, y=y, low=low, high=high))
     behind = "other tests" if any(not curve.label for curve in curves) else ""
     panel = Panel(title=title, curves=tuple(curves), background=behind)
-    figure = curves_figure(
-        [panel], totals, ylabel="Power", xlabel="Subjects, all groups", line=wanted, long_labels=True
-    )
+    figure = curves_figure([panel], places, ylabel="Power", xlabel=_LABELS[over], line=wanted, long_labels=True)
     drawn = own.rename(columns={"question": "panel"}).assign(panel=title)
     return figure, drawn[list(CURVE_NOTES)].reset_index(drop=True)
 

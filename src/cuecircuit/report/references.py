@@ -1,11 +1,14 @@
-"""What the Methods text cites, chosen by the settings, as printed lines and as BibTeX; every entry has its DOI."""
+"""What the Methods text cites, chosen by the settings, as printed lines and as BibTeX; every entry has its DOI.
 
+`references.bib` is the one list of references: of the page, of `report/references.bib` in the results, and of the
+documentation. An entry has one field a line, `  name = {value}`.
+"""
+
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
 from importlib.resources import files
-
-import yaml
 
 from cuecircuit.study.questions import Formula, Pooling, Reliability, Strata
 from cuecircuit.study.schema import Study
@@ -13,7 +16,7 @@ from cuecircuit.study.schema import Study
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Reference:
-    """One article; `authors` as `Family, Given` in the order of print."""
+    """One article; `authors` as `Family, Given` in the order of print, `others` for the rest; `entry` is its BibTeX."""
 
     key: str
     authors: tuple[str, ...]
@@ -23,16 +26,28 @@ class Reference:
     volume: str
     pages: str
     doi: str
+    entry: str
 
 
 @cache
 def library() -> Mapping[str, Reference]:
-    """Read every reference there is (`references.yaml`), by its key."""
-    text = files("cuecircuit.report").joinpath("references.yaml").read_text(encoding="utf-8")
-    return {
-        key: Reference(key=key, authors=tuple(entry.pop("authors")), **entry)
-        for key, entry in yaml.safe_load(text).items()
-    }
+    """Read every reference there is (`references.bib`), by its key."""
+    text = files("cuecircuit.report").joinpath("references.bib").read_text(encoding="utf-8")
+    entries = re.finditer(r"^@article\{(\w+),\n(.*?)^\}\n", text, re.MULTILINE | re.DOTALL)
+    return {match[1]: _reference(match[1], match[2], match[0]) for match in entries}
+
+
+def _reference(key: str, body: str, entry: str) -> Reference:
+    fields = {name: value.strip("{}") for name, value in re.findall(r"^  (\w+) = \{(.*)\},?$", body, re.MULTILINE)}
+    authors, year, pages = fields.pop("author"), fields.pop("year"), fields.pop("pages")
+    return Reference(
+        key=key,
+        authors=tuple(authors.split(" and ")),
+        year=int(year),
+        pages=pages.replace("--", "–"),
+        entry=entry,
+        **fields,
+    )
 
 
 def references_of(study: Study) -> tuple[Reference, ...]:
@@ -102,18 +117,4 @@ def printed_reference(reference: Reference) -> str:
 
 def bibtex(references: Sequence[Reference]) -> str:
     """Write references as a BibTeX file."""
-    return "\n".join(_entry(reference) for reference in references)
-
-
-def _entry(reference: Reference) -> str:
-    fields = {
-        "author": " and ".join(reference.authors),
-        "title": f"{{{reference.title}}}",
-        "journal": reference.journal,
-        "year": str(reference.year),
-        "volume": reference.volume,
-        "pages": reference.pages.replace("–", "--"),
-        "doi": reference.doi,
-    }
-    lines = ",\n".join(f"  {name} = {{{value}}}" for name, value in fields.items())
-    return f"@article{{{reference.key},\n{lines}\n}}\n"
+    return "\n".join(reference.entry for reference in references)

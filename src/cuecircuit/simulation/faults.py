@@ -38,7 +38,7 @@ def study_faults(study: Study, columns: Columns) -> Iterator[str]:
             yield f"operant.{name}: MED-PC files are written, each with what it is of; leave it out"
     for subject in study.subjects.exclude:
         yield f"subjects.exclude: {subject} is no simulated subject; leave it out"
-    yield from _size_faults(study, columns)
+    yield from size_faults(study, columns)
     yield from _base_faults(study)
     absent: dict[str, str] = {}
     for path, name in lacking_bases(study):
@@ -51,7 +51,8 @@ def study_faults(study: Study, columns: Columns) -> Iterator[str]:
                 yield f"simulation.hypotheses.{name}: {_no(effect, simulation.effects, 'effect')}"
 
 
-def _size_faults(study: Study, columns: Columns) -> Iterator[str]:
+def size_faults(study: Study, columns: Columns) -> Iterator[str]:
+    """Yield what is wrong with the numbers of subjects."""
     assert study.simulation is not None
     sizes = study.simulation.n
     if group_factor(study, columns.factors) is None and set(sizes) != {"all"}:

@@ -20,6 +20,7 @@ from cuecircuit.generators.operant import START, TIMEOUT_S, spread_ticks
 from cuecircuit.io.medpc_write import MedpcSession
 from cuecircuit.simulation.operant_counts import Profile
 from cuecircuit.study.experiment import Operant
+from cuecircuit.study.session_days import planned_days
 
 INACTIVE_PER_HOUR = 3.0
 """Rate of inactive presses without a base, assumed."""
@@ -133,19 +134,22 @@ def calendar(operant: Operant, rows: pd.DataFrame) -> list[tuple[datetime, str, 
         operant: section of the study.
         rows: sessions with `box` (from 0) and `length_min`.
     """
-    days, date = [], START
-    for name, phase in operant.phases.items():
-        own = rows[rows["phase"] == name]
-        treatments = list(phase.treatments) or [""]
-        for number in range(phase.days * len(treatments)):
-            turn, order = divmod(number, len(treatments))
-            due = [treatments[(order + box) % len(treatments)] for box in own["box"]]
-            today = own[(own["day"] == turn + 1) & (own["treatment"] == np.array(due, dtype=object))]
-            if len(today):
-                days.append((date, name, number + 1, today))
-            # a session of nearly a day is followed by a day off, so that no two overlap
-            date += timedelta(days=1 if own["length_min"].max() <= 60 * 23 else 2)
-    return days
+    groups = rows[operant.by].tolist() if operant.by in rows else [None] * len(rows)
+    planned = {
+        (group, box, one.phase, one.treatment, one.day): one
+        for group, box in dict.fromkeys(zip(groups, rows["box"], strict=True))
+        for one in planned_days(operant, group, box)
+    }
+    keys = zip(groups, *(rows[name] for name in ("box", "phase", "treatment", "day")), strict=True)
+    due = [planned[key] for key in keys]
+    by_day: dict[tuple[int, int, int], list[int]] = {}
+    phases = list(operant.phases)
+    for row, one in enumerate(due):
+        by_day.setdefault((phases.index(one.phase), one.date, one.number), []).append(row)
+    return [
+        (START + timedelta(days=date - 1), phases[phase], number, rows.iloc[by_day[phase, date, number]])
+        for phase, date, number in sorted(by_day)
+    ]
 
 
 def log_day(

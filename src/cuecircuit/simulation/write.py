@@ -18,6 +18,8 @@ from cuecircuit.simulation.columns import WHOLE
 from cuecircuit.simulation.given_maps import write_given
 from cuecircuit.simulation.operant_counts import session_rows
 from cuecircuit.simulation.operant_logs import (
+    SessionKey,
+    Times,
     calendar,
     experiment_words,
     log_day,
@@ -31,7 +33,7 @@ from cuecircuit.simulation.planting import Drawn, Planting, gap_of
 from cuecircuit.simulation.scan_files import ScanKey, ScanPlan, write_scan
 from cuecircuit.study.acquisition import Given
 from cuecircuit.study.expected import expected_rows
-from cuecircuit.study.experiment import Counted
+from cuecircuit.study.experiment import Counted, Operant
 
 _KINDS: Mapping[str, Counted] = {response: kind for kind, response in WHOLE.items()}
 
@@ -141,22 +143,22 @@ def _write_subjects(folder: Path, world: World) -> None:
     elsewhere = [name for name in numbers if name not in ("age", study.subjects.weight_kg)] if tables else []
     if visits is not None and len(visits.columns) > 2:
         if tables:
-            _write_people(folder / tables.pop(0), visits, study.subjects.species)
+            write_people(folder / tables.pop(0), visits, study.subjects.species)
             elsewhere = elsewhere if tables else []
         else:
             for subject, own in visits.groupby("subject", sort=False):
                 path = folder / f"sub-{subject}" / f"sub-{subject}_sessions.tsv"
-                _write_people(path, own.drop(columns="subject"), study.subjects.species)
+                write_people(path, own.drop(columns="subject"), study.subjects.species)
     for name, table in numbers.items():
         if name not in elsewhere:
             people[name] = people["subject"].map(dict(zip(table["subject"], table["value"].round(4), strict=True)))
-    _write_people(folder / study.subjects.participants, people, study.subjects.species)
+    write_people(folder / study.subjects.participants, people, study.subjects.species)
     for number, path in enumerate(tables):
         own = cohort.subjects[["subject"]].copy()
         for name in elsewhere[number :: len(tables)]:
             table = numbers[name]
             own[name] = own["subject"].map(dict(zip(table["subject"], table["value"].round(4), strict=True)))
-        _write_people(folder / path, own, study.subjects.species)
+        write_people(folder / path, own, study.subjects.species)
 
 
 def _visits(world: World) -> pd.DataFrame | None:
@@ -171,9 +173,20 @@ def _visits(world: World) -> pd.DataFrame | None:
     return visits
 
 
-def _write_people(path: Path, table: pd.DataFrame, species: str) -> None:
+def write_people(path: Path, table: pd.DataFrame, species: str, notes: Mapping[str, ColumnNote] | None = None) -> None:
+    """Write a table of subjects or visits.
+
+    Args:
+        path: of the file.
+        table: with `subject`, and `session` for visits.
+        species: Latin name.
+        notes: on columns that do not speak for themselves.
+
+    Raises:
+        DataError: the place cannot be written.
+    """
     table = table.copy()
-    notes: dict[str, ColumnNote] = {str(name): str(name) for name in table if name not in ("subject", "session")}
+    notes = {str(name): str(name) for name in table if name not in ("subject", "session")} | dict(notes or {})
     if "session" in table:
         table["session"] = "ses-" + table["session"].astype(str)
         notes["session_id"] = "session"
@@ -187,12 +200,24 @@ def _write_people(path: Path, table: pd.DataFrame, species: str) -> None:
 
 
 def _write_logs(folder: Path, world: World) -> None:
-    planting = world.planting
-    operant = planting.study.operant
-    assert operant is not None
-    words = experiment_words(operant)
+    assert world.planting.study.operant is not None
     rows, times = _sessions(world)
-    rng = planting.stream("logs")
+    write_logs(folder, world.planting.study.operant, rows, times, world.planting.stream("logs"))
+
+
+def write_logs(
+    folder: Path, operant: Operant, rows: pd.DataFrame, times: Mapping[SessionKey, Times], rng: np.random.Generator
+) -> None:
+    """Write a MED-PC file for each day of sessions.
+
+    Args:
+        folder: of the data set.
+        operant: section of the study.
+        rows: sessions that took place, with `box`, `length_min` and `delivers`.
+        times: of the events of each.
+        rng: source of when programs are stopped.
+    """
+    words = experiment_words(operant)
     for day in calendar(operant, rows):
         log = log_day(operant, words, day, times, rng)
         path = folder / log_path(operant.log_patterns[0], log.name)
@@ -201,13 +226,13 @@ def _write_logs(folder: Path, world: World) -> None:
         path.write_bytes(write_medpc(log.logs, file=f"C:\\MED-PC\\Data\\{path.name}").encode("ascii", "replace"))
 
 
-def _sessions(world: World) -> tuple[pd.DataFrame, dict[tuple[str, str, str, int], dict[str, Array]]]:
+def _sessions(world: World) -> tuple[pd.DataFrame, dict[SessionKey, Times]]:
     """Return every session that took place, and the times of its events."""
     planting, drawn = world.planting, world.drawn
     operant = planting.study.operant
     assert operant is not None
     deliveries = "operant.infusions" in drawn.parts
-    times: dict[tuple[str, str, str, int], dict[str, Array]] = {}
+    times: dict[SessionKey, dict[str, Array]] = {}
     for of, parts in drawn.parts.items():
         response = of.partition(".")[2]
         rng, rows = planting.stream(of, "times"), drawn.responses[of]
@@ -221,7 +246,7 @@ def _sessions(world: World) -> tuple[pd.DataFrame, dict[tuple[str, str, str, int
     rows = session_rows(operant, planting.cohort.present(rows), "any", deliveries=deliveries)
     rows = sorted_by_box(rows, planting.cohort.subjects["subject"].tolist())
     rng = planting.stream("presses")
-    complete = {}
+    complete: dict[SessionKey, Times] = {}
     for row in rows.to_dict("records"):
         key = (row["subject"], row["phase"], row["treatment"], row["day"])
         own = times.get(key, {})

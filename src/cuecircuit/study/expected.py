@@ -104,6 +104,8 @@ def _operant_rows(study: Study, subjects: pd.DataFrame, *, binned: bool) -> pd.D
 
 def _sessions_of(operant: Operant, group: str | None, *, binned: bool) -> Iterator[tuple[str | int, ...]]:
     for name, phase in operant.phases.items():
+        if phase.access_of(group) == 0:
+            continue
         bins = bins_of(operant, phase.access_of(group) or 0.0) if binned else 1
         for treatment in phase.treatments or ("",):
             for day in range(1, phase.days + 1):

@@ -107,6 +107,29 @@ class Treatment(SessionRule):
     cue: Label | None = optional(None, "level of the cue factor that is shown or paired")
 
 
+class Medication(Section):
+    """A medicine or a challenge dose of a phase: injected before its sessions, or continuously by a pump."""
+
+    drug: Name = required("of `drugs`")
+    dose_mg_kg: float | None = optional(None, "of one injection", gt=0)
+    hours_before: float = optional(0.0, "from the injection to the start of the session", ge=0, le=24)
+    pump_mg_kg_day: float | None = optional(None, "of a pump, from the phase's first session to its last", gt=0)
+    through: Name | None = optional(None, "a later phase: the pump runs to the end of it")
+    days: tuple[int, ...] = optional((), "days of the phase that have the injection, from 1; every day if left out")
+    groups: Labels = optional((), "levels of `operant.by` that get it; all if left out")
+    treatments: Names = optional((), "treatments of the phase that have the injection; all if left out")
+
+    @model_validator(mode="after")
+    def _is_injected_or_pumped(self) -> "Medication":
+        if (self.dose_mg_kg is None) == (self.pump_mg_kg_day is None):
+            raise ValueError("give either dose_mg_kg (injected) or pump_mg_kg_day (a pump)")
+        if self.pump_mg_kg_day is not None and (self.hours_before or self.days or self.treatments):
+            raise ValueError("a pump runs all the time; leave out hours_before, days and treatments")
+        if self.through is not None and self.pump_mg_kg_day is None:
+            raise ValueError("through is of a pump; name the medication in each phase that has the injection")
+        return self
+
+
 class Phase(SessionRule):
     """A row of sessions under one rule, or several; with `treatments` each has its own, and what is here fits all."""
 
@@ -114,7 +137,14 @@ class Phase(SessionRule):
     kind: PhaseKind = required("what happens in it")
     treatments: dict[Name, Treatment] = optional({}, "conditions within subjects, the reference first")
     days: int = required("sessions per subject (and treatment)", gt=0, le=10_000)
-    access_h: dict[Label, float] | float | None = optional(None, "hours, of all or by group")
+    access_h: dict[Label, float] | float | None = optional(
+        None, "hours, of all or by group; 0: the group has no sessions in this phase"
+    )
+    rest_days: dict[Label, int] | int = optional(0, "days without sessions before the phase, of all or by group")
+    context: dict[Label, Label] | Label | None = optional(
+        None, "place of the sessions, of all or by group, where places differ"
+    )
+    medications: dict[Name, Medication] = optional({}, "medicines and challenge doses beside what is earned")
     by_day: dict[Name, tuple[float, ...]] = optional(
         {}, "columns of operant that change from day to day, as shock_ma; dose_mg_kg is the dose of a delivery"
     )
@@ -152,6 +182,14 @@ class Phase(SessionRule):
     def access_of(self, group: str | None) -> float | None:
         """Hours of access of a group; None where the file gives none."""
         return self.access_h.get(group or "") if isinstance(self.access_h, dict) else self.access_h
+
+    def rest_of(self, group: str | None) -> int:
+        """Days without sessions before the phase in a group."""
+        return self.rest_days.get(group or "", 0) if isinstance(self.rest_days, dict) else self.rest_days
+
+    def context_of(self, group: str | None) -> str | None:
+        """Place of the sessions of a group; None where the file names none."""
+        return self.context.get(group or "") if isinstance(self.context, dict) else self.context
 
     @property
     def drugs(self) -> tuple[str, ...]:

@@ -11,6 +11,8 @@ from cuecircuit.study.schema import Study
 _MOST_MG_KG = {"heroin": 3.0, "naloxone": 100.0}
 _MOST_OF_ANY_MG_KG = 1000.0
 _HEAVIEST_KG = 1.0
+# longer than a rat lives
+_MOST_REST_DAYS = 1000
 _DAY_H = 24.0
 _VEHICLES = ("saline", "vehicle", "water")
 _WITHHELD = ("extinction", "reinstatement")
@@ -31,6 +33,8 @@ def operant_contradictions(study: Study) -> Iterator[Contradiction]:
         yield from _found_by(at, phase, operant)
         yield from _drugs_exist(study, at, phase)
         yield from _hours(at, phase, operant)
+        yield from _rests(at, phase)
+        yield from _medications(study, at, phase, groups, list(operant.phases))
         for label, treatment in phase.treatments.items():
             cues = {level for factor in study.factors.values() for level in factor.levels}
             if treatment.cue is not None and treatment.cue not in cues:
@@ -62,7 +66,7 @@ def _found_by(at: KeyPath, phase: Phase, operant: Operant) -> Iterator[Contradic
 
 
 def _told_by_group(at: KeyPath, phase: Phase, operant: Operant, groups: tuple[str, ...]) -> Iterator[Contradiction]:
-    for key in ("access_h", "delivers"):
+    for key in ("access_h", "delivers", "rest_days", "context"):
         told = getattr(phase, key)
         if not isinstance(told, dict):
             continue
@@ -105,15 +109,49 @@ def _drugs_exist(study: Study, at: KeyPath, phase: Phase) -> Iterator[Contradict
 def _hours(at: KeyPath, phase: Phase, operant: Operant) -> Iterator[Contradiction]:
     hours = phase.access_h if isinstance(phase.access_h, dict) else {"": phase.access_h}
     for group, length in hours.items():
-        if length is not None and not 0 < length <= _DAY_H:
-            here = (*at, "access_h", group) if group else (*at, "access_h")
-            yield here, f"{length:g} h of access are impossible; expected more than 0, at most {_DAY_H:g}"
+        here = (*at, "access_h", group) if group else (*at, "access_h")
+        if length is not None and not 0 <= length <= _DAY_H:
+            yield here, f"{length:g} h of access are impossible; expected 0 (no sessions) to {_DAY_H:g}"
+    if any(length == 0 for length in hours.values()) and not any(hours.values()):
+        yield (*at, "access_h"), "0 h of access in every group: nobody has a session; leave the phase out"
     longest = max((length for length in hours.values() if length is not None), default=None)
     for name, measure in operant.measures.items():
         if measure.window_min and longest and phase.kind == "conditioning" and measure.window_min[1] > 60 * longest:
             end = measure.window_min[1]
             where = ("operant", "measures", name, "window_min")
             yield where, f"ends at minute {end:g}; access in {at[-1]} lasts {60 * longest:g} minutes"
+
+
+def _rests(at: KeyPath, phase: Phase) -> Iterator[Contradiction]:
+    rests = phase.rest_days if isinstance(phase.rest_days, dict) else {"": phase.rest_days}
+    for group, days in rests.items():
+        if not 0 <= days <= _MOST_REST_DAYS:
+            here = (*at, "rest_days", group) if group else (*at, "rest_days")
+            yield here, f"{days} days of rest are impossible; expected 0 to {_MOST_REST_DAYS}"
+
+
+def _medications(
+    study: Study, at: KeyPath, phase: Phase, groups: tuple[str, ...], phases: list[str]
+) -> Iterator[Contradiction]:
+    later = phases[phases.index(str(at[-1])) + 1 :]
+    for name, medication in phase.medications.items():
+        here = (*at, "medications", name)
+        if medication.drug not in study.drugs:
+            yield (*here, "drug"), not_among(medication.drug, study.drugs, "drug of drugs:")
+        for key in ("dose_mg_kg", "pump_mg_kg_day"):
+            if (dose := getattr(medication, key) or 0) > _MOST_OF_ANY_MG_KG:
+                yield (*here, key), f"{dose:g} mg/kg of {medication.drug} is impossible; at most {_MOST_OF_ANY_MG_KG:g}"
+        if medication.through is not None and medication.through not in later:
+            yield (*here, "through"), not_among(medication.through, later, "later phase")
+        for group in medication.groups:
+            if group not in groups:
+                yield (*here, "groups"), not_among(group, groups, "level of operant.by")
+        for treatment in medication.treatments:
+            if treatment not in phase.treatments:
+                yield (*here, "treatments"), not_among(treatment, phase.treatments, "treatment of the phase")
+        for day in medication.days:
+            if not 1 <= day <= phase.days:
+                yield (*here, "days"), f"day {day} is none of the phase; expected 1 to {phase.days}"
 
 
 def _order(operant: Operant) -> Iterator[Contradiction]:

@@ -294,10 +294,11 @@ class Simulation(Section):
     missing: dict[str, Annotated[float, Field(ge=0, lt=1)]] = optional(
         {}, "`session=2`: share of subjects without them"
     )
-    generator: Literal["declared", "carmack2019", "huang2023"] = optional(
-        "declared", "from base and effects, or as the study of one of the two articles"
+    generator: Literal["declared", "mechanism", "carmack2019", "huang2023"] = optional(
+        "declared", "from base and effects, by animals that live through it, or as the study of one of the two articles"
     )
     parameters: dict[str, float] = optional({}, "medians of the mechanism's parameters; none differs")
+    sizes: dict[str, float] = optional({}, "sizes that the generator of an article plants; its own for those left out")
 
 
 class Alternative(Section):
