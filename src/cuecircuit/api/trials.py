@@ -95,13 +95,13 @@ def nuisance_of(table: pd.DataFrame | None, series: Series, faults: list[str]) -
     if not series.tr_s > 0:
         faults.append("scan: its header states no time step; give tr_s")
     n = series.data.shape[3]
-    table = pd.DataFrame(index=range(n)) if table is None else table
-    values = table.to_numpy(np.float64)
-    if len(table) != n or not np.isfinite(values).all():
+    columns = pd.DataFrame(index=range(n)) if table is None else table
+    values = columns.to_numpy(np.float64)
+    if len(columns) != n or not np.isfinite(values).all():
         faults.append(f"nuisance: expected {n} rows of numbers, one for each volume")
     if faults:
         raise DataError(faults)
-    return Regressors(values=values, names=tuple(map(str, table)))
+    return Regressors(values=values, names=tuple(map(str, columns)))
 
 
 def series_of(scan: Any, tr_s: float) -> Series:

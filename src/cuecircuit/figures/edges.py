@@ -42,7 +42,7 @@ def matrix_figure(
         if outlined is not None and outlined.any():
             x, y = np.concatenate([pairs[outlined], pairs[outlined][:, ::-1]]).T
             axes.plot(x, y, "o", ms=2, color=INK, gid="survivors")
-        ticks = np.arange(n) if n <= _LARGEST_NAMED else np.array([], int)
+        ticks = list(range(n)) if n <= _LARGEST_NAMED else []
         axes.set_xticks(ticks, [names[k] for k in ticks], rotation=90)
         axes.set_yticks(ticks, [names[k] for k in ticks])
         axes.tick_params(length=0)

@@ -111,7 +111,7 @@ class Animal:
         self.now += minutes * REST_S
 
     def inject(self, dose: Injection) -> None:
-        """Give a dose at once."""
+        """Add a dose at once."""
         if dose.drug != "naloxone" or self.world.naloxone:
             self.amounts[self.chemistry.entries[dose.drug]] += dose.dose_mg_kg
 

@@ -42,8 +42,9 @@ def path_percent(
         course = _course(edges, row, events, tr_s=tr_s, volumes=volumes, rng=rng)
         if row["value"] > 0:
             r = np.tanh(row["value"])
-            strength = dict.fromkeys((row["region"], row["region2"]), np.sqrt(r / (1 - r)))
-            size = amplitude_volume(place, dict.fromkeys(place.regions, 0.0) | strength, 0.0)
+            by_region = dict.fromkeys(place.regions, 0.0)
+            by_region |= dict.fromkeys((row["region"], row["region2"]), float(np.sqrt(r / (1 - r))))
+            size = amplitude_volume(place, by_region, 0.0)
             percent += np.outer(noise * size, course).astype(np.float32)
     return percent
 
