@@ -122,6 +122,12 @@ def faults(study: Path) -> tuple[str, ...]:
             id="mixed effects of maps without variances",
         ),
         pytest.param(
+            {"regions": REGIONS, "questions": {"parts": {"of": "regions.parts", "each": "region", "within": "picture",
+                                               "comparisons": [{"factor": "picture", "against": "all"}]}}},
+            "comparisons of picture: against: found 'all', expected first (the reference), each, or one of neutral, drug",
+            id="comparisons with no level",
+        ),
+        pytest.param(
             {"regions": {"survivors": {"of": "maps.task", "within": {"question": "cue", "effect": "age"}}}},
             "'age' is no effect that the question tests; expected one of: group, group:picture, picture",
             id="survivors of what is not tested",

@@ -340,6 +340,11 @@ def _contrasts(comparison: Comparison, design: MixedDesign) -> tuple[list[Contra
     """Return the pairs of levels inside each combination of `by`, and how each is called."""
     levels = strata_levels(design)
     names = list(levels[comparison.factor])
+    if comparison.against not in ("first", "each", *names):
+        raise DesignError(
+            f"comparisons of {comparison.factor}: against: found '{comparison.against}', expected first (the "
+            f"reference), each, or one of {', '.join(names)}"
+        )
     reference = names[0] if comparison.against == "first" else comparison.against
     pairs = [(one, reference) for one in names if one != reference]
     if comparison.against == "each":
