@@ -123,8 +123,8 @@ def faults(study: Path) -> tuple[str, ...]:
         ),
         pytest.param(
             {"regions": REGIONS, "questions": {"parts": {"of": "regions.parts", "each": "region", "within": "picture",
-                                               "comparisons": [{"factor": "picture", "against": "all"}]}}},
-            "comparisons of picture: against: found 'all', expected first (the reference), each, or one of neutral, drug",
+                                               "between": "group", "comparisons": [{"factor": "picture", "against": "all"}]}}},
+            "comparisons of picture: against: found 'all', expected first (the reference), each, or one of neutral, ",
             id="comparisons with no level",
         ),
         pytest.param(
