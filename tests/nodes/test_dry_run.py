@@ -122,8 +122,8 @@ def faults(study: Path) -> tuple[str, ...]:
             id="mixed effects of maps without variances",
         ),
         pytest.param(
-            {"regions": REGIONS, "questions": {"parts": {"of": "regions.parts", "each": "region", "within": "picture",
-                                               "between": "group", "comparisons": [{"factor": "picture", "against": "all"}]}}},
+            {"regions": REGIONS, "questions": {"parts": BETWEEN | {"of": "regions.parts", "each": "region",
+                                               "comparisons": [{"factor": "picture", "against": "all"}]}}},
             "comparisons of picture: against: found 'all', expected first (the reference), each, or one of neutral, ",
             id="comparisons with no level",
         ),
