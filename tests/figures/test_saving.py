@@ -59,6 +59,8 @@ def test_colors_of_groups_stay_apart_in_gray_and_for_the_color_blind() -> None:
     levels = ["a", "b", "c", "d"]
     assert len({color_of(level, levels) for level in levels}) == 4
     assert len({marker_of(level, levels) for level in levels}) == 4
+    many = [f"dose {k}" for k in range(40)]
+    assert len({(marker_of(level, many), color_of(level, many)) for level in many}) == 40
 
 
 def test_style_leaves_the_global_settings_alone() -> None:

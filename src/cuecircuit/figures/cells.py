@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from textwrap import fill
 
 import numpy as np
+from matplotlib import rcParams
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
@@ -28,6 +29,7 @@ _GAP = 0.5
 # widest a swarm may become, in units of the distance between columns, and how far neighbors stand apart
 _HALF_SWARM, _STEP = 0.3, 0.13
 _LETTERS_PER_MM = 0.6  # of tick labels; more would run into one another
+_SMALLEST = 0.6  # names of groups in letters of the figure; longer ones run into one another
 _AXIS_MM = 15.0  # left of the first column
 _COLUMN_MM = 9.0  # least width of a column of dots with room for its lines
 
@@ -65,12 +67,15 @@ def cells_figure(
         if not finite.size or finite.min() - span < 0 < finite.max() + span:  # of rates far from 0 the line is left out
             axes.axhline(0, color="#bbbbbb", lw=0.6, zorder=0)
         firsts = [block * (len(cues) + _GAP) for block in range(len(levels))]
+        letters = _letters_per_group(levels, width_mm)
+        longest = max(len(word) for level in levels for word in level.split())
+        size = rcParams["font.size"] * max(min(letters / longest, 1.0), _SMALLEST)
         for first, level in zip(firsts, levels, strict=True):
             rows = responses[np.asarray(groups) == level]
             _draw_group(axes, rows, first, level, levels, cues, near)
             axes.text(
-                first + (len(cues) - 1) / 2, 1.0, _named(level, levels, rows, width_mm), ha="center", va="bottom",
-                color=color_of(level, levels), fontweight="bold", transform=axes.get_xaxis_transform(),
+                first + (len(cues) - 1) / 2, 1.0, _named(level, levels, rows, letters), ha="center", va="bottom",
+                color=color_of(level, levels), fontweight="bold", fontsize=size, transform=axes.get_xaxis_transform(),
             )  # fmt: skip
         ticks = [first + column for first in firsts for column in range(len(cues))]
         room = max(int(_LETTERS_PER_MM * width_mm / len(ticks)), 1)
@@ -108,14 +113,17 @@ def _draw_group(
         axes.plot(place[there], values[there], color=color, lw=0.5, alpha=0.35, zorder=1, gid="subject")
 
 
-def _named(level: str, levels: Sequence[str], rows: Float[Array, "subject cue"], width_mm: float) -> str:
+def _letters_per_group(levels: Sequence[str], width_mm: float) -> int:
+    return max(int(_LETTERS_PER_MM * (width_mm - _AXIS_MM) / len(levels)), 1)
+
+
+def _named(level: str, levels: Sequence[str], rows: Float[Array, "subject cue"], letters: int) -> str:
     """Return a group with the number of its subjects who have a dot, in lines that leave room for the next group."""
     n = f"n = {np.isfinite(rows).any(axis=1).sum()}"
     if len(levels) == 1:
         return n
-    room = max(int(_LETTERS_PER_MM * (width_mm - _AXIS_MM) / len(levels)), 1)
     whole = f"{level} ({n})".replace(n, n.replace(" ", "\xa0"))  # kept together
-    return fill(whole, room, break_long_words=False).replace("\xa0", " ")
+    return fill(whole, letters, break_long_words=False).replace("\xa0", " ")
 
 
 def swarm(values: Float[Array, "dot"], *, near: float) -> Float[Array, "dot"]:

@@ -22,7 +22,8 @@ MM_PER_INCH = 25.4
 INK, FAINT = "#222222", "#8a8a8a"
 BLUE, VERMILLION, GREEN, PURPLE, ORANGE, SKY = "#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9"
 _GROUP_COLORS = (BLUE, VERMILLION, GREEN, PURPLE, ORANGE, SKY)
-_GROUP_MARKERS = ("o", "s", "^", "D", "v", "P")
+# one more than colors, so that color and marker together repeat after 42 groups
+_GROUP_MARKERS = ("o", "s", "^", "D", "v", "P", "X")
 
 # DejaVu Sans comes with matplotlib, so that the same text has the same width everywhere; Verdana has its widths
 _LOOK: dict[Any, Any] = {
