@@ -17,7 +17,7 @@ import pandas as pd
 from cuecircuit.arrays import Array, Float, Int
 from cuecircuit.behavior.doses import SessionDoses, dose_of
 from cuecircuit.behavior.pattern import InfusionPattern, infusion_pattern, loading_count
-from cuecircuit.behavior.pharmacokinetics import Kinetics, drug_level, satiety_threshold
+from cuecircuit.behavior.pharmacokinetics import Kinetics, drug_level
 from cuecircuit.errors import DesignError
 from cuecircuit.records.operant import OperantSession
 
@@ -114,13 +114,14 @@ def measure_level(session: OperantSession, *, dose_mg_kg: float, kinetics: Kinet
     grid = np.arange(0.0, (end or 0.0) + 1.0, _GRID_S)
     course = drug_level(grid, times, dose_mg_kg=dose_mg_kg, kinetics=kinetics).effect
     loading = loading_count(times)
-    before = drug_level(times[loading:], times, dose_mg_kg=dose_mg_kg, kinetics=kinetics, before=True).effect
-    satiety = satiety_threshold(times, dose_mg_kg=dose_mg_kg, kinetics=kinetics, loading=loading or 1)
+    # just before each infusion after the loading, as in `satiety_threshold`
+    later = times[loading or 1 :]
+    before = drug_level(later, times, dose_mg_kg=dose_mg_kg, kinetics=kinetics, before=True).effect
     return LevelMeasures(
         mean_level_mg_kg=None if end is None else float(course.mean()),
         peak_level_mg_kg=None if end is None else float(course.max()),
-        satiety_mg_kg=None if np.isnan(satiety) else satiety,
-        satiety_cv=float(before.std(ddof=1) / before.mean()) if loading is not None and before.size > 1 else None,
+        satiety_mg_kg=float(np.median(before)) if later.size > 1 else None,
+        satiety_cv=float(before.std(ddof=1) / before.mean()) if later.size > 1 else None,
     )
 
 
