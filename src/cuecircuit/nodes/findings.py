@@ -49,7 +49,7 @@ def findings(study: Study, out: Path) -> Iterator[str]:
     order = {found.place: (found.name not in drawn, not found.of_maps, found.p) for found in held}
     kept = sorted(held, key=lambda found: order[found.place])[:_MOST]
     yield (
-        f"{len(held)} of {counted(len(asked), 'question')} with a test find an effect at their own level; they are not "
+        f"{counted(len(asked), 'question')} with a test, {len(held)} with an effect at its own level; they are not "
         f"adjusted for one another.{f' {len(kept)} of them:' if len(held) > len(kept) else ''}"
     )
     yield from (found.text for found in sorted(kept, key=lambda found: found.place))
@@ -63,11 +63,12 @@ def _of_question(study: Study, out: Path, name: str, place: int) -> Iterator[_Fi
         found = min((_map(question, own, level) for level, own in map_folders(folder)), key=lambda each: each[1])
         alpha, of_maps = correction.alpha if correction else _LEVEL, True
     else:
-        said = _table(question, folder)
+        said = _network(question, folder) or _table(question, folder)
         if said is None:
             return
         found, alpha, of_maps = said, question.alpha, False
-    yield _Finding(place=place, name=name, text=f"{title}: {found[0]}", p=found[1], alpha=alpha, of_maps=of_maps)
+    text = f"{title}{'' if title.endswith('?') else ':'} {found[0]}"
+    yield _Finding(place=place, name=name, text=text, p=found[1], alpha=alpha, of_maps=of_maps)
 
 
 def _map(question: AnyQuestion, folder: Path, level: str) -> tuple[str, float]:
@@ -97,16 +98,32 @@ def _table(question: AnyQuestion, folder: Path) -> tuple[str, float] | None:
         p = next((name for name in ("p_adjusted", "q", "p_gg", "p") if name in table), None)
         if p is None or not table[p].notna().any():
             continue
-        row = table.loc[table[p].astype(float).idxmin()]
         if stem == "terms":
-            row = shown_effect(question, table)
-            p = "p_gg" if pd.notna(row.get("p_gg")) else "p"
+            shown = shown_effect(question, table)
+            table = table[table["term"] == shown["term"]]
+            if not question.each:
+                p = "p_gg" if pd.notna(shown.get("p_gg")) else "p"
+        row = table.loc[table[p].astype(float).idxmin()]
         where = ", ".join(str(row[key]) for key in question.each if key in row)
         said = _SAID[stem](row)
         return f"{f'{where}: ' if where else ''}{said}, {p_equals(float(row[p]), 'q' if p == 'q' else 'p')}.", float(
             row[p]
         )
     return None
+
+
+def _network(question: AnyQuestion, folder: Path) -> tuple[str, float] | None:
+    """Describe the best network of edges; None of questions without networks."""
+    asked = getattr(question, "networks", None)
+    if asked is None:
+        return None
+    networks, p = read_table(folder / "networks.tsv", text=("term", "regions")), f"p_{asked.statistic}"
+    if networks.empty:
+        return "no edge is strong enough for a network.", np.inf
+    row = networks.loc[networks[p].astype(float).idxmin()]
+    edges = counted(int(row["edges"]), "edge")
+    text = f"{effect_text(str(row['term']))}, a network of {edges} ({row['regions']}), {p_equals(float(row[p]))}."
+    return text, float(row[p])
 
 
 def _comparison(row: pd.Series) -> str:

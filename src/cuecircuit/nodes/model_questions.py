@@ -135,13 +135,15 @@ def _networks(
     names = getattr(question, "tests", ())
     tests = [each for each in asked.fit.tests if each.name in names or (not names and each.name != "(Intercept)")]
     networks, edges = [], []
+    noted: dict[str, list[str]] = {}
     for test in tests or asked.fit.tests:
         found = network_tables(asked.fit, test, asked.wide.labels, settings)
         strong = found.edges[found.edges["network"] > 0]
         networks.append(found.networks.assign(term=test.name, height=found.height, exchanged=found.exchanged))
         edges.append(strong.assign(term=test.name).sort_values("network", kind="stable"))
-        own = (note.replace("correction.variance", "networks.variance") for note in found.notes)
-        notes += [f"{NETWORKS_OF}{test.name}: {note}" for note in own]
+        for note in found.notes:
+            noted.setdefault(note.replace("correction.variance", "networks.variance"), []).append(test.name)
+    notes += [f"{NETWORKS_OF}{', '.join(names)}: {note}" for note, names in noted.items()]
     order = ["term", "network", "edges", "intensity", "p_extent", "p_intensity", "height", "exchanged", "regions"]
     strong = pd.concat(edges, ignore_index=True)
     return {
