@@ -19,6 +19,7 @@ _LEVEL = 0.05
 _MEAN = {"(Intercept)": "the mean"}
 _OF_COMPARISONS = {
     "comparison", "level", "against", "family", "difference", "se", "low", "high", "t", "df", "p", "p_adjusted",
+    "d_av", "d_av_low", "d_av_high",
 }  # fmt: skip
 
 

@@ -1,0 +1,35 @@
+"""The first sentences of a page say what was found, with effect and interval, and no number that is none of it."""
+
+from pathlib import Path
+
+import pandas as pd
+
+from cuecircuit.io.tables import write_table
+from cuecircuit.nodes.designs import design_text
+from cuecircuit.nodes.findings import findings
+from cuecircuit.study.reading import parse_study
+
+STUDY = parse_study(design_text("alcohol_mice"))
+TEST = {"df1": 1, "df2": 9, "F": 20.0, "p": 0.001, "pes": 0.5, "pes_low": 0.1, "pes_high": 0.7}
+
+
+def written(folder: Path, question: str, stem: str, rows: list[dict[str, object]]) -> list[str]:
+    path = folder / "questions" / question / f"{stem}.tsv"
+    path.parent.mkdir(parents=True)
+    write_table(path, pd.DataFrame(rows), dict.fromkeys(rows[0], "of the test"))
+    return list(findings(STUDY, folder))
+
+
+def test_a_comparison_names_its_levels_where_it_was_made_and_no_further_number(tmp_path: Path) -> None:
+    row = {"comparison": "day", "group": "ethanol", "level": "5", "against": "1", "family": "ethanol"}
+    row |= {"difference": 4.25, "se": 0.8, "low": 2.6, "high": 5.9, "t": 5.3, "df": 9, "p": 1e-4, "p_adjusted": 2e-4}
+    row |= {"d_av": 1.6, "d_av_low": 0.6, "d_av_high": 2.6, "day": 3}
+    _, found = written(tmp_path, "escalation", "comparisons", [row])
+    assert found.endswith("in ethanol day 3 5 − 1 = 4.25 [2.60, 5.90], p < .001.")
+
+
+def test_of_several_tests_of_the_shown_effect_the_strongest_is_told(tmp_path: Path) -> None:
+    rows = [{"term": "group", **TEST, "p": 0.9}, {"term": "group:day", **TEST, "p": 0.2}]
+    counted, *found = written(tmp_path, "escalation", "terms", rows)
+    assert counted.startswith("1 question with a test, 0 with an effect at its own level")
+    assert not found
