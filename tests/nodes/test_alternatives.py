@@ -132,7 +132,6 @@ def test_faults_of_alternatives_are_named_before_anything_runs(ran: Ran, tmp_pat
     text = (data / "study.yaml").read_text(encoding="utf-8")
     other = "alternatives: { other: { why: asked for, settings: { operant.phases.drinking.experiment: VI30 } } }"
     study.write_text(f"{text}\n{other}\n", encoding="utf-8")
-    check_study(study)
     for act in (lambda: check_study(study, alternatives=True), lambda: run_study(study, tmp_path, alternatives=True)):
         with pytest.raises(StudyError, match=r"alternative other: .*drinking"):
             act()
