@@ -30,6 +30,10 @@ COLUMNS = [
     "stratum",
     "mauchly_w",
     "mauchly_p",
+    "effect",
+    "se",
+    "low",
+    "high",
 ]
 
 

@@ -10,6 +10,7 @@ import pandas as pd
 from cuecircuit.figures.numbers import fraction, number, p_equals
 from cuecircuit.io.tables import read_json, read_table
 from cuecircuit.nodes.map_pictures import map_folders, shown_effect
+from cuecircuit.nodes.model_questions import OF_COMPARISONS
 from cuecircuit.report.marks import counted, effect_text, words
 from cuecircuit.study.questions import AnyQuestion
 from cuecircuit.study.schema import Study
@@ -17,10 +18,6 @@ from cuecircuit.study.schema import Study
 _MOST = 5
 _LEVEL = 0.05
 _MEAN = {"(Intercept)": "the mean"}
-_OF_COMPARISONS = {
-    "comparison", "level", "against", "family", "difference", "se", "low", "high", "t", "df", "p", "p_adjusted",
-    "d_av", "d_av_low", "d_av_high",
-}  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -128,7 +125,7 @@ def _network(question: AnyQuestion, folder: Path) -> tuple[str, float] | None:
 
 
 def _comparison(row: pd.Series) -> str:
-    named = [name for name in row.index if name not in _OF_COMPARISONS and pd.notna(row[name])]
+    named = [name for name in row.index if name not in OF_COMPARISONS and pd.notna(row[name])]
     inside = [f"{name} {float(row[name]):g}" if _is_number(row[name]) else str(row[name]) for name in named]
     where = f"in {' '.join(inside)} " if inside else ""
     pair = str(row["comparison"])  # of a formula, "a - b"

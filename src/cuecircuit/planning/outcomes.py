@@ -16,7 +16,7 @@ import pandas as pd
 
 from cuecircuit.arrays import Array, Float
 from cuecircuit.errors import CuecircuitError
-from cuecircuit.nodes.model_questions import FittedQuestion, comparison_table, fit_question
+from cuecircuit.nodes.model_questions import OF_COMPARISONS, FittedQuestion, comparison_table, fit_question
 from cuecircuit.nodes.rows import Tables
 from cuecircuit.nodes.table_questions import answer
 from cuecircuit.simulation.columns import columns_of
@@ -31,7 +31,6 @@ TESTS = ("kind", "level", "term")
 """What identifies a test of a question."""
 _NUMBERS = ("p", "estimate", "width")
 _DRAW = "_draw"
-_IN_COMPARISONS = {"difference", "se", "low", "high", "t", "df", "p", "p_adjusted", "family", "comparison", _DRAW}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -194,6 +193,6 @@ def _comparison(question: Question, row: Any) -> str:
     """Name a comparison: inside which levels, and which two are compared."""
     if "against" not in row:
         return str(row["comparison"])
-    others = {*_IN_COMPARISONS, "level", "against", *question.each}
+    others = {*OF_COMPARISONS, _DRAW, *question.each}
     inside = [str(value) for name, value in row.items() if name not in others and not pd.isna(value)]
     return ": ".join([*inside, f"{row['level']} - {row['against']}"])
