@@ -101,7 +101,7 @@ def test_alternatives_are_studies_of_their_own() -> None:
         ({"questions__intake__where": {"phase": "drinkin"}}, "did you mean drinking?"),
         ({"operant__phases__drinking__delivers": {"water": "water"}}, "says nothing of ethanol"),
         ({"operant__phases__drinking__delivers": "wine"}, "'wine' is no drug"),
-        ({"operant__phases__drinking__access_h": 25}, "at most 24"),
+        ({"operant__phases__drinking__access_h": 25}, "expected 0 (no sessions) to 24"),
         ({"factors__sex": ["f", "m"]}, "factors.sex: no question or section uses it"),
         ({"drugs__ethanol": {"route": "oral", "dose_mg_kg": 1e6}}, "impossible"),
         ({"group": {"effect": "x"}}, "moved: a question of maps"),

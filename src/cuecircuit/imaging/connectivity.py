@@ -4,7 +4,7 @@ Regions are columns of a matrix; each function returns a square matrix of region
 where a region has no voxel.
 
 - Correlation: Fisher's z of the correlation of two courses freed of nuisance.
-- Beta series (Rissman, Gazzaley and D'Esposito 2004, NeuroImage 23:752): Fisher's z of the correlation of the responses
+- Beta series (Rissman et al. 2004, NeuroImage 23:752): Fisher's z of the correlation of the responses
   to the trials of a cell, each run centered by itself.
 - Generalized psychophysiological interaction (gPPI; McLaren et al. 2012, NeuroImage 61:1277): the course of a region is
   modeled by that of another, by the response to every condition and by their products. A product's slope is how much
