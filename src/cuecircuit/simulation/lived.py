@@ -8,7 +8,6 @@ from pathlib import Path
 
 import numpy as np
 
-import cuecircuit
 from cuecircuit.arrays import Array
 from cuecircuit.errors import StudyError
 from cuecircuit.generators.animals import Life, LivedSession, live
@@ -19,15 +18,13 @@ from cuecircuit.generators.protocol import check_protocol, cues_of, program_of
 from cuecircuit.generators.readouts import read_out
 from cuecircuit.io.atomic import check_unused, replacing
 from cuecircuit.io.bids_ignore import write_bidsignore
-from cuecircuit.io.derivatives import BIDS_VERSION
-from cuecircuit.io.tables import write_json
 from cuecircuit.simulation.cohort import Cohort, draw_cohort
 from cuecircuit.simulation.columns import columns_of
 from cuecircuit.simulation.faults import size_faults
 from cuecircuit.simulation.operant_counts import session_rows
 from cuecircuit.simulation.operant_logs import experiment_words, log_path, sorted_by_box
 from cuecircuit.simulation.planting import stream
-from cuecircuit.simulation.write import write_logs, write_people
+from cuecircuit.simulation.write import write_logs, write_people, write_raw_description
 from cuecircuit.study.expected import expected_rows
 from cuecircuit.study.schema import Study
 
@@ -149,18 +146,7 @@ def _times(session: LivedSession) -> dict[str, Array]:
 
 def _write_description(folder: Path, study: Study, marks: Mapping[str, object]) -> None:
     title = f"Simulated study: {study.about.title}"
-    write_json(
-        folder / "dataset_description.json",
-        {
-            "Name": title,
-            "BIDSVersion": BIDS_VERSION,
-            "DatasetType": "raw",
-            "License": "CC0",
-            "Authors": ["cuecircuit simulate"],
-            "GeneratedBy": [{"Name": "cuecircuit simulate", "Version": cuecircuit.__version__}],
-            "Simulated": dict(marks),
-        },
-    )
+    write_raw_description(folder, title, marks)
     (folder / "README").write_text(
         f"{title}\n\nNo animal was used: virtual animals lived through the phases of study.yaml ({marks}).\n"
         "What they do is a model's prediction from numbers that are assumed, and no data.\n\n"

@@ -87,11 +87,8 @@ def _bases(world: World) -> tuple:
     return world.planting.study.simulation.base
 
 
-def _write_description(folder: Path, world: World) -> None:
-    study, seed = world.planting.study, world.planting.seed
-    title = f"Simulated study: {study.about.title}"
-    made = {"Name": "cuecircuit simulate", "Version": cuecircuit.__version__}
-    marks = {"seed": seed, "hypothesis": world.hypothesis, "scale": world.scale}
+def write_raw_description(folder: Path, title: str, marks: Mapping[str, object]) -> None:
+    """Write the description of a simulated raw data set, with the marks by which results know it."""
     write_json(
         folder / "dataset_description.json",
         {
@@ -100,10 +97,17 @@ def _write_description(folder: Path, world: World) -> None:
             "DatasetType": "raw",
             "License": "CC0",
             "Authors": ["cuecircuit simulate"],
-            "GeneratedBy": [made],
-            "Simulated": marks,
+            "GeneratedBy": [{"Name": "cuecircuit simulate", "Version": cuecircuit.__version__}],
+            "Simulated": dict(marks),
         },
     )
+
+
+def _write_description(folder: Path, world: World) -> None:
+    study, seed = world.planting.study, world.planting.seed
+    title = f"Simulated study: {study.about.title}"
+    made = {"Name": "cuecircuit simulate", "Version": cuecircuit.__version__}
+    write_raw_description(folder, title, {"seed": seed, "hypothesis": world.hypothesis, "scale": world.scale})
     if study.scans is not None and study.scans.derivatives is not None:
         write_json(
             folder / study.scans.derivatives / "dataset_description.json",
