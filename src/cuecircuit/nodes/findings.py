@@ -101,6 +101,8 @@ def _table(question: AnyQuestion, folder: Path) -> tuple[str, float] | None:
             table = table[table["term"] == shown["term"]]
             if not question.each:
                 p = "p_gg" if pd.notna(shown.get("p_gg")) else "p"
+            if not table[p].notna().any():  # a term that could not be tested: too few subjects
+                continue
         row = table.loc[table[p].astype(float).idxmin()]
         where = ", ".join(str(row[key]) for key in question.each if key in row)
         said = _SAID[stem](row)
