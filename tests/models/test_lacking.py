@@ -53,11 +53,13 @@ def test_fits_side_by_side_are_those_of_the_rows_that_are_left(
         if other.estimate is not None:
             assert one.estimate is not None
             np.testing.assert_allclose(one.estimate, other.estimate, rtol=1e-6, atol=1e-9)
-            assert one.se is not None and other.se is not None
+            assert one.se is not None
+            assert other.se is not None
             np.testing.assert_allclose(one.se, other.se, rtol=1e-6)
     for name, values in slow.fitted.maps.items():
         np.testing.assert_allclose(fast.fitted.maps[name], values, rtol=1e-4, atol=1e-6, err_msg=name)
-    assert fast.fitted.residuals is not None and slow.fitted.residuals is not None
+    assert fast.fitted.residuals is not None
+    assert slow.fitted.residuals is not None
     np.testing.assert_allclose(fast.fitted.residuals, slow.fitted.residuals, rtol=1e-5, atol=1e-5)
     assert np.isfinite(fast.fitted.tests[0].f).all()
     np.testing.assert_array_equal(fast.fitted.n_rows, slow.fitted.n_rows)
