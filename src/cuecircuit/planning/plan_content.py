@@ -167,7 +167,9 @@ def _sequential(plan: Plan, table: pd.DataFrame) -> Section:
         f"stops as soon as it is {bound} or more for the effect or {bound} or more against it. Where nothing is "
         "planted, those that stop for the effect are misled; where something is, those that stop against it."
     )
-    shown = table.drop(columns=["bound", "looks", "draws", "for_effect_low", "for_effect_high"])
+    shown = table.drop(
+        columns=["bound", "looks", "draws", "for_effect_low", "for_effect_high", "subjects_median", "planted"]
+    )
     item = TableItem(
         id="sequential-table",
         title=f"Stopping at a Bayes factor of {bound}",
