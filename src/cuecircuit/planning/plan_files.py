@@ -15,6 +15,7 @@ from cuecircuit.pipeline.provenance import software
 from cuecircuit.planning.plan_content import PlanTables, plan_content, title_of
 from cuecircuit.planning.power import POWER_NOTES, SMALLEST_NOTES, Plan, power_table, smallest_table
 from cuecircuit.planning.power_curves import CURVE_NOTES, Over, power_figure
+from cuecircuit.planning.sequential import SEQUENTIAL_NOTES, sequential_table
 from cuecircuit.report.content import FigureItem
 from cuecircuit.report.marks import value_text
 from cuecircuit.report.page import render
@@ -43,14 +44,16 @@ def write_plan(folder: Path, plan: Plan, study_text: str, effects_text: str | No
         smallest=smallest_table(plan, power),
         assumed=_assumed(plan),
         not_planned=pd.DataFrame(plan.reasons.items(), columns=["question", "reason"]),
+        sequential=None if plan.settings.stop is None else sequential_table(plan, power),
     )
     write_description(folder, f"Plan: {plan.files.study.about.title}")
     (folder / "study.yaml").write_text(study_text, encoding="utf-8")
     if effects_text is not None:
         (folder / "effects.yaml").write_text(effects_text, encoding="utf-8")
-    notes = (POWER_NOTES, SMALLEST_NOTES, _ASSUMED_NOTES, _REASON_NOTES)
+    notes = (POWER_NOTES, SMALLEST_NOTES, _ASSUMED_NOTES, _REASON_NOTES, SEQUENTIAL_NOTES)
     for name, own in zip(PlanTables.__dataclass_fields__, notes, strict=True):
-        write_table(folder / f"{name}.tsv", getattr(tables, name), own)
+        if (table := getattr(tables, name)) is not None:
+            write_table(folder / f"{name}.tsv", table, own)
     write_json(folder / "settings.json", _settings(plan))
     figures = {name: tuple(_figures(folder, plan, power, name)) for name in plan.files.study.questions}
     figures = {name: own for name, own in figures.items() if own}
@@ -93,6 +96,7 @@ def _settings(plan: Plan) -> dict[str, object]:
         "power": own["power"],
         "hypotheses": {name: list(simulation.hypotheses.get(name, ())) for name in plan.hypotheses},
         "multiples": list(plan.multiples),
+        "stop": own["stop"],
         "questions": list(plan.files.study.questions),
         "effects": None if plan.settings.effects is None else plan.settings.effects.name,
         "seed": own["seed"],
@@ -122,6 +126,8 @@ def _rerun(plan: Plan) -> str:
         words += ["--test", name]
     if own.effects is not None:
         words += ["--effects", own.effects.name]
+    if own.stop is not None:
+        words += ["--stop", f"{own.stop:g}"]
     return shlex.join([*words, "--seed", str(own.seed)]) + "\n"
 
 

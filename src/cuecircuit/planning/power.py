@@ -23,7 +23,8 @@ class PlanSettings:
     `sizes`: subjects of every group ("12"), or of each ("11,10"); half to twice those of the study where none is
     named. `hypotheses`: names of sets of effects, power is wanted for the first; the study's first where none is
     named. `questions`: names; all where none is named. `effects`: a file in place of `simulation`. `multiples`: true
-    effects of the first hypothesis as multiples of those stated, which are always among them.
+    effects of the first hypothesis as multiples of those stated, which are always among them. `stop`: the Bayes factor
+    at which studies stop that look after each size, above 1.
     """
 
     sizes: tuple[str, ...] = ()
@@ -33,6 +34,7 @@ class PlanSettings:
     questions: tuple[str, ...] = ()
     effects: Path | None = None
     multiples: tuple[float, ...] = MULTIPLES
+    stop: float | None = None
     seed: int = 0
 
 
@@ -87,7 +89,8 @@ TEST = ["question", "kind", "level", "term"]
 """Columns that identify a test."""
 _TEST_NOTES: Mapping[str, ColumnNote] = {
     "question": "name in the study file",
-    "kind": "term of a model, contrast, comparison of means, correlation, agreement, or ratio of counts",
+    "kind": "term of a model, contrast, comparison of means, correlation, agreement, ratio of counts, or equivalence: "
+    "|d| of a term shown to be below the bound of the question",
     "level": "of `each`, and the region of a question on maps",
     "term": "what is tested",
 }
