@@ -66,8 +66,9 @@ def plan_study(path: Path, out: Path, *, settings: PlanSettings, n_jobs: int = 1
     """
     check_unused(out)
     files = read_assumptions(path, settings.effects)
-    assert files.study.simulation is not None
-    sizes = group_sizes(files.study.simulation, settings.sizes, settings.power)
+    stated_study = files.study
+    assert stated_study.simulation is not None
+    sizes = group_sizes(stated_study.simulation, settings.sizes, settings.power)
     multiples = check_multiples(settings.multiples)
     if settings.stop is not None and not 1 < settings.stop < np.inf:
         raise StudyError([f"stop: found {settings.stop:g}, expected a Bayes factor above 1, such as 6"])
@@ -96,6 +97,7 @@ def plan_study(path: Path, out: Path, *, settings: PlanSettings, n_jobs: int = 1
         outcomes={world: rows for world, (rows, _) in found.items()},
         truth={world: _truth(template) for world, template in templates.items()},
         reasons=reasons | _untestable(files, found),
+        stated_study=stated_study,
     )
     with replacing(out.resolve(), folder=True) as new:
         write_plan(new, plan, read_text(path), None if settings.effects is None else read_text(settings.effects))

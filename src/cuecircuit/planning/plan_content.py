@@ -55,6 +55,7 @@ def plan_content(
     tables: PlanTables,
     figures: Mapping[str, Sequence[FigureItem]],
     *,
+    preregistration: str,
     rerun: str,
     versions: Mapping[str, str],
 ) -> ReportContent:
@@ -64,6 +65,7 @@ def plan_content(
         plan: what was drawn and found.
         tables: of all hypotheses.
         figures: by question.
+        preregistration: Markdown.
         rerun: the command that gives the same plan again.
         versions: of the programs.
     """
@@ -77,6 +79,7 @@ def plan_content(
         *([] if tables.sequential is None else [_sequential(plan, tables.sequential)]),
         *([_not_planned(tables)] if len(tables.not_planned) else []),
         _assumed(tables),
+        _preregistration(preregistration),
         _settings(rerun, versions),
     ]
     totals = plan.totals
@@ -118,7 +121,7 @@ def _summary(plan: Plan, tables: PlanTables) -> Section:
         id="smallest",
         title=f"Smallest design for a power of {short(100 * settings.power)} %",
         frame=tables.smallest,
-        display=_printed(_by_multiple(tables.smallest[shown], plan.totals[-1])),
+        display=_printed(by_multiple(tables.smallest[shown], plan.totals[-1])),
         notes=(note,),
         folded=sum(shown) > _LONG,
     )
@@ -127,7 +130,7 @@ def _summary(plan: Plan, tables: PlanTables) -> Section:
     return Section(id="summary", title="How many subjects", items=items)
 
 
-def _by_multiple(smallest: pd.DataFrame, largest: int) -> pd.DataFrame:
+def by_multiple(smallest: pd.DataFrame, largest: int) -> pd.DataFrame:
     """Put the fewest subjects of a test side by side, a column for each multiple of the effects."""
     subjects = [f"more than {largest}" if pd.isna(number) else f"{number:g}" for number in smallest["subjects"]]
     columns = [f"{multiple:g} × effects" for multiple in smallest["multiple"]]
@@ -194,6 +197,16 @@ def _assumed(tables: PlanTables) -> Section:
     )
     table = TableItem(id="numbers", title="What was put in", frame=tables.assumed)
     return Section(id="assumed", title="What was assumed", items=(Paragraph(text=text), table))
+
+
+def _preregistration(text: str) -> Section:
+    open_lines = text.count("To be filled in")
+    words = (
+        "Questions, design, sample size with the power above, and analysis under the headings of OSF's form; "
+        f"{counted(open_lines, 'line')} of it {'is' if open_lines == 1 else 'are'} for the authors to write."
+    )
+    file = TextFile(id="preregistration", ending="md", title="Text to register", text=text, media="text/markdown")
+    return Section(id="preregistering", title="Preregistration", items=(Paragraph(text=words), file))
 
 
 def _settings(rerun: str, versions: Mapping[str, str]) -> Section:

@@ -15,6 +15,7 @@ from cuecircuit.pipeline.provenance import software
 from cuecircuit.planning.plan_content import PlanTables, plan_content, title_of
 from cuecircuit.planning.power import POWER_NOTES, SMALLEST_NOTES, Plan, power_table, smallest_table
 from cuecircuit.planning.power_curves import CURVE_NOTES, Over, power_figure
+from cuecircuit.planning.preregistration import preregistration_text
 from cuecircuit.planning.sequential import SEQUENTIAL_NOTES, sequential_table
 from cuecircuit.report.content import FigureItem
 from cuecircuit.report.marks import value_text
@@ -57,7 +58,10 @@ def write_plan(folder: Path, plan: Plan, study_text: str, effects_text: str | No
     write_json(folder / "settings.json", _settings(plan))
     figures = {name: tuple(_figures(folder, plan, power, name)) for name in plan.files.study.questions}
     figures = {name: own for name, own in figures.items() if own}
-    page = render(plan_content(plan, tables, figures, rerun=_rerun(plan), versions=software()))
+    rerun, versions = _rerun(plan), software()
+    text = preregistration_text(plan, tables, rerun=rerun, versions=versions)
+    (folder / "preregistration.md").write_text(text, encoding="utf-8")
+    page = render(plan_content(plan, tables, figures, preregistration=text, rerun=rerun, versions=versions))
     (folder / "plan.html").write_text(page, encoding="utf-8")
     write_bidsignore(folder)
 
@@ -73,7 +77,8 @@ def _assumed(plan: Plan) -> pd.DataFrame:
         sets = [one for one in plan.hypotheses if name in simulation.hypotheses.get(one, ())]
         if sets:
             value = value_text(effect.add) + (f"; r with {effect.slope_on}" if effect.slope_on else "")
-            rows.append(("effect", name, effect.in_, value, value_text(effect.where), ", ".join(sets)))
+            where = value_text(effect.where) if effect.where else "every row"
+            rows.append(("effect", name, effect.in_, value, where, ", ".join(sets)))
     rows += [("missing", level, "", value_text(share), "", "all") for level, share in simulation.missing.items()]
     return pd.DataFrame(rows, columns=list(_ASSUMED_NOTES))
 

@@ -12,6 +12,7 @@ from cuecircuit.io.tables import ColumnNote
 from cuecircuit.nodes.study_files import StudyFiles
 from cuecircuit.planning.multiples import MULTIPLES
 from cuecircuit.stats.simulated_power import shares, smallest_size
+from cuecircuit.study.schema import Study
 
 DRAWS, WANTED = 200, 0.8
 
@@ -47,7 +48,8 @@ class Plan:
     """What was drawn and found.
 
     `outcomes`: by hypothesis and multiple of its effects, a row for each size, draw and test. `truth`: by the same,
-    what each question would find without noise. `reasons`: why a question is not planned.
+    what each question would find without noise. `reasons`: why a question is not planned. `stated_study`: the study as
+    its file states it, with questions that are not planned, and on maps.
     """
 
     files: StudyFiles
@@ -56,6 +58,7 @@ class Plan:
     outcomes: Mapping[World, pd.DataFrame]
     truth: Mapping[World, pd.DataFrame]
     reasons: Mapping[str, str]
+    stated_study: Study
 
     @property
     def totals(self) -> tuple[int, ...]:
