@@ -44,13 +44,29 @@ class QualityPage:
     breaths_per_min: Float[Array, "breath"]
     no_displacement: str = "no motion parameters"
     tissues: Mapping[str, Bool[Array, "x y z"]] = field(default_factory=dict)
+    directions: "DirectionsView | None" = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class DirectionsView:
+    """Two images of opposite phase encoding as measured and corrected, and the displacement between them.
+
+    `agreement`: correlation over the head, before and after.
+    """
+
+    measured: tuple[Float[Array, "x y z"], Float[Array, "x y z"]]
+    corrected: tuple[Float[Array, "x y z"], Float[Array, "x y z"]]
+    displacement_mm: Float[Array, "i j k"]
+    agreement: tuple[float, float]
+    largest_mm: float
 
 
 def quality_page(page: QualityPage) -> Figure:
     """Draw the page."""
     with style():
         breathed = len(page.breath_s) > 0
-        heights = [1.3, 1.3, 0.7, 0.7, *([0.7] if breathed else []), 1.6]
+        pair = page.directions
+        heights = [1.3, 1.3, 0.7, 0.7, *([0.7] if breathed else []), *([1.1] * 3 if pair else []), 1.6]
         size = (DOUBLE_MM / MM_PER_INCH, 30 * sum(heights) / MM_PER_INCH)
         figure = Figure(figsize=size, layout="constrained")
         grid = figure.add_gridspec(len(heights), 2, height_ratios=heights)
@@ -64,6 +80,8 @@ def quality_page(page: QualityPage) -> Figure:
             breathing.plot(page.breath_s, page.breaths_per_min, color=BLUE, lw=0.7)
             _frame(breathing, page, "breaths/min", "")
         figure.axes[-1].set_xlabel("time (s)")
+        if pair:
+            _directions([figure.add_subplot(grid[row, :]) for row in (-4, -3, -2)], pair)
         _carpet(figure.add_subplot(grid[-1, 0]), page)
         _design(figure.add_subplot(grid[-1, 1]), page)
     return figure
@@ -101,6 +119,26 @@ def _slices(axes: Axes, volume: Array, mask: Array, label: str, colors: str, *, 
     else:
         axes.figure.colorbar(image, ax=axes, fraction=0.02, pad=0.01)
     axes.set_title(label)
+    axes.set_axis_off()
+
+
+def _directions(rows: Sequence[Axes], pair: DirectionsView) -> None:
+    """Draw the difference of both directions in percent of the brightest tissue, before and after, and the displacement."""
+    brightest = float(np.percentile(pair.measured[0], 99))
+    states = (("as measured", pair.measured), ("corrected", pair.corrected))
+    for axes, (state, (one, other)), r in zip(rows[:2], states, pair.agreement, strict=True):
+        title = f"difference of the two directions {state}, % of the brightest tissue (r = {r:.2f})"
+        _tiles(axes, 100 * (one - other) / brightest, title, 50.0)
+    title = f"displacement corrected (mm; at most {pair.largest_mm:.2g} in the head)"
+    _tiles(rows[2], pair.displacement_mm, title, pair.largest_mm)
+
+
+def _tiles(axes: Axes, volume: Array, title: str, limit: float) -> None:
+    planes = np.linspace(0, volume.shape[2] - 1, min(10, volume.shape[2])).astype(int)[1:-1]
+    tiled = np.hstack([volume[:, :, plane].T for plane in planes])
+    image = axes.imshow(tiled, origin="lower", cmap="RdBu_r", vmin=-limit, vmax=limit, interpolation="none")
+    axes.figure.colorbar(image, ax=axes, fraction=0.02, pad=0.01)
+    axes.set_title(title)
     axes.set_axis_off()
 
 

@@ -7,6 +7,7 @@ Written beside the scans: `desc-directions_boldref` holds the two images as meas
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -17,7 +18,7 @@ from cuecircuit.imaging.resampling import on_grid
 from cuecircuit.imaging.unwarping import Distortion, MatchedPair, match_directions, rigid_between
 from cuecircuit.io.nifti import read_grid, read_series, read_volume, write_volume
 from cuecircuit.io.phase_encoding import ReversedPair
-from cuecircuit.io.tables import write_json
+from cuecircuit.io.tables import read_json, write_json
 from cuecircuit.pipeline.faults import faults_named
 from cuecircuit.records.grid import Grid
 from cuecircuit.records.scan import Series
@@ -71,6 +72,12 @@ def session_distortion(pair: ReversedPair, first: Series, stem: Path, wanted: Pr
         "displacement": f"{stem.name}_{DISPLACEMENT}.nii.gz",
     }
     return SessionDistortion(distortion=distortion, factors=pair.scan_factors, notes=notes)
+
+
+def susceptibility_notes(bold: Path) -> dict[str, Any] | None:
+    """Return what the sidecar of a preprocessed scan says of its correction; None where it says nothing."""
+    file = bold.with_name(f"{bold.name.removesuffix('.gz').removesuffix('.nii')}.json")
+    return read_json(file).get(NOTE) if file.is_file() else None
 
 
 def middle_mean(data: Float[Array, "x y z volume"]) -> Float[Array, "x y z"]:
