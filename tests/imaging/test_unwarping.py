@@ -80,7 +80,7 @@ def test_a_head_that_moved_between_the_images_costs_a_quarter_of_a_voxel():
     # a shift along the axis of phase encoding is a field that is the same everywhere; a turn is nearly a smooth one
     assert (found.distortion.displacement_mm - field.displacement_mm)[MASK].std() < 0.13
     assert found.agreement[0] < 0.7
-    assert found.agreement[1] > 0.9
+    assert found.agreement[1] > 0.8
 
 
 def test_a_map_is_carried_to_a_grid_that_is_stored_another_way_around():
