@@ -1,9 +1,11 @@
 from itertools import combinations
 
 import numpy as np
+import pytest
 from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.text import Text
 
-from cuecircuit.figures.quality import QualityPage, ScanMeasure, quality_overview, quality_page
+from cuecircuit.figures.quality import DirectionsView, QualityPage, ScanMeasure, quality_overview, quality_page
 
 
 def page(**changes):
@@ -40,10 +42,10 @@ def test_motion_jumps_and_breathing_are_drawn_over_the_blocks():
 
     figure = quality_page(shown)
 
-    motion = panel(figure, "displacement (mm)")
+    motion = panel(figure, "displacement\n(mm)")
     np.testing.assert_allclose(motion.lines[0].get_ydata(), shown.framewise_mm)
     np.testing.assert_allclose(motion.lines[0].get_xdata()[:2], [2.0, 4.0])
-    for label in ("displacement (mm)", "DVARS (%)", "breaths/min"):
+    for label in ("displacement\n(mm)", "DVARS (%)", "breaths/min"):
         assert len(panel(figure, label).patches) == 2
         assert panel(figure, label).get_ylim()[0] == 0
 
@@ -58,7 +60,7 @@ def test_the_carpet_is_sorted_by_tissue_and_has_a_scale():
 
     (image,) = axes.images
     rows = image.get_array()
-    assert [label.get_text() for label in axes.get_yticklabels()] == ["other voxels", "white matter"]
+    assert [text.get_text() for text in axes.texts] == ["other voxels", "white matter"]
     (edge,) = axes.lines
     start = int(edge.get_ydata()[0])
     slopes = rows[:, -10:].mean(axis=1) - rows[:, :10].mean(axis=1)
@@ -68,10 +70,66 @@ def test_the_carpet_is_sorted_by_tissue_and_has_a_scale():
     assert image.colorbar is not None
 
 
+def test_names_of_narrow_tissues_do_not_lie_on_one_another():
+    masks = {}
+    for number, name in enumerate(("white_matter", "ventricles"), 2):
+        masks[name] = np.zeros((10, 9, 6), bool)
+        masks[name][number, 2:4, 1] = True
+
+    figure = quality_page(page(tissues=masks))
+    FigureCanvasAgg(figure).draw()
+
+    texts = panel(figure, "carpet, percent of the mean of each voxel").texts
+    boxes = [Text.get_window_extent(text) for text in texts]  # without the line that points at the rows
+    assert len(boxes) == 3
+    assert not any(a.overlaps(b) for a, b in combinations(boxes, 2))
+
+
+@pytest.mark.parametrize(("columns", "names"), [(34, 34), (60, 4)])
+def test_columns_of_the_design_are_named_and_many_of_one_kind_share_a_name(columns, names):
+    labels = ["drug", "neutral", *(f"a_comp_cor_{number:02d}" for number in range(columns - 3)), "constant"]
+    design = np.random.default_rng(2).random((50, columns))
+
+    axes = panel(
+        quality_page(page(design=design, design_names=labels)), "design and nuisance, each column centered and scaled"
+    )
+
+    shown = [label.get_text() for label in axes.get_xticklabels()]
+    assert len(shown) == names
+    assert shown[:2] == ["drug", "neutral"]
+    assert columns == 34 or shown[2] == "a_comp_cor (57)"
+
+
+def test_a_brain_of_one_brightness_is_no_white_hole():
+    axes = panel(quality_page(page()), "mean, outline of the mask")
+    (image,) = axes.images
+    assert image.norm(100.0) < 0.9
+
+
+def test_both_directions_are_shown_with_their_agreement():
+    images = np.random.default_rng(3).random((4, 10, 9, 6)) * 100
+    view = DirectionsView(
+        measured=(images[0], images[1]),
+        corrected=(images[2], images[2]),
+        displacement_mm=images[3] / 50,
+        agreement=(0.712, 0.934),
+        largest_mm=2.0,
+    )
+
+    figure = quality_page(page(directions=view))
+
+    titles = [axes.get_title() for axes in figure.axes]
+    before, after = (next(title for title in titles if state in title) for state in ("as measured", "corrected, %"))
+    assert ("r = 0.71" in before, "r = 0.93" in after) == (True, True)
+    (corrected,) = panel(figure, after).images
+    assert np.abs(corrected.get_array()).max() == 0
+    assert any("at most 2 in the head" in title for title in titles)
+
+
 def test_what_was_not_recorded_is_said():
     figure = quality_page(page(framewise_mm=None, breath_s=np.empty(0), breaths_per_min=np.empty(0)))
 
-    assert [text.get_text() for text in panel(figure, "displacement (mm)").texts] == ["no motion parameters"]
+    assert [text.get_text() for text in panel(figure, "displacement\n(mm)").texts] == ["no motion parameters"]
     assert "breaths/min" not in [axes.get_ylabel() for axes in figure.axes]
     assert panel(figure, "DVARS (%)").get_xlabel() == "time (s)"
 

@@ -3,6 +3,7 @@
 The carpet (Power 2017, NeuroImage 154:150) shows every voxel's series in percent of its mean, voxels as rows.
 """
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import pairwise
@@ -15,9 +16,13 @@ from cuecircuit.arrays import Array, Bool, Float, Int
 from cuecircuit.figures.style import BLUE, DOUBLE_MM, FAINT, INK, MM_PER_INCH, SKY, VERMILLION, style
 
 _CARPET_ROWS = 400
+_CARPET_PT, _CARPET_NAME_PT = 100.0, 6.0  # height of the carpet, least, and of the names of its tissues
+_NAMED_COLUMNS = 40  # of the design, side by side; beyond, columns of one kind share a name
+_STEM = re.compile(r"(?:_derivative1|_power2|_?\d+)+$")
 _CARPET_PERCENT = 5.0
 _DOTS_PT, _NAME_PT = 100.0, 5.0  # height of the dots in a panel of the overview, and of a name beside one
 _ABOVE = 1.3  # room for names above the highest dot
+_HEADROOM = 1.15  # of the gray scale, so that the brightest tissue is no white hole
 _MARGIN = 3  # voxels around the mask, so that a registration that is off can be seen
 
 
@@ -44,26 +49,44 @@ class QualityPage:
     breaths_per_min: Float[Array, "breath"]
     no_displacement: str = "no motion parameters"
     tissues: Mapping[str, Bool[Array, "x y z"]] = field(default_factory=dict)
+    directions: "DirectionsView | None" = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class DirectionsView:
+    """Two images of opposite phase encoding as measured and corrected, and the displacement between them.
+
+    `agreement`: correlation over the head, before and after.
+    """
+
+    measured: tuple[Float[Array, "x y z"], Float[Array, "x y z"]]
+    corrected: tuple[Float[Array, "x y z"], Float[Array, "x y z"]]
+    displacement_mm: Float[Array, "i j k"]
+    agreement: tuple[float, float]
+    largest_mm: float
 
 
 def quality_page(page: QualityPage) -> Figure:
     """Draw the page."""
     with style():
         breathed = len(page.breath_s) > 0
-        heights = [1.3, 1.3, 0.7, 0.7, *([0.7] if breathed else []), 1.6]
+        pair = page.directions
+        heights = [1.3, 1.3, 0.7, 0.7, *([0.7] if breathed else []), *([1.1] * 3 if pair else []), 1.6]
         size = (DOUBLE_MM / MM_PER_INCH, 30 * sum(heights) / MM_PER_INCH)
         figure = Figure(figsize=size, layout="constrained")
         grid = figure.add_gridspec(len(heights), 2, height_ratios=heights)
         figure.suptitle(page.title, fontsize=8)
         _slices(figure.add_subplot(grid[0, :]), page.mean, page.mask, "mean, outline of the mask", "gray", outline=True)
         _slices(figure.add_subplot(grid[1, :]), page.tsnr, page.mask, "temporal signal-to-noise", "viridis")
-        _steps(figure.add_subplot(grid[2, :]), page, page.framewise_mm, "displacement (mm)")
+        _steps(figure.add_subplot(grid[2, :]), page, page.framewise_mm, "displacement\n(mm)")
         _steps(figure.add_subplot(grid[3, :]), page, page.dvars_percent, "DVARS (%)")
         if breathed:
             breathing = figure.add_subplot(grid[4, :])
             breathing.plot(page.breath_s, page.breaths_per_min, color=BLUE, lw=0.7)
             _frame(breathing, page, "breaths/min", "")
         figure.axes[-1].set_xlabel("time (s)")
+        if pair:
+            _directions([figure.add_subplot(grid[row, :]) for row in (-4, -3, -2)], pair)
         _carpet(figure.add_subplot(grid[-1, 0]), page)
         _design(figure.add_subplot(grid[-1, 1]), page)
     return figure
@@ -73,7 +96,7 @@ def _frame(axes: Axes, page: QualityPage, label: str, absent: str) -> None:
     for start, stop in page.blocks_s:
         axes.axvspan(start, stop, color=SKY, alpha=0.25, lw=0)
     axes.set_xlim(0, len(page.series) * page.tr_s)
-    axes.set_ylim(bottom=0)
+    axes.set_ylim(0, 1.05 * axes.get_ylim()[1])
     axes.set_ylabel(label)
     if absent:
         axes.text(0.5, 0.5, absent, transform=axes.transAxes, ha="center", va="center")
@@ -95,12 +118,33 @@ def _slices(axes: Axes, volume: Array, mask: Array, label: str, colors: str, *, 
     values = tiled[(inside | outline) & np.isfinite(tiled)]  # a background that is brighter than the brain as well
     low, high = np.percentile(values, [1, 99]) if len(values) else (0.0, 1.0)
     shown = tiled if outline else np.where(inside, tiled, np.nan)
-    image = axes.imshow(shown, origin="lower", cmap=colors, vmin=min(0.0, low), vmax=high, interpolation="none")
+    top = _HEADROOM * high if outline else high
+    image = axes.imshow(shown, origin="lower", cmap=colors, vmin=min(0.0, low), vmax=top, interpolation="none")
     if outline:
         axes.contour(inside, [0.5], colors=VERMILLION, linewidths=0.6)
     else:
         axes.figure.colorbar(image, ax=axes, fraction=0.02, pad=0.01)
     axes.set_title(label)
+    axes.set_axis_off()
+
+
+def _directions(rows: Sequence[Axes], pair: DirectionsView) -> None:
+    """Draw the difference of both directions in percent of the brightest tissue, before and after, and the displacement."""
+    brightest = float(np.percentile(pair.measured[0], 99))
+    states = (("as measured", pair.measured), ("corrected", pair.corrected))
+    for axes, (state, (one, other)), r in zip(rows[:2], states, pair.agreement, strict=True):
+        title = f"difference of the two directions {state}, % of the brightest tissue (r = {r:.2f})"
+        _tiles(axes, 100 * (one - other) / brightest, title, 50.0)
+    title = f"displacement corrected (mm; at most {pair.largest_mm:.2g} in the head)"
+    _tiles(rows[2], pair.displacement_mm, title, pair.largest_mm)
+
+
+def _tiles(axes: Axes, volume: Array, title: str, limit: float) -> None:
+    planes = np.linspace(0, volume.shape[2] - 1, min(10, volume.shape[2])).astype(int)[1:-1]
+    tiled = np.hstack([volume[:, :, plane].T for plane in planes])
+    image = axes.imshow(tiled, origin="lower", cmap="RdBu_r", vmin=-limit, vmax=limit, interpolation="none")
+    axes.figure.colorbar(image, ax=axes, fraction=0.02, pad=0.01)
+    axes.set_title(title)
     axes.set_axis_off()
 
 
@@ -123,9 +167,28 @@ def _carpet(axes: Axes, page: QualityPage) -> None:
     edges = np.cumsum([0, *map(len, rows)])
     for edge in edges[1:-1]:
         axes.axhline(edge, color=VERMILLION, lw=0.8)
-    axes.set_yticks((edges[1:] + edges[:-1]) / 2, [name for name, _ in groups])
+    _name_groups(axes, edges, [name for name, _ in groups])
     axes.set_title("carpet, percent of the mean of each voxel")
     axes.set_xlabel("time (s)")
+
+
+def _name_groups(axes: Axes, edges: Int[Array, "edge"], names: Sequence[str]) -> None:
+    """Write the name of each group beside its rows; names of narrow groups are moved apart and point at theirs."""
+    places = 1 - (edges[1:] + edges[:-1]) / 2 / edges[-1]
+    heights = _apart(places * _CARPET_PT, least=_CARPET_NAME_PT + 2) / _CARPET_PT
+    axes.set_yticks([])
+    for name, place, height in zip(names, places, heights, strict=True):
+        axes.annotate(
+            name,
+            (0, place),
+            (-0.04, height),
+            xycoords="axes fraction",
+            textcoords="axes fraction",
+            ha="right",
+            va="center",
+            fontsize=_CARPET_NAME_PT,
+            arrowprops={"arrowstyle": "-", "lw": 0.5, "color": INK, "shrinkA": 0, "shrinkB": 0},
+        )
 
 
 def _carpet_groups(page: QualityPage) -> list[tuple[str, Int[Array, "row"]]]:
@@ -147,10 +210,17 @@ def _design(axes: Axes, page: QualityPage) -> None:
     axes.imshow(shown, aspect="auto", cmap="gray", vmin=-1, vmax=1, interpolation="none")
     axes.set_title("design and nuisance, each column centered and scaled")
     axes.set_ylabel("volume")
-    if len(page.design_names) <= 24:
-        axes.set_xticks(range(len(page.design_names)), page.design_names, rotation=90, fontsize=5)
-    else:
-        axes.set_xlabel(f"{len(page.design_names)} columns, {page.design_names[0]} to {page.design_names[-1]}")
+    stems = [_STEM.sub("", name) for name in page.design_names]
+    starts = [0, *(place for place, (one, other) in enumerate(pairwise(stems), 1) if one != other)]
+    if len(stems) <= _NAMED_COLUMNS:
+        starts = list(range(len(stems)))
+    ends = [*starts[1:], len(stems)]
+    names = [
+        page.design_names[start] if end - start == 1 else f"{stems[start]} ({end - start})"
+        for start, end in zip(starts, ends, strict=True)
+    ]
+    axes.set_xticks([(start + end - 1) / 2 for start, end in zip(starts, ends, strict=True)], names)
+    axes.tick_params(axis="x", rotation=90, labelsize=5 if len(names) <= _NAMED_COLUMNS else 3.5)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)

@@ -256,12 +256,17 @@ def _steps(wanted: Preprocess, scans: Scans, said: _Marks) -> Iterator[Markup]:
         )
     elif scans.echo:
         yield Markup("Of several echoes, {} was taken.").format(said("scans.echo", scans.echo))
+    if wanted.susceptibility == "auto":
+        yield Markup(
+            "Where a session has images of opposite phase encoding, distortion by susceptibility was estimated from them "
+            "and corrected with its stacking of signal (Chang & Fitzpatrick 1992; Ruthotto et al. 2012)."
+        )
     template = {"drawn": "a brain drawn by code"}.get(wanted.template, wanted.template)
     yield Markup(
         "The mean of the first scan of each session, without bias field (N4; Tustison et al. 2010), was brought to the "
         "template ({}) by {} (ANTs; Avants et al. 2008), first by the whole head, then by the brain. Motion of each "
         "volume was estimated against that mean by rigid least squares, and each scan was interpolated once, through "
-        "motion and registration together, to voxels of {}."
+        "motion, distortion and registration together, to voxels of {}."
     ).format(
         said("preprocess.template", template),
         said("preprocess.registration", _REGISTRATION[wanted.registration]),

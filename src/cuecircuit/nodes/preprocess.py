@@ -1,14 +1,16 @@
 """Raw scans of a study to the derivative that its `scans.derivatives` names."""
 
 import os
+from collections.abc import Collection, Sequence
 from pathlib import Path
 
 from cuecircuit.errors import StudyError
+from cuecircuit.io.scan_inventory import ScanFiles
 from cuecircuit.nodes.scan_reading import head_radius_mm
 from cuecircuit.nodes.scans import scan_choice
 from cuecircuit.nodes.study_files import StudyFiles, read_study
 from cuecircuit.nodes.subjects import subjects_table
-from cuecircuit.pipeline.preprocess import RawStudy, preprocess_scans, raw_echoes, raw_scans
+from cuecircuit.pipeline.preprocess import RawStudy, preprocess_scans, raw_echoes, raw_scans, reversed_pairs
 from cuecircuit.pipeline.progress import say
 
 
@@ -44,8 +46,10 @@ def _raw_study(files: StudyFiles) -> RawStudy:
         lacking = [name for name, section in (("preprocess", settings), ("scans", scans)) if section is None]
         raise StudyError(f"{files.file}: no section {' and '.join(f'`{name}`' for name in lacking)} (docs/scans.md)")
     dataset, choice = files.path(scans.dataset), scan_choice(files, scans)
-    for folder in sorted({path.parent for path in dataset.glob("sub-*/**/fmap/*.nii*")}):
-        say(f"{folder}: not used; distortion by susceptibility is left as it is (FSL topup corrects it beforehand)")
+    found = raw_scans(dataset, scans.task, choice, exclude=study.subjects.exclude)
+    own = [scan for scan in found if scan.subject not in study.subjects.exclude]
+    pairs = reversed_pairs(dataset, scans.task, own) if settings.susceptibility == "auto" else {}
+    _report_uncorrected(own, pairs, dataset)
     return RawStudy(
         title=study.about.title,
         root=files.file.parent,
@@ -53,11 +57,22 @@ def _raw_study(files: StudyFiles) -> RawStudy:
         dataset=dataset,
         task=scans.task,
         subjects=tuple(subjects_table(files).rows["subject"]),
-        scans=raw_scans(dataset, scans.task, choice, exclude=study.subjects.exclude),
+        scans=found,
+        pairs=pairs,
         echoes=raw_echoes(dataset, scans.task, choice, exclude=study.subjects.exclude),
         settings=settings,
         head_radius_mm=head_radius_mm(files),
     )
+
+
+def _report_uncorrected(scans: Sequence[ScanFiles], pairs: Collection[str], dataset: Path) -> None:
+    """Report sessions whose distortion stays as it is, and field maps that they have."""
+    sessions = {(scan.subject, scan.session): scan for scan in reversed(scans)}
+    lacking = [scan for scan in sessions.values() if scan.name not in pairs]
+    if lacking:
+        folders = sum(any((scan.bold.parent.parent / "fmap").glob("*.nii*")) for scan in lacking)
+        maps = f"; {folders} of them have a folder fmap that is not used (docs/scans.md)" if folders else ""
+        say(f"{dataset}: distortion by susceptibility is left as it is in {len(lacking)} of {len(sessions)} sessions{maps}")
 
 
 def _point_to(files: StudyFiles, out: Path) -> None:

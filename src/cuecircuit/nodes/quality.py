@@ -15,7 +15,7 @@ import pandas as pd
 
 from cuecircuit.arrays import Array, Bool
 from cuecircuit.errors import CuecircuitError, DataError
-from cuecircuit.figures.quality import QualityPage
+from cuecircuit.figures.quality import DirectionsView, QualityPage
 from cuecircuit.imaging.bright_voxels import bright_voxels
 from cuecircuit.imaging.first_level import design_matrix
 from cuecircuit.imaging.nuisance import Regressors
@@ -23,7 +23,7 @@ from cuecircuit.imaging.quality import scan_quality
 from cuecircuit.imaging.removed import ScanSignals, counted_volumes, displacement, model_columns, removed_signals
 from cuecircuit.imaging.respiration import find_breaths, plausible_rates
 from cuecircuit.imaging.scan_values import check_values
-from cuecircuit.io.nifti import read_series
+from cuecircuit.io.nifti import read_series, read_volume
 from cuecircuit.io.physio import read_respiration
 from cuecircuit.io.scan_inventory import ScanFiles
 from cuecircuit.io.tables import read_table
@@ -41,6 +41,7 @@ from cuecircuit.nodes.scans import scan_choice, study_scans
 from cuecircuit.nodes.study_files import StudyFiles, read_study
 from cuecircuit.nodes.subjects import subjects_table
 from cuecircuit.nodes.trials import scan_trials, trial_cells
+from cuecircuit.pipeline.distortion import susceptibility_notes
 from cuecircuit.pipeline.preprocess import raw_scans
 from cuecircuit.pipeline.quality import QualityWork, write_pages
 from cuecircuit.pipeline.store import Store
@@ -159,9 +160,14 @@ def _look(files: StudyFiles, raw: bool, scan: ScanFiles) -> tuple[dict[str, obje
     removed = _unless_faulty(lambda: _removed(work, nuisance), nothing, faults)
     unknown = dict.fromkeys(("censored", "residual_df", "regressors"), np.nan) if removed is nothing else {}
     breaths = _unless_faulty(lambda: _breathing(files, scan), (np.empty(0), np.empty(0)), faults)
-    listed = "; ".join(dict.fromkeys(fault.removeprefix(f"{scan.bold}: ") for fault in faults))
     row = quality_row(work, nuisance, removed.keep, removed.columns) | unknown
-    return row | {"voxels": voxels, "faults": listed or None}, _page(files, work, removed.columns, breaths)
+    pair = _unless_faulty(lambda: directions_view(scan), None, faults)
+    if pair:
+        before, after = pair.agreement
+        row |= {"agreement_before": before, "agreement_after": after, "displacement_mm": pair.largest_mm}
+    listed = "; ".join(dict.fromkeys(fault.removeprefix(f"{scan.bold}: ") for fault in faults))
+    page = replace(_page(files, work, removed.columns, breaths), directions=pair)
+    return row | {"voxels": voxels, "faults": listed or None}, page
 
 
 def _events(files: StudyFiles, scan: ScanFiles, series: Series) -> tuple[pd.DataFrame, pd.DataFrame]:
@@ -196,6 +202,25 @@ def _removed(work: ScanAtWork, nuisance: Nuisance) -> _Removed:
     keep = counted_volumes(work.series, work.signals, nuisance, work.mask)
     signals = removed_signals(work.series, work.signals, nuisance, keep)
     return _Removed(keep=keep, columns=model_columns(signals, keep))
+
+
+def directions_view(scan: ScanFiles) -> DirectionsView | None:
+    """Read the images by which `preprocess` corrected a scan; None where it did not.
+
+    Raises:
+        DataError: files are missing or damaged.
+    """
+    notes = susceptibility_notes(scan.bold)
+    if notes is None:
+        return None
+    one, other, *corrected = np.moveaxis(read_series(scan.bold.with_name(str(notes["directions"]))).data, 3, 0)
+    return DirectionsView(
+        measured=(one, other),
+        corrected=(corrected[0], corrected[1]),
+        displacement_mm=read_volume(scan.bold.with_name(str(notes["displacement"])))[0],
+        agreement=(float(notes["agreement_before"]), float(notes["agreement_after"])),
+        largest_mm=float(notes["largest_displacement_mm"]),
+    )
 
 
 def _breathing(files: StudyFiles, scan: ScanFiles) -> tuple[np.ndarray, np.ndarray]:

@@ -2,9 +2,10 @@
 
 For each scan: slice timing where the sidecar has it, echoes combined and header repaired where the study asks for it,
 motion against the mean of the first scan of its session. For each session of a subject: bias field of that mean removed
-(N4, Tustison 2010), the head brought to the template, the template's brain brought back as the mask, the brain brought
-to the template; then each scan is interpolated once through motion and registration together. Sessions are registered
-each by itself, since a head lies differently each time; runs of one session meet in its first scan.
+(N4, Tustison 2010), its distortion by susceptibility corrected where an image of opposite phase encoding belongs to it,
+the head brought to the template, the template's brain brought back as the mask, the brain brought to the template; then
+each scan is interpolated once through motion, distortion and registration together. Sessions are registered each by
+itself, since a head lies differently each time; runs of one session meet in its first scan.
 """
 
 from collections.abc import Collection, Mapping, Sequence
@@ -37,8 +38,10 @@ from cuecircuit.io.atomic import scratch_beside
 from cuecircuit.io.bids import ScanFiles, find_scans, sidecar
 from cuecircuit.io.derivatives import write_description
 from cuecircuit.io.nifti import orientation_faults, read_series, write_volume
+from cuecircuit.io.phase_encoding import ReversedPair, find_reversed_pair
 from cuecircuit.io.scan_inventory import COMBINED, DERIVED_ENTITIES, ScanChoice, one_per_run
 from cuecircuit.io.tables import write_json, write_table
+from cuecircuit.pipeline.distortion import NOTE, SessionDistortion, middle_mean, session_distortion
 from cuecircuit.pipeline.engine import engine
 from cuecircuit.pipeline.faults import faults_named
 from cuecircuit.pipeline.progress import say
@@ -72,7 +75,8 @@ class RawStudy:
 
     `root`: what paths of the settings are relative to; `roots`: further folders by name; `dataset`: where sidecars are
     looked for; `scans`: one for each run, `echoes`: by its name, all that are combined to it; `head_radius_mm`: None
-    leaves framewise displacement out of the confounds.
+    leaves framewise displacement out of the confounds. `pairs`: images of opposite phase encoding by the name of the first
+    scan of their session.
     """
 
     title: str
@@ -85,6 +89,7 @@ class RawStudy:
     head_radius_mm: float | None
     roots: Mapping[str, Path] = field(default_factory=dict)
     echoes: Mapping[str, tuple[Echo, ...]] = field(default_factory=dict)
+    pairs: Mapping[str, ReversedPair] = field(default_factory=dict)
 
 
 def raw_scans(dataset: Path, task: str, choice: ScanChoice, *, exclude: Collection[str]) -> tuple[ScanFiles, ...]:
@@ -134,6 +139,26 @@ def _echo_s(bold: Path, dataset: Path) -> float:
     return float(time)
 
 
+def reversed_pairs(dataset: Path, task: str, scans: Sequence[ScanFiles]) -> dict[str, ReversedPair]:
+    """Find the images of opposite phase encoding of every session that has them, by the name of its first scan.
+
+    Raises:
+        DataError: images that belong to a session and cannot correct it.
+    """
+    of_task = find_scans(dataset, task=task, confounds=False)
+    pairs, faults = {}, []
+    for _, session in groupby(scans, key=lambda scan: (scan.subject, scan.session)):
+        own = tuple(session)
+        try:
+            if pair := find_reversed_pair(own, of_task, dataset):
+                pairs[own[0].name] = pair
+        except DataError as error:
+            faults += error.faults
+    if faults:
+        raise DataError(faults)
+    return pairs
+
+
 def preprocess_scans(raw: RawStudy, out: Path, *, n_jobs: int = 1, dask: str | None = None) -> Path:
     """Preprocess every subject into `out`; what is up to date is not done again.
 
@@ -174,9 +199,10 @@ def _subject_stages(raw: RawStudy, template: Template) -> list[Stage]:
         Stage(
             name=f"sub-{subject}",
             target=f"sub-{subject}",
-            settings=settings | _echo_settings(raw, scans),
+            settings=settings | _echo_settings(raw, scans) | _pair_settings(raw, scans),
             inputs=(
                 *(bold for scan in scans for bold in _images(raw, scan)),
+                *(path for pair in _pairs(raw, scans) for path in (pair.forward, pair.reverse) if path),
                 *template_files(raw.root, raw.settings),
             ),
             make=partial(_subject, replace(raw, scans=scans), template, subject),
@@ -194,9 +220,21 @@ def _echo_settings(raw: RawStudy, scans: Sequence[ScanFiles]) -> dict[str, objec
     return {"echo_s": times} if times else {}
 
 
+def _pairs(raw: RawStudy, scans: Sequence[ScanFiles]) -> list[ReversedPair]:
+    return [raw.pairs[scan.name] for scan in scans if scan.name in raw.pairs]
+
+
+def _pair_settings(raw: RawStudy, scans: Sequence[ScanFiles]) -> dict[str, object]:
+    factors = [{"axis": pair.axis, "of": pair.factors, **pair.scan_factors} for pair in _pairs(raw, scans)]
+    return {"phase_encoding": factors} if factors else {}
+
+
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class _Aligned:
-    """A session on its way to the template: `places` (mm) of each voxel `inside` the brain of the target grid."""
+    """A session on its way to the template: `places` (mm) of each voxel `inside` the brain of the target grid.
+
+    `reference`, `mask`: without distortion until `measured` makes them what a scan measured; `stretch` multiplies values.
+    """
 
     reference: Float[Array, "x y z"]
     mask: Bool[Array, "x y z"]
@@ -204,7 +242,20 @@ class _Aligned:
     target: Grid
     inside: Bool[Array, "i j k"]
     places: Float[Array, "voxel 3"]
-    notes: Mapping[str, float]
+    notes: Mapping[str, object]
+    stretch: Float[Array, "voxel"] | float = 1.0
+
+    def measured(self, distorted: SessionDistortion, scan: str) -> "_Aligned":
+        """Bring reference, mask and places to what a scan measured of them."""
+        distortion, factor = distorted.distortion, distorted.factors[scan]
+        return replace(
+            self,
+            reference=distortion.distorted(self.reference, factor=factor),
+            mask=distortion.distorted(self.mask.astype(np.float32), factor=factor) > 0.5,
+            places=distortion.places(self.places, factor=factor),
+            stretch=distortion.stretch(self.places, factor=factor),
+            notes={**self.notes, NOTE: {**distorted.notes, "factor": factor}},
+        )
 
     def on(self, grid: Grid) -> "_Aligned":
         """Bring reference and mask to the grid of another run; places outside it have no value."""
@@ -234,16 +285,23 @@ def _subject(raw: RawStudy, template: Template, subject: str, folder: Path) -> N
 
 def _session(raw: RawStudy, template: Template, scans: Sequence[ScanFiles], stem: Path) -> None:
     series, log = _prepared(raw, scans[0])
-    aligned = _aligned(raw.settings, template, series, stem)
+    pair = raw.pairs.get(scans[0].name)
+    distorted = session_distortion(pair, series, stem, raw.settings) if pair else None
+    aligned = _aligned(raw.settings, template, series, distorted, stem)
     for number, scan in enumerate(scans):
         if number:
             series, log = _prepared(raw, scan)
-        _one_scan(raw, scan, series, aligned.on(series.grid), log, stem.parent)
+        seen = aligned.measured(distorted, scan.name) if distorted else aligned
+        _one_scan(raw, scan, series, seen.on(series.grid), log, stem.parent)
 
 
-def _aligned(wanted: Preprocess, template: Template, series: Series, stem: Path) -> _Aligned:
+def _aligned(
+    wanted: Preprocess, template: Template, series: Series, distorted: SessionDistortion | None, stem: Path
+) -> _Aligned:
     """Bring the mean of a session's first scan to the template; write mean, mask and atlas on the grid of the EPI."""
     mean, grid = _mean_epi(series), series.grid
+    if distorted:
+        mean = distorted.distortion.corrected(mean)
     target = target_grid(template.grid, wanted.voxel_mm)
     inside = mask_on(template, "mask", target)
     with scratch_beside(stem) as scratch:
@@ -300,11 +358,9 @@ def _read(raw: RawStudy, bold: Path, *, tr_s: float) -> Series:
 
 
 def _mean_epi(series: Series) -> Array:
-    volumes = series.data.shape[3]
-    span = slice(max(volumes // 2 - 5, 0), volumes // 2 + 5)
     ants = ants_module()
     with reproducible(1):
-        image = to_ants(series.data[..., span].mean(axis=3), series.grid)
+        image = to_ants(middle_mean(series.data), series.grid)
         return ants.n4_bias_field_correction(image, shrink_factor=2).numpy()
 
 
@@ -315,7 +371,7 @@ def _one_scan(
     led = estimate_motion(_led_by(aligned.reference, series, around), around, reference=0)
     motion = Motion(parameters=led.parameters[1:], center_mm=led.center_mm)
     data = np.zeros((*aligned.target.shape, series.data.shape[3]), np.float32)
-    data[aligned.inside] = resample(series, aligned.places, motion).T
+    data[aligned.inside] = (resample(series, aligned.places, motion) * aligned.stretch).T
     ending = scan.bold.name.removesuffix(".gz").removesuffix(".nii").removesuffix("_bold")
     if echoes := raw.echoes.get(scan.name, ()):
         ending = ending.replace(f"_echo-{scan.entities['echo']}", "")

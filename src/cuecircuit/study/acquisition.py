@@ -75,6 +75,9 @@ class Preprocess(Section):
     template_scale: float = optional(1.0, "factor of the template's lengths", gt=0)
     scan_origin: Literal["header", "center"] = optional("header", "center replaces a missing origin")
     slice_timing: bool = optional(True, "where the sidecar has SliceTiming")
+    susceptibility: Literal["auto", "none"] = optional(
+        "auto", "distortion is corrected where a session has images of opposite phase encoding"
+    )
     registration: Literal["rigid", "affine", "syn"] = optional("syn", "last step of the registration")
 
     @property
