@@ -85,6 +85,7 @@ def test_tests_without_a_bayes_factor_are_left_out(planned: Path) -> None:
     table = read_table(planned / "sequential.tsv")
     assert set(table["question"]) == {"score"}
     assert set(table["kind"]) == {"term"}
+    assert "after 16, 32, 64 subjects" in (planned / "preregistration.md").read_text(encoding="utf-8")
     assert 'id="sequential"' in (planned / "plan.html").read_text(encoding="utf-8")
 
 

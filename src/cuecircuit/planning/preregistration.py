@@ -62,7 +62,7 @@ def preregistration_text(plan: Plan, tables: PlanTables, *, rerun: str, versions
                 ("Data collection procedures", _collection(study)),
                 ("Sample size", _sample_size(plan)),
                 ("Sample size rationale", _rationale(plan, tables, rerun)),
-                ("Stopping rule", [OPEN.format("when collection ends; the plan above looks at the data once")]),
+                ("Stopping rule", [_stopping(plan)]),
             ],
         ),
         (
@@ -197,6 +197,18 @@ def _rationale(plan: Plan, tables: PlanTables, rerun: str) -> Lines:
         tables.assumed[["what", "name", "in", "value", "where"]].astype(str).to_numpy().tolist(),
     )
     yield f"The same plan again: `{rerun.strip()}`"
+
+
+def _stopping(plan: Plan) -> str:
+    bound = plan.settings.stop
+    if bound is None:
+        return OPEN.format("when collection ends; the plan above looks at the data once")
+    looks = ", ".join(map(str, plan.totals))
+    return (
+        f"The Bayes factor is looked at after {looks} subjects; collection ends as soon as it is {short(bound)} or more "
+        f"for the effect or for none, and with {plan.totals[-1]} subjects at the latest (`sequential.tsv`). "
+        f"{OPEN.format('the test whose Bayes factor decides')}"
+    )
 
 
 def _power(rows: pd.DataFrame, column: str) -> Lines:
