@@ -205,8 +205,8 @@ def _stopping(plan: Plan) -> str:
         return OPEN.format("when collection ends; the plan above looks at the data once")
     looks = ", ".join(map(str, plan.totals))
     return (
-        f"The Bayes factor is looked at after {looks} subjects; collection ends as soon as it is {short(bound)} or more "
-        f"for the effect or for none, and with {plan.totals[-1]} subjects at the latest (`sequential.tsv`). "
+        f"The Bayes factor is looked at after {looks} subjects; collection ends as soon as it is {short(bound)} or "
+        f"more for the effect or for none, and with {plan.totals[-1]} subjects at the latest (`sequential.tsv`). "
         f"{OPEN.format('the test whose Bayes factor decides')}"
     )
 
