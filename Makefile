@@ -32,12 +32,18 @@ lock: $(VENV)/python.done
 	$(BIN)/uv pip compile -q --universal --generate-hashes --no-header --python-version 3.11 pyproject.toml -o locks/run.txt
 	$(BIN)/uv pip compile -q --universal --generate-hashes --no-header --python-version 3.11 --group dev --all-extras --overrides locks/overrides.txt -c locks/run.txt pyproject.toml -o locks/dev.txt
 
-# Known vulnerabilities of what the locks pin; needs the advisory service of PyPI.
+# Known vulnerabilities of what the locks pin: by the advisory service of PyPI or, where it cannot be reached, from a folder
+# (`make audit ADVISORIES=../advisory-database`).
+ifdef ADVISORIES
+audit: $(VENV)/run.done
+	$(BIN)/python release/advisories.py $(ADVISORIES) locks/run.txt locks/dev.txt
+else
 audit: $(VENV)/python.done
 	$(PYTHON) -m venv $(VENV)/audit
 	$(VENV)/audit/bin/pip install --quiet pip-audit
 	$(VENV)/audit/bin/pip-audit --disable-pip --require-hashes -r locks/run.txt
 	$(VENV)/audit/bin/pip-audit --disable-pip --require-hashes -r locks/dev.txt
+endif
 
 # What a release is made of, as CycloneDX with the hashes of the lock; the same bytes from the same lock.
 sbom: $(VENV)/python.done

@@ -145,3 +145,26 @@ def test_without_a_cluster_the_brain_is_drawn_and_the_figure_says_so() -> None:
     assert "no cluster survives" in figure.get_supxlabel()
     assert len(figure.axes) == 4
     assert not any(len(painted_mm(axes)) for axes in figure.axes)
+
+
+def test_an_effect_is_drawn_under_the_statistic_on_the_same_slices() -> None:
+    statistic = 20.0 - far(RAS, BLOB_MM)
+    effect = np.where(far(RAS, BLOB_MM) < 0.8, -2.0, 0.5)
+    figure = drawn(RAS, statistic=statistic, effect=effect, effect_label="Effect, %: a - b")
+
+    # three slices of each, and their color bars
+    z, sizes, bars = figure.axes[:3], figure.axes[3:6], figure.axes[6:]
+    assert labels(figure) == ["−1.2", "−2.2", "−3.2"] * 2
+    assert [text.get_text() for text in figure.texts] == ["F(1, 18)", "Effect, %: a - b", figure.get_supxlabel()]
+    for above, below in zip(z, sizes, strict=True):
+        upper, lower = (np.asarray(axes.images[1].get_array()) for axes in (above, below))
+        np.testing.assert_array_equal(upper[..., 3], lower[..., 3])  # fades with the statistic
+        assert above.get_position().y0 > below.get_position().y1
+        outlines = (axes.collections[0].get_paths()[0].vertices for axes in (above, below))
+        np.testing.assert_array_equal(*outlines)
+    # colored by its size around 0: cold in the middle of the blob, warm at its edge
+    colors = np.asarray(sizes[1].images[1].get_array())
+    lit = colors[..., 3] == 1
+    assert {"cold", "warm"} == {"cold" if b > r else "warm" for r, _, b in colors[lit][:, :3]}
+    assert bars[1].get_ylim() == pytest.approx((-2.0, 2.0))
+    assert [bar.get_title() for bar in bars] == ["", ""]

@@ -6,7 +6,7 @@ from datetime import datetime
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from cuecircuit.errors import DataError
@@ -282,9 +282,11 @@ MEANINGS = st.sampled_from(
 
 
 @settings(deadline=None)
+@example(["999999999999999999999999999999"], [], "{kind: bins, event: x, width_s: 5}", "0")
 @given(TOKENS, TOKENS, MEANINGS, st.sampled_from(["0", "2", "-1", "1e300", "1.5"]))
 def test_any_values_give_a_session_or_a_data_error(y: list[str], e: list[str], meaning: str, count: str):
     declared = program(f"G: {{kind: scalar, name: n}}\nE: {{kind: codes}}\nY: {meaning}")
     with contextlib.suppress(DataError):
         decoded = decode(f"G: {count}\n{array('E', *e)}\n{array('Y', *y)}\nZ: 1", declared)
         assert all(np.isfinite(times).all() for times in decoded.session.events.values())
+        assert all((bins.counts >= 0).all() for bins in decoded.session.bins.values())

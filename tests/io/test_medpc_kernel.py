@@ -168,3 +168,11 @@ def test_a_whole_array_keeps_its_text_and_its_numbers():
     assert session.letters["B"].numbers is not None
     assert session.letters["B"].values() == ("2500.030", "0.100", "12,50")
     assert numbers(session.letters["B"], "B").tolist() == [2500.03, 0.1, 12.5]
+
+
+@pytest.mark.parametrize("word", [":", "1:2", "0::"])
+def test_a_value_with_a_colon_is_named_as_it_is_written(word):
+    (session,) = parse_sessions(HEADER + f"B:\n     0:  5.000 {word}\n     2:  1.000\n").sessions
+
+    with pytest.raises(DataError, match=re.escape(f"line 7: value 1 of letter B is {word!r}; expected a number")):
+        numbers(session.letters["B"], "B")

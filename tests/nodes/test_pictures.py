@@ -6,6 +6,7 @@ import pytest
 from matplotlib.figure import Figure
 
 from cuecircuit.nodes.derived import derived_table
+from cuecircuit.nodes.map_pictures import effect_label_of
 from cuecircuit.nodes.pictures import picture
 from cuecircuit.nodes.rows import Tables
 from cuecircuit.study.questions import AnyQuestion, Formula, Strata
@@ -76,3 +77,15 @@ def test_a_derived_number_has_the_unit_of_what_it_is_made_of(tables: Tables) -> 
     question = Strata(of="derived.rise", between=("group",))
     rows = rise.rows.merge(tables.made["subjects"].rows, on="subject")
     assert drawn(made, question, rows).axes[0].get_ylabel() == "Rise (infusions per day)"
+
+
+@pytest.mark.parametrize(
+    ("unit", "direction", "expected"),
+    [
+        ("% BOLD", "ShA - LgA", "Effect, % BOLD: ShA − LgA"),
+        ("%", "(slope of age) × (a - b)", "Effect, % per age: (slope of age) × (a − b)"),
+        ("", "mean above 0", "Effect, unit of the maps: mean above 0"),
+    ],
+)
+def test_an_effect_on_maps_has_its_unit_and_direction(unit: str, direction: str, expected: str) -> None:
+    assert effect_label_of(unit, direction) == expected

@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from cuecircuit.errors import StudyError
+from cuecircuit.errors import DataError, StudyError
 from cuecircuit.generators.brain import draw_brain
 from cuecircuit.generators.native import FOLDER, draw_head, lying
 from cuecircuit.imaging.nuisance import MOTION_NAMES
@@ -152,6 +152,21 @@ def test_maps_of_every_session_have_its_planted_responses(preprocessed, raw_stud
         # regions of a few voxels keep their noise, and what is read beside a region thins its response
         assert np.corrcoef(own["found"], own["value"])[0, 1] > 0.7
         assert 0.4 < np.polyfit(own["value"], own["found"], 1)[0] < 1.1
+
+
+def test_transforms_are_kept_where_a_killed_run_is_swept(raw_study, tmp_path, monkeypatch):
+    pytest.importorskip("ants", reason="antspyx (extra preprocess) is not installed")
+    folders = []
+
+    def stop(*_, folder, **__):
+        folders.append(folder)
+        raise DataError("seen enough")
+
+    monkeypatch.setattr("cuecircuit.pipeline.preprocess.align", stop)
+    with pytest.raises(DataError, match="seen enough"):
+        preprocess_study(raw_study, tmp_path / "out")
+    assert folders
+    assert all(folder.is_relative_to(tmp_path / "out") for folder in folders)
 
 
 def test_a_second_call_does_nothing_again(preprocessed, raw_study, capsys):

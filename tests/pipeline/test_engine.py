@@ -1,3 +1,4 @@
+import logging
 import os
 
 import pytest
@@ -47,6 +48,22 @@ def test_a_scheduler_that_is_lost_is_one_fault_and_what_was_finished_is_kept():
         pytest.raises(DataError, match=said),
     ):
         lose(cluster)
+
+
+def test_what_dask_logs_is_one_line_without_its_traceback(capfd):
+    def fail():
+        raise OSError("a fault of a task")
+
+    def work():
+        logging.getLogger("distributed.client").error("", exc_info=ConnectionError())
+        logging.getLogger("distributed.nanny").warning("Worker exceeded\n95% memory budget")
+        Parallel()(delayed(fail)() for _ in range(2))
+
+    with pytest.raises(OSError, match="a fault of a task"), engine("local", n_jobs=1):
+        work()
+
+    lines = capfd.readouterr().err.splitlines()
+    assert lines == ["dask: 1 workers at local", "dask: Worker exceeded 95% memory budget"]
 
 
 def test_an_address_where_nobody_answers_is_named(monkeypatch):

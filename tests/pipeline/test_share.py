@@ -81,6 +81,12 @@ def test_the_same_results_give_the_same_bytes(results: Path, tmp_path: Path) -> 
     assert (tmp_path / "a.zip").read_bytes() == (tmp_path / "b.zip").read_bytes()
 
 
+def test_what_a_killed_command_left_beside_the_zip_is_swept(results: Path, tmp_path: Path) -> None:
+    (tmp_path / ".unfinished-a1b2c3d4").mkdir()
+    share(results, tmp_path / "maps.zip", ABOUT)
+    assert not list(tmp_path.glob(".*"))
+
+
 def test_the_folder_of_one_test_is_taken_as_well(results: Path, tmp_path: Path) -> None:
     shown = share(results / "group", tmp_path / "maps.zip", ABOUT)
     assert "group, t" in set(shown["name"])

@@ -232,6 +232,12 @@ def test_what_is_planted_in_maps_is_found_in_its_region(tmp_path: Path):
     assert set(power.loc["severity"].index.get_level_values(0)) == {"r", "r within group"}
 
 
+def test_one_question_is_planned_where_regions_are_chosen_by_another(tmp_path: Path):
+    path = written(tmp_path, design_text("carmack2019"))
+    power = power_of(path, tmp_path / "out", sizes=("5",), draws=2, questions=("escalation",))
+    assert set(power["question"]) == {"escalation"}
+
+
 def test_effects_of_a_file_take_the_place_of_those_of_the_study(tmp_path: Path):
     path = written(tmp_path, GROUPS)
     (tmp_path / "pilot.yaml").write_text(

@@ -250,8 +250,8 @@ def test_names_stay_text_everywhere(opened):
     assert EVIL in opened.locator("#brain-readout").inner_text()
     assert opened.locator("#brain-dots .dots-title").text_content() == f"{EVIL} (whole region)"
     assert opened.locator("#brain-dots .dots-group").last.text_content() == EVIL
-    # the data, and the page's own four scripts
-    assert opened.locator("script").count() == 5
+    # data of the brain and of tables and figures, and the page's own five scripts
+    assert opened.locator("script").count() == 7
 
 
 def test_a_script_that_is_not_the_pages_own_does_not_run(opened):

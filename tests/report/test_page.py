@@ -1,9 +1,10 @@
 import base64
 import io
+import json
 import re
 import shutil
 import subprocess
-import zipfile
+import zlib
 from html.parser import HTMLParser
 from itertools import pairwise
 from pathlib import Path
@@ -16,10 +17,12 @@ from markupsafe import Markup
 from PIL import Image
 
 from cuecircuit.report.content import Facts, FigureItem, FileList, Paragraph, ReportContent, Section, TableItem
-from cuecircuit.report.page import data_uri, render, shown_picture, shown_width
+from cuecircuit.report.page import data_uri, render
+from cuecircuit.report.shown_picture import shown_picture, shown_width
 
 EVIL = "<script>alert(1)</script>"
 SVG = b'<svg xmlns="http://www.w3.org/2000/svg" width="10" height="10"/>'
+PATH = re.compile(r"([MLCQZ])([^MLCQZ]*)", re.IGNORECASE)
 
 
 class Page(HTMLParser):
@@ -85,8 +88,26 @@ def decoded(uri: str) -> bytes:
     return base64.b64decode(uri.split(",", 1)[1])
 
 
+def shown(svg: str) -> str:
+    """Return the figure that the page embeds."""
+    return unquote(shown_picture(svg.encode()).removeprefix("data:image/svg+xml,"))
+
+
+def corners(path: str) -> list[tuple[str, np.ndarray]]:
+    """Return the letters of a path with their points from the corner of the page, whether it has steps or not."""
+    at = start = np.zeros(2)
+    steps = []
+    for letter, text in PATH.findall(path):
+        numbers = [float(number) for number in re.findall(r"-?(?:\d+\.?\d*|\.\d+)", text)]
+        points = np.reshape(numbers, (-1, 2)) + (at if letter.islower() else 0)
+        at = points[-1] if len(points) else start
+        start = at if letter in "Mm" else start
+        steps.append((letter.upper(), points))
+    return steps
+
+
 def test_what_subjects_and_files_are_called_stays_text() -> None:
-    assert len(PAGE.all("script")) == 1  # the page's own
+    assert len(PAGE.all("script")) == 3  # data, and two of the page's own
     # title, h1, facts, paragraph, three captions, table's heading, caption, note, cell, file and button
     assert "".join(PAGE.text).count(EVIL) == 13
     assert PAGE.all("em") == [{"id": "kept"}]
@@ -99,7 +120,8 @@ def test_nothing_is_fetched_from_anywhere() -> None:
 
     assert addresses
     assert all(address.startswith("data:") for address in addresses)
-    assert not re.search(r"url\(|@import|https?:", HTML)
+    # what is not a name of a kind of XML
+    assert not re.search(r"url\(|@import|https?:", re.sub(r'"http://[^"]*"|xmlns=\'[^\']*\'|src="[^"]*"', "", HTML))
     policy = next(e["content"] for e in PAGE.all("meta") if e.get("http-equiv") == "Content-Security-Policy")
     assert "default-src 'none'" in policy
 
@@ -108,19 +130,23 @@ def test_every_figure_is_shown_described_and_captioned() -> None:
     images = PAGE.all("img")
 
     assert [image["alt"] for image in images] == ["Picture of fig1a", "Picture of fig2a", "Picture of fig2b"]
-    assert all(decoded(image["src"]) == SVG for image in images)
+    drawn = unquote(images[0]["src"]).removeprefix("data:image/svg+xml,")
+    assert drawn == SVG.decode().replace('"', "'")
     assert len(PAGE.all("figcaption")) == 3
 
 
 def test_every_figure_offers_its_data_its_vector_and_its_picture() -> None:
-    offered = {link["download"]: decoded(link["href"]) for link in PAGE.all("a") if "download" in link}
-    # the script gives these the picture that the page shows
-    pictures = {link["data-file"]: link["data-picture"] for link in PAGE.all("a") if "data-file" in link}
+    links = [link for link in PAGE.all("a") if "data-file" in link]
+    # the script gives these the picture that the page shows, and the data from the compressed text
+    pictures = {link["data-file"]: link["data-picture"] for link in links if "data-picture" in link}
+    data = {link["data-file"]: link["data-tsv"] for link in links if "data-tsv" in link}
 
     for name in ("fig1a", "fig2a", "fig2b"):
-        assert offered[f"{name}.tsv"] == b"a\tb\n1\t2\n"
         assert pictures[f"{name}.svg"] == pictures[f"{name}.png"] == name
-    assert offered["t1.tsv"].decode() == f"subject\tp\tsource\n{EVIL}\t0.0001\tassumed\n01\tn/a\tpaper\n"
+    assert data == {f"{name}.tsv": name for name in ("fig1a", "fig2a", "fig2b", "t1")}
+    packed = json.loads(zlib.decompress(base64.b64decode(re.findall(r'id="packed">([^<]*)<', HTML)[0])))
+    assert packed["fig1a"] == {"tsv": "a\tb\n1\t2\n"}
+    assert packed["t1"] == {"tsv": f"subject\tp\tsource\n{EVIL}\t0.0001\tassumed\n01\tn/a\tpaper\n", "numbers": [1]}
 
 
 def test_navigation_leads_to_every_section_and_every_anchor_exists() -> None:
@@ -177,31 +203,51 @@ def test_every_file_of_a_list_has_a_link_that_leads_to_it() -> None:
     assert not page.all("script")
 
 
-def test_all_tables_are_there_in_one_file_for_excel_word_and_latex() -> None:
-    offered = {
-        link["download"]: link["href"] for link in PAGE.all("a") if link.get("download", "").startswith("tables.")
-    }
-
-    assert list(offered) == ["tables.xlsx", "tables.docx", "tables.zip"]
-    assert decoded(offered["tables.xlsx"])[:2] == decoded(offered["tables.docx"])[:2] == b"PK"
-    with zipfile.ZipFile(io.BytesIO(decoded(offered["tables.zip"]))) as archive:
-        assert rb"\caption{Animals $<$script" in archive.read("tables.tex")
-
-
 def test_pictures_of_voxels_keep_their_size_and_their_colors_nearly() -> None:
     shades = np.random.default_rng(0).integers(0, 256, (80, 60))
     whole = np.dstack([shades, shades, shades, np.full((80, 60), 255)]).astype(np.uint8)
     (file := io.BytesIO()).name = "whole.png"
     Image.fromarray(whole).save(file)
     inside = base64.b64encode(file.getvalue())
-    svg = decoded(shown_picture(b'<svg><image href="data:image/png;base64,' + inside + b'"/><text>R</text></svg>'))
-    (small,) = re.findall(rb"base64,([^\"]+)", svg)
+    svg = shown(f'<svg><image href="data:image/png;base64,\n{inside.decode()}"/><text>R</text></svg>')
+    (small,) = re.findall("base64,([^']+)", svg)
 
     with Image.open(io.BytesIO(base64.b64decode(small))) as image:
         difference = np.abs(np.asarray(image.convert("RGBA")).astype(int) - whole)
     assert difference.max() <= 16  # an octree of 256 colors has 16 grays at least
     assert len(small) < len(inside)
-    assert svg.endswith(b"<text>R</text></svg>")
+    assert svg.endswith("<text>R</text></svg>")
+
+
+def test_paths_go_through_the_same_points_to_a_hundredth() -> None:
+    rng = np.random.default_rng(1)
+    lengths = [("M", 2), ("L", 2), ("Q", 4), ("C", 6), ("L", 2), ("z", 0)] * 50
+    numbers = [(letter, rng.uniform(-300, 300, length)) for letter, length in lengths]
+    absolute = " ".join(f"{letter} {' '.join(f'{x:.6f}' for x in values)}" for letter, values in numbers)
+    (path,) = re.findall(" d='([^']*)'", shown(f'<svg><path d="{absolute}"/></svg>'))
+
+    assert len(path) < 0.7 * len(absolute)
+    assert path.islower()
+    for (letter, points), (expected, places) in zip(corners(path), corners(absolute), strict=True):
+        assert letter == expected
+        np.testing.assert_allclose(points, places, atol=0.00501)
+
+
+@pytest.mark.parametrize("path", ["M 1 1 H 5", "M 1 1 L 2 2 3 3", "m 1 1 l 2 2", "M 1e-7 1 L 2 2"])
+def test_paths_of_other_programs_stay_as_they_are(path: str) -> None:
+    assert f" d='{path}'" in shown(f'<svg><path d="{path}"/></svg>')
+
+
+def test_a_figure_keeps_its_text_styles_and_what_is_referred_to() -> None:
+    svg = """<?xml version="1.0"?><svg><metadata>who</metadata><style>*{x: y}</style>
+ <g id="axes_1"><path id="m1" style="fill: #f00; stroke: #000"/> <!-- c -->
+ <use href="#m1" style="fill: #f00; stroke: #000"/><text style="font: 6px 'DejaVu Sans'">p = "x" &amp; it's</text>
+</g></svg>"""
+    assert shown(svg) == (
+        "<svg><style>*{x: y}.s0{fill:#f00;stroke:#000}.s1{font:6px 'DejaVu Sans'}</style><g><path id='m1' class='s0'/>"
+        "<use href='#m1' class='s0'/><text class='s1'>p = \"x\" &amp; it's</text></g></svg>"
+    )
+    assert not set(shown_picture(svg.encode())) & set('"<>& #')
 
 
 def test_the_checker_of_the_w3c_finds_no_error(tmp_path: Path) -> None:

@@ -280,6 +280,12 @@ def test_a_folder_with_files_is_kept(tmp_path, design):
         simulate_declared(design("alcohol_mice"), "", tmp_path, scale="tiny")
 
 
+def test_what_a_killed_simulation_left_is_swept(tmp_path, design):
+    (tmp_path / ".unfinished-a1b2c3d4" / "study").mkdir(parents=True)
+    simulate_declared(design("alcohol_mice", SMALL["alcohol_mice"]), "", tmp_path / "study", scale="tiny")
+    assert [path.name for path in tmp_path.iterdir()] == ["study"]
+
+
 def test_a_table_of_effects_is_read_beside_the_study_file_and_goes_along(tmp_path, design):
     (tmp_path / "effects.tsv").write_text("group\tday\tadd\nethanol\t12\t3\n")
     edits = SMALL["alcohol_mice"] | {"simulation.effects.rise.add": "effects.tsv", "simulation.effects.rise.by": []}

@@ -66,6 +66,7 @@ simulation: { n: { free: 6, absent: 4 }, generator: mechanism }
 def folder(tmp_path_factory):
     made = tmp_path_factory.mktemp("lived")
     (made / "mine.yaml").write_text(STUDY, encoding="utf-8")
+    (made / ".unfinished-a1b2c3d4").mkdir()
     simulate_design(str(made / "mine.yaml"), made / "data", seed=4)
     return made
 
@@ -93,6 +94,10 @@ def test_the_study_runs_and_its_questions_are_answered_from_logs_and_readouts(fo
 
 def test_check_finds_no_fault_and_misses_no_session_of_who_has_none_by_plan(folder):
     assert not [note for note in check_study(folder / "data" / "study.yaml") if "of 2 sessions" in str(note)]
+
+
+def test_what_a_killed_simulation_left_is_swept(folder):
+    assert not list(folder.glob(".unfinished-*"))
 
 
 def test_rest_is_in_the_dates_of_the_logs(folder):

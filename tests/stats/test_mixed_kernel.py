@@ -80,7 +80,9 @@ def fitted(y: np.ndarray, model: NestedModel):
     sigma2, minimum, status = np.empty(n), np.empty(n), np.empty(n, np.int64)
     start = starting_point(model.columns)
     out = (phi, psi, beta, sigma2, minimum, status)
-    fit_responses(start, model.blocks.columns, model.blocks.kernel, model.forms, sums.c, sums.s, model.n_left, *out)
+    fit_responses(
+        start, model.blocks.columns, model.blocks.kernel, model.forms[None], sums.c, sums.s, model.n_left, *out
+    )
     return sums, psi, beta, sigma2, minimum, status
 
 

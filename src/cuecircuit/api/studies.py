@@ -144,9 +144,13 @@ def check(
         DataError: every fault of its files.
 
     Examples:
+        >>> from tempfile import TemporaryDirectory
         >>> import cuecircuit as cc
-        >>> cc.check("mice/study.yaml")  # doctest: +SKIP
+        >>> folder = TemporaryDirectory()
+        >>> study = cc.simulate("alcohol_mice", f"{folder.name}/mice", scale="tiny")
+        >>> cc.check(study)
         ()
+        >>> folder.cleanup()
     """
     from cuecircuit.nodes.check import check_study
 
@@ -183,9 +187,14 @@ def run(
         DesignError: a question that the data cannot carry.
 
     Examples:
+        >>> from tempfile import TemporaryDirectory
         >>> import cuecircuit as cc
-        >>> cc.run("mice/study.yaml", "results")  # doctest: +SKIP
-        PosixPath('results/report.html')
+        >>> folder = TemporaryDirectory()
+        >>> study = cc.simulate("alcohol_mice", f"{folder.name}/mice", scale="tiny")
+        >>> page = cc.run(study, f"{folder.name}/results")
+        >>> page.name
+        'report.html'
+        >>> folder.cleanup()
     """
     from cuecircuit.nodes.run import run_study
 
@@ -240,9 +249,13 @@ def simulate(
         DataError: `out` cannot be written or is not empty.
 
     Examples:
+        >>> from tempfile import TemporaryDirectory
         >>> import cuecircuit as cc
-        >>> cc.simulate("alcohol_mice", "mice", scale="tiny")  # doctest: +SKIP
-        PosixPath('mice/study.yaml')
+        >>> folder = TemporaryDirectory()
+        >>> study = cc.simulate("alcohol_mice", f"{folder.name}/mice", scale="tiny")
+        >>> study.name, (study.parent / "truth").is_dir()
+        ('study.yaml', True)
+        >>> folder.cleanup()
     """
     from cuecircuit.nodes.simulate import simulate_design
 
@@ -263,9 +276,14 @@ def plan(study: StudyFile | StudyPath, out: StudyFile, *, n_jobs: int = 2, **set
         DataError: `out` cannot be written or is not empty.
 
     Examples:
+        >>> from tempfile import TemporaryDirectory
         >>> import cuecircuit as cc
-        >>> cc.plan("mice/study.yaml", "plan", draws=200)  # doctest: +SKIP
-        PosixPath('plan/plan.html')
+        >>> folder = TemporaryDirectory()
+        >>> study = cc.simulate("alcohol_mice", f"{folder.name}/mice", scale="tiny")
+        >>> page = cc.plan(study, f"{folder.name}/plan", sizes=("8",), draws=20, multiples=(1.0,), n_jobs=1)
+        >>> page.name, (page.parent / "power.tsv").is_file()
+        ('plan.html', True)
+        >>> folder.cleanup()
     """
     from cuecircuit.planning.plan import plan_study
     from cuecircuit.planning.power import PlanSettings

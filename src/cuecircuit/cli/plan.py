@@ -49,6 +49,13 @@ def plan(
             show_default="0.25 0.5 0.75 1",
         ),
     ] = None,
+    stop: Annotated[
+        float | None,
+        typer.Option(
+            metavar="BF",
+            help="Bayes factor at which a study stops that looks after each size, such as 6: how often, and when.",
+        ),
+    ] = None,
     seed: Seed = 0,
     n_jobs: Jobs = 2,
     dask: Annotated[
@@ -68,6 +75,7 @@ def plan(
         questions=tuple(test or ()),
         effects=effects,
         multiples=tuple(multiple) if multiple else MULTIPLES,
+        stop=stop,
         seed=seed,
     )
     print(plan_study(study, out, settings=settings, n_jobs=n_jobs, dask=dask))

@@ -6,6 +6,7 @@ is decided by the significant voxels alone, brought to the same pixels. Left is 
 """
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from math import ceil
 
 import matplotlib
@@ -27,6 +28,8 @@ _PIXELS_ACROSS = 320
 # part of its cell that a slice fills
 _FILLED = 0.94
 _BAR_MM, _CAPTION_MM, _FOOT_MM = 15.0, 5.0, 3.5
+# line over each of two maps; a single one is named over its color bar
+_HEAD_MM = 4.5
 _FAINT = 0.75  # opacity of a voxel that reaches the height and does not survive
 
 
@@ -40,6 +43,8 @@ def slices_figure(
     anatomy_grid: Grid,
     label: str,
     height: float,
+    effect: Float[Array, "x y z"] | None = None,
+    effect_label: str = "",
     reference: str = "bregma",
     positions_mm: Sequence[float] = (),
     most: int = 12,
@@ -47,6 +52,8 @@ def slices_figure(
     width_mm: float = DOUBLE_MM,
 ) -> Figure:
     """Draw the map over slices that hold significant voxels, the peak of every cluster among them.
+
+    An effect is drawn under it on the same slices: colored by its size around 0, fading as the statistic does.
 
     Args:
         statistic: F, t or z of each voxel; two colors where significant voxels have both signs.
@@ -57,6 +64,8 @@ def slices_figure(
         anatomy_grid: of the background; may differ from `grid`.
         label: of the color bar, such as "F(1, 18)".
         height: size of the statistic below which the map fades, such as that which forms clusters.
+        effect: of each voxel, in the unit of the maps.
+        effect_label: what stands over it, with direction and unit.
         reference: origin of the mm coordinates.
         positions_mm: y of the slices to draw in place of those.
         most: draw at most so many slices, evenly spread; more where peaks need them.
@@ -73,52 +82,91 @@ def slices_figure(
     lit = inside & (cut(significant.astype(float), grid, planes, order=3) >= 0.5)
     background = np.ma.masked_where(~inside, cut(anatomy, anatomy_grid, planes, order=1))
     values = cut(np.where(brain, statistic, 0.0), grid, planes, order=3)
-    colors, scale = color_scale(statistic[shown], signed=bool((statistic[brain] < 0).any()))
-    painted = colors(scale(values))
-    painted[..., 3] = np.where(lit, 1.0, inside * _FAINT * np.minimum(np.abs(values) / height, 1.0) ** 2)
+    opacity = np.where(lit, 1.0, inside * _FAINT * np.minimum(np.abs(values) / height, 1.0) ** 2)
+    scale = color_scale(statistic[shown], signed=bool((statistic[brain] < 0).any()))
+    blocks = [_Block(values=values, scale=scale, label=label, named=bool(np.any(statistic[shown])))]
+    if effect is not None:
+        sizes, scale = cut(np.where(brain, effect, 0.0), grid, planes, order=3), color_scale(effect[shown], signed=True)
+        blocks.append(_Block(values=sizes, scale=scale, label=effect_label, named=bool(np.any(effect[shown]))))
+    heads = [block.label for block in blocks] if len(blocks) > 1 else []
     with style():
         across = min(columns, len(y))
         width_mm = _BAR_MM + (width_mm - _BAR_MM) * min(1.0, 2 * across / columns)
-        figure, panels, bar = _panels(planes, columns=across, width_mm=width_mm)
+        figure, panels, bars = _panels(planes, columns=across, width_mm=width_mm, heads=heads)
         grays = Normalize(*np.percentile(background.compressed(), [0.5, 99.5])) if inside.any() else None
-        for index, axes in enumerate(panels):
-            axes.imshow(background[index], cmap="gray", norm=grays, extent=planes.extent, origin="lower")
-            axes.imshow(painted[index], extent=planes.extent, origin="lower", gid=f"map-{y[index]:g}")
-            if lit[index].any():
-                axes.contour(planes.x, planes.z, lit[index], levels=[0.5], colors=[INK], linewidths=0.6)
-            label_slice(axes, float(y[index]), step=coronal_step_mm(grid), sides=index == 0)
+        for block, axes_of_block, bar in zip(blocks, panels, bars, strict=True):
+            painted = block.painted(opacity)
+            for index, axes in enumerate(axes_of_block):
+                axes.imshow(background[index], cmap="gray", norm=grays, extent=planes.extent, origin="lower")
+                axes.imshow(painted[index], extent=planes.extent, origin="lower", gid=f"map-{y[index]:g}")
+                if lit[index].any():
+                    axes.contour(planes.x, planes.z, lit[index], levels=[0.5], colors=[INK], linewidths=0.6)
+                label_slice(axes, float(y[index]), step=coronal_step_mm(grid), sides=index == 0)
+            block.draw_bar(figure, bar, titled=len(blocks) == 1)
         figure.supxlabel(
             f"mm from {reference}" + ("" if found else "; no cluster survives the correction"),
             x=(1 - _BAR_MM / width_mm) / 2,
             y=0.0,
         )
-        if np.any(statistic[shown]):
-            drawn = figure.colorbar(ScalarMappable(scale, colors), cax=bar)
-            bar.set_title(label, pad=4)
-            drawn.outline.set_linewidth(0.4)  # pyright: ignore
-        else:
-            bar.remove()
     return figure
 
 
-def _panels(planes: Planes, *, columns: int, width_mm: float) -> tuple[Figure, list[Axes], Axes]:
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class _Block:
+    """One quantity on all slices; `named`: there is something for a color bar to name."""
+
+    values: Float[Array, "plane z x"]
+    scale: tuple[Colormap, Normalize]
+    label: str
+    named: bool
+
+    def painted(self, opacity: Float[Array, "plane z x"]) -> Float[Array, "plane z x 4"]:
+        colors, norm = self.scale
+        return np.concatenate([colors(norm(self.values))[..., :3], opacity[..., None]], axis=-1)
+
+    def draw_bar(self, figure: Figure, place: Axes, *, titled: bool) -> None:
+        if not self.named:
+            place.remove()
+            return
+        colors, norm = self.scale
+        drawn = figure.colorbar(ScalarMappable(norm, colors), cax=place)
+        place.set_title(self.label if titled else "", pad=4)
+        drawn.outline.set_linewidth(0.4)  # pyright: ignore
+
+
+def _panels(
+    planes: Planes, *, columns: int, width_mm: float, heads: Sequence[str]
+) -> tuple[Figure, list[list[Axes]], list[Axes]]:
+    """Return the panels of each block of slices, one under another below their heads, and the place of each color bar.
+
+    Without a head there is one block, and its color bar is in the middle.
+    """
     # placed by hand: the layout engine cannot keep slices of equal scale, labels and bar together
     left, right, bottom, top = planes.extent
     rows = ceil(len(planes.y) / columns)
     wide = (width_mm - _BAR_MM) / columns
     tall = wide * (top - bottom) / (right - left)
-    height = rows * (tall + _CAPTION_MM) + _FOOT_MM
+    head = _HEAD_MM if heads else 0.0
+    block_tall = head + rows * (tall + _CAPTION_MM)
+    height = max(len(heads), 1) * block_tall + _FOOT_MM
     figure = sheet(width_mm, height)
     figure.set_layout_engine("none")
-    axes = []
-    for index in range(len(planes.y)):
-        row, column = divmod(index, columns)
-        floor = _FOOT_MM + (rows - row - 1) * (tall + _CAPTION_MM) + _CAPTION_MM
-        place = (column * wide / width_mm, floor / height, wide * _FILLED / width_mm, tall * _FILLED / height)
-        axes.append(figure.add_axes(place, frameon=False, xticks=[], yticks=[]))
-    bar_tall = min(0.6, 30.0 / height)
-    bar = figure.add_axes(((width_mm - _BAR_MM + 2) / width_mm, 0.5 - bar_tall / 2, 2.2 / width_mm, bar_tall))
-    return figure, axes, bar
+    panels, bars = [], []
+    bar_tall = min(0.6 * (block_tall + (0 if heads else _FOOT_MM)), 30.0)
+    for block, name in enumerate(heads or [""]):
+        ceiling = height - block * block_tall
+        figure.text(0.5 / width_mm, (ceiling - 0.5) / height, name, va="top", fontsize="medium")
+        axes = []
+        for index in range(len(planes.y)):
+            row, column = divmod(index, columns)
+            floor = ceiling - head - (row + 1) * (tall + _CAPTION_MM) + _CAPTION_MM
+            place = (column * wide / width_mm, floor / height, wide * _FILLED / width_mm, tall * _FILLED / height)
+            axes.append(figure.add_axes(place, frameon=False, xticks=[], yticks=[]))
+        panels.append(axes)
+        middle = ceiling - head - (block_tall - head - _CAPTION_MM) / 2 if heads else height / 2
+        place = (width_mm - _BAR_MM + 2) / width_mm, (middle - bar_tall / 2) / height, 2.2 / width_mm, bar_tall / height
+        bars.append(place)
+    return figure, panels, [figure.add_axes(place) for place in bars]
 
 
 def label_slice(axes: Axes, y: float, *, step: float, sides: bool) -> None:

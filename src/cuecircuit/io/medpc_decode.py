@@ -31,6 +31,7 @@ from cuecircuit.io.medpc_text import RawSession
 from cuecircuit.records.operant import UNDECLARED, EventBins, OperantFault, OperantSession
 
 _TICK_S = 0.01  # the usual resolution of MED-PC
+_MOST_COUNTED = 2**53  # larger doubles may stand for another whole number than was written
 _TOLERANCE_S = 1e-6  # times carry at most three decimals of a tick; far below the shortest tick
 
 
@@ -228,7 +229,7 @@ def _bins(raw: RawSession, program: Program) -> dict[str, EventBins]:
     for letter, meaning in program.letters.items():
         if isinstance(meaning, Bins):
             values = numbers(raw.letters[letter], letter)[meaning.offset :: meaning.every][int(meaning.total_first) :]
-            if ((values >= 0) & (values == np.round(values))).all():
+            if ((values >= 0) & (values < _MOST_COUNTED) & (values == np.round(values))).all():
                 bins[meaning.event] = EventBins(width_s=meaning.width_s, counts=values.astype(np.int64))
     return bins
 

@@ -48,9 +48,10 @@ class RawLetter:
 
     def values(self) -> tuple[str, ...]:
         """Return the values as written."""
+        if self.numbers is None:
+            return tuple(self.text.split())
         words = self.text.replace(":", " ").split()
-        if self.numbers is not None:
-            del words[:: self.columns + 1]
+        del words[:: self.columns + 1]
         return tuple(words)
 
     def line_of(self, index: int) -> int:

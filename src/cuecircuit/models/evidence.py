@@ -78,13 +78,21 @@ def evidence(test: TermTest, settings: EvidenceSettings, *, confidence: float = 
         DesignError: the model has no one variance to standardize by.
     """
     check_standardized(test)
-    kind: Prior = "slope" if test.is_slope else "d" if test.df1 == 1 else "several"
-    scale = settings.scale or SCALES[kind]
     effect = dict.fromkeys(("d", "d_low", "d_high", "g", "p_equivalence"))
     if has_d(test):
         effect |= standardized_effect(test, confidence=confidence)
         effect["p_equivalence"] = None if settings.bound is None else equivalence_p(test, settings.bound)
-    return Evidence(scale=scale, log_bf10=log_bayes_factor(test.f, test.df1, test.df2, test.n, scale), **effect)
+    return Evidence(scale=_scale(test, settings), log_bf10=log_bf10(test, settings), **effect)
+
+
+def log_bf10(test: TermTest, settings: EvidenceSettings) -> Float[Array, "response"]:
+    """Return the natural log of the evidence for an effect against none; NaN where it has no one standard deviation."""
+    return log_bayes_factor(test.f, test.df1, test.df2, test.n, _scale(test, settings))
+
+
+def _scale(test: TermTest, settings: EvidenceSettings) -> int | float:
+    kind: Prior = "slope" if test.is_slope else "d" if test.df1 == 1 else "several"
+    return settings.scale or SCALES[kind]
 
 
 def has_standard(test: TermTest) -> bool:

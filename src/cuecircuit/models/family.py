@@ -11,9 +11,12 @@ from typing import Any, Protocol, runtime_checkable
 import numpy as np
 
 from cuecircuit.arrays import Array, Bool, Float, Int
-from cuecircuit.stats.missing import missing_patterns
+from cuecircuit.stats.missing import Pattern, missing_patterns
 from cuecircuit.stats.responses import Place, place_maps, place_tests, place_values
 from cuecircuit.stats.term_test import TermTest
+
+# responses that lack as few rows as this are fitted side by side where so few share a pattern: cheaper than one by one
+_RARE = 12
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -62,6 +65,12 @@ class Family(Protocol):
         self, y: Float[Array, "row response"], extra: Float[Array, "row response"] | None, *, residuals: bool
     ) -> Fitted:
         """Fit responses without a missing value."""
+        ...
+
+    def fit_lacking(
+        self, y: Float[Array, "row response"], missing: Int[Array, "response lost"], *, residuals: bool
+    ) -> Fitted | None:
+        """Fit responses that each lack some rows, the same number of all; None where there is no way to."""
         ...
 
     def given(self, extra: Float[Array, "row response"]) -> "Family":
@@ -128,9 +137,26 @@ def fit_block(
     rows, places = [np.arange(len(y))], [np.flatnonzero(complete)]
     parts = [family.fit(y[:, complete], _columns(extra, rows[0], places[0]), residuals=residuals)]
     patterns = () if fewest is None else missing_patterns(lambda part: present[:, part], n_units, n)
-    least = fewest or 0
+    patterns = [pattern for pattern in patterns if family.enough(pattern.rows, fewest or 0)]
+    rare: dict[int, list[Pattern]] = {}
     for pattern in patterns:
-        fewer = family.of_units(pattern.rows) if family.enough(pattern.rows, least) else None
+        lost = n_units - len(pattern.rows)
+        if max(lost, len(pattern.responses)) <= _RARE:
+            rare.setdefault(lost, []).append(pattern)
+    for alike in rare.values():
+        at = np.concatenate([pattern.responses for pattern in alike])
+        missing = [np.setdiff1d(np.arange(n_units), pattern.rows) for pattern in alike]
+        lacking = np.repeat(missing, [len(pattern.responses) for pattern in alike], axis=0)
+        fitted = family.fit_lacking(y[:, at], lacking, residuals=residuals)
+        if fitted is None:
+            break
+        parts.append(fitted)
+        rows.append(np.arange(len(y)))
+        places.append(at)
+        done = {id(pattern) for pattern in alike}
+        patterns = [pattern for pattern in patterns if id(pattern) not in done]
+    for pattern in patterns:
+        fewer = family.of_units(pattern.rows)
         if fewer is None:
             continue
         kept = np.flatnonzero(np.isin(family.units, pattern.rows))

@@ -18,10 +18,12 @@ from cuecircuit.stats.between_fit import Method, fit_between
 from cuecircuit.stats.between_model import BetweenModel
 from cuecircuit.stats.contrasts import fixed_contrast, fixed_levels, grid_row
 from cuecircuit.stats.mixed_design import MixedColumns, of_rows
-from cuecircuit.stats.mixed_fit import fit_mixed, hypothesis_tests
+from cuecircuit.stats.mixed_fit import fit_lacking, fit_mixed, hypothesis_tests
 from cuecircuit.stats.mixed_inference import DegreesOfFreedomRule, Hypothesis
-from cuecircuit.stats.mixed_model import MixedModel, prepared_model
+from cuecircuit.stats.mixed_model import MixedModel, NestedModel, prepared_model
+from cuecircuit.stats.mixed_result import MixedFit
 from cuecircuit.stats.random_effects import Criterion, RandomEffectsTest
+from cuecircuit.stats.term_test import TermTest
 
 MIXED_BLOCK, BETWEEN_BLOCK = 512, 1024
 
@@ -80,10 +82,21 @@ class MixedFitter:
     ) -> Fitted:
         """Fit, and keep variance components and ICC beside the tests."""
         fit = fit_mixed(y, self.model, df=self.df, residuals=residuals, block=self.block)
+        return self._fitted(fit, (*(fit.terms if self.terms else ()), *hypothesis_tests(fit, self.contrasts)))
+
+    def fit_lacking(
+        self, y: Float[Array, "row response"], missing: Int[Array, "response lost"], *, residuals: bool
+    ) -> Fitted:
+        """Fit responses that each lack some rows, the same number of all; the model has nested groupings."""
+        assert isinstance(self.model, NestedModel)
+        fit = fit_lacking(y, missing, self.model, self.hypotheses, df=self.df, residuals=residuals, block=self.block)
+        return self._fitted(fit, fit.terms)
+
+    def _fitted(self, fit: MixedFit, tests: tuple[TermTest, ...]) -> Fitted:
         components = {f"variance {part.term}": part.value for part in fit.components if len(part.labels) == 1}
         names = ("n_singular", "n_not_converged", "n_not_finite", "n_no_error")
         return Fitted(
-            tests=(*(fit.terms if self.terms else ()), *hypothesis_tests(fit, self.contrasts)),
+            tests=tests,
             maps={**components, **intraclass_maps(fit), "criterion": fit.criterion} if self.terms else {},
             residuals=fit.residuals,
             noise=None,
@@ -197,7 +210,19 @@ class FormulaFamily:
         self, y: Float[Array, "row response"], extra: Float[Array, "row response"] | None, *, residuals: bool
     ) -> Fitted:
         """Fit responses without a missing value."""
-        fitted, n = self.fitter.fit(y, extra, residuals=residuals), self.correlated
+        return self._correlated(self.fitter.fit(y, extra, residuals=residuals))
+
+    def fit_lacking(
+        self, y: Float[Array, "row response"], missing: Int[Array, "response lost"], *, residuals: bool
+    ) -> Fitted | None:
+        """Fit responses that each lack some rows, side by side; None where the model has no way to."""
+        fitter = self.fitter
+        if not isinstance(fitter, MixedFitter) or not isinstance(fitter.model, NestedModel):
+            return None
+        return self._correlated(fitter.fit_lacking(y, missing, residuals=residuals))
+
+    def _correlated(self, fitted: Fitted) -> Fitted:
+        n = self.correlated
         if not n:
             return fitted
         errors = [np.asarray(test.se) for test in fitted.tests]
@@ -222,11 +247,12 @@ class FormulaFamily:
     def enough(self, kept: Int[Array, "kept"], fewest: int) -> bool:
         """Return whether each level of each fixed factor keeps so many subjects, or all of fewer."""
         design = self.fitter.design
-        levels = [design.factors[name].codes for name in self.levels] or [np.zeros(len(design.x), int)]
-        for codes in levels:
-            pairs = np.stack([codes, design.subjects])
-            least = np.minimum(fewest, np.bincount(np.unique(pairs, axis=1)[0]))
-            if np.any(np.bincount(np.unique(pairs[:, kept], axis=1)[0], minlength=len(least)) < least):
+        n = int(design.subjects.max()) + 1
+        for codes in [design.factors[name].codes for name in self.levels] or [np.zeros(len(design.x), int)]:
+            pairs, n_pairs = codes * n + design.subjects, (int(codes.max()) + 1) * n
+            everyone, left = (np.bincount(rows, minlength=n_pairs) > 0 for rows in (pairs, pairs[kept]))
+            least = np.minimum(fewest, everyone.reshape(-1, n).sum(axis=1))
+            if np.any(left.reshape(-1, n).sum(axis=1) < least):
                 return False
         return True
 

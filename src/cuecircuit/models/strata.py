@@ -76,6 +76,11 @@ class StrataFamily:
             counts={name: getattr(result, name) for name in ("n_not_finite", "n_no_error", "n_flat")},
         )
 
+    def fit_lacking(
+        self, y: Float[Array, "row response"], missing: Int[Array, "response lost"], *, residuals: bool
+    ) -> None:
+        """Fit nothing: responses that lack subjects are fitted pattern by pattern."""
+
     @property
     def _cells(self) -> tuple[int, int]:
         return self.model.n_subjects, self.model.n_conditions

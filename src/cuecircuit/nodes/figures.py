@@ -18,7 +18,7 @@ from cuecircuit.io.tables import ColumnNote, read_table
 from cuecircuit.nodes.answer import NOTES
 from cuecircuit.nodes.drawn_figure import DrawnFigure
 from cuecircuit.nodes.edge_pictures import connectogram, is_about_edges
-from cuecircuit.nodes.map_pictures import anatomy_of, map_folders, map_picture, shown_effect
+from cuecircuit.nodes.map_pictures import anatomy_of, map_folders, map_picture, map_unit, shown_effect
 from cuecircuit.nodes.operant import known_kinetics
 from cuecircuit.nodes.pictures import picture
 from cuecircuit.nodes.rows import VALUE, Tables
@@ -89,9 +89,10 @@ def _of_question(tables: Tables, question: AnyQuestion, place: Path, name: str) 
             yield from _connectogram(tables, question, place, name)
         return
     for level, folder in map_folders(place):
-        found = map_picture(tables.files, question, folder)
+        found = map_picture(tables, question, folder)
         if found is not None:
-            notes = {**_MM, "z": "statistic of the voxel", "value": "of the voxel"}
+            effect: ColumnNote = {"Description": "size of the effect in the voxel", "Units": map_unit(tables, question)}
+            notes = {**_MM, "z": "statistic of the voxel", "value": "of the voxel", "effect": effect}
             yield f"{name}_{level}" if level else name, DrawnFigure(figure=found[0], source=found[1], notes=notes)
 
 

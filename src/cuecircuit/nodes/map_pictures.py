@@ -1,6 +1,7 @@
 """The figure of a tested map: slices through what survives, over the anatomy; the rest of the map shines through."""
 
-from collections.abc import Iterator
+import re
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 import numpy as np
@@ -12,11 +13,14 @@ from cuecircuit.arrays import Array, Bool, Float
 from cuecircuit.figures.slices import slices_figure
 from cuecircuit.io.derivatives import map_name
 from cuecircuit.io.nifti import read_volume
-from cuecircuit.io.tables import read_table
+from cuecircuit.io.tables import read_json, read_table
+from cuecircuit.nodes.rows import Tables
 from cuecircuit.nodes.space import study_space, voxel_height
 from cuecircuit.nodes.study_files import StudyFiles
 from cuecircuit.pipeline.map_tests.files import Space
 from cuecircuit.records.grid import Grid
+from cuecircuit.report.marks import words
+from cuecircuit.study.accounting import split_reference
 from cuecircuit.study.questions import AnyQuestion, Formula, Question, Strata
 
 
@@ -43,26 +47,38 @@ def shown_effect(question: AnyQuestion, terms: pd.DataFrame) -> pd.Series:
     return order.sort_values("parts", kind="stable").iloc[-1]
 
 
-def map_picture(files: StudyFiles, question: Question, folder: Path) -> tuple[Figure, pd.DataFrame] | None:
+def map_unit(tables: Tables, question: AnyQuestion) -> str:
+    """Return the unit of the maps that a question is asked of; empty where none is named."""
+    notes = tables.made[split_reference(question.of)[0]].notes.get("map", {})
+    return str(notes.get("Units", "")) if isinstance(notes, Mapping) else ""
+
+
+def positive_direction(folder: Path, prefix: str) -> str:
+    """Return what an effect above 0 means, such as ShA - LgA; empty of tests that have no sign."""
+    sidecar = folder / map_name(prefix, "effect").replace(".nii.gz", ".json")
+    return str(read_json(sidecar).get("PositiveDirection", "")) if sidecar.is_file() else ""
+
+
+def map_picture(tables: Tables, question: Question, folder: Path) -> tuple[Figure, pd.DataFrame] | None:
     """Draw the shown effect of a tested map, or the map of an agreement or correlation; None where neither is there.
 
     Drawn are the voxels that survive the correction, or, of numbers without one, those whose interval is above 0
-    (agreement) and those with p <= .05 (correlation).
+    (agreement) and those with p <= .05 (correlation). Of a test with a sign its z, and under it the effect.
 
     Args:
-        files: the study.
+        tables: of the study.
         question: whose answer it is.
         folder: of the answer.
 
     Returns:
         The figure, and the voxels that are drawn with their values.
     """
+    files = tables.files
     if not (folder / "terms.tsv").is_file():
         return _number_picture(files, question, folder)
     terms = read_table(folder / "terms.tsv", text=("term", "prefix"))
-    effect = shown_effect(question, terms)  # pyright: ignore[reportArgumentType]
-    corrected = folder / map_name(str(effect["prefix"]), "pfwe")
-    statistic = folder / map_name(str(effect["prefix"]), "z")
+    prefix = str(shown_effect(question, terms)["prefix"])  # pyright: ignore[reportArgumentType]
+    corrected, statistic, effect = (folder / map_name(prefix, kind) for kind in ("pfwe", "z", "effect"))
     if not corrected.is_file() or not statistic.is_file():
         return None
     correction = question.correction or files.study.correction
@@ -71,7 +87,16 @@ def map_picture(files: StudyFiles, question: Question, folder: Path) -> tuple[Fi
     z, grid = read_volume(statistic)
     significant = space.mask & (read_volume(corrected)[0] <= correction.alpha)
     height = float(stats.norm.isf(voxel_height(correction) / 2))
-    return _slices(files, z, significant, space, grid, label="z", height=height)
+    sizes = read_volume(effect)[0] if effect.is_file() else None
+    over = effect_label_of(map_unit(tables, question), positive_direction(folder, prefix))
+    return _slices(files, z, significant, space, grid, label="z", height=height, effect=sizes, effect_label=over)
+
+
+def effect_label_of(unit: str, direction: str) -> str:
+    """Name an effect with what it is when above 0 and its unit, of slopes per unit of what it rises with."""
+    slopes = "".join(f" per {words(name)}" for name in re.findall(r"slope of (\w+)", direction))
+    named, above = f"{unit}{slopes}".strip(), direction.replace(" - ", " \N{MINUS SIGN} ")
+    return f"Effect, {named or 'unit of the maps'}: {above}"
 
 
 def _number_picture(files: StudyFiles, question: Question, folder: Path) -> tuple[Figure, pd.DataFrame] | None:
@@ -99,6 +124,8 @@ def _slices(
     *,
     label: str,
     height: float,
+    effect: Float[Array, "x y z"] | None = None,
+    effect_label: str = "",
 ) -> tuple[Figure, pd.DataFrame]:
     anatomy, anatomy_grid = anatomy_of(files, space.mask, grid)
     figure = slices_figure(
@@ -110,12 +137,15 @@ def _slices(
         anatomy_grid=anatomy_grid,
         label=label,
         height=height,
+        effect=effect,
+        effect_label=effect_label,
         reference=space.reference,
         most=8,
         columns=8,
     )
     voxels = pd.DataFrame(np.round(grid.mm(np.argwhere(shown).astype(float)), 3), columns=["x", "y", "z_mm"])
-    return figure, voxels.assign(**{"z" if label == "z" else "value": values[shown]})
+    voxels["z" if label == "z" else "value"] = values[shown]
+    return figure, voxels if effect is None else voxels.assign(effect=effect[shown])
 
 
 def anatomy_of(files: StudyFiles, mask: Array, grid: Grid) -> tuple[Float[Array, "i j k"], Grid]:

@@ -3,6 +3,7 @@
 A value that nobody printed carries a visible mark. What a study does not have is not spoken of.
 """
 
+import re
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
@@ -24,6 +25,7 @@ from cuecircuit.study.questions import AnyQuestion
 from cuecircuit.study.schema import Study
 
 _ASSUMED = Markup('{} <span class="assumed-mark" title="{}">assumed</span>')
+_MARK = re.compile(r'<span class="assumed-mark"[^>]*>assumed</span>')
 _NEIGHBORS = {6: "faces", 18: "faces or edges", 26: "faces, edges or corners"}
 _SHAPES = {"rat": "a rat's", "spm": "SPM's", "glover": "Glover's", "fir": "no assumed (finite impulse)"}
 _NOISE = {"ar1": "first-order autoregressive", "ols": "independent"}
@@ -66,6 +68,17 @@ def methods(study: Study, out: Path, subjects: Mapping[str, int], software: Mapp
         ("References", Markup("<br>").join(printed_reference(each) for each in references_of(study))),
     ]
     yield from (Paragraph(heading=heading, text=text) for heading, text in texts if text)
+
+
+def design_texts(study: Study) -> Iterator[str]:
+    """Yield in plain words what the study file states of sessions, scans, preprocessing, maps and regions."""
+    said = _Marks(study)
+    texts = [_operant(study, said), _scans(study, said), _preprocessing(study, said)]
+    texts += [_maps(study, said, name, maps) for name, maps in study.maps.items()]
+    texts += [Markup(" ").join(_regions(study, said))]
+    for text in texts:
+        if text:
+            yield Markup(_MARK.sub("(assumed)", text)).striptags()
 
 
 class _Marks:

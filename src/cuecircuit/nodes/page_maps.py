@@ -9,7 +9,7 @@ import pandas as pd
 from cuecircuit.figures.numbers import short
 from cuecircuit.io.tables import read_json, read_table
 from cuecircuit.nodes.figures import SHARED_MASK, VIEWER
-from cuecircuit.nodes.map_pictures import map_folders, shown_effect
+from cuecircuit.nodes.map_pictures import map_folders, positive_direction, shown_effect
 from cuecircuit.nodes.sentences import (
     evidence_sentence,
     left_out_sentence,
@@ -74,10 +74,12 @@ def map_items(out: Path, name: str, question: AnyQuestion, viewed: str | None) -
         found = map_sentence(terms, clusters)
         told = note_sentence(read_json(folder / "settings.json"))
         yield Paragraph(text=" ".join(filter(None, (f"{own}. {found}", told))))
-        drawn = effect_text(str(shown_effect(question, terms)["term"]))
+        effect = shown_effect(question, terms)
+        positive = positive_direction(folder, str(effect["prefix"]))
+        under = f"Under it the effect itself, above 0 where {positive} is. " if positive else ""
         caption = (
-            f"{drawn}, z: what survives the correction is outlined, the rest fades with the square of z (Taylor et al. "
-            f"2023); a slice through the peak of every cluster. {found}"
+            f"{effect_text(str(effect['term']))}, z: what survives the correction is outlined, the rest fades with the "
+            f"square of z (Taylor et al. 2023); a slice through the peak of every cluster. {under}{found}"
         )
         yield from figure_item(out, stem, own, caption, f"{own}. {found}", wide=True)
         leads = name == viewed and number == 0 and (out / "figures" / VIEWER).is_file()

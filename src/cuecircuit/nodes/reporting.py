@@ -47,7 +47,8 @@ def _numbers(groups: Mapping[str, int]) -> str:
     return total if set(groups) == {""} else f"{total}: {', '.join(f'{n} {group}' for group, n in groups.items())}"
 
 
-def _left_out(study: Study) -> str:
+def left_out(study: Study) -> str:
+    """Name who the study file leaves out, and why."""
     own = [f"{who} ({why})" for who, why in study.subjects.exclude.items()]
     own += [
         f"{who} in {words(name)} ({why})"
@@ -77,7 +78,8 @@ def _models(study: Study) -> str:
     return "; ".join([*parts, *([f"{counted(others, 'further question')} as in the Methods"] if others else [])])
 
 
-def _correction(correction: Correction | None) -> str:
+def correction_words(correction: Correction | None) -> str:
+    """Describe how maps are corrected for the number of voxels."""
     if correction is None:
         return "no question on maps is corrected"
     height = f"voxel p {short(correction.voxel_p)}" if correction.voxel_p else f"voxel Z {correction.voxel_z}"
@@ -100,8 +102,8 @@ def _arrive(study: Study, groups: Mapping[str, int]) -> Iterator[Item]:
     yield "1b", "Experimental unit", ", ".join(units)
     yield "2a", "Number of experimental units in each group, and in total", _numbers(groups)
     yield "2b", "How the sample size was decided", ""
-    yield "3a", "Criteria for including and excluding animals and data", _criteria(study)
-    yield "3b", "Animals and data not included, and why", _left_out(study)
+    yield "3a", "Criteria for including and excluding animals and data", criteria(study)
+    yield "3b", "Animals and data not included, and why", left_out(study)
     yield "3c", "Exact n of each analysis", "with each figure and table of the page"
     yield "4a", "Whether and how units were randomized to groups", ""
     yield "4b", "How confounders such as order and cage were minimized", ""
@@ -129,7 +131,8 @@ def _arrive(study: Study, groups: Mapping[str, int]) -> Iterator[Item]:
     yield "21", "Declaration of interests", ""
 
 
-def _criteria(study: Study) -> str:
+def criteria(study: Study) -> str:
+    """State the limits beyond which sessions and volumes are left out; empty where there are none."""
     limits = []
     if study.operant and study.operant.shortest_min:
         limits.append(f"sessions under {short(study.operant.shortest_min)} min are left out")
@@ -142,8 +145,8 @@ def _criteria(study: Study) -> str:
 
 def _cobidas(study: Study, groups: Mapping[str, int], scans: int | None) -> Iterator[Item]:
     yield "Design", "Number of subjects, by group", _numbers(groups)
-    yield "Design", "Inclusion and exclusion criteria", _criteria(study)
-    yield "Design", "Subjects and data left out, and why", _left_out(study)
+    yield "Design", "Inclusion and exclusion criteria", criteria(study)
+    yield "Design", "Subjects and data left out, and why", left_out(study)
     yield "Design", "Demographics, recruitment, ethics approval, power analysis", ""
     yield "Design", "Conditions", "; ".join(f"{words(k)}: {', '.join(v.levels)}" for k, v in study.factors.items())
     yield "Design", "Procedures, drugs and behavior", _procedures(study)
@@ -159,7 +162,7 @@ def _cobidas(study: Study, groups: Mapping[str, int], scans: int | None) -> Iter
     models = [f"{words(k)}: {v.hrf}, noise {v.noise}" for k, v in study.maps.items() if isinstance(v, Glm)]
     yield "Modeling", "First level: response function and noise", "; ".join(models)
     yield "Modeling", "Group models", _models(study)
-    yield "Inference", "Correction for the number of voxels", _correction(study.correction)
+    yield "Inference", "Correction for the number of voxels", correction_words(study.correction)
     yield "Inference", "Region of interest or whole brain", f"voxels of {study.space.mask}" if study.space else ""
     yield "Results", "Tables of clusters with peaks, and maps without a threshold", "on the page, and in questions/"
     yield "Results", "Effect sizes with intervals", "maps of effects and their limits; tables with intervals"

@@ -11,8 +11,8 @@ from scipy import stats
 from cuecircuit.arrays import Array
 from cuecircuit.io.derivatives import map_name
 from cuecircuit.io.nifti import read_volume
-from cuecircuit.io.tables import read_json, read_table
-from cuecircuit.nodes.map_pictures import anatomy_of, map_folders, shown_effect
+from cuecircuit.io.tables import read_table
+from cuecircuit.nodes.map_pictures import anatomy_of, map_folders, map_unit, positive_direction, shown_effect
 from cuecircuit.nodes.rows import VALUE, Tables
 from cuecircuit.nodes.sentences import effect_names
 from cuecircuit.nodes.space import study_space, voxel_height
@@ -64,7 +64,6 @@ def viewer_text(tables: Tables, name: str, folder: Path) -> str | None:
     grid = read_volume(_statistic(place, rows[0][1]))[1]
     anatomy, anatomy_grid = anatomy_of(tables.files, space.mask, grid)
     factor, group = _axes(question)
-    notes = tables.made[split_reference(question.of)[0]].notes.get("map", {})
     return viewer_json(
         Brain(
             grid=grid,
@@ -77,7 +76,7 @@ def viewer_text(tables: Tables, name: str, folder: Path) -> str | None:
         list(_dots(tables, question, space.atlas, factor, group)) if space.atlas else [],
         levels=tables.files.books.factors[group] if group else (_ALL,),
         cues=tables.files.books.factors[factor] if factor else (_ALL,),
-        unit=str(notes.get("Units", "")) if isinstance(notes, Mapping) else "",
+        unit=map_unit(tables, question),
         reference=space.reference,
     )
 
@@ -111,7 +110,6 @@ def _test(tables: Tables, question: AnyQuestion, place: Path, name: str, row: Ma
     p = voxel_height(correction) if correction and heights else _UNCORRECTED_P
     height = float(np.sqrt(stats.f.isf(p, df1, df2)) if signed else stats.f.isf(p, df1, df2))
     clusters = volume("cluster")
-    sidecar = place / map_name(prefix, "effect").replace(".nii.gz", ".json")
     degrees = f"{df2:g}" if signed else f"{df1:g}, {df2:g}"
     letter = "t" if signed else "F"
     return ViewedTest(
@@ -123,7 +121,7 @@ def _test(tables: Tables, question: AnyQuestion, place: Path, name: str, row: Ma
         height=height,
         statistic=read_volume(path)[0],
         effect=volume("effect"),
-        positive=str(read_json(sidecar).get("PositiveDirection", "")) if sidecar.is_file() else "",
+        positive=positive_direction(place, prefix),
         p=volume("p") if varying else None,
         corrected=volume("pfwe"),
         clusters=None if clusters is None else np.nan_to_num(clusters).astype(np.int32),

@@ -4,6 +4,7 @@ Every parallel step is a joblib call whose tasks carry their own seeds, so the e
 submits the tasks of a worker that was lost again (https://distributed.dask.org/en/stable/resilience.html).
 """
 
+import logging
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
@@ -15,6 +16,8 @@ _WAIT_S = 30  # for the scheduler to answer, and for its first worker
 # Dask has workers give freed memory back at once (docs/machines.md): glibc then maps every array above 128 kB anew,
 # and the kernel zeroes it page by page. 32 MiB is the most that glibc takes (M_MMAP_THRESHOLD in mallopt(3)).
 _MALLOC = {"MALLOC_TRIM_THRESHOLD_": 2**30, "MALLOC_MMAP_THRESHOLD_": 2**25}
+# an exception of a task reaches the command; its worker need not print it, with a traceback, as well
+_QUIET = {"DASK_DISTRIBUTED__LOGGING__DISTRIBUTED": "critical"}
 
 
 @contextmanager
@@ -34,15 +37,23 @@ def engine(dask: str | None, n_jobs: int) -> Iterator[None]:
         yield
         return
     try:
-        from dask import config
-        from distributed import Client, LocalCluster
+        import distributed  # noqa: F401
     except ImportError as error:
         raise DataError('--dask needs Dask: pip install "cuecircuit[dask]"') from error
+    with _logs_as_lines(), _workers(dask, n_jobs):
+        yield
+
+
+@contextmanager
+def _workers(dask: str, n_jobs: int) -> Iterator[None]:
+    from dask import config
+    from distributed import Client, LocalCluster
     from joblib import parallel_config
 
     local = None
     if dask == "local":
-        with config.set({f"distributed.nanny.pre-spawn-environ.{name}": value for name, value in _MALLOC.items()}):
+        environ = _MALLOC | _QUIET
+        with config.set({f"distributed.nanny.pre-spawn-environ.{name}": value for name, value in environ.items()}):
             # one thread a worker: numba and BLAS must not share cores among tasks
             local = LocalCluster(n_workers=n_jobs, threads_per_worker=1, dashboard_address=":0")
     try:
@@ -70,6 +81,28 @@ def engine(dask: str | None, n_jobs: int) -> Iterator[None]:
         client.close()
         if local is not None:
             local.close()
+
+
+class _Lines(logging.Handler):
+    """Prints a record as one line, without the traceback that comes with it."""
+
+    def emit(self, record: logging.LogRecord) -> None:
+        if message := one_line(record.getMessage()):
+            say(f"dask: {message}")
+
+
+@contextmanager
+def _logs_as_lines() -> Iterator[None]:
+    """Print what Dask warns of as lines of the command; the handlers of a caller are back after the block."""
+    loggers = [logging.getLogger(name) for name in ("distributed", "distributed.client", "tornado.application")]
+    before = [logger.handlers for logger in loggers]
+    for logger in loggers:
+        logger.handlers = [_Lines(logging.WARNING)]
+    try:
+        yield
+    finally:
+        for logger, handlers in zip(loggers, before, strict=True):
+            logger.handlers = handlers
 
 
 def _backend(client: Any) -> Any:

@@ -13,7 +13,6 @@ from dataclasses import dataclass, field, replace
 from functools import partial
 from itertools import groupby
 from pathlib import Path
-from tempfile import TemporaryDirectory
 
 import numpy as np
 import pandas as pd
@@ -35,6 +34,7 @@ from cuecircuit.imaging.registration import (
 )
 from cuecircuit.imaging.resampling import on_grid, target_grid
 from cuecircuit.imaging.slice_timing import correct_slice_timing
+from cuecircuit.io.atomic import scratch_beside
 from cuecircuit.io.bids import ScanFiles, find_scans, sidecar
 from cuecircuit.io.derivatives import write_description
 from cuecircuit.io.nifti import orientation_faults, read_series, write_volume
@@ -304,7 +304,7 @@ def _aligned(
         mean = distorted.distortion.corrected(mean)
     target = target_grid(template.grid, wanted.voxel_mm)
     inside = mask_on(template, "mask", target)
-    with TemporaryDirectory() as scratch:
+    with scratch_beside(stem) as scratch:
         found = align(
             mean,
             grid,
@@ -312,7 +312,7 @@ def _aligned(
             template.grid,
             brain=template.mask,
             kind=wanted.registration,
-            folder=Path(scratch),
+            folder=scratch,
         )
         atlas = to_epi(template.labels, template.grid, found.transform, grid)
         places = places_in_epi(target, found.transform, grid, inside)

@@ -15,6 +15,7 @@ import pandas as pd
 import cuecircuit
 from cuecircuit.errors import DataError
 from cuecircuit.io.atomic import replacing
+from cuecircuit.io.lock import writing
 from cuecircuit.io.tables import read_json, read_table
 
 MAP_TYPES: Mapping[str, str] = {"t": "T", "F": "F", "z": "Z", "effect": "U", "pfwe": "P"}
@@ -32,6 +33,7 @@ class SharedAs:
     paradigm_url: str = ""
 
 
+@writing
 def share(results: Path, out: Path, about: SharedAs) -> pd.DataFrame:
     """Write a NeuroVault package of every test on maps in a folder.
 

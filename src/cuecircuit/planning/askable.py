@@ -40,6 +40,9 @@ def askable(study: Study, regions: Sequence[str]) -> Askable:
         study: with a section `simulation`.
         regions: of the atlas, or those that the study names; none where it has neither.
     """
+    # nothing of a map is drawn that could choose voxels, and the question that would may not be asked
+    whole = {name: own.model_copy(update={"within": None}) for name, own in study.regions.items()}
+    study = study.model_copy(update={"regions": whole})
     reasons = {}
     for name, question in study.questions.items():
         if reason := next(_reasons(study, question, regions), None):
@@ -137,7 +140,7 @@ def _without_measures(study: Study, names: set[str]) -> Study:
 
 def _on_numbers(study: Study, reasons: dict[str, str]) -> Study:
     """Ask questions on maps of region means; what only files need is left out."""
-    regions = {name: own.model_copy(update={"within": None}) for name, own in study.regions.items()}
+    regions = dict(study.regions)
     questions: dict[str, Any] = {}
     for name, question in study.questions.items():
         table = split_reference(question.of)[0]

@@ -1,7 +1,8 @@
 """Every test of a question in every drawn study: the p that decides, the estimate, the width of its 95 % interval.
 
 The p is the one that the page of a study goes by: adjusted over `each` where a question has it, Greenhouse-Geisser's
-where a term has several scores, otherwise as it is; of comparisons the adjusted one; of correlations q.
+where a term has several scores, otherwise as it is; of comparisons the adjusted one; of correlations q. Where a
+question states a bound of equivalence, two one-sided tests of |d| at the bound are tests of their own, unadjusted.
 
 Studies that differ in their response alone are fitted at once, as levels of one more key in `each`; where predictors
 are drawn too, or values are missing, studies are fitted one by one. Both ways give the same numbers.
@@ -16,6 +17,7 @@ import pandas as pd
 
 from cuecircuit.arrays import Array, Float
 from cuecircuit.errors import CuecircuitError
+from cuecircuit.models.evidence import EvidenceSettings, equivalence_p, has_d, has_standard, log_bf10
 from cuecircuit.nodes.model_questions import OF_COMPARISONS, FittedQuestion, comparison_table, fit_question
 from cuecircuit.nodes.rows import Tables
 from cuecircuit.nodes.table_questions import answer
@@ -27,26 +29,32 @@ from cuecircuit.study.accounting import split_reference
 from cuecircuit.study.question_checks import formula_of
 from cuecircuit.study.questions import AnyQuestion, Correlation, Counts, Formula, Question, Reliability, Strata
 
+EQUIVALENCE = "equivalence"
 TESTS = ("kind", "level", "term")
 """What identifies a test of a question."""
-_NUMBERS = ("p", "estimate", "width")
+_NUMBERS = ("p", "estimate", "width", "log_bf10")
 _DRAW = "_draw"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Outcomes:
-    """Columns draw, kind, level, term, p, estimate, width; `fault`: why a study could not be tested, if one was not."""
+    """Columns draw, kind, level, term, p, estimate, width, log_bf10.
+
+    `log_bf10` is NaN where it was not asked for or the model has none; `fault` says why a study could not be tested, if
+    one was not.
+    """
 
     rows: pd.DataFrame
     fault: str | None = None
 
 
-def outcomes(question: AnyQuestion, studies: Sequence[Tables]) -> Outcomes:
+def outcomes(question: AnyQuestion, studies: Sequence[Tables], *, bayes: bool = False) -> Outcomes:
     """Answer a question in every study.
 
     Args:
         question: one that tests something.
         studies: the tables of each.
+        bayes: also compute Bayes factors of terms and contrasts.
 
     Returns:
         No rows of studies that could not be tested.
@@ -57,11 +65,11 @@ def outcomes(question: AnyQuestion, studies: Sequence[Tables]) -> Outcomes:
         except CuecircuitError:
             asked = None
         if asked is not None and np.isfinite(asked.wide.values).all():
-            return Outcomes(rows=_model_rows(question, asked))
+            return Outcomes(rows=_model_rows(question, asked, bayes=bayes))
     parts, fault = [], None
     for number, tables in enumerate(studies):
         try:
-            parts.append(_one_study(question, tables).assign(**{_DRAW: number}))
+            parts.append(_one_study(question, tables, bayes=bayes).assign(**{_DRAW: number}))
         except CuecircuitError as error:
             fault = fault or error.faults[0]
     columns = [_DRAW, *TESTS, *_NUMBERS]
@@ -95,13 +103,13 @@ def _of_all(question: Any) -> Any:
     return question.model_copy(update={"each": (_DRAW, *question.each), "family": question.family or question.each})
 
 
-def _one_study(question: AnyQuestion, tables: Tables) -> pd.DataFrame:
+def _one_study(question: AnyQuestion, tables: Tables, *, bayes: bool) -> pd.DataFrame:
     if isinstance(question, Strata | Formula):
-        return _model_rows(question, fit_question(tables, question))
+        return _model_rows(question, fit_question(tables, question), bayes=bayes)
     if isinstance(question, Correlation):  # no p of permutations is used
         question = question.model_copy(update={"draws": 1})
     rows = list(_other_rows(question, answer(tables, question).tables))
-    return pd.DataFrame(rows, columns=[*TESTS, *_NUMBERS])
+    return pd.DataFrame(rows, columns=[*TESTS, "p", "estimate", "width"]).assign(log_bf10=np.nan)
 
 
 def _other_rows(question: AnyQuestion, tables: Any) -> Iterator[tuple[Any, ...]]:
@@ -125,8 +133,10 @@ def _level(question: Question, row: Any) -> str:
     return ", ".join(str(row[key]) for key in question.each)
 
 
-def _model_rows(question: Strata | Formula, asked: FittedQuestion) -> pd.DataFrame:
+def _model_rows(question: Strata | Formula, asked: FittedQuestion, *, bayes: bool) -> pd.DataFrame:
     """Return the tests of all levels of `each` and of all studies that were fitted at once."""
+    stated = question.evidence
+    settings = EvidenceSettings(scale=stated.scale, bound=stated.equivalence) if stated else EvidenceSettings()
     labels = asked.wide.labels.reset_index(drop=True)
     level = [_level(question, row) for row in labels.to_dict("records")]
     draw = labels.get(_DRAW, 0)
@@ -145,10 +155,13 @@ def _model_rows(question: Strata | Formula, asked: FittedQuestion) -> pd.DataFra
                 "p": _deciding(question, test, labels),
                 "estimate": nothing if test.estimate is None else test.estimate,
                 "width": nothing if low is None or high is None else high - low,
+                "log_bf10": log_bf10(test, settings) if bayes and has_standard(test) else nothing,
             },
             index=labels.index,
         )
         parts.append(part)
+        if settings.bound is not None and has_d(test):
+            parts.append(part.assign(kind=EQUIVALENCE, p=equivalence_p(test, settings.bound), log_bf10=np.nan))
     if question.comparisons:
         parts.append(_compared(question, asked))
     return pd.concat(parts, ignore_index=True)
@@ -185,6 +198,7 @@ def _compared(question: Strata | Formula, asked: FittedQuestion) -> pd.DataFrame
             "p": table["p_adjusted"],
             "estimate": table["difference"],
             "width": table["high"] - table["low"] if "high" in table else np.nan,
+            "log_bf10": np.nan,
         }
     )
 

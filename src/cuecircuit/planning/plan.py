@@ -66,9 +66,12 @@ def plan_study(path: Path, out: Path, *, settings: PlanSettings, n_jobs: int = 1
     """
     check_unused(out)
     files = read_assumptions(path, settings.effects)
-    assert files.study.simulation is not None
-    sizes = group_sizes(files.study.simulation, settings.sizes, settings.power)
+    stated_study = files.study
+    assert stated_study.simulation is not None
+    sizes = group_sizes(stated_study.simulation, settings.sizes, settings.power)
     multiples = check_multiples(settings.multiples)
+    if settings.stop is not None and not 1 < settings.stop < np.inf:
+        raise StudyError([f"stop: found {settings.stop:g}, expected a Bayes factor above 1, such as 6"])
     files, reasons, regions = _askable(files, settings)
     hypotheses = tuple(dict.fromkeys(settings.hypotheses)) or (first_hypothesis(files.study),)
     largest = {group: max(own[group] for own in sizes) for group in sizes[0]}
@@ -94,6 +97,7 @@ def plan_study(path: Path, out: Path, *, settings: PlanSettings, n_jobs: int = 1
         outcomes={world: rows for world, (rows, _) in found.items()},
         truth={world: _truth(template) for world, template in templates.items()},
         reasons=reasons | _untestable(files, found),
+        stated_study=stated_study,
     )
     with replacing(out.resolve(), folder=True) as new:
         write_plan(new, plan, read_text(path), None if settings.effects is None else read_text(settings.effects))
@@ -128,10 +132,8 @@ def _simulate(
 ) -> tuple[pd.DataFrame, dict[str, str]]:
     """Return the outcomes of all studies (columns size, draw, question, those of a test), and a fault by question."""
     starts = range(0, settings.draws, _BATCH)
-    tasks = [
-        joblib.delayed(tied(_batch))(template, sizes, settings.seed, range(start, min(start + _BATCH, settings.draws)))
-        for start in starts
-    ]
+    batches_of = [range(start, min(start + _BATCH, settings.draws)) for start in starts]
+    tasks = [joblib.delayed(tied(_batch))(template, sizes, settings, draws) for draws in batches_of]
     parts, faults = [], dict[str, str]()
     with steps("studies", settings.draws) as advance:
         batches: Any = joblib.Parallel(n_jobs=n_jobs, return_as="generator")(tasks)
@@ -143,18 +145,18 @@ def _simulate(
 
 
 def _batch(
-    template: Template, sizes: Sequence[Mapping[str, int]], seed: int, draws: range
+    template: Template, sizes: Sequence[Mapping[str, int]], settings: PlanSettings, draws: range
 ) -> tuple[pd.DataFrame, dict[str, str]]:
     study, group = template.files.study, template.planting.columns.group
     order = ordered_nodes(study)
     parts, faults = [], dict[str, str]()
     with one_blas_thread():
-        largest = [draw_tables(template, draw_seed(seed, draw)) for draw in draws]
+        largest = [draw_tables(template, draw_seed(settings.seed, draw)) for draw in draws]
         for place, own in enumerate(sizes):
             drawn = [first_subjects(one, group, own) for one in largest]
             for name, question in study.questions.items():
                 needed = upstream(order, f"questions.{name}")
-                found = _testable(question, drawn, needed)
+                found = _testable(question, drawn, needed, bayes=settings.stop is not None)
                 number = found.rows["_draw"].to_numpy(int) + draws.start
                 parts.append(found.rows.assign(size=place, question=name, draw=number).drop(columns="_draw"))
                 if found.fault:
@@ -162,11 +164,11 @@ def _batch(
     return pd.concat(parts, ignore_index=True), faults
 
 
-def _testable(question: AnyQuestion, drawn: Sequence[DrawnStudy], needed: Sequence[str]) -> Outcomes:
+def _testable(question: AnyQuestion, drawn: Sequence[DrawnStudy], needed: Sequence[str], *, bayes: bool) -> Outcomes:
     """Answer a question in the studies in which everything that it goes back to could be made."""
     lost = {k: fault for k, one in enumerate(drawn) for node, fault in one.faults.items() if node in needed}
     kept = [k for k in range(len(drawn)) if k not in lost]
-    found = outcomes(question, [drawn[k].tables for k in kept])
+    found = outcomes(question, [drawn[k].tables for k in kept], bayes=bayes)
     rows = found.rows.assign(_draw=np.asarray(kept, int)[found.rows["_draw"].to_numpy(int)])
     return Outcomes(rows=rows, fault=found.fault or next(iter(lost.values()), None))
 

@@ -3,11 +3,13 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
+import numpy as np
 import pandas as pd
 from markupsafe import Markup
 
 from cuecircuit.figures.numbers import short
 from cuecircuit.planning.askable import OF_MAPS
+from cuecircuit.planning.outcomes import EQUIVALENCE
 from cuecircuit.planning.power import TEST, Plan
 from cuecircuit.report.content import Facts, FigureItem, Item, Paragraph, ReportContent, Section, TableItem, TextFile
 from cuecircuit.report.marks import counted, effect_text
@@ -24,6 +26,7 @@ class PlanTables:
     smallest: pd.DataFrame
     assumed: pd.DataFrame
     not_planned: pd.DataFrame
+    sequential: pd.DataFrame | None
 
 
 def title_of(plan: Plan, question: str) -> str:
@@ -52,6 +55,7 @@ def plan_content(
     tables: PlanTables,
     figures: Mapping[str, Sequence[FigureItem]],
     *,
+    preregistration: str,
     rerun: str,
     versions: Mapping[str, str],
 ) -> ReportContent:
@@ -61,6 +65,7 @@ def plan_content(
         plan: what was drawn and found.
         tables: of all hypotheses.
         figures: by question.
+        preregistration: Markdown.
         rerun: the command that gives the same plan again.
         versions: of the programs.
     """
@@ -71,8 +76,10 @@ def plan_content(
             Section(id=f"power-{n}", title=title_of(plan, n), items=_question(plan, tables, figures[n], n))
             for n in questions
         ),
+        *([] if tables.sequential is None else [_sequential(plan, tables.sequential)]),
         *([_not_planned(tables)] if len(tables.not_planned) else []),
         _assumed(tables),
+        _preregistration(preregistration),
         _settings(rerun, versions),
     ]
     totals = plan.totals
@@ -98,21 +105,23 @@ def _summary(plan: Plan, tables: PlanTables) -> Section:
         "True effects, times those stated": ", ".join(f"{multiple:g}" for multiple in plan.multiples),
         "Subjects, all groups": ", ".join(map(str, plan.totals)),
     }
-    planted = tables.power[(tables.power["hypothesis"] == plan.hypothesis) & (tables.power["planted"] == "yes")]
+    # equivalence is what one hopes to show where nothing is planted
+    hoped = np.where(tables.power["kind"] == EQUIVALENCE, "no", "yes")
+    planted = tables.power[(tables.power["hypothesis"] == plan.hypothesis) & (tables.power["planted"] == hoped)]
     keys = set(planted[TEST].itertuples(index=False, name=None))
     shown = [key in keys for key in tables.smallest[TEST].itertuples(index=False, name=None)]
     note = (
-        "Fewest subjects in all groups together, of every test with a planted effect, where the true effects are as "
-        "many times those stated as the column says. The file has every test, and low and high: the same where the "
-        "power curve is at the upper and the lower end of its 95 % Monte Carlo interval. Between two sizes the normal "
-        "quantile of power is taken as linear in the root of the number of subjects; "
+        "Fewest subjects in all groups together, of every test with a planted effect (of equivalence: without one), "
+        "where the true effects are as many times those stated as the column says. The file has every test, and low "
+        "and high: the same where the power curve is at the upper and the lower end of its 95 % Monte Carlo interval. "
+        "Between two sizes the normal quantile of power is taken as linear in the root of the number of subjects; "
         "beyond the sizes nothing is claimed."
     )
     table = TableItem(
         id="smallest",
         title=f"Smallest design for a power of {short(100 * settings.power)} %",
         frame=tables.smallest,
-        display=_printed(_by_multiple(tables.smallest[shown], plan.totals[-1])),
+        display=_printed(by_multiple(tables.smallest[shown], plan.totals[-1])),
         notes=(note,),
         folded=sum(shown) > _LONG,
     )
@@ -121,7 +130,7 @@ def _summary(plan: Plan, tables: PlanTables) -> Section:
     return Section(id="summary", title="How many subjects", items=items)
 
 
-def _by_multiple(smallest: pd.DataFrame, largest: int) -> pd.DataFrame:
+def by_multiple(smallest: pd.DataFrame, largest: int) -> pd.DataFrame:
     """Put the fewest subjects of a test side by side, a column for each multiple of the effects."""
     subjects = [f"more than {largest}" if pd.isna(number) else f"{number:g}" for number in smallest["subjects"]]
     columns = [f"{multiple:g} × effects" for multiple in smallest["multiple"]]
@@ -154,6 +163,27 @@ def _question(plan: Plan, tables: PlanTables, figures: Sequence[FigureItem], nam
     return tuple(items)
 
 
+def _sequential(plan: Plan, table: pd.DataFrame) -> Section:
+    bound = short(plan.settings.stop or 0)
+    text = (
+        f"A study that looks at the Bayes factor of a test after {', '.join(map(str, plan.totals))} subjects, and "
+        f"stops as soon as it is {bound} or more for the effect or {bound} or more against it. Where nothing is "
+        "planted, those that stop for the effect are misled; where something is, those that stop against it."
+    )
+    shown = table.drop(
+        columns=["bound", "looks", "draws", "for_effect_low", "for_effect_high", "subjects_median", "planted"]
+    )
+    item = TableItem(
+        id="sequential-table",
+        title=f"Stopping at a Bayes factor of {bound}",
+        frame=table,
+        display=_printed(shown),
+        notes=("Tests without a Bayes factor (mixed and robust models, comparisons, correlations) are left out.",),
+        folded=len(table) > _LONG,
+    )
+    return Section(id="sequential", title="Stopping by evidence", items=(Paragraph(text=text), item))
+
+
 def _not_planned(tables: PlanTables) -> Section:
     text = f"{counted(len(tables.not_planned), 'question')} of the study cannot be planned from drawn numbers."
     table = TableItem(id="not-planned-table", title="Why, and what to do", frame=tables.not_planned)
@@ -167,6 +197,16 @@ def _assumed(tables: PlanTables) -> Section:
     )
     table = TableItem(id="numbers", title="What was put in", frame=tables.assumed)
     return Section(id="assumed", title="What was assumed", items=(Paragraph(text=text), table))
+
+
+def _preregistration(text: str) -> Section:
+    open_lines = text.count("To be filled in")
+    words = (
+        "Questions, design, sample size with the power above, and analysis under the headings of OSF's form; "
+        f"{counted(open_lines, 'line')} of it {'is' if open_lines == 1 else 'are'} for the authors to write."
+    )
+    file = TextFile(id="preregistration", ending="md", title="Text to register", text=text, media="text/markdown")
+    return Section(id="preregistering", title="Preregistration", items=(Paragraph(text=words), file))
 
 
 def _settings(rerun: str, versions: Mapping[str, str]) -> Section:

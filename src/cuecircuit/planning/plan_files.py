@@ -15,6 +15,8 @@ from cuecircuit.pipeline.provenance import software
 from cuecircuit.planning.plan_content import PlanTables, plan_content, title_of
 from cuecircuit.planning.power import POWER_NOTES, SMALLEST_NOTES, Plan, power_table, smallest_table
 from cuecircuit.planning.power_curves import CURVE_NOTES, Over, power_figure
+from cuecircuit.planning.preregistration import preregistration_text
+from cuecircuit.planning.sequential import SEQUENTIAL_NOTES, sequential_table
 from cuecircuit.report.content import FigureItem
 from cuecircuit.report.marks import value_text
 from cuecircuit.report.page import render
@@ -43,18 +45,23 @@ def write_plan(folder: Path, plan: Plan, study_text: str, effects_text: str | No
         smallest=smallest_table(plan, power),
         assumed=_assumed(plan),
         not_planned=pd.DataFrame(plan.reasons.items(), columns=["question", "reason"]),
+        sequential=None if plan.settings.stop is None else sequential_table(plan, power),
     )
     write_description(folder, f"Plan: {plan.files.study.about.title}")
     (folder / "study.yaml").write_text(study_text, encoding="utf-8")
     if effects_text is not None:
         (folder / "effects.yaml").write_text(effects_text, encoding="utf-8")
-    notes = (POWER_NOTES, SMALLEST_NOTES, _ASSUMED_NOTES, _REASON_NOTES)
+    notes = (POWER_NOTES, SMALLEST_NOTES, _ASSUMED_NOTES, _REASON_NOTES, SEQUENTIAL_NOTES)
     for name, own in zip(PlanTables.__dataclass_fields__, notes, strict=True):
-        write_table(folder / f"{name}.tsv", getattr(tables, name), own)
+        if (table := getattr(tables, name)) is not None:
+            write_table(folder / f"{name}.tsv", table, own)
     write_json(folder / "settings.json", _settings(plan))
     figures = {name: tuple(_figures(folder, plan, power, name)) for name in plan.files.study.questions}
     figures = {name: own for name, own in figures.items() if own}
-    page = render(plan_content(plan, tables, figures, rerun=_rerun(plan), versions=software()))
+    rerun, versions = _rerun(plan), software()
+    text = preregistration_text(plan, tables, rerun=rerun, versions=versions)
+    (folder / "preregistration.md").write_text(text, encoding="utf-8")
+    page = render(plan_content(plan, tables, figures, preregistration=text, rerun=rerun, versions=versions))
     (folder / "plan.html").write_text(page, encoding="utf-8")
     write_bidsignore(folder)
 
@@ -70,7 +77,8 @@ def _assumed(plan: Plan) -> pd.DataFrame:
         sets = [one for one in plan.hypotheses if name in simulation.hypotheses.get(one, ())]
         if sets:
             value = value_text(effect.add) + (f"; r with {effect.slope_on}" if effect.slope_on else "")
-            rows.append(("effect", name, effect.in_, value, value_text(effect.where), ", ".join(sets)))
+            where = value_text(effect.where) if effect.where else "every row"
+            rows.append(("effect", name, effect.in_, value, where, ", ".join(sets)))
     rows += [("missing", level, "", value_text(share), "", "all") for level, share in simulation.missing.items()]
     return pd.DataFrame(rows, columns=list(_ASSUMED_NOTES))
 
@@ -93,6 +101,7 @@ def _settings(plan: Plan) -> dict[str, object]:
         "power": own["power"],
         "hypotheses": {name: list(simulation.hypotheses.get(name, ())) for name in plan.hypotheses},
         "multiples": list(plan.multiples),
+        "stop": own["stop"],
         "questions": list(plan.files.study.questions),
         "effects": None if plan.settings.effects is None else plan.settings.effects.name,
         "seed": own["seed"],
@@ -122,6 +131,8 @@ def _rerun(plan: Plan) -> str:
         words += ["--test", name]
     if own.effects is not None:
         words += ["--effects", own.effects.name]
+    if own.stop is not None:
+        words += ["--stop", f"{own.stop:g}"]
     return shlex.join([*words, "--seed", str(own.seed)]) + "\n"
 
 

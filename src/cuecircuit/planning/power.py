@@ -12,6 +12,7 @@ from cuecircuit.io.tables import ColumnNote
 from cuecircuit.nodes.study_files import StudyFiles
 from cuecircuit.planning.multiples import MULTIPLES
 from cuecircuit.stats.simulated_power import shares, smallest_size
+from cuecircuit.study.schema import Study
 
 DRAWS, WANTED = 200, 0.8
 
@@ -23,7 +24,8 @@ class PlanSettings:
     `sizes`: subjects of every group ("12"), or of each ("11,10"); half to twice those of the study where none is
     named. `hypotheses`: names of sets of effects, power is wanted for the first; the study's first where none is
     named. `questions`: names; all where none is named. `effects`: a file in place of `simulation`. `multiples`: true
-    effects of the first hypothesis as multiples of those stated, which are always among them.
+    effects of the first hypothesis as multiples of those stated, which are always among them. `stop`: the Bayes factor
+    at which studies stop that look after each size, above 1.
     """
 
     sizes: tuple[str, ...] = ()
@@ -33,6 +35,7 @@ class PlanSettings:
     questions: tuple[str, ...] = ()
     effects: Path | None = None
     multiples: tuple[float, ...] = MULTIPLES
+    stop: float | None = None
     seed: int = 0
 
 
@@ -45,7 +48,8 @@ class Plan:
     """What was drawn and found.
 
     `outcomes`: by hypothesis and multiple of its effects, a row for each size, draw and test. `truth`: by the same,
-    what each question would find without noise. `reasons`: why a question is not planned.
+    what each question would find without noise. `reasons`: why a question is not planned. `stated_study`: the study as
+    its file states it, with questions that are not planned, and on maps.
     """
 
     files: StudyFiles
@@ -54,6 +58,7 @@ class Plan:
     outcomes: Mapping[World, pd.DataFrame]
     truth: Mapping[World, pd.DataFrame]
     reasons: Mapping[str, str]
+    stated_study: Study
 
     @property
     def totals(self) -> tuple[int, ...]:
@@ -87,7 +92,8 @@ TEST = ["question", "kind", "level", "term"]
 """Columns that identify a test."""
 _TEST_NOTES: Mapping[str, ColumnNote] = {
     "question": "name in the study file",
-    "kind": "term of a model, contrast, comparison of means, correlation, agreement, or ratio of counts",
+    "kind": "term of a model, contrast, comparison of means, correlation, agreement, ratio of counts, or equivalence: "
+    "|d| of a term shown to be below the bound of the question",
     "level": "of `each`, and the region of a question on maps",
     "term": "what is tested",
 }

@@ -8,6 +8,7 @@ from matplotlib.figure import Figure
 
 from cuecircuit.figures.plan import Curve, Panel, curves_figure
 from cuecircuit.io.tables import ColumnNote
+from cuecircuit.planning.outcomes import EQUIVALENCE
 from cuecircuit.report.marks import effect_text
 
 CURVE_NOTES: dict[str, ColumnNote] = {
@@ -54,7 +55,8 @@ def power_figure(power: pd.DataFrame, title: str, wanted: float, *, over: Over) 
 
 
 def _name(row: dict[str, str]) -> str:
-    return ", ".join(part for part in (row["level"], row["term"]) if part)
+    term = f"{row['term']} negligible" if row["kind"] == EQUIVALENCE else row["term"]
+    return ", ".join(part for part in (row["level"], term) if part)
 
 
 def _shortened(label: str) -> str:
@@ -65,7 +67,7 @@ def _in_front(own: pd.DataFrame) -> list[str]:
     """Choose the tests that are drawn in color: planted ones first, those whose power says most about size."""
     told = own.assign(
         order=own["kind"].map(
-            {"term": 1, "contrast": 0, "correlation": 0, "agreement": 0, "ratio": 0, "comparison": 2}
+            {"term": 1, "contrast": 0, "correlation": 0, "agreement": 0, "ratio": 0, "comparison": 2, "equivalence": 2}
         ),
         hidden=own["planted"] != "yes",
         distance=(own["power"] - _MIDDLE).abs(),

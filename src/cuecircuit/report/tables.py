@@ -100,6 +100,11 @@ class Printed:
     rows: tuple[tuple[Cell, ...], ...]
     numeric: tuple[bool, ...]
 
+    @property
+    def classes(self) -> str:
+        """Names of the columns set flush right, as the style sheet has them: n2 n3."""
+        return " ".join(f"n{number}" for number, right in enumerate(self.numeric, 1) if right)
+
 
 def printed(frame: pd.DataFrame, headings: Mapping[str, str]) -> Printed:
     """Print a table; `headings` overrides the headings of some columns."""

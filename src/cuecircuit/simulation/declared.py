@@ -8,6 +8,7 @@ import pandas as pd
 from cuecircuit.errors import DataError, StudyError
 from cuecircuit.io.atomic import check_unused, replacing
 from cuecircuit.io.bids_ignore import write_bidsignore
+from cuecircuit.io.lock import writing
 from cuecircuit.io.tables import read_table
 from cuecircuit.simulation.cohort import Cohort, draw_cohort
 from cuecircuit.simulation.columns import WHOLE, Columns, columns_of
@@ -30,6 +31,7 @@ _REST_VOLUMES = {"tiny": 100, "paper": 300}
 _WEIGHTS = {"rattus": (0.35, 0.03), "mus": (0.025, 0.002), "homo": (75.0, 12.0)}
 
 
+@writing
 def simulate_declared(
     study: Study,
     text: str,
@@ -63,7 +65,7 @@ def simulate_declared(
         raise StudyError(f"seed {seed} is negative; give 0 or more")
     check_unused(out)
     world = plan_world(study, seed=seed, hypothesis=hypothesis, scale=scale, beside=beside)
-    with replacing(out, folder=True) as new:
+    with replacing(out.resolve(), folder=True) as new:
         write_dataset(new, world, text, n_jobs=n_jobs, progress=progress or (lambda done: None))
         write_truth(new / "truth", world.planting, world.drawn, _settings(world))
         write_bidsignore(new)

@@ -18,6 +18,7 @@ from cuecircuit.generators.protocol import check_protocol, cues_of, program_of
 from cuecircuit.generators.readouts import read_out
 from cuecircuit.io.atomic import check_unused, replacing
 from cuecircuit.io.bids_ignore import write_bidsignore
+from cuecircuit.io.lock import writing
 from cuecircuit.simulation.cohort import Cohort, draw_cohort
 from cuecircuit.simulation.columns import columns_of
 from cuecircuit.simulation.faults import size_faults
@@ -33,6 +34,7 @@ _READOUTS = "phenotype/readouts.tsv"
 _NOT_LIVED = ("trials", "scans", "maps", "preprocess")
 
 
+@writing
 def simulate_lived(study: Study, text: str, out: Path, *, seed: int = 0, hypothesis: str | None = None) -> Path:
     """Write a data set of animals that lived through a study and return its study file.
 
@@ -57,7 +59,7 @@ def simulate_lived(study: Study, text: str, out: Path, *, seed: int = 0, hypothe
     cohort = draw_cohort(study, columns_of(study), stream(seed, "cohort"))
     parameters = draw_parameters(len(cohort.subjects), study.simulation.parameters, stream(seed, "parameters"))
     lives = live_cohort(study, cohort, parameters, seed=seed, hypothesis=hypothesis)
-    with replacing(out, folder=True) as new:
+    with replacing(out.resolve(), folder=True) as new:
         (new / "study.yaml").write_text(text, encoding="utf-8")
         _write_description(new, study, {"seed": seed, "hypothesis": hypothesis, "model": "mechanism"})
         write_people(new / study.subjects.participants, cohort.subjects, study.subjects.species)

@@ -7,6 +7,7 @@ from pathlib import Path
 
 from cuecircuit.errors import DataError, StudyError
 from cuecircuit.io.atomic import replacing
+from cuecircuit.io.lock import writing
 from cuecircuit.nodes.check import check_files
 from cuecircuit.nodes.designs import design_text
 from cuecircuit.nodes.run import run_files
@@ -203,6 +204,7 @@ def _faults(text: str, file: Path) -> tuple[str, ...]:
     return ()
 
 
+@writing
 def _write_new(out: Path, text: str) -> None:
     refuse_existing(out)
     with replacing(out) as new:

@@ -94,9 +94,9 @@ class FixedCovariance:
 
 
 def fixed_covariance(
-    psi: Float[Array, "response parameter"], blocks: MixedBlocks, forms: Float[Array, "element pair"]
+    psi: Float[Array, "response parameter"], blocks: MixedBlocks, forms: Float[Array, "*each element pair"]
 ) -> FixedCovariance:
-    """Evaluate C of independent subjects at each response's ψ."""
+    """Evaluate C of independent subjects at each response's ψ; the forms are those of all responses or of each."""
     m, weights = psi.shape[1], covariance_weights(psi, blocks)
     c = np.linalg.inv(weighted_forms(weights.w, forms))
     half = [c @ weighted_forms(each, forms) for each in weights.dw]

@@ -14,7 +14,7 @@ J Stat Softw 82(13); Halekoh and Højsgaard (2014), J Stat Softw 59(9).
 
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 
 import numpy as np
 
@@ -25,10 +25,17 @@ from cuecircuit.stats.crossed_fit import fit_crossed
 from cuecircuit.stats.mixed_df import parameter_covariance, relative_factor
 from cuecircuit.stats.mixed_inference import DegreesOfFreedomRule, Estimates, Hypothesis, tested
 from cuecircuit.stats.mixed_kernel import CONVERGED, NO_ERROR_VARIANCE, NOT_CONVERGED, fit_responses
+from cuecircuit.stats.mixed_lacking import lacking, subjects_left
 from cuecircuit.stats.mixed_likelihood import likelihood
 from cuecircuit.stats.mixed_model import CrossedModel, MixedModel, NestedModel, fixed_covariance_of, starting_point
 from cuecircuit.stats.mixed_result import MixedFit, VarianceComponent
-from cuecircuit.stats.mixed_sums import ScaledResiduals, conditional_residuals, response_sums, scaled_residuals
+from cuecircuit.stats.mixed_sums import (
+    ResponseSums,
+    ScaledResiduals,
+    conditional_residuals,
+    response_sums,
+    scaled_residuals,
+)
 from cuecircuit.stats.responses import place_tests
 from cuecircuit.stats.term_test import TermTest
 
@@ -69,21 +76,32 @@ def fit_mixed(
         with ThreadPoolExecutor(n_jobs) as pool:
             list(pool.map(lambda part: _fit_block(y, model, out, part), parts))
     tests = _test_parts(model, out.estimates, model.hypotheses, df, parts, n_jobs)
+    return _mixed_fit(model, df, tests, out, n_rows=model.n_observations, n_subjects=model.n_subjects)
+
+
+def _mixed_fit(
+    model: MixedModel,
+    df: DegreesOfFreedomRule,
+    tests: tuple[TermTest, ...],
+    out: "_Out",
+    *,
+    n_rows: int,
+    n_subjects: int | Int[Array, "response"],
+) -> MixedFit:
     fitted = out.status == CONVERGED
-    components = _components(model, out.estimates)
     return MixedFit(
         model=model,
         df=df,
         terms=tests,
         coefficients=model.to_coded @ out.estimates.beta.T,
-        components=components,
+        components=_components(model, out.estimates),
         criterion=out.criterion,
         singular=fitted & _singular(model, out.estimates.psi),
         converged=fitted,
         residuals=out.residuals,
         estimates=out.estimates,
-        n_observations=np.where(out.status == _NOT_FINITE, 0, model.n_observations),
-        n_subjects=np.where(out.status == _NOT_FINITE, 0, model.n_subjects),
+        n_observations=np.where(out.status == _NOT_FINITE, 0, n_rows),
+        n_subjects=np.where(out.status == _NOT_FINITE, 0, n_subjects),
         n_not_finite=int((out.status == _NOT_FINITE).sum()),
         n_no_error=int((out.status == NO_ERROR_VARIANCE).sum()),
     )
@@ -109,6 +127,51 @@ def hypothesis_tests(
     return _test_parts(fit.model, fit.estimates, hypotheses, rule, _parts(fit.converged.size, 4096), n_jobs)
 
 
+def fit_lacking(
+    y: Float[Array, "observation response"],
+    missing: Int[Array, "response lost"],
+    model: NestedModel,
+    hypotheses: Sequence[Hypothesis],
+    *,
+    df: DegreesOfFreedomRule = "satterthwaite",
+    residuals: bool = False,
+    block: int = 512,
+) -> MixedFit:
+    """Fit responses that lack the same number of rows, each its own; see `mixed_lacking`.
+
+    Args:
+        y: the measure; what it has in missing rows is not looked at.
+        missing: the rows that each response lacks.
+        model: of all rows.
+        hypotheses: in the coding of the model.
+        df: rule for the denominator's degrees of freedom.
+        residuals: give back what the model leaves of y, NaN in missing rows.
+        block: responses worked on at a time.
+
+    Returns:
+        As of `fit_mixed`, its terms those of `hypotheses`; responses whose rows do not carry the model count as not
+        finite.
+    """
+    out, parts, tests = _empty(model, y, residuals), _parts(len(missing), block), []
+    for part in parts:
+        prepared = lacking(y[:, part], missing[part], model)
+        scaled = replace(prepared.residuals, finite=prepared.testable)
+        fit = _fit_sums(scaled, prepared.sums, prepared.forms, model, prepared.n_left)
+        if out.residuals is not None:
+            fit = replace(fit, residuals=prepared.left_by(fit.own.beta, fit.own.psi))
+        fit = replace(fit, own=replace(fit.own, beta=fit.own.beta[:, : model.basis.shape[1]]))
+        _keep(fit, scaled, model, prepared.n_left, out, part)
+        tests.append(prepared.tests(hypotheses, _estimates_of(out.estimates, part), df))
+    return _mixed_fit(
+        model,
+        df,
+        place_tests(tests, parts, len(missing)),
+        out,
+        n_rows=model.n_observations - missing.shape[1],
+        n_subjects=subjects_left(missing, model),
+    )
+
+
 def _parts(n: int, block: int) -> list[slice]:
     return [slice(start, min(start + block, n)) for start in range(0, n, block)] or [slice(0, 0)]
 
@@ -130,15 +193,15 @@ class _Out:
 def _empty(model: MixedModel, y: Float[Array, "observation response"], residuals: bool) -> _Out:
     n = y.shape[1]
     return _Out(
-        estimates=_empty_estimates(model, n),
+        estimates=_empty_estimates(model, n, model.basis.shape[1]),
         criterion=np.empty(n),
         status=np.empty(n, np.int64),
         residuals=np.empty_like(y) if residuals else None,
     )
 
 
-def _empty_estimates(model: MixedModel, n: int) -> Estimates:
-    m, p = len(starting_point(model.columns)), model.basis.shape[1]
+def _empty_estimates(model: MixedModel, n: int, p: int) -> Estimates:
+    m = len(starting_point(model.columns))
     return Estimates(
         psi=np.zeros((n, m)), sigma2=np.zeros(n), beta=np.zeros((n, p)), covariance=np.zeros((n, m + 1, m + 1))
     )
@@ -158,6 +221,10 @@ def _fit_block(y: Float[Array, "observation response"], model: MixedModel, out: 
     scaled = scaled_residuals(y[:, part], model.basis)
     fit_scaled = _fit_crossed if isinstance(model, CrossedModel) else _fit_nested
     fit = fit_scaled(scaled, model, residuals=out.residuals is not None)
+    _keep(fit, scaled, model, model.n_left, out, part)
+
+
+def _keep(fit: _BlockFit, scaled: ScaledResiduals, model: MixedModel, n_left: int, out: _Out, part: slice) -> None:
     own, status, size = fit.own, fit.status, scaled.size
     status[~scaled.usable] = NO_ERROR_VARIANCE
     status[~scaled.finite] = _NOT_FINITE
@@ -166,7 +233,7 @@ def _fit_block(y: Float[Array, "observation response"], model: MixedModel, out: 
         out.residuals[:, part] = np.where(good, fit.residuals * size, np.nan)
     out.status[part] = status
     # to the units of y and the coding of X
-    out.criterion[part] = fit.minimum + 2 * model.n_left * np.log(size) - 2 * np.linalg.slogdet(model.to_coded)[1]
+    out.criterion[part] = fit.minimum + 2 * n_left * np.log(size) - 2 * np.linalg.slogdet(model.to_coded)[1]
     out.estimates.beta[part] = own.beta * size[:, None] + scaled.ols.T
     out.estimates.sigma2[part] = own.sigma2 * size**2
     out.estimates.psi[part] = own.psi
@@ -177,18 +244,30 @@ def _fit_block(y: Float[Array, "observation response"], model: MixedModel, out: 
 
 def _fit_nested(scaled: ScaledResiduals, model: MixedModel, *, residuals: bool) -> _BlockFit:
     assert isinstance(model, NestedModel)
-    blocks = model.blocks
-    sums = response_sums(scaled, blocks)
-    own = _empty_estimates(model, len(sums.s))
+    sums = response_sums(scaled, model.blocks)
+    fit = _fit_sums(scaled, sums, model.forms[None], model, model.n_left)
+    left = conditional_residuals(sums, model.blocks, fit.own.beta.T, fit.own.psi) if residuals else None
+    return replace(fit, residuals=left)
+
+
+def _fit_sums(
+    scaled: ScaledResiduals,
+    sums: ResponseSums,
+    forms: Float[Array, "each element pair"],
+    model: NestedModel,
+    n_left: int,
+) -> _BlockFit:
+    """Fit scaled residuals by their sums; `forms` are those of each response or one for all."""
+    blocks, own = model.blocks, _empty_estimates(model, len(sums.s), sums.c.shape[2])
     minimum, status, phi = np.empty(len(sums.s)), np.empty(len(sums.s), np.int64), np.empty_like(own.psi)
     fit_responses(
         starting_point(blocks.columns),
         blocks.columns,
         blocks.kernel,
-        model.forms,
+        forms,
         sums.c,
         sums.s,
-        model.n_left,
+        n_left,
         phi,
         own.psi,
         own.beta,
@@ -197,17 +276,17 @@ def _fit_nested(scaled: ScaledResiduals, model: MixedModel, *, residuals: bool) 
         status,
     )
     good = (status == CONVERGED) & scaled.usable
-    at = likelihood(own.psi[good], blocks, model.forms, sums.c[good], sums.s[good])
+    own_forms = forms[good] if len(forms) > 1 else forms[0]
+    at = likelihood(own.psi[good], blocks, own_forms, sums.c[good], sums.s[good])
     theta = relative_factor(own.psi[good], blocks.columns)
     own.covariance[good] = parameter_covariance(theta, blocks.columns, at.gradient, at.curvature)
-    left = conditional_residuals(sums, blocks, own.beta.T, own.psi) if residuals else None
-    return _BlockFit(own=own, minimum=minimum, status=status, residuals=left)
+    return _BlockFit(own=own, minimum=minimum, status=status, residuals=None)
 
 
 def _fit_crossed(scaled: ScaledResiduals, model: MixedModel, *, residuals: bool) -> _BlockFit:
     assert isinstance(model, CrossedModel)
     n, m, n_left = len(scaled.size), len(model.columns), model.n_left
-    own, status = _empty_estimates(model, n), np.full(n, NOT_CONVERGED)
+    own, status = _empty_estimates(model, n, model.basis.shape[1]), np.full(n, NOT_CONVERGED)
     u, s0 = crossed_sums(scaled.values[:, scaled.usable], model.reduced)
     fit = fit_crossed(u, s0, model.reduced)
     at, sigma2, usable = fit.at, fit.at.q / n_left, scaled.usable
@@ -237,12 +316,7 @@ def _test_parts(
     n_jobs: int,
 ) -> tuple[TermTest, ...]:
     def test(part: slice) -> tuple[TermTest, ...]:
-        own = Estimates(
-            psi=estimates.psi[part],
-            sigma2=estimates.sigma2[part],
-            beta=estimates.beta[part],
-            covariance=estimates.covariance[part],
-        )
+        own = _estimates_of(estimates, part)
         return tested(hypotheses, own, model.to_coded, lambda psi: fixed_covariance_of(model, psi), model.n_left, df=df)
 
     if n_jobs == 1:
@@ -251,6 +325,10 @@ def _test_parts(
         with ThreadPoolExecutor(n_jobs) as pool:
             done = list(pool.map(test, parts))
     return place_tests(done, parts, len(estimates.sigma2))
+
+
+def _estimates_of(estimates: Estimates, part: slice) -> Estimates:
+    return Estimates(**{each.name: getattr(estimates, each.name)[part] for each in fields(Estimates)})
 
 
 def _components(model: MixedModel, estimates: Estimates) -> tuple[VarianceComponent, ...]:

@@ -234,7 +234,7 @@ def fit_responses(start, columns, blocks, forms, c, s, n_left, phi, psi, beta, s
         start: φ to begin with.
         columns: number of columns of each random term.
         blocks: sizes, counts, starts, generators of `mixed_blocks`.
-        forms: A_e packed, e × pair.
+        forms: A_e packed, e × pair, of each response or one for all.
         c: response × e × column.
         s: response × e.
         n_left: N − p.
@@ -250,6 +250,7 @@ def fit_responses(start, columns, blocks, forms, c, s, n_left, phi, psi, beta, s
     gradient, matrix, step, trial = np.empty(m), np.empty((m, m)), np.empty(m), np.empty(m)
     jacobian = np.empty((m, m))
     for v in range(s.shape[0]):
+        form = forms[v if len(forms) > 1 else 0]
         at = 0
         for k in columns:
             for a in range(k):
@@ -260,7 +261,7 @@ def fit_responses(start, columns, blocks, forms, c, s, n_left, phi, psi, beta, s
         status[v] = NOT_CONVERGED
         for _ in range(_MAX_STEPS):
             _to_psi(trial, columns, order, psi[v], jacobian)
-            f, scale = criterion(psi[v], blocks, forms, c[v], s[v], n_left, beta[v], inverse, slope, hessian, expected)
+            f, scale = criterion(psi[v], blocks, form, c[v], s[v], n_left, beta[v], inverse, slope, hessian, expected)
             near = convex and decrement < _ROUNDING and f <= minimum[v] + _ROUNDING
             if f <= minimum[v] + 1e-4 * gain or near:
                 phi[v] = trial

@@ -73,10 +73,10 @@ def covariance_weights(psi: Float[Array, "response parameter"], blocks: MixedBlo
 
 
 def weighted_forms(
-    weights: Float[Array, "response element"], forms: Float[Array, "element pair"]
+    weights: Float[Array, "response element"], forms: Float[Array, "*each element pair"]
 ) -> Float[Array, "response column column"]:
-    """Σ_e w_e A_e as full matrices."""
-    return full_forms(weights @ forms)
+    """Σ_e w_e A_e as full matrices; the forms are those of all responses or of each."""
+    return full_forms(weights @ forms if forms.ndim == 2 else (weights[:, None] @ forms)[:, 0])
 
 
 def full_forms(packed: Float[Array, "*some pair"]) -> Float[Array, "*some column column"]:
@@ -91,7 +91,7 @@ def full_forms(packed: Float[Array, "*some pair"]) -> Float[Array, "*some column
 def likelihood(
     psi: Float[Array, "response parameter"],
     blocks: MixedBlocks,
-    forms: Float[Array, "element pair"],
+    forms: Float[Array, "*each element pair"],
     c: Float[Array, "response element column"],
     s: Float[Array, "response element"],
 ) -> Likelihood:
@@ -100,7 +100,7 @@ def likelihood(
     Args:
         psi: relative variances and covariances.
         blocks: of the design.
-        forms: A_e of the design.
+        forms: A_e of the design, or of each response.
         c: X'B_e y.
         s: y'B_e y.
     """
@@ -109,11 +109,11 @@ def likelihood(
     form = weighted_forms(weights.w, forms)
     inverse = np.linalg.inv(form)
     beta = np.einsum("vij,vj->vi", inverse, np.einsum("ve,vej->vj", weights.w, c))
-    full = full_forms(forms)
+    full, axes = full_forms(forms), "eij" if forms.ndim == 2 else "veij"
     # X'B_e(y − Xβ̂) and (y − Xβ̂)'B_e(y − Xβ̂)
-    pulls = c - np.tensordot(beta, full, axes=(1, 2))
+    pulls = c - np.einsum(f"vj,{axes}->vei", beta, full, optimize=True)
     quadratic = s - np.einsum("vi,vei->ve", beta, c + pulls)
-    traces = np.tensordot(inverse, full, axes=((1, 2), (1, 2)))
+    traces = np.einsum(f"vij,{axes}->ve", inverse, full, optimize=True)
     sigma2 = np.einsum("ve,ve->v", weights.w, quadratic) / n_left
     slopes = np.stack([inverse @ weighted_forms(weights.dw[j], forms) for j in range(m)])
     pull = np.einsum("mve,vei->mvi", weights.dw, pulls)

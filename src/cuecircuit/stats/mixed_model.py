@@ -14,7 +14,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from cuecircuit.arrays import Array, Float, Int
+from cuecircuit.arrays import Array, Bool, Float, Int
 from cuecircuit.errors import DesignError
 from cuecircuit.stats.coding import sum_to_zero
 from cuecircuit.stats.crossed_design import CrossedDesign, crossed_design
@@ -177,20 +177,36 @@ def _check_information(model: MixedModel) -> None:
     """Refuse random terms about which no response has information (REML's, expected, with σ² profiled out)."""
     random, columns = model.design.random, model.columns.tolist()
     at = fixed_covariance_of(model, starting_point(model.columns)[None])
-    information = -at.d2g[0] - np.outer(at.dg[0], at.dg[0]) / model.n_left
     names = [term.label for term, k in zip(random, columns, strict=True) for _ in range(k * (k + 1) // 2)]
-    own = np.diag(information)
-    none = own < _NO_INFORMATION * model.n_observations
+    none, direction = (each[0] for each in no_information(at, model.n_left))
     faults = [
         f"random term {name}: cannot be told from the residual or the fixed part (is there one observation per level, "
         "or do fixed terms take up all differences between its levels?); leave it out"
         for name in dict.fromkeys(np.array(names)[none])
     ]
-    if not faults:
-        size = np.sqrt(own)
-        values, vectors = np.linalg.eigh(information / np.outer(size, size))
-        if values[0] < _NO_INFORMATION:
-            mixed = dict.fromkeys(np.array(names)[np.abs(vectors[:, 0]) > 0.1])
-            faults = [f"random terms {', '.join(mixed)}: cannot be told apart in this design; leave one out"]
+    if not faults and direction.any():
+        mixed = dict.fromkeys(np.array(names)[np.abs(direction) > 0.1])
+        faults = [f"random terms {', '.join(mixed)}: cannot be told apart in this design; leave one out"]
     if faults:
         raise DesignError(faults)
+
+
+def no_information(
+    at: FixedCovariance, n_left: int
+) -> tuple[Bool[Array, "response parameter"], Float[Array, "response parameter"]]:
+    """Find variances that REML has no expected information about, with σ² profiled out.
+
+    Args:
+        at: of every response.
+        n_left: observations less fixed columns.
+
+    Returns:
+        The parameters without any, and where each has some the direction among them that has none, 0 if all have.
+    """
+    information = -at.d2g - at.dg[:, :, None] * at.dg[:, None, :] / n_left
+    own = np.diagonal(information, axis1=1, axis2=2)
+    none = own < _NO_INFORMATION * n_left
+    size = np.sqrt(np.where(none, 1.0, own))
+    values, vectors = np.linalg.eigh(information / (size[:, :, None] * size[:, None, :]))
+    apart = (values[:, :1] >= _NO_INFORMATION) | none.any(axis=1, keepdims=True)
+    return none, np.where(apart, 0.0, vectors[:, :, 0])

@@ -5,11 +5,11 @@ mind; so neither an offset nor the unit of the measure costs digits.
 """
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
-from cuecircuit.arrays import Array, Bool, Float
+from cuecircuit.arrays import Array, Bool, Float, Int
 from cuecircuit.stats.mixed_blocks import MixedBlocks
 
 
@@ -42,15 +42,35 @@ def scaled_residuals(y: Float[Array, "observation block"], x: Float[Array, "obse
     values = y.astype(np.float64)
     finite = np.asarray(np.isfinite(values).all(axis=0))
     values[:, ~finite] = 0.0
+    fit = scaled(values, x, x.T @ values)
+    return replace(fit, finite=finite, usable=fit.usable & finite)
+
+
+def scaled(
+    values: Float[Array, "observation block"],
+    x: Float[Array, "observation column"],
+    ols: Float[Array, "column block"],
+    *,
+    zeros: Int[Array, "block lost"] | None = None,
+) -> ScaledResiduals:
+    """Take a least-squares fit off finite responses (overwritten), and divide by what is left.
+
+    Args:
+        values: the responses.
+        x: the columns.
+        ols: their coefficients.
+        zeros: rows of each response that are not part of it.
+    """
     square = np.einsum("nb,nb->b", values, values)
-    ols = x.T @ values
     values -= x @ ols
+    if zeros is not None:
+        values[zeros, np.arange(len(zeros))[:, None]] = 0.0
     left = np.einsum("nb,nb->b", values, values)
     # rounding leaves about ‖y‖ × N × machine epsilon of a response without error variance
-    usable = finite & (left > square * (len(x) * np.finfo(float).eps) ** 2)
+    usable = left > square * (len(x) * np.finfo(float).eps) ** 2
     size = np.where(usable, np.sqrt(left / len(x)), 1.0)
     values /= size
-    return ScaledResiduals(values=values, ols=ols, size=size, finite=finite, usable=usable)
+    return ScaledResiduals(values=values, ols=ols, size=size, finite=np.ones(len(size), bool), usable=usable)
 
 
 def response_sums(residuals: ScaledResiduals, blocks: MixedBlocks) -> ResponseSums:

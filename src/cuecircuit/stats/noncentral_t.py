@@ -6,13 +6,14 @@ E s φ(t·s − m): integrals over s alone, by Gauss and Legendre's rule between
 """
 
 from collections.abc import Callable
+from dataclasses import dataclass
 from functools import cache
 
 import numpy as np
 from scipy import special, stats
 from scipy.interpolate import CubicSpline
 
-from cuecircuit.arrays import Array, Float
+from cuecircuit.arrays import Array, Float, Int
 
 # functions of t and df; of t·s − m and s
 Curve = Callable[[Array, Array], Array]
@@ -89,19 +90,37 @@ def _expected(t: Array, df: int | float | Array, m: int | float | Array, of: Int
     t, df, m = np.broadcast_arrays(np.asarray(t, float), np.asarray(df, float), np.asarray(m, float))
     found = np.full(t.shape, np.nan)
     there = np.isfinite(t) & np.isfinite(df) & np.isfinite(m)
+    found[there] = _integrals(t[there], m[there], _nodes(df[there]), of)
+    return found
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class _Nodes:
+    """Values of s and their weights, one row for every number of degrees of freedom; the row of each response."""
+
+    s: Float[Array, "df node"]
+    weights: Float[Array, "df node"]
+    row: Int[Array, "response"]
+
+
+def _nodes(df: Float[Array, "response"]) -> _Nodes:
     nodes, weights = _rule()
-    values, inverse = np.unique(df[there], return_inverse=True)
+    values, row = np.unique(df, return_inverse=True)
     low, high = (np.sqrt(tail(_TAIL, values) / values) for tail in (stats.chi2.ppf, stats.chi2.isf))
-    s = low[:, None] + (high - low)[:, None] * (nodes + 1) / 2
-    w = (high - low)[:, None] / 2 * weights * stats.chi.pdf(s * np.sqrt(values)[:, None], values[:, None])
-    w *= np.sqrt(values)[:, None]
-    at, parts = np.flatnonzero(there), []
-    for start in range(0, len(at), _BLOCK):
+    s, root = low[:, None] + (high - low)[:, None] * (nodes + 1) / 2, np.sqrt(values)[:, None]
+    density = root * stats.chi.pdf(s * root, values[:, None])
+    return _Nodes(s=s, weights=(high - low)[:, None] / 2 * weights * density, row=row)
+
+
+def _integrals(
+    t: Float[Array, "response"], m: Float[Array, "response"], nodes: _Nodes, of: Integrand
+) -> Float[Array, "response"]:
+    found = np.empty(len(t))
+    for start in range(0, len(t), _BLOCK):
         part = slice(start, start + _BLOCK)
-        own, k = at[part], inverse[part]
-        x = t.flat[own][:, None] * s[k] - m.flat[own][:, None]
-        parts.append(np.einsum("rn,rn->r", w[k], of(x, s[k])))
-    found[there] = np.concatenate(parts) if parts else []
+        s = nodes.s[nodes.row[part]]
+        x = t[part, None] * s - m[part, None]
+        found[part] = np.einsum("rn,rn->r", nodes.weights[nodes.row[part]], of(x, s))
     return found
 
 
@@ -120,10 +139,10 @@ def _inverse(t: Float[Array, "response"], df: Float[Array, "response"], p: float
     far = np.abs(t) > _FAR
     quantile = np.sqrt(stats.chi2.isf(np.where(t[far] > 0, p, 1 - p), df[far]) / df[far])
     m[far] = t[far] + t[far] * (quantile - 1) * np.sqrt(1 + 2 * df[far] / t[far] ** 2)
-    t, df, near = t[~far], df[~far], m[~far]
+    t, nodes, near = t[~far], _nodes(df[~far]), m[~far]
     for _ in range(_STEPS):
-        z = special.ndtri(np.clip(noncentral_t_cdf(t, df, near), 1e-300, 1 - 1e-16))
-        slope = _expected(t, df, near, lambda x, _: np.exp(-0.5 * x * x)) / np.exp(-0.5 * z * z)
+        z = special.ndtri(np.clip(_integrals(t, near, nodes, lambda x, _: special.ndtr(x)), 1e-300, 1 - 1e-16))
+        slope = _integrals(t, near, nodes, lambda x, _: np.exp(-0.5 * x * x)) / np.exp(-0.5 * z * z)
         near = near + (z - goal) / slope
     m[~far] = near
     return m

@@ -20,14 +20,53 @@ for (const link of document.querySelectorAll("a[data-picture]")) {
     link.click();
   });
 }
-for (const button of document.querySelectorAll("button.copy")) {
-  const link = button.parentElement.querySelector("a[download$='.tsv']");
-  button.hidden = false;
-  button.addEventListener("click", async () => {
-    const bytes = Uint8Array.from(atob(link.href.split(",")[1]), (letter) => letter.charCodeAt(0));
-    await navigator.clipboard.writeText(new TextDecoder().decode(bytes));
-    button.firstChild.textContent = "Copied";
-  });
+// the data of all figures and tables are one compressed text; Excel, Word and LaTeX are made of them and of what is shown
+const packed = document.getElementById("packed");
+let unpacking;
+function unpacked() {
+  unpacking ??= (async () => {
+    const bytes = Uint8Array.from(atob(packed.textContent), (letter) => letter.charCodeAt(0));
+    return new Response(new Blob([bytes]).stream().pipeThrough(new DecompressionStream("deflate"))).json();
+  })();
+  return unpacking;
+}
+function shown(id) {
+  const place = document.getElementById(id);
+  const table = place.querySelector("table");
+  const texts = (row) => [...row.cells].map((cell) => cell.textContent);
+  const cells = [...table.tBodies[0].rows].filter((row) => !row.querySelector("[colspan]")).map(texts);
+  const headings = texts(table.tHead.rows[0]);
+  const numeric = headings.map((_, n) => table.classList.contains(`n${n + 1}`));
+  const notes = [...place.querySelectorAll(".note")].map((note) => note.textContent);
+  return { title: table.caption.textContent, headings, numeric, cells, notes };
+}
+async function made(link) {
+  const data = await unpacked();
+  if (link.dataset.tsv) return new Blob([data[link.dataset.tsv].tsv], { type: "text/tab-separated-values" });
+  const ids = Object.keys(data).filter((id) => data[id].numbers);
+  const { workbook, document: word, latex } = window.cuecircuitTables;
+  if (link.download.endsWith(".xlsx")) return workbook(ids.map((id) => ({ title: shown(id).title, ...data[id] })));
+  return (link.download.endsWith(".docx") ? word : latex)(ids.map(shown));
+}
+if (packed && "DecompressionStream" in window) {
+  for (const link of document.querySelectorAll("a[data-tsv], a[data-tables]")) {
+    link.download = link.dataset.file;
+    link.hidden = false;
+    link.href = "#";
+    link.addEventListener("click", async (event) => {
+      if (link.href.startsWith("blob:")) return;
+      event.preventDefault();
+      link.href = URL.createObjectURL(await made(link));
+      link.click();
+    });
+  }
+  for (const button of document.querySelectorAll("button.copy")) {
+    button.hidden = false;
+    button.addEventListener("click", async () => {
+      await navigator.clipboard.writeText((await unpacked())[button.dataset.copied].tsv);
+      button.firstChild.textContent = "Copied";
+    });
+  }
 }
 // on a phone a row is a card: every value with the heading of its column, and what a table is to screen readers stays
 const phone = matchMedia("(max-width: 40rem)");

@@ -1,0 +1,255 @@
+"""A preregistration of a planned study: what its file and its plan state, under the headings of OSF's template.
+
+The headings are those of the form OSF Preregistration (version 3; template by Bowman et al. 2020). What neither the
+file nor the plan holds is a line to be filled in, so that authors see what is left to write.
+"""
+
+import re
+from collections.abc import Hashable, Iterable, Mapping
+
+import pandas as pd
+
+from cuecircuit.figures.numbers import short
+from cuecircuit.nodes.methods import design_texts
+from cuecircuit.planning import analysis_plan
+from cuecircuit.planning.analysis_plan import OPEN, Lines, markdown_table, named, one_line, tested
+from cuecircuit.planning.plan_content import PlanTables, by_multiple, effects_from, whose_effects
+from cuecircuit.planning.power import TEST, Plan
+from cuecircuit.report.marks import counted, effect_text, words
+from cuecircuit.report.references import library, printed_reference
+from cuecircuit.study.schema import Study
+
+_MOST_NAMES = 6  # levels of `each` that are named
+
+
+def preregistration_text(plan: Plan, tables: PlanTables, *, rerun: str, versions: Mapping[str, str]) -> str:
+    """Write the preregistration as Markdown; the same plan gives the same text.
+
+    Args:
+        plan: with the study as its file states it.
+        tables: of the plan.
+        rerun: the command that gives the same plan again.
+        versions: of the programs.
+    """
+    study = plan.stated_study
+    parts: list[tuple[str, list[tuple[str, Iterable[str]]]]] = [
+        (
+            "Study Information",
+            [
+                ("Title", [study.about.title]),
+                (
+                    "Description",
+                    [study.about.abstract or OPEN.format("background and purpose, as long as an abstract")],
+                ),
+                ("Hypotheses", _hypotheses(plan, tables)),
+            ],
+        ),
+        (
+            "Design Plan",
+            [
+                ("Study type", [OPEN.format("experiment, observational study or other")]),
+                ("Blinding", [OPEN.format("who does not know the groups: subjects, experimenters, analysts")]),
+                ("Is there any additional blinding in this study?", [OPEN.format("yes or no, and which")]),
+                ("Study design", _design(plan)),
+                ("Randomization", [OPEN.format("how, and at what level, subjects come to groups and orders")]),
+            ],
+        ),
+        (
+            "Sampling Plan",
+            [
+                ("Existing Data", [OPEN.format("registered before creation, observation, access or analysis of data")]),
+                ("Explanation of existing data", [OPEN.format("who has seen which data, if any exist")]),
+                ("Data collection procedures", _collection(study)),
+                ("Sample size", _sample_size(plan)),
+                ("Sample size rationale", _rationale(plan, tables, rerun)),
+                ("Stopping rule", [OPEN.format("when collection ends; the plan above looks at the data once")]),
+            ],
+        ),
+        (
+            "Variables",
+            [
+                ("Manipulated variables", analysis_plan.factors(study)),
+                ("Measured variables", analysis_plan.measured(study)),
+                ("Indices", analysis_plan.indices(study)),
+            ],
+        ),
+        (
+            "Analysis Plan",
+            [
+                ("Statistical models", analysis_plan.models(study)),
+                ("Transformations", analysis_plan.transformations(study)),
+                ("Inference criteria", analysis_plan.inference(study)),
+                ("Data exclusion", analysis_plan.exclusion(study)),
+                ("Missing data", analysis_plan.missing(study)),
+                ("Exploratory analysis", analysis_plan.exploratory(study)),
+            ],
+        ),
+        ("Other", [("Other", _other(plan, versions))]),
+    ]
+    lines = [f"# Preregistration: {one_line(study.about.title)}", ""]
+    lines += ["Written by `cuecircuit plan` under the headings of the form OSF Preregistration (Bowman et al. 2020)."]
+    for part, headings in parts:
+        lines += ["", f"## {part}"]
+        for heading, content in headings:
+            lines += ["", f"### {heading}", "", *content]
+    return re.sub(r"\n{3,}", "\n\n", "\n".join(lines)) + "\n"
+
+
+def _hypotheses(plan: Plan, tables: PlanTables) -> Lines:
+    power = tables.power
+    planned = power[(power["hypothesis"] == plan.hypothesis) & (power["multiple"] == 1)]
+    planned = planned[planned["subjects"] == plan.totals[plan.stated]]
+    yield (
+        f"Effects are predicted as the hypothesis `{plan.hypothesis}` of the plan states them; tests have two sides "
+        "where Inference criteria names no other."
+    )
+    yield ""
+    for number, (name, question) in enumerate(tested(plan.stated_study).items(), 1):
+        asks = f" {one_line(question.why)}" if question.why else ""
+        if name in plan.reasons:
+            found = f"No power is stated: {one_line(plan.reasons[name])}."
+        elif name not in plan.files.study.questions:
+            found = "No power is stated: not asked of this plan."
+        else:
+            found = _predicted(planned[planned["question"] == name])
+        yield f"{number}. **{named(name, question)}.**{asks} {found}"
+    yield OPEN.format("each hypothesis in words, with its direction")
+
+
+def _predicted(tests: pd.DataFrame) -> str:
+    """State the effects of a question that are planted, with their size where it is one number."""
+    parts = []
+    for (kind, term), rows in tests[tests["planted"] == "yes"].groupby(["kind", "term"], sort=False):
+        levels = [level for level in rows["level"].fillna("") if level]
+        true = rows["true"].dropna()
+        size = f" of {short(float(true.iloc[0]))}" if len(rows) == len(true) == 1 else ""
+        where = f" in {counted(len(levels), 'level')}" if len(levels) > _MOST_NAMES else f" in {', '.join(levels)}"
+        parts.append(f"{_effect(str(kind), str(term))}{size}{where if levels else ''}")
+    if parts:
+        return f"Predicted: {'; '.join(parts)}."
+    if (tests["planted"] == "unknown").any():
+        return "What is predicted follows from the effects under Sample size rationale."
+    return "No effect is predicted."
+
+
+def _design(plan: Plan) -> Lines:
+    study = plan.stated_study
+    yield f"Species: {study.subjects.species}. {_sizes(plan)}"
+    for name, factor in study.factors.items():
+        yield f"- {words(name)}: {', '.join(factor.levels)} (the first is the reference)"
+    for text in design_texts(study):
+        yield ""
+        yield one_line(text)
+    yield ""
+    yield OPEN.format("which factors are between and which within subjects by design, and counterbalancing")
+
+
+def _sizes(plan: Plan) -> str:
+    own = plan.sizes[plan.stated]
+    return f"{counted(sum(own.values()), 'subject')}: {', '.join(f'{n} {group}' for group, n in own.items())}."
+
+
+def _collection(study: Study) -> Lines:
+    yield OPEN.format("source of subjects, criteria of inclusion, timeline, ethics")
+    if study.operant:
+        phases = ", ".join(f"{words(name)} ({counted(one.days, 'day')})" for name, one in study.operant.phases.items())
+        yield f"Sessions in their order: {phases}."
+
+
+def _sample_size(plan: Plan) -> Lines:
+    yield f"{_sizes(plan)}"
+    if len(plan.sizes) > 1:
+        yield ""
+        yield from markdown_table(
+            ["Designs of the plan, subjects", "By group"],
+            [(str(sum(own.values())), ", ".join(f"{n} {group}" for group, n in own.items())) for own in plan.sizes],
+        )
+
+
+def _rationale(plan: Plan, tables: PlanTables, rerun: str) -> Lines:
+    settings = plan.settings
+    yield (
+        f"Power by simulation: {short(settings.draws)} drawn studies of each size and hypothesis (seed "
+        f"{settings.seed}), each analyzed as under Statistical models; wanted is {short(100 * settings.power)} %. In "
+        "brackets the exact "
+        "95 % Monte Carlo interval. Power is the share of drawn studies in which the p that decides is at most alpha; "
+        f"without a planted effect it is the error rate. {whose_effects(plan).capitalize()}."
+    )
+    power = tables.power[(tables.power["hypothesis"] == plan.hypothesis) & (tables.power["kind"] != "comparison")]
+    own = power[power["subjects"] == plan.totals[plan.stated]]
+    for what, column, rows in (
+        (f"Power with {_sizes(plan)[:-1]}, by the size of the true effects", "multiple", own),
+        ("Power of effects as stated, by the number of subjects", "subjects", power[power["multiple"] == 1]),
+    ):
+        yield from ["", f"{what}:", "", *_power(rows, column)]
+    yield "Of tests with several levels the range over these; `power.tsv` has each, and comparisons of means."
+    yield ""
+    planted = power[power["planted"] == "yes"][TEST].drop_duplicates()
+    fewest = tables.smallest.merge(planted, on=TEST)
+    if len(fewest):
+        yield f"Fewest subjects, all groups, for a power of {short(100 * settings.power)} %:"
+        yield ""
+        yield from _fewest(by_multiple(fewest, plan.totals[-1]))
+    yield f"Assumed ({effects_from(plan)}):"
+    yield ""
+    yield from markdown_table(
+        ["What", "Name", "Response", "Value", "Where"],
+        tables.assumed[["what", "name", "in", "value", "where"]].astype(str).to_numpy().tolist(),
+    )
+    yield f"The same plan again: `{rerun.strip()}`"
+
+
+def _power(rows: pd.DataFrame, column: str) -> Lines:
+    """Yield power of every test (rows) over multiples or subjects (columns)."""
+    at = sorted(set(rows[column]))
+    unit = " × effects" if column == "multiple" else " subjects"
+    lines = []
+    for names, test in rows.groupby(["question", "kind", "term"], sort=False):
+        cells = [_share(test[test[column] == value]) for value in at]
+        planted = ", ".join(dict.fromkeys(test["planted"]))
+        lines.append([*_test(names, test), short(float(test["alpha"].iloc[0])), planted, *cells])
+    yield from markdown_table(
+        ["Question", "Test", "Alpha", "Planted", *(f"{short(float(x))}{unit}" for x in at)], lines
+    )
+
+
+def _share(rows: pd.DataFrame) -> str:
+    """Print the power of a test with its interval, of several levels its range."""
+    if len(rows) == 1:
+        row = rows.iloc[0]
+        return f"{row['power']:.2f} [{row['low']:.2f}, {row['high']:.2f}]"
+    return f"{rows['power'].min():.2f} to {rows['power'].max():.2f}" if len(rows) else "–"
+
+
+def _test(names: Hashable, rows: pd.DataFrame) -> list[str]:
+    """Name the question and a test of it: its level, or how many it has."""
+    question, kind, term = map(str, names)  # pyright: ignore[reportArgumentType]
+    levels = list(dict.fromkeys(level for level in rows["level"].fillna("") if level))
+    where = f" ({counted(len(levels), 'level')})" if len(levels) > 1 else "".join(f" ({level})" for level in levels)
+    return [f"`{question}`", f"{_effect(kind, term)}{where}"]
+
+
+def _effect(kind: str, term: str) -> str:
+    """Print a term with the field's sign for interactions, and the text of a contrast as it is."""
+    return effect_text(term) if kind == "term" else term
+
+
+def _fewest(side: pd.DataFrame) -> Lines:
+    columns = [column for column in side if column not in TEST]
+    lines = []
+    for names, test in side.groupby(["question", "kind", "term"], sort=False):
+        ranges = [sorted(set(test[column]), key=_number) for column in columns]
+        lines.append([*_test(names, test), *(" to ".join(dict.fromkeys((own[0], own[-1]))) for own in ranges)])
+    yield from markdown_table(["Question", "Test", *columns], lines)
+
+
+def _number(subjects: str) -> float:
+    return float(subjects) if subjects[0].isdigit() else float("inf")
+
+
+def _other(plan: Plan, versions: Mapping[str, str]) -> Lines:
+    programs = ", ".join(f"{name} {version}" for name, version in versions.items())
+    yield f"Software: {programs}. Seed {plan.stated_study.seed}."
+    yield "The study file `study.yaml` beside this text states every setting and is part of the registration."
+    yield ""
+    yield printed_reference(library()["bowman2020"])
