@@ -1,15 +1,16 @@
 """Distortion of EPI by susceptibility, from two images with opposite phase encoding.
 
-A field off resonance moves signal along the axis of phase encoding by b(x) and stacks it: what is measured at x + f·b(x)
-is I(x) / (1 + f·∂b), with f = 1 in one image and −1 (or a ratio of readout times) in the other (Chang & Fitzpatrick
+A field off resonance moves signal along the axis of phase encoding by b(x) and stacks it: what is measured at
+x + f·b(x) is I(x) / (1 + f·∂b), with f = 1 in one image and −1 (or a ratio of readout times) in the other (Chang & Fitzpatrick
 1992, IEEE Trans Med Imaging 11:319). Both images corrected must be one image, so b minimizes
 
     ½ Σ [I₁(x + f₁b)(1 + f₁∂b) − I₂(x + f₂b)(1 + f₂∂b)]² + ½ α Σ |∇b|²,   |f·∂b| < 1
 
 (Ruthotto et al. 2012, Phys Med Biol 57:5715: HySCO), by Gauss–Newton from smooth images to sharp ones. b lies at the
 faces of voxels along the axis, so that what leaves one voxel enters the next. α = 300 for intensities up to 256 is
-HySCO's; it has no unit of length, so that it fits heads of any size. A shift of the head along the axis between the images cannot be
-told from a field that is the same everywhere: it moves the corrected image, and registration to a template takes it up.
+HySCO's; it has no unit of length, so it fits heads of any size. A shift of the head along the axis between the images
+cannot be distinguished from a field that is the same everywhere: it moves the corrected image, and registration to a
+template takes it up.
 """
 
 from dataclasses import dataclass
@@ -22,10 +23,7 @@ from scipy.ndimage import gaussian_filter, map_coordinates, zoom
 from scipy.sparse.linalg import LinearOperator, cg
 
 from cuecircuit.arrays import Array, Bool, Float, Float64
-from cuecircuit.imaging.motion import Motion, estimate_motion, move, resample
 from cuecircuit.imaging.smoothing import FWHM_PER_SIGMA
-from cuecircuit.records.grid import Grid
-from cuecircuit.records.scan import Series
 
 _ALPHA, _BRIGHTEST = 300.0, 256.0
 # a voxel may shrink or grow to a twentieth or twice of itself; further it would fold

@@ -87,8 +87,7 @@ class MatchedPair:
     def agreement(self) -> tuple[float, float]:
         """Correlation of the two images over the head, as measured and corrected; the fit maximizes the second."""
         before, after = (
-            float(np.corrcoef(one[self.head], other[self.head])[0, 1])
-            for one, other in (self.measured, self.corrected)
+            float(np.corrcoef(one[self.head], other[self.head])[0, 1]) for one, other in (self.measured, self.corrected)
         )
         return before, after
 

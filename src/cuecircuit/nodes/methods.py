@@ -258,8 +258,8 @@ def _steps(wanted: Preprocess, scans: Scans, said: _Marks) -> Iterator[Markup]:
         yield Markup("Of several echoes, {} was taken.").format(said("scans.echo", scans.echo))
     if wanted.susceptibility == "auto":
         yield Markup(
-            "Where a session has images of opposite phase encoding, distortion by susceptibility was estimated from them "
-            "and corrected with its stacking of signal (Chang & Fitzpatrick 1992; Ruthotto et al. 2012)."
+            "Where a session has images of opposite phase encoding, distortion by susceptibility was estimated from "
+            "them and corrected with its stacking of signal (Chang & Fitzpatrick 1992; Ruthotto et al. 2012)."
         )
     template = {"drawn": "a brain drawn by code"}.get(wanted.template, wanted.template)
     yield Markup(

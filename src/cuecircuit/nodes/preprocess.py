@@ -72,7 +72,9 @@ def _report_uncorrected(scans: Sequence[ScanFiles], pairs: Collection[str], data
     if lacking:
         folders = sum(any((scan.bold.parent.parent / "fmap").glob("*.nii*")) for scan in lacking)
         maps = f"; {folders} of them have a folder fmap that is not used (docs/scans.md)" if folders else ""
-        say(f"{dataset}: distortion by susceptibility is left as it is in {len(lacking)} of {len(sessions)} sessions{maps}")
+        say(
+            f"{dataset}: distortion by susceptibility is left as it is in {len(lacking)} of {len(sessions)} sessions{maps}"
+        )
 
 
 def _point_to(files: StudyFiles, out: Path) -> None:

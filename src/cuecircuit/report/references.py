@@ -89,7 +89,9 @@ def _map_keys(study: Study) -> Iterator[str]:
     yield from ("mclaren2012",) if "ppi" in kinds else ()
     if scans is not None and scans.derivatives is not None:
         yield from ("avants2008", "tustison2010") if study.preprocess else ()
-        yield from ("chang1992", "ruthotto2012") if study.preprocess and study.preprocess.susceptibility == "auto" else ()
+        yield from (
+            ("chang1992", "ruthotto2012") if study.preprocess and study.preprocess.susceptibility == "auto" else ()
+        )
         yield from ("posse1999",) if study.preprocess and scans.echo == "combined" else ()
         yield from ("esteban2019",) if study.subjects.species == "Homo sapiens" else ()
     yield from ("glover2000",) if nuisance.breathing in ("retroicor", "both") else ()
