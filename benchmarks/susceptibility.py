@@ -1,8 +1,8 @@
 """Distortion from two images of opposite phase encoding: this program and ANTs's SyN restricted to the axis.
 
 A simulated rat with a planted field (error in mm) and a real pair (70 × 70 × 24 of 0.5 mm; correlation of both
-directions in a brain drawn by hand, needs the shared data beside the checkout). SyN maps one image to the other, without stacking
-of signal; its map is halved to both sides. Seconds of the processor.
+directions in a brain drawn by hand, needs the shared data beside the checkout). SyN maps one image to the other,
+without stacking of signal; its map is halved to both sides. Seconds of the processor.
 """
 
 import time

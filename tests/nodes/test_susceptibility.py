@@ -110,7 +110,7 @@ def test_images_that_contradict_stop_before_anything_is_done(raw_study: Path):
     before = sidecar.read_text()
     sidecar.write_text(before.replace('"j-"', '"j"'))
     try:
-        with pytest.raises(DataError, match="preprocess.susceptibility: none"):
+        with pytest.raises(DataError, match=r"preprocess\.susceptibility: none"):
             _raw_study(read_study(raw_study))
     finally:
         sidecar.write_text(before)

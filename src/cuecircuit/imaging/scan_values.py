@@ -14,9 +14,10 @@ Each fault has a kind, which `scans.accept` of the study file can name with a re
 - degrees: rotations over more than 0.2, which are no radians of a head that was scanned;
 - far: translations over more than the radius of the head, which are no mm of a head that was scanned.
 
-`volumes` of the result tell scans of which one has volumes of the other: hashes of eight volumes (of every k-th voxel of
-the mask, 20,000 or more where it has them), those that come first in order (the sketch of Broder 1997). Two scans of which nine tenths of the volumes are the same share one in all but
-1e-8 of cases, two that have half of theirs in common in 96 %.
+`volumes` of the result tell scans of which one has volumes of the other: hashes of eight volumes (of every k-th voxel
+of the mask, 20,000 or more where it has them), those that come first in order (the sketch of Broder 1997). Two scans
+of which nine tenths of the volumes are the same share one in all but 1e-8 of cases, two that have half of theirs in
+common in 96 %.
 """
 
 from collections.abc import Iterator, Sequence

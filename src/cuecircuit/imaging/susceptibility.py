@@ -1,8 +1,8 @@
 """Distortion of EPI by susceptibility, from two images with opposite phase encoding.
 
-A field off resonance moves signal along the axis of phase encoding by b(x) and stacks it: what is measured at
-x + f·b(x) is I(x) / (1 + f·∂b), with f = 1 in one image and −1 (or a ratio of readout times) in the other (Chang & Fitzpatrick
-1992, IEEE Trans Med Imaging 11:319). Both images corrected must be one image, so b minimizes
+A field off resonance moves signal along the axis of phase encoding by b(x) and stacks it: what is measured at x +
+f·b(x) is I(x) / (1 + f·∂b), with f = 1 in one image and −1 (or a ratio of readout times) in the other (Chang &
+Fitzpatrick 1992, IEEE Trans Med Imaging 11:319). Both images corrected must be one image, so b minimizes
 
     ½ Σ [I₁(x + f₁b)(1 + f₁∂b) − I₂(x + f₂b)(1 + f₂∂b)]² + ½ α Σ |∇b|²,   |f·∂b| < 1
 

@@ -73,7 +73,8 @@ def _report_uncorrected(scans: Sequence[ScanFiles], pairs: Collection[str], data
         folders = sum(any((scan.bold.parent.parent / "fmap").glob("*.nii*")) for scan in lacking)
         maps = f"; {folders} of them have a folder fmap that is not used (docs/scans.md)" if folders else ""
         say(
-            f"{dataset}: distortion by susceptibility is left as it is in {len(lacking)} of {len(sessions)} sessions{maps}"
+            f"{dataset}: distortion by susceptibility is left as it is in {len(lacking)} of {len(sessions)} "
+            f"sessions{maps}"
         )
 
 
