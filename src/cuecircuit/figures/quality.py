@@ -129,7 +129,7 @@ def _slices(axes: Axes, volume: Array, mask: Array, label: str, colors: str, *, 
 
 
 def _directions(rows: Sequence[Axes], pair: DirectionsView) -> None:
-    """Draw the difference of both directions, before and after, and the displacement."""
+    """Draw the difference of both directions in % of the brightest tissue, before and after, and the displacement."""
     brightest = float(np.percentile(pair.measured[0], 99))
     states = (("as measured", pair.measured), ("corrected", pair.corrected))
     for axes, (state, (one, other)), r in zip(rows[:2], states, pair.agreement, strict=True):

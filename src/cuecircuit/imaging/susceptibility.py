@@ -1,15 +1,15 @@
 """Distortion of EPI by susceptibility, from two images with opposite phase encoding.
 
-A field off resonance moves signal along the axis of phase encoding by b(x) and stacks it: what is measured at x +
-f·b(x) is I(x) / (1 + f·∂b), with f = 1 in one image and −1 (or a ratio of readout times) in the other (Chang &
-Fitzpatrick 1992, IEEE Trans Med Imaging 11:319). Both images corrected must be one image, so b minimizes
+A field off resonance moves signal along the axis of phase encoding by b(x) and stacks it: what is measured at x + f·b
+is I(x) / (1 + f·∂b), with f = 1 in one image and −1 (or a ratio of readout times) in the other (Chang & Fitzpatrick
+1992, IEEE Trans Med Imaging 11:319). Both images corrected must be one image, so b minimizes
 
     ½ Σ [I₁(x + f₁b)(1 + f₁∂b) − I₂(x + f₂b)(1 + f₂∂b)]² + ½ α Σ |∇b|²,   |f·∂b| < 1
 
 (Ruthotto et al. 2012, Phys Med Biol 57:5715: HySCO), by Gauss–Newton from smooth images to sharp ones. b lies at the
 faces of voxels along the axis, so that what leaves one voxel enters the next. α = 300 for intensities up to 256 is
-HySCO's; it has no unit of length, so it fits heads of any size. A shift of the head along the axis between the images
-cannot be distinguished from a field that is the same everywhere: it moves the corrected image, and registration to a
+HySCO's; it has no unit of length, so that it fits heads of any size. A shift of the head along the axis between the
+images cannot be told from a field that is the same everywhere: it moves the corrected image, and registration to a
 template takes it up.
 """
 
@@ -121,7 +121,7 @@ class _Problem:
         across, n = shape[:-1], shape[-1]
         self.shape, self.factors, self.weight = shape, factors, weight.ravel()
         self.n_nodes = across[0] * across[1] * (n + 1)
-        both = sparse.diags_array([np.full(n, 0.5), np.full(n, 0.5)], offsets=[0, 1], shape=(n, n + 1))
+        both = _two_diagonals(0.5, 0.5, n)
         eyes = [sparse.eye_array(edge) for edge in (*across, n + 1)]
         self.center: Any = _kron(eyes[0], eyes[1], both).tocsr()
         self.slope: Any = _kron(eyes[0], eyes[1], _difference(n + 1)).tocsr()
@@ -130,7 +130,8 @@ class _Problem:
             * (voxel_mm[2] / voxel_mm[axis])
             for axis in range(3)
         ]
-        self.smooth: Any = _ALPHA * sum((one.T @ one for one in slopes), start=sparse.csr_array((self.n_nodes,) * 2))
+        smooth: Any = sum(one.T @ one for one in slopes)
+        self.smooth = _ALPHA * smooth
         self.index = np.broadcast_to(np.arange(n, dtype=float), shape)
 
     def solve(self, images: tuple[Array, ...], nodes: Array) -> Array:
@@ -174,7 +175,14 @@ def _kron(*parts: Any) -> Any:
 
 
 def _difference(n: int) -> Any:
-    return sparse.diags_array([-np.ones(n - 1), np.ones(n - 1)], offsets=[0, 1], shape=(n - 1, n))
+    return _two_diagonals(-1.0, 1.0, n - 1)
+
+
+def _two_diagonals(first: float, second: float, rows: int) -> Any:
+    columns = np.arange(rows)[:, None] + np.arange(2)
+    values = np.broadcast_to([first, second], columns.shape)
+    ends = np.arange(0, columns.size + 1, 2)
+    return sparse.csr_array((values.ravel(), columns.ravel(), ends), shape=(rows, rows + 1))
 
 
 def _solved(hessian: Any, right: Array) -> Array:

@@ -122,11 +122,10 @@ def match_directions(
     one = np.maximum(one, 0).astype(np.float32)
     other = np.maximum(other, 0).astype(np.float32)
     head, rigid = bright_voxels(one), np.eye(4)
-    for number in range(_ROUNDS + 1):
+    for _ in range(_ROUNDS):
         pair = _matched((one, other), (grid, other_grid), rigid, head, axis=axis, factors=factors)
-        if number < _ROUNDS:
-            rigid = rigid @ rigid_between(*pair.corrected, grid, head)
-    return pair
+        rigid = rigid @ rigid_between(*pair.corrected, grid, head)
+    return _matched((one, other), (grid, other_grid), rigid, head, axis=axis, factors=factors)
 
 
 def rigid_between(
@@ -153,7 +152,8 @@ def _matched(
     one, grid = images[0], grids[0]
     there = _through(rigid, _voxels_mm(grid))
     index = _through(np.linalg.inv(grids[1].affine), there)
-    measured = ((index >= 0) & (index <= np.array(grids[1].shape) - 1)).all(axis=1).reshape(grid.shape)
+    inside = np.all((index >= 0) & (index <= np.array(grids[1].shape) - 1), axis=1)
+    measured = np.asarray(inside).reshape(grid.shape)
     seen = _at(images[1], grids[1], there, grid.shape)
     # distortion moves signal, none is lost
     seen *= one[measured].sum() / max(float(seen[measured].sum()), 1e-6)

@@ -28,8 +28,8 @@ _OFF = "or set preprocess.susceptibility: none"
 class ReversedPair:
     """Two images by which the scans of a session are corrected.
 
-    `forward`: encoded as the first scan; None takes the scan itself. `axis`: of the first scan's voxels.
-    Displacements in units of the first scan's: `factors` of forward and reverse, `scan_factors` of each scan by name.
+    `forward`: encoded as the first scan; None takes the scan itself. `axis`: of the first scan's voxels. Displacements
+    in units of the first scan's: `factors` of forward and reverse, `scan_factors` of each scan by name.
     """
 
     forward: Path | None
@@ -97,8 +97,8 @@ def _check(first: _Encoding, own: Sequence[_Encoding], candidates: Sequence[_Enc
     ]
     if not faults and all(one.along(first) > 0 for one in candidates):
         faults.append(
-            f"{candidates[0].path}: its phase was encoded in the same direction as that of {first.path.name}, and no "
-            "image of the opposite direction belongs to the scan; correct PhaseEncodingDirection or IntendedFor, "
+            f"{candidates[0].path}: its phase was encoded in the same direction as that of {first.path.name}, and "
+            "no image of the opposite direction belongs to the scan; correct PhaseEncodingDirection or IntendedFor, "
             f"{_OFF}"
         )
     if len({one.readout_s is None for one in (*own, *candidates)}) > 1:

@@ -47,7 +47,7 @@ def shown_effect(question: AnyQuestion, terms: pd.DataFrame) -> pd.Series:
     return order.sort_values("parts", kind="stable").iloc[-1]
 
 
-def map_unit(tables: Tables, question: AnyQuestion) -> str:
+def map_unit(tables: Tables, question: Question) -> str:
     """Return the unit of the maps that a question is asked of; empty where none is named."""
     notes = tables.made[split_reference(question.of)[0]].notes.get("map", {})
     return str(notes.get("Units", "")) if isinstance(notes, Mapping) else ""

@@ -1,4 +1,4 @@
-"""Distortion of the scans of a session by susceptibility: from images of opposite phase encoding to a map.
+"""Distortion by susceptibility of a session's scans: from images of opposite phase encoding to a map on their grid.
 
 Written beside the scans: `desc-directions_boldref` holds the two images as measured and corrected (four volumes),
 `desc-displacement_fieldmap` the displacement of the session's first scan in mm.

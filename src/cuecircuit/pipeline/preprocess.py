@@ -75,8 +75,8 @@ class RawStudy:
 
     `root`: what paths of the settings are relative to; `roots`: further folders by name; `dataset`: where sidecars are
     looked for; `scans`: one for each run, `echoes`: by its name, all that are combined to it; `head_radius_mm`: None
-    leaves framewise displacement out of the confounds. `pairs`: images of opposite phase encoding by the name of
-    the first scan of their session.
+    leaves framewise displacement out of the confounds. `pairs`: images of opposite phase encoding by the name of the
+    first scan of their session.
     """
 
     title: str
@@ -233,7 +233,8 @@ def _pair_settings(raw: RawStudy, scans: Sequence[ScanFiles]) -> dict[str, objec
 class _Aligned:
     """A session on its way to the template: `places` (mm) of each voxel `inside` the brain of the target grid.
 
-    `reference`, `mask`: undistorted until `measured` makes them what a scan measured; `stretch`: factor of values.
+    `reference`, `mask`: without distortion until `measured` makes them what a scan measured; `stretch` multiplies
+    values.
     """
 
     reference: Float[Array, "x y z"]
