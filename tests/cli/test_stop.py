@@ -50,6 +50,27 @@ def compiled(out: Path):
     spin(2)
 
 @app.command()
+def finalizing(out: Path):
+    class Slow:
+        def __del__(self):
+            (out.parent / "started").write_text("")
+            time.sleep(60)
+    Slow()
+    time.sleep(60)
+
+@app.command()
+def idle(out: Path):
+    # the workers are there, and their parent ends before they have a task
+    from joblib.externals.loky import get_reusable_executor
+    from cuecircuit.pipeline.workers import ends_with_parent
+    executor = get_reusable_executor(max_workers=2, **ends_with_parent())
+    executor._ensure_executor_running()
+    out.mkdir()
+    for number, pid in enumerate(executor._processes):
+        (out / f"pid{number}").write_text(str(pid))
+    time.sleep(60)
+
+@app.command()
 def surprise(word: str):
     warnings.warn("a library\\nhas doubts", RuntimeWarning)
     raise KeyError(word)
@@ -123,8 +144,9 @@ def test_a_signal_ends_the_command_with_its_workers_and_leaves_nothing_half_writ
 
 
 @linux
-def test_workers_end_when_their_parent_is_killed(script, tmp_path):
-    process = start(script, "work", tmp_path / "out")
+@pytest.mark.parametrize("command", ["work", "idle"])
+def test_workers_end_when_their_parent_is_killed(script, tmp_path, command):
+    process = start(script, command, tmp_path / "out")
     pids = workers(tmp_path / "out")
     process.kill()
     process.communicate(timeout=60)
@@ -138,6 +160,15 @@ def test_a_signal_ends_compiled_code_too(script, tmp_path):
     _, said = process.communicate(timeout=60)
     assert process.returncode == 143
     assert "stopped (SIGTERM)" in said
+
+
+def test_a_signal_in_a_finalizer_ends_the_command_with_one_line(script, tmp_path):
+    process = start(script, "finalizing", tmp_path / "out")
+    until((tmp_path / "started").exists)
+    process.terminate()
+    _, said = process.communicate(timeout=60)
+    assert process.returncode == 143
+    assert said.splitlines() == ["cuecircuit: stopped (SIGTERM); what was finished is kept and will not be done again"]
 
 
 def test_a_signal_that_the_caller_ignores_stays_ignored(script, tmp_path):

@@ -40,6 +40,7 @@ def heed_signals() -> None:
     heeded = [number for number in _SIGNALS if signal.getsignal(number) is not signal.SIG_IGN]
     for number in heeded:
         signal.signal(number, _stop)
+    sys.unraisablehook = _unraisable
     # joblib's tracker of shared memory puts killed workers in order, and would say so in three lines
     quiet = "ignore:resource_tracker:UserWarning"
     os.environ["PYTHONWARNINGS"] = ",".join(filter(None, (os.environ.get("PYTHONWARNINGS"), quiet)))
@@ -53,6 +54,12 @@ def _stop(number: int, _: FrameType | None) -> None:
     for later in _SIGNALS:
         signal.signal(later, signal.SIG_IGN)  # the first is being heeded
     raise Stopped(number)
+
+
+def _unraisable(fault: "sys.UnraisableHookArgs") -> None:
+    """Keep silent where the stop came in a finalizer, which Python goes on after: `_enforce` ends the command."""
+    if not isinstance(fault.exc_value, Stopped):
+        sys.__unraisablehook__(fault)
 
 
 def _enforce(reading: int, heeded: frozenset[int]) -> None:

@@ -32,7 +32,7 @@ from cuecircuit.nodes.study_files import StudyFiles
 from cuecircuit.nodes.table import Table
 from cuecircuit.pipeline.faults import attempt, faults_named
 from cuecircuit.pipeline.threads import one_blas_thread
-from cuecircuit.pipeline.workers import tied
+from cuecircuit.pipeline.workers import ends_with_parent, tied
 from cuecircuit.records.atlas import Atlas
 from cuecircuit.study.acquisition import BetaSeries, Correlated, EdgeSet, Nuisance, Ppi
 
@@ -71,7 +71,7 @@ def edges_table(tables: Tables, name: str, scans: Sequence[ScanFiles], *, n_jobs
     from joblib import Parallel, delayed
 
     work = list(_subjects(tables, name, scans))
-    done: Any = Parallel(n_jobs=n_jobs)(delayed(tied(_attempt))(each) for each in work)
+    done: Any = Parallel(n_jobs=n_jobs, **ends_with_parent())(delayed(tied(_attempt))(each) for each in work)
     if faults := [fault for _, failed in done for fault in failed]:
         raise DataError(faults)
     return _table(tables.files, name, pd.concat([rows for rows, _ in done], ignore_index=True))

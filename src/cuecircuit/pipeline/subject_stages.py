@@ -7,7 +7,7 @@ from cuecircuit.errors import CuecircuitError, DataError
 from cuecircuit.pipeline.progress import say, steps
 from cuecircuit.pipeline.store import Stage, Store
 from cuecircuit.pipeline.threads import one_blas_thread
-from cuecircuit.pipeline.workers import tied
+from cuecircuit.pipeline.workers import ends_with_parent, tied
 
 # what the first level and the pages of quality say of a scan
 SCAN_COLUMNS = {
@@ -32,7 +32,8 @@ def run_subjects(store: Store, stages: Sequence[Stage], *, n_jobs: int, what: st
         return
     say(f"{what}: {len(stale)} of {len(stages)} subjects to do ({store.why_stale(stale[0])})")
     faults: list[str] = []
-    work: Any = Parallel(n_jobs=n_jobs, return_as="generator")(delayed(tied(_attempt))(store, stage) for stage in stale)
+    workers: Any = Parallel(n_jobs=n_jobs, return_as="generator", **ends_with_parent())
+    work = workers(delayed(tied(_attempt))(store, stage) for stage in stale)
     with steps(what, len(stale)) as advance:
         for failed in work:
             faults += failed

@@ -22,6 +22,11 @@ def tied(task: Callable[..., Any]) -> Callable[..., Any]:
     return partial(_run, _Leash(os.getpid()), task)
 
 
+def ends_with_parent() -> dict[str, Any]:
+    """Return options of `joblib.Parallel` that tie a worker process from its start, before it has a task."""
+    return {"initializer": _end_with, "initargs": (os.getpid(),)}
+
+
 class _Leash:
     """Ties the process in which it is unpickled, which comes before the long imports of the task itself."""
 

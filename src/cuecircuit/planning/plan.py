@@ -20,7 +20,7 @@ from cuecircuit.nodes.study_files import StudyFiles, read_text
 from cuecircuit.pipeline.engine import engine
 from cuecircuit.pipeline.progress import say, steps
 from cuecircuit.pipeline.threads import one_blas_thread
-from cuecircuit.pipeline.workers import tied
+from cuecircuit.pipeline.workers import ends_with_parent, tied
 from cuecircuit.planning.askable import askable
 from cuecircuit.planning.assumptions import group_sizes, located, read_assumptions
 from cuecircuit.planning.drawing import (
@@ -136,7 +136,7 @@ def _simulate(
     tasks = [joblib.delayed(tied(_batch))(template, sizes, settings, draws) for draws in batches_of]
     parts, faults = [], dict[str, str]()
     with steps("studies", settings.draws) as advance:
-        batches: Any = joblib.Parallel(n_jobs=n_jobs, return_as="generator")(tasks)
+        batches: Any = joblib.Parallel(n_jobs=n_jobs, return_as="generator", **ends_with_parent())(tasks)
         for start, (rows, lost) in zip(starts, batches, strict=True):
             parts.append(rows)
             faults = lost | faults
