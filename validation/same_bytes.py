@@ -28,7 +28,9 @@ SETTINGS: dict[str, dict[str, str]] = {
     "PYTHONHASHSEED=7": {"PYTHONHASHSEED": "7"},
     "LC_ALL=C, LANG=tr_TR": {"LC_ALL": "C", "LANG": "tr_TR.UTF-8"},
     "another HOME": {"HOME": "/nonexistent"},
-    "NPY_DISABLE_CPU_FEATURES": {"NPY_DISABLE_CPU_FEATURES": "AVX512F AVX512_SKX AVX2 FMA3"},
+    # names of NumPy 2.4; those that the processor lacks are passed over
+    "NumPy without AVX-512": {"NPY_DISABLE_CPU_FEATURES": "X86_V4 AVX512_ICL AVX512_SPR"},
+    "NumPy without AVX2": {"NPY_DISABLE_CPU_FEATURES": "X86_V3 X86_V4 AVX512_ICL AVX512_SPR"},
     "OPENBLAS_CORETYPE=Haswell": {"OPENBLAS_CORETYPE": "Haswell"},
     "OPENBLAS_CORETYPE=Nehalem": {"OPENBLAS_CORETYPE": "Nehalem"},
 }
