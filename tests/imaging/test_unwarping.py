@@ -48,6 +48,13 @@ def test_distortion_and_correction_are_inverse_and_keep_the_signal():
     assert correlation(seen, BRAIN.mean_signal, MASK) < 0.8
 
 
+def test_a_place_outside_the_scan_has_no_signal_to_spread():
+    places = np.array([CENTER, [np.nan, np.nan, np.nan]])
+
+    assert np.isnan(planted().places(places)[1]).all()
+    assert planted().stretch(places)[1] == 1
+
+
 @pytest.mark.parametrize(("factors", "rms_mm"), [((1.0, -1.0), 0.02), ((1.0, -0.5), 0.03), ((-1.0, 1.0), 0.02)])
 def test_a_planted_field_is_found_to_a_twentieth_of_a_voxel(factors, rms_mm):
     field = planted()

@@ -22,12 +22,12 @@ from tests.nodes.test_preprocess import PREPROCESS, STUDY, inside_template
 
 pytestmark = pytest.mark.xdist_group("susceptibility")
 ONE_SESSION = STUDY.replace("{session: [early, late], ", "{").replace("within: [cue, session]", "within: cue")
-AXIS, FACTORS = 1, {"run-1": 1.0, "run-2": -1.0}
+AXIS, CUT, FACTORS = 1, 2, {"run-1": 1.0, "run-2": -1.0}
 
 
-def field(grid: Grid) -> Distortion:
-    """Displace signal by up to 1.5 mm to both sides."""
-    share = (np.indices(grid.shape).reshape(3, -1).T + 0.5) / grid.shape
+def field(grid: Grid, *, cut: int = 0) -> Distortion:
+    """Displace signal by up to 1.5 mm to both sides; `cut`: planes that the grid has lost."""
+    share = (np.indices(grid.shape).reshape(3, -1).T + 0.5) / (*grid.shape[:2], grid.shape[2] + cut)
     bumps = [(1.5, [0.7, 0.5, 0.4]), (-1.2, [0.35, 0.5, 0.6])]
     mm = sum(peak * np.exp(-(((share - place) / 0.15) ** 2).sum(axis=1) / 2) for peak, place in bumps)
     return Distortion(displacement_mm=mm.reshape(grid.shape), grid=grid, axis=AXIS)
@@ -58,10 +58,11 @@ def raw_study(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def _distort(path: Path, factor: float) -> None:
+    """Move the signal of a scan; its top planes, part of them brain, were not measured."""
     image = nib.load(path)
     scan = read_series(path)
     data = np.stack([field(scan.grid).distorted(one, factor=factor) for one in np.moveaxis(scan.data, 3, 0)], axis=3)
-    nib.Nifti1Image(data, image.affine, image.header).to_filename(path)
+    nib.Nifti1Image(data[:, :, : data.shape[2] - CUT], image.affine, image.header).to_filename(path)
     sidecar = path.with_name(path.name.replace(".nii.gz", ".json"))
     notes = {"PhaseEncodingDirection": "j" if factor > 0 else "j-", "TotalReadoutTime": 0.02}
     sidecar.write_text(json.dumps(json.loads(sidecar.read_text()) | notes))
@@ -70,17 +71,18 @@ def _distort(path: Path, factor: float) -> None:
 def agreement_of_runs(study: Path) -> float:
     """Return the correlation of the means of both runs, which one head would have at 1."""
     inside = inside_template(study.parent / FOLDER)
-    one, two = (read_series(scan.bold).data[inside].mean(axis=1) for scan in study_scans(read_study(study)).scans)
-    seen = (one > 0) & (two > 0)
-    return float(np.corrcoef(one[seen], two[seen])[0, 1])
+    one, two = (read_series(scan.bold).data[inside] for scan in study_scans(read_study(study)).scans)
+    seen = (one > 0).all(axis=1) & (two > 0).all(axis=1)
+    return float(np.corrcoef(one[seen].mean(axis=1), two[seen].mean(axis=1))[0, 1])
 
 
 def test_runs_of_opposite_directions_meet_and_the_sidecar_says_how(raw_study: Path):
     out = preprocess_study(raw_study, raw_study.parent / FOLDER)
 
-    assert agreement_of_runs(raw_study) > 0.9  # 0.52 without correction
+    assert agreement_of_runs(raw_study) > 0.8  # 0.94 measured, 0.5 without correction
     for run, factor in FACTORS.items():
         sidecar = next(out.glob(f"sub-*/func/*{run}*_desc-preproc_bold.json"))
+        assert json.loads(sidecar.read_text())["outside_the_scan"] > 0.05
         notes = json.loads(sidecar.read_text())["Susceptibility"]
         assert notes["factor"] == factor
         assert notes["agreement_after"] > max(0.98, notes["agreement_before"])
@@ -89,7 +91,7 @@ def test_runs_of_opposite_directions_meet_and_the_sidecar_says_how(raw_study: Pa
         assert images.shape[3] == 4
         found, grid = read_volume(sidecar.parent / notes["displacement"])
         brain = read_volume(next(sidecar.parent.glob("*_desc-brain_mask.nii.gz")))[0] > 0
-        assert np.sqrt(((found - field(grid).displacement_mm)[brain] ** 2).mean()) < 0.1
+        assert np.sqrt(((found - field(grid, cut=CUT).displacement_mm)[brain] ** 2).mean()) < 0.1
 
 
 def test_the_page_of_quality_shows_both_directions_before_and_after(raw_study: Path):

@@ -40,8 +40,11 @@ class Distortion:
         return true_mm + factor * _read(self.displacement_mm, self.grid, true_mm)[:, None] * self.direction
 
     def stretch(self, true_mm: Float[Array, "voxel 3"], *, factor: float = 1.0) -> Float64[Array, "voxel"]:
-        """Return what measured values of true places are multiplied with, so that stacked signal is spread again."""
-        return 1 + factor * _read(self._slope(), self.grid, true_mm)
+        """Return what measured values of true places are multiplied with, so that stacked signal is spread again.
+
+        A place outside the scan (NaN) has no value to spread: 1.
+        """
+        return 1 + factor * np.nan_to_num(_read(self._slope(), self.grid, true_mm))
 
     def corrected(self, image: Float[Array, "x y z"], *, factor: float = 1.0) -> Float[Array, "x y z"]:
         """Return an image of the grid as it would be without distortion."""
