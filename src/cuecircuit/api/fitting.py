@@ -92,6 +92,7 @@ def fit(
         numbers=_names(numbers),
         df=df,
     )
+    data = data.reset_index(drop=True)
     if dv is not None:
         return _of_column(data, dv, model)
     if values is not None:

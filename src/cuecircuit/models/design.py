@@ -13,7 +13,7 @@ from cuecircuit.models.formula import BETWEEN_BLOCK, MIXED_BLOCK, BetweenFitter,
 from cuecircuit.models.model import Model
 from cuecircuit.models.roles import Columns, levels_of, read_columns, same_level_faults
 from cuecircuit.models.strata import BLOCK, StrataFamily
-from cuecircuit.records.cells import cell_labels, complete_cells
+from cuecircuit.records.cells import cell_labels, complete_cells, row_numbers
 from cuecircuit.stats.between_model import between_subject_model, parse_between
 from cuecircuit.stats.contrasts import fixed_contrast, strata_contrast
 from cuecircuit.stats.mixed_formula import parse_formula
@@ -118,7 +118,7 @@ def _formula_design(table: pd.DataFrame, model: Model, measured: Sequence[str]) 
         raise DataError(f"no row has a value in every column of '{model.formula}'; for example {columns.left_out[0]}")
     if model.subject and not mixed:
         _check_one_row_each(columns.values[model.subject][rows])
-    lacking = [f"row {row + 1}: left out, no {' or '.join(measured)}" for row in np.flatnonzero(~response)]
+    lacking = [f"row {row}: left out, no {' or '.join(measured)}" for row in row_numbers(table.index)[~response]]
     family, rows = _mixed(model, columns, rows) if mixed else (_between(model, columns, rows), rows)
     return Design(
         model=model,

@@ -32,8 +32,8 @@ class LackingSubjects:
 class LostRows:
     """Rows S of a stratum that each response lacks, and G⁻¹."""
 
-    rows: Int[Array, "response lost"]
-    inverse: Float[Array, "response lost lost"]
+    rows: Int[Array, "response lost_row"]
+    inverse: Float[Array, "response lost_row lost_row"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -60,12 +60,12 @@ def lost_rows(stratum: Stratum, missing: Int[Array, "response lost"]) -> LostRow
     return LostRows(rows=rows, inverse=np.linalg.inv(_left(stratum, rows)))
 
 
-def _rows(stratum: Stratum, missing: Int[Array, "response lost"]) -> Int[Array, "response lost"]:
+def _rows(stratum: Stratum, missing: Int[Array, "response lost"]) -> Int[Array, "response lost_row"]:
     r = stratum.scores.shape[1]
     return (missing[:, :, None] * r + np.arange(r)).reshape(len(missing), -1)
 
 
-def _left(stratum: Stratum, rows: Int[Array, "response lost"]) -> Float[Array, "response lost lost"]:
+def _left(stratum: Stratum, rows: Int[Array, "response lost_row"]) -> Float[Array, "response lost_row lost_row"]:
     lost = stratum.basis[rows]
     return np.eye(rows.shape[1]) - lost @ lost.swapaxes(1, 2)
 
@@ -99,7 +99,7 @@ def _subjects_behind(
     stratum: Stratum,
     groups: Int[Array, "subject"],
     lost: LostRows,
-    weights: Float[Array, "response lost"],
+    weights: Float[Array, "response lost_row"],
     square: Float[Array, "response"],
 ) -> Float[Array, "response"]:
     """Count as `strata_design.subjects_behind` does, the directions W in the rows that are left."""

@@ -106,7 +106,7 @@ def read_maps_table(table: Path, model: Model) -> pd.DataFrame:
         say(f"group: line {row + 2}: left out, no map")
     if not named.any():
         raise DataError(f"no row names a file in {' and '.join(files)}")
-    return frame[named].reset_index(drop=True)
+    return frame[named]
 
 
 def read_space(
