@@ -171,7 +171,8 @@ def test_copies_zeros_gaps_and_variances_that_are_none_are_named():
         "row 13: left out, no map",
         "map 1 and map 3 hold the same data; is one a copy of the other?",
         "variances that are not above 0 count as missing: voxels of map 10 (216)",
-        "map 6: exactly 0 in 36 of 216 voxels of the mask (not covered?); --zero-is-missing leaves them out",
+        "map 6: exactly 0 in 36 of 216 voxels of the mask (not covered?); --zero-is-missing "
+        "(in Python zero_is_missing=True) leaves them out",
         "36 of 216 voxels lack a map: map 7 (36)",
     ]
     assert len(fit.notes) == len(told)

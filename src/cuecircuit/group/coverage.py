@@ -74,18 +74,17 @@ def repeat_faults(frame: pd.DataFrame, keys: Sequence[str], *, several_rows: boo
     numbered = row_numbers(frame.index)
     faults = [
         f"row {numbered[row]} (line {numbered[row] + 1}): names the map of row {numbered[first]} again "
-        f"({frame['map'].iloc[row]}); "
-        "expected every map once"
+        f"({frame['map'].iloc[row]}); expected every map once"
         for row, first in _repeated(frame[["map"]])
     ]
-    if faults or not several_rows:
-        return faults
-    return [
-        f"row {numbered[row]} (line {numbered[row] + 1}): has the same {', '.join(map(str, keys))} as row "
-        f"{numbered[first]}; expected a "
-        "column that tells them apart"
-        for row, first in _repeated(frame[list(keys)])
-    ]
+    if not faults and several_rows:
+        faults = [
+            f"row {numbered[row]} (line {numbered[row] + 1}): has the same {', '.join(map(str, keys))} as row "
+            f"{numbered[first]}; expected a column that tells them apart"
+            for row, first in _repeated(frame[list(keys)])
+        ]
+    more = len(faults) - _NAMED
+    return faults if more <= 0 else [*faults[:_NAMED], f"{more} more rows repeat another"]
 
 
 def _repeated(columns: pd.DataFrame) -> list[tuple[int, int]]:
@@ -158,7 +157,7 @@ def zero_note(facts: Sequence[MapFacts]) -> str | None:
     count = f"{most}" if least == most else f"{least} to {most}"
     return (
         f"{_listed([each.name for each in suspects])}: exactly 0 in {count} of {facts[0].n_voxels} voxels of the mask "
-        "(not covered?); --zero-is-missing leaves them out"
+        "(not covered?); --zero-is-missing (in Python zero_is_missing=True) leaves them out"
     )
 
 

@@ -20,6 +20,8 @@ from cuecircuit.stats.mixed_formula import parse_formula
 from cuecircuit.stats.mixed_model import MixedModel, mixed_model
 from cuecircuit.stats.strata_design import strata_model
 
+_SUBJECTS = ("participant_id", "subject")
+
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Design:
@@ -116,8 +118,8 @@ def _formula_design(table: pd.DataFrame, model: Model, measured: Sequence[str]) 
     rows = np.flatnonzero(columns.complete & response)
     if not rows.size:
         raise DataError(f"no row has a value in every column of '{model.formula}'; for example {columns.left_out[0]}")
-    if model.subject and not mixed:
-        _check_one_row_each(columns.values[model.subject][rows])
+    if not mixed and (unit := _unit(table, model)):
+        _check_one_row_each(table[unit].iloc[rows], unit)
     lacking = [f"row {row}: left out, no {' or '.join(measured)}" for row in row_numbers(table.index)[~response]]
     family, rows = _mixed(model, columns, rows) if mixed else (_between(model, columns, rows), rows)
     return Design(
@@ -189,11 +191,17 @@ def _in_order(coded: MixedModel, columns: Columns, rows: Int[Array, "row"]) -> I
     return np.asarray(keys.sort_values(list(keys)).index)
 
 
-def _check_one_row_each(subjects: Array) -> None:
-    names, counts = np.unique(subjects.astype(str), return_counts=True)
+def _unit(table: pd.DataFrame, model: Model) -> str:
+    """Name the column of the independent unit; one with a name of BIDS is it where nothing else is said."""
+    return model.subject or next((name for name in _SUBJECTS if name in table), "")
+
+
+def _check_one_row_each(subjects: pd.Series, column: str) -> None:
+    names, counts = np.unique(subjects.dropna().astype(str).str.strip().to_numpy(str), return_counts=True)
     if np.any(counts > 1):
+        repeated = names[counts > 1]
+        more = f" and {len(repeated) - 1} more have" if len(repeated) > 1 else " has"
         raise DataError(
-            f"subject {name} has several rows, expected one per subject; average them, or use a formula with "
-            "(1 | subject)"
-            for name in names[counts > 1]
+            f"{column} {repeated[0]}{more} several rows, expected one each; average them, or use a formula with "
+            f"(1 | {column})"
         )
