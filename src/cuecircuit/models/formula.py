@@ -20,7 +20,7 @@ from cuecircuit.stats.contrasts import fixed_contrast, fixed_levels, grid_row
 from cuecircuit.stats.mixed_design import MixedColumns, of_rows
 from cuecircuit.stats.mixed_fit import fit_lacking, fit_mixed, hypothesis_tests
 from cuecircuit.stats.mixed_inference import DegreesOfFreedomRule, Hypothesis
-from cuecircuit.stats.mixed_model import MixedModel, NestedModel, prepared_model
+from cuecircuit.stats.mixed_model import MixedModel, prepared_model
 from cuecircuit.stats.mixed_result import MixedFit
 from cuecircuit.stats.random_effects import Criterion, RandomEffectsTest
 from cuecircuit.stats.strata_lacking import carried
@@ -93,10 +93,8 @@ class MixedFitter:
 
     def fit_lacking(
         self, y: Float[Array, "row response"], missing: Int[Array, "response lost"], *, residuals: bool
-    ) -> Fitted | None:
-        """Fit responses that each lack some rows, the same number of all; None where groupings are crossed."""
-        if not isinstance(self.model, NestedModel):
-            return None
+    ) -> Fitted:
+        """Fit responses that each lack some rows, the same number of all."""
         fit = fit_lacking(y, missing, self.model, self.hypotheses, df=self.df, residuals=residuals, block=self.block)
         return self._fitted(fit, fit.terms)
 
