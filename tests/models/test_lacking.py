@@ -67,6 +67,29 @@ def test_fits_side_by_side_are_those_of_the_rows_that_are_left(
     assert fast.fitted.counts == slow.fitted.counts
 
 
+@pytest.mark.parametrize("n", [20, 130], ids=["evaluated exactly", "read from the table"])
+@pytest.mark.parametrize("df", ["satterthwaite", "kenward-roger"])
+def test_crossed_fits_side_by_side_are_those_of_the_rows_that_are_left(
+    monkeypatch: pytest.MonkeyPatch, table: pd.DataFrame, df: DegreesOfFreedomRule, n: int
+) -> None:
+    table = table.assign(picture=table["cue"] + table["block"])
+    y = responses(table, n) + np.random.default_rng(7).normal(size=(6, n))[pd.factorize(table["picture"])[0]]
+    model = Model(formula="group*cue + age + (1 | rat) + (1 | picture)", df=df, contrasts=("a: x - y",))
+    fast, slow = fit(table, y, model, residuals=True), one_by_one(monkeypatch, table, y, model)
+    for one, other in zip(fast.fitted.tests, slow.fitted.tests, strict=True):
+        assert np.isfinite(one.f).all()
+        for name in ("f", "df2", "estimate", "se"):
+            found, expected = getattr(one, name), getattr(other, name)
+            if expected is not None:
+                # as far as the table of the design goes
+                np.testing.assert_allclose(found, expected, rtol=2e-5, atol=1e-8, err_msg=name)
+    for name, values in slow.fitted.maps.items():
+        np.testing.assert_allclose(fast.fitted.maps[name], values, rtol=1e-4, atol=1e-5, err_msg=name)
+    np.testing.assert_allclose(fast.fitted.residuals, slow.fitted.residuals, atol=1e-4)
+    np.testing.assert_array_equal(fast.fitted.n_rows, slow.fitted.n_rows)
+    assert fast.fitted.counts == slow.fitted.counts
+
+
 def test_rows_that_cannot_carry_the_model_leave_a_response_out(table: pd.DataFrame) -> None:
     y, model = responses(table, 8), Model(formula="cue + block + (1 | rat) + (1 | rat:cue)", fewest=1)
     y[:, 4:] = y[:, :4]

@@ -114,7 +114,7 @@ def fit_crossed_lacking(prepared: CrossedLacking, part: Int[Array, "part"]) -> C
         series = _series(prepared, part, table)
         constant = prepared.constant[part]
         x, converged = minimize(
-            lambda x, rows: _criterion(*_read(x, series[rows], constant[rows], table)), x, n_left, LOWEST
+            lambda x, rows, table=table: _criterion(*_read(x, series[rows], constant[rows], table)), x, n_left, LOWEST
         )
     doubtful = np.flatnonzero(~converged | ~inside(x))
     for chunk in response_chunks(len(doubtful), design):

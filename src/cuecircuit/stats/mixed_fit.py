@@ -15,7 +15,6 @@ J Stat Softw 82(13); Halekoh and Højsgaard (2014), J Stat Softw 59(9).
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, fields, replace
-from functools import partial
 
 import numpy as np
 
@@ -163,7 +162,12 @@ def fit_lacking(
         _keep(fit, scaled, model, n_left, out, part)
         own = _estimates_of(out.estimates, part)
         fitted = np.flatnonzero(np.isfinite(own.sigma2))
-        at = partial(covariance, part=fitted)
+
+        def at(
+            psi: Float[Array, "part parameter"], of: Covariance = covariance, fitted: Array = fitted
+        ) -> FixedCovariance:
+            return of(psi, fitted)
+
         tests.append(tested(hypotheses, own, model.to_coded, at, n_left, df=df))
     return _mixed_fit(
         model,
