@@ -6,11 +6,12 @@ The file: github.com/3c-lab/operant-data-pipeline, Examples (MIT), infusions of 
 12 h, five days a week. A cohort of 28 simulated rats lives the same dates with numbers from a prior (log-normal about
 the table's medians); thirteen summaries of its counts are regressed on the logs of the numbers, with squares and
 products. The likelihood of the observed summaries is normal about this surface, with the covariance of the surface's
-residuals, which holds the chance of 28 animals (a synthetic likelihood, Wood 2010, Nature 466:1102). The first surface
-is of COHORTS drawn from the prior; the second of as many drawn about the first posterior, so that it need hold only
-there. Left out of the fit, and predicted: progressive ratio, the last five long sessions, the experiments of
-`mechanism_literature.py`. Written to FOLDER: cohorts (kept, a second call goes on from them), `posterior.tsv`,
-`predicted.tsv`, `posterior.png`.
+residuals, which holds the chance of 28 animals (a synthetic likelihood, Wood 2010, Nature 466:1102). A first wave of
+2 × COHORTS is drawn from the prior, the next of COHORTS each about those most like the rats so far; the surface is
+that of the last two, and its posterior is kept within what they reach. Left
+out of the fit, and predicted: progressive ratio, the last five long sessions, the experiments of
+`mechanism_literature.py`. Written to FOLDER: the cohorts (a second call goes on from them), `posterior.tsv`,
+`summaries.tsv`, `signatures.tsv`, `posterior.png`.
 """
 
 import sys
@@ -22,9 +23,8 @@ import mechanism_literature as literature
 import numpy as np
 import pandas as pd
 from joblib import Parallel, delayed
-from scipy.special import expit, logit
+from scipy.stats import chi2, qmc
 from scipy.stats import norm as normal
-from scipy.stats import qmc
 
 from cuecircuit.figures.style import DOUBLE_MM, FAINT, INK, sheet, style
 from cuecircuit.generators.animals import Animal, set_point_course
@@ -36,6 +36,7 @@ from cuecircuit.study.experiment import Phase
 RATS, DOSE_MG_KG = 28, 0.15
 HOURS = {"SHA": 2, "LGA": 12, "PR": 6}  # of PR: assumed
 LAST_FITTED = "LGA15"
+WAVES, EFFECTIVE = 4, 30
 _DAY_S = 86_400
 # SD of the log in the prior; 0.7 lets a number double or halve within one SD
 FREE = {
@@ -94,7 +95,7 @@ def numbers_of(z: np.ndarray) -> dict[str, float]:
     for (name, sd), own in zip(FREE.items(), z, strict=True):
         median = _MEDIANS.get(name) or _TABLE[name].value
         highest = _TABLE[name].highest if name in _TABLE else np.inf
-        inner = highest * expit(logit(median / highest) + sd * own) if np.isfinite(highest) else 0.0
+        inner = highest / (1 + (highest / median - 1) * np.exp(-sd * own)) if np.isfinite(highest) else 0.0
         found[name] = float(inner or median * np.exp(sd * own))
     return found
 
@@ -166,12 +167,19 @@ class Surface:
 
     weights: np.ndarray
     inverse: np.ndarray
-    log_determinant: float
     explained: np.ndarray
+    center: np.ndarray
+    spread: np.ndarray
+    farthest: float
 
     def log_likelihood(self, z: np.ndarray, observed: np.ndarray) -> np.ndarray:
         away = observed - _terms(z) @ self.weights
         return -0.5 * np.einsum("ni,ij,nj->n", away, self.inverse, away)
+
+    def distance(self, z: np.ndarray) -> np.ndarray:
+        """Return the squared distance (Mahalanobis) of places from the cohorts."""
+        away = z - self.center
+        return np.einsum("ni,ni->n", away @ np.linalg.inv(self.spread), away)
 
 
 def _terms(z: np.ndarray) -> np.ndarray:
@@ -193,15 +201,18 @@ def fit_surface(z: np.ndarray, seen: np.ndarray) -> Surface:
     return Surface(
         weights=weights,
         inverse=np.linalg.inv(covariance),
-        log_determinant=float(np.linalg.slogdet(covariance)[1]),
         explained=1 - left.var(axis=0) / seen.var(axis=0),
+        center=z.mean(axis=0),
+        spread=np.cov(z.T),
+        farthest=float(chi2.ppf(0.99, z.shape[1])),
     )
 
 
-def sample(log_density: Callable[[np.ndarray], np.ndarray], dims: int, *, steps: int, seed: int) -> np.ndarray:
+def sample(log_density: Callable[[np.ndarray], np.ndarray], surface: Surface, *, steps: int, seed: int) -> np.ndarray:
     """Draw by the stretch move of Goodman & Weare (2010, CAMCoS 5:65); the first half is thrown away."""
+    dims = len(surface.center)
     rng, walkers = np.random.default_rng(seed), 10 * dims
-    place = 0.3 * rng.standard_normal((walkers, dims))
+    place = surface.center + 0.3 * rng.standard_normal((walkers, dims)) @ np.linalg.cholesky(surface.spread).T
     value, kept = log_density(place), []
     halves = np.arange(walkers) % 2
     for step in range(steps):
@@ -219,10 +230,13 @@ def sample(log_density: Callable[[np.ndarray], np.ndarray], dims: int, *, steps:
 
 
 def posterior(surface: Surface, observed: np.ndarray, *, steps: int = 4000, seed: int = 0) -> np.ndarray:
-    """Return places drawn from prior times likelihood."""
-    return sample(
-        lambda z: surface.log_likelihood(z, observed) - 0.5 * (z**2).sum(axis=1), len(FREE), steps=steps, seed=seed
-    )
+    """Return places drawn from prior times likelihood, among those that the cohorts of the surface reach."""
+
+    def log_density(z: np.ndarray) -> np.ndarray:
+        value = surface.log_likelihood(z, observed) - 0.5 * (z**2).sum(axis=1)
+        return np.where(surface.distance(z) < surface.farthest, value, -np.inf)
+
+    return sample(log_density, surface, steps=steps, seed=seed)
 
 
 def simulate_wave(z: np.ndarray, seed: int, counts: Counts, file: Path) -> np.ndarray:
@@ -268,18 +282,34 @@ def main(path: Path, folder: Path, cohorts: int) -> None:
     counts = read_counts(path)
     fitted = counts.name.index(LAST_FITTED) + 1
     observed = np.array(list(summaries(counts).values()))
-    prior = normal.ppf(qmc.Sobol(len(FREE), seed=0).random(cohorts))
     early = Counts(name=counts.name[:fitted], date=counts.date[:fitted], values=counts.values[:, :fitted])
-    seen = seen_in(simulate_wave(prior, 1_000_000, early, folder / "prior.npz"), early)
-    first = posterior(fit_surface(prior, seen), observed)
-    # twice as wide as the first posterior, at most the prior
-    center, spread = first.mean(axis=0), np.linalg.cholesky(4 * np.cov(first.T))
-    second = center + normal.ppf(qmc.Sobol(len(FREE), seed=1).random(cohorts)) @ spread.T
-    near = seen_in(simulate_wave(second, 2_000_000, early, folder / "near.npz"), early)
-    surface = fit_surface(second, near)
+    z = normal.ppf(qmc.Sobol(len(FREE), seed=0).random(2 * cohorts))
+    seen = seen_in(simulate_wave(z, 1_000_000, early, folder / "wave_0.npz"), early)
+    for wave in range(1, WAVES):
+        center, spread = nearest(z, seen, observed)
+        new = center + normal.ppf(qmc.Sobol(len(FREE), seed=wave).random(cohorts)) @ np.linalg.cholesky(spread).T
+        lived = simulate_wave(new, (wave + 1) * 1_000_000, early, folder / f"wave_{wave}.npz")
+        z, seen = np.concatenate([z, new]), np.concatenate([seen, seen_in(lived, early)])
+    first, last = slice(0, 2 * cohorts), slice(-2 * cohorts, None)
+    surface = fit_surface(z[last], seen[last])
     drawn = posterior(surface, observed, seed=1)
-    report(folder, counts, observed, drawn, surface, covered=coverage(prior, seen, tried=100))
+    report(folder, counts, observed, drawn, surface, covered=coverage(z[first], seen[first], tried=100))
     predict(folder, counts, drawn)
+
+
+def nearest(z: np.ndarray, seen: np.ndarray, observed: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Return mean and covariance, twice over, of the cohorts that are most like the rats, some thirty by weight."""
+    away = (seen - observed) / seen[: len(seen) // 2].std(axis=0)
+    squares = (away**2).sum(axis=1)
+
+    def weights(heat: float) -> np.ndarray:
+        own = np.exp(-(squares - squares.min()) / (2 * heat))
+        return own / own.sum()
+
+    weight = weights(next(heat for heat in np.geomspace(1e-2, 1e4, 200) if 1 / (weights(heat) ** 2).sum() >= EFFECTIVE))
+    center = weight @ z
+    spread = (z - center).T @ (weight[:, None] * (z - center))
+    return center, 2 * (0.7 * spread + 0.3 * np.diag(np.diag(spread)))
 
 
 def report(
@@ -355,4 +385,4 @@ def predict(folder: Path, counts: Counts, drawn: np.ndarray, *, cohorts: int = 1
 
 
 if __name__ == "__main__":
-    main(Path(sys.argv[1]), Path(sys.argv[2]), int(sys.argv[3]) if len(sys.argv) > 3 else 600)
+    main(Path(sys.argv[1]), Path(sys.argv[2]), int(sys.argv[3]) if len(sys.argv) > 3 else 256)

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from cuecircuit.behavior.fit import (
+from cuecircuit.behavior.fit_population import (
     HeldOut,
     day_sd,
     difference,

@@ -9,7 +9,7 @@ import pandas as pd
 
 import cuecircuit
 from cuecircuit.arrays import Array, Bool
-from cuecircuit.behavior.fit import (
+from cuecircuit.behavior.fit_population import (
     day_sd,
     difference,
     every_nth,
