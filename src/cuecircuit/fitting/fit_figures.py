@@ -8,8 +8,8 @@ import pandas as pd
 from matplotlib.figure import Figure
 
 from cuecircuit.arrays import Array, Float
-from cuecircuit.behavior.fit_population import ModelFit
 from cuecircuit.behavior.fit_intervals import FitSession
+from cuecircuit.behavior.fit_population import ModelFit
 from cuecircuit.figures.fit_curves import (
     AnimalCurve,
     elimination_figure,
