@@ -13,6 +13,7 @@ from cuecircuit.api.notes import warn
 from cuecircuit.api.result import Result, map_rows
 from cuecircuit.arrays import Array, Float
 from cuecircuit.errors import DesignError
+from cuecircuit.models.design import check_subjects
 from cuecircuit.models.fit import Fit
 from cuecircuit.models.fit import fit as fit_arrays
 from cuecircuit.models.model import Method, Model
@@ -94,6 +95,7 @@ def fit(
         df=df,
     )
     data = data.reset_index(drop=True)
+    check_subjects(data, model)
     if dv is not None:
         return _of_column(data, dv, model)
     if values is not None:

@@ -118,8 +118,8 @@ def _formula_design(table: pd.DataFrame, model: Model, measured: Sequence[str]) 
     rows = np.flatnonzero(columns.complete & response)
     if not rows.size:
         raise DataError(f"no row has a value in every column of '{model.formula}'; for example {columns.left_out[0]}")
-    if not mixed and (unit := _unit(table, model)):
-        _check_one_row_each(table[unit].iloc[rows], unit)
+    if model.subject and not mixed:
+        _check_one_row_each(table[model.subject].iloc[rows], model.subject)
     lacking = [f"row {row}: left out, no {' or '.join(measured)}" for row in row_numbers(table.index)[~response]]
     family, rows = _mixed(model, columns, rows) if mixed else (_between(model, columns, rows), rows)
     return Design(
@@ -191,9 +191,15 @@ def _in_order(coded: MixedModel, columns: Columns, rows: Int[Array, "row"]) -> I
     return np.asarray(keys.sort_values(list(keys)).index)
 
 
-def _unit(table: pd.DataFrame, model: Model) -> str:
-    """Name the column of the independent unit; one with a name of BIDS is it where nothing else is said."""
-    return model.subject or next((name for name in _SUBJECTS if name in table), "")
+def check_subjects(table: pd.DataFrame, model: Model) -> None:
+    """Refuse several rows of a subject where rows count as independent and nothing is said of the subject.
+
+    Raises:
+        DataError: a column with a name of BIDS has a subject more than once.
+    """
+    unit = next((name for name in _SUBJECTS if name in table), None)
+    if unit and not model.subject and model.fitted_by not in ("reml", "strata"):
+        _check_one_row_each(table[unit], unit)
 
 
 def _check_one_row_each(subjects: pd.Series, column: str) -> None:
