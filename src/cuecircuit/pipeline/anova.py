@@ -10,8 +10,8 @@ import pandas as pd
 from cuecircuit.behavior.anova import strata_rows
 from cuecircuit.errors import CuecircuitError, DataError
 from cuecircuit.io.tables import read_table
-from cuecircuit.models.evidence import EvidenceSettings, evidence_frame
 from cuecircuit.models.design import check_subjects
+from cuecircuit.models.evidence import EvidenceSettings, evidence_frame
 from cuecircuit.models.fit import Fit, fit_table, tidy_row
 from cuecircuit.models.means import compare, contrasts, means
 from cuecircuit.models.model import Model
