@@ -115,6 +115,16 @@ def test_rows_that_cannot_carry_the_model_leave_a_response_out(table: pd.DataFra
     assert result.counts["n_not_finite"] == 2
 
 
+def test_crossed_rows_that_cannot_carry_the_model_leave_a_response_out(table: pd.DataFrame) -> None:
+    small = table[table["rat"].isin(["r0", "r1"])].assign(picture=lambda rows: rows["cue"] + rows["block"])
+    small = small.reset_index(drop=True)
+    y = np.random.default_rng(1).normal(size=(12, 2))
+    y[(small["cue"] == "z").to_numpy(), 0] = np.nan
+    result = fit(small, y, Model(formula="cue + (1 | rat) + (1 | picture)", fewest=1)).fitted
+    assert np.isfinite(result.tests[-1].f).tolist() == [False, True]
+    assert result.n_rows.tolist() == [0, 12]
+
+
 def test_subjects_and_groups_are_counted_by_response(table: pd.DataFrame) -> None:
     y, rat = responses(table, 6), table["rat"].to_numpy()
     y[:, 4:] = y[:, :2]

@@ -108,6 +108,8 @@ def informed(
 ) -> Bool[Array, "response"]:
     """Return where two subjects are there, and information about every variance of the random terms."""
     part = np.flatnonzero(usable)
+    if not part.size:
+        return usable
     start = np.broadcast_to(starting_point(model.columns), (len(part), len(starting_point(model.columns))))
     none, direction = no_information(covariance(start, part), n_left)
     testable = usable.copy()
