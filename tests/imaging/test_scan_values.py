@@ -16,13 +16,17 @@ def scan(volumes=40, *, seed=0, mean=1000.0, sd=15.0, order="F"):
     return np.asarray(anatomy * drift + sd * rng.standard_normal((*MASK.shape, volumes)), np.float32, order=order)
 
 
+def check(data, mask=MASK, **options):
+    return check_values(data[mask].T, mask, **options)
+
+
 def kinds(data, mask=MASK, **options):
-    return [fault.kind for fault in check_values(data, mask, **options).faults]
+    return [fault.kind for fault in check(data, mask, **options).faults]
 
 
 @pytest.mark.parametrize("order", ["C", "F"])
 def test_a_scan_has_no_fault_and_covers_the_mask(order):
-    found = check_values(scan(order=order), MASK)
+    found = check(scan(order=order))
 
     assert found.faults == ()
     assert found.covered == 1.0
@@ -42,7 +46,7 @@ def test_values_cut_off_at_the_top_are_named_and_the_single_largest_one_is_not()
     data = scan()
     ceiling = np.quantile(data[MASK], 0.97)
 
-    (fault,) = check_values(np.minimum(data, ceiling), MASK).faults
+    (fault,) = check(np.minimum(data, ceiling)).faults
 
     assert fault.kind == "clipped"
     assert f"3% of the values in the mask are the largest one, {ceiling:g}" in fault.text
@@ -54,11 +58,11 @@ def test_the_order_in_memory_changes_nothing():
     bad = scan()
     bad[..., 20] *= 1e6
 
-    assert check_values(bad, MASK) == check_values(np.ascontiguousarray(bad), MASK)
+    assert check(bad) == check_values(np.ascontiguousarray(bad[MASK].T), MASK)
 
 
 def test_an_empty_scan_is_named():
-    (fault,) = check_values(np.zeros_like(scan()), MASK).faults
+    (fault,) = check(np.zeros_like(scan())).faults
 
     assert (fault.kind, fault.text.split(";")[0]) == ("zero", "every voxel of the mask is 0")
 
@@ -73,7 +77,7 @@ def test_what_lies_outside_of_the_mask_does_not_make_a_scan():
 def test_a_scan_whose_volumes_are_the_first_one_is_constant():
     frozen = np.repeat(scan()[..., :1], 40, axis=3)
 
-    (fault,) = check_values(frozen, MASK).faults
+    (fault,) = check(frozen).faults
 
     assert fault.kind == "constant"
     assert "no voxel of the mask varies over 40 volumes" in fault.text
@@ -84,7 +88,7 @@ def test_volumes_that_repeat_an_earlier_one_are_counted(start, other):
     data = scan()
     data[..., start : start + 3] = data[..., other : other + 1]
 
-    (fault,) = check_values(data, MASK).faults
+    (fault,) = check(data).faults
 
     assert fault.kind == "repeated"
     assert "3 volumes equal an earlier one in every voxel of the mask" in fault.text
@@ -104,7 +108,7 @@ def test_a_volume_of_another_brightness_is_a_spike(factor, volume):
     data = scan()
     data[..., volume] *= factor
 
-    (fault,) = check_values(data, MASK).faults
+    (fault,) = check(data).faults
 
     assert fault.kind == "spike"
     assert f"1 volumes are no image of the same brain; volume {volume} (from 0)" in fault.text
@@ -137,7 +141,7 @@ def test_a_scan_that_misses_a_part_of_the_mask_is_named_with_the_share():
     data = scan()
     data[:4] = 0
 
-    found = check_values(data, MASK)
+    found = check(data)
 
     assert [fault.kind for fault in found.faults] == ["coverage"]
     assert found.covered == pytest.approx(0.5)
@@ -145,7 +149,7 @@ def test_a_scan_that_misses_a_part_of_the_mask_is_named_with_the_share():
 
 
 def shares(data, other):
-    return bool(set(check_values(data, MASK).volumes) & set(check_values(other, MASK).volumes))
+    return bool(set(check(data).volumes) & set(check(other).volumes))
 
 
 def test_scans_share_volumes_by_their_values_in_the_mask():
@@ -153,7 +157,7 @@ def test_scans_share_volumes_by_their_values_in_the_mask():
     outside = data.copy()
     outside[0, 0, 0] += 1
 
-    assert check_values(data, MASK).volumes == check_values(outside, MASK).volumes
+    assert check(data).volumes == check(outside).volumes
     assert not shares(data, other)
 
 
@@ -204,7 +208,7 @@ def test_a_slice_that_was_lost_in_some_volumes_is_named_and_one_that_was_never_t
     data[:, :, 1] = 0
     data[:, :, 3, 7:9] = 0
 
-    (fault,) = check_values(data, MASK).faults
+    (fault,) = check(data).faults
 
     assert fault.kind == "slice"
     assert fault.text.startswith("2 slices hold one value throughout (first slice 3 of volume 7, from 0; 2 volumes)")

@@ -28,7 +28,7 @@ from typing import Literal
 import numpy as np
 
 from cuecircuit.arrays import Array, Bool, Float, Float64, Int
-from cuecircuit.imaging.scan_values_kernel import measure_volume
+from cuecircuit.imaging.scan_values_kernel import measure_voxels
 
 _USUAL_VOLUMES = 15
 _UNSTEADY = 4
@@ -63,49 +63,41 @@ class ScanValues:
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class _Pass:
-    """What one pass over the volumes measures, in the mask."""
+    """What one pass over the voxels of the mask measures."""
 
-    low: Float64[Array, "voxel"]
-    high: Float64[Array, "voxel"]
+    usual: Float64[Array, "voxel"]
+    varies: Bool[Array, "voxel"]
     distance: Float64[Array, "volume"]
-    peak: Float64[Array, "volume"]
-    highest: Float64[Array, "volume"]
-    at_top: Int[Array, "volume"]
+    highest: Float[Array, "volume"]
+    peak: Float[Array, "volume"]
     hashes: tuple[str, ...]
     earlier: Int[Array, "volume"]
     flat: Bool[Array, "slice volume"]
 
 
 def check_values(
-    data: Float[Array, "x y z volume"], mask: Bool[Array, "x y z"], *, percent: bool = False
+    data: Float[Array, "volume voxel"], mask: Bool[Array, "x y z"], *, percent: bool = False
 ) -> ScanValues:
-    """Check the values of a scan in one pass over its volumes.
+    """Check the values of a scan in one pass over its voxels.
 
     Args:
-        data: the scan.
+        data: the scan, voxels in the order of `volume[mask]`.
         mask: voxels analyzed.
         percent: maps are percent of the mean signal, which must be above 0.
     """
-    order = "F" if data.flags.f_contiguous else "C"
-    flat = data.reshape(-1, data.shape[3], order=order)  # a view
-    # the same voxels one after the other in either order of memory
-    inside = np.ravel_multi_index(np.nonzero(mask.T)[::-1], mask.shape, order=order)
-    some = np.unique(np.linspace(0, data.shape[3] - 1, _USUAL_VOLUMES).round().astype(int))
-    usual = np.median(flat[np.ix_(inside, some)], axis=1).astype(np.float64)
-    found = _pass_over(flat, inside, usual, mask.sum(axis=(0, 1)))
-    varies = found.high > found.low
-    covered = float(varies.mean())
-    if not varies.any():
+    found = _pass_over(data, mask)
+    covered = float(found.varies.mean())
+    if not found.varies.any():
         faults = [_same_throughout(found)]
     else:
-        spikes = _spike_volumes(found, usual)
+        spikes = _spike_volumes(found)
         faults = [
             *_repeated(found),
-            *(_spike(found, usual, spikes) if spikes.any() else ()),
+            *(_spike(found, spikes) if spikes.any() else ()),
             *_lost_slices(found.flat & ~spikes, mask),
             *_uncovered(covered),
-            *(() if spikes.any() else _clipped(found)),
-            *(_without_mean(usual[varies]) if percent else ()),
+            *(() if spikes.any() else _clipped(data, found.highest)),
+            *(_without_mean(found.usual[found.varies]) if percent else ()),
         ]
     constant = np.asarray(found.flat.all(axis=0)).tolist()
     several = {code for code, alike in zip(found.hashes, constant, strict=True) if not alike}
@@ -129,40 +121,38 @@ def motion_faults(motion: Float[Array, "volume 6"], *, head_radius_mm: float) ->
         )
 
 
-def _pass_over(
-    flat: Float[Array, "anywhere volume"], inside: Array, usual: Float64[Array, "voxel"], in_slice: Array
-) -> _Pass:
-    n = flat.shape[1]
-    starts = np.r_[0, np.cumsum(in_slice[in_slice > 0])]  # voxels are in order of slices
-    low, high = np.full(len(inside), np.inf), np.full(len(inside), -np.inf)
-    slice_low, slice_high = np.empty((n, len(starts) - 1)), np.empty((n, len(starts) - 1))
-    squares, highest, at_top = np.zeros(n), np.zeros(n), np.zeros(n, int)
-    values, hashes = np.empty(len(inside), flat.dtype), []
-    for volume in range(n):
-        squares[volume], highest[volume], at_top[volume] = measure_volume(
-            flat, volume, inside, usual, starts, low, high, slice_low[volume], slice_high[volume], values
-        )
-        some = values[:: max(len(values) // _HASHED, 1)]
-        hashes.append(blake2b(some.tobytes(), digest_size=6).hexdigest())
+def _pass_over(data: Float[Array, "volume voxel"], mask: Bool[Array, "x y z"]) -> _Pass:
+    in_slice = mask.sum(axis=(0, 1))
+    slices = (np.cumsum(in_slice > 0) - 1)[np.nonzero(mask)[2]]
+    some = np.unique(np.linspace(0, len(data) - 1, _USUAL_VOLUMES).round().astype(int))
+    usual, varies, squares, low, high = measure_voxels(data.T, slices, int(slices.max()) + 1, some)
+    highest, hashes = high.max(axis=0), _hashes(data, mask)
     return _Pass(
-        low=low,
-        high=high,
-        distance=np.sqrt(squares / len(inside)),
-        peak=np.maximum(np.abs(slice_low.min(axis=1)), np.abs(highest)),
+        usual=usual,
+        varies=varies,
+        distance=np.sqrt(squares / len(usual)),
         highest=highest,
-        at_top=at_top,
-        hashes=tuple(hashes),
-        earlier=_earlier(flat, inside, hashes),
-        flat=(slice_low == slice_high).T & (in_slice[in_slice > 0] >= _LEAST_IN_SLICE)[:, None],
+        peak=np.maximum(np.abs(low.min(axis=0)), np.abs(highest)),
+        hashes=hashes,
+        earlier=_earlier(data, hashes),
+        flat=(low == high) & (in_slice[in_slice > 0] >= _LEAST_IN_SLICE)[:, None],
     )
 
 
-def _earlier(flat: Float[Array, "anywhere volume"], inside: Array, hashes: Sequence[str]) -> Int[Array, "volume"]:
+def _hashes(data: Float[Array, "volume voxel"], mask: Bool[Array, "x y z"]) -> tuple[str, ...]:
+    number = np.zeros(mask.shape, int)
+    number[mask] = np.arange(data.shape[1])
+    slice_by_slice = number.T[mask.T]
+    some = np.ascontiguousarray(data[:, slice_by_slice[:: max(data.shape[1] // _HASHED, 1)]])
+    return tuple(blake2b(volume.tobytes(), digest_size=6).hexdigest() for volume in some)
+
+
+def _earlier(data: Float[Array, "volume voxel"], hashes: Sequence[str]) -> Int[Array, "volume"]:
     """Return for each volume the first that equals it in every voxel; itself where none does."""
     first: dict[str, int] = {}
     earlier = np.array([first.setdefault(code, volume) for volume, code in enumerate(hashes)])
     for volume in np.flatnonzero(earlier != np.arange(len(earlier))):
-        if not np.array_equal(flat[inside, earlier[volume]], flat[inside, volume]):
+        if not np.array_equal(data[earlier[volume]], data[volume]):
             earlier[volume] = volume
     return earlier
 
@@ -186,17 +176,21 @@ def _repeated(found: _Pass) -> Iterator[ScanFault]:
         )
 
 
-def _spike_volumes(found: _Pass, usual: Float64[Array, "voxel"]) -> Bool[Array, "volume"]:
-    signal = float(np.sqrt(usual @ usual / len(usual)))
+def _spike_volumes(found: _Pass) -> Bool[Array, "volume"]:
+    signal = _signal(found.usual)
     noise = float(np.median(found.distance))
     limit = np.full(len(found.distance), 0.5 * signal + 10 * noise)
     limit[:_UNSTEADY] += signal
-    bright = found.peak > 10 * float(np.abs(usual).max()) + 50 * noise
+    bright = found.peak > 10 * float(np.abs(found.usual).max()) + 50 * noise
     return (found.distance > limit) | bright
 
 
-def _spike(found: _Pass, usual: Float64[Array, "voxel"], volumes: Bool[Array, "volume"]) -> Iterator[ScanFault]:
-    signal, bad = float(np.sqrt(usual @ usual / len(usual))), np.flatnonzero(volumes)
+def _signal(usual: Float64[Array, "voxel"]) -> float:
+    return float(np.sqrt(usual @ usual / len(usual)))
+
+
+def _spike(found: _Pass, volumes: Bool[Array, "volume"]) -> Iterator[ScanFault]:
+    signal, bad = _signal(found.usual), np.flatnonzero(volumes)
     worst = bad[np.argmax(found.distance[bad])]
     how = f"{found.distance[worst] / signal:.3g} times the signal" if signal > 0 else f"{found.distance[worst]:.3g}"
     yield ScanFault(
@@ -227,9 +221,9 @@ def _uncovered(covered: float) -> Iterator[ScanFault]:
         )
 
 
-def _clipped(found: _Pass) -> Iterator[ScanFault]:
-    top = float(found.high.max())
-    share = float(found.at_top[found.highest == top].sum() / (len(found.high) * len(found.hashes)))
+def _clipped(data: Float[Array, "volume voxel"], highest: Float[Array, "volume"]) -> Iterator[ScanFault]:
+    top = float(highest.max())
+    share = float((data[highest == top] == top).sum() / data.size)
     if share > _MOST_CLIPPED:
         yield ScanFault(
             kind="clipped",
