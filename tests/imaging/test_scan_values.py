@@ -83,6 +83,31 @@ def test_a_scan_whose_volumes_are_the_first_one_is_constant():
     assert "no voxel of the mask varies over 40 volumes" in fault.text
 
 
+def test_a_frozen_scan_that_was_rounded_since_is_constant():
+    frozen = np.repeat(scan()[..., :1], 40, axis=3)
+    frozen *= 1 + 1e-6 * np.random.default_rng(3).standard_normal(frozen.shape).astype(np.float32)
+
+    (fault,) = check(frozen).faults
+
+    assert fault.kind == "constant"
+    assert "the mask varies by 1e-06 of its signal, as by rounding, over 40 volumes" in fault.text
+
+
+@pytest.mark.parametrize("factor", [0.6, 1.4, 3.0])
+def test_a_gain_that_was_changed_within_the_scan_is_named_and_a_response_of_the_whole_brain_is_not(factor):
+    data = scan(mean=1000.0)
+    brain = data[MASK].mean()
+    data[..., 25:] *= factor
+
+    (fault,) = check(data).faults
+
+    assert fault.kind == "brightness"
+    least, most = (f"{brain * one:.1e}"[:3] for one in (min(factor, 1), max(factor, 1)))
+    assert fault.text.startswith("the mean of the mask goes from ")
+    assert (least, most) == tuple(f"{float(word):.1e}"[:3] for word in fault.text.split() if word[0].isdigit())[:2]
+    assert kinds(scan() * np.linspace(0.95, 1.05, 40, dtype=np.float32)) == []
+
+
 @pytest.mark.parametrize(("start", "other"), [(31, 30), (31, 3)])
 def test_volumes_that_repeat_an_earlier_one_are_counted(start, other):
     data = scan()
@@ -164,6 +189,11 @@ def test_scans_share_volumes_by_their_values_in_the_mask():
 @given(shift=st.integers(-39, 39), seed=st.integers(0, 3))
 def test_a_copy_that_begins_earlier_or_later_is_found(shift, seed):
     assert shares(scan(seed=seed), np.roll(scan(seed=seed), shift, axis=3))
+
+
+@pytest.mark.parametrize("change", [lambda one: one * 1.7, lambda one: one + 100, lambda one: np.float32(one / 3 - 50)])
+def test_a_copy_in_another_unit_is_found(change):
+    assert shares(scan(), change(scan()).astype(np.float32))
 
 
 def test_a_scan_with_the_last_volumes_of_another_is_found():

@@ -3,10 +3,12 @@
 Each fault has a kind, which `scans.accept` of the study file can name with a reason:
 
 - zero: every voxel of the mask is 0 in every volume;
-- constant: no voxel of the mask varies; repeated: volumes that equal an earlier one in every voxel of the mask;
+- constant: no voxel of the mask varies by more than rounding leaves (1e-4 of the signal); repeated: volumes that equal an earlier one in every voxel of the mask;
 - spike: a volume further from the usual one (median of 15 volumes spread over the scan) than half of its signal plus
   ten times the usual distance, or a voxel ten times brighter than any usual one; in the first four volumes, before
   the steady state, one and a half times the signal;
+- brightness: the mean of the mask changes by more than a fifth after the first four volumes, as where the gain of the
+  receiver was changed or scans were joined;
 - slice: slices (along the third axis) whose voxels in the mask all hold one value in some volumes, as lost ones do;
 - coverage: a quarter of the mask or more never varies;
 - clipped: a hundredth or more of all values are the largest one, as where a receiver or a number format is saturated;
@@ -14,16 +16,17 @@ Each fault has a kind, which `scans.accept` of the study file can name with a re
 - degrees: rotations over more than 0.2, which are no radians of a head that was scanned;
 - far: translations over more than the radius of the head, which are no mm of a head that was scanned.
 
-`volumes` of the result tell scans of which one has volumes of the other: hashes of eight volumes (of every k-th voxel
-of the mask, 20,000 or more where it has them), those that come first in order (the sketch of Broder 1997). Two scans
-of which nine tenths of the volumes are the same share one in all but 1e-8 of cases, two that have half of theirs in
-common in 96 %.
+`volumes` of the result tell scans of which one has volumes of the other: hashes of eight steps from one volume to the
+next (which of every k-th voxel of the mask, 20,000 or more where it has them, become brighter), those that come first in
+order (the sketch of Broder 1997), so that a copy in another unit is found as well. Two scans of which nine tenths of the
+steps are the same share one in all but 1e-8 of cases, two that have half of theirs in common in 96 %.
 """
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from hashlib import blake2b
 from typing import Literal
+from zlib import crc32
 
 import numpy as np
 
@@ -35,13 +38,17 @@ _UNSTEADY = 4
 LEAST_COVERED = 0.75
 _LEAST_IN_SLICE = 20  # a few whole numbers are alike by chance
 _MOST_CLIPPED = 0.01
+_LEAST_CHANGE = 1e-4  # of the signal; noise of scans is above 1e-3
+_MOST_BRIGHTNESS = 0.2
 _MOST_WITHOUT_MEAN = 0.25
 _MOST_TURNED = 0.2  # rad: 11 degrees
 _SKETCHED = 8
 _HASHED = 20_000  # voxels of a volume: hashing all of them costs more than all else
 
 
-FaultKind = Literal["zero", "constant", "repeated", "spike", "slice", "coverage", "clipped", "mean", "degrees", "far"]
+FaultKind = Literal[
+    "zero", "constant", "repeated", "spike", "brightness", "slice", "coverage", "clipped", "mean", "degrees", "far"
+]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -68,9 +75,10 @@ class _Pass:
     usual: Float64[Array, "voxel"]
     varies: Bool[Array, "voxel"]
     distance: Float64[Array, "volume"]
+    mean: Float64[Array, "volume"]
     highest: Float[Array, "volume"]
     peak: Float[Array, "volume"]
-    hashes: tuple[str, ...]
+    steps: frozenset[str]
     earlier: Int[Array, "volume"]
     flat: Bool[Array, "slice volume"]
 
@@ -87,21 +95,20 @@ def check_values(
     """
     found = _pass_over(data, mask)
     covered = float(found.varies.mean())
-    if not found.varies.any():
+    if found.distance.max() <= _LEAST_CHANGE * _signal(found.usual):
         faults = [_same_throughout(found)]
     else:
         spikes = _spike_volumes(found)
         faults = [
             *_repeated(found),
             *(_spike(found, spikes) if spikes.any() else ()),
+            *_changed_brightness(np.where(spikes, np.nan, found.mean)[_UNSTEADY:]),
             *_lost_slices(found.flat & ~spikes, mask),
             *_uncovered(covered),
             *(() if spikes.any() else _clipped(data, found.highest)),
             *(_without_mean(found.usual[found.varies]) if percent else ()),
         ]
-    constant = np.asarray(found.flat.all(axis=0)).tolist()
-    several = {code for code, alike in zip(found.hashes, constant, strict=True) if not alike}
-    return ScanValues(faults=tuple(faults), covered=covered, volumes=tuple(sorted(several)[:_SKETCHED]))
+    return ScanValues(faults=tuple(faults), covered=covered, volumes=tuple(sorted(found.steps)[:_SKETCHED]))
 
 
 def motion_faults(motion: Float[Array, "volume 6"], *, head_radius_mm: float) -> Iterator[ScanFault]:
@@ -125,32 +132,39 @@ def _pass_over(data: Float[Array, "volume voxel"], mask: Bool[Array, "x y z"]) -
     in_slice = mask.sum(axis=(0, 1))
     slices = (np.cumsum(in_slice > 0) - 1)[np.nonzero(mask)[2]]
     some = np.unique(np.linspace(0, len(data) - 1, _USUAL_VOLUMES).round().astype(int))
-    usual, varies, squares, low, high = measure_voxels(data.T, slices, int(slices.max()) + 1, some)
-    highest, hashes = high.max(axis=0), _hashes(data, mask)
+    usual, varies, squares, sums, low, high = measure_voxels(data.T, slices, int(slices.max()) + 1, some)
+    highest, sample = high.max(axis=0), _sample(data, mask)
     return _Pass(
         usual=usual,
         varies=varies,
         distance=np.sqrt(squares / len(usual)),
+        mean=sums / len(usual),
         highest=highest,
         peak=np.maximum(np.abs(low.min(axis=0)), np.abs(highest)),
-        hashes=hashes,
-        earlier=_earlier(data, hashes),
+        steps=_steps(sample),
+        earlier=_earlier(data, [crc32(volume) for volume in sample]),
         flat=(low == high) & (in_slice[in_slice > 0] >= _LEAST_IN_SLICE)[:, None],
     )
 
 
-def _hashes(data: Float[Array, "volume voxel"], mask: Bool[Array, "x y z"]) -> tuple[str, ...]:
+def _sample(data: Float[Array, "volume voxel"], mask: Bool[Array, "x y z"]) -> Float[Array, "volume some"]:
+    """Return every k-th voxel of the mask, slice by slice."""
     number = np.zeros(mask.shape, int)
     number[mask] = np.arange(data.shape[1])
-    slice_by_slice = number.T[mask.T]
-    some = np.ascontiguousarray(data[:, slice_by_slice[:: max(data.shape[1] // _HASHED, 1)]])
-    return tuple(blake2b(volume.tobytes(), digest_size=6).hexdigest() for volume in some)
+    return np.ascontiguousarray(data[:, number.T[mask.T][:: max(data.shape[1] // _HASHED, 1)]])
 
 
-def _earlier(data: Float[Array, "volume voxel"], hashes: Sequence[str]) -> Int[Array, "volume"]:
+def _steps(sample: Float[Array, "volume some"]) -> frozenset[str]:
+    """Hash each step to the next volume; those in which all or no voxels become brighter say nothing."""
+    brighter = sample[1:] > sample[:-1]
+    some = brighter.any(axis=1) & ~brighter.all(axis=1)
+    return frozenset(blake2b(step, digest_size=6).hexdigest() for step in np.packbits(brighter[some], axis=1))
+
+
+def _earlier(data: Float[Array, "volume voxel"], sums: Sequence[int]) -> Int[Array, "volume"]:
     """Return for each volume the first that equals it in every voxel; itself where none does."""
-    first: dict[str, int] = {}
-    earlier = np.array([first.setdefault(code, volume) for volume, code in enumerate(hashes)])
+    first: dict[int, int] = {}
+    earlier = np.array([first.setdefault(code, volume) for volume, code in enumerate(sums)])
     for volume in np.flatnonzero(earlier != np.arange(len(earlier))):
         if not np.array_equal(data[earlier[volume]], data[volume]):
             earlier[volume] = volume
@@ -160,9 +174,11 @@ def _earlier(data: Float[Array, "volume voxel"], hashes: Sequence[str]) -> Int[A
 def _same_throughout(found: _Pass) -> ScanFault:
     if not found.peak.any():
         return ScanFault(kind="zero", text="every voxel of the mask is 0; reconstruct the scan again, or exclude it")
-    n = len(found.hashes)
+    change = "no voxel of the mask varies"
+    if found.varies.any():
+        change = f"the mask varies by {found.distance.max() / _signal(found.usual):.1g} of its signal, as by rounding,"
     return ScanFault(
-        kind="constant", text=f"no voxel of the mask varies over {n} volumes; reconstruct the scan again, or exclude it"
+        kind="constant", text=f"{change} over {len(found.mean)} volumes; reconstruct the scan again, or exclude it"
     )
 
 
@@ -198,6 +214,20 @@ def _spike(found: _Pass, volumes: Bool[Array, "volume"]) -> Iterator[ScanFault]:
         text=f"{len(bad)} volumes are no image of the same brain; volume {worst} (from 0) differs from the usual one "
         f"by {how}, its largest value is {found.peak[worst]:.3g}; reconstruct the scan again, or exclude it",
     )
+
+
+def _changed_brightness(mean: Float64[Array, "volume"]) -> Iterator[ScanFault]:
+    """Compare the means of volumes, NaN where one does not count; a scan without a mean has no brightness."""
+    if not np.isfinite(mean).any() or np.nanmin(mean) <= 0:
+        return
+    low, high = float(np.nanmin(mean)), float(np.nanmax(mean))
+    if high - low > _MOST_BRIGHTNESS * np.nanmedian(mean):
+        yield ScanFault(
+            kind="brightness",
+            text=f"the mean of the mask goes from {low:.4g} (volume {np.nanargmin(mean) + _UNSTEADY}, from 0) to "
+            f"{high:.4g} (volume {np.nanargmax(mean) + _UNSTEADY}), as where the gain of the receiver was changed or "
+            "scans were joined; reconstruct the scan again, or exclude it",
+        )
 
 
 def _lost_slices(flat: Bool[Array, "slice volume"], mask: Bool[Array, "x y z"]) -> Iterator[ScanFault]:

@@ -17,11 +17,11 @@ def measure_voxels(values, slices, n_slices, some):  # pragma: no cover
 
     Returns:
         Of each voxel the usual value and whether it varies; of each volume the sum of squares of its distance from the
-        usual one; of each slice and volume the lowest and highest value.
+        usual one, and the sum of its values; of each slice and volume the lowest and highest value.
     """
     n_voxels, n_volumes = values.shape
     usual, varies = np.empty(n_voxels), np.zeros(n_voxels, np.bool_)
-    squares = np.zeros(n_volumes)
+    squares, sums = np.zeros(n_volumes), np.zeros(n_volumes)
     slice_low = np.full((n_slices, n_volumes), np.inf, values.dtype)
     slice_high = np.full((n_slices, n_volumes), -np.inf, values.dtype)
     sample = np.empty(len(some))
@@ -35,11 +35,12 @@ def measure_voxels(values, slices, n_slices, some):  # pragma: no cover
             value = row[volume]
             apart = value - middle
             squares[volume] += apart * apart
+            sums[volume] += value
             lowest[volume] = value if value < lowest[volume] else lowest[volume]
             highest[volume] = value if value > highest[volume] else highest[volume]
             differ += value != first
         usual[voxel], varies[voxel] = middle, differ > 0
-    return usual, varies, squares, slice_low, slice_high
+    return usual, varies, squares, sums, slice_low, slice_high
 
 
 @njit(cache=True)

@@ -23,7 +23,7 @@ from cuecircuit.records.scan import MaskedSeries
 
 GATE_COLUMNS = {
     "covered": "share of the mask that varies over the scan",
-    "volumes_hashed": "BLAKE2b of the values of eight volumes in the mask; scans that share one are copies",
+    "volumes_hashed": "BLAKE2b of eight steps from volume to volume in the mask; scans that share one are copies",
 }
 
 
