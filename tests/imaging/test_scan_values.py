@@ -1,3 +1,5 @@
+import re
+
 import numpy as np
 import pytest
 from hypothesis import given
@@ -93,19 +95,18 @@ def test_a_frozen_scan_that_was_rounded_since_is_constant():
     assert "the mask varies by 1e-06 of its signal, as by rounding, over 40 volumes" in fault.text
 
 
-@pytest.mark.parametrize("factor", [0.6, 1.4, 3.0])
-def test_a_gain_that_was_changed_within_the_scan_is_named_and_a_response_of_the_whole_brain_is_not(factor):
-    data = scan(mean=1000.0)
-    brain = data[MASK].mean()
-    data[..., 25:] *= factor
+@pytest.mark.parametrize(("factor", "goes"), [(0.6, r"from 5\d\d.* to 9\d\d.+"), (1.4, r"from 9\d\d.+ to 14\d\d.+")])
+def test_a_gain_that_was_changed_within_the_scan_is_named_and_drift_is_not(factor, goes):
+    data = scan()
+    data *= 1000 / data[MASK].mean()
 
+    assert kinds(data * np.linspace(0.95, 1.05, 40, dtype=np.float32)) == []
+
+    data[..., 15:] *= np.float32(factor)
     (fault,) = check(data).faults
 
     assert fault.kind == "brightness"
-    least, most = (f"{brain * one:.1e}"[:3] for one in (min(factor, 1), max(factor, 1)))
-    assert fault.text.startswith("the mean of the mask goes from ")
-    assert (least, most) == tuple(f"{float(word):.1e}"[:3] for word in fault.text.split() if word[0].isdigit())[:2]
-    assert kinds(scan() * np.linspace(0.95, 1.05, 40, dtype=np.float32)) == []
+    assert re.match(f"the mean of the mask goes {goes}, as where the gain", fault.text)
 
 
 @pytest.mark.parametrize(("start", "other"), [(31, 30), (31, 3)])

@@ -3,7 +3,8 @@
 Each fault has a kind, which `scans.accept` of the study file can name with a reason:
 
 - zero: every voxel of the mask is 0 in every volume;
-- constant: no voxel of the mask varies by more than rounding leaves (1e-4 of the signal); repeated: volumes that equal an earlier one in every voxel of the mask;
+- constant: no voxel of the mask varies by more than rounding leaves (1e-4 of the signal);
+- repeated: volumes that equal an earlier one in every voxel of the mask;
 - spike: a volume further from the usual one (median of 15 volumes spread over the scan) than half of its signal plus
   ten times the usual distance, or a voxel ten times brighter than any usual one; in the first four volumes, before
   the steady state, one and a half times the signal;
@@ -17,9 +18,9 @@ Each fault has a kind, which `scans.accept` of the study file can name with a re
 - far: translations over more than the radius of the head, which are no mm of a head that was scanned.
 
 `volumes` of the result tell scans of which one has volumes of the other: hashes of eight steps from one volume to the
-next (which of every k-th voxel of the mask, 20,000 or more where it has them, become brighter), those that come first in
-order (the sketch of Broder 1997), so that a copy in another unit is found as well. Two scans of which nine tenths of the
-steps are the same share one in all but 1e-8 of cases, two that have half of theirs in common in 96 %.
+next (which of every k-th voxel of the mask, 20,000 or more where it has them, become brighter), those that come first
+in order (the sketch of Broder 1997), so that a copy in another unit is found as well. Two scans of which nine tenths of
+the steps are the same share one in all but 1e-8 of cases, two that have half of theirs in common in 96 %.
 """
 
 from collections.abc import Iterator, Sequence
@@ -99,11 +100,13 @@ def check_values(
         faults = [_same_throughout(found)]
     else:
         spikes = _spike_volumes(found)
+        # a slice that is never there is a matter of coverage
+        lost = found.flat & ~found.flat.all(axis=1, keepdims=True)
         faults = [
             *_repeated(found),
             *(_spike(found, spikes) if spikes.any() else ()),
-            *_changed_brightness(np.where(spikes, np.nan, found.mean)[_UNSTEADY:]),
-            *_lost_slices(found.flat & ~spikes, mask),
+            *_changed_brightness(np.where(spikes | lost.any(axis=0), np.nan, found.mean)[_UNSTEADY:]),
+            *_lost_slices(lost & ~spikes, mask),
             *_uncovered(covered),
             *(() if spikes.any() else _clipped(data, found.highest)),
             *(_without_mean(found.usual[found.varies]) if percent else ()),
@@ -230,15 +233,14 @@ def _changed_brightness(mean: Float64[Array, "volume"]) -> Iterator[ScanFault]:
         )
 
 
-def _lost_slices(flat: Bool[Array, "slice volume"], mask: Bool[Array, "x y z"]) -> Iterator[ScanFault]:
-    sometimes = flat & ~flat.all(axis=1, keepdims=True)  # a slice that is never there is a matter of coverage
-    if sometimes.any():
-        volume, row = np.argwhere(sometimes.T)[0]
+def _lost_slices(lost: Bool[Array, "slice volume"], mask: Bool[Array, "x y z"]) -> Iterator[ScanFault]:
+    if lost.any():
+        volume, row = np.argwhere(lost.T)[0]
         piece = np.flatnonzero(mask.any(axis=(0, 1)))[row]
         yield ScanFault(
             kind="slice",
-            text=f"{int(sometimes.sum())} slices hold one value throughout (first slice {piece} of volume {volume}, "
-            f"from 0; {int(sometimes.any(axis=0).sum())} volumes); reconstruct the scan again, or exclude it",
+            text=f"{int(lost.sum())} slices hold one value throughout (first slice {piece} of volume {volume}, "
+            f"from 0; {int(lost.any(axis=0).sum())} volumes); reconstruct the scan again, or exclude it",
         )
 
 

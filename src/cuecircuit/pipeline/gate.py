@@ -35,8 +35,9 @@ KINDS = (*get_args(FaultKind), "double", "missing", "excluded")
 class Gate:
     """What scans must pass.
 
-    `mask`: voxels analyzed, on `grid`; `accept`: faults that the study takes as they are, `sub-01 run-2 FAULT` to reason;
-    `percent`: maps are percent of the mean signal; `head_radius_mm`: translations beyond it are in another unit.
+    `mask`: voxels analyzed, on `grid`; `accept`: faults that the study takes as they are, `sub-01 run-2 FAULT` to
+    reason; `percent`: maps are percent of the mean signal; `head_radius_mm`: translations beyond it are in another
+    unit.
     """
 
     mask: Bool[Array, "x y z"]
