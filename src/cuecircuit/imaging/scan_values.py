@@ -18,7 +18,7 @@ Each fault has a kind, which `scans.accept` of the study file can name with a re
 - far: translations over more than the radius of the head, which are no mm of a head that was scanned.
 
 `volumes` of the result tell scans of which one has volumes of the other: hashes of eight steps from one volume to the
-next (which of every k-th voxel of the mask, 20,000 or more where it has them, become brighter), those that come first
+next (which of every k-th voxel of the mask, 2,000 or more where it has them, become brighter), those that come first
 in order (the sketch of Broder 1997), so that a copy in another unit is found as well. Two scans of which nine tenths of
 the steps are the same share one in all but 1e-8 of cases, two that have half of theirs in common in 96 %.
 """
@@ -44,7 +44,7 @@ _MOST_BRIGHTNESS = 0.2
 _MOST_WITHOUT_MEAN = 0.25
 _MOST_TURNED = 0.2  # rad: 11 degrees
 _SKETCHED = 8
-_HASHED = 20_000  # voxels of a volume: hashing all of them costs more than all else
+_HASHED = 2_000  # voxels of a volume: more cost more than all else and tell no more scans apart
 
 
 FaultKind = Literal[
