@@ -236,6 +236,7 @@ def _page(
     files: StudyFiles, work: ScanAtWork, columns: Regressors, breaths: tuple[np.ndarray, np.ndarray]
 ) -> QualityPage:
     series, inside = work.series, work.series.within(work.mask)
+    assert isinstance(series, Series)  # read whole, for what lies outside of the mask
     quality = scan_quality(inside)
     tsnr = np.full(work.mask.shape, np.nan, np.float32)
     tsnr[work.mask] = quality.tsnr
