@@ -37,7 +37,7 @@ from cuecircuit.nodes.scan_reading import (
     scan_events,
     scan_gate,
 )
-from cuecircuit.nodes.scans import listed_scans, study_scans
+from cuecircuit.nodes.scans import listed_scans
 from cuecircuit.nodes.study_files import StudyFiles
 from cuecircuit.nodes.table import Table
 from cuecircuit.pipeline.faults import attempt, faults_named, shared_faults
@@ -78,7 +78,7 @@ def check_scans(files: StudyFiles, made: Mapping[str, Table], *, data: bool = Fa
     subjects = list(made["subjects"].rows["subject"])
     mask, grid = files.mask
     tissues = read_tissues(files)
-    selection, accept = study_scans(files), study.scans.accept if study.scans else {}
+    selection, accept = files.scans, study.scans.accept if study.scans else {}
     scans = [scan for scan in selection.scans if scan.subject in subjects]
     there, aside = {scan.subject for scan in scans}, {scan.subject for scan, _ in selection.left_out}
     of_task = f"of task {study.scans.task}" if study.scans else ""

@@ -29,13 +29,13 @@ def parse_yaml(text: str, name: str) -> tuple[dict[str, Any], dict[KeyPath, int]
         StudyError: it cannot be read as YAML, holds aliases, or is no mapping.
     """
     if len(text) > _MOST_CHARACTERS:
-        raise StudyError(f"{name}:1: {len(text)} characters; a study file has at most {_MOST_CHARACTERS}")
+        raise StudyError(f"{name}:1: {len(text)} characters; expected at most {_MOST_CHARACTERS}")
     try:
         _check_events(text, name)
         loader = _Loader(text)
         root = loader.get_single_node()
         if not isinstance(root, yaml.MappingNode):
-            raise StudyError(f"{name}:1: expected sections such as `subjects:` and `questions:`, found no mapping")
+            raise StudyError(f"{name}:1: found no keys; expected keys with values, such as `subjects:` of a study file")
         nodes = list(_walk(root, ()))
         data = loader.construct_document(root)
     except yaml.MarkedYAMLError as error:
@@ -82,7 +82,7 @@ def _check_events(text: str, name: str) -> None:
         opens = isinstance(event, yaml.CollectionStartEvent)
         depth += opens - isinstance(event, yaml.CollectionEndEvent)
         if depth > _DEEPEST:
-            raise StudyError(f"{name}:{line}: more than {_DEEPEST} levels deep; a study file needs fewer than ten")
+            raise StudyError(f"{name}:{line}: more than {_DEEPEST} levels deep; fewer than ten are needed")
 
 
 def _problem(error: yaml.MarkedYAMLError) -> str:
