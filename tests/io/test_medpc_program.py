@@ -40,7 +40,7 @@ def test_a_pattern_finds_its_programs_and_own_declarations_come_first(tmp_path: 
         ("kind: scalar", "kind: guess", "letters.G: found kind 'guess', expected one of 'scalar'"),
         ("source: me", "source: me\nunknown: GH", "unknown: G has a meaning above"),
         ("source: me", "source: me\nsession_length: G", "session_length: letter G needs unit_s"),
-        ("title: mine", "title: mine\ncolor: red", "color: no key of this file"),
+        ("title: mine", "title: mine\ncolor: red", "color: 'color' is no key of this file"),
         ("title: mine", "title: [", "put text that holds"),
         ("title: mine", "\ttitle: mine", "indent with spaces"),
     ],

@@ -90,7 +90,11 @@ def scan_trials(files: StudyFiles, trials: Trials, scan: ScanFiles) -> pd.DataFr
         DataError: as `trials_table`.
     """
     if scan.events is None:
-        raise DataError(f"{scan.bold}: no events file belongs to it")
+        where = files.study.scans.dataset if files.study.scans else "."
+        raise DataError(
+            f"{scan.bold}: no events file belongs to it in the raw data set, scans.dataset ({where}); name the data "
+            "set that has the events there, add the file, or exclude the scan (scans.exclude)"
+        )
     cells = trial_cells(files, trials)
     events = read_run_events(scan.events, event_rules(files, trials)).table
     strays = sorted(set(events["trial_type"]) - {*cells, *trials.others})

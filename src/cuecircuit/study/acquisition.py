@@ -44,7 +44,9 @@ class Space(Section):
     )
     origin: str = required("what mm are counted from: bregma, the origin of MNI space, the scanner's isocenter")
     anatomy: str | None = optional(None, "background of figures")
-    atlas: str | None = optional(None, "label volume on the grid of the mask")
+    atlas: str | None = optional(
+        None, "label volume on the grid of the mask; as all of these a path, or `nilearn:NAME`, `templateflow:NAME`"
+    )
     labels: str | None = optional(None, "TSV of the atlas: index, name")
     white_matter: str | None = optional(None, "mask of the tissue")
     ventricles: str | None = optional(None, "mask of the tissue")

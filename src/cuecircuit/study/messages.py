@@ -85,7 +85,9 @@ def _tag(data: Any) -> Any:
 
 
 def _is_type_name(part: str) -> bool:
-    return part in ("str", "float", "int", "[key]") or part.startswith(("constrained-", "function-", "tuple[", "dict["))
+    return part in ("str", "float", "int", "[key]") or part.startswith(
+        ("constrained-", "function-", "tuple[", "dict[", "literal[")
+    )
 
 
 def _description_of(fault: Any, data: Any, model: type[BaseModel]) -> str:
@@ -96,9 +98,9 @@ def _description_of(fault: Any, data: Any, model: type[BaseModel]) -> str:
         case "extra_forbidden":
             return _unknown_key(fault["loc"], data, model)
         case "missing":
-            return f"missing: {_description(fault['loc'], model)}"
+            return f"missing: {_description(fault['loc'], model) or 'it must be given'}"
         case "literal_error":
-            return f"found {value!r}, expected {limits['expected']}"
+            return f"found {_short(value)}, expected {limits['expected']}"
         case "union_tag_invalid":
             key = limits["discriminator"].strip("'")
             return f"found {key} {limits['tag']!r}, expected one of {limits['expected_tags']}"
@@ -150,7 +152,7 @@ def _expected(kind: str) -> str:
 
 
 def _short(value: Any) -> str:
-    text = repr(value)
+    text = "nothing" if value is None else str(value).lower() if isinstance(value, bool) else repr(value)
     return text if len(text) <= 60 else f"{text[:57]}..."
 
 
