@@ -74,7 +74,7 @@ def test_a_declaration_that_is_no_text_is_refused(tmp_path: Path):
 def test_a_letter_declared_twice_is_refused():
     text = "msn: [X]\ntitle: t\nsource: s\nletters:\n  A: {kind: scalar, name: n}\n  A: {kind: scalar, name: m}\n"
 
-    with pytest.raises(DataError, match="key 'A' is duplicated, on lines 5 and 6"):
+    with pytest.raises(DataError, match=r"x.yaml:6: letters.A: written twice \(first on line 5\)$"):
         parse_declared(text, Program, name="x.yaml")
 
 

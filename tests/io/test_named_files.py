@@ -92,4 +92,4 @@ questions: {{pet: {{of: regions.parts, each: region, between: group}}}}
     assert atlas is not None
     assert atlas.labels[:, 2, 2].tolist() == [1, 1, 2]  # voxels at 0, 2 and 4 mm
     assert dict(atlas.names) == {1: "left", 2: "right", 3: "corner"}
-    assert files.shown(caches / "tf" / TEMPLATE / "x.tsv") == "space.labels/x.tsv"
+    assert files.shown(caches / "tf" / TEMPLATE / "x.tsv") == "space.atlas/x.tsv"
