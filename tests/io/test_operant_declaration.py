@@ -28,7 +28,7 @@ def test_a_declaration_is_read(tmp_path: Path):
         (WHOLE.replace("event: e, ", ""), "rows: event needs the columns event and time"),
         (WHOLE.replace("rows: event", "rows: session"), "rows: session needs counts"),
         (WHOLE + "events: {R: inactive}\n", "events: written twice .first on line 1."),
-        ("[", "d.yaml:1: "),
+        ("[", "d.yaml:2: did not find"),
         ("timeout_s: -1\n", "d.yaml:1: timeout_s: found -1, expected a number greater than 0"),
         ("", "found no keys"),
     ],

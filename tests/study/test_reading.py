@@ -138,7 +138,7 @@ def test_numbers_and_words_of_yaml_are_labels() -> None:
     [
         ("a: *b", "put a pattern that begins with * in quotes"),
         ("a: [1", "s.yaml:"),
-        ("- a", "found no mapping"),
+        ("- a", "found no keys"),
         ("[" * 5000, "levels deep"),
         ("about: {title: x}\nabout: {title: y}", "written twice (first on line 1)"),
     ],

@@ -18,7 +18,6 @@ _VARIANTS: Mapping[str, type[Section]] = {
     **QUESTIONS,
     **{"blocks": Blocks, "glm": Glm, "seed": Seed, "given": Given},
 }
-_KINDS_OF_MAPS = "blocks, glm, seed, given"
 # keys of earlier study files and where each is now
 _MOVED = {
     "study": "leave it out: the sections say what a study has",
@@ -105,8 +104,8 @@ def _description_of(fault: Any, data: Any, model: type[BaseModel]) -> str:
             key = limits["discriminator"].strip("'")
             return f"found {key} {limits['tag']!r}, expected one of {limits['expected_tags']}"
         case "union_tag_not_found":
-            kinds = f", one of {_KINDS_OF_MAPS}" if model is Study else ""
-            return f"missing: {limits['discriminator'].strip(chr(39))}{kinds}"
+            kinds = [word for one in _sections((*fault["loc"], ""), model) for word in _words(one)]
+            return f"missing: {limits['discriminator'].strip(chr(39))}, one of {', '.join(kinds)}"
         case "value_error":
             return str(limits["error"])
         case "greater_than" | "greater_than_equal" | "less_than" | "less_than_equal":
@@ -131,8 +130,7 @@ def _moved(path: tuple[str, ...]) -> str | None:
 def _unknown_key(loc: KeyPath, data: Any, model: type[BaseModel]) -> str:
     key = str(loc[-1])
     path = tuple(map(str, _clean_path(loc, data)))
-    section = _section(loc, model)
-    names = [field.alias or name for name, field in section.model_fields.items()] if section else []
+    names = [field.alias or name for one in _sections(loc, model)[:1] for name, field in one.model_fields.items()]
     return not_among(key, names, f"key of {'.'.join(path[:-1]) or 'this file'}")
 
 
@@ -167,8 +165,8 @@ def _pattern(fault: Any, model: type[BaseModel]) -> str:
     return "a name has letters, digits and _, a letter first"
 
 
-def _section(loc: KeyPath, model: type[BaseModel]) -> type[BaseModel] | None:
-    """Return the section that the last key of a fault's path belongs to."""
+def _sections(loc: KeyPath, model: type[BaseModel]) -> list[type[BaseModel]]:
+    """Return the section that the last key of a fault's path belongs to; several where no word chooses one."""
     here = [model]
     for part in map(str, loc[:-1]):
         fields = [f for one in here for name, f in one.model_fields.items() if part in (name, f.alias)]
@@ -178,7 +176,7 @@ def _section(loc: KeyPath, model: type[BaseModel]) -> type[BaseModel] | None:
             here = _models(fields[0].annotation)
         else:  # the word that chooses among several, or a name that the user gives
             here = [one for one in here if part in _words(one)] or here
-    return here[0] if here else None
+    return here
 
 
 def _models(annotation: Any) -> list[type[BaseModel]]:
@@ -195,6 +193,6 @@ def _words(model: type[BaseModel]) -> tuple[str, ...]:
 
 
 def _description(loc: KeyPath, model: type[BaseModel]) -> str:
-    section = _section(loc, model)
-    field = next((f for n, f in section.model_fields.items() if loc[-1] in (n, f.alias)), None) if section else None
+    sections = _sections(loc, model)[:1]
+    field = next((f for one in sections for n, f in one.model_fields.items() if loc[-1] in (n, f.alias)), None)
     return (field.description or "") if field else "a value"
