@@ -34,9 +34,10 @@ def parse_declared(text: str, model: type[Model], *, name: str) -> Model:
     """
     try:
         data, lines, faults = parse_yaml(text, name)
-        declared = model.model_validate(data)
     except StudyError as error:
         raise DataError(error.faults) from error
+    try:
+        declared = model.model_validate(data)
     except ValidationError as error:
         faults += [
             f"{name}:{line_of(lines, key)}: {'.'.join(map(str, key)) or 'declaration'}: {what}"

@@ -167,7 +167,7 @@ def _pattern(fault: Any, model: type[BaseModel]) -> str:
 
 def _sections(loc: KeyPath, model: type[BaseModel]) -> list[type[BaseModel]]:
     """Return the section that the last key of a fault's path belongs to; several where no word chooses one."""
-    here = [model]
+    here: list[Any] = [model]
     for part in map(str, loc[:-1]):
         fields = [f for one in here for name, f in one.model_fields.items() if part in (name, f.alias)]
         if part in _VARIANTS:
