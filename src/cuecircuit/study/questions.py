@@ -7,7 +7,7 @@ otherwise.
 from collections.abc import Mapping
 from typing import Annotated, Any, Literal
 
-from pydantic import Discriminator, Field, Tag
+from pydantic import Discriminator, Field, Tag, model_validator
 
 from cuecircuit.study.acquisition import Correction
 from cuecircuit.study.fields import Color, Label, Labels, Name, Names, Section, Where, optional, required
