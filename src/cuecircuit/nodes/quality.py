@@ -37,7 +37,7 @@ from cuecircuit.nodes.scan_reading import (
     read_tissues,
     scan_events,
 )
-from cuecircuit.nodes.scans import scan_choice, study_scans
+from cuecircuit.nodes.scans import scan_choice
 from cuecircuit.nodes.study_files import StudyFiles, read_study
 from cuecircuit.nodes.subjects import subjects_table
 from cuecircuit.nodes.trials import scan_trials, trial_cells
@@ -96,7 +96,7 @@ def write_quality(study: Path, out: Path, *, n_jobs: int = 1, dask: str | None =
 def _scans(files: StudyFiles, *, raw: bool) -> tuple[ScanFiles, ...]:
     scans = files.study.scans
     if scans is None or not raw:
-        return study_scans(files).scans
+        return files.scans.scans
     dataset = files.path(scans.dataset)
     return raw_scans(dataset, scans.task, scan_choice(files, scans), exclude=files.study.subjects.exclude)
 

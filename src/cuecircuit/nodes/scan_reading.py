@@ -18,11 +18,11 @@ from cuecircuit.io.confounds import read_confounds
 from cuecircuit.io.events import Events, read_run_events
 from cuecircuit.io.nifti import read_mask, read_masked_series
 from cuecircuit.io.physio import read_respiration
+from cuecircuit.nodes.space import study_atlas
 from cuecircuit.nodes.study_files import StudyFiles
 from cuecircuit.nodes.trials import event_rules, trial_cells
 from cuecircuit.pipeline.faults import faults_named
 from cuecircuit.pipeline.gate import Gate
-from cuecircuit.pipeline.space import read_named_atlas
 from cuecircuit.records.atlas import Atlas
 from cuecircuit.records.scan import AnySeries
 from cuecircuit.study.acquisition import Blocks, Glm
@@ -120,8 +120,8 @@ def read_regions(files: StudyFiles) -> Atlas:
     """
     space = files.study.space
     assert space is not None
-    if space.atlas and space.labels:
-        return read_named_atlas(files.path(space.atlas), files.path(space.labels))
+    if (atlas := study_atlas(files)) is not None:
+        return atlas
     mask, grid = files.mask
     return Atlas(labels=mask.astype(np.int32), names={1: "whole mask"}, grid=grid)
 
