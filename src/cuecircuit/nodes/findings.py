@@ -7,11 +7,12 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from cuecircuit.figures.numbers import fraction, number, p_equals
+from cuecircuit.figures.numbers import effect_text, fraction, number, p_equals
 from cuecircuit.io.tables import read_json, read_table
+from cuecircuit.nodes.answer import deciding_p
 from cuecircuit.nodes.map_pictures import map_folders, shown_effect
 from cuecircuit.nodes.model_questions import OF_COMPARISONS
-from cuecircuit.report.marks import counted, effect_text, words
+from cuecircuit.report.marks import counted, words
 from cuecircuit.study.questions import AnyQuestion
 from cuecircuit.study.schema import Study
 
@@ -93,16 +94,12 @@ def _table(question: AnyQuestion, folder: Path) -> tuple[str, float] | None:
     for stem in ("contrasts", "comparisons", "correlation", "ratios", "reliability", "terms"):
         path = folder / f"{stem}.tsv"
         table = read_table(path) if path.is_file() else pd.DataFrame()
-        p = next((name for name in ("p_adjusted", "q", "p_gg", "p") if name in table), None)
-        if p is None or not table[p].notna().any():
+        if stem == "terms" and len(table):
+            table = table[table["term"] == shown_effect(question, table)["term"]]
+        p = "q" if "q" in table else "p"
+        if p not in table or not table[p].notna().any():  # nothing that could be tested: too few subjects
             continue
-        if stem == "terms":
-            shown = shown_effect(question, table)
-            table = table[table["term"] == shown["term"]]
-            if not question.each:
-                p = "p_gg" if pd.notna(shown.get("p_gg")) else "p"
-            if not table[p].notna().any():  # a term that could not be tested: too few subjects
-                continue
+        table = table.assign(p=deciding_p)
         row = table.loc[table[p].astype(float).idxmin()]
         where = ", ".join(str(row[key]) for key in question.each if key in row)
         said = _SAID[stem](row)

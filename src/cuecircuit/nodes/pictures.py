@@ -12,10 +12,12 @@ from cuecircuit.figures.cells import cells_figure
 from cuecircuit.figures.escalation import escalation_figure
 from cuecircuit.figures.forest import forest_figure
 from cuecircuit.figures.means_by_line import means_figure
+from cuecircuit.figures.numbers import effect_text
 from cuecircuit.figures.scatter import CorrelationNote, scatter_figure
+from cuecircuit.nodes.answer import deciding_p
 from cuecircuit.nodes.edge_pictures import edge_matrix, is_about_edges
 from cuecircuit.nodes.rows import RESPONSES, VALUE, Tables
-from cuecircuit.report.marks import effect_text, words
+from cuecircuit.report.marks import words
 from cuecircuit.study.accounting import split_reference
 from cuecircuit.study.questions import (
     AnyQuestion,
@@ -31,6 +33,7 @@ from cuecircuit.study.questions import (
 
 _ALL = "all"
 _WIDEST_COURSE = 40
+_ADJUSTED = {"none": "not adjusted", "sidak": "Šidák"}
 
 
 def picture(
@@ -179,7 +182,7 @@ def _course(
         list(wide.index.get_level_values("_line")),
         levels,
         adjusted_p=adjusted,
-        adjustment=comparison.adjust.capitalize() if comparison else "",
+        adjustment=_ADJUSTED.get(comparison.adjust, comparison.adjust.capitalize()) if comparison else "",
         measure=measure_label(tables, question),
         step=key.capitalize(),
     )
@@ -188,12 +191,12 @@ def _course(
 def _stars(
     comparisons: pd.DataFrame, by: Sequence[str], key: str, levels: Sequence[str], last: int
 ) -> Float[Array, "group step"]:
-    own = comparisons[comparisons["comparison"] == key]
+    own = comparisons[comparisons["comparison"] == key].assign(p=deciding_p)
     p = np.full((len(levels), last), np.nan)
     for row in own.to_dict("records"):
         level = " ".join(words(str(row[name])) for name in by)
         for place in [levels.index(level)] if level in levels else range(len(levels)) if not by else []:
-            p[place, int(row["level"]) - 1] = row["p_adjusted"]
+            p[place, int(row["level"]) - 1] = row["p"]
     return p
 
 

@@ -18,6 +18,7 @@ import pandas as pd
 from cuecircuit.arrays import Array, Float
 from cuecircuit.errors import CuecircuitError
 from cuecircuit.models.evidence import EvidenceSettings, equivalence_p, has_d, has_standard, log_bf10
+from cuecircuit.nodes.answer import deciding_p
 from cuecircuit.nodes.model_questions import OF_COMPARISONS, FittedQuestion, comparison_table, fit_question
 from cuecircuit.nodes.rows import Tables
 from cuecircuit.nodes.table_questions import answer
@@ -195,7 +196,7 @@ def _compared(question: Strata | Formula, asked: FittedQuestion) -> pd.DataFrame
             "kind": "comparison",
             "level": [_level(question, row) for row in records],
             "term": [_comparison(question, row) for row in records],
-            "p": table["p_adjusted"],
+            "p": deciding_p(table),
             "estimate": table["difference"],
             "width": table["high"] - table["low"] if "high" in table else np.nan,
             "log_bf10": np.nan,
