@@ -27,7 +27,7 @@ _HANDLE = 4  # letters that a mark of the legend takes
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CorrelationNote:
-    """The numbers written into the panel, as the correlations table has them."""
+    """The numbers written into the panel, as the correlations table has them; q is NaN where nothing is adjusted."""
 
     n: int
     r: float
@@ -125,7 +125,8 @@ def fit_band(
 
 
 def _said(note: CorrelationNote, n_groups: int) -> str:
-    pooled = f"r = {fraction(note.r)}, {p_equals(note.p)}, {p_equals(note.q, 'q')} (n = {note.n})"
+    adjusted = "" if np.isnan(note.q) else f", {p_equals(note.q, 'q')}"
+    pooled = f"r = {fraction(note.r)}, {p_equals(note.p)}{adjusted} (n = {note.n})"
     if n_groups < 2:
         return pooled
     return f"within groups r = {fraction(note.r_within)}, {p_equals(note.p_within)}\npooled (dashed) {pooled}"

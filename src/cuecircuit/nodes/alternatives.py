@@ -249,11 +249,11 @@ def _tests(title: str, question: Strata | Formula, path: Path) -> Iterator[dict[
 
 
 def _correlations(title: str, question: Correlation, path: Path) -> Iterator[dict[str, Any]]:
-    for row in read_table(path, text=question.each).to_dict("records"):
+    for row in read_table(path, text=question.each).assign(p=deciding_p).to_dict("records"):
         where = " ".join(str(row[key]) for key in question.each)
         name = ", ".join(filter(None, (title, where)))
         effect = ("r", row["r"], row["ci_low"], row["ci_high"])
-        yield _row("correlation", name, row["r"], row["q"], question.alpha, effect)
+        yield _row("correlation", name, row["r"], row["p"], question.alpha, effect)
 
 
 def _row(

@@ -125,7 +125,7 @@ class Answer:
 def deciding_p(table: pd.DataFrame) -> pd.Series:
     """Return p that a level is held against: adjusted where it was, else corrected for sphericity where it can be."""
     p = table["p"]
-    for name in ("p_gg", "p_adjusted"):
+    for name in ("p_gg", "p_adjusted", "q"):
         p = table[name].fillna(p) if name in table else p
     return p
 

@@ -75,7 +75,7 @@ def map_items(out: Path, name: str, question: AnyQuestion, viewed: str | None) -
         told = note_sentence(read_json(folder / "settings.json"))
         yield Paragraph(text=" ".join(filter(None, (f"{own}. {found}", told))))
         effect = shown_effect(question, terms)
-        positive = positive_direction(folder, str(effect["prefix"]))
+        positive = effect_text(positive_direction(folder, str(effect["prefix"])))
         under = f"Under it the effect itself, above 0 where {positive} is. " if positive else ""
         caption = (
             f"{effect_text(str(effect['term']))}, z: what survives the correction is outlined, the rest fades with the "

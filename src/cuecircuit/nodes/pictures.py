@@ -150,7 +150,7 @@ def _means(
     values = wide.reindex(index=subjects["subject"], columns=list(columns)).to_numpy(float)
     labels, levels = _labels(tables, question, subjects, between)
     names = columns if within else ("",)
-    return cells_figure(values, labels, levels, cues=names, title=title, measure=measure_label(tables, question))
+    return cells_figure(values, labels, levels, cues=list(names), title=title, measure=measure_label(tables, question))
 
 
 def _course(
@@ -261,7 +261,7 @@ def _correlation(
     subjects = tables.made["subjects"].rows.set_index("subject")
     names = [question.inside] if question.inside else []
     labels, levels = _labels(tables, question, subjects.loc[pairs["subject"]], names)
-    numbers = {name: float(row[name]) for name in ("r", "p", "q", "r_within", "p_within")}
+    numbers = {name: float(row.get(name, np.nan)) for name in ("r", "p", "q", "r_within", "p_within")}
     return scatter_figure(
         pairs["x"].to_numpy(float),
         pairs["y"].to_numpy(float),

@@ -304,8 +304,8 @@ def _weighed(row: Mapping[str, Any]) -> str:
 
 def _correlations(question: Question, table: pd.DataFrame) -> Iterator[str]:
     if len(table) > 1:
-        count = int((table["q"] <= question.alpha).sum())
-        yield f"{count} of {len(table)} correlations reach adjusted p ≤ {short(question.alpha)}."
+        count, adjusted = int((deciding_p(table) <= question.alpha).sum()), "adjusted " * ("q" in table)
+        yield f"{count} of {len(table)} correlations reach {adjusted}p ≤ {short(question.alpha)}."
         return
     row = table.iloc[0]
     within = getattr(question, "inside", None)

@@ -116,11 +116,12 @@ def _one_study(question: AnyQuestion, tables: Tables, *, bayes: bool) -> pd.Data
 def _other_rows(question: AnyQuestion, tables: Any) -> Iterator[tuple[Any, ...]]:
     match question:
         case Correlation():
-            for row in tables["correlation"].to_dict("records"):
+            for row in tables["correlation"].assign(p=deciding_p).to_dict("records"):
                 level = _level(question, row)
-                yield "correlation", level, "r", row["q"], row["r"], row["ci_high"] - row["ci_low"]
+                yield "correlation", level, "r", row["p"], row["r"], row["ci_high"] - row["ci_low"]
                 if question.inside:
-                    yield "correlation", level, f"r within {question.inside}", row["q_within"], row["r_within"], np.nan
+                    within = row.get("q_within", row["p_within"])
+                    yield "correlation", level, f"r within {question.inside}", within, row["r_within"], np.nan
         case Reliability():
             for row in tables["reliability"].to_dict("records"):
                 level, width = _level(question, row), row["ci_high"] - row["ci_low"]
