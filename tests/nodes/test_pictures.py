@@ -77,7 +77,7 @@ def test_a_level_keeps_its_color_and_marker_where_others_are_left_out(tables: Ta
 
     def look(figure: Figure) -> set[tuple[str, str]]:
         dots = [line for line in figure.axes[0].lines if str(line.get_gid()).startswith("cell-ethanol")]
-        return {(str(line.get_color()), str(line.get_marker())) for line in dots}
+        return {(str(line.get_markeredgecolor()), str(line.get_marker())) for line in dots}
 
     assert look(one) == look(both)
     only = Strata(of="operant.infusions", where={"phase": ("test",), "group": ("ethanol",)}, within=("treatment",))
@@ -98,7 +98,7 @@ def test_a_derived_number_has_the_unit_of_what_it_is_made_of(tables: Tables) -> 
     ("unit", "direction", "expected"),
     [
         ("% BOLD", "ShA - LgA", "Effect, % BOLD: ShA − LgA"),
-        ("%", "(slope of age) × (a - b)", "Effect, % per age: (slope of age) × (a − b)"),
+        ("%", "(slope of my_age) × (a - b)", "Effect, % per my age: (slope of my age) × (a − b)"),
         ("", "mean above 0", "Effect, unit of the maps: mean above 0"),
     ],
 )

@@ -10,6 +10,7 @@ from cuecircuit.records.grid import Grid
 from cuecircuit.report.content import FigureItem, Paragraph, ReportContent, RowPlace, Section, TableItem, ViewerItem
 from cuecircuit.report.page import render
 from cuecircuit.report.viewer import Brain, RegionDots, ViewedTest, viewer_json
+from tests.page_layout import WIDTHS, layout_faults
 
 EVIL = "<script>alert(1)</script></script><!--"
 PEAK = (-1.25, 2.0, 1.5)  # mm of voxel (2, 5, 4), where the statistic is largest
@@ -267,6 +268,22 @@ def test_axe_finds_nothing_serious(opened, barriers, theme, width):
     opened.locator("#table1 tr[data-region]").first.click()
     assert barriers(opened) == []
     assert opened.evaluate("document.documentElement.scrollWidth <= document.documentElement.clientWidth")
+
+
+@pytest.mark.parametrize("theme", ["light", "dark"])
+@pytest.mark.parametrize("width", WIDTHS)
+def test_nothing_is_cut_or_covered_at_the_width_of_a_screen_a_tablet_and_a_phone(opened, width, theme):
+    opened.locator("#table1 tr[data-region]").first.click()
+    assert layout_faults(opened, width, theme) == []
+
+
+def test_what_is_cut_or_covered_is_found(opened):
+    opened.add_style_tag(
+        content="h1 { margin-bottom: -2rem } #cluster-table { width: 150vw } #table1 th { left: -9rem }"
+    )
+    faults = " ".join(layout_faults(opened, 390, "light"))
+    for fault in ("px too wide", "over one another: H1", "out of its table: TH"):
+        assert fault in faults
 
 
 def test_on_a_phone_the_rows_of_tables_are_cards_that_fit(opened):

@@ -96,7 +96,7 @@ def map_picture(tables: Tables, question: Question, folder: Path) -> tuple[Figur
 def effect_label_of(unit: str, direction: str) -> str:
     """Name an effect with what it is when above 0 and its unit, of slopes per unit of what it rises with."""
     slopes = "".join(f" per {words(name)}" for name in re.findall(r"slope of (\w+)", direction))
-    named, above = f"{unit}{slopes}".strip(), effect_text(direction)
+    named, above = f"{unit}{slopes}".strip(), effect_text(direction).replace("_", " ")
     return f"Effect, {named or 'unit of the maps'}: {above}"
 
 
