@@ -1,4 +1,4 @@
-"""What a reader must be able to see of a page at a width: nothing cut, nothing covered, every row with what it is of."""
+"""What a reader must see of a page at a width: nothing cut, nothing covered, every row with what it is of."""
 
 WIDTHS = (1400, 768, 390)
 """Pixels of a screen, a tablet and a phone."""
@@ -7,8 +7,10 @@ _LAYOUT = """() => {
   const shown = node => node.checkVisibility({ visibilityProperty: true }) && !node.closest(".unseen, .skip");
   const name = node => `${node.tagName} ${node.id || node.className} ${node.textContent.trim().slice(0, 40)}`;
   const rect = node => node.getBoundingClientRect();
-  if (root.scrollWidth > root.clientWidth) faults.push(`the page is ${root.scrollWidth - root.clientWidth} px too wide`);
-  const blocks = [...document.querySelectorAll("h1, h2, h3, nav, main p, figcaption, .card, .scroll, .facts, .files a, button, label, select")].filter(shown);
+  const excess = root.scrollWidth - root.clientWidth;
+  if (excess > 0) faults.push(`the page is ${excess} px too wide`);
+  const texts = "h1, h2, h3, nav, main p, figcaption, .card, .scroll, .facts, .files a, button, label, select";
+  const blocks = [...document.querySelectorAll(texts)].filter(shown);
   for (const node of blocks) {
     const box = rect(node), holder = node.parentElement.closest(".scroll, .card, .text");
     if (!holder && (box.left < -1 || box.right > root.clientWidth + 1)) faults.push(`beside the page: ${name(node)}`);
@@ -16,7 +18,8 @@ _LAYOUT = """() => {
   blocks.forEach((one, k) => blocks.slice(k + 1).forEach(other => {
     if (one.contains(other) || other.contains(one) || one.closest(".scroll") || other.closest(".scroll")) return;
     const [a, b] = [rect(one), rect(other)];
-    const [wide, high] = [Math.min(a.right, b.right) - Math.max(a.left, b.left), Math.min(a.bottom, b.bottom) - Math.max(a.top, b.top)];
+    const wide = Math.min(a.right, b.right) - Math.max(a.left, b.left);
+    const high = Math.min(a.bottom, b.bottom) - Math.max(a.top, b.top);
     if (wide > 2 && high > 2) faults.push(`over one another: ${name(one)} | ${name(other)}`);
   }));
   for (const head of [...document.querySelectorAll("tbody th")].filter(shown)) {

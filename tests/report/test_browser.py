@@ -278,9 +278,10 @@ def test_nothing_is_cut_or_covered_at_the_width_of_a_screen_a_tablet_and_a_phone
 
 
 def test_what_is_cut_or_covered_is_found(opened):
-    opened.add_style_tag(
-        content="h1 { margin-bottom: -2rem } #cluster-table { width: 150vw } #table1 th { left: -9rem }"
+    broken = (
+        "h1 { margin-bottom: -2rem } #cluster-table { width: 150vw } #table1 th { position: relative; left: -9rem }"
     )
+    opened.add_style_tag(content=broken)
     faults = " ".join(layout_faults(opened, 390, "light"))
     for fault in ("px too wide", "over one another: H1", "out of its table: TH"):
         assert fault in faults

@@ -1,7 +1,7 @@
 """A figure as the page embeds it: it looks the same in fewer bytes; the file of the results is not touched.
 
-Pictures of voxels have 120 dots per inch and 256 colors, equal styles are one class, paths go in steps of hundredths, and what is not seen is
-left out: comments, metadata, spaces between elements, names that nothing refers to.
+Pictures of voxels have 120 dots per inch and 256 colors, equal styles are one class, paths go in steps of hundredths,
+and what is not seen is left out: comments, metadata, spaces between elements, names that nothing refers to.
 """
 
 import base64
