@@ -16,6 +16,7 @@ from cuecircuit.figures.means import draw_mean
 from cuecircuit.figures.style import (
     DOUBLE_MM,
     INK,
+    LETTERS_PER_MM,
     PANEL_HEIGHT_MM,
     PANEL_MM,
     SINGLE_MM,
@@ -28,7 +29,6 @@ from cuecircuit.figures.style import (
 _GAP = 0.5
 # widest a swarm may become, in units of the distance between columns, and how far neighbors stand apart
 _HALF_SWARM, _STEP = 0.3, 0.13
-_LETTERS_PER_MM = 0.6  # of tick labels; more would run into one another
 _SMALLEST = 0.6  # names of groups in letters of the figure; longer ones run into one another
 _AXIS_MM = 15.0  # left of the first column
 _COLUMN_MM = 9.0  # least width of a column of dots with room for its lines
@@ -78,7 +78,7 @@ def cells_figure(
                 color=mark.color, fontweight="bold", fontsize=size, transform=axes.get_xaxis_transform(),
             )  # fmt: skip
         ticks = [first + column for first in firsts for column in range(len(cues))]
-        room = max(int(_LETTERS_PER_MM * width_mm / len(ticks)), 1)
+        room = max(int(LETTERS_PER_MM * width_mm / len(ticks)), 1)
         names = [fill(cue, room, break_long_words=False) for cue in cues]
         axes.set(ylabel=measure, xticks=ticks, xticklabels=names * len(levels))
         if max(len(line) for name in names for line in name.split("\n")) > room:
@@ -114,7 +114,7 @@ def _draw_group(
 
 
 def _letters_per_group(levels: Collection[str], width_mm: float) -> int:
-    return max(int(_LETTERS_PER_MM * (width_mm - _AXIS_MM) / len(levels)), 1)
+    return max(int(LETTERS_PER_MM * (width_mm - _AXIS_MM) / len(levels)), 1)
 
 
 def _named(level: str, levels: Collection[str], rows: Float[Array, "subject cue"], letters: int) -> str:

@@ -20,6 +20,7 @@ SINGLE_MM, DOUBLE_MM = 86.0, 178.0
 # three panels of Fig. 2 side by side in a double column
 PANEL_MM, PANEL_HEIGHT_MM = 59.0, 62.0
 MM_PER_INCH = 25.4
+LETTERS_PER_MM = 0.6  # of labels; more run into one another or over the edge
 INK, FAINT = "#222222", "#8a8a8a"
 BLUE, VERMILLION, GREEN, PURPLE, ORANGE, SKY = "#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9"
 _GROUP_COLORS = (BLUE, VERMILLION, GREEN, PURPLE, ORANGE, SKY)

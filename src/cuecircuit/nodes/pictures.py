@@ -222,15 +222,20 @@ def _means_of_each(tables: Tables, question: Means, table: pd.DataFrame) -> Figu
     """Draw the means of every level of `each`, by the first factor in color and by the others in filling."""
     if not table["mean"].notna().any():
         return None
-    lines = table[list(question.each)].astype(str).agg(" · ".join, axis=1)
+    lines = _lines(question, table)
     first, levels = _labels(tables, question, table, question.by[:1])
-    others = table[list(question.by[1:])].astype(str).agg(" ".join, axis=1) if question.by[1:] else ""
+    others = table[list(question.by[1:])].astype(str).agg(" ".join, axis=1).map(words) if question.by[1:] else ""
     laid = table.assign(_line=lines, _group=first, _condition=others)
     cells = list(dict.fromkeys(zip(laid["_group"], laid["_condition"], strict=True)))
     names = list(dict.fromkeys(lines[table["mean"].notna()]))
     wide = laid.set_index(["_line", "_group", "_condition"])[["mean", "sem"]].unstack(["_group", "_condition"])
     mean, sem = (wide[name].reindex(index=names, columns=cells).to_numpy(float) for name in ("mean", "sem"))
     return means_figure(mean, sem, names, cells, measure=measure_label(tables, question), levels=levels)
+
+
+def _lines(question: Question, table: pd.DataFrame) -> pd.Series:
+    """Return the levels of `each` in every row as the name of a line."""
+    return table[list(question.each)].astype(str).agg(" · ".join, axis=1).map(words)
 
 
 def _pooled(question: Pooling, table: pd.DataFrame) -> Figure:
@@ -244,7 +249,7 @@ def _pooled(question: Pooling, table: pd.DataFrame) -> Figure:
 
 
 def _forest(question: Question, table: pd.DataFrame, value: str, low: str, high: str, measure: str) -> Figure:
-    names = table[list(question.each)].astype(str).agg(" · ".join, axis=1) if question.each else ["all"] * len(table)
+    names = _lines(question, table) if question.each else ["all"] * len(table)
     numbers = (table[name].to_numpy(float) for name in (value, low, high))
     return forest_figure(list(names), *numbers, measure=measure)
 
