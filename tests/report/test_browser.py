@@ -125,7 +125,7 @@ def test_the_picture_of_a_figure_has_300_dots_per_inch(opened, tmp_path):
 def test_a_table_is_copied_as_text_with_tabs(opened):
     opened.context.grant_permissions(["clipboard-read", "clipboard-write"])
     opened.get_by_role("button", name="Copy Clusters").click()
-    opened.wait_for_function("document.querySelector('#cluster-table .copy').textContent.startsWith('Copied')")
+    opened.locator("#cluster-table .copy", has_text="Copied").wait_for()
     assert opened.evaluate("navigator.clipboard.readText()") == f"term\tvoxels\n{EVIL}\t27\n"
 
 
