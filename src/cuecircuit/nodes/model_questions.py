@@ -34,13 +34,12 @@ from cuecircuit.study.questions import Comparison, Evidence, Formula, Question, 
 
 NETWORKS_OF = "networks of "
 """How notes on networks begin, which are of the numbers that were measured."""
-# columns of terms that are there although no fit has a number, as in regions of which no voxel survives
 # columns of a comparison beside the levels inside which it was made
 OF_COMPARISONS = {
     "comparison", "level", "against", "family", "difference", "se", "low", "high", "t", "df", "p", "p_adjusted",
     "d_av", "d_av_low", "d_av_high",
 }  # fmt: skip
-_ALWAYS = ("term", "df1", "df2", "F", "p", "p_adjusted")
+_ALWAYS = ("term", "df1", "df2", "F", "p", "p_adjusted")  # in terms although no fit has a number: no voxel survives
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
