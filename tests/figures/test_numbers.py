@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from cuecircuit.figures.numbers import fraction, number, p_equals, p_value, short, stars, threshold
+from cuecircuit.figures.numbers import effect_text, fraction, number, p_equals, p_value, short, stars, threshold
 
 
 @pytest.mark.parametrize(
@@ -13,6 +13,18 @@ from cuecircuit.figures.numbers import fraction, number, p_equals, p_value, shor
 )
 def test_p_is_printed_in_apa_style(p: float, text: str) -> None:
     assert p_value(p) == text
+
+
+@pytest.mark.parametrize(
+    ("effect", "text"),
+    [
+        ("group:cue", "group × cue"),
+        ("LgA - ShA: naloxone - saline", "LgA − ShA: naloxone − saline"),
+        ("CS+ - CS-", "CS+ − CS-"),  # a sign in the name of a level stays
+    ],
+)
+def test_effects_have_the_signs_of_the_field_and_contrasts_stay_as_declared(effect: str, text: str) -> None:
+    assert effect_text(effect) == text
 
 
 def test_p_with_its_name_has_one_sign_of_relation() -> None:

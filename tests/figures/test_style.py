@@ -1,10 +1,12 @@
 """The look of figures, and what a study changes of it."""
 
+from itertools import product
+
 import matplotlib
 import pytest
 
 from cuecircuit.errors import StudyError
-from cuecircuit.figures.style import BLUE, MM_PER_INCH, Look, color_of, house_look, sheet, style
+from cuecircuit.figures.style import BLUE, MM_PER_INCH, Look, cell_mark, color_of, house_look, marks, sheet, style
 from cuecircuit.nodes.figures import look_of
 from cuecircuit.study.questions import Style
 
@@ -33,3 +35,20 @@ def test_outside_of_it_nothing_has_changed() -> None:
 def test_a_font_that_is_not_there_is_named_before_anything_is_done() -> None:
     with pytest.raises(StudyError, match=r"style.font: no font 'No Such Sans' on this machine; install it"):
         look_of(Style(font="No Such Sans"))
+
+
+def test_a_level_has_one_color_in_every_figure_and_a_second_factor_changes_marker_and_dash() -> None:
+    groups, cues = ["ShA", "LgA", "IntA"], ["saline", "naloxone"]
+    alone = marks(groups)
+    crossed = {cell: cell_mark(cell, [groups, cues]) for cell in product(["LgA", "IntA"], cues)}
+    for (group, _), mark in crossed.items():
+        assert mark.color == alone[group].color
+    assert len({(mark.color, mark.marker, mark.dash) for mark in crossed.values()}) == 4
+    for cue in cues:
+        assert crossed["LgA", cue].marker == crossed["IntA", cue].marker
+        assert crossed["LgA", cue].dash == crossed["IntA", cue].dash
+
+
+def test_colors_of_the_study_hold_for_levels_crossed_with_others() -> None:
+    with house_look(Look(colors={"LgA": "#112233"})):
+        assert cell_mark(["LgA", "saline"], [["ShA", "LgA"], ["saline", "naloxone"]]).color == "#112233"

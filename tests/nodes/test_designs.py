@@ -11,8 +11,10 @@ from cuecircuit.nodes.check import check_study
 from cuecircuit.nodes.designs import designs_table
 from cuecircuit.nodes.run import run_study
 from cuecircuit.nodes.simulate import simulate_design
+from tests.nodes.shown_results import assert_all_shown
+from tests.page_layout import WIDTHS, layout_faults
 
-DESIGNS = ("alcohol_mice", "pet_displacement", "cocaine_sessions", "smokers_two_sessions", "overdose")
+DESIGNS = ("alcohol_mice", "pet_displacement", "cocaine_sessions", "smokers_two_sessions", "overdose", "incubation")
 Ran = Callable[[str], tuple[Path, Path]]
 
 pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("designs")]
@@ -31,15 +33,21 @@ def test_designs_are_listed_with_what_they_have() -> None:
 
 
 @pytest.mark.parametrize("design", DESIGNS)
-def test_check_passes_and_the_page_shows_every_question(ran: Ran, design: str) -> None:
+def test_check_passes_and_the_page_shows_or_links_every_result(ran: Ran, design: str) -> None:
     data, results = ran(design)
     check_study(data / "study.yaml")
-    page = (results / "report.html").read_text(encoding="utf-8")
-    for question in sorted((results / "questions").iterdir()):
-        assert f'id="{question.name}-' in page or f'id="figure-{question.name}' in page, question.name
+    assert_all_shown(results)
     for table in (results / "tables").glob("*.tsv"):
         assert table.with_suffix(".json").is_file()
         assert table.with_suffix(".parquet").is_file()
+
+
+@pytest.mark.parametrize("design", DESIGNS)
+def test_the_page_can_be_read_and_used_on_every_screen(ran: Ran, open_page, barriers, design: str):
+    page = open_page((ran(design)[1] / "report.html").as_uri())
+    for width, theme in zip(WIDTHS, ("light", "dark", "dark"), strict=True):
+        assert layout_faults(page, width, theme) == []
+        assert barriers(page) == []
 
 
 @pytest.mark.parametrize("design", DESIGNS)

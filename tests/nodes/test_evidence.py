@@ -45,7 +45,7 @@ def test_a_question_has_its_evidence_in_a_table_and_in_words(tables: Tables, tmp
     assert "JZS Bayes factors" in method_sentence(question)
     assert "|d| < 0.3" in method_sentence(question)
     found = finding_sentence(question, answered.tables)
-    assert "ethanol - water: BF₁₀ > 10⁶, d = " in found
+    assert "ethanol − water: BF₁₀ > 10⁶, d = " in found
     assert "equivalence p > .999" in found
 
 

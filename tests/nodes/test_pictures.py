@@ -69,6 +69,21 @@ def test_days_of_several_conditions_are_courses_of_each(tables: Tables) -> None:
     np.testing.assert_allclose(courses[0].lines[0].get_ydata(), [first, first + 1])
 
 
+def test_a_level_keeps_its_color_and_marker_where_others_are_left_out(tables: Tables) -> None:
+    question = Strata(**TESTED, between=("group",), within=("treatment",))
+    both = drawn(tables, question, rows_of(tables, "test"))
+    few = rows_of(tables, "test").query("group == 'ethanol'")
+    one = drawn(tables, Strata(**TESTED, between=("group",), within=("treatment",)), few)
+
+    def look(figure: Figure) -> set[tuple[str, str]]:
+        dots = [line for line in figure.axes[0].lines if str(line.get_gid()).startswith("cell-ethanol")]
+        return {(str(line.get_markeredgecolor()), str(line.get_marker())) for line in dots}
+
+    assert look(one) == look(both)
+    only = Strata(of="operant.infusions", where={"phase": ("test",), "group": ("ethanol",)}, within=("treatment",))
+    assert look(drawn(tables, only.model_copy(update={"between": ("group",)}), few)) == look(both)
+
+
 def test_a_derived_number_has_the_unit_of_what_it_is_made_of(tables: Tables) -> None:
     rise = derived_table(tables, "rise")
 
@@ -83,7 +98,7 @@ def test_a_derived_number_has_the_unit_of_what_it_is_made_of(tables: Tables) -> 
     ("unit", "direction", "expected"),
     [
         ("% BOLD", "ShA - LgA", "Effect, % BOLD: ShA − LgA"),
-        ("%", "(slope of age) × (a - b)", "Effect, % per age: (slope of age) × (a − b)"),
+        ("%", "(slope of my_age) × (a - b)", "Effect, % per my age: (slope of my age) × (a − b)"),
         ("", "mean above 0", "Effect, unit of the maps: mean above 0"),
     ],
 )

@@ -11,7 +11,6 @@ import sys
 import threading
 import time
 from pathlib import Path
-from urllib.parse import unquote
 
 import nibabel as nib
 import numpy as np
@@ -25,6 +24,7 @@ from cuecircuit.models.model import Model
 from cuecircuit.nodes.run import rewrite_page, run_study
 from cuecircuit.pipeline.map_tests.command import group_command
 from tests.bytes_of import hashes
+from tests.nodes.shown_results import assert_all_shown
 
 pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("rats")]
 MAPS = "questions/access_by_cue"
@@ -48,25 +48,9 @@ def test_every_table_has_a_sidecar_that_describes_each_column(few_results: Path)
         assert list(read_table(path).columns) == list(read_json(path.with_suffix(".json"))), path
 
 
-def test_the_page_shows_or_links_every_result(few_results: Path) -> None:
-    page = (few_results / "report.html").read_text(encoding="utf-8")
-    links = {unquote(link) for link in re.findall(r'<a href="([^#":]+)">', page)}
-    made = {path.relative_to(few_results) for path in few_results.rglob("*") if path.is_file()}
-    results = {
-        path.as_posix()
-        for path in made
-        if path.parts[0] not in (".cuecircuit", ".bidsignore", "report")
-        and path.suffix not in (".json", ".parquet", ".html", ".yaml")
-    }
-    assert links == results
-    drawn = {path.stem: path.read_bytes() for path in (few_results / "figures").glob("*.svg")}
-    pictures = {drawn[name] for name in re.findall(r'<figure id="figure-([^"]+)"', page)}
-    assert set(drawn.values()) == pictures  # some have two names
-    shown = set(re.findall(r' class="table" id="([^"]+)"', page)) | set(re.findall(r'id="([^"]+)" class="table"', page))
-    tables = {
-        path for path in (few_results / "questions").glob("*/*.tsv") if path.stem not in ("rows", "pairs", "maps")
-    }
-    assert {f"{path.parent.name}-{path.stem}" for path in tables} <= shown
+def test_the_page_shows_or_links_every_result_and_is_small(few_results: Path) -> None:
+    assert_all_shown(few_results)
+    assert (few_results / "report.html").stat().st_size < 3_000_000
 
 
 def test_maps_are_on_the_grid_of_the_scans_and_follow_from_one_another(few_rats: Path, few_results: Path) -> None:

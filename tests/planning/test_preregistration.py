@@ -8,6 +8,7 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
+from cuecircuit.figures.numbers import effect_text
 from cuecircuit.io.tables import read_table
 from cuecircuit.planning.plan import plan_study
 from cuecircuit.planning.power import PlanSettings
@@ -130,8 +131,8 @@ def test_every_power_is_that_of_the_table(plan: Written) -> None:
     tests = plan.power[plan.power["kind"] != "comparison"]
     shown = tests[(tests["multiple"] == 1) | (tests["subjects"] == stated)]
     assert set(shown["multiple"]) == {1, *plan.settings.multiples}
-    for (name, term, kind, *_), rows in shown.groupby(["question", "term", "kind", "subjects", "multiple"], sort=False):
-        row, start = rows.iloc[0], f"| `{name}` | {term.replace(':', ' × ') if kind == 'term' else term}"
+    for (name, term, *_), rows in shown.groupby(["question", "term", "kind", "subjects", "multiple"], sort=False):
+        row, start = rows.iloc[0], f"| `{name}` | {effect_text(term)}"
         printed = [line for line in section.splitlines() if line.startswith(start)]
         expected = f"{row['power']:.2f} [{row['low']:.2f}, {row['high']:.2f}]"
         if len(rows) > 1:

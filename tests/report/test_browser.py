@@ -10,6 +10,7 @@ from cuecircuit.records.grid import Grid
 from cuecircuit.report.content import FigureItem, Paragraph, ReportContent, RowPlace, Section, TableItem, ViewerItem
 from cuecircuit.report.page import render
 from cuecircuit.report.viewer import Brain, RegionDots, ViewedTest, viewer_json
+from tests.page_layout import WIDTHS, layout_faults
 
 EVIL = "<script>alert(1)</script></script><!--"
 PEAK = (-1.25, 2.0, 1.5)  # mm of voxel (2, 5, 4), where the statistic is largest
@@ -124,7 +125,7 @@ def test_the_picture_of_a_figure_has_300_dots_per_inch(opened, tmp_path):
 def test_a_table_is_copied_as_text_with_tabs(opened):
     opened.context.grant_permissions(["clipboard-read", "clipboard-write"])
     opened.get_by_role("button", name="Copy Clusters").click()
-    opened.wait_for_function("document.querySelector('#cluster-table .copy').textContent.startsWith('Copied')")
+    opened.locator("#cluster-table .copy", has_text="Copied").wait_for()
     assert opened.evaluate("navigator.clipboard.readText()") == f"term\tvoxels\n{EVIL}\t27\n"
 
 
@@ -267,6 +268,23 @@ def test_axe_finds_nothing_serious(opened, barriers, theme, width):
     opened.locator("#table1 tr[data-region]").first.click()
     assert barriers(opened) == []
     assert opened.evaluate("document.documentElement.scrollWidth <= document.documentElement.clientWidth")
+
+
+@pytest.mark.parametrize("theme", ["light", "dark"])
+@pytest.mark.parametrize("width", WIDTHS)
+def test_nothing_is_cut_or_covered_at_the_width_of_a_screen_a_tablet_and_a_phone(opened, width, theme):
+    opened.locator("#table1 tr[data-region]").first.click()
+    assert layout_faults(opened, width, theme) == []
+
+
+def test_what_is_cut_or_covered_is_found(opened):
+    broken = (
+        "h1 { margin-bottom: -2rem } #cluster-table { width: 150vw } #table1 th { position: relative; left: -9rem }"
+    )
+    opened.add_style_tag(content=broken)
+    faults = " ".join(layout_faults(opened, 390, "light"))
+    for fault in ("px too wide", "over one another: H1", "out of its table: TH"):
+        assert fault in faults
 
 
 def test_on_a_phone_the_rows_of_tables_are_cards_that_fit(opened):

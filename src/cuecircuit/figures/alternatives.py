@@ -12,7 +12,7 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.patches import Patch
 
-from cuecircuit.figures.numbers import fraction, short
+from cuecircuit.figures.numbers import effect_text, fraction, short
 from cuecircuit.figures.style import BLUE, DOUBLE_MM, FAINT, INK, VERMILLION, sheet, style
 from cuecircuit.records.choices import ChoiceGrid, Kind
 
@@ -70,7 +70,7 @@ def _rows(grid: ChoiceGrid) -> list[tuple[str, int | None]]:
     for index, (kind, result) in enumerate(zip(grid.kinds, grid.results, strict=True)):
         if not index or grid.kinds[index - 1] != kind:
             rows.append((TITLES[kind], None))
-        rows.append((result.replace(":", " × "), index))
+        rows.append((effect_text(result), index))
     return rows
 
 

@@ -3,7 +3,7 @@
 Dots of one subject are joined from cue to cue: what is tested within subjects are these lines, not the columns.
 """
 
-from collections.abc import Sequence
+from collections.abc import Collection, Mapping, Sequence
 from textwrap import fill
 
 import numpy as np
@@ -16,11 +16,12 @@ from cuecircuit.figures.means import draw_mean
 from cuecircuit.figures.style import (
     DOUBLE_MM,
     INK,
+    LETTERS_PER_MM,
     PANEL_HEIGHT_MM,
     PANEL_MM,
     SINGLE_MM,
-    color_of,
-    marker_of,
+    Mark,
+    marks,
     sheet,
     style,
 )
@@ -28,7 +29,6 @@ from cuecircuit.figures.style import (
 _GAP = 0.5
 # widest a swarm may become, in units of the distance between columns, and how far neighbors stand apart
 _HALF_SWARM, _STEP = 0.3, 0.13
-_LETTERS_PER_MM = 0.6  # of tick labels; more would run into one another
 _SMALLEST = 0.6  # names of groups in letters of the figure; longer ones run into one another
 _AXIS_MM = 15.0  # left of the first column
 _COLUMN_MM = 9.0  # least width of a column of dots with room for its lines
@@ -37,7 +37,7 @@ _COLUMN_MM = 9.0  # least width of a column of dots with room for its lines
 def cells_figure(
     responses: Float[Array, "subject cue"],
     groups: Sequence[str],
-    levels: Sequence[str],
+    levels: Sequence[str] | Mapping[str, Mark],
     *,
     cues: Sequence[str],
     title: str = "",
@@ -49,7 +49,7 @@ def cells_figure(
     Args:
         responses: mean response of the region, percent; NaN where missing.
         groups: the group of each subject.
-        levels: the groups in order, reference first.
+        levels: the groups in order, reference first, or the mark of each.
         cues: names of the columns, reference first.
         title: the region.
         measure: label of the y axis.
@@ -70,15 +70,15 @@ def cells_figure(
         letters = _letters_per_group(levels, width_mm)
         longest = max(len(word) for level in levels for word in level.split())
         size = rcParams["font.size"] * max(min(letters / longest, 1.0), _SMALLEST)
-        for first, level in zip(firsts, levels, strict=True):
+        for first, (level, mark) in zip(firsts, marks(levels).items(), strict=True):
             rows = responses[np.asarray(groups) == level]
-            _draw_group(axes, rows, first, level, levels, cues, near)
+            _draw_group(axes, rows, first, level, mark, cues, near)
             axes.text(
                 first + (len(cues) - 1) / 2, 1.0, _named(level, levels, rows, letters), ha="center", va="bottom",
-                color=color_of(level, levels), fontweight="bold", fontsize=size, transform=axes.get_xaxis_transform(),
+                color=mark.color, fontweight="bold", fontsize=size, transform=axes.get_xaxis_transform(),
             )  # fmt: skip
         ticks = [first + column for first in firsts for column in range(len(cues))]
-        room = max(int(_LETTERS_PER_MM * width_mm / len(ticks)), 1)
+        room = max(int(LETTERS_PER_MM * width_mm / len(ticks)), 1)
         names = [fill(cue, room, break_long_words=False) for cue in cues]
         axes.set(ylabel=measure, xticks=ticks, xticklabels=names * len(levels))
         if max(len(line) for name in names for line in name.split("\n")) > room:
@@ -93,11 +93,11 @@ def _draw_group(
     rows: Float[Array, "subject cue"],
     first: float,
     level: str,
-    levels: Sequence[str],
+    mark: Mark,
     cues: Sequence[str],
     near: float,
 ) -> None:
-    color, present = color_of(level, levels), np.isfinite(rows)
+    color, present = mark.color, np.isfinite(rows)
     places = np.full(rows.shape, np.nan)
     for column, cue in enumerate(cues):
         here = present[:, column]
@@ -105,7 +105,7 @@ def _draw_group(
         # of two cells the first, the reference, is hollow
         face = "white" if column == 0 and len(cues) == 2 else color
         axes.plot(
-            places[here, column], rows[here, column], ls="", marker=marker_of(level, levels), ms=3.4,
+            places[here, column], rows[here, column], ls="", marker=mark.marker, ms=3.4,
             mfc=face, mec=color, mew=0.8, alpha=0.9, zorder=2, gid=f"cell-{level}-{cue}",
         )  # fmt: skip
         draw_mean(axes, first + column, rows[here, column], color=INK, half_width=0.3)
@@ -113,11 +113,11 @@ def _draw_group(
         axes.plot(place[there], values[there], color=color, lw=0.5, alpha=0.35, zorder=1, gid="subject")
 
 
-def _letters_per_group(levels: Sequence[str], width_mm: float) -> int:
-    return max(int(_LETTERS_PER_MM * (width_mm - _AXIS_MM) / len(levels)), 1)
+def _letters_per_group(levels: Collection[str], width_mm: float) -> int:
+    return max(int(LETTERS_PER_MM * (width_mm - _AXIS_MM) / len(levels)), 1)
 
 
-def _named(level: str, levels: Sequence[str], rows: Float[Array, "subject cue"], letters: int) -> str:
+def _named(level: str, levels: Collection[str], rows: Float[Array, "subject cue"], letters: int) -> str:
     """Return a group with the number of its subjects who have a dot, in lines that leave room for the next group."""
     n = f"n = {np.isfinite(rows).any(axis=1).sum()}"
     if len(levels) == 1:

@@ -1,15 +1,17 @@
 """Estimates with their intervals, one line each, such as a correlation or a ratio per region or comparison."""
 
 from collections.abc import Sequence
+from textwrap import fill
 
 import numpy as np
 from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter, LogLocator, NullLocator
 
 from cuecircuit.arrays import Array, Float
-from cuecircuit.figures.style import BLUE, FAINT, SINGLE_MM, sheet, style
+from cuecircuit.figures.style import BLUE, FAINT, LETTERS_PER_MM, SINGLE_MM, sheet, style
 
 _LINE_MM, _MARGIN_MM = 4.6, 14.0
+_SHORTEST = 16  # letters of a line of the label
 
 
 def forest_figure(
@@ -36,7 +38,9 @@ def forest_figure(
         width_mm: width of the figure.
     """
     with style():
-        figure = sheet(width_mm, _MARGIN_MM + _LINE_MM * len(names))
+        room = max(int(LETTERS_PER_MM * width_mm) - max(map(len, names), default=0), _SHORTEST)
+        label = fill(measure, room)
+        figure = sheet(width_mm, _MARGIN_MM + _LINE_MM * (len(names) + label.count("\n")))
         axes = figure.subplots()
         y = -np.arange(len(names), dtype=float)
         axes.axvline(none, color=FAINT, lw=0.6, zorder=0)
@@ -50,6 +54,6 @@ def forest_figure(
             axes.xaxis.set_major_locator(LogLocator(base=10, subs=(1, 2, 5)))
             axes.xaxis.set_major_formatter(FuncFormatter(lambda value, place: f"{value:g}"))
             axes.xaxis.set_minor_locator(NullLocator())
-        axes.set(xlabel=measure, yticks=y, yticklabels=list(names), ylim=(y[-1] - 0.7, 0.7))
+        axes.set(xlabel=label, yticks=y, yticklabels=list(names), ylim=(y[-1] - 0.7, 0.7))
         axes.tick_params(axis="y", length=0)
     return figure

@@ -1,12 +1,12 @@
 """Means of several regions or contrasts, a line each: a mark with its SEM for every cell."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 from matplotlib.figure import Figure
 
 from cuecircuit.arrays import Array, Float
-from cuecircuit.figures.style import DOUBLE_MM, FAINT, color_of, marker_of, sheet, style
+from cuecircuit.figures.style import DOUBLE_MM, FAINT, Mark, marks, sheet, style
 
 _LINE_MM, _MARGIN_MM = 5.6, 20.0
 
@@ -18,6 +18,7 @@ def means_figure(
     cells: Sequence[tuple[str, str]],
     *,
     measure: str,
+    levels: Sequence[str] | Mapping[str, Mark] = (),
     width_mm: float = DOUBLE_MM,
 ) -> Figure:
     """Draw a mark and a bar of its SEM for every cell of every line, the first line on top.
@@ -28,9 +29,10 @@ def means_figure(
         names: of the lines.
         cells: group and condition of each mark; groups differ in color and marker, the last condition is filled.
         measure: label of the x axis.
+        levels: all groups in order, or the mark of each, where the cells do not show it.
         width_mm: width of the figure.
     """
-    groups = list(dict.fromkeys(group for group, _ in cells))
+    looks = marks(levels or list(dict.fromkeys(group for group, _ in cells)))
     conditions = list(dict.fromkeys(condition for _, condition in cells))
     with style():
         figure = sheet(width_mm, _MARGIN_MM + _LINE_MM * len(names))
@@ -39,14 +41,14 @@ def means_figure(
         lines = -np.arange(len(names), dtype=float)
         shifts = np.linspace(0.28, -0.28, len(cells)) if len(cells) > 1 else np.zeros(1)
         for place, (group, condition) in enumerate(cells):
-            color = color_of(group, groups)
+            color = looks[group].color
             # the more filled, the later the condition; two conditions are hollow and filled
             share = conditions.index(condition) / max(len(conditions) - 1, 1)
             axes.errorbar(
                 mean[:, place],
                 lines + shifts[place],
                 xerr=sem[:, place],
-                fmt=marker_of(group, groups),
+                fmt=looks[group].marker,
                 ms=4,
                 color=color,
                 mfc=(color, share) if share else "white",

@@ -1,6 +1,7 @@
-"""How numbers are printed, in figures, tables and text alike (APA style: no zero before the point of a p or an r)."""
+"""How numbers and effects are printed, in figures, tables and text (APA style: no zero before the point of p or r)."""
 
 import math
+import re
 from typing import SupportsFloat
 
 MINUS = "\N{MINUS SIGN}"
@@ -59,3 +60,8 @@ def p_equals(p: float, name: str = "p") -> str:
 def stars(p: float) -> str:
     """Stars of a p, none at .05 and above or where nothing was tested; `STAR_RULE` says it in words."""
     return next((mark for limit, mark in _STARS if p < limit), "")
+
+
+def effect_text(effect: str) -> str:
+    """Print an effect with the field's signs: group × cue; contrasts as they are written, with a minus: LgA: a − b."""
+    return re.sub(r":(?! )", " × ", effect).replace(" - ", f" {MINUS} ")

@@ -6,7 +6,7 @@ has its line with the 95 % band of the mean: ŷ ± t(.975, n − 2) · s · √(
 3.1.4).
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from textwrap import fill
 
@@ -18,15 +18,16 @@ from scipy import stats as distributions
 
 from cuecircuit.arrays import Array, Float
 from cuecircuit.figures.numbers import fraction, p_equals
-from cuecircuit.figures.style import FAINT, INK, PANEL_HEIGHT_MM, PANEL_MM, color_of, marker_of, sheet, style
+from cuecircuit.figures.style import FAINT, INK, PANEL_HEIGHT_MM, PANEL_MM, Mark, marks, sheet, style
 
 # a label of this many letters is as wide, or as high, as the panel
 _WIDE, _HIGH = 34, 26
+_HANDLE = 4  # letters that a mark of the legend takes
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CorrelationNote:
-    """The numbers written into the panel, as the correlations table has them."""
+    """The numbers written into the panel, as the correlations table has them; q is NaN where nothing is adjusted."""
 
     n: int
     r: float
@@ -40,7 +41,7 @@ def scatter_figure(
     behavior: Float[Array, "subject"],
     response: Float[Array, "subject"],
     groups: Sequence[str],
-    levels: Sequence[str],
+    levels: Sequence[str] | Mapping[str, Mark],
     *,
     note: CorrelationNote,
     title: str = "",
@@ -54,7 +55,7 @@ def scatter_figure(
         behavior: the measure on the x axis; NaN where missing.
         response: mean response of the region, percent; NaN where missing.
         groups: the group of each subject.
-        levels: the groups in order, reference first; those without a dot keep their color and are not named.
+        levels: the groups in order, reference first, or the mark of each; those without a dot are not named.
         note: the correlations of this region, from the records.
         title: the region.
         behavior_label: label of the x axis, with its unit.
@@ -67,7 +68,7 @@ def scatter_figure(
         present = np.isfinite(behavior) & np.isfinite(response)
         x, y = behavior[present], response[present]
         labels = np.asarray(groups)[present]
-        shown = [level for level in levels if (labels == level).any()]
+        shown = {level: mark for level, mark in marks(levels).items() if (labels == level).any()}
         if len(x) > 2 and np.ptp(x) > 0:
             at = np.linspace(x.min(), x.max(), 100)
             line, half = fit_band(x, y, at)
@@ -77,25 +78,26 @@ def scatter_figure(
                 axes.fill_between(at, line - half, line + half, color="#999999", alpha=0.25, lw=0, zorder=1)
                 axes.plot(at, line, color=INK, lw=1.0, zorder=2, gid="fit")
         if len(shown) > 1:
-            _draw_within(axes, x, y, labels, levels)
-        for level in shown:
+            _draw_within(axes, x, y, labels, shown)
+        for level, mark in shown.items():
             here = present & (np.asarray(groups) == level)
             axes.plot(
-                behavior[here], response[here], ls="", marker=marker_of(level, levels), ms=4,
-                mfc=color_of(level, levels), mec="white", mew=0.5, alpha=0.9, zorder=3, label=level,
+                behavior[here], response[here], ls="", marker=mark.marker, ms=4,
+                mfc=mark.color, mec="white", mew=0.5, alpha=0.9, zorder=3, label=level if len(levels) > 1 else None,
             )  # fmt: skip
         axes.set(xlabel=fill(behavior_label, _WIDE), ylabel=fill(response_label, _HIGH))
         axes.set_title(title, pad=4)
         axes.margins(0.08)
+        columns = max(min(len(shown), _WIDE // (max(map(len, shown), default=0) + _HANDLE)), 1)
         figure.legend(
-            *axes.get_legend_handles_labels(), loc="outside lower center", ncols=len(shown),
+            *axes.get_legend_handles_labels(), loc="outside lower center", ncols=columns,
             title=_said(note, len(shown)), title_fontsize=6, handletextpad=0.1, columnspacing=1.2, borderaxespad=0.1,
         )  # fmt: skip
     return figure
 
 
 def _draw_within(
-    axes: Axes, x: Float[Array, "subject"], y: Float[Array, "subject"], labels: Array, levels: Sequence[str]
+    axes: Axes, x: Float[Array, "subject"], y: Float[Array, "subject"], labels: Array, looks: Mapping[str, Mark]
 ) -> None:
     """Draw a line of the slope within groups through the means of each group, over the group's own range."""
     dx, dy = (values - pd.Series(values).groupby(labels).transform("mean").to_numpy() for values in (x, y))
@@ -106,7 +108,7 @@ def _draw_within(
         own = labels == level
         ends = np.array([x[own].min(), x[own].max()])
         line = y[own].mean() + slope * (ends - x[own].mean())
-        axes.plot(ends, line, color=color_of(level, levels), lw=1.2, zorder=2, gid=f"fit-{level}")
+        axes.plot(ends, line, color=looks[level].color, lw=1.2, zorder=2, gid=f"fit-{level}")
 
 
 def fit_band(
@@ -123,7 +125,8 @@ def fit_band(
 
 
 def _said(note: CorrelationNote, n_groups: int) -> str:
-    pooled = f"r = {fraction(note.r)}, {p_equals(note.p)}, {p_equals(note.q, 'q')} (n = {note.n})"
+    adjusted = "" if np.isnan(note.q) else f", {p_equals(note.q, 'q')}"
+    pooled = f"r = {fraction(note.r)}, {p_equals(note.p)}{adjusted} (n = {note.n})"
     if n_groups < 2:
         return pooled
     return f"within groups r = {fraction(note.r_within)}, {p_equals(note.p_within)}\npooled (dashed) {pooled}"

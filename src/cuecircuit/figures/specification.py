@@ -12,6 +12,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from cuecircuit.arrays import Array, Bool, Float
+from cuecircuit.figures.numbers import effect_text
 from cuecircuit.figures.style import BLUE, DOUBLE_MM, FAINT, INK, SINGLE_MM, sheet, style
 
 _PLOT_MM, _TITLE_MM, _LETTER_MM, _ANGLE = 24.0, 7.0, 1.42, 40.0
@@ -67,4 +68,4 @@ def _draw(axes: Axes, curve: Curve) -> None:
     for label, choice in zip(axes.get_xticklabels(), order, strict=True):
         label.set_fontweight("bold" if choice == 0 else "normal")
     axes.set(ylabel=curve.measure, xlim=(-0.6, len(order) - 0.4))
-    axes.set_title(curve.result, fontsize="medium", loc="left")
+    axes.set_title(effect_text(curve.result), fontsize="medium", loc="left")

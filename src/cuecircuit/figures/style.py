@@ -9,6 +9,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass, field
+from itertools import product
 from typing import Any
 
 import matplotlib
@@ -19,11 +20,13 @@ SINGLE_MM, DOUBLE_MM = 86.0, 178.0
 # three panels of Fig. 2 side by side in a double column
 PANEL_MM, PANEL_HEIGHT_MM = 59.0, 62.0
 MM_PER_INCH = 25.4
+LETTERS_PER_MM = 0.6  # of labels; more run into one another or over the edge
 INK, FAINT = "#222222", "#8a8a8a"
 BLUE, VERMILLION, GREEN, PURPLE, ORANGE, SKY = "#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9"
 _GROUP_COLORS = (BLUE, VERMILLION, GREEN, PURPLE, ORANGE, SKY)
 # one more than colors, so that color and marker together repeat after 42 groups
 _GROUP_MARKERS = ("o", "s", "^", "D", "v", "P", "X")
+_DASHES = ("-", "--", ":", "-.")
 
 # DejaVu Sans comes with matplotlib, so that the same text has the same width everywhere; Verdana has its widths
 _LOOK: dict[Any, Any] = {
@@ -110,6 +113,37 @@ def color_of(group: str, levels: Sequence[str]) -> str:
 def marker_of(group: str, levels: Sequence[str]) -> str:
     """Return a group's marker, so that nobody has to tell groups by color alone."""
     return _GROUP_MARKERS[levels.index(group) % len(_GROUP_MARKERS)]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Mark:
+    """How a group is drawn."""
+
+    color: str
+    marker: str
+    dash: str = "-"
+
+
+def marks(levels: Sequence[str] | Mapping[str, Mark]) -> dict[str, Mark]:
+    """Return the mark of each group: the one that is given, or the next color and marker."""
+    if isinstance(levels, Mapping):
+        return dict(levels)
+    return {level: cell_mark([level], [levels]) for level in levels}
+
+
+def cell_mark(cell: Sequence[str], factors: Sequence[Sequence[str]]) -> Mark:
+    """Return the mark of a combination of levels: color by the first factor, marker and dash by the others.
+
+    Args:
+        cell: a level of each factor.
+        factors: all levels of each in order, also those that a figure leaves out, so that figures agree.
+    """
+    first, *others = factors
+    color = color_of(cell[0], first)
+    if not others:
+        return Mark(color=color, marker=marker_of(cell[0], first))
+    place = list(product(*others)).index(tuple(cell[1:]))
+    return Mark(color=color, marker=_GROUP_MARKERS[place % len(_GROUP_MARKERS)], dash=_DASHES[place % len(_DASHES)])
 
 
 def rule_below(axes: Axes, text: str) -> None:

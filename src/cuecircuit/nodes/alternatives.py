@@ -17,6 +17,7 @@ from cuecircuit.figures.saving import save
 from cuecircuit.figures.specification import Curve, specification_figure
 from cuecircuit.io.atomic import remove
 from cuecircuit.io.tables import read_table, write_table
+from cuecircuit.nodes.answer import deciding_p
 from cuecircuit.nodes.figures import is_about_maps, look_of
 from cuecircuit.nodes.map_pictures import map_folders
 from cuecircuit.nodes.stages import bring_up_to_date
@@ -129,7 +130,7 @@ def _write(folder: Path, runs: Mapping[str, tuple[Study, Path]], touched: Mappin
         if curves := list(_curves(planned, rows)):
             save(specification_figure(curves), folder / CURVES)
     if curves:
-        drawn = full[full["result"].isin([curve.result.replace(" × ", ":") for curve in curves])]
+        drawn = full[full["result"].isin([curve.result for curve in curves])]
         write_table(folder / f"{CURVES}.tsv", drawn[list(RESULT_COLUMNS)], RESULT_COLUMNS)
 
 
@@ -145,7 +146,7 @@ def _curves(planned: Study, rows: pd.DataFrame) -> Iterator[Curve]:
         shown = own[(own["result"] == result) & ((own["touched"] == "yes") | (own["choice"] == PLANNED))]
         if len(shown) > 1:
             yield Curve(
-                result=result.replace(":", " × "),
+                result=result,
                 measure=measure,
                 choices=tuple(shown["choice"]),
                 **{part: shown[part].to_numpy(float) for part in ("estimate", "low", "high")},
@@ -232,13 +233,10 @@ def _tests(title: str, question: Strata | Formula, path: Path) -> Iterator[dict[
     effect = "term" if path.stem == "terms" else "contrast"
     table = read_table(path, text=(effect, "stratum", *question.each))
     asked = question.tests if isinstance(question, Formula) else ()
-    for row in table.to_dict("records"):
+    for row in table.assign(p=deciding_p).to_dict("records"):
         if asked and row[effect] not in asked:
             continue
-        where = " ".join(str(row[key]) for key in question.each)
-        # sphericity matters where nothing is adjusted over fits; `p_adjusted` is of the uncorrected p
-        corrected = row.get("p_gg", np.nan)
-        p = row["p_adjusted"] if question.adjust != "none" or pd.isna(corrected) else corrected
+        where, p = " ".join(str(row[key]) for key in question.each), row["p"]
         name = ", ".join(filter(None, (title, where, str(row[effect]))))
         df1, df2 = float(row.get("df1", 1)), float(row.get("df2", row.get("df")))
         estimate, low, high = (float(row.get(part, np.nan)) if df1 == 1 else np.nan for part in _PEAK)
@@ -251,11 +249,11 @@ def _tests(title: str, question: Strata | Formula, path: Path) -> Iterator[dict[
 
 
 def _correlations(title: str, question: Correlation, path: Path) -> Iterator[dict[str, Any]]:
-    for row in read_table(path, text=question.each).to_dict("records"):
+    for row in read_table(path, text=question.each).assign(p=deciding_p).to_dict("records"):
         where = " ".join(str(row[key]) for key in question.each)
         name = ", ".join(filter(None, (title, where)))
         effect = ("r", row["r"], row["ci_low"], row["ci_high"])
-        yield _row("correlation", name, row["r"], row["q"], question.alpha, effect)
+        yield _row("correlation", name, row["r"], row["p"], question.alpha, effect)
 
 
 def _row(

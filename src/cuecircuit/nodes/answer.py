@@ -122,6 +122,14 @@ class Answer:
         write_json(folder / "settings.json", {**self.facts, "left_out": list(self.left_out)})
 
 
+def deciding_p(table: pd.DataFrame) -> pd.Series:
+    """Return p that a level is held against: adjusted where it was, else corrected for sphericity where it can be."""
+    p = table["p"]
+    for name in ("p_gg", "p_adjusted", "q"):
+        p = table[name].fillna(p) if name in table else p
+    return p
+
+
 def _note(column: str) -> ColumnNote:
     """Explain a column that no list knows: a level, or the mean or SEM of a cell."""
     cell, _, statistic = column.rpartition("_")

@@ -9,9 +9,10 @@ from matplotlib.figure import Figure
 
 from cuecircuit.arrays import Array, Bool, Float, Int
 from cuecircuit.figures.edges import connectogram_figure, matrix_figure
+from cuecircuit.figures.numbers import effect_text
+from cuecircuit.nodes.answer import deciding_p
 from cuecircuit.nodes.rows import Tables
 from cuecircuit.nodes.space import study_space
-from cuecircuit.report.marks import effect_text
 from cuecircuit.study.accounting import split_reference
 from cuecircuit.study.questions import Formula, Question, Strata
 
@@ -73,7 +74,7 @@ def _effect(tables: Tables, question: Question, answer: Mapping[str, pd.DataFram
     estimated = "estimate" in rows and rows["estimate"].notna().any()
     networks = getattr(question, "networks", None)
     if networks is None:
-        marked = (rows["p_adjusted"] <= question.alpha).to_numpy()
+        marked = (deciding_p(rows) <= question.alpha).to_numpy()
     else:
         found = answer["networks"]
         kept = found.loc[(found["term"] == term) & (found[f"p_{networks.statistic}"] <= networks.alpha), "network"]

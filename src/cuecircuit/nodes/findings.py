@@ -7,11 +7,12 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from cuecircuit.figures.numbers import fraction, number, p_equals
+from cuecircuit.figures.numbers import MINUS, effect_text, fraction, number, p_equals
 from cuecircuit.io.tables import read_json, read_table
+from cuecircuit.nodes.answer import deciding_p
 from cuecircuit.nodes.map_pictures import map_folders, shown_effect
 from cuecircuit.nodes.model_questions import OF_COMPARISONS
-from cuecircuit.report.marks import counted, effect_text, words
+from cuecircuit.report.marks import counted, words
 from cuecircuit.study.questions import AnyQuestion
 from cuecircuit.study.schema import Study
 
@@ -83,7 +84,7 @@ def _map(question: AnyQuestion, folder: Path, level: str) -> tuple[str, float]:
     text = f"{what}{f' ({level})' if level else ''} survives in "
     text += f"{counted(int(count), 'cluster')}, the best{where} ({counted(int(best['voxels']), 'voxel')}"
     if pd.notna(best.get("peak_effect")):
-        means = read_json(folder / "settings.json").get("directions", {}).get(str(effect["prefix"]), "")
+        means = effect_text(read_json(folder / "settings.json").get("directions", {}).get(str(effect["prefix"]), ""))
         text += f"; {means} {_with_limits(best, 'peak_effect', 'peak_effect_low', 'peak_effect_high')} at its peak"
     return f"{text}), corrected {p_equals(float(best['p_fwe']))}.", float(best["p_fwe"])
 
@@ -93,22 +94,14 @@ def _table(question: AnyQuestion, folder: Path) -> tuple[str, float] | None:
     for stem in ("contrasts", "comparisons", "correlation", "ratios", "reliability", "terms"):
         path = folder / f"{stem}.tsv"
         table = read_table(path) if path.is_file() else pd.DataFrame()
-        p = next((name for name in ("p_adjusted", "q", "p_gg", "p") if name in table), None)
-        if p is None or not table[p].notna().any():
+        if stem == "terms" and len(table):
+            table = table[table["term"] == shown_effect(question, table)["term"]]
+        if "p" not in table or not table["p"].notna().any():  # nothing that could be tested: too few subjects
             continue
-        if stem == "terms":
-            shown = shown_effect(question, table)
-            table = table[table["term"] == shown["term"]]
-            if not question.each:
-                p = "p_gg" if pd.notna(shown.get("p_gg")) else "p"
-            if not table[p].notna().any():  # a term that could not be tested: too few subjects
-                continue
-        row = table.loc[table[p].astype(float).idxmin()]
+        p = deciding_p(table).astype(float)
+        row, least = table.loc[p.idxmin()], float(p.min())
         where = ", ".join(str(row[key]) for key in question.each if key in row)
-        said = _SAID[stem](row)
-        return f"{f'{where}: ' if where else ''}{said}, {p_equals(float(row[p]), 'q' if p == 'q' else 'p')}.", float(
-            row[p]
-        )
+        return f"{where}{': ' * bool(where)}{_SAID[stem](row)}, {p_equals(least, 'q' if 'q' in table else 'p')}.", least
     return None
 
 
@@ -130,9 +123,9 @@ def _comparison(row: pd.Series) -> str:
     named = [name for name in row.index if name not in OF_COMPARISONS and pd.notna(row[name])]
     inside = [f"{name} {float(row[name]):g}" if _is_number(row[name]) else str(row[name]) for name in named]
     where = f"in {' '.join(inside)} " if inside else ""
-    pair = str(row["comparison"])  # of a formula, "a - b"
+    pair = effect_text(str(row["comparison"]))  # of a formula, "a - b"
     if "level" in row:
-        pair = f"{words(str(row['level']))} − {words(str(row['against']))}"
+        pair = f"{words(str(row['level']))} {MINUS} {words(str(row['against']))}"
     return f"{where}{pair} = {_with_limits(row, 'difference')}"
 
 
@@ -160,7 +153,7 @@ def _correlation(row: pd.Series) -> str:
 
 
 _SAID: Mapping[str, Callable[[pd.Series], str]] = {
-    "contrasts": lambda row: f"{row['contrast']} = {_with_limits(row, 'estimate')}",
+    "contrasts": lambda row: f"{effect_text(str(row['contrast']))} = {_with_limits(row, 'estimate')}",
     "comparisons": _comparison,
     "correlation": _correlation,
     "ratios": lambda row: f"{words(str(row['comparison']))}: ratio {_with_limits(row, 'ratio', 'ci_low', 'ci_high')}",

@@ -10,6 +10,7 @@ from matplotlib.figure import Figure
 from scipy import stats
 
 from cuecircuit.arrays import Array, Bool, Float
+from cuecircuit.figures.numbers import effect_text
 from cuecircuit.figures.slices import slices_figure
 from cuecircuit.io.derivatives import map_name
 from cuecircuit.io.nifti import read_volume
@@ -95,7 +96,7 @@ def map_picture(tables: Tables, question: Question, folder: Path) -> tuple[Figur
 def effect_label_of(unit: str, direction: str) -> str:
     """Name an effect with what it is when above 0 and its unit, of slopes per unit of what it rises with."""
     slopes = "".join(f" per {words(name)}" for name in re.findall(r"slope of (\w+)", direction))
-    named, above = f"{unit}{slopes}".strip(), direction.replace(" - ", " \N{MINUS SIGN} ")
+    named, above = f"{unit}{slopes}".strip(), effect_text(direction).replace("_", " ")
     return f"Effect, {named or 'unit of the maps'}: {above}"
 
 

@@ -9,13 +9,13 @@ from pathlib import Path
 
 from markupsafe import Markup
 
-from cuecircuit.figures.numbers import number, short, threshold
+from cuecircuit.figures.numbers import effect_text, number, short, threshold
 from cuecircuit.io.scan_inventory import COMBINED
 from cuecircuit.io.tables import read_table
 from cuecircuit.nodes.map_pictures import map_folders, shown_effect
 from cuecircuit.nodes.sentences import edges_sentence, method_sentence
 from cuecircuit.report.content import Paragraph
-from cuecircuit.report.marks import counted, effect_text, listed, words
+from cuecircuit.report.marks import counted, listed, words
 from cuecircuit.report.references import printed_reference, references_of
 from cuecircuit.study.accounting import split_reference
 from cuecircuit.study.acquisition import Blocks, Correction, EdgeSet, Given, Glm, MapSet, Preprocess, Scans, Seed

@@ -34,13 +34,12 @@ from cuecircuit.study.questions import Comparison, Evidence, Formula, Question, 
 
 NETWORKS_OF = "networks of "
 """How notes on networks begin, which are of the numbers that were measured."""
-# columns of terms that are there although no fit has a number, as in regions of which no voxel survives
 # columns of a comparison beside the levels inside which it was made
 OF_COMPARISONS = {
     "comparison", "level", "against", "family", "difference", "se", "low", "high", "t", "df", "p", "p_adjusted",
     "d_av", "d_av_low", "d_av_high",
 }  # fmt: skip
-_ALWAYS = ("term", "df1", "df2", "F", "p", "p_adjusted")
+_ALWAYS = ("term", "df1", "df2", "F", "p", "p_adjusted")  # in terms although no fit has a number: no voxel survives
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -221,14 +220,16 @@ def _model_answer(
     contrasts = set(fitted.design.model.contrasts)
     rows = [{**wide.labels.iloc[k].to_dict(), **row} for k in range(len(wide.labels)) for row in _test_rows(fitted, k)]
     tests = pd.DataFrame(rows)
-    tests["p_adjusted"] = _adjusted(question, tests)
+    if question.each and question.adjust != "none":
+        tests["p_adjusted"] = _adjusted(question, tests)
     is_contrast = tests["term"].isin(contrasts)
     terms = tests[~is_contrast].reset_index(drop=True)
     unused = [name for name in terms if name not in _ALWAYS and terms[name].isna().all()]
     tables = {"terms": terms.drop(columns=unused)}
     if is_contrast.any():
-        columns = [*wide.labels, "term", "estimate", "se", "low", "high", "df2", "F", "p", "p_adjusted"]
-        columns += ["d", "d_low", "d_high", "g"] if tests.loc[is_contrast, "d"].notna().any() else []
+        columns = [*wide.labels, "term", "estimate", "se", "low", "high", "df2", "F", "p"]
+        further = ("p_adjusted", "d", "d_low", "d_high", "g")
+        columns += [name for name in further if name in tests and tests.loc[is_contrast, name].notna().any()]
         tables["contrasts"] = tests.loc[is_contrast, columns].rename(columns={"term": "contrast", "df2": "df"})
     tables |= _mean_tables(question, fitted, wide) | dict(extra)
     facts: dict[str, Any] = {
@@ -321,7 +322,7 @@ def _comparisons(question: Strata, fitted: Fit, wide: Wide, intervals: bool) -> 
                 adjustment=comparison.adjust,
                 confidence=_coverage(comparison, intervals),
             )
-            part = labels.assign(**wide.labels.iloc[k].to_dict(), **_compared(made))
+            part = labels.assign(**wide.labels.iloc[k].to_dict(), **_compared(made, comparison))
             if comparison.factor in question.within:
                 sizes = [comparison_d(y, groups_of(design), each) for each in contrasts]
                 part["d_av"] = [size.value for size in sizes]
@@ -330,7 +331,7 @@ def _comparisons(question: Strata, fitted: Fit, wide: Wide, intervals: bool) -> 
     return pd.concat(parts, ignore_index=True)
 
 
-def _compared(made: Any) -> dict[str, Any]:
+def _compared(made: Any, comparison: Comparison) -> dict[str, Any]:
     low = {} if made.ci_low is None else {"low": made.ci_low, "high": made.ci_high}
     return {
         "difference": made.estimate,
@@ -339,7 +340,7 @@ def _compared(made: Any) -> dict[str, Any]:
         "t": made.t,
         "df": made.df,
         "p": made.p,
-        "p_adjusted": made.p_adjusted,
+        **({} if comparison.adjust == "none" else {"p_adjusted": made.p_adjusted}),
     }
 
 
@@ -392,7 +393,7 @@ def _formula_comparisons(question: Formula, fitted: Fit, wide: Wide, intervals: 
             confidence=_coverage(comparison, intervals),
         )
         for k in range(len(wide.labels)):
-            numbers = {name: np.asarray(values)[:, k] for name, values in _compared(made).items()}
+            numbers = {name: np.asarray(values)[:, k] for name, values in _compared(made, comparison).items()}
             named = {"comparison": made.names, "family": made.families}
             parts.append(pd.DataFrame({**named, **numbers}).assign(**wide.labels.iloc[k].to_dict()))
     return pd.concat(parts, ignore_index=True)

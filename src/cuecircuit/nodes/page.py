@@ -60,6 +60,10 @@ _IN_FILES = ("z", "se", "eps_hf", "p_hf", "pes_low", "pes_high", "ges_low", "ges
 # of a folder of results: written after the page, by other commands, or kept for later runs
 _NO_RESULTS = (".cuecircuit", "report", "quality", "alternatives_runs")
 _ESTIMATES = "Estimate of two levels: the first (the reference) less the second. The file has further columns."
+_INTERVALS = (
+    "Brackets after partial η² are its 90 % interval by the noncentral F (Steiger 2004). The η² of a sample is too "
+    "large on average, most of all where F is small: its interval may then lie below it."
+)
 _PLANTED = "Effects were planted; no animal or person was measured."
 _LIVED = "A model's prediction from numbers that are assumed or set by hand; no animal was measured."
 _ALPHA = 0.05  # of tests on numbers, where a question states no other
@@ -78,13 +82,14 @@ def page_content(files: StudyFiles, out: Path, made: Mapping[str, Table], softwa
     sections = [_opening(files, out, made)]
     viewed = viewed_question(Tables(files=files, made=made))
     kinds: dict[str, list[str]] = {}
+    unsaid = [_INTERVALS]  # below the first table that needs it
     for name, question in study.questions.items():
         kinds.setdefault(split_reference(question.of)[0].partition(".")[0], []).append(name)
     further = _further(files)
     for kind in _TITLES:
         items = []
         for name in kinds.get(kind, ()):
-            items += _question(out, name, study.questions[name], viewed)
+            items += _question(out, name, study.questions[name], viewed, unsaid)
             items += [
                 item for stem, title in further.get(name, ()) for item in figure_item(out, stem, title, title, title)
             ]
@@ -154,7 +159,7 @@ def _groups(files: StudyFiles, made: Mapping[str, Table]) -> dict[str, int]:
     return {level: int(counts[level]) for level in levels if level in counts}
 
 
-def _question(out: Path, name: str, question: AnyQuestion, viewed: str | None) -> Iterator[Item]:
+def _question(out: Path, name: str, question: AnyQuestion, viewed: str | None, unsaid: list[str]) -> Iterator[Item]:
     folder = out / "questions" / name
     if split_reference(question.of)[0].startswith(("maps.", "contrasts.")):
         yield from map_items(out, name, question, viewed)
@@ -174,9 +179,10 @@ def _question(out: Path, name: str, question: AnyQuestion, viewed: str | None) -
     for stem, table in answer.items():
         folded = stem in ("layout", "means") or len(table) > LONG
         shown = table[[column for column in table if column not in _IN_FILES and table[column].notna().any()]]
-        notes = (_ESTIMATES,) if stem == "terms" and "estimate" in shown else ()
+        notes = [_ESTIMATES] if stem == "terms" and "estimate" in shown else []
+        notes += [unsaid.pop()] if unsaid and "pes_low" in table and table["pes_low"].notna().any() else []
         head = f"{title}: {_TABLES[stem]}"
-        yield TableItem(id=f"{name}-{stem}", title=head, frame=table, display=shown, notes=notes, folded=folded)
+        yield TableItem(id=f"{name}-{stem}", title=head, frame=table, display=shown, notes=tuple(notes), folded=folded)
 
 
 def _further(files: StudyFiles) -> dict[str, list[tuple[str, str]]]:

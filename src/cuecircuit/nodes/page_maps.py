@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pandas as pd
 
-from cuecircuit.figures.numbers import short
+from cuecircuit.figures.numbers import effect_text, short
 from cuecircuit.io.tables import read_json, read_table
 from cuecircuit.nodes.figures import SHARED_MASK, VIEWER
 from cuecircuit.nodes.map_pictures import map_folders, positive_direction, shown_effect
@@ -19,7 +19,7 @@ from cuecircuit.nodes.sentences import (
 )
 from cuecircuit.nodes.shared_mask import shared_mask_sentence
 from cuecircuit.report.content import FigureItem, Item, Paragraph, RowPlace, TableItem, ViewerItem
-from cuecircuit.report.marks import effect_text, listed
+from cuecircuit.report.marks import listed
 from cuecircuit.study.questions import AnyQuestion
 
 LONG = 30
@@ -75,7 +75,7 @@ def map_items(out: Path, name: str, question: AnyQuestion, viewed: str | None) -
         told = note_sentence(read_json(folder / "settings.json"))
         yield Paragraph(text=" ".join(filter(None, (f"{own}. {found}", told))))
         effect = shown_effect(question, terms)
-        positive = positive_direction(folder, str(effect["prefix"]))
+        positive = effect_text(positive_direction(folder, str(effect["prefix"])))
         under = f"Under it the effect itself, above 0 where {positive} is. " if positive else ""
         caption = (
             f"{effect_text(str(effect['term']))}, z: what survives the correction is outlined, the rest fades with the "

@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Mapping, Sequence
+from itertools import product
 
 import numpy as np
 import pandas as pd
@@ -12,11 +13,14 @@ from cuecircuit.figures.cells import cells_figure
 from cuecircuit.figures.escalation import escalation_figure
 from cuecircuit.figures.forest import forest_figure
 from cuecircuit.figures.means_by_line import means_figure
+from cuecircuit.figures.numbers import effect_text
 from cuecircuit.figures.scatter import CorrelationNote, scatter_figure
+from cuecircuit.figures.style import Mark, cell_mark, marks
+from cuecircuit.nodes.answer import deciding_p
 from cuecircuit.nodes.edge_pictures import edge_matrix, is_about_edges
 from cuecircuit.nodes.rows import RESPONSES, VALUE, Tables
-from cuecircuit.report.marks import effect_text, words
-from cuecircuit.study.accounting import split_reference
+from cuecircuit.report.marks import words
+from cuecircuit.study.accounting import names_in, split_reference
 from cuecircuit.study.questions import (
     AnyQuestion,
     Correlation,
@@ -26,11 +30,13 @@ from cuecircuit.study.questions import (
     Pooling,
     Question,
     Reliability,
+    Rows,
     Strata,
 )
 
 _ALL = "all"
 _WIDEST_COURSE = 40
+_ADJUSTED = {"none": "not adjusted", "sidak": "Šidák"}
 
 
 def picture(
@@ -75,7 +81,7 @@ def measure_label(tables: Tables, question: Question) -> str:
     text = RESPONSES.get(response, words(response or named))
     text = text.removesuffix(f" {words(str(unit).replace('/', '_'))}")  # intake mg kg (mg/kg)
     text = text[:1].upper() + text[1:]
-    return f"{text} ({unit})" if unit and unit not in ("count", "n/a") else text
+    return f"{text} ({unit})" if unit and unit not in ("count", "n/a", "1") else text
 
 
 def _factors(tables: Tables, question: Question, rows: pd.DataFrame) -> tuple[list[str], list[str]]:
@@ -101,32 +107,27 @@ def _factors(tables: Tables, question: Question, rows: pd.DataFrame) -> tuple[li
 
 def _labels(
     tables: Tables, question: Question, rows: pd.DataFrame, names: Sequence[str]
-) -> tuple[list[str], tuple[str, ...]]:
-    """Return the combination of some factors in each row, and the combinations in the order of their levels."""
+) -> tuple[list[str], dict[str, Mark]]:
+    """Return the combination of some factors in each row, and the marks of combinations in the order of levels."""
     if not names:
-        return [_ALL] * len(rows), (_ALL,)
+        return [_ALL] * len(rows), marks([_ALL])
     table = split_reference(question.of)[0]
     labels = rows[list(names)].astype(str).agg(" ".join, axis=1)
     order = [tables.levels(table, question, name) or _in_order(rows[name].astype(str)) for name in names]
     there = set(labels)
-    cells = [cell for cell in _product(order) if " ".join(cell) in there]
+    cells = [cell for cell in product(*order) if " ".join(cell) in there]
     shown = {" ".join(cell): " ".join(map(words, cell)) for cell in cells}
     if len(set(shown.values())) < len(shown):  # names that differ in a hyphen alone
         shown = {label: label for label in shown}
-    return [shown[label] for label in labels], tuple(shown.values())
+    everywhere = Rows(of=question.of)
+    factors = [names_in(tables.levels(table, everywhere, name), here) for name, here in zip(names, order, strict=True)]
+    return [shown[label] for label in labels], {shown[" ".join(cell)]: cell_mark(cell, factors) for cell in cells}
 
 
 def _in_order(labels: pd.Series) -> tuple[str, ...]:
     """Return labels by number where they are numbers, else as they come."""
     levels = tuple(dict.fromkeys(labels))
     return tuple(sorted(levels, key=float)) if all(level.isdecimal() for level in levels) else levels
-
-
-def _product(levels: Sequence[Sequence[str]]) -> list[tuple[str, ...]]:
-    cells: list[tuple[str, ...]] = [()]
-    for names in levels:
-        cells = [(*cell, name) for cell in cells for name in names]
-    return cells
 
 
 def _means(
@@ -149,7 +150,7 @@ def _means(
     values = wide.reindex(index=subjects["subject"], columns=list(columns)).to_numpy(float)
     labels, levels = _labels(tables, question, subjects, between)
     names = columns if within else ("",)
-    return cells_figure(values, labels, levels, cues=names, title=title, measure=measure_label(tables, question))
+    return cells_figure(values, labels, levels, cues=list(names), title=title, measure=measure_label(tables, question))
 
 
 def _course(
@@ -173,13 +174,13 @@ def _course(
     )
     adjusted = None
     if comparison is not None and "comparisons" in answer:
-        adjusted = _stars(answer["comparisons"], comparison.by, key, levels, last)
+        adjusted = _stars(answer["comparisons"], comparison.by, key, list(levels), last)
     return escalation_figure(
         values,
         list(wide.index.get_level_values("_line")),
         levels,
         adjusted_p=adjusted,
-        adjustment=comparison.adjust.capitalize() if comparison else "",
+        adjustment=_ADJUSTED.get(comparison.adjust, comparison.adjust.capitalize()) if comparison else "",
         measure=measure_label(tables, question),
         step=key.capitalize(),
     )
@@ -187,14 +188,15 @@ def _course(
 
 def _stars(
     comparisons: pd.DataFrame, by: Sequence[str], key: str, levels: Sequence[str], last: int
-) -> Float[Array, "group step"]:
-    own = comparisons[comparisons["comparison"] == key]
+) -> Float[Array, "group step"] | None:
+    """Return the deciding p of each step of each line; None where comparisons are not of these lines."""
+    own = comparisons[comparisons["comparison"] == key].assign(p=deciding_p)
     p = np.full((len(levels), last), np.nan)
     for row in own.to_dict("records"):
         level = " ".join(words(str(row[name])) for name in by)
         for place in [levels.index(level)] if level in levels else range(len(levels)) if not by else []:
-            p[place, int(row["level"]) - 1] = row["p_adjusted"]
-    return p
+            p[place, int(row["level"]) - 1] = row["p"]
+    return p if np.isfinite(p).any() else None
 
 
 def _each(question: Question, answer: Mapping[str, pd.DataFrame]) -> Figure | None:
@@ -220,15 +222,20 @@ def _means_of_each(tables: Tables, question: Means, table: pd.DataFrame) -> Figu
     """Draw the means of every level of `each`, by the first factor in color and by the others in filling."""
     if not table["mean"].notna().any():
         return None
-    lines = table[list(question.each)].astype(str).agg(" · ".join, axis=1)
-    first = table[question.by[0]].astype(str)
-    others = table[list(question.by[1:])].astype(str).agg(" ".join, axis=1) if question.by[1:] else ""
+    lines = _lines(question, table)
+    first, levels = _labels(tables, question, table, question.by[:1])
+    others = table[list(question.by[1:])].astype(str).agg(" ".join, axis=1).map(words) if question.by[1:] else ""
     laid = table.assign(_line=lines, _group=first, _condition=others)
     cells = list(dict.fromkeys(zip(laid["_group"], laid["_condition"], strict=True)))
     names = list(dict.fromkeys(lines[table["mean"].notna()]))
     wide = laid.set_index(["_line", "_group", "_condition"])[["mean", "sem"]].unstack(["_group", "_condition"])
     mean, sem = (wide[name].reindex(index=names, columns=cells).to_numpy(float) for name in ("mean", "sem"))
-    return means_figure(mean, sem, names, cells, measure=measure_label(tables, question))
+    return means_figure(mean, sem, names, cells, measure=measure_label(tables, question), levels=levels)
+
+
+def _lines(question: Question, table: pd.DataFrame) -> pd.Series:
+    """Return the levels of `each` in every row as the name of a line."""
+    return table[list(question.each)].astype(str).agg(" · ".join, axis=1).map(words)
 
 
 def _pooled(question: Pooling, table: pd.DataFrame) -> Figure:
@@ -242,7 +249,7 @@ def _pooled(question: Pooling, table: pd.DataFrame) -> Figure:
 
 
 def _forest(question: Question, table: pd.DataFrame, value: str, low: str, high: str, measure: str) -> Figure:
-    names = table[list(question.each)].astype(str).agg(" · ".join, axis=1) if question.each else ["all"] * len(table)
+    names = _lines(question, table) if question.each else ["all"] * len(table)
     numbers = (table[name].to_numpy(float) for name in (value, low, high))
     return forest_figure(list(names), *numbers, measure=measure)
 
@@ -257,11 +264,9 @@ def _correlation(
         return _forest(question, table, "r", "ci_low", "ci_high", "Correlation r")
     pairs, row = answer["pairs"].dropna(), table.iloc[0]
     subjects = tables.made["subjects"].rows.set_index("subject")
-    levels, labels = ("",), [""] * len(pairs)
-    if question.inside:
-        levels = tables.files.books.factors[question.inside]
-        labels = list(subjects.loc[pairs["subject"], question.inside])
-    numbers = {name: float(row[name]) for name in ("r", "p", "q", "r_within", "p_within")}
+    names = [question.inside] if question.inside else []
+    labels, levels = _labels(tables, question, subjects.loc[pairs["subject"]], names)
+    numbers = {name: float(row.get(name, np.nan)) for name in ("r", "p", "q", "r_within", "p_within")}
     return scatter_figure(
         pairs["x"].to_numpy(float),
         pairs["y"].to_numpy(float),

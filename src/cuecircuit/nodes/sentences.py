@@ -6,8 +6,9 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from cuecircuit.figures.numbers import fraction, number, p_equals, short
-from cuecircuit.report.marks import counted, effect_text, listed, words
+from cuecircuit.figures.numbers import effect_text, fraction, number, p_equals, short
+from cuecircuit.nodes.answer import deciding_p
+from cuecircuit.report.marks import counted, listed, words
 from cuecircuit.study.acquisition import BetaSeries, EdgeSet, Ppi
 from cuecircuit.study.questions import (
     AnyQuestion,
@@ -250,8 +251,8 @@ def _interval(row: Mapping[str, Any] | pd.Series, value: str, low: str, high: st
 def _tests(question: Strata | Formula, answer: Mapping[str, pd.DataFrame]) -> Iterator[str]:
     terms = answer["terms"]
     if question.each:
-        count = int((terms["p_adjusted"] <= question.alpha).sum())
-        yield f"{count} of {len(terms)} tests reach adjusted p ≤ {short(question.alpha)}."
+        count, adjusted = int((deciding_p(terms) <= question.alpha).sum()), "adjusted " * ("p_adjusted" in terms)
+        yield f"{count} of {len(terms)} tests reach {adjusted}p ≤ {short(question.alpha)}."
         if question.networks is not None:
             yield from _network_findings(question.networks, answer["networks"], list(dict.fromkeys(terms["term"])))
         return
@@ -267,8 +268,8 @@ def _tests(question: Strata | Formula, answer: Mapping[str, pd.DataFrame]) -> It
         yield f"{effect_text(row['term'])}: F({row['df1']}, {df2}) = {number(row['F'])}, {p_equals(float(p))}{size}."
     for row in answer["contrasts"].to_dict("records") if "contrasts" in answer else ():
         yield (
-            f"{row['contrast']}: {number(row['estimate'])} [{number(row['low'])}, {number(row['high'])}], "
-            f"{p_equals(float(row['p']))}."
+            f"{effect_text(str(row['contrast']))}: {number(row['estimate'])} [{number(row['low'])}, "
+            f"{number(row['high'])}], {p_equals(float(row['p']))}."
         )
     if "evidence" in answer:
         yield from map(_weighed, answer["evidence"].to_dict("records"))
@@ -303,8 +304,8 @@ def _weighed(row: Mapping[str, Any]) -> str:
 
 def _correlations(question: Question, table: pd.DataFrame) -> Iterator[str]:
     if len(table) > 1:
-        count = int((table["q"] <= question.alpha).sum())
-        yield f"{count} of {len(table)} correlations reach adjusted p ≤ {short(question.alpha)}."
+        count, adjusted = int((deciding_p(table) <= question.alpha).sum()), "adjusted " * ("q" in table)
+        yield f"{count} of {len(table)} correlations reach {adjusted}p ≤ {short(question.alpha)}."
         return
     row = table.iloc[0]
     within = getattr(question, "inside", None)

@@ -82,6 +82,8 @@ def _correlation(tables: Tables, question: Correlation) -> Answer:
         x = sides.x if sides.x.ndim == 1 else sides.x[:, columns]
         parts.append(_correlated(question, x, sides, columns, tables.files.study.seed))
     table = pd.concat([labels.reset_index(drop=True), pd.concat(parts).sort_index()], axis=1)
+    if not question.each or question.adjust == "none":
+        table = table.drop(columns=["q", "q_within"])
     facts = {"of": question.of, "with": question.with_.of, "n_subjects": len(sides.subjects), "draws": question.draws}
     return Answer(
         tables={"correlation": table, "pairs": _pairs(sides)},

@@ -9,6 +9,7 @@ import pandas as pd
 from scipy import stats
 
 from cuecircuit.arrays import Array
+from cuecircuit.figures.numbers import effect_text
 from cuecircuit.io.derivatives import map_name
 from cuecircuit.io.nifti import read_volume
 from cuecircuit.io.tables import read_table
@@ -121,7 +122,7 @@ def _test(tables: Tables, question: AnyQuestion, place: Path, name: str, row: Ma
         height=height,
         statistic=read_volume(path)[0],
         effect=volume("effect"),
-        positive=positive_direction(place, prefix),
+        positive=effect_text(positive_direction(place, prefix)),
         p=volume("p") if varying else None,
         corrected=volume("pfwe"),
         clusters=None if clusters is None else np.nan_to_num(clusters).astype(np.int32),

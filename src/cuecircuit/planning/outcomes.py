@@ -18,6 +18,7 @@ import pandas as pd
 from cuecircuit.arrays import Array, Float
 from cuecircuit.errors import CuecircuitError
 from cuecircuit.models.evidence import EvidenceSettings, equivalence_p, has_d, has_standard, log_bf10
+from cuecircuit.nodes.answer import deciding_p
 from cuecircuit.nodes.model_questions import OF_COMPARISONS, FittedQuestion, comparison_table, fit_question
 from cuecircuit.nodes.rows import Tables
 from cuecircuit.nodes.table_questions import answer
@@ -115,11 +116,12 @@ def _one_study(question: AnyQuestion, tables: Tables, *, bayes: bool) -> pd.Data
 def _other_rows(question: AnyQuestion, tables: Any) -> Iterator[tuple[Any, ...]]:
     match question:
         case Correlation():
-            for row in tables["correlation"].to_dict("records"):
+            for row in tables["correlation"].assign(p=deciding_p).to_dict("records"):
                 level = _level(question, row)
-                yield "correlation", level, "r", row["q"], row["r"], row["ci_high"] - row["ci_low"]
+                yield "correlation", level, "r", row["p"], row["r"], row["ci_high"] - row["ci_low"]
                 if question.inside:
-                    yield "correlation", level, f"r within {question.inside}", row["q_within"], row["r_within"], np.nan
+                    within = row.get("q_within", row["p_within"])
+                    yield "correlation", level, f"r within {question.inside}", within, row["r_within"], np.nan
         case Reliability():
             for row in tables["reliability"].to_dict("records"):
                 level, width = _level(question, row), row["ci_high"] - row["ci_low"]
@@ -195,7 +197,7 @@ def _compared(question: Strata | Formula, asked: FittedQuestion) -> pd.DataFrame
             "kind": "comparison",
             "level": [_level(question, row) for row in records],
             "term": [_comparison(question, row) for row in records],
-            "p": table["p_adjusted"],
+            "p": deciding_p(table),
             "estimate": table["difference"],
             "width": table["high"] - table["low"] if "high" in table else np.nan,
             "log_bf10": np.nan,

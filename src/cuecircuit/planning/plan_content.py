@@ -12,7 +12,7 @@ from cuecircuit.planning.askable import OF_MAPS
 from cuecircuit.planning.outcomes import EQUIVALENCE
 from cuecircuit.planning.power import TEST, Plan
 from cuecircuit.report.content import Facts, FigureItem, Item, Paragraph, ReportContent, Section, TableItem, TextFile
-from cuecircuit.report.marks import counted, effect_text
+from cuecircuit.report.marks import counted
 from cuecircuit.study.accounting import split_reference
 
 _LONG = 30
@@ -121,7 +121,7 @@ def _summary(plan: Plan, tables: PlanTables) -> Section:
         id="smallest",
         title=f"Smallest design for a power of {short(100 * settings.power)} %",
         frame=tables.smallest,
-        display=_printed(by_multiple(tables.smallest[shown], plan.totals[-1])),
+        display=by_multiple(tables.smallest[shown], plan.totals[-1]),
         notes=(note,),
         folded=sum(shown) > _LONG,
     )
@@ -147,7 +147,7 @@ def _question(plan: Plan, tables: PlanTables, figures: Sequence[FigureItem], nam
         id=f"power-table-{name}",
         title=f"{title_of(plan, name)}: power and precision",
         frame=tables.power[tables.power["question"] == name],
-        display=_printed(own.drop(columns=["hypothesis", "question", "by_group", "draws", "found"])),
+        display=own.drop(columns=["hypothesis", "question", "by_group", "draws", "found"]),
         folded=True,
     )
     question = plan.files.study.questions[name]
@@ -177,7 +177,7 @@ def _sequential(plan: Plan, table: pd.DataFrame) -> Section:
         id="sequential-table",
         title=f"Stopping at a Bayes factor of {bound}",
         frame=table,
-        display=_printed(shown),
+        display=shown,
         notes=("Tests without a Bayes factor (mixed and robust models, comparisons, correlations) are left out.",),
         folded=len(table) > _LONG,
     )
@@ -214,8 +214,3 @@ def _settings(rerun: str, versions: Mapping[str, str]) -> Section:
     programs = pd.DataFrame(versions.items(), columns=["program", "version"])
     table = TableItem(id="versions", title="Programs", frame=programs)
     return Section(id="settings", title="Settings and provenance", items=(again, table))
-
-
-def _printed(frame: pd.DataFrame) -> pd.DataFrame:
-    """Print effects with the field's sign for interactions."""
-    return frame.assign(term=[effect_text(term) for term in frame["term"]])

@@ -6,10 +6,10 @@ import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure
 
+from cuecircuit.figures.numbers import effect_text
 from cuecircuit.figures.plan import Curve, Panel, curves_figure
 from cuecircuit.io.tables import ColumnNote
 from cuecircuit.planning.outcomes import EQUIVALENCE
-from cuecircuit.report.marks import effect_text
 
 CURVE_NOTES: dict[str, ColumnNote] = {
     "panel": "panel of the figure, a question",

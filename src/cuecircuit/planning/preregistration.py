@@ -9,13 +9,13 @@ from collections.abc import Hashable, Iterable, Mapping
 
 import pandas as pd
 
-from cuecircuit.figures.numbers import short
+from cuecircuit.figures.numbers import effect_text, short
 from cuecircuit.nodes.methods import design_texts
 from cuecircuit.planning import analysis_plan
 from cuecircuit.planning.analysis_plan import OPEN, Lines, markdown_table, named, one_line, tested
 from cuecircuit.planning.plan_content import PlanTables, by_multiple, effects_from, whose_effects
 from cuecircuit.planning.power import TEST, Plan
-from cuecircuit.report.marks import counted, effect_text, words
+from cuecircuit.report.marks import counted, words
 from cuecircuit.report.references import library, printed_reference
 from cuecircuit.study.schema import Study
 
@@ -119,12 +119,12 @@ def _hypotheses(plan: Plan, tables: PlanTables) -> Lines:
 def _predicted(tests: pd.DataFrame) -> str:
     """State the effects of a question that are planted, with their size where it is one number."""
     parts = []
-    for (kind, term), rows in tests[tests["planted"] == "yes"].groupby(["kind", "term"], sort=False):
+    for (_, term), rows in tests[tests["planted"] == "yes"].groupby(["kind", "term"], sort=False):
         levels = [level for level in rows["level"].fillna("") if level]
         true = rows["true"].dropna()
         size = f" of {short(float(true.iloc[0]))}" if len(rows) == len(true) == 1 else ""
         where = f" in {counted(len(levels), 'level')}" if len(levels) > _MOST_NAMES else f" in {', '.join(levels)}"
-        parts.append(f"{_effect(str(kind), str(term))}{size}{where if levels else ''}")
+        parts.append(f"{effect_text(str(term))}{size}{where if levels else ''}")
     if parts:
         return f"Predicted: {'; '.join(parts)}."
     if (tests["planted"] == "unknown").any():
@@ -235,15 +235,10 @@ def _share(rows: pd.DataFrame) -> str:
 
 def _test(names: Hashable, rows: pd.DataFrame) -> list[str]:
     """Name the question and a test of it: its level, or how many it has."""
-    question, kind, term = map(str, names)  # pyright: ignore[reportArgumentType]
+    question, _, term = map(str, names)  # pyright: ignore[reportArgumentType]
     levels = list(dict.fromkeys(level for level in rows["level"].fillna("") if level))
     where = f" ({counted(len(levels), 'level')})" if len(levels) > 1 else "".join(f" ({level})" for level in levels)
-    return [f"`{question}`", f"{_effect(kind, term)}{where}"]
-
-
-def _effect(kind: str, term: str) -> str:
-    """Print a term with the field's sign for interactions, and the text of a contrast as it is."""
-    return effect_text(term) if kind == "term" else term
+    return [f"`{question}`", f"{effect_text(term)}{where}"]
 
 
 def _fewest(side: pd.DataFrame) -> Lines:

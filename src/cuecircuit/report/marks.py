@@ -37,8 +37,3 @@ def counted(n: int, one: str, many: str = "") -> str:
 def words(name: str) -> str:
     """Print a name of the study file as words: look drug."""
     return re.sub(r"(?<=\w)[-_]", " ", name)  # a sign before a number stays
-
-
-def effect_text(effect: str) -> str:
-    """Print an effect with the field's sign for interactions: group × cue."""
-    return effect.replace(":", " × ")

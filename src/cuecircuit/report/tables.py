@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from cuecircuit.figures.numbers import MISSING, fraction, number, p_value
+from cuecircuit.figures.numbers import MISSING, effect_text, fraction, number, p_value
 
 _SYMBOLS = {
     "p_simulation_size": "p (simulation, size)", "p_permutation_size": "p (permutation, size)",
@@ -28,7 +28,7 @@ _UNITS = {"mm": "mm", "mm3": "mm³", "s": "s", "hz": "Hz", "min": "min", "h": "h
 _PROBABILITIES = ("p", "q")
 _FRACTIONS = ("r", "pes", "ges", "eps_gg", "eps_hf", "dice")
 _STATISTICS = ("F", "t", "z", "peak", "peak_f", "peak_t", "largest_f", "statistic", "mean_statistic")
-_EFFECTS = ("term", "effect", "stratum")
+_EFFECTS = ("term", "effect", "stratum", "contrast", "comparison")
 _FRACTION_STARTS = ("r_", "ci_", "pes_", "ges_")
 
 
@@ -80,7 +80,7 @@ def _printed_value(column: str, value: Any, digits: int) -> Cell:
         return Cell(text=number(value) if isinstance(value, float) else MISSING, kind="missing")
     if isinstance(value, bool | np.bool_):
         return Cell(text="yes" if value else "no", kind="text")
-    text = str(value).replace(":", " × ") if column in _EFFECTS else str(value)
+    text = effect_text(str(value)) if column in _EFFECTS else str(value)
     return Cell(text=text, kind="source" if column == "source" else "text")
 
 
