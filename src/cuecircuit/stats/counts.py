@@ -86,7 +86,10 @@ def _solved(
 
 
 def _whitened(
-    z: Float[Array, "row column"], variance: Float[Array, "row"], member: Float[Array, "row cluster"], correlation: float
+    z: Float[Array, "row column"],
+    variance: Float[Array, "row"],
+    member: Float[Array, "row cluster"],
+    correlation: float,
 ) -> Float[Array, "row column"]:
     """Return V⁻¹z; the inverse of an exchangeable correlation is known in closed form."""
     sd = np.sqrt(variance)[:, None]
