@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 # RO-Crate requires a date; this one stands for none, so that the same results have the same bytes on any day
 _NOT_PUBLISHED = "1970-01-01"
 _SPDX = r"[A-Za-z][A-Za-z0-9.-]*-\d[A-Za-z0-9.-]*|PDDL|MIT|Unlicense"
-LIBRARIES = ("numpy", "scipy", "numba", "pandas", "nibabel", "nilearn", "matplotlib", "scikit-image")
+LIBRARIES = ("numpy", "scipy", "numba", "pandas", "nibabel", "nilearn", "matplotlib")
 
 
 def software() -> dict[str, str]:
