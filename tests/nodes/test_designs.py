@@ -39,7 +39,7 @@ def test_check_passes_and_the_page_shows_every_question(ran: Ran, design: str) -
         assert f'id="{question.name}-' in page or f'id="figure-{question.name}' in page, question.name
     for table in (results / "tables").glob("*.tsv"):
         assert table.with_suffix(".json").is_file()
-        assert table.with_suffix(".parquet").is_file()
+        assert table.with_suffix(".npz").is_file()
 
 
 @pytest.mark.parametrize("design", DESIGNS)
