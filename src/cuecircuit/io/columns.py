@@ -31,11 +31,13 @@ def write_columns(path: Path, frame: pd.DataFrame) -> None:
 
 def read_columns(path: Path) -> pd.DataFrame:
     """Read a table that `write_columns` wrote; text that is missing is None or NaN, as pandas has it."""
+    text = pd.Series(["text"]).dtype  # object before pandas 3
     with np.load(path, allow_pickle=False) as arrays:
         columns = {}
         for k, name in enumerate(arrays["names"]):
             values = arrays[f"{k}"]
             if f"{k} labels" in arrays:
-                values = np.append(arrays[f"{k} labels"].astype(object), None)[values].tolist()
+                labels = np.append(arrays[f"{k} labels"].astype(object), None)
+                values = pd.Series(labels[values], dtype=object).astype(text)
             columns[str(name)] = values
     return pd.DataFrame(columns)
