@@ -7,6 +7,7 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
+import cuecircuit
 from cuecircuit.errors import DataError, StudyError
 from cuecircuit.io.tables import write_table
 from cuecircuit.pipeline.package import deposit
@@ -14,6 +15,7 @@ from cuecircuit.pipeline.provenance import write_crate
 from cuecircuit.pipeline.store import Store
 from cuecircuit.study.about import About
 
+DESIGN = Path(cuecircuit.__file__).parent / "study" / "designs" / "alcohol_mice.yaml"
 SAID = "  authors: [Ann Bee, Cy Dee]\n  license: CC0\n  abstract: Mice press for water.\n"
 
 
@@ -27,7 +29,7 @@ def results(tmp_path: Path) -> Path:
         write_table(run / name, frame, notes)
     (run / ".cuecircuit").mkdir()
     (run / ".bidsignore").write_text("tables\n")
-    (run / "study.yaml").write_text(f"about:\n  title: Mice\n{SAID}subjects: {{ species: Mus musculus }}\n")
+    (run / "study.yaml").write_text(DESIGN.read_text().replace("about:\n", f"about:\n{SAID}", 1))
     write_crate(Store(run), About(title="Mice"), About(title="Mice"))
     return run
 
@@ -56,7 +58,7 @@ def test_the_crate_of_a_package_lists_every_file_with_its_hash(results, tmp_path
         name: hashlib.sha256((package / name).read_bytes()).hexdigest() for name in parts
     }
     assert "https://spdx.org/licenses/CC0-1.0" in (package / "LICENSE").read_text()
-    assert (package / "README.md").read_text().startswith("# Mice\n\nAnn Bee, Cy Dee\n\nMice press for water.\n")
+    assert (package / "README.md").read_text().splitlines()[2:5] == ["Ann Bee, Cy Dee", "", "Mice press for water."]
     assert not (package / ".cuecircuit").exists()
 
 
