@@ -16,7 +16,7 @@ FRAME = pd.DataFrame(
 )
 
 
-@pytest.mark.parametrize("frame", [FRAME, FRAME.iloc[:0], FRAME.iloc[1:2]], ids=["whole", "no row", "missing text alone"])
+@pytest.mark.parametrize("frame", [FRAME, FRAME.iloc[:0], FRAME.iloc[1:2]], ids=["whole", "no row", "no text"])
 def test_a_table_comes_back_with_every_digit_and_missing_text(tmp_path, frame):
     write_columns(tmp_path / "t.npz", frame)
 

@@ -226,7 +226,7 @@ def test_no_file_at_all_is_a_fault(tmp_path: Path):
 def test_parquet_without_pyarrow_is_refused_before_anything_is_written(tmp_path: Path, monkeypatch):
     monkeypatch.setattr("cuecircuit.io.session_store.find_spec", lambda name: None)
 
-    with pytest.raises(DataError, match=r'writing Parquet needs pyarrow; install it: pip install "cuecircuit\[query\]"'):
+    with pytest.raises(DataError, match=r'Parquet needs pyarrow; install it: pip install "cuecircuit\[query\]"'):
         write_sessions([tmp_path / "log"], tmp_path / "out", parquet=True)
 
     assert not (tmp_path / "out").exists()

@@ -1,8 +1,8 @@
 """Fig. 2A and 2D: an atlas region as a solid in a glass brain, seen obliquely.
 
-Surfaces are nets around the smoothed masks (`surface_nets`), projected without perspective. Three layers lie over one another: the far wall of the glass, the region, the near wall. The region
-is shaded by a lamp (Lambert); glass is the denser the more edge-on it is seen. The layers become one picture, all text
-and lines stay vector.
+Surfaces are nets around the smoothed masks (`surface_nets`), projected without perspective. Three layers lie over one
+another: the far wall of the glass, the region, the near wall. The region is shaded by a lamp (Lambert); glass is the
+denser the more edge-on it is seen. The layers become one picture, all text and lines stay vector.
 """
 
 from dataclasses import dataclass
@@ -106,9 +106,7 @@ def surface(mask: Bool[Array, "x y z"], grid: Grid, *, step_mm: float) -> Surfac
     slopes = np.stack([ndimage.map_coordinates(slope, middle, order=1) for slope in np.gradient(fine)], axis=1)
     normals = -slopes @ np.linalg.inv(grid.affine[:3, :3] * scale)
     length = np.linalg.norm(normals, axis=1, keepdims=True)
-    return Surface(
-        corners=corners, normals=np.divide(normals, length, out=np.zeros_like(normals), where=length > 0)
-    )
+    return Surface(corners=corners, normals=np.divide(normals, length, out=np.zeros_like(normals), where=length > 0))
 
 
 def viewer(azimuth: float, elevation: float) -> Float[Array, "3 3"]:

@@ -1,7 +1,8 @@
-"""The surface at which a volume crosses a level, as a net of quadrilaterals (naive surface nets, Gibson 1998, LNCS 1496:888).
+"""The surface at which a volume crosses a level, as a net of quadrilaterals.
 
-A cell is the cube between eight neighboring voxels. Each cell that the surface passes has one point, the mean of where
-its edges are crossed; each crossed edge has one face, between the points of the four cells around it.
+Naive surface nets (after Gibson 1998). A cell is the cube between eight neighboring voxels. Each cell that the surface
+passes has one point, the mean of where its edges are crossed; each crossed edge has one face, between the points of the
+four cells around it.
 """
 
 from itertools import product

@@ -40,7 +40,8 @@ def index_files(root: Path) -> list[BidsFile]:
         `unread` holds what should be such a number and is none.
     """
     files = []
-    for name in sorted(glob("sub-*/**/sub-*", root_dir=root, recursive=True)):
+    # `Path.glob` does not follow links before Python 3.13
+    for name in sorted(glob("sub-*/**/sub-*", root_dir=root, recursive=True)):  # noqa: PTH207
         path = PurePath(name)
         entities = parse_entities(path)
         # a folder may be named as a file is (`sub-01_meg.ds`): what is in it is no file of its own

@@ -1,11 +1,10 @@
-"""Results as a package for an archive (OpenNeuro, OSF, Zenodo, BioStudies): all files, and what archives ask for beside them.
+"""Results as a package for an archive: all files, and what OpenNeuro, OSF, Zenodo or BioStudies ask for beside them.
 
 Added to the results are `README.md`, `LICENSE`, `dictionary.tsv` (every column of every table in one) and their entries
 in the RO-Crate. Nothing is uploaded.
 """
 
 import hashlib
-import json
 import re
 import shutil
 from collections.abc import Iterator
@@ -101,7 +100,7 @@ def _readme(about: About) -> str:
 {source}
 - `report.html`: tests, figures and Methods on one page.
 - `dictionary.tsv`: every column of every table.
-- `study.yaml`: every setting; `report/rerun.sh` makes the same files again from the data set, `report/*.sha256` checks them.
+- `study.yaml`: every setting; `report/rerun.sh` makes the same files again, `report/*.sha256` checks them.
 - `{_CRATE}`: authors, license, identifiers, software, and every file with its SHA-256.
 
 License: {about.license} (`LICENSE`).

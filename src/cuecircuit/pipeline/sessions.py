@@ -237,8 +237,8 @@ def write_sessions(
         parquet: write the three tables as Parquet too.
 
     Raises:
-        DataError: no file can be read, or Parquet without pyarrow (nothing is written); the folder cannot be written, or
-            `strict` and a fault.
+        DataError: no file can be read, or no pyarrow for Parquet (nothing is written); the folder cannot be written,
+            or `strict` and a fault.
     """
     if parquet:
         check_parquet()

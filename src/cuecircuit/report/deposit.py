@@ -9,7 +9,6 @@ from collections.abc import Mapping
 
 from cuecircuit.study.about import About
 
-
 _SPDX = re.compile(r"[A-Za-z][A-Za-z0-9.-]*-\d[A-Za-z0-9.-]*|PDDL|MIT|Unlicense")
 
 
