@@ -32,7 +32,8 @@ def surface_nets(values: Float[Array, "x y z"], level: float) -> Float[Array, "f
         order = [axis, *(other for other in range(3) if other != axis)]
         of_cell, n_of_cell = total.transpose(*order, 3), count.transpose(order)
         for j, k in product((0, 1), repeat=2):
-            edges = (slice(None), slice(j, j + n_of_cell.shape[1]), slice(k, k + n_of_cell.shape[2]))
+            _, rows, columns = n_of_cell.shape
+            edges = (slice(None), slice(j, j + rows), slice(k, k + columns))
             n_of_cell += crossed[edges]
             of_cell[..., order] += crossed[edges][..., None] * np.stack(
                 np.broadcast_arrays(along[edges], float(j), float(k)), axis=-1

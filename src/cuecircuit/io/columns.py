@@ -37,7 +37,7 @@ def read_columns(path: Path) -> pd.DataFrame:
         for k, name in enumerate(arrays["names"]):
             values = arrays[f"{k}"]
             if f"{k} labels" in arrays:
-                labels = np.append(arrays[f"{k} labels"].astype(object), None)
+                labels = np.array([*arrays[f"{k} labels"].tolist(), None], dtype=object)
                 values = pd.Series(labels[values], dtype=object).astype(text)
             columns[str(name)] = values
     return pd.DataFrame(columns)

@@ -14,6 +14,7 @@ from typing import Any
 import pandas as pd
 
 from cuecircuit.errors import DataError
+from cuecircuit.io.bids_names import parse_entities
 from cuecircuit.io.scan_inventory import ScanFiles, scan_name
 from cuecircuit.io.tables import read_table
 
