@@ -30,9 +30,9 @@ def surface_nets(values: Float[Array, "x y z"], level: float) -> Float[Array, "f
         along = np.divide(level - first, second - first, out=np.zeros_like(first), where=crossed)
         # views of the cells with the edges' axis first, coordinates in the same order
         order = [axis, *(other for other in range(3) if other != axis)]
+        rows, columns = (cells[other] for other in order[1:])
         of_cell, n_of_cell = total.transpose(*order, 3), count.transpose(order)
         for j, k in product((0, 1), repeat=2):
-            _, rows, columns = n_of_cell.shape
             edges = (slice(None), slice(j, j + rows), slice(k, k + columns))
             n_of_cell += crossed[edges]
             of_cell[..., order] += crossed[edges][..., None] * np.stack(
