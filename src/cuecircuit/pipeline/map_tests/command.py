@@ -14,6 +14,7 @@ from cuecircuit.io.derivatives import write_description
 from cuecircuit.io.lock import writing
 from cuecircuit.io.nifti import orientation_faults, read_mask
 from cuecircuit.io.tables import read_table
+from cuecircuit.models.design import check_subjects
 from cuecircuit.models.evidence import EvidenceSettings
 from cuecircuit.models.model import Model
 from cuecircuit.pipeline.engine import engine
@@ -62,6 +63,7 @@ def group_command(
         DesignError: the design cannot carry its tests.
     """
     frame = read_maps_table(table, model)
+    check_subjects(frame, model)
     check_replaceable(out)
     space = read_space(mask, atlas=atlas)
     if note := border_note(space.mask):
@@ -106,7 +108,7 @@ def read_maps_table(table: Path, model: Model) -> pd.DataFrame:
         say(f"group: line {row + 2}: left out, no map")
     if not named.any():
         raise DataError(f"no row names a file in {' and '.join(files)}")
-    return frame[named].reset_index(drop=True)
+    return frame[named]
 
 
 def read_space(
