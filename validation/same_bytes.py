@@ -20,6 +20,8 @@ import numpy as np
 import pandas as pd
 from broken.folders import MAPS, PLANNED, SCANS, everything
 
+from cuecircuit.io.columns import read_columns
+
 BASE = {"OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1", "PYTHONHASHSEED": "0", "LC_ALL": "C.UTF-8"}
 SETTINGS: dict[str, dict[str, str]] = {
     "again": {},
