@@ -34,8 +34,8 @@ def rows(tsv: str) -> list[list[str]]:
 
 
 HEAVY = (
-    "numpy scipy pandas numba nibabel nilearn matplotlib statsmodels sklearn skimage joblib pyarrow openpyxl "
-    "jinja2 bids2table formulaic rocrate ants pynwb duckdb dask distributed"
+    "numpy scipy pandas numba nibabel nilearn matplotlib sklearn joblib pyarrow openpyxl "
+    "jinja2 formulaic rocrate ants pynwb duckdb dask distributed"
 )
 HELP_OF_ALL = f"""
 import sys

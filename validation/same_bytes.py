@@ -20,6 +20,8 @@ import numpy as np
 import pandas as pd
 from broken.folders import MAPS, PLANNED, SCANS, everything
 
+from cuecircuit.io.columns import read_columns
+
 BASE = {"OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1", "PYTHONHASHSEED": "0", "LC_ALL": "C.UTF-8"}
 SETTINGS: dict[str, dict[str, str]] = {
     "again": {},
@@ -62,8 +64,8 @@ def numbers(path: Path) -> list[np.ndarray]:
     """Return the columns of a table, or the image; nothing of other files."""
     if path.name.endswith((".nii.gz", ".nii")):
         return [np.asanyarray(nib.load(path).dataobj, dtype=float).ravel()]  # type: ignore[attr-defined]
-    if path.suffix in (".tsv", ".parquet"):
-        table = pd.read_csv(path, sep="\t") if path.suffix == ".tsv" else pd.read_parquet(path)
+    if path.suffix in (".tsv", ".npz"):
+        table = pd.read_csv(path, sep="\t") if path.suffix == ".tsv" else read_columns(path)
         return [column.to_numpy(float) for _, column in table.select_dtypes("number").items()]
     return []
 

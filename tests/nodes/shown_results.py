@@ -5,7 +5,7 @@ from pathlib import Path
 from urllib.parse import unquote
 
 _NO_RESULTS = (".cuecircuit", ".bidsignore", "report")
-_OTHER_FORMS = (".json", ".parquet", ".html", ".yaml")
+_OTHER_FORMS = (".json", ".npz", ".html", ".yaml")
 
 
 def assert_all_shown(results: Path) -> None:

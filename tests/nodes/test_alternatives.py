@@ -79,7 +79,7 @@ def test_every_result_has_a_verdict_over_the_choices(mice: tuple[Path, Path]) ->
 def test_what_an_alternative_does_not_change_is_not_done_again(mice: tuple[Path, Path]) -> None:
     _, out = mice
     for folder in (out / "alternatives_runs").iterdir():
-        assert (folder / "tables" / "operant.parquet").samefile(out / "tables" / "operant.parquet")
+        assert (folder / "tables" / "operant.npz").samefile(out / "tables" / "operant.npz")
         assert not (folder / "questions/escalation/terms.tsv").samefile(out / "questions/escalation/terms.tsv")
 
 

@@ -39,7 +39,7 @@ def test_check_passes_and_the_page_shows_or_links_every_result(ran: Ran, design:
     assert_all_shown(results)
     for table in (results / "tables").glob("*.tsv"):
         assert table.with_suffix(".json").is_file()
-        assert table.with_suffix(".parquet").is_file()
+        assert table.with_suffix(".npz").is_file()
 
 
 @pytest.mark.parametrize("design", DESIGNS)

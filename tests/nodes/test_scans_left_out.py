@@ -3,10 +3,10 @@
 from collections.abc import Callable
 from pathlib import Path
 
-import pandas as pd
 import pytest
 
 from cuecircuit.errors import DataError, StudyError
+from cuecircuit.io.columns import read_columns
 from cuecircuit.io.listed_scans import read_listed_scans
 from cuecircuit.io.nifti import write_volume
 from cuecircuit.io.tables import read_table
@@ -91,7 +91,7 @@ def test_maps_are_made_of_the_scans_that_are_left_and_the_reason_is_in_the_inven
     assert len(inputs) == 6
     assert "6 × 5 × 3 voxels" in left_out["reason"].item()
     assert left_out["acq_time"].item() == "2026-01-31T09:00:00"
-    maps = pd.read_parquet(folder / "out" / "tables" / "maps.task.parquet")
+    maps = read_columns(folder / "out" / "tables" / "maps.task.npz")
     assert maps.groupby("subject")["n_runs"].first().to_dict() == {"01": 1, "02": 2, "03": 2}
 
 

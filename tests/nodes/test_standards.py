@@ -37,6 +37,17 @@ def test_a_crate_without_them_says_so_and_has_the_same_bytes_on_any_day(tmp_path
     assert crate["#license"]["name"] == "No license is stated"
 
 
+def test_a_crate_cites_the_article_with_its_numbers(tmp_path):
+    about = About(
+        title="Odors",
+        reference="Carmack et al. 2019, J Clin Invest 129(6):2480-2484, doi:10.1172/JCI125534",
+        identifiers={"PMCID": "PMC6546476"},
+    )
+    crate = _crate(tmp_path, about)
+    assert crate["./"]["citation"] == {"@id": "https://doi.org/10.1172/JCI125534"}
+    assert crate["https://doi.org/10.1172/JCI125534"]["identifier"] == ["PMCID:PMC6546476"]
+
+
 @pytest.mark.parametrize(
     ("name", "address"),
     [

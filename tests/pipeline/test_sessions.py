@@ -223,6 +223,15 @@ def test_no_file_at_all_is_a_fault(tmp_path: Path):
         write_sessions([], tmp_path / "out")
 
 
+def test_parquet_without_pyarrow_is_refused_before_anything_is_written(tmp_path: Path, monkeypatch):
+    monkeypatch.setattr("cuecircuit.io.session_store.find_spec", lambda name: None)
+
+    with pytest.raises(DataError, match=r'Parquet needs pyarrow; install it: pip install "cuecircuit\[query\]"'):
+        write_sessions([tmp_path / "log"], tmp_path / "out", parquet=True)
+
+    assert not (tmp_path / "out").exists()
+
+
 def test_parquet_is_written_on_demand_and_holds_the_tables(tmp_path: Path):
     path = medpc_file(tmp_path / "a.txt", medpc(active=3))
 

@@ -1,10 +1,9 @@
 """A model for counts beside the ANOVA: infusions are whole, bounded by 0 and overdispersed.
 
 Generalized estimating equations (Liang and Zeger 1986) with log link and negative-binomial variance μ + αμ², one
-cluster per animal, exchangeable working correlation. α is the moment estimate Σ[(y−μ)² − μ]/Σμ² at the Poisson fit,
-0 or more. Covariance of the coefficients: the sandwich with Mancl and DeRouen's (2001) correction for few animals;
-t has animals − groups degrees of freedom, as the error between animals of the ANOVA, or animals − 1 for a comparison
-inside one group.
+cluster per animal, exchangeable working correlation (`stats.counts`). Covariance of the coefficients: the sandwich with
+Mancl and DeRouen's (2001) correction for few animals; t has animals − groups degrees of freedom, as the error between
+animals of the ANOVA, or animals − 1 for a comparison inside one group.
 
 Assumed: the mean is right (sessions enter as one log-linear slope per group: with about twenty animals a sandwich
 cannot carry a coefficient for every session), animals are independent, sessions that are missing are missing
@@ -12,11 +11,8 @@ completely at random. Correlation and variance may be wrong: the sandwich stands
 the population, not one animal with itself.
 """
 
-import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass
-from importlib import import_module
-from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -24,6 +20,7 @@ from scipy import stats
 
 from cuecircuit.arrays import Array, Float
 from cuecircuit.errors import DesignError
+from cuecircuit.stats.counts import fit_counts
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -156,27 +153,15 @@ def _fitted(
     compared: Sequence[_Comparison],
     between: str,
 ) -> CountModel:
-    # imported here for its weight, and by name because it has no types
-    gee: Any = import_module("statsmodels.genmod.generalized_estimating_equations")
-    families, structures = gee.families, gee.cov_structs
-    # statsmodels wants the rows of an animal together
-    order = np.argsort(rows["subject"].to_numpy(str), kind="stable")
-    y, design, animals = rows[dv].to_numpy()[order], x[order], rows["subject"].to_numpy(str)[order]
-    independent = gee.GEE(y, design, animals, family=families.Poisson()).fit()
-    mean = independent.fittedvalues
-    alpha = max(float(((y - mean) ** 2 - mean).sum() / (mean**2).sum()), 0.0)
-    family = families.NegativeBinomial(alpha=alpha) if alpha > 0 else families.Poisson()
-    model = gee.GEE(y, design, animals, family=family, cov_struct=structures.Exchangeable())
-    with warnings.catch_warnings():
-        warnings.simplefilter("error")
-        try:
-            found = model.fit(start_params=independent.params, cov_type="bias_reduced")
-        except Warning as warning:
-            raise DesignError(f"counts of {dv}: the model does not converge ({warning}); use the ANOVA alone") from None
+    animals = np.unique(rows["subject"].to_numpy(str), return_inverse=True)[1]
+    try:
+        fit = fit_counts(rows[dv].to_numpy(), x, animals)
+    except DesignError as error:
+        raise DesignError(f"counts of {dv}: {error}; use the ANOVA alone") from None
     contrast = np.stack([comparison.weights for comparison in compared])
-    estimate = contrast @ found.params
-    se = np.sqrt(np.einsum("ij,jk,ik->i", contrast, found.cov_params(), contrast))
-    n_animals = len(set(animals))
+    estimate = contrast @ fit.coefficients
+    se = np.sqrt(np.einsum("ij,jk,ik->i", contrast, fit.covariance, contrast))
+    n_animals = int(animals.max()) + 1
     sizes = rows.groupby(between, sort=False)["subject"].nunique()
     df = [n_animals - len(sizes) if c.group is None else sizes[c.group] - 1 for c in compared]
     df = np.array(df, dtype=np.float64)
@@ -192,5 +177,6 @@ def _fitted(
             "p": 2 * stats.t.sf(np.abs(estimate / se), df),
         }
     )
-    correlation = float(model.cov_struct.dep_params)
-    return CountModel(table=table, alpha=alpha, correlation=correlation, n_animals=n_animals, n_sessions=len(y))
+    return CountModel(
+        table=table, alpha=fit.alpha, correlation=fit.correlation, n_animals=n_animals, n_sessions=len(rows)
+    )

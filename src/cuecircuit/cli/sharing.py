@@ -1,4 +1,4 @@
-"""The command that packs group results for NeuroVault."""
+"""Commands that pack results for archives: maps for NeuroVault, a whole run for any other."""
 
 from pathlib import Path
 from typing import Annotated
@@ -25,3 +25,14 @@ def share(
 
     about = SharedAs(template=template, modality=modality, paradigm=paradigm, paradigm_url=paradigm_url)
     print_table(pack(results, out, about))
+
+
+@app.command()
+def deposit(
+    results: Annotated[Path, typer.Argument(help="Folder of a finished run.")],
+    out: Annotated[Path, typer.Argument(help="Folder of the package; an older one is replaced.")],
+) -> None:
+    """Pack a run for an archive: README, license, data dictionary, RO-Crate of all; the dictionary on stdout."""
+    from cuecircuit.pipeline.package import deposit as pack
+
+    print_table(pack(results, out))

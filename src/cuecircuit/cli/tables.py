@@ -48,7 +48,7 @@ def sessions(
     source: Annotated[Path | None, typer.Option(help="YAML: event names and columns of other logs.")] = None,
     mpc: Annotated[Path | None, typer.Option(help="MED-PC program (.MPC) or a folder of them.")] = None,
     strict: Annotated[bool, typer.Option("--strict", help="Faults in the logs are errors.")] = False,
-    parquet: Annotated[bool, typer.Option("--parquet", help="Write the tables as Parquet too.")] = False,
+    parquet: Annotated[bool, typer.Option("--parquet", help="Write Parquet too (extra `query`).")] = False,
     declare: Annotated[bool, typer.Option("--declare", help="Print a first declaration of unknown programs.")] = False,
 ) -> None:
     """Read operant logs (MED-PC, GEToperant, FED3, BIDS, NWB, tables): sessions, events, and a ledger of faults."""

@@ -1,9 +1,8 @@
 """Fig. 2A and 2D: an atlas region as a solid in a glass brain, seen obliquely.
 
-Surfaces come from marching cubes (Lorensen & Cline 1987, as in scikit-image) on the smoothed masks, and are projected
-without perspective. Three layers lie over one another: the far wall of the glass, the region, the near wall. The region
-is shaded by a lamp (Lambert); glass is the denser the more edge-on it is seen. The layers become one picture, all text
-and lines stay vector.
+Surfaces are nets around the smoothed masks (`surface_nets`), projected without perspective. Three layers lie over one
+another: the far wall of the glass, the region, the near wall. The region is shaded by a lamp (Lambert); glass is the
+denser the more edge-on it is seen. The layers become one picture, all text and lines stay vector.
 """
 
 from dataclasses import dataclass
@@ -15,11 +14,11 @@ from matplotlib.collections import PolyCollection
 from matplotlib.colors import to_rgb
 from matplotlib.figure import Figure
 from scipy import ndimage
-from skimage.measure import marching_cubes
 
 from cuecircuit.arrays import Array, Bool, Float
 from cuecircuit.figures.numbers import short
 from cuecircuit.figures.style import INK, PANEL_HEIGHT_MM, PANEL_MM, VERMILLION, sheet, style
+from cuecircuit.figures.surface_nets import surface_nets
 from cuecircuit.records.grid import Grid
 
 _GLASS = np.array(to_rgb("#4f6475"))
@@ -27,7 +26,7 @@ _GLASS = np.array(to_rgb("#4f6475"))
 _LAMP = np.array([0.35, 0.65, 0.68]) / np.linalg.norm([0.35, 0.65, 0.68])
 # the picture is drawn with twice the pixels that 300 dpi print needs, and halved
 _PIXELS = 1400
-# triangles are about this part of the brain's length: facets are not seen, the glass being less solid needs fewer
+# faces are about this part of the brain's length: facets are not seen, the glass being less solid needs fewer
 _GLASS_FINENESS, _SOLID_FINENESS = 1 / 96, 1 / 130
 # voxels around a mask, so that smoothing ends within the box
 _PADDING = 4
@@ -36,10 +35,10 @@ _AXIS_NAMES = ("R", "A", "S")
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Surface:
-    """Triangles, mm, with one outward normal each."""
+    """Faces, mm, with one outward normal each."""
 
-    corners: Float[Array, "triangle 3 3"]
-    normals: Float[Array, "triangle 3"]
+    corners: Float[Array, "face 4 3"]
+    normals: Float[Array, "face 3"]
 
 
 def glass_brain_figure(
@@ -86,12 +85,12 @@ def glass_brain_figure(
 
 
 def surface(mask: Bool[Array, "x y z"], grid: Grid, *, step_mm: float) -> Surface:
-    """Wrap a mask in triangles.
+    """Wrap a mask in a net of faces.
 
     Args:
         mask: at least one voxel.
         grid: of the mask.
-        step_mm: size of the triangles, about; voxels are interpolated where they are larger.
+        step_mm: size of the faces, about; voxels are interpolated where they are larger.
     """
     corner = np.argwhere(mask).min(axis=0) - _PADDING
     box = mask[ndimage.find_objects(mask.astype(int))[0]].astype(float)
@@ -99,16 +98,15 @@ def surface(mask: Bool[Array, "x y z"], grid: Grid, *, step_mm: float) -> Surfac
     shape = np.maximum(np.rint((np.array(smooth.shape) - 1) * grid.voxel_mm / step_mm).astype(int) + 1, smooth.shape)
     fine = np.asarray(ndimage.zoom(smooth, shape / np.array(smooth.shape), order=3))
     # a region of few voxels must not vanish by smoothing
-    points, triangles, slopes, _ = marching_cubes(fine, min(0.5, float(fine.max()) / 2))
+    faces = surface_nets(fine, min(0.5, float(fine.max()) / 2))
     scale = (np.array(smooth.shape) - 1) / (np.array(fine.shape) - 1)
-    mm = grid.mm(points.astype(float) * scale + corner)
-    # normals turn by the inverse transpose of what moves the points
-    normals = (slopes.astype(float) @ np.linalg.inv(grid.affine[:3, :3] * scale))[triangles].mean(axis=1)
+    corners = grid.mm(faces.reshape(-1, 3) * scale + corner).reshape(faces.shape)
+    # values fall outward; slopes turn by the inverse transpose of what moves the points
+    middle = faces.mean(axis=1).T
+    slopes = np.stack([ndimage.map_coordinates(slope, middle, order=1) for slope in np.gradient(fine)], axis=1)
+    normals = -slopes @ np.linalg.inv(grid.affine[:3, :3] * scale)
     length = np.linalg.norm(normals, axis=1, keepdims=True)
-    normals = np.divide(normals, length, out=np.zeros_like(normals), where=length > 0)
-    corners = mm[triangles]
-    outward = float(np.einsum("ij,ij->", normals, corners.mean(axis=1) - mm.mean(axis=0)))
-    return Surface(corners=corners, normals=normals if outward > 0 else -normals)
+    return Surface(corners=corners, normals=np.divide(normals, length, out=np.zeros_like(normals), where=length > 0))
 
 
 def viewer(azimuth: float, elevation: float) -> Float[Array, "3 3"]:
@@ -150,12 +148,12 @@ def _composed(
 
 
 def _drawn(
-    corners: Float[Array, "triangle 3 3"],
-    colors: Float[Array, "triangle 3"],
+    corners: Float[Array, "face 4 3"],
+    colors: Float[Array, "face 3"],
     view: Float[Array, "3 3"],
     extent: tuple[float, float, float, float],
 ) -> Float[Array, "row column 4"]:
-    # opaque and without antialiasing: where triangles share an edge, the net of seams does not arise
+    # opaque and without antialiasing: where faces share an edge, the net of seams does not arise
     left, right, bottom, top = extent
     figure = Figure(figsize=(_PIXELS / 100, _PIXELS / 100 * (top - bottom) / (right - left)), dpi=100)
     figure.patch.set_alpha(0)
@@ -172,7 +170,7 @@ def _drawn(
     return np.asarray(canvas.buffer_rgba()).astype(np.float32) / np.float32(255)
 
 
-def _lit(normals: Float[Array, "triangle 3"], color: str) -> Float[Array, "triangle 3"]:
+def _lit(normals: Float[Array, "face 3"], color: str) -> Float[Array, "face 3"]:
     light = np.clip(normals @ _LAMP, 0.0, 1.0)[:, None]
     return np.clip(np.array(to_rgb(color)) * (0.5 + 0.6 * light) + 0.25 * light**24, 0, 1)
 

@@ -1,8 +1,6 @@
 """BIDS data sets: which scans a task has, and the files that belong to each. Vocabulary: BIDS entities and suffixes."""
 
-import logging
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -12,6 +10,7 @@ import pandas as pd
 
 from cuecircuit.arrays import Array, Float64
 from cuecircuit.errors import DataError
+from cuecircuit.io.bids_names import BidsFile, index_files, parse_entities
 from cuecircuit.io.scan_inventory import DERIVED_ENTITIES, ScanFiles
 from cuecircuit.io.tables import read_json, read_table
 
@@ -19,7 +18,7 @@ _MOTION = ("trans_x", "trans_y", "trans_z", "rot_x", "rot_y", "rot_z")
 _RABIES_MOTION = ("mov1", "mov2", "mov3", "rot1", "rot2", "rot3")
 _ENTITIES = ("sub", "ses", "task", "acq", "ce", "rec", "dir", "run", "echo", "part")
 # columns of the index that are no entities by which scans differ
-_NO_ENTITIES = ("dataset", "sub", "ses", "task", "run", "datatype", "suffix", "ext", "extra_entities", "root", "path")
+_NO_ENTITIES = ("sub", "ses", "task", "run", "suffix", "ext", "unread", "path")
 
 
 def find_scans(root: Path, *, task: str, confounds: bool = True) -> tuple[ScanFiles, ...]:
@@ -35,7 +34,7 @@ def find_scans(root: Path, *, task: str, confounds: bool = True) -> tuple[ScanFi
     """
     if not root.is_dir():
         raise DataError(f"{root}: no such folder; the study's data set must lie there")
-    files = _index(root)
+    files = index_files(root)
     scans = [file for file in files if _is_image(file)]
     of_task = [scan for scan in scans if scan["task"] == task]
     if not of_task:
@@ -59,7 +58,7 @@ def find_derivatives(root: Path, folder: Path, *, task: str, desc: str = "prepro
     """
     if not folder.is_dir():
         raise DataError(f"{folder}: no such folder; scans.derivatives must name a folder of preprocessed scans")
-    tables = _index(folder)
+    tables = index_files(folder)
     images = [file for file in tables if _is_image(file)]
     scans = [file for file in images if file["task"] == task and file["desc"] == desc]
     if not scans:
@@ -68,7 +67,7 @@ def find_derivatives(root: Path, folder: Path, *, task: str, desc: str = "prepro
             f"{folder}: no preprocessed scans of task '{task}' with desc {desc}; found: {found}; name the one "
             "to take in scans.entities.desc"
         )
-    raw = _index(root) if root.is_dir() and root.resolve() != folder.resolve() else []
+    raw = index_files(root) if root.is_dir() and root.resolve() != folder.resolve() else []
     return tuple(_derived(scan, [*raw, *_confounds(tables)], root) for scan in sorted(scans, key=_order))
 
 
@@ -80,20 +79,20 @@ def list_images(root: Path) -> pd.DataFrame:
     """
     if not root.is_dir():
         raise DataError(f"{root}: no such folder")
-    rows = [{**_entities(file), **file} for file in _index(root) if _is_image(file)]
+    rows = [{**_entities(file), **file} for file in index_files(root) if _is_image(file)]
     columns = ("sub", "ses", "task", "run", "echo", "space", "res", "desc", "path")
     return pd.DataFrame([{name: row.get(name) for name in columns} for row in rows], columns=list(columns))
 
 
-def _is_image(file: Mapping[str, Any]) -> bool:
+def _is_image(file: BidsFile) -> bool:
     """Recognize a functional scan from what lies beside it, such as a copy that ends in .bak."""
     return file["suffix"] == "bold" and file["ext"] in (".nii", ".nii.gz")
 
 
-def _derived(scan: Mapping[str, Any], tables: Sequence[Mapping[str, Any]], root: Path) -> ScanFiles:
+def _derived(scan: BidsFile, tables: Sequence[BidsFile], root: Path) -> ScanFiles:
     names = [part for part in scan["path"].name.split("_") if part.split("-")[0] not in DERIVED_ENTITIES]
     folders = [f"sub-{scan['sub']}", *([f"ses-{scan['ses']}"] if scan["ses"] else []), "func"]
-    like_raw = _scan_files({**scan, "path": root.joinpath(*folders, "_".join(names))}, tables, root)
+    like_raw = _scan_files(scan | {"path": root.joinpath(*folders, "_".join(names))}, tables, root)
     beside = scan["path"].with_name(scan["path"].name.split(".")[0] + ".json")
     tr_s = read_json(beside).get("RepetitionTime") if beside.is_file() else None
     return replace(like_raw, bold=scan["path"], tr_s=float(tr_s) if isinstance(tr_s, int | float) else like_raw.tr_s)
@@ -140,43 +139,23 @@ def read_scan_table(path: Path) -> tuple[ScanFiles, ...]:
     return tuple(scans)
 
 
-def _index(root: Path) -> list[dict[str, Any]]:
-    import bids2table
-
-    with _quiet("bids2table"):
-        # `.` alone gives the library no name of a data set to look under
-        table = bids2table.index_dataset(root.resolve())
-    return [file | {"path": root / file["path"]} for file in table.to_pylist()]
-
-
-@contextmanager
-def _quiet(name: str) -> Iterator[None]:
-    """Keep a library from writing to stderr about file names that are not ours to judge."""
-    logger = logging.getLogger(name)
-    before, logger.disabled = logger.disabled, True
-    try:
-        yield
-    finally:
-        logger.disabled = before
-
-
-def _derivatives(root: Path) -> list[dict[str, Any]]:
+def _derivatives(root: Path) -> list[BidsFile]:
     folders = sorted(path for path in (root / "derivatives").glob("*") if any(path.glob("sub-*")))
-    return [file for folder in folders for file in _confounds(_index(folder))]
+    return [file for folder in folders for file in _confounds(index_files(folder))]
 
 
-def _confounds(files: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
+def _confounds(files: Sequence[BidsFile]) -> list[BidsFile]:
     """Tables of confounds; fMRIPrep before 20.2 gave them the suffix regressors, those of XCP-D hold motion alone."""
     named = {"timeseries": ("confounds",), "regressors": ("confounds",), "motion": (None, "filtered")}
     tables = (file for file in files if file["desc"] in named.get(file["suffix"], ()))
-    return [{**file, "suffix": "timeseries"} for file in tables]
+    return [file | {"suffix": "timeseries"} for file in tables]
 
 
-def _order(file: Mapping[str, Any]) -> tuple[str, str, int]:
+def _order(file: BidsFile) -> tuple[str, str, int]:
     return file["sub"], file["ses"] or "", file["run"] or 0
 
 
-def _scan_files(scan: Mapping[str, Any], tables: Sequence[Mapping[str, Any]], root: Path) -> ScanFiles:
+def _scan_files(scan: BidsFile, tables: Sequence[BidsFile], root: Path) -> ScanFiles:
     tr_s = sidecar(scan["path"], root).get("RepetitionTime")
     events = _inherited(scan["path"], root, suffix="events", ending=".tsv")
     return ScanFiles(
@@ -192,12 +171,12 @@ def _scan_files(scan: Mapping[str, Any], tables: Sequence[Mapping[str, Any]], ro
     )
 
 
-def _entities(file: Mapping[str, Any]) -> dict[str, str]:
+def _entities(file: BidsFile) -> dict[str, str]:
     named = {name: str(value) for name, value in file.items() if name not in _NO_ENTITIES and value is not None}
-    return named | {name: str(value) for name, value in file["extra_entities"]}
+    return named | file["unread"]
 
 
-def _beside(scan: Mapping[str, Any], suffix: str, tables: Sequence[Mapping[str, Any]]) -> Path | None:
+def _beside(scan: BidsFile, suffix: str, tables: Sequence[BidsFile]) -> Path | None:
     """Find the table of that suffix that speaks of the scan; entities that tell images apart (echo) it may lack."""
     found = [
         table
@@ -252,9 +231,7 @@ def _inherited(path: Path, root: Path, *, suffix: str | None = None, ending: str
 
 
 def _named(path: Path) -> dict[str, str]:
-    from bids2table import parse_bids_entities
-
-    return {name: value for name, value in parse_bids_entities(path).items() if name not in ("datatype", "ext")}
+    return {name: value for name, value in parse_entities(path).items() if name != "ext"}
 
 
 def read_motion(path: Path) -> Float64[Array, "volume 6"]:

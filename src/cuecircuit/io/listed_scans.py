@@ -14,6 +14,7 @@ from typing import Any
 import pandas as pd
 
 from cuecircuit.errors import DataError
+from cuecircuit.io.bids_names import parse_entities
 from cuecircuit.io.scan_inventory import ScanFiles, scan_name
 from cuecircuit.io.tables import read_table
 
@@ -61,7 +62,7 @@ def read_listed_scans(root: Path, *, task: str) -> tuple[ListedScan, ...]:
         if "filename" not in table:
             raise DataError(f"{path}:1: no column filename; found: {', '.join(map(str, table))}")
         for line, row in enumerate(table.to_dict("records"), start=2):
-            entities = _entities(str(row["filename"]))
+            entities = parse_entities(PurePosixPath(str(row["filename"])))
             if entities.get("suffix") != "bold" or entities.get("task") != task or "sub" not in entities:
                 continue
             try:
@@ -71,12 +72,6 @@ def read_listed_scans(root: Path, *, task: str) -> tuple[ListedScan, ...]:
     if faults:
         raise DataError(faults)
     return tuple(listed)
-
-
-def _entities(filename: str) -> dict[str, str]:
-    from bids2table import parse_bids_entities
-
-    return {name: str(value) for name, value in parse_bids_entities(PurePosixPath(filename).name).items()}
 
 
 def _listed(path: Path, line: int, row: Mapping[Any, Any], entities: dict[str, str]) -> ListedScan:

@@ -8,12 +8,14 @@ same bytes.
 import csv
 import io
 from collections.abc import Iterator, Mapping, Sequence
+from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from cuecircuit.arrays import Array, Float, Int
+from cuecircuit.errors import DataError
 from cuecircuit.io.atomic import replacing
 from cuecircuit.io.tables import ColumnNote, write_json
 from cuecircuit.records.operant import OperantSession
@@ -49,6 +51,16 @@ def write_events(path: Path, sessions: Sequence[OperantSession], columns: Mappin
     notes = {name: {**_note(columns[name]), **({} if name == "time_s" else text)} for name in _COLUMNS}
     write_json(path.with_suffix(".json"), notes)
     return n
+
+
+def check_parquet() -> None:
+    """Check that Parquet can be written.
+
+    Raises:
+        DataError: pyarrow is not installed.
+    """
+    if find_spec("pyarrow") is None:
+        raise DataError('writing Parquet needs pyarrow; install it: pip install "cuecircuit[query]"')
 
 
 def write_events_parquet(path: Path, sessions: Sequence[OperantSession]) -> None:

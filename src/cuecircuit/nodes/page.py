@@ -279,7 +279,7 @@ def _files(out: Path) -> Iterator[FileList]:
         path
         for path in paths
         if path.parts[0] not in _NO_RESULTS
-        and path.suffix not in (".json", ".parquet")
+        and path.suffix not in (".json", ".npz")
         and not any(part.startswith(".") for part in path.parts)
     ]
     for folder, own in groupby(results, key=lambda path: path.parent):

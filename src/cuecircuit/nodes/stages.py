@@ -64,7 +64,7 @@ def stage_of(work: Work, name: str) -> Stage:
 def _inputs(work: Work, name: str) -> tuple[Path, ...]:
     """Return the tables that a node goes back to, with every digit."""
     tables = [table for other in upstream(work.nodes, name) for table in tables_of(work, other)]
-    return tuple(work.out / FOLDER / f"{table}.parquet" for table in tables)
+    return tuple(work.out / FOLDER / f"{table}.npz" for table in tables)
 
 
 def _write_tables(work: Work, name: str, folder: Path) -> Made:
@@ -311,7 +311,7 @@ def _report(work: Work, name: str, own: str) -> Stage:
     inputs += [path for path in sorted((work.out / "figures").glob("*")) if path.is_file()]
     inputs += [path for path in sorted((work.out / "alternatives").glob("*")) if path.is_file()]
     inputs += sorted(work.out.glob("sub-*/func/*_quality.tsv"))
-    inputs += sorted((work.out / FOLDER).glob("*.parquet")) + sorted((work.out / "operant").glob("*.tsv"))
+    inputs += sorted((work.out / FOLDER).glob("*.npz")) + sorted((work.out / "operant").glob("*.tsv"))
     inputs += work.out.glob(QUALITY_TABLE)
 
     def make(new: Path) -> None:

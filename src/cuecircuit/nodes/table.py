@@ -7,7 +7,7 @@ from pathlib import Path
 import pandas as pd
 
 from cuecircuit.errors import DataError
-from cuecircuit.io.atomic import replacing
+from cuecircuit.io.columns import read_columns, write_columns
 from cuecircuit.io.tables import ColumnNote, read_json, write_table
 
 FOLDER = "tables"
@@ -40,10 +40,9 @@ class Table:
             )
 
     def write(self, folder: Path) -> None:
-        """Write `NAME.tsv` with its JSON for people, and `NAME.parquet` with every digit."""
+        """Write `NAME.tsv` with its JSON for people, and `NAME.npz` with every digit."""
         write_table(folder / f"{self.name}.tsv", self.rows, self.notes)
-        with replacing(folder / f"{self.name}.parquet") as new:
-            self.rows.to_parquet(new, index=False)
+        write_columns(folder / f"{self.name}.npz", self.rows)
 
 
 def read_back(folder: Path, name: str, keys: tuple[str, ...]) -> Table:
@@ -52,8 +51,8 @@ def read_back(folder: Path, name: str, keys: tuple[str, ...]) -> Table:
     Raises:
         DataError: it is not there.
     """
-    path = folder / f"{name}.parquet"
+    path = folder / f"{name}.npz"
     if not path.is_file():
         raise DataError(f"{path}: no such table; run the whole study first")
     notes = read_json(folder / f"{name}.json")
-    return Table(name=name, keys=keys, rows=pd.read_parquet(path), notes=notes)
+    return Table(name=name, keys=keys, rows=read_columns(path), notes=notes)

@@ -13,6 +13,7 @@ from pydantic import BaseModel
 import cuecircuit
 from cuecircuit.io.atomic import replacing
 from cuecircuit.pipeline.store import Store
+from cuecircuit.report.deposit import license_address
 from cuecircuit.study.about import About
 
 if TYPE_CHECKING:
@@ -21,8 +22,7 @@ if TYPE_CHECKING:
 
 # RO-Crate requires a date; this one stands for none, so that the same results have the same bytes on any day
 _NOT_PUBLISHED = "1970-01-01"
-_SPDX = r"[A-Za-z][A-Za-z0-9.-]*-\d[A-Za-z0-9.-]*|PDDL|MIT|Unlicense"
-LIBRARIES = ("numpy", "scipy", "numba", "pandas", "nibabel", "nilearn", "matplotlib", "scikit-image")
+LIBRARIES = ("numpy", "scipy", "numba", "pandas", "nibabel", "nilearn", "matplotlib")
 
 
 def software() -> dict[str, str]:
@@ -105,24 +105,32 @@ def _describe(crate: "ROCrate", about: About) -> None:
         "keywords": list(about.keywords),
         "identifier": f"https://doi.org/{about.doi}" if about.doi else about.accession,
         "datePublished": about.release_date or _NOT_PUBLISHED,
+        "citation": _article(crate, about),
     }
     for name, value in stated.items():
         if value:
             crate.root_dataset[name] = value
 
 
+def _article(crate: "ROCrate", about: About) -> "ContextEntity | None":
+    """Add the article that the design follows, with its numbers in other archives."""
+    from rocrate.model.contextentity import ContextEntity
+
+    if not about.reference:
+        return None
+    doi = re.search(r"\b10\.\d{4,9}/\S+", about.reference)
+    numbers = [f"{archive}:{number}" for archive, number in about.identifiers.items()]
+    properties = {"@type": "ScholarlyArticle", "name": about.reference, **({"identifier": numbers} if numbers else {})}
+    article = ContextEntity(crate, f"https://doi.org/{doi[0]}" if doi else "#reference", properties=properties)
+    crate.add(article)
+    return article
+
+
 def _license(crate: "ROCrate", name: str) -> "ContextEntity":
     """Add the license under its address: as stated, or of its SPDX name; without one say that none is stated."""
     from rocrate.model.contextentity import ContextEntity
 
-    spdx = {"CC0": "CC0-1.0"}.get(name, name)  # BIDS writes CC0
-    url = (
-        spdx
-        if name.startswith("https://")
-        else f"https://spdx.org/licenses/{spdx}"
-        if re.fullmatch(_SPDX, spdx)
-        else "#license"
-    )
+    url = license_address(name) or "#license"
     about = f"License of the data set: {name}" if name else "The study file states none (`about.license`)."
     properties = {"@type": "CreativeWork", "name": name or "No license is stated", "description": about}
     license_ = ContextEntity(crate, url, properties=properties)

@@ -20,7 +20,7 @@ from cuecircuit.io.medpc_program import Program, checked_by, find_program, load_
 from cuecircuit.io.medpc_silent import silent_codes
 from cuecircuit.io.operant_declaration import SourceDeclaration
 from cuecircuit.io.operant_source import operant_kind, read_operant
-from cuecircuit.io.session_store import write_events, write_events_parquet, write_parquet
+from cuecircuit.io.session_store import check_parquet, write_events, write_events_parquet, write_parquet
 from cuecircuit.io.tables import ColumnNote, write_table
 from cuecircuit.records.operant import SET_ASIDE, UNDECLARED, OperantFault, OperantLog, OperantSession
 
@@ -238,8 +238,11 @@ def write_sessions(
         parquet: write the three tables as Parquet too.
 
     Raises:
-        DataError: no file can be read (nothing is written), the folder cannot be written, or `strict` and a fault.
+        DataError: no file can be read, or no pyarrow for Parquet (nothing is written); the folder cannot be written,
+            or `strict` and a fault.
     """
+    if parquet:
+        check_parquet()
     log = load_sessions(files, programs=programs, source=source, mpc=mpc)
     sessions = sessions_table(log.sessions)
     write_table(out / "sessions.tsv", sessions, session_notes(sessions))

@@ -9,6 +9,16 @@ from collections.abc import Mapping
 
 from cuecircuit.study.about import About
 
+_SPDX = re.compile(r"[A-Za-z][A-Za-z0-9.-]*-\d[A-Za-z0-9.-]*|PDDL|MIT|Unlicense")
+
+
+def license_address(name: str) -> str:
+    """Return the address of a license: as stated, or of its SPDX name; empty where neither is known."""
+    if name.startswith("https://"):
+        return name
+    spdx = {"CC0": "CC0-1.0"}.get(name, name)  # BIDS writes CC0
+    return f"https://spdx.org/licenses/{spdx}" if _SPDX.fullmatch(spdx) else ""
+
 
 def pagetab(about: About, species: str, outputs: Mapping[str, str]) -> str:
     """Write the submission as PageTab.

@@ -13,6 +13,9 @@ class About(Section):
     title: str = Field(description="of the study, and of its page")
     authors: tuple[str, ...] = Field(default=(), description="of the data set, in order")
     reference: str = Field(default="", description="the article the design follows")
+    identifiers: dict[str, str] = Field(
+        default={}, description="numbers of that article by archive, such as PMID, PMCID, BioStudies"
+    )
     abstract: str = Field(default="", description="what the data set is")
     keywords: tuple[str, ...] = Field(default=(), description="of the data set")
     license: str = Field(default="", description="of the data set, such as CC0-1.0")
