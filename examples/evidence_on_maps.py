@@ -2,9 +2,9 @@
 
     python examples/evidence_on_maps.py FOLDER OUT
 
-FOLDER holds the contrast maps of Woo et al. 2014 (Nat Commun 5:5380). OUT gets, beside the tests: maps of the Bayes factor
-(logBF10), of d with its limits, and of the p that the effect is negligible (|d| < .3), and a table of clusters with the effect
-in held-out halves of the people. Without FOLDER the example says so and ends.
+FOLDER holds the contrast maps of Woo et al. 2014 (Nat Commun 5:5380). OUT gets, beside the tests: maps of the Bayes
+factor (logBF10), of d with its limits, and of the p that the effect is negligible (|d| < .3), and a table of clusters
+with the effect in held-out halves of the people. Without FOLDER the example says so and ends.
 """
 
 import argparse

@@ -83,11 +83,10 @@ def map_power(
         voxels = np.stack(np.indices(inside.shape), axis=-1).reshape(-1, 3).astype(float)
         away = grid.mm(voxels) - np.asarray(center_mm, float)
         place = (np.linalg.norm(away, axis=1) <= radius_mm).reshape(inside.shape)
-    own = (
-        gaussian_autocorrelation(fwhm_mm)
-        if fwhm_mm
-        else Autocorrelation(**dict(zip(("a", "b_mm", "c_mm"), acf or (), strict=True)))
-    )
+    if acf is not None:
+        own = Autocorrelation(a=acf[0], b_mm=acf[1], c_mm=acf[2])
+    else:
+        own = gaussian_autocorrelation(fwhm_mm or 0.0)
     settings = CorrectionSettings(voxel_p=voxel_p, alpha=alpha, iterations=iterations, seed=seed, n_jobs=n_jobs)
     sizes = [n] if isinstance(n, int) else list(n)
     return simulated_map_power(

@@ -53,8 +53,8 @@ def simulated_map_power(
     inside, sizes = region[mask], sorted(set(sizes))
     if not inside.any() or sizes[0] < 3 or groups not in (1, 2):
         raise DesignError(
-            f"found {int(inside.sum())} voxels of the region in the mask, {sizes[0]} subjects, {groups} groups; expected "
-            "one voxel or more, three subjects or more, 1 or 2 groups"
+            f"found {int(inside.sum())} voxels of the region in the mask, {sizes[0]} subjects, {groups} groups; "
+            "expected one voxel or more, three subjects or more, 1 or 2 groups"
         )
     rule = ClusterRule(connectivity=settings.connectivity)
     null = simulate_cluster_sizes(
