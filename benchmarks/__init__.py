@@ -3,8 +3,11 @@
 Ratios are of the processor time of one job of each, which what else the machine does changes least.
 """
 
+import os
+import subprocess
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from pathlib import Path
 
 from threadpoolctl import threadpool_limits
 
@@ -20,6 +23,14 @@ def seconds(work: Callable[[], object], repeats: int = 1) -> float:
             work()
             taken.append(time.process_time() - start)
     return min(taken)
+
+
+def seconds_of(command: Sequence[str], folder: Path) -> float:
+    """Return the processor's seconds of another program, run by one thread."""
+    before = os.times()
+    subprocess.run(command, cwd=folder, check=True, capture_output=True, env={**os.environ, "OMP_NUM_THREADS": "1"})
+    after = os.times()
+    return after.children_user + after.children_system - before.children_user - before.children_system
 
 
 def ratio(name: str, times: float) -> str:

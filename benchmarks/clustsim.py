@@ -4,7 +4,6 @@ AFNI_CLUSTSIM may name a binary of AFNI's 3dClustSim: one thread each, in turn, 
 """
 
 import os
-import subprocess
 import tempfile
 from pathlib import Path
 
@@ -12,7 +11,7 @@ import nibabel as nib
 import numpy as np
 from scipy import fft, ndimage
 
-from benchmarks import ratio, seconds
+from benchmarks import ratio, seconds, seconds_of
 from cuecircuit.clusters.autocorrelation import Autocorrelation
 from cuecircuit.clusters.clustsim import simulate_cluster_sizes
 from cuecircuit.clusters.neighbors import structure
@@ -51,11 +50,7 @@ def afni_seconds(program: str, inside: np.ndarray, fields: int) -> float:
         nib.Nifti1Image(np.pad(inside, 8).astype("u1"), np.diag([*VOXEL_MM, 1])).to_filename(f"{folder}/mask.nii")
         command = [program, "-mask", "mask.nii", "-acf", *map(str, (ACF.a, ACF.b_mm, ACF.c_mm)), "-pthr", ".01", ".005"]
         command += [".001", "-athr", ".05", "-iter", str(fields), "-prefix", "sizes"]
-        before = os.times()
-        one_thread = {**os.environ, "OMP_NUM_THREADS": "1"}
-        subprocess.run(command, cwd=Path(folder), check=True, capture_output=True, env=one_thread)
-        after = os.times()
-    return after.children_user + after.children_system - before.children_user - before.children_system
+        return seconds_of(command, Path(folder))
 
 
 def main() -> None:

@@ -38,7 +38,7 @@ from cuecircuit.errors import CuecircuitError
 
 LIMIT_S, LIMIT_MB, ADDRESS_SPACE = 30, 2000, 16 * 2**30
 MODULES = (
-    *("formulaic", "openpyxl", "pynwb", "h5py", "cuecircuit.planning.plan", "cuecircuit.fitting.fit"),
+    *("formulaic", "openpyxl", "pynwb", "h5py", "cuecircuit.planning.plan", "cuecircuit.fitting.compare_models"),
     *("cuecircuit.api.studies", "cuecircuit.pipeline.anova", "cuecircuit.pipeline.map_tests.command"),
     *("cuecircuit.pipeline.sessions", "cuecircuit.nodes.run", "cuecircuit.nodes.check", "cuecircuit.nodes.quality"),
 )

@@ -6,6 +6,7 @@ One row per signature: what was published, what ANIMALS simulated animals do (me
 """
 
 import sys
+from collections.abc import Iterator
 from copy import deepcopy
 from dataclasses import dataclass, replace
 
@@ -85,33 +86,41 @@ def counted(herd: list[Rat], *, hours: float, **how) -> float:
     return float(np.mean([len(one.active if how.get("drug", "") is None else one.infusion) for one in lived]))
 
 
-def row(source: str, published: str, found: str, met: bool) -> None:
-    print(f"{source:28}| {published:58}| {found:70}| {'met' if met else 'NOT MET'}", flush=True)
+@dataclass(frozen=True)
+class Signature:
+    """What was published, what simulated animals do, and whether the direction holds."""
+
+    source: str
+    published: str
+    simulated: str
+    met: bool
 
 
-def access(number: int) -> None:
+def access(number: int, **numbers: float) -> Iterator[Signature]:
     last, ratio = {}, {}
     for hours in (1, 6, 12, 23):
-        totals = np.array([[len(one.day(hours).infusion) for _ in range(14)] for one in animals(number, hours, 0, 1)])
+        totals = np.array(
+            [[len(one.day(hours).infusion) for _ in range(14)] for one in animals(number, hours, 0, 1, **numbers)]
+        )
         last[hours], ratio[hours] = totals[:, -3:].mean(), totals[:, -3:].mean() / totals[:, :3].mean()
     shown = ", ".join(f"{hours} h {ratio[hours]:.2f}" for hours in ratio)
     met = ratio[1] < 1.15 < ratio[12] and ratio[6] < ratio[12] and ratio[23] > 1.15
-    row(
+    yield Signature(
         "Vendruscolo et al. 2011",
         "intake rises with 12 and 23 h, little with 6, not with 1",
         f"last/first 3: {shown}",
         met,
     )
     met = 0.8 < last[23] / last[12] < 1.25
-    row("Vendruscolo et al. 2011", "totals of 12 and 23 h alike", f"{last[12]:.0f} and {last[23]:.0f}", met)
+    yield Signature("Vendruscolo et al. 2011", "totals of 12 and 23 h alike", f"{last[12]:.0f} and {last[23]:.0f}", met)
 
 
-def extinction(number: int) -> None:
+def extinction(number: int, **numbers: float) -> Iterator[Signature]:
     sums = []
     for hours in (1, 11):
-        herd = animals(number, hours, 18, 2)
+        herd = animals(number, hours, 18, 2, **numbers)
         sums.append(np.mean([sum(len(one.day(1, drug=None).active) for _ in range(10)) for one in herd]))
-    row(
+    yield Signature(
         "Ahmed et al. 2000",
         "11 h extinguish later than 1 h",
         f"presses {sums[1]:.0f} and {sums[0]:.0f}",
@@ -119,23 +128,23 @@ def extinction(number: int) -> None:
     )
 
 
-def antagonist(number: int) -> None:
+def antagonist(number: int, **numbers: float) -> Iterator[Signature]:
     doses = (0.0, 0.003, 0.01, 0.03, 0.12, 0.4, 2.0, 10.0)
     for name, herd, published in (
-        ("non-dependent", animals(number, 3, 10, 3), "naloxone raises intake at 10, 30 µg/kg"),
-        ("dependent", animals(number, 12, 14, 3), "raises at 10, lowers at 30 µg/kg"),
+        ("non-dependent", animals(number, 3, 10, 3, **numbers), "naloxone raises intake at 10, 30 µg/kg"),
+        ("dependent", animals(number, 12, 14, 3, **numbers), "raises at 10, lowers at 30 µg/kg"),
     ):
         course = [counted(herd, hours=3, injections=injected("naloxone", dose)) for dose in doses]
         met = course[2] > course[0] and (course[3] > course[0] if name == "non-dependent" else course[3] < course[0])
-        row("Carrera et al. 1999", f"{name}: {published}", " ".join(f"{c:.1f}" for c in course), met)
+        yield Signature("Carrera et al. 1999", f"{name}: {published}", " ".join(f"{c:.1f}" for c in course), met)
 
 
-def unit_dose(number: int) -> None:
-    herd, doses = animals(number, 3, 5, 4), (0.03, 0.06, 0.1, 0.3)
+def unit_dose(number: int, **numbers: float) -> Iterator[Signature]:
+    herd, doses = animals(number, 3, 5, 4, **numbers), (0.03, 0.06, 0.1, 0.3)
     course = [counted(herd, hours=3, dose_mg_kg=dose) for dose in doses]
     intake = [dose * count for dose, count in zip(doses, course, strict=True)]
     met = bool((np.diff(course) < 0).all() and (np.diff(intake) > 0).all())
-    row(
+    yield Signature(
         "Dai et al. 1989",
         "infusions fall, intake rises with .03 to .3 mg/kg",
         " ".join(f"{c:.1f}" for c in course),
@@ -143,21 +152,21 @@ def unit_dose(number: int) -> None:
     )
 
 
-def stress_antagonist(number: int) -> None:
+def stress_antagonist(number: int, **numbers: float) -> Iterator[Signature]:
     parts = {}
     for hours in (1, 12):
-        herd = animals(number, hours, 14, 5)
+        herd = animals(number, hours, 14, 5, **numbers)
         parts[hours] = [
             counted(herd, hours=hours, injections=injected("crf1_antagonist", dose)) for dose in (0.0, 10.0, 20.0)
         ]
     met = parts[12][2] < 0.85 * parts[12][0] and parts[1][2] > 0.85 * parts[1][0]
     found = "; ".join(f"{hours} h {' '.join(f'{c:.1f}' for c in own)}" for hours, own in parts.items())
-    row("Greenwell et al. 2009", "CRF1 antagonist (10, 20 mg/kg) lowers long access, not short", found, met)
+    yield Signature("Greenwell et al. 2009", "CRF1 antagonist (10, 20 mg/kg) lowers long access, not short", found, met)
 
 
-def rest_days(number: int) -> None:
+def rest_days(number: int, **numbers: float) -> Iterator[Signature]:
     for name, parameters in (("full model", {}), ("incubation: 0", {"incubation": 0.0})):
-        herd, course = animals(number, 9, 10, 6, **parameters), []
+        herd, course = animals(number, 9, 10, 6, **(numbers | parameters)), []
         for days in (1, 6, 12, 25, 66):
             kept = [one.again(number) for number, one in enumerate(herd)]
             for one in kept:
@@ -165,21 +174,23 @@ def rest_days(number: int) -> None:
             course.append(counted(kept, hours=1, drug=None))
         found = f"presses {' '.join(f'{c:.0f}' for c in course)}"
         met = max(course[1:4]) > 1.1 * course[0] and course[4] < max(course[1:4])
-        row("Shalev et al. 2001", f"inverted U over 1, 6, 12, 25, 66 days; {name}", found, met)
+        yield Signature("Shalev et al. 2001", f"inverted U over 1, 6, 12, 25, 66 days; {name}", found, met)
 
 
-def progressive_ratio(number: int) -> None:
-    herd, doses = animals(number, 3, 5, 8), (0.0125, 0.025, 0.05, 0.1)
+def progressive_ratio(number: int, **numbers: float) -> Iterator[Signature]:
+    herd, doses = animals(number, 3, 5, 8, **numbers), (0.0125, 0.025, 0.05, 0.1)
     costs = ratios_of(Phase(kind="progressive_ratio", days=1, experiment="PR"))
     course = [counted(herd, hours=3, dose_mg_kg=dose, ratios=costs) for dose in doses]
     blocked = counted(herd, hours=3, dose_mg_kg=0.05, ratios=costs, injections=injected("naltrexone", 0.4))
     found = f"deliveries {' '.join(f'{c:.1f}' for c in course)}; naltrexone at 50: {blocked:.1f}"
     met = int(np.argmax(course)) == 2 and blocked < course[2]
-    row("Psychopharmacology 1993", "inverted U over 12.5 to 100 µg, best 50; naltrexone .4 lowers", found, met)
+    yield Signature(
+        "Psychopharmacology 1993", "inverted U over 12.5 to 100 µg, best 50; naltrexone .4 lowers", found, met
+    )
 
 
-def breathing(number: int) -> None:
-    naive = animals(number, 1, 0, 9)
+def breathing(number: int, **numbers: float) -> Iterator[Signature]:
+    naive = animals(number, 1, 0, 9, **numbers)
     lowest = lambda one: 100 * one.record[:, kernel.RECORD.index("ventilation")].min()  # noqa: E731
     for drug, doses, published in (
         ("heroin", (0.3, 0.6, 1.2), "heroin .3 to 1.2 mg/kg: to about 50 %"),
@@ -191,10 +202,10 @@ def breathing(number: int) -> None:
             for d in doses
         ]
         met = 35 < course[1] < 70
-        row("Marchette et al. 2023", published, " ".join(f"{c:.0f}" for c in course) + " %", met)
+        yield Signature("Marchette et al. 2023", published, " ".join(f"{c:.0f}" for c in course) + " %", met)
 
 
-def overdose(number: int) -> None:
+def overdose(number: int, **numbers: float) -> Iterator[Signature]:
     shares = {}
     for name, days, place, rest in (
         ("naive", 0, "else", 0),
@@ -203,7 +214,7 @@ def overdose(number: int) -> None:
         ("same, 28 d", 12, "box", 28),
         ("other, 28 d", 12, "else", 28),
     ):
-        herd = animals(number, 6, days, 10)
+        herd = animals(number, 6, days, 10, **numbers)
         for one in herd:
             one.animal.rest_until(one.animal.now + rest * _DAY_S)
         how = {"drug": None, "context": place, "injections": injected("heroin", 5.0)}
@@ -211,7 +222,7 @@ def overdose(number: int) -> None:
         shares[name] = np.mean([is_overdose(own[:, kernel.RECORD.index("ventilation")]) for own in records])
     found = ", ".join(f"{name} {share:.0%}" for name, share in shares.items())
     met = shares["same"] < shares["other"] < shares["naive"]
-    row("Siegel et al. 1982", "more die in another place than in the same, most of all naive", found, met)
+    yield Signature("Siegel et al. 1982", "more die in another place than in the same, most of all naive", found, met)
 
 
 def medicines(number: int) -> None:
@@ -257,9 +268,16 @@ EXPERIMENTS = (
 )
 
 
-def main(number: int) -> None:
+def signatures(number: int, **numbers: float) -> Iterator[Signature]:
+    """Yield every signature for that many animals, with medians that differ from the table."""
     for experiment in EXPERIMENTS:
-        experiment(number)
+        yield from experiment(number, **numbers)
+
+
+def main(number: int) -> None:
+    for one in signatures(number):
+        verdict = "met" if one.met else "NOT MET"
+        print(f"{one.source:28}| {one.published:58}| {one.simulated:70}| {verdict}", flush=True)
     print(
         "\nA prediction, not a signature: long access, 14 days, four pairings with naloxone, then a medicine for 5 days"
     )

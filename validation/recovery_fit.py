@@ -15,9 +15,9 @@ from collections.abc import Sequence
 import numpy as np
 from scipy.stats import t as student
 
-from cuecircuit.behavior.fit import day_sd, every_nth, fit_model, held_out, last_sessions, session_scales
 from cuecircuit.behavior.fit_intervals import AnimalIntervals, FitSession, animal_intervals, response_of
 from cuecircuit.behavior.fit_models import MODELS, ModelName
+from cuecircuit.behavior.fit_population import day_sd, every_nth, fit_model, held_out, last_sessions, session_scales
 from cuecircuit.behavior.pharmacokinetics import kinetics_of
 from cuecircuit.generators.experiment import plan_experiment
 from cuecircuit.generators.fit_sessions import simulate_sessions

@@ -4,7 +4,10 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from cuecircuit.behavior.fit import (
+from cuecircuit.behavior.fit_elimination import elimination_profile
+from cuecircuit.behavior.fit_intervals import FitSession, animal_intervals, response_of
+from cuecircuit.behavior.fit_models import MODELS, ModelName, interval_density
+from cuecircuit.behavior.fit_population import (
     HeldOut,
     day_sd,
     difference,
@@ -15,9 +18,6 @@ from cuecircuit.behavior.fit import (
     rescaled,
     session_scales,
 )
-from cuecircuit.behavior.fit_elimination import elimination_profile
-from cuecircuit.behavior.fit_intervals import FitSession, animal_intervals, response_of
-from cuecircuit.behavior.fit_models import MODELS, ModelName, interval_density
 from cuecircuit.behavior.pharmacokinetics import kinetics_of
 from cuecircuit.errors import DesignError
 from cuecircuit.generators.fit_sessions import simulate_sessions

@@ -11,9 +11,9 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from cuecircuit.arrays import Array, Float
-from cuecircuit.behavior.fit import log_likelihoods, starts_of, wide_prior
 from cuecircuit.behavior.fit_intervals import FitSession, animal_intervals, response_of
 from cuecircuit.behavior.fit_models import IntervalModel
+from cuecircuit.behavior.fit_population import log_likelihoods, starts_of, wide_prior
 from cuecircuit.behavior.pharmacokinetics import Kinetics
 from cuecircuit.stats.hierarchy import subject_modes
 

@@ -46,7 +46,7 @@ def fit(
 ) -> None:
     """Fit satiety-threshold and rival models to infusion times, and compare their predictions; TSV on stdout."""
     from cuecircuit.behavior.fit_models import MODELS
-    from cuecircuit.fitting.fit import FitChoices, fit_sessions
+    from cuecircuit.fitting.compare_models import FitChoices, fit_sessions
     from cuecircuit.fitting.fit_source import DrugChoice
 
     choices = FitChoices(

@@ -1,4 +1,4 @@
-"""A command that is told to stop: it puts its house in order and ends within seconds, with its workers.
+"""Stop a command by a signal: scratch is removed, workers end, all within seconds.
 
 SIGINT (Ctrl-C), SIGTERM (schedulers, `kill`) and SIGHUP (a closed terminal) are alike. Where compiled code keeps the
 command from ending in time, it is ended from a thread of its own; scratch is then swept by the next command.
@@ -18,7 +18,7 @@ _PATIENCE_S = 1.0
 
 
 class Stopped(BaseException):
-    """The command was told to stop; not an `Exception`, so that nothing on the way takes it for a fault."""
+    """A signal asked the command to stop; not an `Exception`, so that nothing on the way takes it for a fault."""
 
     def __init__(self, number: int) -> None:
         """Keep the number of the signal."""

@@ -44,10 +44,10 @@ def null_field(mask: Bool[Array, "x y z"], voxel_mm: Float[Array, "3"], acf: Aut
     """
     inside = mask[bounding_box(mask)]
     wide = np.ceil(acf.radius_mm(MARGIN_ACF) / voxel_mm)
-    room = float(np.prod(np.maximum(np.array(inside.shape) - 1, wide) + wide))
-    if not room <= _MOST_VOXELS:
+    box_voxels = float(np.prod(np.maximum(np.array(inside.shape) - 1, wide) + wide))
+    if not box_voxels <= _MOST_VOXELS:
         raise DataError(
-            f"noise of an autocorrelation of FWHM {acf.fwhm_mm:.4g} mm needs a box of {room:.3g} voxels, at most "
+            f"noise of an autocorrelation of FWHM {acf.fwhm_mm:.4g} mm needs a box of {box_voxels:.3g} voxels, at most "
             f"{_MOST_VOXELS} are drawn; give the smoothness in mm, or check the mask"
         )
     margin = wide.astype(int)

@@ -8,9 +8,15 @@ import pandas as pd
 from matplotlib.figure import Figure
 
 from cuecircuit.arrays import Array, Float
-from cuecircuit.behavior.fit import ModelFit
 from cuecircuit.behavior.fit_intervals import FitSession
-from cuecircuit.figures.fit import AnimalCurve, elimination_figure, intervals_figure, scores_figure, thresholds_figure
+from cuecircuit.behavior.fit_population import ModelFit
+from cuecircuit.figures.fit_curves import (
+    AnimalCurve,
+    elimination_figure,
+    intervals_figure,
+    scores_figure,
+    thresholds_figure,
+)
 from cuecircuit.figures.saving import save
 from cuecircuit.fitting.fit_tables import Fits
 from cuecircuit.generators.fit_sessions import simulate_sessions

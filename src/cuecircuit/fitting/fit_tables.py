@@ -9,9 +9,9 @@ import pandas as pd
 from scipy.special import ndtri
 from scipy.stats import t as student
 
-from cuecircuit.behavior.fit import HeldOut, ModelFit, SessionScales
 from cuecircuit.behavior.fit_elimination import SUPPORT, EliminationProfile
 from cuecircuit.behavior.fit_intervals import AnimalIntervals
+from cuecircuit.behavior.fit_population import HeldOut, ModelFit, SessionScales
 from cuecircuit.io.tables import ColumnNote
 
 _Z = float(ndtri(0.975))

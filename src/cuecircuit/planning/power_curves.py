@@ -65,13 +65,13 @@ def _shortened(label: str) -> str:
 
 def _in_front(own: pd.DataFrame) -> list[str]:
     """Choose the tests that are drawn in color: planted ones first, those whose power says most about size."""
-    told = own.assign(
+    rows = own.assign(
         order=own["kind"].map(
             {"term": 1, "contrast": 0, "correlation": 0, "agreement": 0, "ratio": 0, "comparison": 2, "equivalence": 2}
         ),
         hidden=own["planted"] != "yes",
         distance=(own["power"] - _MIDDLE).abs(),
     )
-    ranked = told.groupby("test", sort=False)[["hidden", "order", "distance"]].mean()
+    ranked = rows.groupby("test", sort=False)[["hidden", "order", "distance"]].mean()
     ranked = ranked.assign(place=np.arange(len(ranked)))
     return ranked.sort_values(["hidden", "order", "distance", "place"], kind="stable").index[:_IN_FRONT].tolist()

@@ -205,9 +205,9 @@ def _maximized(
     steps: int = 100,
 ) -> tuple[Float[Array, "parameter"], Float[Array, "parameter"]]:
     """μ and τ of the highest likelihood for the parabolas about the modes found under these μ and τ."""
-    information, told = _information(modes, sd)
+    information, weighted = _information(modes, sd)
     # ℓ(θ) = pull·θ − ½ θ'information θ; at a mode its gradient is that of the prior
-    gradient = np.einsum("sij,sj->si", told, (modes.mode - mu) / tau**2)
+    gradient = np.einsum("sij,sj->si", weighted, (modes.mode - mu) / tau**2)
     pull = np.einsum("sij,sj->si", information, modes.mode) + gradient
     for _ in range(steps):
         covariance = np.linalg.inv(information + np.diag(tau**-2))

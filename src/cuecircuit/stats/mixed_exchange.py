@@ -87,7 +87,7 @@ def plan_scores(
     Args:
         n_permutations: arrangements beside the one found.
         exchange: signs may be flipped for any hypothesis, if errors are as likely as their negatives.
-        one_sided: only t of the sign found counts; said of several rows it changes nothing.
+        one_sided: count only t of the observed sign; without effect on several rows.
 
     Raises:
         DesignError: nothing can be exchanged, or not in the way asked for; nothing is left to fit as nuisance.

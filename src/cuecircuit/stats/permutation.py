@@ -96,7 +96,7 @@ def plan_permutations(
         stratum: needed where a covariate is tested in several.
         n_permutations: arrangements beside the one found.
         blocks: a label per subject (site, batch, pattern of missing cells): only subjects of one block change places.
-        one_sided: only t of the sign found counts; said of a term with several columns it changes nothing.
+        one_sided: count only t of the observed sign; without effect on a term with several columns.
 
     Raises:
         DesignError: no such term, labels that do not match the subjects, or no other arrangement of the subjects.

@@ -137,7 +137,7 @@ def plan_rotations(
         stratum: needed where a covariate is tested in several.
         n_permutations: rotations beside the arrangement found.
         blocks: a label per subject: subjects are rotated within blocks, whose means join the nuisance.
-        one_sided: only t of the sign found counts; said of a term with several columns it changes nothing.
+        one_sided: count only t of the observed sign; without effect on a term with several columns.
 
     Raises:
         DesignError: no such term, labels that do not match the subjects, a group whose variance cannot be told, blocks

@@ -2,7 +2,7 @@
 
 A share of n studies has the interval of Clopper and Pearson (1934, Biometrika 26:404), whose coverage is never below
 what is asked. Between two sizes that were simulated Φ⁻¹(power) is taken as linear in √n, which it is for a normal test
-of a fixed effect; beyond them nothing is said.
+of a fixed effect; no power is given beyond them.
 """
 
 from collections.abc import Sequence

@@ -1,4 +1,4 @@
-"""How often permutation errs where two groups differ in variance, measured; to be told where data look like it.
+"""How often permutation errs where two groups differ in variance, measured; for a warning where data look alike.
 
 Family-wise error at .05 in null studies of Gaussian maps: two groups, one map per subject, the largest rate of the four
 statistics (voxel, size, mass, threshold-free score). Between the cells the nearest counts.

@@ -9,7 +9,10 @@ import pandas as pd
 
 import cuecircuit
 from cuecircuit.arrays import Array, Bool
-from cuecircuit.behavior.fit import (
+from cuecircuit.behavior.fit_elimination import EliminationProfile, elimination_profile
+from cuecircuit.behavior.fit_intervals import AnimalIntervals, FitSession, animal_intervals, response_of
+from cuecircuit.behavior.fit_models import MODELS, ModelName
+from cuecircuit.behavior.fit_population import (
     day_sd,
     difference,
     every_nth,
@@ -19,9 +22,6 @@ from cuecircuit.behavior.fit import (
     rescaled,
     session_scales,
 )
-from cuecircuit.behavior.fit_elimination import EliminationProfile, elimination_profile
-from cuecircuit.behavior.fit_intervals import AnimalIntervals, FitSession, animal_intervals, response_of
-from cuecircuit.behavior.fit_models import MODELS, ModelName
 from cuecircuit.errors import DataError
 from cuecircuit.fitting import fit_tables as tables
 from cuecircuit.fitting.fit_figures import draw_fits

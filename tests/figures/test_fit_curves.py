@@ -2,7 +2,13 @@
 
 import numpy as np
 
-from cuecircuit.figures.fit import AnimalCurve, elimination_figure, intervals_figure, scores_figure, thresholds_figure
+from cuecircuit.figures.fit_curves import (
+    AnimalCurve,
+    elimination_figure,
+    intervals_figure,
+    scores_figure,
+    thresholds_figure,
+)
 
 
 def test_each_animal_has_a_panel_with_its_own_survival():

@@ -11,7 +11,7 @@ from cuecircuit.behavior.fit_intervals import response_of
 from cuecircuit.behavior.fit_models import MODELS
 from cuecircuit.behavior.pharmacokinetics import kinetics_of
 from cuecircuit.errors import CuecircuitError, StudyError
-from cuecircuit.fitting.fit import FitChoices, fit_sessions
+from cuecircuit.fitting.compare_models import FitChoices, fit_sessions
 from cuecircuit.fitting.fit_source import DrugChoice, read_source
 from cuecircuit.generators.fit_sessions import simulate_sessions
 from cuecircuit.nodes.designs import design_text
@@ -87,7 +87,7 @@ def test_the_threshold_is_found_and_predicts_better_than_a_constant_rate(fitted:
 
 def without_figures(monkeypatch):
     """Leave out what takes most of the time and is looked at elsewhere."""
-    monkeypatch.setattr("cuecircuit.fitting.fit.draw_fits", lambda *_, **__: None)
+    monkeypatch.setattr("cuecircuit.fitting.compare_models.draw_fits", lambda *_, **__: None)
 
 
 def few(tables: Path, folder: Path) -> Path:
