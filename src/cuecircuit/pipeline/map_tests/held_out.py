@@ -44,7 +44,7 @@ def with_held_out(
     seed: int,
     splits: int = 10,
 ) -> list[Effect]:
-    """Give the surviving clusters of every effect with one standardized difference their effect in held-out subjects.
+    """Return effects, surviving clusters with what held-out subjects show where there is one standardized difference.
 
     Args:
         effects: corrected tests of all subjects.
