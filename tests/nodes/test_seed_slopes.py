@@ -14,11 +14,14 @@ from cuecircuit.imaging.scan_values import ScanValues
 from cuecircuit.io.scan_inventory import ScanFiles
 from cuecircuit.nodes.first_level import answer_glm
 from cuecircuit.nodes.map_plan import Estimated
+from cuecircuit.nodes.run import run_study
 from cuecircuit.nodes.scan_reading import ScanAtWork
 from cuecircuit.records.atlas import Atlas
 from cuecircuit.records.grid import Grid
 from cuecircuit.records.scan import Series
 from cuecircuit.study.acquisition import Glm, Nuisance
+from tests.nodes.tiny_scans import GLM, write_scans, write_study
+from tests.nodes.tiny_scans import Scan as TinyScan
 
 SHAPE, N, TR_S = (8, 6, 5), 160, 2.0
 GRID, MASK = Grid(shape=SHAPE, affine=np.eye(4)), np.ones(SHAPE, bool)
@@ -114,3 +117,17 @@ def test_a_seed_that_the_atlas_does_not_have_is_refused():
         maps(scan(0, 0.0), hrf="fir")
     with pytest.raises(ValueError, match="deconvolve is of a seed"):
         maps(scan(0, 0.0), seed="", deconvolve=True)
+
+
+def test_a_study_asks_of_the_maps_of_a_seed_and_its_page_says_how(tmp_path):
+    write_scans(tmp_path, [TinyScan(subject=f"0{number}") for number in (1, 2, 3)])
+    space = {"mask": "mask.nii.gz", "origin": "the scanner", "atlas": "atlas.nii.gz", "labels": "atlas.tsv"}
+    study = write_study(tmp_path, space=space, maps={"task": GLM | {"seed": "dorsal part", "deconvolve": True}})
+    run_study(study, tmp_path / "out")
+    maps = pd.read_csv(tmp_path / "out" / "tables" / "maps.task.tsv", sep="\t")
+    assert list(maps[["subject", "picture"]].itertuples(index=False, name=None))[:2] == [(1, "neutral"), (1, "drug")]
+    contrasts = pd.read_csv(tmp_path / "out" / "tables" / "contrasts.task.tsv", sep="\t")
+    assert contrasts["contrast"].tolist() == ["drug_neutral"] * 3
+    page = next((tmp_path / "out").rglob("*.html")).read_text(encoding="utf-8")
+    assert "how much steeper a voxel follows" in page
+    assert "Gitelman" in page
