@@ -16,14 +16,14 @@ from cuecircuit.planning.map_power import simulated_map_power
 def map_power(
     mask: Any,
     n: int | Sequence[int],
-    d: float,
+    d: int | float,
     *,
     region: Any = None,
     label: int = 1,
-    center_mm: Sequence[float] | None = None,
-    radius_mm: float = 5.0,
-    fwhm_mm: float | None = None,
-    acf: tuple[float, float, float] | None = None,
+    center_mm: Sequence[int | float] | None = None,
+    radius_mm: int | float = 5.0,
+    fwhm_mm: int | float | None = None,
+    acf: Sequence[int | float] | None = None,
     groups: int = 1,
     voxel_p: float = 0.001,
     alpha: float = 0.05,
@@ -80,15 +80,15 @@ def map_power(
         labels = voxels_of([region], np.ones(inside.shape, bool), grid)[0].reshape(inside.shape)
         place = np.rint(np.nan_to_num(labels)) == label
     else:
-        voxels = np.stack(np.indices(inside.shape), axis=-1).reshape(-1, 3).astype(float)
+        voxels = np.argwhere(np.ones(inside.shape, bool)).astype(float)
         away = grid.mm(voxels) - np.asarray(center_mm, float)
         place = (np.linalg.norm(away, axis=1) <= radius_mm).reshape(inside.shape)
     if acf is not None:
-        own = Autocorrelation(a=acf[0], b_mm=acf[1], c_mm=acf[2])
+        own = Autocorrelation(a=float(acf[0]), b_mm=float(acf[1]), c_mm=float(acf[2]))
     else:
-        own = gaussian_autocorrelation(fwhm_mm or 0.0)
+        own = gaussian_autocorrelation(float(fwhm_mm or 0.0))
     settings = CorrectionSettings(voxel_p=voxel_p, alpha=alpha, iterations=iterations, seed=seed, n_jobs=n_jobs)
     sizes = [n] if isinstance(n, int) else list(n)
     return simulated_map_power(
-        inside, grid.voxel_mm, own, place, d=d, sizes=sizes, groups=groups, settings=settings, studies=studies
+        inside, grid.voxel_mm, own, place, d=float(d), sizes=sizes, groups=groups, settings=settings, studies=studies
     )
