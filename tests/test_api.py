@@ -171,7 +171,8 @@ def test_copies_zeros_gaps_and_variances_that_are_none_are_named():
         "row 13: left out, no map",
         "map 1 and map 3 hold the same data; is one a copy of the other?",
         "variances that are not above 0 count as missing: voxels of map 10 (216)",
-        "map 6: exactly 0 in 36 of 216 voxels of the mask (not covered?); --zero-is-missing leaves them out",
+        "map 6: exactly 0 in 36 of 216 voxels of the mask (not covered?); --zero-is-missing "
+        "(in Python zero_is_missing=True) leaves them out",
         "36 of 216 voxels lack a map: map 7 (36)",
     ]
     assert len(fit.notes) == len(told)
@@ -233,3 +234,36 @@ def test_the_effect_of_a_term_is_the_difference_of_its_levels(formula):
     cells = table.groupby(["access", "cue"])["presses"].mean()
     expected = cells["ShA", "no"] - cells["ShA", "yes"] - cells["LgA", "no"] + cells["LgA", "yes"]
     np.testing.assert_allclose(tests.loc["access:cue", "effect"], expected, rtol=1e-9)
+
+
+def test_the_console_shows_tests_and_the_names_are_the_public_ones():
+    table = pd.DataFrame({"subject": [f"p{k}" for k in range(8)], "group": ["a", "b"] * 4, "y": np.arange(8.0)})
+    assert repr(cc.fit(table, "group", dv="y")).split()[:3] == ["term", "df1", "df2"]
+    assert [name for name in dir(cc) if not name.startswith("_")] == sorted(cc.__all__)
+
+
+def test_a_subject_with_several_rows_is_refused_where_rows_count_as_independent():
+    table = pd.DataFrame({"subject": ["p0", "p1", "p2", "p3"] * 3, "group": ["a", "b"] * 6, "y": np.arange(12.0)})
+    with pytest.raises(cc.DataError, match="subject p0 and 3 more have several rows, expected one each"):
+        cc.fit(table, "group", dv="y")
+
+
+def test_what_is_none_of_the_words_is_refused():
+    table = pd.DataFrame({"subject": ["p0", "p1", "p2", "p3"] * 3, "group": ["a", "b"] * 6, "y": np.arange(12.0)})
+    # without the checks of types that tests have
+    script = "import cuecircuit as cc; cc.Model(formula='1 + (1 | subject)', df='kr')"
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=False)
+    assert "DesignError: df 'kr': expected one of satterthwaite, kenward-roger, none" in done.stderr
+    with pytest.raises(cc.DesignError, match="found '0' after"):
+        cc.fit(table, "group/0", dv="y")
+
+
+def test_arrays_of_values_are_checked_and_what_they_lack_is_named():
+    table = pd.DataFrame({"id": [f"p{k}" for k in range(8)], "group": ["a", "b"] * 4})
+    values = np.random.default_rng(0).normal(size=(8, 3))
+    with pytest.raises(cc.DesignError, match=r"shape \(7, 3\), expected real numbers, a row for each of the table's 8"):
+        cc.fit(table, "group", values=values[1:])
+    values[2] = np.nan
+    with pytest.warns(UserWarning, match="row 3: no finite value|3 of 3 responses lack a value"):
+        found = cc.fit(table, "group", values=values)
+    assert found.tests["df2"].tolist() == [5, 5]

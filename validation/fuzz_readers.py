@@ -27,10 +27,11 @@ with atheris.instrument_imports(
     exclude=["cuecircuit.io.medpc_kernel"],  # numba cannot compile what is instrumented
 ):
     from cuecircuit.errors import CuecircuitError
+    from cuecircuit.io.declared import parse_declared
     from cuecircuit.io.medpc_declare import skeleton
     from cuecircuit.io.medpc_decode import decode_record
     from cuecircuit.io.medpc_mpc import parse_mpc
-    from cuecircuit.io.medpc_program import checked_by, load_programs, parse_program
+    from cuecircuit.io.medpc_program import Program, checked_by, load_programs
     from cuecircuit.io.medpc_text import parse_sessions
     from cuecircuit.io.operant_declaration import SourceDeclaration, TableColumns
     from cuecircuit.io.operant_source import read_operant
@@ -97,7 +98,7 @@ def fuzz_workbook(data: bytes) -> None:
 
 def fuzz_program(data: bytes) -> None:
     text, _, mpc = data.decode("utf-8", errors="replace").partition("\x00")
-    checked_by(parse_program(text, name="f"), parse_mpc(mpc, name="f"))
+    checked_by(parse_declared(text, Program, name="f"), parse_mpc(mpc, name="f"))
 
 
 def fuzz_audit(data: bytes) -> None:

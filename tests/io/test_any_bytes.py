@@ -7,22 +7,21 @@ from datetime import datetime, time
 
 import openpyxl
 import pytest
-import yaml
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 from cuecircuit.behavior.ledger import settle
 from cuecircuit.behavior.measures import sessions_table
 from cuecircuit.errors import CuecircuitError, DataError
+from cuecircuit.io.declared import parse_declared, read_declared
 from cuecircuit.io.medpc_declare import skeleton
 from cuecircuit.io.medpc_mpc import parse_mpc
-from cuecircuit.io.medpc_program import load_programs, parse_program
+from cuecircuit.io.medpc_program import Program, load_programs
 from cuecircuit.io.medpc_text import parse_sessions
-from cuecircuit.io.operant_declaration import SourceDeclaration, TableColumns, read_declaration
+from cuecircuit.io.operant_declaration import SourceDeclaration, TableColumns
 from cuecircuit.io.operant_rows import read_rows
 from cuecircuit.io.operant_source import read_operant
 from cuecircuit.io.tables import read_json, read_table
-from cuecircuit.io.unique_keys import load_unique
 
 PROGRAMS = load_programs()
 DECLARED = (
@@ -194,17 +193,18 @@ def test_tables(tmp_path, content):
 @example(text="a: 0x_")
 @example(text="a: 2001-01-01T00:00:00+99:99")
 def test_yaml(text):
-    with contextlib.suppress(yaml.YAMLError):
-        load_unique(text)
     with contextlib.suppress(CuecircuitError):
-        parse_program(text, name="p.yaml")
+        parse_declared(text, Program, name="p.yaml")
 
 
 @fast
 @given(content=any_bytes(SOURCE, PROGRAM))
 def test_declarations(tmp_path, content):
     (tmp_path / "d.yaml").write_bytes(content)
-    for reader, path in ((read_declaration, tmp_path / "d.yaml"), (load_programs, tmp_path)):
+    for reader, path in (
+        (lambda path: read_declared(path, SourceDeclaration), tmp_path / "d.yaml"),
+        (load_programs, tmp_path),
+    ):
         with contextlib.suppress(CuecircuitError):
             reader(path)
 

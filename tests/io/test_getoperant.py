@@ -6,12 +6,13 @@ import numpy as np
 import pytest
 
 from cuecircuit.errors import DataError
+from cuecircuit.io.declared import parse_declared
 from cuecircuit.io.getoperant import is_getoperant, read_getoperant
-from cuecircuit.io.medpc_program import load_programs, parse_program
+from cuecircuit.io.medpc_program import Program, load_programs
 from cuecircuit.io.operant_rows import read_workbook
 from cuecircuit.records.operant import SET_ASIDE
 
-PROGRAM = parse_program(
+PROGRAM = parse_declared(
     """
 msn: [FR1]
 title: t
@@ -26,6 +27,7 @@ letters:
 labels: {A: Presses, X: Press, Y: Wrong}
 unknown_labels: [Comment]
 """,
+    Program,
     name="t",
 )
 SHEET = [

@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 
 from cuecircuit.errors import DataError
+from cuecircuit.io.declared import parse_declared
 from cuecircuit.io.medpc import read_medpc
-from cuecircuit.io.medpc_program import parse_program
 from cuecircuit.io.medpc_text import parse_sessions
 from cuecircuit.records.operant import SET_ASIDE
 
@@ -124,9 +124,10 @@ def test_no_cut_of_the_oxycodone_file_goes_unnoticed(real_data: Path, tmp_path: 
 
 def test_a_program_of_ones_own_is_used(real_data: Path):
     path = real_data / "operant/rmedpc/example_data"
-    own = parse_program(
+    own = parse_declared(
         'msn: ["MVT2*"]\ntitle: t\nsource: s\nletters:\n  I: {kind: scalar, name: n}\n'
         "  C: {kind: timestamps, event: choice, unit_s: 1, count: I}\nunknown: ABDEFLMNOT\n",
+        Program,
         name="own",
     )
 

@@ -3,10 +3,11 @@ from pathlib import Path
 import pytest
 
 from cuecircuit.errors import DataError
+from cuecircuit.io.declared import parse_declared
 from cuecircuit.io.medpc import read_medpc
 from cuecircuit.io.medpc_declare import skeletons
 from cuecircuit.io.medpc_mpc import parse_mpc
-from cuecircuit.io.medpc_program import find_program, load_programs, parse_program
+from cuecircuit.io.medpc_program import Program, find_program, load_programs
 
 TEXT = """Start Date: 11/02/23
 End Date: 11/02/23
@@ -31,7 +32,7 @@ def log_file(tmp_path: Path, text: str = TEXT) -> Path:
 def test_a_skeleton_loads_and_names_every_letter_found(tmp_path: Path):
     ((msn, text),) = skeletons([log_file(tmp_path)], programs=load_programs()).items()
 
-    program = parse_program(text, name="t")
+    program = parse_declared(text, Program, name="t")
     assert find_program(msn, [program]) is program
     assert find_program("FR1 'new' v", [program]) is None
     assert program.unknown == "AE"
@@ -48,7 +49,7 @@ def test_a_skeleton_says_what_the_program_file_says(tmp_path: Path):
     assert "size: 100}" in text
     assert "E(9) is 'Last'" in text
     assert "# constants: ^Pump = 3" in text
-    assert parse_program(text, name="t").unknown == "AE"
+    assert parse_declared(text, Program, name="t").unknown == "AE"
 
 
 def test_numbers_that_the_program_file_names_are_ready_lines(tmp_path: Path):
@@ -61,7 +62,7 @@ def test_numbers_that_the_program_file_names_are_ready_lines(tmp_path: Path):
 
     (text,) = skeletons([path], programs=(), mpc=[mpc]).values()
 
-    program = parse_program(text, name="t")
+    program = parse_declared(text, Program, name="t")
     assert program.counts == {"active": "A", "infusion": "E(0)"}
     assert program.values == {"weight_g_e1": "E(1)", "session_e2": "E(2)"}
     (session,) = read_medpc(path, programs=[program]).sessions

@@ -10,8 +10,9 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from cuecircuit.errors import DataError
+from cuecircuit.io.declared import parse_declared
 from cuecircuit.io.medpc_decode import decode_record
-from cuecircuit.io.medpc_program import Program, parse_program
+from cuecircuit.io.medpc_program import Program
 from cuecircuit.io.medpc_text import parse_sessions
 from cuecircuit.records.operant import OperantFault, OperantSession
 
@@ -31,7 +32,9 @@ PRESSES = "G: {kind: scalar, name: n}\nY: {kind: timestamps, event: active, unit
 
 def program(letters: str, *rest: str) -> Program:
     indented = "".join(f"  {line}\n" for line in letters.split("\n"))
-    return parse_program("\n".join(['msn: ["TEST*"]', "title: t", "source: s", "letters:", indented, *rest]), name="t")
+    return parse_declared(
+        "\n".join(['msn: ["TEST*"]', "title: t", "source: s", "letters:", indented, *rest]), Program, name="t"
+    )
 
 
 @dataclass(frozen=True)

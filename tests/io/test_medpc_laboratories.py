@@ -9,9 +9,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from cuecircuit.errors import DataError
+from cuecircuit.io.declared import parse_declared
 from cuecircuit.io.medpc import read_medpc
 from cuecircuit.io.medpc_decode import DecodedRecord, decode_record
-from cuecircuit.io.medpc_program import load_programs, parse_program
+from cuecircuit.io.medpc_program import Program, load_programs
 from cuecircuit.io.medpc_text import parse_sessions
 from cuecircuit.io.text_encoding import decode_text
 from cuecircuit.records.operant import SET_ASIDE
@@ -35,7 +36,7 @@ def text(letters: str, **header: str) -> str:
 
 
 def decode(letters: str, declared: str, **header: str) -> DecodedRecord:
-    program = parse_program(f'msn: ["TEST*"]\ntitle: t\nsource: s\n{declared}', name="t")
+    program = parse_declared(f'msn: ["TEST*"]\ntitle: t\nsource: s\n{declared}', Program, name="t")
     return decode_record(parse_sessions(text(letters, **header)).sessions[0], [program])
 
 
@@ -269,7 +270,7 @@ def test_a_day_that_no_month_has_is_refused_with_the_order_to_declare():
 def test_where_the_header_was_blanked_the_name_of_the_file_tells_the_start(tmp_path: Path):
     path = tmp_path / "!2018-11-27_08h39m.Subject _0001.txt"
     path.write_text(text("A: 0\n" + array("X", 0), Start_Date="", Start_Time="", End_Date="", End_Time=""))
-    program = parse_program(f'msn: ["TEST*"]\ntitle: t\nsource: s\n{COUNTED}', name="t")
+    program = parse_declared(f'msn: ["TEST*"]\ntitle: t\nsource: s\n{COUNTED}', Program, name="t")
 
     log = read_medpc(path, programs=[program])
 
@@ -308,7 +309,7 @@ def test_a_broken_record_among_others_is_set_aside_by_name(tmp_path: Path):
     whole = [text("A: 1\n" + array("X", 100), Subject=f"R{k}") for k in range(9)]
     whole[4] = whole[4].replace("     0: 100", "     5: 100")
     (tmp_path / "day.txt").write_text("".join(whole))
-    program = parse_program(f'msn: ["TEST*"]\ntitle: t\nsource: s\n{COUNTED}', name="t")
+    program = parse_declared(f'msn: ["TEST*"]\ntitle: t\nsource: s\n{COUNTED}', Program, name="t")
 
     log = read_medpc(tmp_path / "day.txt", programs=[program])
 
@@ -394,9 +395,10 @@ PIECES = st.sampled_from(
     st.binary(max_size=6),
 )
 def test_any_bytes_give_records_or_a_data_error(content: str, encoding: str, more: bytes):
-    program = parse_program(
+    program = parse_declared(
         f'msn: ["*"]\ntitle: t\nsource: s\nsession_length: K\ncounts: {{lick: X(1)}}\n{COUNTED}\n'
         "  K: {kind: scalar, name: length, unit_s: 1}\n  G: {kind: bins, event: x, width_s: 1, total_first: true}\n",
+        Program,
         name="t",
     )
     with contextlib.suppress(DataError):

@@ -1,8 +1,9 @@
 import pytest
 
 from cuecircuit.errors import DataError
+from cuecircuit.io.declared import parse_declared
 from cuecircuit.io.medpc_mpc import find_mpc, parse_mpc, read_mpc
-from cuecircuit.io.medpc_program import checked_by, load_programs, parse_program
+from cuecircuit.io.medpc_program import Program, checked_by, load_programs
 
 # in the manner of published programs
 MPC = """\\ Fixed ratio 1, time-out 20 s
@@ -79,7 +80,7 @@ def test_missing_program_files_are_named(tmp_path):
 
 
 def test_a_declaration_takes_the_sizes_of_its_program():
-    program = checked_by(parse_program(YAML, name="t"), parse_mpc(MPC, name="FR1"))
+    program = checked_by(parse_declared(YAML, Program, name="t"), parse_mpc(MPC, name="FR1"))
 
     assert program.letters["E"].size == 10000  # pyright: ignore[reportAttributeAccessIssue]
     # a sealed array is written short
@@ -102,11 +103,11 @@ def test_a_declaration_that_contradicts_its_program_is_refused(old: str, new: st
     assert old in MPC
 
     with pytest.raises(DataError, match=found):
-        checked_by(parse_program(YAML, name="t"), parse_mpc(MPC.replace(old, new), name="FR1"))
+        checked_by(parse_declared(YAML, Program, name="t"), parse_mpc(MPC.replace(old, new), name="FR1"))
 
 
 def test_a_declared_size_must_be_that_of_the_program():
-    declared = parse_program(YAML.replace("count: A}", "count: A, size: 9999}"), name="t")
+    declared = parse_declared(YAML.replace("count: A}", "count: A, size: 9999}"), Program, name="t")
 
     with pytest.raises(DataError, match="letter E is declared with size 9999; DIM gives 10000 elements"):
         checked_by(declared, parse_mpc(MPC, name="FR1"))

@@ -5,7 +5,8 @@ from pathlib import Path
 import pytest
 
 from cuecircuit.errors import DataError
-from cuecircuit.io.medpc_program import find_program, load_programs, parse_program
+from cuecircuit.io.declared import parse_declared
+from cuecircuit.io.medpc_program import Program, find_program, load_programs
 
 GOOD = """msn: ["MY *"]
 title: mine
@@ -33,29 +34,29 @@ def test_a_pattern_finds_its_programs_and_own_declarations_come_first(tmp_path: 
     ("old", "new", "fault"),
     [
         ("count: G}", "}", "give count or end_marker"),
-        ("unit_s: 1", "unit_s: 0", "letters.Y.timestamps.unit_s: Input should be greater than 0"),
-        ("event: active", "name: active", "letters.Y.timestamps.event: Field required"),
-        ("kind: timestamps", "kind: times", "letters.Y.times.codes: Field required"),
-        ("kind: scalar", "kind: guess", "letters.G"),
+        ("unit_s: 1", "unit_s: 0", "letters.Y.unit_s: found 0, expected a number greater than 0"),
+        ("event: active", "name: active", "letters.Y.event: missing"),
+        ("kind: timestamps", "kind: times", "letters.Y.codes: missing"),
+        ("kind: scalar", "kind: guess", "letters.G: found kind 'guess', expected one of 'scalar'"),
         ("source: me", "source: me\nunknown: GH", "unknown: G has a meaning above"),
         ("source: me", "source: me\nsession_length: G", "session_length: letter G needs unit_s"),
-        ("title: mine", "title: mine\ncolor: red", "color: Extra inputs"),
-        ("title: mine", "title: [", "not valid YAML"),
-        ("title: mine", "\ttitle: mine", "not valid YAML"),
+        ("title: mine", "title: mine\ncolor: red", "color: 'color' is no key of this file"),
+        ("title: mine", "title: [", "put text that holds"),
+        ("title: mine", "\ttitle: mine", "indent with spaces"),
     ],
 )
 def test_a_declaration_at_fault_is_refused_by_name_and_key(old: str, new: str, fault: str):
     with pytest.raises(DataError) as caught:
-        parse_program(GOOD.replace(old, new), name="mine.yaml")
+        parse_declared(GOOD.replace(old, new), Program, name="mine.yaml")
 
-    assert any(line.startswith("mine.yaml: ") and fault in line for line in caught.value.faults)
+    assert any(line.startswith("mine.yaml:") and fault in line for line in caught.value.faults)
 
 
 def test_codes_must_be_declared_beside_their_times():
     text = GOOD.replace("kind: timestamps, event: active", "kind: times, codes: E")
 
     with pytest.raises(DataError, match="codes of Y: letter E is not declared as kind: codes"):
-        parse_program(text, name="mine.yaml")
+        parse_declared(text, Program, name="mine.yaml")
 
 
 def test_a_folder_without_declarations_is_refused(tmp_path: Path):
@@ -73,12 +74,12 @@ def test_a_declaration_that_is_no_text_is_refused(tmp_path: Path):
 def test_a_letter_declared_twice_is_refused():
     text = "msn: [X]\ntitle: t\nsource: s\nletters:\n  A: {kind: scalar, name: n}\n  A: {kind: scalar, name: m}\n"
 
-    with pytest.raises(DataError, match="key 'A' is duplicated, on lines 5 and 6"):
-        parse_program(text, name="x.yaml")
+    with pytest.raises(DataError, match=r"x.yaml:6: letters.A: written twice \(first on line 5\)$"):
+        parse_declared(text, Program, name="x.yaml")
 
 
 def test_a_label_needs_a_letter_with_a_meaning():
     text = "msn: [X]\ntitle: t\nsource: s\nletters:\n  A: {kind: scalar, name: n}\nlabels: {B: Presses}\n"
 
     with pytest.raises(DataError, match="labels: letter B has no meaning above"):
-        parse_program(text, name="x.yaml")
+        parse_declared(text, Program, name="x.yaml")

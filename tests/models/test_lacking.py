@@ -4,6 +4,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from cuecircuit.errors import DataError
 from cuecircuit.models import family
 from cuecircuit.models.fit import Fit, fit
 from cuecircuit.models.model import Model
@@ -66,6 +67,35 @@ def test_fits_side_by_side_are_those_of_the_rows_that_are_left(
     assert fast.fitted.counts == slow.fitted.counts
 
 
+@pytest.mark.parametrize(
+    ("n", "df"),
+    [(8, "satterthwaite"), (8, "kenward-roger"), (36, "satterthwaite")],
+    ids=["exact", "exact, Kenward-Roger", "read from the table"],
+)
+def test_crossed_fits_side_by_side_are_those_of_the_rows_that_are_left(
+    monkeypatch: pytest.MonkeyPatch, table: pd.DataFrame, df: DegreesOfFreedomRule, n: int
+) -> None:
+    table, rng = table.assign(picture=table["cue"] + table["block"]), np.random.default_rng(7)
+    rat, picture = (pd.factorize(table[name])[0] for name in ("rat", "picture"))
+    y = 3 * rng.normal(size=(9, n))[rat] + rng.normal(size=(6, n))[picture] + rng.normal(size=(54, n)) + 50
+    for response in range(1, n):
+        y[rng.choice(54, 2, replace=False), response] = np.nan
+    model = Model(formula="group*cue + age + (1 | rat) + (1 | picture)", df=df, contrasts=("a: x - y",))
+    fast, slow = fit(table, y, model, residuals=True), one_by_one(monkeypatch, table, y, model)
+    for one, other in zip(fast.fitted.tests, slow.fitted.tests, strict=True):
+        assert np.isfinite(one.f).all()
+        for name in ("f", "df2", "estimate", "se"):
+            found, expected = getattr(one, name), getattr(other, name)
+            if expected is not None:
+                # as far as the table of the design goes
+                np.testing.assert_allclose(found, expected, rtol=2e-5, atol=1e-8, err_msg=name)
+    for name, values in slow.fitted.maps.items():
+        np.testing.assert_allclose(fast.fitted.maps[name], values, rtol=1e-4, atol=1e-5, err_msg=name)
+    np.testing.assert_allclose(fast.fitted.residuals, slow.fitted.residuals, atol=1e-4)
+    np.testing.assert_array_equal(fast.fitted.n_rows, slow.fitted.n_rows)
+    assert fast.fitted.counts == slow.fitted.counts
+
+
 def test_rows_that_cannot_carry_the_model_leave_a_response_out(table: pd.DataFrame) -> None:
     y, model = responses(table, 8), Model(formula="cue + block + (1 | rat) + (1 | rat:cue)", fewest=1)
     y[:, 4:] = y[:, :4]
@@ -85,6 +115,16 @@ def test_rows_that_cannot_carry_the_model_leave_a_response_out(table: pd.DataFra
     assert result.counts["n_not_finite"] == 2
 
 
+def test_crossed_rows_that_cannot_carry_the_model_leave_a_response_out(table: pd.DataFrame) -> None:
+    small = table[table["rat"].isin(["r0", "r1"])].assign(picture=lambda rows: rows["cue"] + rows["block"])
+    small = small.reset_index(drop=True)
+    y = np.random.default_rng(1).normal(size=(12, 2))
+    y[(small["cue"] == "z").to_numpy(), 0] = np.nan
+    result = fit(small, y, Model(formula="cue + (1 | rat) + (1 | picture)", fewest=1)).fitted
+    assert np.isfinite(result.tests[-1].f).tolist() == [False, True]
+    assert result.n_rows.tolist() == [0, 12]
+
+
 def test_subjects_and_groups_are_counted_by_response(table: pd.DataFrame) -> None:
     y, rat = responses(table, 6), table["rat"].to_numpy()
     y[:, 4:] = y[:, :2]
@@ -92,3 +132,78 @@ def test_subjects_and_groups_are_counted_by_response(table: pd.DataFrame) -> Non
     y[np.isin(rat, ["r0", "r2"]), 5] = np.nan
     result = fit(table, y, Model(formula="group*cue + (1 | rat)", fewest=4)).fitted
     assert result.n_units.tolist() == [9, 9, 9, 9, 8, 0]  # group a: five rats, then four, then three
+
+
+STRATA = Model(subject="rat", between=("group",), within=("cue", "block"), covariates=("age",), contrasts=("a: x - y",))
+
+
+@pytest.mark.parametrize(
+    ("model", "share"),
+    [
+        (STRATA, 0.02),
+        (Model(subject="rat", formula="1"), 0.2),
+        (Model(subject="rat", formula="group*age", contrasts=("a - b: age",)), 0.2),
+        (Model(subject="rat", formula="group*sex", contrasts=("a - b",)), 0.2),
+    ],
+    ids=["strata", "one sample", "slopes", "two factors"],
+)
+def test_subjects_left_out_side_by_side_are_left_out_of_the_design(
+    monkeypatch: pytest.MonkeyPatch, model: Model, share: float
+) -> None:
+    rng = np.random.default_rng(6)
+    people = pd.DataFrame(
+        {"rat": [f"r{k:02d}" for k in range(18)], "group": list("aab") * 6, "sex": list("mmff") * 4 + ["m", "f"]}
+    )
+    rows = people.assign(age=rng.normal(size=18))
+    if model is STRATA:
+        cells = pd.DataFrame([(cue, block) for cue in "xyz" for block in "12"], columns=["cue", "block"])
+        rows = rows.merge(cells, how="cross").assign(age=rng.normal(size=108))
+    y = rng.normal(size=(len(rows), 60)) + 3
+    y[rng.random(y.shape) < share] = np.nan
+    y[:, -1] = np.where(rows["group"] == "b", np.nan, y[:, -1])  # a group that nobody is left of
+    y[:-1, -2], y[-1, -2] = 4.0, np.nan  # nothing is left for error
+    fast, slow = fit(rows, y, model, residuals=True), one_by_one(monkeypatch, rows, y, model)
+    assert np.isfinite(fast.fitted.tests[0].f).mean() > 0.7
+    for one, other in zip(fast.fitted.tests, slow.fitted.tests, strict=True):
+        fitted = np.isfinite(other.f)
+        for name in ("f", "df2", "estimate", "se", "n", "eps_gg", "eps_hf", "mauchly_w"):
+            found, expected = getattr(one, name, None), getattr(other, name, None)
+            assert (found is None) == (expected is None)
+            if expected is not None:
+                found, expected = (np.broadcast_to(values, fitted.shape) for values in (found, expected))
+                np.testing.assert_allclose(found[fitted], expected[fitted], rtol=1e-8, atol=1e-12, err_msg=name)
+        np.testing.assert_array_equal(np.isfinite(one.f), fitted)
+    np.testing.assert_allclose(fast.fitted.residuals, slow.fitted.residuals, atol=1e-9)
+    np.testing.assert_array_equal(fast.fitted.n_rows, slow.fitted.n_rows)
+    assert fast.fitted.counts == slow.fitted.counts
+
+
+def test_whoever_lacks_a_cell_is_left_out_of_every_test_as_by_afex() -> None:
+    """R 4.2.2, afex 1.2-1: aov_ez("subject", "y", t, between = "group", within = "cue"), which removes s3 and s6."""
+    y = [11.1, 11.34, 11.46, 9.04, 9.81, 13.12, 9.79, 10.73, 12.38, 10.85, np.nan, 14.63, 9.17, 14.06, 13.79, 11.03]
+    y += [14.24, 14.32, 12.49, 12.91, np.nan, 13.16, 12.59, 14.29, 12.74, 13.19, 12.12, 14.73, 11.93, 13.42]
+    cells = [(f"s{k}", ("HC", "iHUD")[k % 2], cue) for k in range(10) for cue in ("drug", "food", "neutral")]
+    table = pd.DataFrame(cells, columns=["subject", "group", "cue"])
+    expected = {"group": (1, 6, 1.102275386826), "cue": (2, 12, 2.937118394869), "group:cue": (2, 12, 0.713019231071)}
+    model = Model(subject="subject", between=("group",), within=("cue",))
+    there = np.isfinite(y)
+    # a value that is missing, and a row that is: the same
+    by_value = fit(table, np.array(y)[:, None], model)
+    by_row = fit(table[there].reset_index(drop=True), np.array(y)[there][:, None], model)
+    assert by_row.design.left_out == ("s3: left out, no row for food", "s6: left out, no row for neutral")
+    assert by_value.fitted.n_units[0] == by_row.fitted.n_units[0] == 8
+    for found in (by_value, by_row):
+        for term, (df1, df2, f) in expected.items():
+            test = found.test(term)
+            assert (test.df1, int(np.broadcast_to(test.df2, 1)[0])) == (df1, df2)
+            assert test.f[0] == pytest.approx(f, rel=1e-10)
+
+
+def test_a_group_of_which_nobody_is_complete_is_named(table: pd.DataFrame) -> None:
+    model = Model(subject="rat", between=("group",), within=("cue", "block"))
+    incomplete = table[(table["group"] != "b") | (table["cue"] != "x")].reset_index(drop=True)
+    with pytest.raises(DataError, match="no subject of b has every cell, and one level is left"):
+        fit(incomplete, np.zeros((len(incomplete), 1)), model)
+    third = incomplete.assign(group=np.where(incomplete["rat"] == "r2", "c", incomplete["group"]))
+    found = fit(third, np.random.default_rng(0).normal(size=(len(third), 1)), model)
+    assert found.design.left_out[-1] == "group b: left out, none of its subjects has every cell"

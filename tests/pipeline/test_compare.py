@@ -110,7 +110,7 @@ def test_what_cannot_be_done_is_said_and_nothing_is_written(maps, tmp_path, opti
 
 @pytest.mark.parametrize(
     ("name", "said"),
-    [("map00.nii.gz", "row 25 .line 26.: names the map of row 1 again"), ("copy.nii.gz", "subject p00")],
+    [("map00.nii.gz", "row 25 .line 26.: names the map of row 1 again"), ("copy.nii.gz", "person p00")],
 )
 def test_a_subject_with_two_maps_and_a_map_in_two_rows_are_refused(maps, tmp_path, name, said):
     table = pd.read_csv(maps / "maps.tsv", sep="\t").assign(map=lambda rows: [str(maps / name) for name in rows["map"]])

@@ -111,3 +111,40 @@ def test_the_two_commands_agree_on_every_common_option(study, monkeypatch, optio
     assert files == sorted(path.name for path in (study / "compare").iterdir())
     for name in files:
         assert (study / "group" / name).read_bytes() == (study / "compare" / name).read_bytes()
+
+
+def test_maps_that_no_test_takes_are_listed_with_the_reason_and_the_number_of_their_row(study, capsys):
+    table = pd.read_csv(study / "maps.tsv", sep="\t").assign(age=[str(20 + k) for k in range(12)])
+    table["map"] = table["map"].where(table.index != 2)
+    table.loc[7, "age"] = "n/a"
+    table.to_csv(study / "maps.tsv", sep="\t", index=False, na_rep="n/a")
+    group_command(
+        study / "maps.tsv", study / "out", study / "mask.nii.gz", model=Model(formula="group + age"), correction=None
+    )
+    told = capsys.readouterr().err
+    assert "group: line 4: left out, no map" in told
+    assert "group: row 8: left out, no age" in told
+    coverage = pd.read_csv(study / "out" / "coverage.tsv", sep="\t").set_index("map")["entered"]
+    assert coverage[coverage != "yes"].to_dict() == {"s07.nii.gz": "left out, no age"}
+    table.loc[9, "age"] = "22,0"
+    table.to_csv(study / "maps.tsv", sep="\t", index=False, na_rep="n/a")
+    with pytest.raises(DataError, match=r"row 10 \(line 11\): column 'age' has '22,0'"):
+        group_command(
+            study / "maps.tsv",
+            study / "new",
+            study / "mask.nii.gz",
+            model=Model(formula="group + age"),
+            correction=None,
+        )
+
+
+def test_the_other_maps_of_a_subject_that_lacks_a_cell_are_listed(study):
+    table = pd.read_csv(study / "maps.tsv", sep="\t")
+    table = table.assign(id=[f"s{k // 2}" for k in range(12)], group=["a", "a", "b", "b"] * 3, cue=["x", "y"] * 6)
+    table.drop(index=5).to_csv(study / "maps.tsv", sep="\t", index=False)
+    model = Model(subject="id", between=("group",), within=("cue",))
+    group_command(study / "maps.tsv", study / "out", study / "mask.nii.gz", model=model, correction=None)
+    coverage = pd.read_csv(study / "out" / "coverage.tsv", sep="\t").set_index("map")["entered"]
+    assert coverage[coverage != "yes"].to_dict() == {"s04.nii.gz": "left out, no row for y"}
+    settings = json.loads((study / "out" / "settings.json").read_text())
+    assert settings["left_out"] == ["s2: left out, no row for y"]

@@ -7,7 +7,7 @@ import pytest
 from typer.testing import CliRunner
 
 from cuecircuit.cli import app
-from cuecircuit.errors import DataError
+from cuecircuit.errors import CuecircuitError, DataError
 from cuecircuit.nodes.check import check_study
 from cuecircuit.starting.draft_parts import Answers
 from cuecircuit.starting.start import Started, find_study, start_study
@@ -97,6 +97,29 @@ def test_a_damaged_table_of_participants_is_named_with_its_line(tmp_path: Path) 
 
     with pytest.raises(DataError, match=r"participants\.tsv:2: 1 cells under a header of 2"):
         start(tmp_path)
+
+
+def check_faults(folder: Path) -> tuple[str, ...]:
+    with pytest.raises(CuecircuitError) as caught:
+        check_study(folder / "study.yaml")
+    return tuple(caught.value.faults)
+
+
+def test_check_names_what_a_folder_has_come_to_mix(tmp_path: Path) -> None:
+    (tmp_path / "study.yaml").write_text(start(data_set(tmp_path)).text)
+    people, groups = ["a1", "a2", "b1", "b2"], ["controls", "controls", "users", "users"]
+    write_scan(tmp_path, "b9")
+    strangers = check_study(tmp_path / "study.yaml")
+    write_people(tmp_path, people, group=groups, species=["rat", "rat", "rat", "mouse"])
+    species = check_faults(tmp_path)
+    write_people(tmp_path, people, group=groups)
+    for subject in people:
+        (tmp_path / f"sub-{subject}" / "func" / f"sub-{subject}_task-cues_events.tsv").unlink()
+    events = check_faults(tmp_path)
+
+    assert any(note.startswith("sub-b9: scanned, but not in participants.tsv") for note in strangers)
+    assert "several species: rat (3), mouse (1); a study has one: exclude the others" in species[0]
+    assert "3 other scans: no events file belongs to it in the raw data set, scans.dataset (.)" in events[0]
 
 
 def test_several_tasks_are_a_choice(tmp_path: Path) -> None:

@@ -11,6 +11,7 @@ import yaml
 
 from cuecircuit.errors import StudyError
 from cuecircuit.study.accounting import Accounting
+from cuecircuit.study.questions import Simulation
 from cuecircuit.study.reading import alternative_studies, parse_study
 
 DESIGNS = sorted((Path(__file__).parents[3] / "shared" / "prototypes" / "study").glob("*.yaml"))
@@ -138,7 +139,7 @@ def test_numbers_and_words_of_yaml_are_labels() -> None:
     [
         ("a: *b", "put a pattern that begins with * in quotes"),
         ("a: [1", "s.yaml:"),
-        ("- a", "found no mapping"),
+        ("- a", "found no keys"),
         ("[" * 5000, "levels deep"),
         ("about: {title: x}\nabout: {title: y}", "written twice (first on line 1)"),
     ],
@@ -190,3 +191,13 @@ def test_colors_are_of_levels_that_the_study_has() -> None:
     assert "ethanol" in line
     (line,) = faults_of(minimal(style__colors={"ethanol": "blue"}))
     assert "expected a color as #RRGGBB" in line
+
+
+def test_effects_that_no_hypothesis_names_are_planted_together() -> None:
+    effect = {"in": "operant.infusions", "by": "group", "add": {"a": 1.0}}
+
+    plain = Simulation.model_validate({"n": {"a": 4}, "effects": {"one": effect, "other": effect}})
+    named = Simulation.model_validate({"n": {"a": 4}, "effects": {"one": effect}, "hypotheses": {}})
+
+    assert plain.hypotheses == {"stated": ("one", "other")}
+    assert named.hypotheses == {}

@@ -30,7 +30,7 @@ from cuecircuit.stats.strata_result import StratumTest
 from cuecircuit.stats.term_test import TermTest
 
 
-@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False, repr=False)
 class Corrected:
     """A map corrected for the number of voxels, from `Result.correct` or `permute`.
 
@@ -42,6 +42,10 @@ class Corrected:
     labels: Any
     clusters: pd.DataFrame
     notes: tuple[str, ...] = ()
+
+    def __repr__(self) -> str:
+        """Return the clusters, as the console shows them."""
+        return self.clusters.to_string(index=False)
 
     def _repr_html_(self) -> str:
         return self.clusters.to_html(index=False)

@@ -11,7 +11,9 @@ from cuecircuit.api.correct import Corrected
 from cuecircuit.api.images import mask_of, rows_of
 from cuecircuit.api.notes import warn
 from cuecircuit.api.result import Result, map_rows
+from cuecircuit.arrays import Array, Float
 from cuecircuit.errors import DesignError
+from cuecircuit.models.design import check_subjects
 from cuecircuit.models.fit import Fit
 from cuecircuit.models.fit import fit as fit_arrays
 from cuecircuit.models.model import Method, Model
@@ -92,10 +94,13 @@ def fit(
         numbers=_names(numbers),
         df=df,
     )
+    data = data.reset_index(drop=True)
+    check_subjects(data, model)
     if dv is not None:
         return _of_column(data, dv, model)
     if values is not None:
-        return _noted(fit_arrays(data, np.asarray(values).reshape(len(data), -1), model))
+        responses = _responses(values, len(data))
+        return _noted(fit_arrays(data, responses, model), _missing_notes(responses))
     if mask is None or "map" not in data:
         raise DesignError("fit: found no response; give a column `map` with a mask, or dv=, or values=")
     inside, grid = mask_of(mask)
@@ -251,7 +256,7 @@ def split_half(
         contrasts=_names(contrasts),
     )
     if values is not None:
-        return split_responses(data, np.asarray(values, float), model, term, p=p, splits=splits, seed=seed)
+        return split_responses(data, _responses(values, len(data)), model, term, p=p, splits=splits, seed=seed)
     if mask is None or "map" not in data:
         raise DesignError("split_half: found no response; give a column `map` with a mask, or values=")
     inside, grid = mask_of(mask)
@@ -278,6 +283,25 @@ def _noted(found: Fit, notes: Sequence[str] = ()) -> Result:
     notes = (*notes, *found.design.left_out, *found.design.notes)
     warn(notes)
     return Result(fit=found, tests=map_rows(found), notes=notes)
+
+
+def _responses(values: Any, n_rows: int) -> Float[Array, "row response"]:
+    """Return an array of numbers, a row for each of the table."""
+    responses = np.asarray(values)
+    if responses.dtype.kind not in "biuf" or responses.shape[:1] != (n_rows,):
+        raise DesignError(
+            f"values: found {responses.dtype} of shape {responses.shape}, expected real numbers, a row for each of the "
+            f"table's {n_rows}"
+        )
+    return responses.reshape(n_rows, -1).astype(np.result_type(responses, np.float32), copy=False)
+
+
+def _missing_notes(responses: Float[Array, "row response"]) -> list[str]:
+    """Describe which rows have no value at all, and how many responses lack some."""
+    absent = ~np.isfinite(responses)
+    notes = [f"row {row + 1}: no finite value" for row in np.flatnonzero(absent.all(axis=1))]
+    n_lacking = int(absent.any(axis=0).sum())
+    return [*notes, f"{n_lacking} of {responses.shape[1]} responses lack a value"] if n_lacking else notes
 
 
 def _factors(factors: Names | Mapping[str, Sequence[str]]) -> Mapping[str, Sequence[str]]:

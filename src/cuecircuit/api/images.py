@@ -66,11 +66,12 @@ def rows_of(
         DataError: maps that cannot be read, are of another grid or unit, or are there twice; all faults are listed.
     """
     files = ["map", *filter(None, (variance,))]
+    data = data.reset_index(drop=True)
     there = data[files].notna().all(axis=1).to_numpy()
     if not there.any():
         raise DataError(f"no row has a map in {' and '.join(files)}")
     absent = [f"row {row + 1}: left out, no map" for row in np.flatnonzero(~there)]
-    data = data[there].reset_index(drop=True)
+    data = data[there]
     columns, names = data.drop(columns=files), _names(data["map"])
     if faults := repeat_faults(columns.assign(map=names), list(columns), several_rows=several_rows):
         raise DataError(faults)
@@ -83,7 +84,7 @@ def rows_of(
     aside = aside_notes(facts)
     kept = [place for place in range(len(facts)) if place not in aside]
     if aside:
-        columns, y = columns.iloc[kept].reset_index(drop=True), y[kept]
+        columns, y = columns.iloc[kept], y[kept]
         extra = None if extra is None else extra[kept]
     facts = [facts[place] for place in kept]
     if faults := unit_faults(facts):

@@ -21,7 +21,7 @@ from cuecircuit.stats.comparisons import FamilyAdjustment
 from cuecircuit.stats.term_test import TermTest
 
 
-@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False, repr=False)
 class Result:
     """A fitted model of a table's column or of maps.
 
@@ -267,6 +267,10 @@ class Result:
         axes.errorbar(labels, table["mean"], yerr=table["ci_high"] - table["mean"], fmt="o", capsize=4)
         axes.set_title(term)
         return figure
+
+    def __repr__(self) -> str:
+        """Return the tests, as the console shows them."""
+        return self.tests.to_string(index=False)
 
     def _repr_html_(self) -> str:
         """Return the tests, as notebooks show them."""

@@ -24,13 +24,17 @@ class StudyPath:
     study: Any
 
 
-@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False, repr=False)
 class Logs:
     """Operant logs as tables: a row for each session, each event, each fault."""
 
     sessions: pd.DataFrame
     events: pd.DataFrame
     faults: pd.DataFrame
+
+    def __repr__(self) -> str:
+        """Return the sessions, as the console shows them."""
+        return self.sessions.to_string(index=False)
 
     def _repr_html_(self) -> str:
         return self.sessions.to_html(index=False)

@@ -157,15 +157,16 @@ def _fitted(
     between: str,
 ) -> CountModel:
     # imported here for its weight, and by name because it has no types
-    sm: Any = import_module("statsmodels.api")
+    gee: Any = import_module("statsmodels.genmod.generalized_estimating_equations")
+    families, structures = gee.families, gee.cov_structs
     # statsmodels wants the rows of an animal together
     order = np.argsort(rows["subject"].to_numpy(str), kind="stable")
     y, design, animals = rows[dv].to_numpy()[order], x[order], rows["subject"].to_numpy(str)[order]
-    independent = sm.GEE(y, design, animals, family=sm.families.Poisson()).fit()
+    independent = gee.GEE(y, design, animals, family=families.Poisson()).fit()
     mean = independent.fittedvalues
     alpha = max(float(((y - mean) ** 2 - mean).sum() / (mean**2).sum()), 0.0)
-    family = sm.families.NegativeBinomial(alpha=alpha) if alpha > 0 else sm.families.Poisson()
-    model = sm.GEE(y, design, animals, family=family, cov_struct=sm.cov_struct.Exchangeable())
+    family = families.NegativeBinomial(alpha=alpha) if alpha > 0 else families.Poisson()
+    model = gee.GEE(y, design, animals, family=family, cov_struct=structures.Exchangeable())
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         try:

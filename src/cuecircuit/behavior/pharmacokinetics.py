@@ -17,6 +17,7 @@ level does by 1 + B/K_B (Gaddum 1937; Schild 1949), so that the animal titrates 
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import cache
 from types import MappingProxyType
 
 import numpy as np
@@ -241,14 +242,19 @@ def _divided_exponential(t: Float[Array, "*shape"], rates: Float[Array, "stage"]
 
 def _divided_series(t: Float[Array, "*shape"], rates: Float[Array, "stage"]) -> Float[Array, "*shape"]:
     """The same by Taylor's series about the mean rate: Σ_m (−t)^m/(n−1+m)! h_m, h_m complete symmetric polynomials."""
-    n, mean = len(rates), rates.mean()
+    total = np.zeros_like(t)
+    for coefficient in reversed(_series(tuple(rates.tolist()))):
+        total = coefficient - t * total
+    return t ** (len(rates) - 1) * np.exp(-rates.mean() * t) * total
+
+
+@cache
+def _series(rates: tuple[float, ...]) -> tuple[float, ...]:
+    """Return h_m/(n−1+m)! for m from 0 on, of the rates less their mean."""
     symmetric = np.zeros(_TERMS)
     symmetric[0] = 1.0
-    for shift in rates - mean:
+    for shift in np.array(rates) - np.mean(rates):
         for m in range(1, _TERMS):
             symmetric[m] += shift * symmetric[m - 1]
-    factorials = np.cumprod([1.0, *range(1, n + _TERMS)])
-    total = np.zeros_like(t)
-    for m in reversed(range(_TERMS)):
-        total = symmetric[m] / factorials[n - 1 + m] - t * total
-    return t ** (n - 1) * np.exp(-mean * t) * total
+    factorials = np.cumprod([1.0, *range(1, len(rates) + _TERMS)])
+    return tuple(symmetric / factorials[len(rates) - 1 : len(rates) - 1 + _TERMS])

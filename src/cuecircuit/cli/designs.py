@@ -1,7 +1,7 @@
 """The words with which commands take a design: columns, formulas, declared levels, methods."""
 
-from collections.abc import Mapping
 from enum import StrEnum
+from types import SimpleNamespace
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -85,9 +85,24 @@ def declared_levels(levels: list[str] | None) -> dict[str, tuple[str, ...]]:
     return declared
 
 
-def check_design(strata: Mapping[str, tuple[str, ...]], formula: str, subject: str) -> None:
+def model_options(asked: SimpleNamespace) -> dict[str, Any]:
+    """Return the parts of a `Model` that commands share, from their options."""
+    return {
+        "subject": asked.subject,
+        "between": names(asked.between),
+        "within": names(asked.within),
+        "covariates": names(asked.covariate),
+        "crossed": names(asked.crossed),
+        "formula": asked.formula or None,
+        "method": None if asked.method is None else method_name(asked.method),
+        "factors": {**dict.fromkeys(names(asked.factor), ()), **declared_levels(asked.levels)},
+        "numbers": names(asked.number),
+        "df": asked.df.value,
+    }
+
+
+def check_design(by_columns: bool, formula: str, subject: str) -> None:
     """Refuse a formula beside columns, neither, or columns without a subject."""
-    by_columns = any(strata.values())
     if bool(formula) == by_columns:
         found = "two models" if formula else "nothing to test"
         raise typer.BadParameter(

@@ -1,9 +1,9 @@
 """The command that tests maps, by its two names `group` and `compare`."""
 
-from collections.abc import Mapping
 from enum import StrEnum
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from types import SimpleNamespace
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
@@ -21,10 +21,16 @@ from cuecircuit.cli.designs import (
     Weigh,
     asked_evidence,
     check_design,
-    declared_levels,
-    method_name,
+    model_options,
 )
 from cuecircuit.cli.voxels import CONNECTIVITY, Connectivity, Inference, Mask, Neighbors, Sided, Statistic
+
+if TYPE_CHECKING:
+    from cuecircuit.group.correction import CorrectionSettings
+    from cuecircuit.group.permutation import PermutationSettings
+    from cuecircuit.models.model import Model
+    from cuecircuit.pipeline.map_tests.corrections import Comparison
+    from cuecircuit.pipeline.map_tests.design import Correction
 
 
 class Exchange(StrEnum):
@@ -135,59 +141,17 @@ def maps_command(
     The model is an error-strata design (--between, --within, --covariate) or a --formula: with random parts a mixed
     model, without one map per subject, fitted by --method. `group` and `compare` are one command.
     """
-    from cuecircuit.models.model import Model
-    from cuecircuit.pipeline.map_tests.command import Comparison, group_command
-    from cuecircuit.pipeline.map_tests.permuted import Permutation
+    from cuecircuit.pipeline.map_tests.command import group_command
 
-    strata = {"between": names(between), "within": names(within), "covariates": names(covariate)}
-    if context.info_name == "compare" and not formula and not any(strata.values()):
-        formula = "1"
-    if context.info_name == "compare" and variance not in VARIANCES and not variance_map:
-        variance, variance_map = "auto", variance  # `compare --variance C` names the column
-    _check_model(strata, formula, voxel_covariate, subject)
-    _check_variance(variance, formula, by_permutation=inference is Inference.permutation or bool(compare))
-    if compare and variance != "equal":
-        if variance == "groups":
-            raise typer.BadParameter(
-                "rotations within groups test another map than the simulation; leave one of the two out",
-                param_hint="--compare, --variance groups",
-            )
-        variance = "equal"  # every correction is of one map, that of subjects who change places
-    _check_correction(inference, formula=formula, compare=compare, sided=sided, exchange=exchange, stop=stop_early)
-    if (atlas is None) != (labels is None):
-        raise typer.BadParameter("an atlas and its label table go together", param_hint="--atlas, --labels")
-    model = Model(
-        subject=subject,
-        between=strata["between"],
-        within=strata["within"],
-        covariates=strata["covariates"],
-        crossed=names(crossed),
-        formula=formula or None,
-        method=None if method is None else method_name(method),
-        contrasts=tuple(contrast or ()),
-        factors={**dict.fromkeys(names(factor), ()), **declared_levels(levels)},
-        numbers=names(number),
-        df=df.value,
-        variance_test=test.value,
-        covariate=voxel_covariate,
-        variance=variance_map,
-        fewest=fewest,
-        block=voxel_block,
-    )
-    simulation, permutation = _corrections(
-        {"voxel_p": cluster_p, "alpha": alpha, "connectivity": CONNECTIVITY[connectivity.value]}
-        | {"sided": sided.value, "seed": seed, "n_jobs": n_jobs},
-        {"iterations": iterations},
-        {"n_permutations": n_permutations, "stop_error": stop_early, "variance": variance},
-    )
-    by_permutation = Permutation(statistic=statistic.value, settings=permutation, exchange=EXCHANGES[exchange.value])
+    asked = _by_its_name(SimpleNamespace(**locals()))
+    _check(asked)
     group_command(
         maps,
         out,
         mask,
-        model=model,
-        correction={None: None, Inference.simulation: simulation, Inference.permutation: by_permutation}[inference],
-        comparison=Comparison(term=compare, simulation=simulation, permutation=permutation) if compare else None,
+        model=_model(asked),
+        correction=_correction(asked),
+        comparison=_comparison(asked),
         evidence=asked_evidence(evidence, prior_scale, equivalence),
         atlas=(atlas, labels) if atlas is not None and labels is not None else None,
         zero_is_missing=zero_is_missing,
@@ -197,21 +161,97 @@ def maps_command(
     print(out)
 
 
-def _corrections(shared: dict[str, Any], simulation: dict[str, Any], permutation: dict[str, Any]) -> Any:
-    from cuecircuit.group.correction import CorrectionSettings
-    from cuecircuit.group.permutation import PermutationSettings
+def _by_its_name(asked: SimpleNamespace) -> SimpleNamespace:
+    """Return the options, with what `compare` takes otherwise."""
+    changed = {}
+    if asked.context.info_name == "compare":
+        if not (asked.formula or asked.between or asked.within or asked.covariate):
+            changed["formula"] = "1"
+        if asked.variance not in VARIANCES and not asked.variance_map:
+            changed |= {"variance": "auto", "variance_map": asked.variance}  # `compare --variance C` names the column
+    return SimpleNamespace(**vars(asked) | changed)
 
-    return CorrectionSettings(**shared, **simulation), PermutationSettings(**shared, **permutation)
 
-
-def _check_model(strata: Mapping[str, tuple[str, ...]], formula: str, voxel_covariate: str, subject: str) -> None:
-    """Refuse options of both models, or of neither."""
-    if formula and voxel_covariate:
+def _check(asked: SimpleNamespace) -> None:
+    """Refuse options that contradict one another."""
+    if asked.formula and asked.voxel_covariate:
         raise typer.BadParameter(
             "a covariate by voxel goes with --between and --within; a formula has one design for all voxels",
             param_hint="--voxel-covariate",
         )
-    check_design({**strata, "voxel": names(voxel_covariate)}, formula, subject)
+    strata = (asked.between, asked.within, asked.covariate, asked.voxel_covariate)
+    check_design(any(map(names, strata)), asked.formula, asked.subject)
+    by_permutation = asked.inference is Inference.permutation or bool(asked.compare)
+    _check_variance(asked.variance, asked.formula, by_permutation=by_permutation)
+    if asked.compare and asked.variance == "groups":
+        raise typer.BadParameter(
+            "rotations within groups test another map than the simulation; leave one of the two out",
+            param_hint="--compare, --variance groups",
+        )
+    _check_correction(
+        asked.inference,
+        formula=asked.formula,
+        compare=asked.compare,
+        sided=asked.sided,
+        exchange=asked.exchange,
+        stop=asked.stop_early,
+    )
+    if (asked.atlas is None) != (asked.labels is None):
+        raise typer.BadParameter("an atlas and its label table go together", param_hint="--atlas, --labels")
+
+
+def _model(asked: SimpleNamespace) -> "Model":
+    from cuecircuit.models.model import Model
+
+    return Model(
+        **model_options(asked),
+        contrasts=tuple(asked.contrast or ()),
+        variance_test=asked.test.value,
+        covariate=asked.voxel_covariate,
+        variance=asked.variance_map,
+        fewest=asked.fewest,
+        block=asked.voxel_block,
+    )
+
+
+def _correction(asked: SimpleNamespace) -> "Correction":
+    from cuecircuit.pipeline.map_tests.permuted import Permutation
+
+    if asked.inference is None:
+        return None
+    if asked.inference is Inference.simulation:
+        return _simulation(asked)
+    return Permutation(
+        statistic=asked.statistic.value, settings=_permutation(asked), exchange=EXCHANGES[asked.exchange.value]
+    )
+
+
+def _comparison(asked: SimpleNamespace) -> "Comparison | None":
+    from cuecircuit.pipeline.map_tests.corrections import Comparison
+
+    if not asked.compare:
+        return None
+    return Comparison(term=asked.compare, simulation=_simulation(asked), permutation=_permutation(asked))
+
+
+def _simulation(asked: SimpleNamespace) -> "CorrectionSettings":
+    from cuecircuit.group.correction import CorrectionSettings
+
+    return CorrectionSettings(**_of_clusters(asked), iterations=asked.iterations)
+
+
+def _permutation(asked: SimpleNamespace) -> "PermutationSettings":
+    from cuecircuit.group.permutation import PermutationSettings
+
+    # compared corrections are of one map, that of subjects who change places
+    variance = "equal" if asked.compare else asked.variance
+    own = {"n_permutations": asked.n_permutations, "stop_error": asked.stop_early, "variance": variance}
+    return PermutationSettings(**_of_clusters(asked), **own)
+
+
+def _of_clusters(asked: SimpleNamespace) -> dict[str, Any]:
+    own = {"voxel_p": asked.cluster_p, "alpha": asked.alpha, "connectivity": CONNECTIVITY[asked.connectivity.value]}
+    return own | {"sided": asked.sided.value, "seed": asked.seed, "n_jobs": asked.n_jobs}
 
 
 def _check_variance(variance: str, formula: str, *, by_permutation: bool) -> None:

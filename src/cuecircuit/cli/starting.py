@@ -11,6 +11,7 @@ from cuecircuit.cli.app import Jobs, app
 if TYPE_CHECKING:
     from cuecircuit.starting.draft_parts import Answers, Choice
     from cuecircuit.starting.inventory import Inventory
+    from cuecircuit.starting.start import Started
 
 Programs = Annotated[Path | None, typer.Option(help="Folder of own MED-PC program declarations.")]
 
@@ -32,7 +33,6 @@ def init(
     ] = None,
 ) -> None:
     """Draft a study file from data sets, logs and tables: what they state, and what is yours to decide."""
-    from cuecircuit.pipeline.progress import say
     from cuecircuit.starting.draft_parts import Answers
     from cuecircuit.starting.start import find_study, start_study, write_design, write_study
 
@@ -45,13 +45,17 @@ def init(
     answers = _answers(inventory, out) if not yes and sys.stdin.isatty() else Answers()
     started = start_study(inventory, out, answers=answers, assume=yes)
     write_study(started, out)
-    for line in started.taken:
-        say(f"cuecircuit: {'assumed' if yes else 'decide'}: {line}")
-    for line in started.left_open:
-        say(f"cuecircuit: decide: {line}")
-    for fault in started.faults:
-        say(f"cuecircuit: check will say: {fault}")
+    _report(started, "assumed" if yes else "decide")
     print(out)
+
+
+def _report(started: "Started", taken: str) -> None:
+    """Report what was taken, what is open, and what `check` will find."""
+    from cuecircuit.pipeline.progress import say
+
+    for what, lines in ((taken, started.taken), ("decide", started.left_open), ("check will say", started.faults)):
+        for line in lines:
+            say(f"cuecircuit: {what}: {line}")
 
 
 @app.command()

@@ -3,7 +3,8 @@
 import sys
 from enum import StrEnum
 from pathlib import Path
-from typing import Annotated
+from types import SimpleNamespace
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -21,9 +22,11 @@ from cuecircuit.cli.designs import (
     Weigh,
     asked_evidence,
     check_design,
-    declared_levels,
-    method_name,
+    model_options,
 )
+
+if TYPE_CHECKING:
+    from cuecircuit.pipeline.anova import Followup
 
 
 class Adjust(StrEnum):
@@ -105,44 +108,38 @@ def anova(
     after an empty line.
     """
     from cuecircuit.models.model import Model
-    from cuecircuit.pipeline.anova import Followup, anova_table, components_table, followup_tables
+    from cuecircuit.pipeline.anova import anova_table, components_table, followup_tables
 
-    strata = {"between": names(between), "within": names(within), "covariates": names(covariate)}
-    check_design(strata, formula, subject)
-    if (by or reference) and not posthoc:
-        raise typer.BadParameter("families and references are those of comparisons", param_hint="--posthoc")
-    model = Model(
-        subject=subject,
-        between=strata["between"],
-        within=strata["within"],
-        covariates=strata["covariates"],
-        crossed=names(crossed),
-        observed=names(observed),
-        formula=formula or None,
-        method=None if method is None else method_name(method),
-        factors={**dict.fromkeys(names(factor), ()), **declared_levels(levels)},
-        numbers=names(number),
-        df=df.value,
-    )
+    asked = SimpleNamespace(**locals())
+    check_design(any(map(names, (between, within, covariate))), formula, subject)
+    followup = _followup(asked)
+    model = Model(**model_options(asked), observed=names(observed))
     tests = anova_table(table, dv=dv, model=model, average=average)
     for line in tests.notes:
         print("cuecircuit:", line, file=sys.stderr)
-    wanted = Followup(
-        contrasts=tuple(contrast or ()),
-        means=names(means),
-        posthoc=names(posthoc),
-        by=names(by),
-        adjust=adjust.value,
-        reference=reference,
-        confidence=confidence,
-        evidence=asked_evidence(evidence, prior_scale, equivalence),
-    )
     components = components_table(tests.fit)
-    further = [*([] if components is None else [components]), *followup_tables(tests.fit, wanted)]
+    further = [*([] if components is None else [components]), *followup_tables(tests.fit, followup)]
     print_table(tests.table)
     for table_of in further:
         print()
         print_table(table_of)
+
+
+def _followup(asked: SimpleNamespace) -> "Followup":
+    from cuecircuit.pipeline.anova import Followup
+
+    if (asked.by or asked.reference) and not asked.posthoc:
+        raise typer.BadParameter("families and references are those of comparisons", param_hint="--posthoc")
+    return Followup(
+        contrasts=tuple(asked.contrast or ()),
+        means=names(asked.means),
+        posthoc=names(asked.posthoc),
+        by=names(asked.by),
+        adjust=asked.adjust.value,
+        reference=asked.reference,
+        confidence=asked.confidence,
+        evidence=asked_evidence(asked.evidence, asked.prior_scale, asked.equivalence),
+    )
 
 
 @app.command()

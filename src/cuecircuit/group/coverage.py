@@ -14,6 +14,7 @@ import numpy as np
 import pandas as pd
 
 from cuecircuit.arrays import Array, Float
+from cuecircuit.records.cells import row_numbers
 
 # judged by their values: so many voxels tell a copy from chance
 _FEWEST_VOXELS = 20
@@ -70,18 +71,20 @@ def repeat_faults(frame: pd.DataFrame, keys: Sequence[str], *, several_rows: boo
         keys: columns that tell the rows apart.
         several_rows: a subject may have more than one row.
     """
+    numbered = row_numbers(frame.index)
     faults = [
-        f"row {row + 1} (line {row + 2}): names the map of row {first + 1} again ({frame['map'].iloc[row]}); "
-        "expected every map once"
+        f"row {numbered[row]} (line {numbered[row] + 1}): names the map of row {numbered[first]} again "
+        f"({frame['map'].iloc[row]}); expected every map once"
         for row, first in _repeated(frame[["map"]])
     ]
-    if faults or not several_rows:
-        return faults
-    return [
-        f"row {row + 1} (line {row + 2}): has the same {', '.join(map(str, keys))} as row {first + 1}; expected a "
-        "column that tells them apart"
-        for row, first in _repeated(frame[list(keys)])
-    ]
+    if not faults and several_rows:
+        faults = [
+            f"row {numbered[row]} (line {numbered[row] + 1}): has the same {', '.join(map(str, keys))} as row "
+            f"{numbered[first]}; expected a column that tells them apart"
+            for row, first in _repeated(frame[list(keys)])
+        ]
+    more = len(faults) - _NAMED
+    return faults if more <= 0 else [*faults[:_NAMED], f"{more} more rows repeat another"]
 
 
 def _repeated(columns: pd.DataFrame) -> list[tuple[int, int]]:
@@ -154,7 +157,7 @@ def zero_note(facts: Sequence[MapFacts]) -> str | None:
     count = f"{most}" if least == most else f"{least} to {most}"
     return (
         f"{_listed([each.name for each in suspects])}: exactly 0 in {count} of {facts[0].n_voxels} voxels of the mask "
-        "(not covered?); --zero-is-missing leaves them out"
+        "(not covered?); --zero-is-missing (in Python zero_is_missing=True) leaves them out"
     )
 
 

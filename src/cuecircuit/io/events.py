@@ -6,7 +6,7 @@ screen). What is no cell of the study may be incomplete: such rows are left out 
 
 import re
 from collections import Counter
-from collections.abc import Hashable, Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -89,29 +89,42 @@ def clean_events(table: pd.DataFrame, rules: EventRules, *, scan_s: float | None
     missing = tuple(_missing(table, absent))
     if absent:  # what else is wrong is looked for all the same
         table, rules = table.assign(**dict.fromkeys(absent, "0")), replace(rules, cells=None)
-    condition = table[rules.column].astype(object).str.strip()  # a blank at the end makes no other name
-    table = table.assign(**{rules.column: condition})
-    rows = pd.DataFrame(
-        {name: [_seconds(cell) for cell in table[name]] for name in _TIMES}, index=table.index, dtype=float
-    ).assign(condition=condition, is_cell=True if rules.cells is None else condition.isin(rules.cells))
-    why_left_out = pd.Series("", index=table.index)
-    for why, chosen in _left_out(table, rows, rules, scan_s) if rules.cells is not None else ():
-        why_left_out[chosen & (why_left_out == "")] = why
-    kept = rows[why_left_out == ""]
-    numbers, texts = (frame.to_dict("records") for frame in (kept, table.loc[kept.index, [*_TIMES, rules.column]]))
-    faults = [
-        (row, fault)
-        for row, number, text in zip(kept.index, numbers, texts, strict=True)
-        for fault in _row_faults(number, text, rules, scan_s)
-    ]
+    rows = [_row(*cells) for cells in zip(*(table[name] for name in (*_TIMES, rules.column)), strict=True)]
+    why = [_left_out(row, rules, scan_s) for row in rows]
+    kept = {at: row for at, row, reason in zip(table.index, rows, why, strict=True) if not reason}
+    faults = [(at, fault) for at, row in kept.items() for fault in _row_faults(row, rules, scan_s)]
     faults += _doubled(kept) if rules.cells is not None else ()
     if missing or faults:
-        lines = [*((1, fault) for fault in missing), *((row + 2, fault) for row, fault in sorted(faults))]
+        lines = [*((1, fault) for fault in missing), *((at + 2, fault) for at, fault in sorted(faults))]
         raise DataError(f"{line}: {fault}" for line, fault in lines)
-    events = table.loc[kept.index].assign(onset=kept["onset"], duration=kept["duration"], trial_type=kept["condition"])
-    names = ("n/a" if pd.isna(name) else str(name) for name in condition)
-    left_out = Counter((why, name) for why, name in zip(why_left_out, names, strict=True) if why)
+    names = [row.condition for row in kept.values()]
+    numbers = {"onset": [row.onset_s for row in kept.values()], "duration": [row.duration_s for row in kept.values()]}
+    events = table.loc[list(kept)].assign(**{rules.column: names, **numbers, _CONDITION: names})
+    left_out = Counter(
+        (reason, "n/a" if pd.isna(row.condition) else str(row.condition))
+        for row, reason in zip(rows, why, strict=True)
+        if reason
+    )
     return Events(table=events, left_out=left_out)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Row:
+    """Onset and duration as text and as numbers (s), and the condition."""
+
+    texts: Mapping[str, Any]
+    onset_s: float
+    duration_s: float
+    condition: Any
+
+
+def _row(onset: Any, duration: Any, condition: Any) -> _Row:
+    return _Row(
+        texts={"onset": onset, "duration": duration},
+        onset_s=_seconds(onset),
+        duration_s=_seconds(duration),
+        condition=condition.strip() if isinstance(condition, str) else condition,  # a blank makes no other name
+    )
 
 
 def _missing(table: pd.DataFrame, absent: Iterable[str]) -> Iterator[str]:
@@ -123,39 +136,42 @@ def _missing(table: pd.DataFrame, absent: Iterable[str]) -> Iterator[str]:
         yield "no events; expected one row per event"
 
 
-def _left_out(
-    table: pd.DataFrame, rows: pd.DataFrame, rules: EventRules, scan_s: float | None
-) -> Iterator[tuple[str, "pd.Series[bool]"]]:
-    """Yield why rows are left out, and which: n/a in the file, not asked for, after the scan."""
-    yield "without an onset", table["onset"].isna()  # a cell as well: it was not presented
-    yield "without a condition", table[rules.column].isna()
-    yield "of an ignored condition", table[rules.column].isin(rules.ignored)
-    yield "that are no cell and have no duration", table["duration"].isna() & ~rows["is_cell"]
-    if scan_s is not None:
-        yield "that are no cell and begin after the last volume", (rows["onset"] >= scan_s) & ~rows["is_cell"]
+def _left_out(row: _Row, rules: EventRules, scan_s: float | None) -> str:
+    """Return why a row is left out: n/a in the file, not asked for, after the scan; empty where it counts."""
+    if rules.cells is None:
+        return ""
+    if pd.isna(row.texts["onset"]):
+        return "without an onset"  # a cell as well: it was not presented
+    if pd.isna(row.condition):
+        return "without a condition"
+    if row.condition in rules.ignored:
+        return "of an ignored condition"
+    if row.condition in rules.cells:
+        return ""
+    if pd.isna(row.texts["duration"]):
+        return "that are no cell and have no duration"
+    late = scan_s is not None and row.onset_s >= scan_s
+    return "that are no cell and begin after the last volume" if late else ""
 
 
-def _row_faults(
-    row: Mapping[Hashable, Any], text: Mapping[Hashable, Any], rules: EventRules, scan_s: float | None
-) -> Iterator[str]:
-    for name in _TIMES:
-        if np.isnan(row[name]):
-            yield f"{name} {_no_number(text[name])}"
-    if row["duration"] < 0:
-        yield f"duration {row['duration']:g} s is below 0"
-    if scan_s is not None and row["onset"] >= scan_s:
-        yield f"onset {row['onset']:g} s lies past the end of the scan ({scan_s:g} s)"
-    name = row["condition"]
-    if not isinstance(name, str) or not name.strip():
+def _row_faults(row: _Row, rules: EventRules, scan_s: float | None) -> Iterator[str]:
+    for name, seconds in (("onset", row.onset_s), ("duration", row.duration_s)):
+        if np.isnan(seconds):
+            yield f"{name} {_no_number(row.texts[name])}"
+    if row.duration_s < 0:
+        yield f"duration {row.duration_s:g} s is below 0"
+    if scan_s is not None and row.onset_s >= scan_s:
+        yield f"onset {row.onset_s:g} s lies past the end of the scan ({scan_s:g} s)"
+    if not isinstance(row.condition, str) or not row.condition:
         yield f"{rules.column} is empty; name the event"
 
 
-def _doubled(rows: pd.DataFrame) -> Iterator[tuple[int, str]]:
+def _doubled(rows: Mapping[int, _Row]) -> Iterator[tuple[int, str]]:
     first: dict[tuple[float, str], int] = {}
-    for row, onset, name in zip(rows.index, rows["onset"], rows["condition"], strict=True):
-        earlier = first.setdefault((onset, name), row)
-        if earlier != row and np.isfinite(onset):
-            yield row, f"{name} at {onset:g} s is also on line {earlier + 2}; keep one row for each event"
+    for at, row in rows.items():
+        earlier = first.setdefault((row.onset_s, row.condition), at)
+        if earlier != at and np.isfinite(row.onset_s):
+            yield at, f"{row.condition} at {row.onset_s:g} s is also on line {earlier + 2}; keep one row for each event"
 
 
 def _seconds(cell: Any) -> float:

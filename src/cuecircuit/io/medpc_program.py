@@ -15,13 +15,11 @@ from importlib import resources
 from pathlib import Path
 from typing import Annotated, Literal
 
-import yaml
-from pydantic import BaseModel, ConfigDict, Field, StringConstraints, ValidationError, model_validator
+from pydantic import BaseModel, ConfigDict, Field, StringConstraints, model_validator
 
 from cuecircuit.errors import DataError
-from cuecircuit.io.bounded import check_file
+from cuecircuit.io.declared import parse_declared, read_declared
 from cuecircuit.io.medpc_mpc import MpcProgram, read_mpc
-from cuecircuit.io.unique_keys import load_unique
 
 Letter = Annotated[str, StringConstraints(pattern=r"^[A-Z]$")]
 # a scalar, or one element of an array, whose number may be a scalar less one: F(I-1) is the last of I
@@ -265,7 +263,7 @@ def load_programs(folder: Path | None = None) -> tuple[Program, ...]:
             raise DataError(
                 f"{folder}: no program declarations here; expected a folder of .yaml files, one per program"
             )
-        own = [_with_mpc(parse_program(_text(path), name=str(path)), path) for path in paths]
+        own = [_with_mpc(read_declared(path, Program), path) for path in paths]
     return (*own, *_shipped())
 
 
@@ -277,24 +275,6 @@ def _with_mpc(program: Program, path: Path) -> Program:
         return checked_by(program, read_mpc(path.parent / program.mpc)[0])
     except DataError as error:
         raise DataError(f"{path}: mpc: {fault}" for fault in error.faults) from error
-
-
-def parse_program(text: str, *, name: str) -> Program:
-    """Read one declaration; `name` says in errors which.
-
-    Raises:
-        DataError: not YAML, or not a declaration; one line per fault.
-    """
-    try:
-        content = load_unique(text)
-    except yaml.YAMLError as error:
-        raise DataError(f"{name}: not valid YAML ({' '.join(str(error).split())})") from error
-    try:
-        return Program.model_validate(content)
-    except ValidationError as error:
-        raise DataError(
-            f"{name}: {'.'.join(map(str, fault['loc'])) or 'program'}: {fault['msg']}" for fault in error.errors()
-        ) from error
 
 
 def find_program(msn: str, programs: Sequence[Program]) -> Program | None:
@@ -334,12 +314,4 @@ def checked_by(program: Program, mpc: MpcProgram) -> Program:
 def _shipped() -> tuple[Program, ...]:
     files = sorted((resources.files("cuecircuit.io") / "programs").iterdir(), key=lambda f: f.name)
     texts = [(f.name, f.read_text(encoding="utf-8")) for f in files if f.name.endswith(".yaml")]
-    return tuple(parse_program(text, name=name) for name, text in texts)
-
-
-def _text(path: Path) -> str:
-    check_file(path)
-    try:
-        return path.read_text(encoding="utf-8")
-    except (OSError, UnicodeDecodeError) as error:
-        raise DataError(f"{path}: cannot be read ({error})") from error
+    return tuple(parse_declared(text, Program, name=name) for name, text in texts)

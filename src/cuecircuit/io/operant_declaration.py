@@ -4,16 +4,11 @@
 listed keeps its own. `table` says what the columns of a plain table are.
 """
 
-from pathlib import Path
 from typing import Annotated, Literal
 
-import yaml
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import BaseModel, ConfigDict, Field, model_validator
 
-from cuecircuit.errors import DataError
-from cuecircuit.io.bounded import check_file
 from cuecircuit.io.table_cells import Decimal
-from cuecircuit.io.unique_keys import load_unique
 
 Seconds = Annotated[float, Field(gt=0)]
 
@@ -73,23 +68,3 @@ class SourceDeclaration(_Declared):
     events: dict[str, str] = Field(default_factory=dict)
     timeout_s: Seconds | None = None
     table: TableColumns | None = None
-
-
-def read_declaration(path: Path) -> SourceDeclaration:
-    """Read a declaration.
-
-    Raises:
-        DataError: no such file, not YAML, a key that is duplicated, or not a declaration; one line per fault.
-    """
-    check_file(path)
-    try:
-        content = load_unique(path.read_text(encoding="utf-8"))
-        return SourceDeclaration.model_validate(content)
-    except (OSError, UnicodeDecodeError) as error:
-        raise DataError(f"{path}: cannot be read ({error})") from error
-    except yaml.YAMLError as error:
-        raise DataError(f"{path}: not valid YAML ({' '.join(str(error).split())})") from error
-    except ValidationError as error:
-        raise DataError(
-            f"{path}: {'.'.join(map(str, fault['loc'])) or 'declaration'}: {fault['msg']}" for fault in error.errors()
-        ) from error

@@ -13,12 +13,14 @@ from cuecircuit.models.formula import BETWEEN_BLOCK, MIXED_BLOCK, BetweenFitter,
 from cuecircuit.models.model import Model
 from cuecircuit.models.roles import Columns, levels_of, read_columns, same_level_faults
 from cuecircuit.models.strata import BLOCK, StrataFamily
-from cuecircuit.records.cells import cell_labels, complete_cells
+from cuecircuit.records.cells import cell_labels, complete_cells, row_numbers
 from cuecircuit.stats.between_model import between_subject_model, parse_between
 from cuecircuit.stats.contrasts import fixed_contrast, strata_contrast
 from cuecircuit.stats.mixed_formula import parse_formula
 from cuecircuit.stats.mixed_model import MixedModel, mixed_model
 from cuecircuit.stats.strata_design import strata_model
+
+_SUBJECTS = ("participant_id", "subject")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -117,8 +119,8 @@ def _formula_design(table: pd.DataFrame, model: Model, measured: Sequence[str]) 
     if not rows.size:
         raise DataError(f"no row has a value in every column of '{model.formula}'; for example {columns.left_out[0]}")
     if model.subject and not mixed:
-        _check_one_row_each(columns.values[model.subject][rows])
-    lacking = [f"row {row + 1}: left out, no {' or '.join(measured)}" for row in np.flatnonzero(~response)]
+        _check_one_row_each(table[model.subject].iloc[rows], model.subject)
+    lacking = [f"row {row}: left out, no {' or '.join(measured)}" for row in row_numbers(table.index)[~response]]
     family, rows = _mixed(model, columns, rows) if mixed else (_between(model, columns, rows), rows)
     return Design(
         model=model,
@@ -189,11 +191,23 @@ def _in_order(coded: MixedModel, columns: Columns, rows: Int[Array, "row"]) -> I
     return np.asarray(keys.sort_values(list(keys)).index)
 
 
-def _check_one_row_each(subjects: Array) -> None:
-    names, counts = np.unique(subjects.astype(str), return_counts=True)
+def check_subjects(table: pd.DataFrame, model: Model) -> None:
+    """Refuse several rows of a subject where rows count as independent and nothing is said of the subject.
+
+    Raises:
+        DataError: a column with a name of BIDS has a subject more than once.
+    """
+    unit = next((name for name in _SUBJECTS if name in table), None)
+    if unit and not model.subject and model.fitted_by not in ("reml", "strata"):
+        _check_one_row_each(table[unit], unit)
+
+
+def _check_one_row_each(subjects: pd.Series, column: str) -> None:
+    names, counts = np.unique(subjects.dropna().astype(str).str.strip().to_numpy(str), return_counts=True)
     if np.any(counts > 1):
+        repeated = names[counts > 1]
+        more = f" and {len(repeated) - 1} more have" if len(repeated) > 1 else " has"
         raise DataError(
-            f"subject {name} has several rows, expected one per subject; average them, or use a formula with "
-            "(1 | subject)"
-            for name in names[counts > 1]
+            f"{column} {repeated[0]}{more} several rows, expected one each; average them, or use a formula with "
+            f"(1 | {column})"
         )

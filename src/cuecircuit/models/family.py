@@ -70,7 +70,10 @@ class Family(Protocol):
     def fit_lacking(
         self, y: Float[Array, "row response"], missing: Int[Array, "response lost"], *, residuals: bool
     ) -> Fitted | None:
-        """Fit responses that each lack some rows, the same number of all; None where there is no way to."""
+        """Fit responses that each lack some units, the same number of all; None where there is no way to.
+
+        Those that it cannot fit have no units, and are fitted by their pattern.
+        """
         ...
 
     def given(self, extra: Float[Array, "row response"]) -> "Family":
@@ -153,7 +156,8 @@ def fit_block(
         parts.append(fitted)
         rows.append(np.arange(len(y)))
         places.append(at)
-        done = {id(pattern) for pattern in alike}
+        lengths = np.cumsum([len(pattern.responses) for pattern in alike])
+        done = {id(pattern) for pattern, end in zip(alike, lengths, strict=True) if fitted.n_units[end - 1]}
         patterns = [pattern for pattern in patterns if id(pattern) not in done]
     for pattern in patterns:
         fewer = family.of_units(pattern.rows)
@@ -164,13 +168,13 @@ def fit_block(
         parts.append(fewer.fit(y[np.ix_(kept, pattern.responses)], own, residuals=residuals))
         rows.append(kept)
         places.append(pattern.responses)
-    return _assembled(parts, rows, places, y.shape)
+    return assembled(parts, rows, places, y.shape)
 
 
 def join_blocks(parts: Sequence[Fitted], places: Sequence[Place], n: int) -> Fitted:
     """Join blocks of responses."""
     rows = 0 if parts[0].residuals is None else len(parts[0].residuals)
-    return _assembled(parts, [np.arange(rows)] * len(parts), places, (rows, n))
+    return assembled(parts, [np.arange(rows)] * len(parts), places, (rows, n))
 
 
 def _present(
@@ -188,9 +192,17 @@ def _columns(extra: Array | None, rows: Int[Array, "kept"], responses: Int[Array
     return None if extra is None else extra[np.ix_(rows, responses)]
 
 
-def _assembled(
+def assembled(
     parts: Sequence[Fitted], rows: Sequence[Int[Array, "_"]], places: Sequence[Place], shape: tuple[int, int]
 ) -> Fitted:
+    """Put parts fitted on some rows and responses in their places among all.
+
+    Args:
+        parts: the fits.
+        rows: of each.
+        places: its responses.
+        shape: number of rows and responses.
+    """
     n = shape[1]
 
     def residuals(name: str) -> Array | None:

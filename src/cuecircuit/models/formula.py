@@ -12,17 +12,18 @@ import numpy as np
 
 from cuecircuit.arrays import Array, Float, Int
 from cuecircuit.errors import DesignError
-from cuecircuit.models.family import Fitted, correlation_name
+from cuecircuit.models.family import Fitted, assembled, correlation_name
 from cuecircuit.models.intraclass import intraclass_maps
-from cuecircuit.stats.between_fit import Method, fit_between
-from cuecircuit.stats.between_model import BetweenModel
+from cuecircuit.stats.between_fit import BetweenFit, Method, fit_between
+from cuecircuit.stats.between_model import BetweenModel, as_strata
 from cuecircuit.stats.contrasts import fixed_contrast, fixed_levels, grid_row
 from cuecircuit.stats.mixed_design import MixedColumns, of_rows
 from cuecircuit.stats.mixed_fit import fit_lacking, fit_mixed, hypothesis_tests
 from cuecircuit.stats.mixed_inference import DegreesOfFreedomRule, Hypothesis
-from cuecircuit.stats.mixed_model import MixedModel, NestedModel, prepared_model
+from cuecircuit.stats.mixed_model import MixedModel, prepared_model
 from cuecircuit.stats.mixed_result import MixedFit
 from cuecircuit.stats.random_effects import Criterion, RandomEffectsTest
+from cuecircuit.stats.strata_lacking import carried
 from cuecircuit.stats.term_test import TermTest
 
 MIXED_BLOCK, BETWEEN_BLOCK = 512, 1024
@@ -46,6 +47,12 @@ class Fitter(Protocol):
         self, y: Float[Array, "row response"], extra: Float[Array, "row response"] | None, *, residuals: bool
     ) -> Fitted:
         """Fit responses without a missing value."""
+        ...
+
+    def fit_lacking(
+        self, y: Float[Array, "row response"], missing: Int[Array, "response lost"], *, residuals: bool
+    ) -> Fitted | None:
+        """Fit responses that each lack some rows, the same number of all; None where there is no way to."""
         ...
 
     @property
@@ -87,8 +94,7 @@ class MixedFitter:
     def fit_lacking(
         self, y: Float[Array, "row response"], missing: Int[Array, "response lost"], *, residuals: bool
     ) -> Fitted:
-        """Fit responses that each lack some rows, the same number of all; the model has nested groupings."""
-        assert isinstance(self.model, NestedModel)
+        """Fit responses that each lack some rows, the same number of all."""
         fit = fit_lacking(y, missing, self.model, self.hypotheses, df=self.df, residuals=residuals, block=self.block)
         return self._fitted(fit, fit.terms)
 
@@ -147,11 +153,25 @@ class BetweenFitter:
             test=self.test,
             block=self.block,
         )
-        entered = np.where(np.isfinite(y).all(axis=0), self.model.n_subjects, 0)
+        return self._fitted(fit, self.model.n_subjects, residuals=residuals)
+
+    def fit_lacking(
+        self, y: Float[Array, "row response"], missing: Int[Array, "response lost"], *, residuals: bool
+    ) -> Fitted | None:
+        """Fit responses that each lack some rows by least squares; None of other methods."""
+        if self.method != "ols":
+            return None
+        usable = np.flatnonzero(carried(as_strata(self.model), missing))
+        fit = fit_between(y[:, usable], self.model, missing=missing[usable], block=self.block)
+        fitted = self._fitted(fit, self.model.n_subjects - missing.shape[1], residuals=residuals)
+        return assembled([fitted], [np.arange(len(y))], [usable], y.shape)
+
+    def _fitted(self, fit: BetweenFit, n_subjects: int, *, residuals: bool) -> Fitted:
         counts = {name: getattr(fit, name) for name in ("n_not_finite", "n_no_error", "n_not_converged")}
         if fit.tau2 is not None:
             counts["n_no_variance_between"] = int((fit.tau2 == 0).sum())
         unequal = self.method in ("mixed-effects", "welch")
+        entered = np.where(fit.finite, n_subjects, 0)
         return Fitted(
             tests=fit.tests,
             maps={} if fit.tau2 is None else {"tau2": fit.tau2},
@@ -216,10 +236,8 @@ class FormulaFamily:
         self, y: Float[Array, "row response"], missing: Int[Array, "response lost"], *, residuals: bool
     ) -> Fitted | None:
         """Fit responses that each lack some rows, side by side; None where the model has no way to."""
-        fitter = self.fitter
-        if not isinstance(fitter, MixedFitter) or not isinstance(fitter.model, NestedModel):
-            return None
-        return self._correlated(fitter.fit_lacking(y, missing, residuals=residuals))
+        fitted = self.fitter.fit_lacking(y, missing, residuals=residuals)
+        return None if fitted is None else self._correlated(fitted)
 
     def _correlated(self, fitted: Fitted) -> Fitted:
         n = self.correlated

@@ -15,7 +15,6 @@ from cuecircuit.stats.mixed_inference import DegreesOfFreedomRule
 from cuecircuit.stats.random_effects import Criterion, RandomEffectsTest
 
 Method = Literal["strata", "reml", "ols", "huber", "bisquare", "welch", "mixed-effects"]
-METHODS: tuple[Method, ...] = get_args(Method)
 # assumed: with two, one odd animal decides what its group's variance is
 FEWEST_SUBJECTS = 3
 
@@ -84,8 +83,9 @@ class Model:
             faults.append(f"observed: found {', '.join(unknown)}; expected factors of between and within")
         if unknown := sorted({*self.crossed} - {*self.covariates}):
             faults.append(f"crossed: found {', '.join(unknown)}; expected some of the covariates")
-        if self.fitted_by not in METHODS:
-            faults.append(f"method '{self.method}': expected one of {', '.join(METHODS)}")
+        for name, kind in (("method", Method), ("df", DegreesOfFreedomRule), ("criterion", Criterion)):
+            if (value := getattr(self, name)) is not None and value not in get_args(kind):
+                faults.append(f"{name} '{value}': expected one of {', '.join(get_args(kind))}")
         if self.formula is not None and (self.fitted_by == "reml") != ("|" in self.formula):
             what = "no random part such as (1 | subject)" if "|" not in self.formula else "a random part"
             faults.append(f"method '{self.fitted_by}': found {what} in '{self.formula}'")

@@ -14,6 +14,7 @@ import pandas as pd
 
 from cuecircuit.arrays import Array, Bool
 from cuecircuit.errors import DataError
+from cuecircuit.records.cells import row_numbers
 
 # codes of groups: so many in a row (two in an interaction as well), each of so many rows at least
 _CODES, _ROWS_OF_A_CODE = range(3, 7), 4
@@ -89,8 +90,9 @@ def read_columns(
         raise DataError(faults)
     complete = ~np.any([np.zeros(len(table), bool), *missing.values()], axis=0)
     whom = values.get(subject)
+    numbered = row_numbers(table.index)
     left_out = tuple(
-        f"{whom[row] if whom is not None else f'row {row + 1}'}: left out, no "
+        f"{whom[row] if whom is not None else f'row {numbered[row]}'}: left out, no "
         + ", ".join(name for name in wanted if missing[name][row])
         for row in np.flatnonzero(~complete)
     )
@@ -146,10 +148,10 @@ def _number_or_label(column: pd.Series, name: str, is_label: bool, is_number: bo
     # numbers with a slip among them; fewer than half are labels such as "10" beside "low"
     if not is_number and 2 * n_numbers < int(there.sum()):
         return False, []
-    wrong = np.flatnonzero(there & parsed.isna().to_numpy())
+    wrong, numbered = np.flatnonzero(there & parsed.isna().to_numpy()), row_numbers(column.index)
     faults = [
-        f"row {row + 1} (line {row + 2}): column '{name}' has '{column.iloc[row]}', expected a number; correct it, "
-        f"write n/a to leave the row out, or declare '{name}' as a factor if its values are labels"
+        f"row {numbered[row]} (line {numbered[row] + 1}): column '{name}' has '{column.iloc[row]}', expected a number; "
+        f"correct it, write n/a to leave the row out, or declare '{name}' as a factor if its values are labels"
         for row in wrong[:_NAMED]
     ]
     if len(wrong) > _NAMED:

@@ -14,11 +14,12 @@ import numpy as np
 
 from cuecircuit.arrays import Array, Float, Int
 from cuecircuit.errors import DesignError
-from cuecircuit.models.family import Fitted, correlation_name
+from cuecircuit.models.family import Fitted, assembled, correlation_name
 from cuecircuit.stats.contrasts import cells_of_nobody, strata_contrast, strata_levels, weighted_cells
 from cuecircuit.stats.strata import strata_anova
 from cuecircuit.stats.strata_covariate import ResponseCovariate, covariate_in
-from cuecircuit.stats.strata_design import Contrast, StrataModel, groups_of, strata_model
+from cuecircuit.stats.strata_design import Contrast, StrataModel, group_codes, strata_model
+from cuecircuit.stats.strata_lacking import LackingSubjects, carried
 from cuecircuit.stats.strata_subset import of_subjects
 
 BLOCK = 1024
@@ -56,6 +57,24 @@ class StrataFamily:
         self, y: Float[Array, "row response"], extra: Float[Array, "row response"] | None, *, residuals: bool
     ) -> Fitted:
         """Test every term in its own error stratum, then the contrasts."""
+        return self._fit(y, extra, None, residuals=residuals)
+
+    def fit_lacking(
+        self, y: Float[Array, "row response"], missing: Int[Array, "response lost"], *, residuals: bool
+    ) -> Fitted | None:
+        """Test responses that each lack some subjects, side by side; None with a covariate given per response."""
+        if self.covariate or self.correlated:
+            return None
+        usable = np.flatnonzero(carried(self.model, missing))
+        values, missing = y[:, usable].reshape(*self._cells, len(usable)), missing[usable]
+        values[missing, :, np.arange(len(usable))[:, None]] = 0
+        lacking = LackingSubjects(missing=missing, groups=group_codes(self.model.design))
+        fitted = self._fit(values.reshape(len(y), -1), None, lacking, residuals=residuals)
+        return assembled([fitted], [np.arange(len(y))], [usable], y.shape)
+
+    def _fit(
+        self, y: Float[Array, "row response"], extra: Array | None, lacking: LackingSubjects | None, *, residuals: bool
+    ) -> Fitted:
         shape = (*self._cells, y.shape[1])
         covariate = None if extra is None else ResponseCovariate(name=self.covariate, values=extra.reshape(shape))
         result = strata_anova(
@@ -64,6 +83,7 @@ class StrataFamily:
             residuals=residuals,
             covariate=covariate,
             slopes=self.slopes,
+            lacking=lacking,
             block=self.block,
         )
         return Fitted(
@@ -75,11 +95,6 @@ class StrataFamily:
             n_rows=result.n_subjects * self.model.n_conditions,
             counts={name: getattr(result, name) for name in ("n_not_finite", "n_no_error", "n_flat")},
         )
-
-    def fit_lacking(
-        self, y: Float[Array, "row response"], missing: Int[Array, "response lost"], *, residuals: bool
-    ) -> None:
-        """Fit nothing: responses that lack subjects are fitted pattern by pattern."""
 
     @property
     def _cells(self) -> tuple[int, int]:
@@ -105,7 +120,7 @@ class StrataFamily:
 
     def enough(self, kept: Int[Array, "kept"], fewest: int) -> bool:
         """Return whether so many subjects are left of each group, or all of a smaller one."""
-        groups = np.unique(groups_of(self.model.design), return_inverse=True)[1]
+        groups = group_codes(self.model.design)
         least = np.minimum(fewest, np.bincount(groups))
         return bool(np.all(np.bincount(groups[kept], minlength=len(least)) >= least))
 

@@ -7,7 +7,6 @@ from pathlib import Path
 from cuecircuit.errors import CuecircuitError, DataError, StudyError
 from cuecircuit.nodes.answer import Answer
 from cuecircuit.nodes.edges import drawn_edges
-from cuecircuit.nodes.figures import look_of
 from cuecircuit.nodes.given_maps import grid_faults
 from cuecircuit.nodes.graph import ordered_nodes, upstream
 from cuecircuit.nodes.log_check import log_notes, phase_faults
@@ -27,7 +26,7 @@ from cuecircuit.nodes.table_questions import answer
 from cuecircuit.pipeline.progress import say
 from cuecircuit.study.accounting import split_reference
 from cuecircuit.study.acquisition import Given
-from cuecircuit.study.questions import AnyQuestion, Split
+from cuecircuit.study.questions import AnyQuestion, Split, Style
 
 # sections that decide what is made of scans
 _OF_SCANS = ("subjects", "factors", "trials", "scans", "nuisance", "maps")
@@ -95,7 +94,7 @@ def check_files(files: StudyFiles, *, data: bool = False, scans: bool = True) ->
     """
     made: dict[str, Table] = {}
     nodes = ordered_nodes(files.study)
-    faults = _faults("study", lambda: look_of(files.study.style))
+    faults = _faults("study", lambda: _check_font(files.study.style))
     notes: list[str] = []
     failed: set[str] = set()
     if files.study.space is not None:
@@ -114,6 +113,13 @@ def check_files(files: StudyFiles, *, data: bool = False, scans: bool = True) ->
     if faults:
         raise StudyError(list(dict.fromkeys(faults)))
     return tuple(notes)
+
+
+def _check_font(style: Style) -> None:
+    if style.font:
+        from cuecircuit.nodes.figures import look_of  # slow to import
+
+        look_of(style)
 
 
 def _check_space(files: StudyFiles) -> Iterator[str]:

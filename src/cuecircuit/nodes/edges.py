@@ -27,7 +27,6 @@ from cuecircuit.nodes.regions import named_regions
 from cuecircuit.nodes.rows import VALUE, Tables
 from cuecircuit.nodes.scan_reading import ScanAtWork, read_regions, read_scan
 from cuecircuit.nodes.scan_sets import scan_sets
-from cuecircuit.nodes.scans import study_scans
 from cuecircuit.nodes.study_files import StudyFiles
 from cuecircuit.nodes.table import Table
 from cuecircuit.pipeline.faults import attempt, faults_named
@@ -85,7 +84,7 @@ def drawn_edges(tables: Tables, name: str) -> Table:
     """
     edges, rng = tables.files.study.edges[name], np.random.default_rng(0)
     parts, faults = [], []
-    for work in _subjects(tables, name, study_scans(tables.files).scans):
+    for work in _subjects(tables, name, tables.files.scans.scans):
         for keys, scans in scan_sets(tables.files, f"edges.{name}", work.scans):
             counts = _counts(work, scans)
             for label, levels in work.conditions.items():

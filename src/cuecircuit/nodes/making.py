@@ -11,7 +11,6 @@ from cuecircuit.nodes.given_maps import given_maps
 from cuecircuit.nodes.map_tables import planned_maps
 from cuecircuit.nodes.operant import OperantData, operant_data
 from cuecircuit.nodes.rows import Tables
-from cuecircuit.nodes.scans import study_scans
 from cuecircuit.nodes.subjects import subjects_table, visits_table
 from cuecircuit.nodes.table import Table
 from cuecircuit.nodes.trials import trials_table
@@ -57,6 +56,6 @@ def make_node(tables: Tables, node: str) -> Made:
             maps = study.maps[name]
             if isinstance(maps, Given):
                 return Made(tables=(given_maps(files, name, maps, tables.made["subjects"]),))
-            return Made(tables=planned_maps(files, name, maps, study_scans(files).scans, tables.made))
+            return Made(tables=planned_maps(files, name, maps, files.scans.scans, tables.made))
         case _:
             raise StudyError(f"{node}: is no table that can be made without reading maps")

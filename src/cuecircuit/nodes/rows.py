@@ -160,7 +160,7 @@ class Tables:
         planned = [self.levels(table, rows, key) for key in rows.average]
         expected = prod(len(levels) for levels in planned if levels)
         grouped = frame.groupby(list(keys), sort=False, dropna=False)
-        means = grouped[VALUE].agg(lambda values: values.mean() if values.notna().any() else np.nan)
+        means = grouped[VALUE].mean()
         counted = grouped[VALUE].count() if all(planned) else None
         out = means.to_frame().join(grouped[columns].first()).reset_index()
         if counted is None:

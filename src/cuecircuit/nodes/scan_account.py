@@ -12,7 +12,7 @@ from cuecircuit.io.nifti import write_volume
 from cuecircuit.io.scan_inventory import ScanFiles, ScanSelection
 from cuecircuit.io.tables import write_table
 from cuecircuit.nodes.scan_reading import scan_gate
-from cuecircuit.nodes.scans import listed_scans, study_scans
+from cuecircuit.nodes.scans import listed_scans
 from cuecircuit.nodes.shared_mask import shared_mask_sentence
 from cuecircuit.nodes.study_files import StudyFiles
 from cuecircuit.pipeline.gate import set_aside
@@ -41,7 +41,7 @@ def account(files: StudyFiles, subjects: Collection[str], out: Path) -> ScanSele
     Raises:
         DataError: as `study_scans`.
     """
-    selection, study = study_scans(files), files.study
+    selection, study = files.scans, files.study
     scans, space = study.scans, study.space
     if scans is not None and space is not None and scans.on_fault == "exclude":
         selection = set_aside(selection, scan_gate(files).read, exclude=study.subjects.exclude)

@@ -37,8 +37,9 @@ from cuecircuit.nodes.scan_reading import (
     scan_events,
     scan_gate,
 )
-from cuecircuit.nodes.scans import listed_scans, study_scans
+from cuecircuit.nodes.scans import listed_scans
 from cuecircuit.nodes.study_files import StudyFiles
+from cuecircuit.nodes.subjects import listed_subjects
 from cuecircuit.nodes.table import Table
 from cuecircuit.pipeline.faults import attempt, faults_named, shared_faults
 from cuecircuit.pipeline.gate import FULL_MASK, accept_faults, double_faults, double_pairs
@@ -78,7 +79,7 @@ def check_scans(files: StudyFiles, made: Mapping[str, Table], *, data: bool = Fa
     subjects = list(made["subjects"].rows["subject"])
     mask, grid = files.mask
     tissues = read_tissues(files)
-    selection, accept = study_scans(files), study.scans.accept if study.scans else {}
+    selection, accept = files.scans, study.scans.accept if study.scans else {}
     scans = [scan for scan in selection.scans if scan.subject in subjects]
     there, aside = {scan.subject for scan in scans}, {scan.subject for scan, _ in selection.left_out}
     of_task = f"of task {study.scans.task}" if study.scans else ""
@@ -112,7 +113,22 @@ def check_scans(files: StudyFiles, made: Mapping[str, Table], *, data: bool = Fa
         faults += accept_faults(accept, names, met)
     if faults:
         raise DataError(faults)
-    return (*selection.aside, *(f"{_files(paths)}: {note}" for note, paths in notes.items()))
+    return (
+        *selection.aside,
+        *_strangers(files, selection.scans),
+        *(f"{_files(paths)}: {note}" for note, paths in notes.items()),
+    )
+
+
+def _strangers(files: StudyFiles, scans: Sequence[ScanFiles]) -> Iterator[str]:
+    """Yield who was scanned and is not among the participants."""
+    if unlisted := sorted(
+        {scan.subject for scan in scans} - listed_subjects(files) - set(files.study.subjects.exclude)
+    ):
+        yield (
+            f"{', '.join(f'sub-{one}' for one in unlisted)}: scanned, but not in {files.study.subjects.participants}, "
+            "so left out; add the rows there if they take part"
+        )
 
 
 def _listed_faults(files: StudyFiles, names: Collection[str]) -> set[str]:

@@ -133,9 +133,10 @@ def _other_group(
     subject: str, own: pd.DataFrame, logged: "pd.Series[OperantSession]", groups: Sequence[str]
 ) -> Iterator[PlanFault]:
     planned = own["group"].iloc[0]
-    named = pd.Series([_as_level(session.group.strip(), groups) for session in logged], index=own.index, dtype=object)
+    named = [_as_level(session.group.strip(), groups) for session in logged]
     for group in (group for group in groups if group != planned and isinstance(planned, str)):
-        if len(wrong := own[named == group]):
+        if group in named:
+            wrong = own[[one == group for one in named]]
             what = f"Group is '{group}' in {len(wrong)} of {len(own)} logs and '{planned}' in the table of participants"
             fault = _fault(wrong, what, "took the table of participants")
             advice = "correct the one that is wrong"
@@ -157,10 +158,11 @@ def _other_length(
         return
     hours = phase.access_h if isinstance(phase.access_h, dict) else {}
     others = {other: 3600 * length for other, length in hours.items() if other != group and length}
-    wrong = own[[_is_other(session, access_s, others) for session in logged]]
+    is_wrong = [_is_other(session, access_s, others) for session in logged]
     if all(_is_short(session, phase, access_s) for session in logged):
-        wrong = own
-    if len(wrong):
+        is_wrong = [True] * len(own)
+    if any(is_wrong):
+        wrong = own[is_wrong]
         length_s = _length_s(logged[wrong.index[0]]) or 0.0
         like = [other for other, other_s in others.items() if _is_near(length_s, other_s)]
         what = f"{len(wrong)} of {len(own)} sessions of {own['phase'].iloc[0]} last {length_s / 3600:g} h, access_h"

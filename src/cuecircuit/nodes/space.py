@@ -7,11 +7,15 @@ from scipy import stats
 from cuecircuit.errors import DataError
 from cuecircuit.group.correction import CorrectionSettings
 from cuecircuit.group.permutation import PermutationSettings
+from cuecircuit.imaging.resampling import on_grid
+from cuecircuit.io.named_files import is_named
 from cuecircuit.nodes.study_files import StudyFiles
 from cuecircuit.pipeline.map_tests.command import named_space
 from cuecircuit.pipeline.map_tests.corrections import Comparison
 from cuecircuit.pipeline.map_tests.files import Space
 from cuecircuit.pipeline.map_tests.permuted import Permutation
+from cuecircuit.pipeline.space import read_named_atlas
+from cuecircuit.records.atlas import Atlas
 from cuecircuit.study.acquisition import Correction
 
 _SIDED = {"two": "bi", "one": "1"}
@@ -26,9 +30,26 @@ def study_space(files: StudyFiles) -> Space:
     space = files.study.space
     if space is None:
         raise DataError("maps need a space: give space.mask and space.origin")
-    atlas = (files.path(space.atlas), files.path(space.labels)) if space.atlas and space.labels else None
     mask, grid = files.mask
-    return named_space(mask, grid, atlas=atlas, reference=space.origin)
+    return named_space(mask, grid, atlas=study_atlas(files), reference=space.origin)
+
+
+def study_atlas(files: StudyFiles) -> Atlas | None:
+    """Read the atlas of a study; one that a package keeps is read at the voxels of the mask.
+
+    Raises:
+        DataError: a file is missing or damaged.
+    """
+    space = files.study.space
+    if space is None or not (space.atlas and space.labels):
+        return None
+    atlas, grid = read_named_atlas(files.path(space.atlas), files.path(space.labels)), files.mask[1]
+    if not is_named(space.atlas) or atlas.grid.same_as(grid):
+        return atlas
+    labels = on_grid(atlas.labels, atlas.grid, grid, labels=True)
+    names = {label: name for label, name in atlas.names.items() if (labels == label).any()}
+    absent = tuple(name for label, name in atlas.names.items() if label not in names)
+    return Atlas(labels=labels, names=names, grid=grid, absent=(*atlas.absent, *absent))
 
 
 def space_files(files: StudyFiles) -> tuple[Path, ...]:

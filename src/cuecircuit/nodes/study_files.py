@@ -10,7 +10,9 @@ from pathlib import Path
 from cuecircuit.arrays import Array, Bool
 from cuecircuit.errors import DataError
 from cuecircuit.io.bounded import check_file
+from cuecircuit.io.named_files import is_named, named_file
 from cuecircuit.io.nifti import read_mask
+from cuecircuit.io.scan_inventory import ScanSelection
 from cuecircuit.nodes.shared_mask import SharedMask, share_masks
 from cuecircuit.pipeline.store import named_path
 from cuecircuit.records.grid import Grid
@@ -37,8 +39,12 @@ class StudyFiles:
         return Accounting(self.study)
 
     def path(self, relative: str) -> Path:
-        """Return the place of a path of the study file on this machine."""
-        return self.file.parent / relative
+        """Return the place of a path of the study file on this machine, or of a file that a package keeps.
+
+        Raises:
+            DataError: the package has no such file on this machine.
+        """
+        return named_file(relative, self.file.parent)
 
     @cached_property
     def shared_mask(self) -> SharedMask:
@@ -47,13 +53,23 @@ class StudyFiles:
         Raises:
             DataError: as `study_scans`, a scan has no brain mask, or nothing is shared.
         """
-        from cuecircuit.nodes.scans import study_scans  # which takes a StudyFiles
-        from cuecircuit.nodes.subjects import subjects_table
+        from cuecircuit.nodes.subjects import subjects_table  # which takes a StudyFiles
 
         assert self.study.space is not None
         subjects = set(subjects_table(self).rows["subject"])
-        scans = [scan for scan in study_scans(self).scans if scan.subject in subjects]
+        scans = [scan for scan in self.scans.scans if scan.subject in subjects]
         return share_masks(scans, share=self.study.space.mask_share)
+
+    @cached_property
+    def scans(self) -> ScanSelection:
+        """One scan for each subject, session and run.
+
+        Raises:
+            DataError: as `study_scans`.
+        """
+        from cuecircuit.nodes.scans import study_scans  # which takes a StudyFiles
+
+        return study_scans(self)
 
     @property
     def mask(self) -> tuple[Bool[Array, "x y z"], Grid]:
@@ -93,7 +109,8 @@ class StudyFiles:
             yield from (("scans.table", Path(table).parent) for table in (study.scans.table,) if table)
         if study.space:
             files = study.space.model_dump(exclude={"origin", "mask_share"}, exclude_none=True)
-            yield from ((f"space.{name}", Path(file).parent) for name, file in files.items())
+            places = {name: self.path(file) if is_named(file) else Path(file) for name, file in files.items()}
+            yield from ((f"space.{name}", place.parent) for name, place in places.items())
         for name, maps in study.maps.items():
             if isinstance(maps, Given):
                 yield f"maps.{name}.table", Path(maps.table).parent

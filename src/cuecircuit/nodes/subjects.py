@@ -36,7 +36,22 @@ def subjects_table(files: StudyFiles) -> Table:
             _refuse_duplicates(files.path(name), more, ["subject"])
             rows, notes = _joined(rows, more, notes, more_notes)
     kept = _included(files, path, rows)
+    _refuse_mixed_species(path, kept)
     return Table(name="subjects", keys=("subject",), rows=kept, notes=notes)
+
+
+def _refuse_mixed_species(path: Path, rows: pd.DataFrame) -> None:
+    if "species" not in rows:
+        return
+    species = rows["species"].dropna().astype(str).str.strip().str.lower()
+    counts = species.value_counts()
+    if len(counts) > 1:
+        found = ", ".join(f"{name} ({count})" for name, count in counts.items())
+        fewest = ", ".join(rows["subject"][species[species == counts.index[-1]].index])
+        raise DataError(
+            f"{path}: subjects of several species: {found}; a study has one: exclude the others (subjects.exclude), "
+            f"such as {fewest}, or correct the column"
+        )
 
 
 def refuse_unknown(files: StudyFiles, known: Collection[str]) -> None:

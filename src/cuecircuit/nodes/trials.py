@@ -13,7 +13,6 @@ from cuecircuit.io.events import EventRules, read_run_events
 from cuecircuit.io.physio import read_respiration
 from cuecircuit.io.scan_inventory import ScanFiles
 from cuecircuit.io.tables import ColumnNote
-from cuecircuit.nodes.scans import study_scans
 from cuecircuit.nodes.study_files import StudyFiles
 from cuecircuit.nodes.table import Table
 from cuecircuit.pipeline.faults import faults_named, shared_faults
@@ -44,7 +43,7 @@ def trials_table(files: StudyFiles, trials: Trials, subjects: Table) -> Table:
     """
     parts, faults = [], []
     included = set(subjects.rows["subject"])
-    for scan in study_scans(files).scans:
+    for scan in files.scans.scans:
         if scan.subject in included:
             try:
                 parts.append(scan_trials(files, trials, scan))
@@ -91,7 +90,11 @@ def scan_trials(files: StudyFiles, trials: Trials, scan: ScanFiles) -> pd.DataFr
         DataError: as `trials_table`.
     """
     if scan.events is None:
-        raise DataError(f"{scan.bold}: no events file belongs to it")
+        where = files.study.scans.dataset if files.study.scans else "."
+        raise DataError(
+            f"{scan.bold}: no events file belongs to it in the raw data set, scans.dataset ({where}); name the data "
+            "set that has the events there, add the file, or exclude the scan (scans.exclude)"
+        )
     cells = trial_cells(files, trials)
     events = read_run_events(scan.events, event_rules(files, trials)).table
     strays = sorted(set(events["trial_type"]) - {*cells, *trials.others})
@@ -167,4 +170,4 @@ def trial_files(files: StudyFiles) -> tuple[Path, ...]:
     Raises:
         DataError: as `study_scans`.
     """
-    return tuple(path for scan in study_scans(files).scans for path in (scan.events, scan.physio) if path is not None)
+    return tuple(path for scan in files.scans.scans for path in (scan.events, scan.physio) if path is not None)

@@ -10,6 +10,7 @@ import pandas as pd
 from cuecircuit.behavior.anova import strata_rows
 from cuecircuit.errors import CuecircuitError, DataError
 from cuecircuit.io.tables import read_table
+from cuecircuit.models.design import check_subjects
 from cuecircuit.models.evidence import EvidenceSettings, evidence_frame
 from cuecircuit.models.fit import Fit, fit_table, tidy_row
 from cuecircuit.models.means import compare, contrasts, means
@@ -78,6 +79,7 @@ def analyze_table(table: pd.DataFrame, *, dv: str, model: Model, average: bool =
             raise DataError("average: for --between and --within; a formula takes every row")
         keys = {"subject": model.subject, "between": model.between, "within": model.within}
         table = averaged(table, **keys, values=(dv, *model.covariates))
+    check_subjects(table, model)
     fitted = fit_table(table, dv, model)
     _check_varies(fitted, dv)
     tests = fitted.tests

@@ -12,12 +12,13 @@ from cuecircuit.behavior.ledger import settle
 from cuecircuit.behavior.measures import bins_table, sessions_table
 from cuecircuit.behavior.session_choices import NO_CHOICES, SessionChoices
 from cuecircuit.errors import DataError, one_of_each_kind
+from cuecircuit.io.declared import read_declared
 from cuecircuit.io.lock import writing
 from cuecircuit.io.medpc_declare import skeletons
 from cuecircuit.io.medpc_mpc import read_mpc
 from cuecircuit.io.medpc_program import Program, checked_by, find_program, load_programs
 from cuecircuit.io.medpc_silent import silent_codes
-from cuecircuit.io.operant_declaration import read_declaration
+from cuecircuit.io.operant_declaration import SourceDeclaration
 from cuecircuit.io.operant_source import operant_kind, read_operant
 from cuecircuit.io.session_store import write_events, write_events_parquet, write_parquet
 from cuecircuit.io.tables import ColumnNote, write_table
@@ -143,7 +144,7 @@ def load_sessions(
         DesignError: a choice fits no session.
     """
     declared = declared_programs(programs, mpc)
-    names = None if source is None else read_declaration(source)
+    names = None if source is None else read_declared(source, SourceDeclaration)
     paths = list(dict.fromkeys(files))
     if absent := [path for path in paths if not path.exists()]:
         raise DataError(f"{path}: cannot be read (No such file or directory); correct its name" for path in absent)

@@ -14,6 +14,7 @@ from cuecircuit.generators.brain import draw_brain
 from cuecircuit.imaging.header_repair import repair_grid
 from cuecircuit.imaging.resampling import coarser, on_grid, target_grid
 from cuecircuit.io.brainglobe import read_brainglobe
+from cuecircuit.io.named_files import named_file
 from cuecircuit.io.nifti import read_volume, write_volume
 from cuecircuit.io.tables import write_table
 from cuecircuit.pipeline.progress import say
@@ -52,7 +53,7 @@ def template_files(root: Path, wanted: Preprocess) -> tuple[Path, ...]:
         wanted: the settings.
     """
     given = (None if wanted.by_name else wanted.template, *(getattr(wanted, name) for name in _OWN_FILES))
-    return tuple(root / path for path in given if path is not None)
+    return tuple(named_file(path, root) for path in given if path is not None)
 
 
 def read_template(root: Path, wanted: Preprocess) -> Template:
@@ -120,7 +121,7 @@ def _from_files(root: Path, wanted: Preprocess) -> Template:
 
 
 def _read(root: Path, wanted: Preprocess, path: str) -> tuple[Array, Grid]:
-    data, grid = read_volume(root / path)
+    data, grid = read_volume(named_file(path, root))
     return np.nan_to_num(data), repair_grid(grid, voxel_scale=wanted.template_scale).grid
 
 

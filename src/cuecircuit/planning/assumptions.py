@@ -8,7 +8,7 @@ from pydantic import ValidationError
 from cuecircuit.errors import StudyError
 from cuecircuit.nodes.study_files import StudyFiles, read_study, read_text
 from cuecircuit.simulation.columns import drawn_source, responses_asked
-from cuecircuit.study.messages import clean_path, describe_fault
+from cuecircuit.study.messages import model_faults
 from cuecircuit.study.questions import MOST_SUBJECTS, Simulation
 from cuecircuit.study.schema import Study
 from cuecircuit.study.yaml_lines import line_of, parse_yaml
@@ -71,11 +71,8 @@ def _stated(path: Path, study: Study) -> Simulation:
     try:
         stated = Simulation.model_validate({**more, **data})
     except ValidationError as error:
-        for fault in error.errors():
-            key = clean_path(fault["loc"], data)
-            faults.append(
-                f"{path.name}:{line_of(lines, key)}: {'.'.join(map(str, key))}: {describe_fault(fault, data)}"
-            )
+        for key, what in model_faults(error, data, Simulation):
+            faults.append(f"{path.name}:{line_of(lines, key)}: {'.'.join(map(str, key))}: {what}")
         raise StudyError(faults) from None
     if faults:
         raise StudyError(faults)

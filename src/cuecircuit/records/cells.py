@@ -86,11 +86,13 @@ def complete_cells(
     excluded = _exclusions(ids, cells, at, numbers)
     out = {each.subject for each in excluded}
     kept = [place for place, name in enumerate(ids) if name not in out]
+    there = {name: {labels[name][row] for row in at[kept].ravel()} for name in between}
     if not kept:
         raise DataError(
             f"no subject has every cell ({len(cells)} cells of {' × '.join(within) or 'one measurement'}); "
             f"for example {excluded[0]}; a mixed model, a formula with (1 | {subject}), takes the cells that there are"
         )
+    excluded += _gone(labels, there, subject)
     kept = _in_order(kept, ids, {name: labels[name] for name in between}, ordered, at)
     rows = at[kept]
     design = MixedDesign(
@@ -102,6 +104,24 @@ def complete_cells(
         unit=subject,
     )
     return CellTable(design=design, rows=rows, excluded=excluded)
+
+
+def _gone(labels: Mapping[str, Sequence[str]], there: Mapping[str, set[str]], subject: str) -> tuple[Exclusion, ...]:
+    """Name the levels between subjects of which nobody is complete; refuse a factor that is left with one."""
+    gone = {name: [level for level in dict.fromkeys(labels[name]) if level not in own] for name, own in there.items()}
+    faults = [
+        f"factor '{name}': no subject of {' or '.join(levels)} has every cell, and one level is left; leave the factor "
+        f"or the cell out, or use a mixed model, a formula with (1 | {subject}), which takes the cells that there are"
+        for name, levels in gone.items()
+        if levels and len(there[name]) < 2
+    ]
+    if faults:
+        raise DataError(faults)
+    return tuple(
+        Exclusion(subject=f"{name} {level}", reason="none of its subjects has every cell")
+        for name, levels in gone.items()
+        for level in levels
+    )
 
 
 def _in_order(
@@ -149,10 +169,16 @@ def numeric(table: pd.DataFrame, name: str) -> Float[Array, "row"]:
     numbers = np.asarray(pd.to_numeric(text, errors="coerce"), np.float64)
     wrong = np.flatnonzero(~np.isfinite(numbers) & ~text.isin(_NO_VALUE).to_numpy())
     if wrong.size:
+        lines = row_numbers(table.index) + 1
         raise DataError(
-            f"line {row + 2}: column '{name}' has '{text.iloc[row]}', expected a number or n/a" for row in wrong[:10]
+            f"line {lines[row]}: column '{name}' has '{text.iloc[row]}', expected a number or n/a" for row in wrong[:10]
         )
     return numbers
+
+
+def row_numbers(index: pd.Index) -> Int[Array, "row"]:
+    """Number rows from 1 as in the file they come from: an index of whole numbers has gaps where rows were left out."""
+    return (index.to_numpy(int) if pd.api.types.is_integer_dtype(index) else np.arange(len(index))) + 1
 
 
 def _column(table: pd.DataFrame, name: str) -> pd.Series:
@@ -182,7 +208,7 @@ def cell_labels(table: pd.DataFrame, name: str) -> list[str]:
     column = _column(table, name)
     missing = np.flatnonzero(column.isna() | (column.astype(str).str.strip() == ""))
     if missing.size:
-        lines = ", ".join(str(row + 2) for row in missing[:10])
+        lines = ", ".join(str(row + 1) for row in row_numbers(table.index)[missing[:10]])
         raise DataError(f"column '{name}' has no label in {missing.size} rows (line {lines}); name the level")
     if pd.api.types.is_float_dtype(column) and (column % 1 == 0).all():
         column = column.astype(int)

@@ -14,15 +14,16 @@ from typing import Literal
 
 import numpy as np
 
-from cuecircuit.arrays import Array, Bool, Float
+from cuecircuit.arrays import Array, Bool, Float, Int
 from cuecircuit.errors import DesignError
-from cuecircuit.stats.between_model import BetweenModel, as_strata
+from cuecircuit.stats.between_model import BetweenModel, as_strata, groups_of_rows
 from cuecircuit.stats.mixed_inference import Hypothesis
 from cuecircuit.stats.random_effects import Criterion, RandomEffectsTest, random_effects
 from cuecircuit.stats.responses import Place, of_responses, place_tests, place_values
 from cuecircuit.stats.robust import Loss, robust_regression
 from cuecircuit.stats.strata import strata_anova
 from cuecircuit.stats.strata_covariate import rounding_of
+from cuecircuit.stats.strata_lacking import LackingSubjects
 from cuecircuit.stats.term_test import TermTest
 from cuecircuit.stats.welch import welch_tests
 
@@ -37,7 +38,8 @@ class BetweenFit:
     what the model leaves; `noise` are the same with equal variance in all subjects, for smoothness. `tau2` is the
     variance between subjects (mixed-effects), `weights` what each subject counted (robust: 1 to 0; mixed-effects:
     mean 1). Responses are not fitted where y or its variance is not finite, or the variance is not above 0
-    (`n_not_finite`), where nothing is left for error (`n_no_error`), or iteration did not end (`n_not_converged`).
+    (`n_not_finite`; the others are `finite`), where nothing is left for error (`n_no_error`), or iteration did not end
+    (`n_not_converged`).
     """
 
     model: BetweenModel
@@ -48,6 +50,7 @@ class BetweenFit:
     noise: Float[Array, "subject response"]
     tau2: Float[Array, "response"] | None
     weights: Float[Array, "subject response"] | None
+    finite: Bool[Array, "response"]
     n_not_finite: int
     n_no_error: int
     n_not_converged: int
@@ -72,6 +75,7 @@ def fit_between(
     variance: Float[Array, "subject response"] | None = None,
     criterion: Criterion = "reml",
     test: RandomEffectsTest = "knapp-hartung",
+    missing: Int[Array, "response lost"] | None = None,
     block: int = 4096,
 ) -> BetweenFit:
     """Fit every response and test the model's terms and contrasts.
@@ -81,6 +85,7 @@ def fit_between(
         variance: of each estimate (squared units of y), for "mixed-effects".
         criterion: likelihood of the variance between subjects.
         test: how "mixed-effects" tests (see `random_effects`).
+        missing: rows that each response lacks, by "ols" only; the others carry the model (`strata_lacking.carried`).
         block: responses worked on at a time.
 
     Raises:
@@ -91,7 +96,15 @@ def fit_between(
     starts = range(0, max(y.shape[1], 1), block)
     parts = [slice(start, start + block) for start in starts]
     done = [
-        _fit(y[:, part], model, method, None if variance is None else variance[:, part], criterion, test)
+        _fit(
+            y[:, part],
+            model,
+            method,
+            None if variance is None else variance[:, part],
+            criterion,
+            test,
+            None if missing is None else missing[part],
+        )
         for part in parts
     ]
     return _joined(done, parts, y.shape[1])
@@ -132,7 +145,11 @@ def _fit(
     variance: Float[Array, "subject response"] | None,
     criterion: Criterion,
     test: RandomEffectsTest,
+    missing: Int[Array, "response lost"] | None,
 ) -> BetweenFit:
+    if missing is not None:
+        y = y.copy()
+        y[missing, np.arange(y.shape[1])[:, None]] = 0
     usable = np.asarray(np.isfinite(y).all(axis=0))
     if variance is not None:
         usable = usable & (np.isfinite(variance) & (variance > 0)).all(axis=0)
@@ -144,7 +161,7 @@ def _fit(
     elif method == "huber" or method == "bisquare":
         found = _robust(own, model, method)
     else:
-        found = _least_squares(own, model)
+        found = _least_squares(own, model, None if missing is None else missing[usable])
     failed = found.failed & ~found.no_error
     bad = failed | found.no_error
 
@@ -164,19 +181,22 @@ def _fit(
         noise=residuals if found.noise is found.left else spread(found.noise.astype(y.dtype, copy=False)),
         tau2=None if found.tau2 is None else spread(found.tau2),
         weights=None if found.weights is None else spread(found.weights),
+        finite=usable,
         n_not_finite=int((~usable).sum()),
         n_no_error=int(found.no_error.sum()),
         n_not_converged=int(failed.sum()),
     )
 
 
-def _least_squares(y: Float[Array, "subject response"], model: BetweenModel) -> _Estimates:
-    strata = as_strata(model)
-    result = strata_anova(y[:, None, :], strata, residuals=True, block=max(y.shape[1], 1))
+def _least_squares(
+    y: Float[Array, "subject response"], model: BetweenModel, missing: Int[Array, "response lost"] | None
+) -> _Estimates:
+    x = model.design.x
+    lacking = None if missing is None else LackingSubjects(missing=missing, groups=groups_of_rows(model))
+    result = strata_anova(y[:, None, :], as_strata(model), residuals=True, lacking=lacking, block=max(y.shape[1], 1))
     assert result.residuals is not None
     tests = {test.name: test for test in result.terms}
     left = result.residuals[:, 0]
-    x = model.design.x
     return _Estimates(
         tests=tuple(replace(tests[each.name], variables=each.variables) for each in model.hypotheses),
         beta=np.linalg.lstsq(x, y)[0],
@@ -276,7 +296,7 @@ def _joined(parts: Sequence[BetweenFit], places: Sequence[Place], n: int) -> Bet
 
     if len(parts) == 1:
         return parts[0]
-    arrays = {name: whole(name) for name in ("coefficients", "residuals", "noise", "tau2", "weights")}
+    arrays = {name: whole(name) for name in ("coefficients", "residuals", "noise", "tau2", "weights", "finite")}
     counts = {name: sum(getattr(part, name) for part in parts) for name in _COUNTS}
     return BetweenFit(
         model=parts[0].model,

@@ -10,6 +10,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
+from cuecircuit.arrays import Array, Int
 from cuecircuit.errors import DesignError
 from cuecircuit.stats.contrasts import fixed_contrast, fixed_levels
 from cuecircuit.stats.mixed_design import Column, MixedColumns, mixed_columns
@@ -119,6 +120,16 @@ def _in_own_words() -> Iterator[None]:
         raise DesignError(own) from error
 
 
+def _factors(model: BetweenModel) -> dict[str, Int[Array, "row"]]:
+    return {name: own.codes for name, own in model.design.factors.items() if name in fixed_levels(model.design)}
+
+
+def groups_of_rows(model: BetweenModel) -> Int[Array, "row"]:
+    """Count the combination of the factors' levels of each row from 0."""
+    rows = np.zeros(model.n_subjects, int)
+    return np.unique(np.stack([*_factors(model).values(), rows]), axis=1, return_inverse=True)[1].ravel()
+
+
 def as_strata(model: BetweenModel) -> StrataModel:
     """Return the model as one error stratum, for permutation (`group.permutation.permute_term`) of what it tests.
 
@@ -131,8 +142,7 @@ def as_strata(model: BetweenModel) -> StrataModel:
     whole = strata_model(MixedDesign(subjects=[f"row {row + 1}" for row in range(len(x))]))
     basis, triangle = np.linalg.qr(x)
     terms = []
-    factors = {name: own.codes for name, own in model.design.factors.items() if name in fixed_levels(model.design)}
-    groups = np.unique(np.stack([*factors.values(), np.zeros(len(x), int)]), axis=1, return_inverse=True)[1]
+    factors, groups = _factors(model), groups_of_rows(model)
     for each in model.hypotheses:
         own, lengths = np.linalg.qr(basis @ np.linalg.solve(triangle.T, each.rows.T))
         # sums of columns of length 1 that are 0 but for rounding
@@ -151,6 +161,7 @@ def as_strata(model: BetweenModel) -> StrataModel:
                 basis=along,
                 per_length=float(abs(lengths[0, 0])) if len(each.rows) == 1 else None,
                 n=subjects_behind(along, groups, levels=levels, slope=slope),
+                levels=levels,
                 is_slope=slope,
             )
         )

@@ -114,7 +114,7 @@ def exact_criterion(
 ) -> Criterion:
     """Evaluate q and g at each response's own ψ."""
     inverse = inverses(psi, design)
-    dg, d2g = _log_det_slopes(inverse, design)
+    dg, d2g = log_det_slopes(inverse, design)
     a = np.einsum("vrs,sv->vr", inverse, u)
     pulls = np.einsum("mrs,vs->vmr", design.generators, a)
     return Criterion(
@@ -127,9 +127,10 @@ def exact_criterion(
     )
 
 
-def _log_det_slopes(
+def log_det_slopes(
     inverse: Float[Array, "response _ _"], design: CrossedDesign
 ) -> tuple[Float[Array, "response term"], Float[Array, "response term term"]]:
+    """Return first and second derivatives of log|H| in ψ."""
     left = inverse[:, None] @ design.generators
     shape = (*left.shape[:2], left.shape[2] ** 2)
     flat, turned = left.reshape(shape), np.swapaxes(left, 2, 3).reshape(shape)
@@ -149,7 +150,7 @@ def exact_fixed(psi: Float[Array, "response term"], design: CrossedDesign) -> Fi
     bends = [[one @ inverse @ np.swapaxes(other, 1, 2) for other in pulls] for one in pulls]
     bend = np.array(bends)
     d2c = np.moveaxis(-bend - np.swapaxes(bend, 3, 4), 2, 0)
-    dg, d2g = _log_det_slopes(inverse, design)
+    dg, d2g = log_det_slopes(inverse, design)
     return FixedCovariance(c=c, dc=np.stack(dc, axis=1), d2c=d2c, dg=dg, d2g=d2g)
 
 

@@ -34,8 +34,8 @@ from cuecircuit.stats.mixed_df import FixedCovariance
 # a table costs about as much as exact fits of so many responses
 _FEWEST = 30
 # shrinkage at which variances of means are a million times those of finer ones: nothing is left for error
-_EXACT_LOWEST = 1e-6
-_START = 0.6
+EXACT_LOWEST = 1e-6
+START = 0.6
 _MAX_STEPS = 100
 # a full step in x that ends the iteration, a shortened one that gives it up, and how near to a bound counts as there
 _SMALL, _SHORTEST, _AT_BOUND = 1e-9, 1e-6, 1e-6
@@ -65,21 +65,21 @@ def fit_crossed(
         s0: squares that u leaves.
         design: reduced design.
     """
-    x, converged = np.full((len(s0), len(design.per_level)), _START), np.zeros(len(s0), bool)
-    table = _table(len(s0), design)
+    x, converged = np.full((len(s0), len(design.per_level)), START), np.zeros(len(s0), bool)
+    table = table_of(len(s0), design)
     if table is not None:
         forms = quadratics(u, table)
-        x, converged = _minimize(
+        x, converged = minimize(
             lambda x, rows: table_criterion(x, forms[rows], s0[rows], table), x, design.n_left, LOWEST
         )
-    doubtful = np.flatnonzero(~converged | ~_inside(x))
+    doubtful = np.flatnonzero(~converged | ~inside(x))
     for part in response_chunks(len(doubtful), design):
         own = doubtful[part]
-        x[own], converged[own] = _minimize(
+        x[own], converged[own] = minimize(
             lambda x, rows, own=own: _exact_by_shrinkage(x, u[:, own[rows]], s0[own[rows]], design),
             x[own],
             design.n_left,
-            _EXACT_LOWEST,
+            EXACT_LOWEST,
         )
     return _at_minimum(to_psi(x, design), converged, u, s0, design)
 
@@ -88,28 +88,30 @@ def crossed_covariance(psi: Float[Array, "response term"], design: CrossedDesign
     """Evaluate C of every response, with derivatives in ψ."""
     parts = [
         (rows, exact_fixed(psi[rows], design) if table is None else table_fixed(psi[rows], table))
-        for rows, table in _routes(psi, design)
+        for rows, table in routes(psi, design)
     ]
-    return _joined(parts, len(psi))
+    return joined(parts, len(psi))
 
 
-def _table(n: int, design: CrossedDesign) -> CrossedTable | None:
+def table_of(n: int, design: CrossedDesign) -> CrossedTable | None:
+    """Return the design's table where there are responses enough to make it for."""
     return crossed_table(design) if n >= _FEWEST else None
 
 
-def _inside(x: Float[Array, "response term"]) -> Bool[Array, "response"]:
+def inside(x: Float[Array, "response term"]) -> Bool[Array, "response"]:
+    """Return which variances a table holds."""
     return np.asarray((x > 1.001 * LOWEST).all(axis=1))
 
 
-def _routes(
+def routes(
     psi: Float[Array, "response term"], design: CrossedDesign
 ) -> Iterator[tuple[Int[Array, "chosen"], CrossedTable | None]]:
     """Yield the responses that the table has, and the rest in parts that fit into memory."""
-    table = _table(len(psi), design)
-    inside = _inside(to_shrinkage(psi, design)) & (table is not None)
-    yield from ((np.flatnonzero(~inside)[part], None) for part in response_chunks(int((~inside).sum()), design))
-    if inside.any():
-        yield np.flatnonzero(inside), table
+    table = table_of(len(psi), design)
+    tabled = inside(to_shrinkage(psi, design)) & (table is not None)
+    yield from ((np.flatnonzero(~tabled)[part], None) for part in response_chunks(int((~tabled).sum()), design))
+    if tabled.any():
+        yield np.flatnonzero(tabled), table
 
 
 def _at_minimum(
@@ -120,7 +122,7 @@ def _at_minimum(
     design: CrossedDesign,
 ) -> CrossedFit:
     parts, shift = [], np.empty((len(psi), design.fixed.shape[1]))
-    for rows, table in _routes(psi, design):
+    for rows, table in routes(psi, design):
         own, its_u, its_s0 = psi[rows], u[:, rows], s0[rows]
         if table is None:
             parts.append((rows, exact_criterion(own, its_u, its_s0, design)))
@@ -129,10 +131,11 @@ def _at_minimum(
             x = to_shrinkage(own, design)
             parts.append((rows, by_psi(table_criterion(x, quadratics(its_u, table), its_s0, table), own, design)))
             shift[rows] = table_shift(x, its_u, table)
-    return CrossedFit(psi=psi, at=_joined(parts, len(psi)), shift=shift, converged=converged)
+    return CrossedFit(psi=psi, at=joined(parts, len(psi)), shift=shift, converged=converged)
 
 
-def _joined(parts: Sequence[tuple[Array, Record]], n: int) -> Record:
+def joined(parts: Sequence[tuple[Array, Record]], n: int) -> Record:
+    """Put the records of some responses in their places among `n`."""
     kind, values = type(parts[0][1]), {}
     for item in fields(kind):
         values[item.name] = np.empty((n, *getattr(parts[0][1], item.name).shape[1:]))
@@ -151,7 +154,7 @@ def _exact_by_shrinkage(
     return by_shrinkage(exact_criterion(psi, u, s0, design), psi, design)
 
 
-def _minimize(
+def minimize(
     criterion: Callable[[Array, Int[Array, "chosen"]], Criterion],
     start: Float[Array, "response term"],
     n_left: int,

@@ -133,7 +133,7 @@ def quadratics(u: Float[Array, "coordinate response"], table: CrossedTable) -> A
     return np.moveaxis(np.tensordot(table.weights, forms, axes=(-1, 1)), -1, 0)
 
 
-def _chebyshev(x: Float[Array, "response term"], degree: int) -> Float[Array, "derivative term response order"]:
+def chebyshev(x: Float[Array, "response term"], degree: int) -> Float[Array, "derivative term response order"]:
     """T_k of each coordinate with first and second derivatives in x."""
     half = (1 - LOWEST) / 2
     z = (x.T - LOWEST) / half - 1
@@ -149,12 +149,12 @@ def _chebyshev(x: Float[Array, "response term"], degree: int) -> Float[Array, "d
     return t / half ** np.arange(3)[:, None, None, None]
 
 
-def _series_slopes(coefficients: Array, t: Array, most: int = 2) -> Mapping[tuple[int, ...], Array]:
+def series_slopes(coefficients: Array, t: Array, most: int = 2) -> Mapping[tuple[int, ...], Array]:
     """Sum a series with its derivatives up to order `most`, keyed by orders per term.
 
     Args:
         coefficients: responses first (one for all where they share them), then orders term by term.
-        t: of `_chebyshev`.
+        t: of `chebyshev`.
         most: highest total order.
     """
     found: dict[tuple[int, ...], Array] = {(): coefficients}
@@ -170,7 +170,7 @@ def _series_slopes(coefficients: Array, t: Array, most: int = 2) -> Mapping[tupl
     return found
 
 
-def _gradient_and_hessian(slopes: Mapping[tuple[int, ...], Array]) -> tuple[Array, Array, Array]:
+def gradient_and_hessian(slopes: Mapping[tuple[int, ...], Array]) -> tuple[Array, Array, Array]:
     """Value, gradient and Hessian of summed series, responses first, then terms."""
     m = len(next(iter(slopes)))
     unit = np.eye(m, dtype=int)
@@ -191,14 +191,15 @@ def table_criterion(
         s0: what u leaves of y'KK'y.
         table: of the design.
     """
-    t = _chebyshev(x, table.log_det.shape[0] - 1)
-    q, dq, d2q = _gradient_and_hessian(_series_slopes(forms, t))
-    g, dg, d2g = _log_det(x, t, table)
+    t = chebyshev(x, table.log_det.shape[0] - 1)
+    q, dq, d2q = gradient_and_hessian(series_slopes(forms, t))
+    g, dg, d2g = log_det(x, t, table)
     return Criterion(q=q + s0, dq=dq, d2q=d2q, g=g, dg=dg, d2g=d2g)
 
 
-def _log_det(x: Float[Array, "response term"], t: Array, table: CrossedTable) -> tuple[Array, Array, Array]:
-    g, dg, d2g = _gradient_and_hessian(_series_slopes(table.log_det[None], t))
+def log_det(x: Float[Array, "response term"], t: Array, table: CrossedTable) -> tuple[Array, Array, Array]:
+    """Read g from the table, with derivatives in x."""
+    g, dg, d2g = gradient_and_hessian(series_slopes(table.log_det[None], t))
     ranks = table.design.ranks
     return g - np.log(x) @ ranks, dg - ranks / x, d2g + np.eye(len(ranks)) * (ranks / x**2)[:, None, :]
 
@@ -206,9 +207,9 @@ def _log_det(x: Float[Array, "response term"], t: Array, table: CrossedTable) ->
 def table_fixed(psi: Float[Array, "response term"], table: CrossedTable) -> FixedCovariance:
     """Read C from the table, with derivatives in ψ."""
     x, m = to_shrinkage(psi, table.design), psi.shape[1]
-    t = _chebyshev(x, table.log_det.shape[0] - 1)
-    c, dc, d2c = _gradient_and_hessian(_series_slopes(table.covariance[None], t))
-    _, dg, d2g = _log_det(x, t, table)
+    t = chebyshev(x, table.log_det.shape[0] - 1)
+    c, dc, d2c = gradient_and_hessian(series_slopes(table.covariance[None], t))
+    _, dg, d2g = log_det(x, t, table)
     # 1/Πx and its derivatives by x, with the axes of C behind
     scale = 1 / np.prod(x, axis=1)
     slope = (-scale[:, None] / x)[:, :, None, None]
@@ -226,6 +227,6 @@ def table_shift(
     x: Float[Array, "response term"], u: Float[Array, "coordinate response"], table: CrossedTable
 ) -> Float[Array, "response column"]:
     """Read β̂ less the least-squares coefficients, −T u."""
-    m, t = x.shape[1], _chebyshev(x, table.log_det.shape[0] - 1)
+    m, t = x.shape[1], chebyshev(x, table.log_det.shape[0] - 1)
     own = np.moveaxis(table.shift @ u, -1, 0)
-    return -_series_slopes(own, t, most=0)[(0,) * m]
+    return -series_slopes(own, t, most=0)[(0,) * m]

@@ -124,8 +124,9 @@ class _Reading:
             self.column()
             self.close()
         elif word[:1].isdecimal():
-            if not self.take("0", "1"):
-                raise self.unexpected("a column (a number is no term but 0 and 1)")
+            in_product = {"*", "/", ":"} & {self.tokens[self.at - 1], self.tokens[self.at + 1]}
+            if in_product or not self.take("0", "1"):
+                raise self.unexpected("a column (of numbers, 0 and 1 alone are terms)")
         else:
             self.column()
         return 1

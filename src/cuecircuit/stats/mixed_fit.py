@@ -12,7 +12,7 @@ Sources: Bates, Mächler, Bolker and Walker (2015), J Stat Softw 67(1); Kuznetso
 J Stat Softw 82(13); Halekoh and Højsgaard (2014), J Stat Softw 59(9).
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, fields, replace
 
@@ -21,11 +21,13 @@ import numpy as np
 from cuecircuit.arrays import Array, Bool, Float, Int
 from cuecircuit.errors import DesignError
 from cuecircuit.stats.crossed_design import crossed_residuals, crossed_sums
-from cuecircuit.stats.crossed_fit import fit_crossed
-from cuecircuit.stats.mixed_df import parameter_covariance, relative_factor
+from cuecircuit.stats.crossed_fit import CrossedFit, fit_crossed
+from cuecircuit.stats.crossed_lacking import crossed_lacking, fit_crossed_lacking, lacking_covariance
+from cuecircuit.stats.crossed_lacking import lacking_residuals as crossed_lacking_residuals
+from cuecircuit.stats.mixed_df import FixedCovariance, parameter_covariance, relative_factor
 from cuecircuit.stats.mixed_inference import DegreesOfFreedomRule, Estimates, Hypothesis, tested
 from cuecircuit.stats.mixed_kernel import CONVERGED, NO_ERROR_VARIANCE, NOT_CONVERGED, fit_responses
-from cuecircuit.stats.mixed_lacking import lacking, subjects_left
+from cuecircuit.stats.mixed_lacking import informed, lacking, lacking_residuals, subjects_left
 from cuecircuit.stats.mixed_likelihood import likelihood
 from cuecircuit.stats.mixed_model import CrossedModel, MixedModel, NestedModel, fixed_covariance_of, starting_point
 from cuecircuit.stats.mixed_result import MixedFit, VarianceComponent
@@ -130,7 +132,7 @@ def hypothesis_tests(
 def fit_lacking(
     y: Float[Array, "observation response"],
     missing: Int[Array, "response lost"],
-    model: NestedModel,
+    model: MixedModel,
     hypotheses: Sequence[Hypothesis],
     *,
     df: DegreesOfFreedomRule = "satterthwaite",
@@ -153,15 +155,20 @@ def fit_lacking(
         finite.
     """
     out, parts, tests = _empty(model, y, residuals), _parts(len(missing), block), []
+    fit_part = _lacking_crossed if isinstance(model, CrossedModel) else _lacking_nested
+    n_left = model.n_left - missing.shape[1]
     for part in parts:
-        prepared = lacking(y[:, part], missing[part], model)
-        scaled = replace(prepared.residuals, finite=prepared.testable)
-        fit = _fit_sums(scaled, prepared.sums, prepared.forms, model, prepared.n_left)
-        if out.residuals is not None:
-            fit = replace(fit, residuals=prepared.left_by(fit.own.beta, fit.own.psi))
-        fit = replace(fit, own=replace(fit.own, beta=fit.own.beta[:, : model.basis.shape[1]]))
-        _keep(fit, scaled, model, prepared.n_left, out, part)
-        tests.append(prepared.tests(hypotheses, _estimates_of(out.estimates, part), df))
+        fit, scaled, covariance = fit_part(y[:, part], missing[part], model, residuals=residuals)
+        _keep(fit, scaled, model, n_left, out, part)
+        own = _estimates_of(out.estimates, part)
+        fitted = np.flatnonzero(np.isfinite(own.sigma2))
+
+        def at(
+            psi: Float[Array, "part parameter"], of: Covariance = covariance, fitted: Array = fitted
+        ) -> FixedCovariance:
+            return of(psi, fitted)
+
+        tests.append(tested(hypotheses, own, model.to_coded, at, n_left, df=df))
     return _mixed_fit(
         model,
         df,
@@ -250,6 +257,42 @@ def _fit_nested(scaled: ScaledResiduals, model: MixedModel, *, residuals: bool) 
     return replace(fit, residuals=left)
 
 
+Covariance = Callable[[Float[Array, "part parameter"], Int[Array, "part"]], FixedCovariance]
+
+
+def _lacking_nested(
+    y: Float[Array, "observation block"], missing: Int[Array, "block lost"], model: MixedModel, *, residuals: bool
+) -> tuple[_BlockFit, ScaledResiduals, Covariance]:
+    assert isinstance(model, NestedModel)
+    prepared = lacking(y, missing, model)
+    scaled = replace(prepared.residuals, finite=prepared.testable)
+    fit = _fit_sums(scaled, prepared.sums, prepared.forms, model, prepared.n_left)
+    left = prepared.left_by(fit.own.beta, fit.own.psi) if residuals else None
+    own = replace(fit.own, beta=fit.own.beta[:, : model.basis.shape[1]])
+    return replace(fit, own=own, residuals=left), scaled, prepared.covariance
+
+
+def _lacking_crossed(
+    y: Float[Array, "observation block"], missing: Int[Array, "block lost"], model: MixedModel, *, residuals: bool
+) -> tuple[_BlockFit, ScaledResiduals, Covariance]:
+    assert isinstance(model, CrossedModel)
+    scaled, usable = lacking_residuals(y, missing, model)
+    prepared = crossed_lacking(scaled, missing, model.reduced, model.basis)
+
+    def covariance(psi: Float[Array, "part parameter"], part: Int[Array, "part"]) -> FixedCovariance:
+        return lacking_covariance(psi, part, prepared)
+
+    scaled = replace(scaled, finite=informed(covariance, prepared.n_left, usable, missing, model))
+    part = np.flatnonzero(scaled.usable & scaled.finite)
+    fit = fit_crossed_lacking(prepared, part)
+    block = _crossed_block(fit, part, len(missing), model, prepared.n_left)
+    left = None
+    if residuals:
+        left = np.zeros_like(scaled.values)
+        left[:, part] = crossed_lacking_residuals(fit.psi, part, prepared)
+    return replace(block, residuals=left), scaled, covariance
+
+
 def _fit_sums(
     scaled: ScaledResiduals,
     sums: ResponseSums,
@@ -285,26 +328,34 @@ def _fit_sums(
 
 def _fit_crossed(scaled: ScaledResiduals, model: MixedModel, *, residuals: bool) -> _BlockFit:
     assert isinstance(model, CrossedModel)
-    n, m, n_left = len(scaled.size), len(model.columns), model.n_left
-    own, status = _empty_estimates(model, n, model.basis.shape[1]), np.full(n, NOT_CONVERGED)
-    u, s0 = crossed_sums(scaled.values[:, scaled.usable], model.reduced)
+    usable = np.flatnonzero(scaled.usable)
+    u, s0 = crossed_sums(scaled.values[:, usable], model.reduced)
     fit = fit_crossed(u, s0, model.reduced)
-    at, sigma2, usable = fit.at, fit.at.q / n_left, scaled.usable
+    left = None
+    if residuals:
+        left = scaled.values.copy()
+        left[:, usable] = crossed_residuals(left[:, usable], model.basis, u, fit.psi, model.reduced)
+    return replace(_crossed_block(fit, usable, len(scaled.size), model, model.n_left), residuals=left)
+
+
+def _crossed_block(fit: CrossedFit, part: Int[Array, "part"], n: int, model: MixedModel, n_left: int) -> _BlockFit:
+    """Put the fits of some of n responses in their places."""
+    own, status, minimum = (
+        _empty_estimates(model, n, model.basis.shape[1]),
+        np.full(n, NOT_CONVERGED),
+        np.full(n, np.nan),
+    )
+    at, sigma2, m = fit.at, fit.at.q / n_left, len(model.columns)
     pull = at.dq / sigma2[:, None]
     curvature = np.empty((len(sigma2), m + 1, m + 1))
     curvature[:, :m, :m] = at.d2g + at.d2q / sigma2[:, None, None]
     curvature[:, m, :m] = curvature[:, :m, m] = -2 * pull
     curvature[:, m, m] = 4 * n_left
-    own.psi[usable], own.sigma2[usable], own.beta[usable] = fit.psi, sigma2, fit.shift
-    own.covariance[usable] = parameter_covariance(np.sqrt(fit.psi), model.columns, at.dg + pull, curvature)
-    minimum = np.full(n, np.nan)
-    minimum[usable] = at.g + n_left * (np.log(2 * np.pi * sigma2) + 1)
-    status[np.flatnonzero(usable)[fit.converged]] = CONVERGED
-    left = None
-    if residuals:
-        left = scaled.values.copy()
-        left[:, usable] = crossed_residuals(left[:, usable], model.basis, u, fit.psi, model.reduced)
-    return _BlockFit(own=own, minimum=minimum, status=status, residuals=left)
+    own.psi[part], own.sigma2[part], own.beta[part] = fit.psi, sigma2, fit.shift
+    own.covariance[part] = parameter_covariance(np.sqrt(fit.psi), model.columns, at.dg + pull, curvature)
+    minimum[part] = at.g + n_left * (np.log(2 * np.pi * sigma2) + 1)
+    status[part[fit.converged]] = CONVERGED
+    return _BlockFit(own=own, minimum=minimum, status=status, residuals=None)
 
 
 def _test_parts(

@@ -7,18 +7,16 @@ serves responses with any rows missing; each has forms A_e of its own, as many c
 Source: Bartlett (1937), J R Stat Soc Suppl 4:137, for least squares.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 import numpy as np
 
 from cuecircuit.arrays import Array, Bool, Float, Int
 from cuecircuit.stats.mixed_df import FixedCovariance, fixed_covariance
-from cuecircuit.stats.mixed_inference import DegreesOfFreedomRule, Estimates, Hypothesis, tested
 from cuecircuit.stats.mixed_likelihood import full_forms
-from cuecircuit.stats.mixed_model import NestedModel, no_information, starting_point
+from cuecircuit.stats.mixed_model import MixedModel, NestedModel, no_information, starting_point
 from cuecircuit.stats.mixed_sums import ResponseSums, ScaledResiduals, conditional_residuals, elements, scaled
-from cuecircuit.stats.term_test import TermTest
 
 # squared length that is left of a column, far above rounding
 _ALIASED = 1e-10
@@ -56,15 +54,6 @@ class Lacking:
             d2c=all_columns.d2c[..., :p, :p],
         )
 
-    def tests(
-        self, hypotheses: Sequence[Hypothesis], estimates: Estimates, df: DegreesOfFreedomRule
-    ) -> tuple[TermTest, ...]:
-        """Test hypotheses in every response."""
-        fitted = np.isfinite(estimates.sigma2)
-        return tested(
-            hypotheses, estimates, self.model.to_coded, lambda psi: self.covariance(psi, fitted), self.n_left, df=df
-        )
-
     def left_by(
         self, shift: Float[Array, "response column"], psi: Float[Array, "response parameter"]
     ) -> Float[Array, "observation response"]:
@@ -88,6 +77,16 @@ def lacking(
         missing: the rows that each response lacks, the same number of all.
         model: of all rows.
     """
+    residuals, usable = lacking_residuals(y, missing, model)
+    forms, sums = _forms(residuals, missing, model)
+    prepared = Lacking(model=model, missing=missing, residuals=residuals, sums=sums, forms=forms, testable=usable)
+    return replace(prepared, testable=informed(prepared.covariance, prepared.n_left, usable, missing, model))
+
+
+def lacking_residuals(
+    y: Float[Array, "observation response"], missing: Int[Array, "response lost"], model: MixedModel
+) -> tuple[ScaledResiduals, Bool[Array, "response"]]:
+    """Take the least-squares fit to the rows that are there off responses, 0 elsewhere, where these carry it."""
     n, k = missing.shape
     values = y.astype(np.float64)
     values[missing, np.arange(n)[:, None]] = 0.0
@@ -97,26 +96,28 @@ def lacking(
     usable = (np.linalg.eigvalsh(kept)[:, 0] > _ALIASED) & (model.n_left > k)
     kept[~usable] = np.eye(kept.shape[1])
     ols = np.linalg.solve(kept, (model.basis.T @ values).T[:, :, None])[:, :, 0].T
-    residuals = scaled(values, model.basis, ols, zeros=missing)
-    forms, sums = _forms(residuals, missing, model)
-    prepared = Lacking(
-        model=model, missing=missing, residuals=residuals, sums=sums, forms=forms, testable=np.zeros(n, bool)
-    )
-    if usable.any():
-        usable[usable] = _informed(prepared, np.flatnonzero(usable))
-    return replace(prepared, testable=usable)
+    return scaled(values, model.basis, ols, zeros=missing), usable
 
 
-def _informed(prepared: Lacking, part: Int[Array, "part"]) -> Bool[Array, "part"]:
-    """Return whether two subjects are there, and information about every variance of the random terms."""
-    model = prepared.model
+def informed(
+    covariance: Callable[[Float[Array, "part parameter"], Int[Array, "part"]], FixedCovariance],
+    n_left: int,
+    usable: Bool[Array, "response"],
+    missing: Int[Array, "response lost"],
+    model: MixedModel,
+) -> Bool[Array, "response"]:
+    """Return where two subjects are there, and information about every variance of the random terms."""
+    part = np.flatnonzero(usable)
+    if not part.size:
+        return usable
     start = np.broadcast_to(starting_point(model.columns), (len(part), len(starting_point(model.columns))))
-    at = prepared.covariance(start, part)
-    none, direction = no_information(at, prepared.n_left)
-    return ~none.any(axis=1) & ~direction.any(axis=1) & (subjects_left(prepared.missing[part], model) > 1)
+    none, direction = no_information(covariance(start, part), n_left)
+    testable = usable.copy()
+    testable[part] = ~none.any(axis=1) & ~direction.any(axis=1) & (subjects_left(missing[part], model) > 1)
+    return testable
 
 
-def subjects_left(missing: Int[Array, "response lost"], model: NestedModel) -> Int[Array, "response"]:
+def subjects_left(missing: Int[Array, "response lost"], model: MixedModel) -> Int[Array, "response"]:
     """Count the subjects with a row that is there."""
     subjects = model.design.subjects
     rows = np.bincount(subjects)

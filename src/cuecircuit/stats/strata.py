@@ -34,6 +34,7 @@ from cuecircuit.stats.strata_design import (
     StratumTerm,
     strata_model,
 )
+from cuecircuit.stats.strata_lacking import LackingSubjects, fill_in, lacking_term, lost_rows
 from cuecircuit.stats.strata_result import StrataAnova, StratumTest
 
 
@@ -41,13 +42,17 @@ from cuecircuit.stats.strata_result import StrataAnova, StratumTest
 class _StratumSums:
     """What the blocks of responses fill in for one stratum; `along` is the length along a term's first direction.
 
+    `df` are left for error. `stretch` and `n` (see `strata_lacking`) are filled in where responses lack subjects.
     `covariate` names the covariate given per response where it varies in the stratum: its row follows those of terms.
     """
 
     stratum: Stratum
     covariate: str | None
+    df: int
     along: Float[Array, "term response"]
     ss: Float[Array, "term response"]
+    stretch: Float[Array, "term response"] | None
+    n: Float[Array, "term response"] | None
     error: Float[Array, "response"]
     sphere: Sphericity | None
 
@@ -60,6 +65,7 @@ def strata_anova(
     epsilons: bool = True,
     covariate: ResponseCovariate | None = None,
     slopes: Mapping[str, str | None] | None = None,
+    lacking: LackingSubjects | None = None,
     block: int = 1024,
 ) -> StrataAnova:
     """Test every term of a mixed design in every response.
@@ -71,6 +77,8 @@ def strata_anova(
         epsilons: estimate sphericity for the strata with more than one score.
         covariate: one more covariate, given per response; it has its own slope in every stratum where it varies.
         slopes: the covariate by the strata where it has a slope, as told from more responses than these.
+        lacking: the subjects that each response lacks, where y is 0; the others must carry the tests
+            (`strata_lacking.carried`), and there is no covariate given per response.
         block: responses worked on at a time; the work space is about 40 bytes × block × rows.
 
     Raises:
@@ -81,8 +89,9 @@ def strata_anova(
     _check(y, expected, covariate)
     strata = (*model.strata, *model.contrast_strata)
     slopes = slopes or {each.name: covariate_in(covariate, each, block) for each in strata}
-    sums = [_empty_sums(stratum, y.shape[2], epsilons, slopes[stratum.name]) for stratum in model.strata]
-    compared = [_empty_sums(each, y.shape[2], False, slopes[each.name]) for each in model.contrast_strata]
+    n_lost = 0 if lacking is None else lacking.missing.shape[1]
+    sums = [_empty_sums(each, y.shape[2], epsilons, slopes[each.name], n_lost) for each in model.strata]
+    compared = [_empty_sums(each, y.shape[2], False, slopes[each.name], n_lost) for each in model.contrast_strata]
     left = np.empty(y.shape, y.dtype) if residuals else None
     finite, error_free, flat = np.ones(y.shape[2], bool), np.zeros(y.shape[2], bool), np.zeros(y.shape[2], bool)
     for start in range(0, y.shape[2], block):
@@ -95,13 +104,15 @@ def strata_anova(
         rounding = rounding_of(values)
         unexplained = np.zeros_like(values) if left is not None else None
         for each in sums:
-            flat[part] |= _fit_stratum(values, x, rounding, each, part, unexplained)
+            flat[part] |= _fit_stratum(values, x, lacking, rounding, each, part, unexplained)
             error_free[part] |= np.isnan(each.error[part])
         for each in compared:
-            _fit_stratum(values, x, rounding, each, part, None)
+            _fit_stratum(values, x, lacking, rounding, each, part, None)
         if left is not None and unexplained is not None:
             left[:, :, part] = unexplained
     _blank([*sums, *compared], left, ~finite)
+    if left is not None and lacking is not None:
+        left[lacking.missing, :, np.arange(y.shape[2])[:, None]] = np.nan
     spheres = {each.stratum.name: each.sphere for each in sums if each.sphere is not None}
     return StrataAnova(
         model=model,
@@ -109,7 +120,7 @@ def strata_anova(
         contrasts=tuple(_tests(each, {})[0] for each in compared),
         spheres=spheres,
         residuals=left,
-        n_subjects=np.where(finite, model.n_subjects, 0),
+        n_subjects=np.where(finite, model.n_subjects - n_lost, 0),
         n_not_finite=int((~finite).sum()),
         n_no_error=int((error_free & finite & ~flat).sum()),
         n_flat=int((flat & finite).sum()),
@@ -123,13 +134,14 @@ def _check(y: Array, expected: tuple[int, int], covariate: ResponseCovariate | N
         raise DesignError(f"covariate '{covariate.name}': found {covariate.values.shape}, expected {y.shape} as y")
 
 
-def _empty_sums(stratum: Stratum, n_responses: int, epsilons: bool, covariate: str | None) -> _StratumSums:
-    n_tests, r = len(stratum.terms) + (covariate is not None), stratum.scores.shape[1]
+def _empty_sums(stratum: Stratum, n_responses: int, epsilons: bool, covariate: str | None, n_lost: int) -> _StratumSums:
+    r = stratum.scores.shape[1]
+    shape, df = (len(stratum.terms) + (covariate is not None), n_responses), stratum.df - n_lost * r
     # a common slope leaves the scores in the space that the groups leave them: it does not count here
     slopes = sum(len(term.columns) for term in stratum.terms if term.covariate and not term.factors)
     sphere = Sphericity(
         n_scores=r,
-        df=(stratum.df + slopes) / r,
+        df=(df + slopes) / r,
         eps_gg=np.empty(n_responses),
         eps_hf=np.empty(n_responses),
         mauchly_w=np.empty(n_responses),
@@ -137,8 +149,11 @@ def _empty_sums(stratum: Stratum, n_responses: int, epsilons: bool, covariate: s
     return _StratumSums(
         stratum=stratum,
         covariate=covariate,
-        along=np.empty((n_tests, n_responses)),
-        ss=np.empty((n_tests, n_responses)),
+        df=df - (covariate is not None),
+        along=np.empty(shape),
+        ss=np.empty(shape),
+        stretch=np.empty(shape) if n_lost else None,
+        n=np.empty(shape) if n_lost else None,
         error=np.empty(n_responses),
         sphere=sphere if epsilons and stratum.within and r > 1 else None,
     )
@@ -147,6 +162,7 @@ def _empty_sums(stratum: Stratum, n_responses: int, epsilons: bool, covariate: s
 def _fit_stratum(
     values: Float[Array, "subject condition block"],
     x: Float[Array, "subject condition block"] | None,
+    lacking: LackingSubjects | None,
     rounding: Float[Array, "block"],
     sums: _StratumSums,
     part: slice,
@@ -161,11 +177,17 @@ def _fit_stratum(
     n, _, size = values.shape
     scores = np.matmul(stratum.scores.T, values).reshape(-1, size)
     flat = np.zeros(size, bool)
+    lost = None if lacking is None else lost_rows(stratum, lacking.missing[part])
+    if lost is not None:
+        fill_in(scores, stratum, lost)
     if x is None or sums.covariate is None:
         for row, term in enumerate(stratum.terms):
             lengths = term.basis.T @ scores
             sums.along[row, part] = lengths[0]
             sums.ss[row, part] = np.einsum("kb,kb->b", lengths, lengths)
+            if lost is not None and lacking is not None and sums.stretch is not None and sums.n is not None:
+                own = lacking_term(term, lengths, stratum, lost, lacking.groups)
+                sums.ss[row, part], sums.stretch[row, part], sums.n[row, part] = own.ss, own.stretch, own.n
         scores -= stratum.basis @ (stratum.basis.T @ scores)
     else:
         flat = _fit_covariate(scores, x, sums, part)
@@ -253,14 +275,15 @@ def _test(
     sphere: Sphericity | None,
     one: Float[Array, "response"] | None,
 ) -> StratumTest:
-    stratum, df1 = sums.stratum, len(term.columns)
-    df2 = stratum.df - (sums.covariate is not None)
+    stratum, df1, df2 = sums.stratum, len(term.columns), sums.df
     f = sums.ss[row] / df1 / (sums.error / df2)
     estimate = se = None
     if term.per_length is not None:
         estimate = sums.along[row] * term.per_length
         # a covariate given per response widens the error of every other term by as much as it shrinks F
         se = np.sqrt(sums.error / df2) * term.per_length if sums.covariate is None else _se_from_f(estimate, f)
+        if sums.stretch is not None:
+            se = se * sums.stretch[row]
     return StratumTest(
         name=term.name,
         variables=term.factors if term.covariate is None else (*term.factors, term.covariate),
@@ -275,7 +298,7 @@ def _test(
         estimate=estimate,
         se=se,
         # what a covariate given per response takes of each effect differs between responses
-        n=term.n if sums.covariate is None else np.nan,
+        n=np.nan if sums.covariate else term.n if sums.n is None else sums.n[row],
         is_slope=term.is_slope,
         eps_gg=sphere.eps_gg if sphere else one,
         eps_hf=sphere.eps_hf if sphere else one,

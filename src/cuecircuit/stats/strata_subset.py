@@ -19,7 +19,7 @@ from cuecircuit.arrays import Array, Bool, Float, Int
 from cuecircuit.stats.strata_design import StrataModel, Stratum, StratumTerm, group_codes, strata_model, subjects_behind
 
 # share of a direction of the design that must be left for the update to be as exact as the fit itself
-_LEAST_LEFT = 1e-3
+LEAST_LEFT = 1e-3
 
 
 def of_subjects(model: StrataModel, kept: Int[Array, "kept"]) -> StrataModel:
@@ -50,7 +50,7 @@ def _without(stratum: Stratum, missing: Int[Array, "missing"], groups: Int[Array
     lost, left = stratum.basis[gone], stratum.basis[~gone]
     remaining = np.eye(lost.shape[1]) - lost.T @ lost
     df = stratum.df - int(gone.sum())
-    if df < 1 or np.linalg.eigvalsh(remaining)[0] < _LEAST_LEFT:
+    if df < 1 or np.linalg.eigvalsh(remaining)[0] < LEAST_LEFT:
         return None
     imputing = np.linalg.solve(np.eye(len(lost)) - lost @ lost.T, lost).T
     return replace(

@@ -44,7 +44,9 @@ class Space(Section):
     )
     origin: str = required("what mm are counted from: bregma, the origin of MNI space, the scanner's isocenter")
     anatomy: str | None = optional(None, "background of figures")
-    atlas: str | None = optional(None, "label volume on the grid of the mask")
+    atlas: str | None = optional(
+        None, "label volume on the grid of the mask; as all of these a path, or `nilearn:NAME`, `templateflow:NAME`"
+    )
     labels: str | None = optional(None, "TSV of the atlas: index, name")
     white_matter: str | None = optional(None, "mask of the tissue")
     ventricles: str | None = optional(None, "mask of the tissue")
@@ -273,7 +275,12 @@ class Correction(Section):
 
     method: Literal["simulation", "permutation", "fdr", "none"] = required("what keeps false clusters away")
     statistic: Literal["size", "mass", "tfce", "voxel"] = optional("size", "of a cluster")
-    voxel_p: float | None = optional(None, "height that forms clusters", gt=0, lt=0.5)
+    voxel_p: float | None = optional(
+        None,
+        "height that forms clusters; this or voxel_z is written even where tfce or voxel do not use it",
+        gt=0,
+        lt=0.5,
+    )
     voxel_z: float | None = optional(None, "the same as a one-tailed Z", gt=0, lt=10)
     exploratory_z: float | None = optional(None, "a second, lower height, whose verdicts are descriptive", gt=0, lt=10)
     alpha: float = required("corrected level", gt=0, lt=1)
@@ -296,7 +303,9 @@ class Correction(Section):
             )
         if self.method in ("simulation", "permutation"):
             if (self.voxel_p is None) == (self.voxel_z is None):
-                raise ValueError("give one of voxel_p and voxel_z, the height that forms clusters")
+                raise ValueError(
+                    "give one of voxel_p and voxel_z, the height that forms clusters, such as voxel_p: 0.001"
+                )
             # ten null fields are to exceed a size that is read; of arrangements the smallest p is 1 / (draws + 1)
             simulated = self.method == "simulation" or "simulation_size" in self.compare
             needed = ceil(round((10 if simulated else 1) / self.alpha, 6))

@@ -1,8 +1,9 @@
 """Pydantic's faults in words of the study file: where the key is, what was found, what was expected."""
 
-from collections.abc import Mapping
-from types import UnionType
-from typing import Any, Union, get_args, get_origin
+from collections.abc import Iterator, Mapping
+from typing import Any, get_args
+
+from pydantic import BaseModel, ValidationError
 
 from cuecircuit.study.acquisition import Blocks, Given, Glm, Seed
 from cuecircuit.study.fields import Section
@@ -17,7 +18,6 @@ _VARIANTS: Mapping[str, type[Section]] = {
     **QUESTIONS,
     **{"blocks": Blocks, "glm": Glm, "seed": Seed, "given": Given},
 }
-_KINDS_OF_MAPS = "blocks, glm, seed, given"
 # keys of earlier study files and where each is now
 _MOVED = {
     "study": "leave it out: the sections say what a study has",
@@ -52,7 +52,19 @@ _MOVED_BELOW: Mapping[tuple[str, ...], str] = {
 }
 
 
-def clean_path(loc: KeyPath, data: Any) -> KeyPath:
+def model_faults(error: ValidationError, data: Any, model: type[BaseModel] = Study) -> Iterator[tuple[KeyPath, str]]:
+    """Yield the path of the key and what is wrong with it, for each of pydantic's faults.
+
+    Args:
+        error: of the validation.
+        data: what was read from the file.
+        model: what the file is read as.
+    """
+    for fault in error.errors():
+        yield _clean_path(fault["loc"], data), _description_of(fault, data, model)
+
+
+def _clean_path(loc: KeyPath, data: Any) -> KeyPath:
     """Remove from a fault's path what is no key of the file: names of variants and of types, `[key]`."""
     path: list[str | int] = []
     for part in loc:
@@ -60,37 +72,40 @@ def clean_path(loc: KeyPath, data: Any) -> KeyPath:
         if part in keys:
             data = data[part]  # pyright: ignore[reportIndexIssue, reportCallIssue, reportArgumentType]
             path.append(part)
-        elif part not in _VARIANTS and not _is_type_name(str(part)):
+        elif part not in (*_VARIANTS, _tag(data)) and not _is_type_name(str(part)):
             path.append(part)
             data = None
     return tuple(path)
 
 
+def _tag(data: Any) -> Any:
+    """Return the word by which a variant is chosen."""
+    return next((data[key] for key in ("kind", "rule") if key in data), None) if isinstance(data, Mapping) else None
+
+
 def _is_type_name(part: str) -> bool:
-    return part in ("str", "float", "int", "[key]") or part.startswith(("constrained-", "function-", "tuple[", "dict["))
+    return part in ("str", "float", "int", "[key]") or part.startswith(
+        ("constrained-", "function-", "tuple[", "dict[", "literal[")
+    )
 
 
-def describe_fault(fault: Any, data: Any) -> str:
-    """Describe what one of pydantic's faults means.
-
-    Args:
-        fault: an item of `ValidationError.errors()`.
-        data: what was read from the file.
-    """
+def _description_of(fault: Any, data: Any, model: type[BaseModel]) -> str:
     limits, value = fault.get("ctx", {}), fault["input"]
-    if moved := _moved(tuple(map(str, clean_path(fault["loc"], data)))):
+    if model is Study and (moved := _moved(tuple(map(str, _clean_path(fault["loc"], data))))):
         return f"moved: {moved}"
     match fault["type"]:
         case "extra_forbidden":
-            return _unknown_key(fault["loc"], data)
+            return _unknown_key(fault["loc"], data, model)
         case "missing":
-            return f"missing: {_description(fault['loc'])}"
+            return f"missing: {_description(fault['loc'], model) or 'it must be given'}"
         case "literal_error":
-            return f"found {value!r}, expected {limits['expected']}"
-        case "union_tag_invalid" | "union_tag_not_found":
-            kind = value.get("kind") if isinstance(value, Mapping) else value
-            what = "missing: kind" if kind is None else f"found kind {kind!r}"
-            return f"{what}, expected one of {_KINDS_OF_MAPS}"
+            return f"found {_short(value)}, expected {limits['expected']}"
+        case "union_tag_invalid":
+            key = limits["discriminator"].strip("'")
+            return f"found {key} {limits['tag']!r}, expected one of {limits['expected_tags']}"
+        case "union_tag_not_found":
+            kinds = [word for one in _sections((*fault["loc"], ""), model) for word in _words(one)]
+            return f"missing: {limits['discriminator'].strip(chr(39))}, one of {', '.join(kinds)}"
         case "value_error":
             return str(limits["error"])
         case "greater_than" | "greater_than_equal" | "less_than" | "less_than_equal":
@@ -103,7 +118,7 @@ def describe_fault(fault: Any, data: Any) -> str:
         case "string_too_long":
             return f"longer than {limits['max_length']} characters"
         case "string_pattern_mismatch":
-            return f"{value!r} does not fit; {_pattern(fault['loc'])}"
+            return f"{value!r} does not fit; {_pattern(fault, model)}"
         case kind:
             return f"found {_short(value)}, expected {_expected(kind)}"
 
@@ -112,12 +127,11 @@ def _moved(path: tuple[str, ...]) -> str | None:
     return _MOVED.get(path[0]) if len(path) == 1 else _MOVED_BELOW.get(path)
 
 
-def _unknown_key(loc: KeyPath, data: Any) -> str:
+def _unknown_key(loc: KeyPath, data: Any, model: type[BaseModel]) -> str:
     key = str(loc[-1])
-    path = tuple(map(str, clean_path(loc, data)))
-    model = _model(loc)
-    names = [field.alias or name for name, field in model.model_fields.items()] if model else []
-    return not_among(key, names, f"key of {'.'.join(path[:-1]) or 'a study file'}")
+    path = tuple(map(str, _clean_path(loc, data)))
+    names = [field.alias or name for one in _sections(loc, model)[:1] for name, field in one.model_fields.items()]
+    return not_among(key, names, f"key of {'.'.join(path[:-1]) or 'this file'}")
 
 
 def _expected(kind: str) -> str:
@@ -136,47 +150,49 @@ def _expected(kind: str) -> str:
 
 
 def _short(value: Any) -> str:
-    text = repr(value)
+    text = "nothing" if value is None else str(value).lower() if isinstance(value, bool) else repr(value)
     return text if len(text) <= 60 else f"{text[:57]}..."
 
 
-def _pattern(loc: KeyPath) -> str:
+def _pattern(fault: Any, model: type[BaseModel]) -> str:
+    loc = fault["loc"]
     if loc and loc[-1] in ("doi", "release_date", "name"):
-        return _description(loc)
+        return _description(loc, model)
     if "colors" in loc:
         return "expected a color as #RRGGBB, such as '#0072B2' in quotes"
+    if model is not Study:
+        return f"expected the pattern {fault['ctx']['pattern']}"
     return "a name has letters, digits and _, a letter first"
 
 
-def _model(loc: KeyPath) -> type[Section] | None:
-    """Return the section that the last key of a fault's path belongs to."""
-    here: Any = Study
-    for part in loc[:-1]:
-        if str(part) in _VARIANTS:
-            here = _VARIANTS[str(part)]
-            continue
-        if isinstance(here, type) and issubclass(here, Section):
-            field = next((f for n, f in here.model_fields.items() if part in (n, f.alias)), None)
-            here = _inner(field.annotation) if field else None
-    return here if isinstance(here, type) and issubclass(here, Section) else None
+def _sections(loc: KeyPath, model: type[BaseModel]) -> list[type[BaseModel]]:
+    """Return the section that the last key of a fault's path belongs to; several where no word chooses one."""
+    here: list[Any] = [model]
+    for part in map(str, loc[:-1]):
+        fields = [f for one in here for name, f in one.model_fields.items() if part in (name, f.alias)]
+        if part in _VARIANTS:
+            here = [_VARIANTS[part]]
+        elif fields:
+            here = _models(fields[0].annotation)
+        else:  # the word that chooses among several, or a name that the user gives
+            here = [one for one in here if part in _words(one)] or here
+    return here
 
 
-def _inner(annotation: Any) -> Any:
-    """Return the section inside an annotation such as `dict[Name, Drug]` or `Operant | None`."""
-    if isinstance(annotation, type) and get_origin(annotation) is None:
-        return annotation
-    origin = get_origin(annotation)
-    parts = [part for part in get_args(annotation) if part is not type(None)]
-    if origin in (Union, UnionType, tuple):
-        return next((found for part in parts if (found := _inner(part)) is not None), None)
-    if origin is dict:
-        return _inner(parts[1])
-    if hasattr(annotation, "__metadata__"):
-        return _inner(parts[0])
-    return None
+def _models(annotation: Any) -> list[type[BaseModel]]:
+    """Return the sections inside an annotation such as `dict[Name, Drug]` or `Operant | None`."""
+    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
+        return [annotation]
+    return [model for part in get_args(annotation) for model in _models(part)]
 
 
-def _description(loc: KeyPath) -> str:
-    model = _model(loc)
-    field = next((f for n, f in model.model_fields.items() if loc[-1] in (n, f.alias)), None) if model else None
+def _words(model: type[BaseModel]) -> tuple[str, ...]:
+    return next(
+        (get_args(model.model_fields[key].annotation) for key in ("kind", "rule") if key in model.model_fields), ()
+    )
+
+
+def _description(loc: KeyPath, model: type[BaseModel]) -> str:
+    sections = _sections(loc, model)[:1]
+    field = next((f for one in sections for n, f in one.model_fields.items() if loc[-1] in (n, f.alias)), None)
     return (field.description or "") if field else "a value"

@@ -7,7 +7,7 @@ otherwise.
 from collections.abc import Mapping
 from typing import Annotated, Any, Literal
 
-from pydantic import Discriminator, Field, Tag
+from pydantic import Discriminator, Field, Tag, model_validator
 
 from cuecircuit.study.acquisition import Correction
 from cuecircuit.study.fields import Color, Label, Labels, Name, Names, Section, Where, optional, required
@@ -290,7 +290,9 @@ class Simulation(Section):
     )
     base: tuple[Base, ...] = optional((), "what is there without effects")
     effects: dict[Name, Effect] = optional({}, "what may be planted")
-    hypotheses: dict[Name, Names] = optional({}, "sets of effects, the first is simulated; `null` is always there")
+    hypotheses: dict[Name, Names] = optional(
+        {}, "sets of effects, the first is simulated; all, as `stated`, where none is named; `null` is always there"
+    )
     missing: dict[str, Annotated[float, Field(ge=0, lt=1)]] = optional(
         {}, "`session=2`: share of subjects without them"
     )
@@ -299,6 +301,15 @@ class Simulation(Section):
     )
     parameters: dict[str, float] = optional({}, "medians of the mechanism's parameters; none differs")
     sizes: dict[str, float] = optional({}, "sizes that the generator of an article plants; its own for those left out")
+
+    @model_validator(mode="before")
+    @classmethod
+    def _effects_are_a_hypothesis(cls, data: Any) -> Any:
+        """Plant effects that no hypothesis names, rather than none of them."""
+        effects = data.get("effects") if isinstance(data, dict) else None
+        if not isinstance(effects, dict) or not effects or "hypotheses" in data:
+            return data
+        return {**data, "hypotheses": {"stated": list(effects)}}
 
 
 class Alternative(Section):

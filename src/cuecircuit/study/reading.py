@@ -8,7 +8,7 @@ from pydantic import ValidationError
 
 from cuecircuit.errors import StudyError
 from cuecircuit.study.contradictions import contradictions, has_path
-from cuecircuit.study.messages import clean_path, describe_fault
+from cuecircuit.study.messages import model_faults
 from cuecircuit.study.question_checks import Contradiction, KeyPath, not_among
 from cuecircuit.study.schema import Study
 from cuecircuit.study.yaml_lines import line_of, parse_yaml
@@ -53,7 +53,7 @@ def parse_study(text: str, name: str = "study.yaml") -> Study:
     try:
         study = Study.model_validate(data)
     except ValidationError as error:
-        faults += [placed(clean_path(f["loc"], data), describe_fault(f, data)) for f in error.errors()]
+        faults += [placed(path, what) for path, what in model_faults(error, data)]
         raise StudyError(_by_line(faults)) from None
     faults += [placed(path, what) for path, what in (*contradictions(study), *_alternative_faults(data, study))]
     if faults:
@@ -87,9 +87,8 @@ def _alternative_faults(data: Mapping[str, Any], study: Study) -> Iterator[Contr
         try:
             other = Study.model_validate(changed)
         except ValidationError as error:
-            for fault in error.errors():
-                path = clean_path(fault["loc"], changed)
-                yield (*at, *_blamed(alternative.settings, path)), describe_fault(fault, changed)
+            for path, what in model_faults(error, changed):
+                yield (*at, *_blamed(alternative.settings, path)), what
             continue
         for path, what in contradictions(other, unused=False):
             if what not in known:

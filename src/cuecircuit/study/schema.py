@@ -31,8 +31,8 @@ class About(DataSet):
 class Study(Section):
     """A study: who took part, the tables that are made, the questions asked of them."""
 
-    about: About
-    subjects: Subjects
+    about: About = required("what the study is called, by whom, after which article")
+    subjects: Subjects = required("who took part")
     factors: Factors = optional({}, "every column of labels that is used: levels, reference first")
     drugs: dict[Name, Drug] = optional({}, "what is taken or injected")
     operant: Operant | None = optional(None, "logs: tables operant and bins")

@@ -1,6 +1,6 @@
 """YAML text to plain data with the line of every key; nothing of a library shows through."""
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 import yaml
@@ -29,24 +29,27 @@ def parse_yaml(text: str, name: str) -> tuple[dict[str, Any], dict[KeyPath, int]
         StudyError: it cannot be read as YAML, holds aliases, or is no mapping.
     """
     if len(text) > _MOST_CHARACTERS:
-        raise StudyError(f"{name}:1: {len(text)} characters; a study file has at most {_MOST_CHARACTERS}")
+        raise StudyError(f"{name}:1: {len(text)} characters; expected at most {_MOST_CHARACTERS}")
     try:
         _check_events(text, name)
         loader = _Loader(text)
         root = loader.get_single_node()
         if not isinstance(root, yaml.MappingNode):
-            raise StudyError(f"{name}:1: expected sections such as `subjects:` and `questions:`, found no mapping")
+            raise StudyError(f"{name}:1: found no keys; expected keys with values, such as `subjects:` of a study file")
         nodes = list(_walk(root, ()))
         data = loader.construct_document(root)
     except yaml.MarkedYAMLError as error:
         line = error.problem_mark.line + 1 if error.problem_mark else 1
-        raise StudyError(f"{name}:{line}: {_problem(error)}") from None
+        raise StudyError(f"{name}:{line}: {_problem(error, text.splitlines()[line - 1 : line])}") from None
     except (yaml.YAMLError, ValueError, RecursionError, TypeError) as error:
         raise StudyError(f"{name}:1: not readable as YAML ({error})") from None
     lines: dict[KeyPath, int] = {}
-    faults = []
+    faults, twice = [], set()
     for path, line in nodes:
         if path in lines:
+            twice.add(path)
+            if any(path[:depth] in twice for depth in range(1, len(path))):
+                continue  # what is below a key that is written twice
             faults.append(f"{name}:{line}: {'.'.join(map(str, path))}: written twice (first on line {lines[path]})")
         else:
             lines[path] = line
@@ -82,12 +85,12 @@ def _check_events(text: str, name: str) -> None:
         opens = isinstance(event, yaml.CollectionStartEvent)
         depth += opens - isinstance(event, yaml.CollectionEndEvent)
         if depth > _DEEPEST:
-            raise StudyError(f"{name}:{line}: more than {_DEEPEST} levels deep; a study file needs fewer than ten")
+            raise StudyError(f"{name}:{line}: more than {_DEEPEST} levels deep; fewer than ten are needed")
 
 
-def _problem(error: yaml.MarkedYAMLError) -> str:
+def _problem(error: yaml.MarkedYAMLError, line: Sequence[str]) -> str:
     problem = error.problem or "not readable as YAML"
-    if "\\t" in problem:
+    if any("\t" in text[: len(text) - len(text.lstrip())] for text in line):
         return "a tab where YAML expects spaces; indent with spaces"
     return f"{problem}; put text that holds : # [ {{ * or, inside braces, a comma in quotes"
 

@@ -14,6 +14,7 @@ from cuecircuit.io.derivatives import write_description
 from cuecircuit.io.lock import writing
 from cuecircuit.io.nifti import orientation_faults, read_mask
 from cuecircuit.io.tables import read_table
+from cuecircuit.models.design import check_subjects
 from cuecircuit.models.evidence import EvidenceSettings
 from cuecircuit.models.model import Model
 from cuecircuit.pipeline.engine import engine
@@ -24,6 +25,7 @@ from cuecircuit.pipeline.map_tests.tested_maps import write_tests
 from cuecircuit.pipeline.progress import say
 from cuecircuit.pipeline.space import read_named_atlas
 from cuecircuit.pipeline.threads import one_blas_thread
+from cuecircuit.records.atlas import Atlas
 from cuecircuit.records.grid import Grid
 
 
@@ -62,6 +64,7 @@ def group_command(
         DesignError: the design cannot carry its tests.
     """
     frame = read_maps_table(table, model)
+    check_subjects(frame, model)
     check_replaceable(out)
     space = read_space(mask, atlas=atlas)
     if note := border_note(space.mask):
@@ -106,7 +109,7 @@ def read_maps_table(table: Path, model: Model) -> pd.DataFrame:
         say(f"group: line {row + 2}: left out, no map")
     if not named.any():
         raise DataError(f"no row names a file in {' and '.join(files)}")
-    return frame[named].reset_index(drop=True)
+    return frame[named]
 
 
 def read_space(
@@ -118,16 +121,16 @@ def read_space(
         DataError: a file is at fault, or the two lie on different grids.
     """
     mask, grid = read_mask(mask_path)
-    return named_space(mask, grid, atlas=atlas, reference=reference)
+    named = read_named_atlas(*atlas) if atlas is not None else None
+    return named_space(mask, grid, atlas=named, reference=reference)
 
 
-def named_space(mask: Bool[Array, "x y z"], grid: Grid, *, atlas: tuple[Path, Path] | None, reference: str) -> Space:
+def named_space(mask: Bool[Array, "x y z"], grid: Grid, *, atlas: Atlas | None, reference: str) -> Space:
     """Return a mask with the atlas, where there is one, that names its voxels.
 
     Raises:
-        DataError: the atlas is at fault, or on another grid.
+        DataError: the atlas is on another grid.
     """
-    named = read_named_atlas(*atlas) if atlas is not None else None
-    if named is not None and named.absent:
-        say(f"atlas: {named.absent_note}")
-    return Space(mask=mask, grid=grid, reference=reference, atlas=named)
+    if atlas is not None and atlas.absent:
+        say(f"atlas: {atlas.absent_note}")
+    return Space(mask=mask, grid=grid, reference=reference, atlas=atlas)

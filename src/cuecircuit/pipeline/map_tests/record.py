@@ -19,6 +19,7 @@ from cuecircuit.models.family import Fitted
 from cuecircuit.pipeline.map_tests.design import Correction
 from cuecircuit.pipeline.map_tests.files import Space
 from cuecircuit.pipeline.map_tests.permuted import Permutation, PermutedMap
+from cuecircuit.records.cells import cell_labels, row_numbers
 
 
 def write_counts(path: Path, counts: Int[Array, "voxel"], space: Space) -> None:
@@ -68,8 +69,21 @@ def write_observations(
     write_table(folder / "maps.tsv", rows, notes)
 
 
+def unused_maps(frame: pd.DataFrame, bound: Design, aside: Sequence[str]) -> list[str]:
+    """Name the maps that no test takes, and why: those set aside, then those that the model leaves out."""
+    reasons = dict(line.split(": ", 1) for line in bound.left_out)
+    subject, numbers = bound.model.subject, row_numbers(frame.index)
+    lines = []
+    for place in np.setdiff1d(np.arange(len(frame)), bound.rows):
+        whose = cell_labels(frame.iloc[[place]], subject)[0] if subject else ""
+        reason = reasons.get(whose) or reasons.get(f"row {numbers[place]}") or "left out"
+        lines.append(f"{frame['map'].iloc[place]}: {reason}")
+    named = {line.partition(":")[0] for line in aside}
+    return [*aside, *(line for line in lines if line.partition(":")[0] not in named)]
+
+
 def write_coverage(path: Path, facts: Sequence[MapFacts], aside: Sequence[str]) -> None:
-    """Write what is in the voxels of each map, and which maps were set aside."""
+    """Write what is in the voxels of each map, and which maps were not used."""
     rows = [{"map": each.name, "entered": "yes", **_voxels(each)} for each in facts]
     rows += [{"map": line.partition(":")[0], "entered": line.partition(": ")[2]} for line in aside]
     columns = {

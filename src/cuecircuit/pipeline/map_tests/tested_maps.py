@@ -42,6 +42,7 @@ from cuecircuit.pipeline.map_tests.planned_tests import check_request, for_metho
 from cuecircuit.pipeline.map_tests.record import (
     cluster_rule,
     model_settings,
+    unused_maps,
     write_counts,
     write_coverage,
     write_observations,
@@ -155,7 +156,7 @@ def write_tests(
     write_counts(folder / f"{'subjects' if strata else 'observations'}.nii.gz", entered, space)
     rows = frame.iloc[bound.rows]
     write_observations(folder, rows, _columns(frame, model), files=files, up=up)
-    write_coverage(folder / "coverage.tsv", maps.facts[0], aside)
+    write_coverage(folder / "coverage.tsv", maps.facts[0], unused_maps(frame, bound, aside))
     settings = model_settings(bound, fitted, [*aside, *bound.left_out], zero_is_missing=zero_is_missing)
     settings["directions"] = {effect.prefix: effect.direction for effect in effects if effect.direction}
     write_settings(folder, space, correction, settings | variance_facts(variances), permuted)
@@ -175,7 +176,7 @@ def _stored(
     columns, aside = [name for name in frame if name not in files], []
     kept = np.arange(len(frame))
     for place in (scratch, scratch / "again"):
-        bound = design(frame.iloc[kept][columns].reset_index(drop=True), model)
+        bound = design(frame.iloc[kept][columns], model)
         bound = replace(bound, rows=kept[bound.rows])
         mixed_cells = bound.family.model.n_conditions if isinstance(bound.family, StrataFamily) else 1
         maps = store_maps(
