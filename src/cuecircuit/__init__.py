@@ -10,6 +10,7 @@ if TYPE_CHECKING:
     from cuecircuit.api.connectivity import NetworkTest, edges, network_test
     from cuecircuit.api.correct import Corrected
     from cuecircuit.api.fitting import anova, fit, permute, split_half
+    from cuecircuit.api.map_power import map_power
     from cuecircuit.api.pooling import PooledRegions, pool
     from cuecircuit.api.result import Result
     from cuecircuit.api.studies import Logs, audit, check, plan, read_logs, read_study, run, simulate
@@ -24,6 +25,7 @@ _HOMES = {
     "api.connectivity": ("NetworkTest", "edges", "network_test"),
     "api.correct": ("Corrected",),
     "api.fitting": ("anova", "fit", "permute", "split_half"),
+    "api.map_power": ("map_power",),
     "api.pooling": ("PooledRegions", "pool"),
     "api.result": ("Result",),
     "api.studies": ("Logs", "audit", "check", "plan", "read_logs", "read_study", "run", "simulate"),
@@ -51,6 +53,7 @@ __all__ = [
     "cluster_table",
     "edges",
     "fit",
+    "map_power",
     "network_test",
     "permute",
     "plan",

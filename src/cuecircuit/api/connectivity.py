@@ -61,6 +61,7 @@ def edges(
     tr_s: float = 0.0,
     hrf: Hrf = "spm",
     trials: TrialMethod = "lss",
+    deconvolve: bool = False,
     drift_period_s: float | None = 128.0,
     nuisance: pd.DataFrame | None = None,
 ) -> pd.DataFrame:
@@ -71,11 +72,12 @@ def edges(
         atlas: path or image of labels on its grid, 0 outside.
         events: columns onset, duration (s), trial_type; not for correlations.
         kind: "correlation" of courses (rest); "beta_series", correlation over the trials of a trial type; or "ppi",
-            the change of a slope during a trial type (gPPI, without deconvolution: for blocks).
+            the change of a slope during a trial type (gPPI).
         names: of labels; the labels themselves where none are given.
         tr_s: time step, where the header states none.
         hrf: "spm", "glover" or "rat".
         trials: of beta series, "lss" or "lsa".
+        deconvolve: of "ppi": form products with the neural activity behind a course, for trials briefer than blocks.
         drift_period_s: slower drift is removed; None removes none.
         nuisance: a row for each volume, such as motion.
 
@@ -116,7 +118,7 @@ def edges(
             scan_edges(
                 region_courses(series, labels, np.array(list(named))),
                 pd.DataFrame() if events is None else events[["onset", "duration", "trial_type"]],
-                EdgeSettings(kind=kind, hrf=hrf, trials=trials, min_df=1),
+                EdgeSettings(kind=kind, hrf=hrf, trials=trials, min_df=1, deconvolve=deconvolve),
                 regressors=extra,
                 keep=np.ones(n, bool),
             )

@@ -9,15 +9,18 @@ where a region has no voxel.
 - Generalized psychophysiological interaction (gPPI; McLaren et al. 2012, NeuroImage 61:1277): the course of a region is
   modeled by that of another, by the response to every condition and by their products. A product's slope is how much
   steeper one course follows the other in that condition than outside of all. Courses are scaled to SD 1, and the slopes
-  of both directions averaged, as an edge has none. The product is formed with the measured course, without
-  deconvolution: close where a condition lasts longer than the response, as blocks do; where trials are brief, beta
-  series are the better choice.
+  of both directions averaged, as an edge has none. The product is formed with the measured course: close where a
+  condition lasts longer than the response, as blocks do. Where trials are brief, form it with the neural activity
+  behind the course (`imaging.deconvolution`), or correlate beta series.
 """
+
+from collections.abc import Iterator
 
 import numpy as np
 
 from cuecircuit.arrays import Array, Bool, Float, Float64, Int
 from cuecircuit.errors import DesignError
+from cuecircuit.imaging.deconvolution import NeuralConditions
 from cuecircuit.imaging.nuisance import Regressors, regress
 
 FEWEST_TRIALS = 4
@@ -69,6 +72,7 @@ def psychophysiological_slopes(
     *,
     keep: Bool[Array, "volume"],
     min_df: int = 1,
+    neural: NeuralConditions | None = None,
 ) -> Float64[Array, "condition region region"]:
     """Return for each condition how much steeper two regions follow one another in it.
 
@@ -78,6 +82,7 @@ def psychophysiological_slopes(
         nuisance: what else is modeled.
         keep: volumes that count.
         min_df: fewest degrees of freedom that may be left.
+        neural: the conditions before the response, to form products with deconvolved courses.
 
     Raises:
         DesignError: a condition whose product with a course cannot be told from the other columns.
@@ -90,11 +95,23 @@ def psychophysiological_slopes(
     shared = np.column_stack([np.ones(len(x)), nuisance.values[keep], conditions[keep]])
     slopes = np.full((conditions.shape[1], x.shape[1], x.shape[1]), np.nan)
     there = np.flatnonzero(np.isfinite(x[0]))
-    for seed in there:
-        products = conditions[keep] * x[:, [seed]]
+    for seed, products in zip(there, course_products(x[:, there], conditions, keep, neural), strict=True):
         slopes[:, seed, there] = _own_slopes(products, np.column_stack([shared, x[:, seed]]), x[:, there], min_df)
         slopes[:, seed, seed] = np.nan
     return (slopes + slopes.transpose(0, 2, 1)) / 2
+
+
+def course_products(
+    x: Float[Array, "kept region"],
+    conditions: Float[Array, "volume condition"],
+    keep: Bool[Array, "volume"],
+    neural: NeuralConditions | None,
+) -> Iterator[Float64[Array, "kept condition"]]:
+    """Yield the products of each course with every condition, of neural activity where its conditions are given."""
+    if neural is None:
+        yield from (conditions[keep] * course[:, None] for course in x.T)
+    else:
+        yield from (neural.products(activity)[keep] for activity in neural.activity(x, keep).T)
 
 
 def _own_slopes(

@@ -10,6 +10,7 @@ import pandas as pd
 from cuecircuit.arrays import Array, Bool, Float64, Int
 from cuecircuit.errors import DesignError
 from cuecircuit.imaging.connectivity import psychophysiological_slopes, region_correlations, trial_correlations
+from cuecircuit.imaging.deconvolution import neural_conditions
 from cuecircuit.imaging.first_level import Hrf, design_matrix
 from cuecircuit.imaging.nuisance import Regressors, regress
 from cuecircuit.imaging.peri_cue import region_series
@@ -28,13 +29,14 @@ class EdgeSettings:
     """How edges are estimated.
 
     `hrf` and `trials` are those of the events; a correlation of courses has none. `min_df` degrees of freedom must be
-    left of a scan.
+    left of a scan; `deconvolve` forms products with the neural activity behind courses.
     """
 
     kind: EdgeKind
     hrf: Hrf = "spm"
     trials: TrialMethod = "lss"
     min_df: int = 10
+    deconvolve: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -100,8 +102,11 @@ def scan_edges(
         events, n_volumes=len(data), tr_s=courses.tr_s, hrf=settings.hrf, drift_period_s=None, nuisance=None
     )
     names = list(dict.fromkeys(kinds))
+    neural = None
+    if settings.deconvolve:
+        neural = neural_conditions(events, names, n_volumes=len(data), tr_s=courses.tr_s, hrf=settings.hrf)
     slopes = psychophysiological_slopes(
-        data[:, there], design[names].to_numpy(), regressors, keep=keep, min_df=settings.min_df
+        data[:, there], design[names].to_numpy(), regressors, keep=keep, min_df=settings.min_df, neural=neural
     )
     return ScanEdges(matrices={name: _whole(own, there) for name, own in zip(names, slopes, strict=True)})
 

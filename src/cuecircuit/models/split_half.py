@@ -64,7 +64,7 @@ def split_half(
     whole = _test(table, responses, model, term)
     rng, rows = np.random.default_rng(seed), []
     for split in range(splits):
-        first = _half(table, model, rng)
+        first = half_of_subjects(table, model, rng)
         halves = [_test(table[own], responses[own], model, term) for own in (first, ~first)]
         for choosing, other in (halves, halves[::-1]):
             g, held_out, n = _means(choosing, other, p)
@@ -78,7 +78,7 @@ def split_half(
     )
 
 
-def _half(table: pd.DataFrame, model: Model, rng: np.random.Generator) -> Bool[Array, "row"]:
+def half_of_subjects(table: pd.DataFrame, model: Model, rng: np.random.Generator) -> Bool[Array, "row"]:
     """Mark the rows of half of the subjects of each group."""
     subjects = table.drop_duplicates(model.subject)
     constant = [name for name in _labels(table, model) if table.groupby(model.subject)[name].nunique().max() == 1]

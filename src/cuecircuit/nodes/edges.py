@@ -174,6 +174,8 @@ def _scan(scan: ScanAtWork, edges: EdgeSet, nuisance: Nuisance, labels: Any, reg
     if not isinstance(edges, Correlated):
         events = model_events(scan, edges)
         settings = replace(settings, hrf=edges.hrf)
+    if isinstance(edges, Ppi):
+        settings = replace(settings, deconvolve=edges.deconvolve)
     if isinstance(edges, BetaSeries):
         settings = replace(settings, trials=edges.trials)
     courses = region_courses(scan.series, labels, regions)

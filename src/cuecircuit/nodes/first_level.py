@@ -11,7 +11,9 @@ import pandas as pd
 
 from cuecircuit.arrays import Array, Bool, Float, Float64
 from cuecircuit.errors import DataError
-from cuecircuit.imaging.first_level import fir_names, fit_first_level
+from cuecircuit.imaging.connectivity import course_products
+from cuecircuit.imaging.deconvolution import neural_conditions
+from cuecircuit.imaging.first_level import design_matrix, fir_names, fit_first_level
 from cuecircuit.imaging.fixed_effects import Estimate, over_runs
 from cuecircuit.imaging.nuisance import Regressors, regress
 from cuecircuit.imaging.peri_cue import PeriCue, peri_cue, region_series
@@ -53,7 +55,7 @@ def answer_scan(
             assert atlas is not None
             return answer_blocks(scan, maps, nuisance, atlas)
         case Glm():
-            return answer_glm(scan, maps, nuisance, wanted)
+            return answer_glm(scan, maps, nuisance, wanted, atlas)
         case Seed():
             assert atlas is not None
             return answer_seed(scan, maps, nuisance, atlas)
@@ -135,10 +137,13 @@ def averaged_blocks(
     }
 
 
-def answer_glm(scan: ScanAtWork, maps: Glm, nuisance: Nuisance, wanted: Sequence[Estimated]) -> ScanAnswer:
+def answer_glm(
+    scan: ScanAtWork, maps: Glm, nuisance: Nuisance, wanted: Sequence[Estimated], atlas: Atlas | None = None
+) -> ScanAnswer:
     """Answer with the part of each estimate that the conditions of this scan make.
 
-    Trial types that are no cells, and trials of no level of some factor, have columns and enter no estimate.
+    Trial types that are no cells, and trials of no level of some factor, have columns and enter no estimate. With a
+    seed the columns of conditions are their products with its course, which needs the atlas.
 
     Raises:
         DataError: signals that are missing.
@@ -150,6 +155,11 @@ def answer_glm(scan: ScanAtWork, maps: Glm, nuisance: Nuisance, wanted: Sequence
     present = frozenset(events["trial_type"])
     parts = {each.label: {one: weight for one, weight in each.weights.items() if one in present} for each in wanted}
     weights = {name: _column_weights(part, maps, scan.series.tr_s) for name, part in parts.items() if part}
+    if maps.seed and len(events):
+        assert atlas is not None
+        own = _seed_columns(scan, maps, nuisance, events, atlas)
+        columns = Regressors(values=np.hstack([own.values, columns.values]), names=(*own.names, *columns.names))
+        events = events[:0]
     smoothed, unsmoothed = (
         {
             name: (frozenset(parts[name]), Estimate(effect=found.effect, variance=found.variance))
@@ -181,6 +191,32 @@ def answer_glm(scan: ScanAtWork, maps: Glm, nuisance: Nuisance, wanted: Sequence
     )
 
 
+def _seed_columns(scan: ScanAtWork, maps: Glm, nuisance: Nuisance, events: pd.DataFrame, atlas: Atlas) -> Regressors:
+    """Return the products of a seed's course (SD 1) with each condition, by its name, then conditions and course."""
+    keep, regressors = removed_of(scan, nuisance)
+    course = regress(_seed_courses(scan, (maps.seed,), atlas), regressors, keep=keep).data[keep]
+    course = (course - course.mean()) / course.std()
+    n, tr_s, names = len(keep), scan.series.tr_s, list(dict.fromkeys(events["trial_type"]))
+    design = design_matrix(events, n_volumes=n, tr_s=tr_s, hrf=maps.hrf, drift_period_s=None)[names].to_numpy()
+    neural = neural_conditions(events, names, n_volumes=n, tr_s=tr_s, hrf=maps.hrf) if maps.deconvolve else None
+    values = np.zeros((n, 2 * len(names) + 1))
+    values[keep] = np.hstack([next(course_products(course, design, keep, neural)), design[keep], course])
+    return Regressors(values=values, names=(*names, *(f"during__{name}" for name in names), f"course__{maps.seed}"))
+
+
+def _seed_courses(scan: ScanAtWork, seeds: Sequence[str], atlas: Atlas) -> Float64[Array, "volume seed"]:
+    """Average the scan over each seed.
+
+    Raises:
+        DataError: a seed that the atlas does not have, or without a voxel.
+    """
+    if faults := [*seed_faults(seeds, atlas, scan.mask)]:
+        raise DataError(faults)
+    names = {name: label for label, name in atlas.names.items()}
+    inside = np.where(scan.mask, atlas.labels, 0)
+    return region_series(scan.series, inside, np.array([names[seed] for seed in seeds]))
+
+
 def answer_seed(scan: ScanAtWork, maps: Seed, nuisance: Nuisance, atlas: Atlas) -> ScanAnswer:
     """Answer with Fisher's z of the correlation of each voxel with the mean of each seed, after nuisance regression.
 
@@ -189,13 +225,8 @@ def answer_seed(scan: ScanAtWork, maps: Seed, nuisance: Nuisance, atlas: Atlas) 
     Raises:
         DataError: a seed that the atlas does not have, signals that are missing, too few degrees of freedom.
     """
-    if faults := [*seed_faults(maps, atlas, scan.mask)]:
-        raise DataError(faults)
-    names = {name: label for label, name in atlas.names.items()}
     keep, regressors = removed_of(scan, nuisance)
-    labels = np.array([names[seed] for seed in maps.seeds])
-    inside = np.where(scan.mask, atlas.labels, 0)
-    means = regress(region_series(scan.series, inside, labels), regressors, keep=keep).data[keep]
+    means = regress(_seed_courses(scan, maps.seeds, atlas), regressors, keep=keep).data[keep]
     cleaned = regress(scan.series.within(scan.mask), regressors, keep=keep, min_df=max(nuisance.min_residual_df, 3))
     voxel_mm = scan.series.grid.voxel_mm
     found = []
@@ -219,10 +250,10 @@ def answer_seed(scan: ScanAtWork, maps: Seed, nuisance: Nuisance, atlas: Atlas) 
     )
 
 
-def seed_faults(maps: Seed, atlas: Atlas, mask: Bool[Array, "x y z"]) -> Iterator[str]:
+def seed_faults(seeds: Sequence[str], atlas: Atlas, mask: Bool[Array, "x y z"]) -> Iterator[str]:
     """Yield seeds that are no region of the atlas, or that have no voxel in the mask."""
     labels = {name: label for label, name in atlas.names.items()}
-    for seed in maps.seeds:
+    for seed in seeds:
         if seed not in labels:
             yield f"seed {seed} is no region of the atlas, which has {', '.join(labels)}"
         elif not (mask & (atlas.labels == labels[seed])).any():

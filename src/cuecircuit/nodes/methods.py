@@ -13,7 +13,7 @@ from cuecircuit.figures.numbers import effect_text, number, short, threshold
 from cuecircuit.io.scan_inventory import COMBINED
 from cuecircuit.io.tables import read_table
 from cuecircuit.nodes.map_pictures import map_folders, shown_effect
-from cuecircuit.nodes.sentences import edges_sentence, method_sentence
+from cuecircuit.nodes.sentences import edges_sentence, method_sentence, product_words
 from cuecircuit.report.content import Paragraph
 from cuecircuit.report.marks import counted, listed, words
 from cuecircuit.report.references import printed_reference, references_of
@@ -343,6 +343,12 @@ def _response(said: _Marks, at: str, maps: Blocks | Glm | Seed) -> Markup:
                 text += Markup(" Contrasts: {}.").format(made)
             if maps.modulators:
                 text += Markup(" Slopes within conditions: {}.").format(listed(maps.modulators))
+            if maps.seed:
+                text += Markup(
+                    " A map is how much steeper a voxel follows {} in the condition, percent per SD: the slope of the "
+                    "product of its course with the condition, {}, beside the course and all conditions (gPPI, McLaren "
+                    "et al. 2012)."
+                ).format(said(f"{at}.seed", maps.seed), said(f"{at}.deconvolve", product_words(maps.deconvolve)))
             return text
         case Seed():
             return Markup("Maps are correlations (Fisher's z) of each voxel with the mean of {}.").format(

@@ -74,5 +74,6 @@ def rehearse_scan(scan: ScanAtWork, maps: Computed, nuisance: Nuisance, wanted: 
         plain = plain.model_copy(update={"seeds": maps.seeds[:1]})
     if isinstance(maps, Glm):
         plain = plain.model_copy(update={"noise": "ols"})
+        atlas = replace(atlas, names={1: maps.seed})
     seen = nuisance.model_copy(update={"censor_dvars_percent": None})
     yield from attempt(lambda: answer_scan(scan, plain, seen, wanted, atlas))

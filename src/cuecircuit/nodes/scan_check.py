@@ -45,7 +45,7 @@ from cuecircuit.pipeline.faults import attempt, faults_named, shared_faults
 from cuecircuit.pipeline.gate import FULL_MASK, accept_faults, double_faults, double_pairs
 from cuecircuit.records.grid import Grid
 from cuecircuit.records.scan import Block
-from cuecircuit.study.acquisition import Blocks, Given, Seed
+from cuecircuit.study.acquisition import Blocks, Given, seeds_of
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -104,8 +104,8 @@ def check_scans(files: StudyFiles, made: Mapping[str, Table], *, data: bool = Fa
         found += _scan_faults(shared, scan, trials_of_scan(made, scan))
     faults += shared_faults(found)
     for name, maps in study.maps.items():
-        if isinstance(maps, Seed):
-            faults += (f"maps.{name}: {fault}" for fault in seed_faults(maps, read_regions(files), mask))
+        if seeds := seeds_of(maps):
+            faults += (f"maps.{name}: {fault}" for fault in seed_faults(seeds, read_regions(files), mask))
     names = {name.rsplit(" ", 1)[0] for name in met} | {scan.name for scan in selection.scans}
     faults += accept_faults(accept, names | {scan.name for scan, _ in selection.left_out})
     if data and not faults:

@@ -178,6 +178,11 @@ def evidence_sentence(table: pd.DataFrame) -> str:
     return "; ".join(parts) + f"; of {counted(int(table['voxels'].max()), 'voxel')}."
 
 
+def product_words(deconvolve: bool) -> str:
+    """Describe what the course of a region is multiplied as."""
+    return "of the neural activity behind it (Gitelman et al. 2003)" if deconvolve else "without deconvolution"
+
+
 def edges_sentence(edges: EdgeSet) -> str:
     """Describe how pairs of regions were compared."""
     match edges:
@@ -191,8 +196,8 @@ def edges_sentence(edges: EdgeSet) -> str:
         case Ppi():
             return (
                 f"The course of a region was modeled by that of another, the {edges.hrf} response to each condition "
-                f"({listed(edges.cells)}) and their products, without deconvolution; slopes of products in standard "
-                "deviations, both directions averaged (gPPI, McLaren et al. 2012)."
+                f"({listed(edges.cells)}) and their products, {product_words(edges.deconvolve)}; slopes of products in "
+                "standard deviations, both directions averaged (gPPI, McLaren et al. 2012)."
             )
         case _:
             return "The courses of regions were correlated (Fisher's z)."

@@ -143,7 +143,7 @@ def _make(work: _SubjectWork, folder: Path) -> None:
     if not work.scans:
         raise DataError("no scan is left (inputs.tsv says why); exclude the subject (subjects.exclude)")
     files, maps = work.files, work.maps
-    atlas = None if isinstance(maps, Glm) else read_regions(files)
+    atlas = None if isinstance(maps, Glm) and not maps.seed else read_regions(files)
     wanted = wanted_maps(files.study, work.name, maps)
     rows: list[dict[str, object]] = []
     quality: list[dict[str, object]] = []

@@ -18,7 +18,7 @@ from cuecircuit.generators.human_plan import REGIONS
 from cuecircuit.generators.human_scan import MEAN_SIGNAL, region_labels
 from cuecircuit.records.atlas import Atlas
 from cuecircuit.records.grid import Grid
-from cuecircuit.study.acquisition import Seed
+from cuecircuit.study.acquisition import seeds_of
 from cuecircuit.study.schema import Study
 
 # edge of a human voxel, mm; radius of a region without a known place, mm
@@ -63,7 +63,7 @@ def regions_named(study: Study) -> tuple[str, ...]:
             names += getattr(part, "where", {}).get("region", ())
     names += [name for region in study.regions.values() for name in region.names]
     names += [name for edges in study.edges.values() for name in edges.regions]
-    names += [name for maps in study.maps.values() if isinstance(maps, Seed) for name in maps.seeds]
+    names += [name for maps in study.maps.values() for name in seeds_of(maps)]
     return tuple(dict.fromkeys(names))
 
 

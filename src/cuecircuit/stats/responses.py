@@ -38,7 +38,7 @@ def place_maps(parts: Sequence[Mapping[str, Array]], places: Sequence[Place], n:
     return {name: place_values([part[name] for part in parts], places, n) for name in parts[0]}
 
 
-def of_responses(test: AnyTest, chosen: Bool[Array, "response"]) -> AnyTest:
+def of_responses(test: AnyTest, chosen: Bool[Array, "response"] | Int[Array, "kept"]) -> AnyTest:
     """Keep some responses of a test."""
     values = {field.name: getattr(test, field.name) for field in fields(test)}
     return replace(test, **{name: value[chosen] for name, value in values.items() if isinstance(value, np.ndarray)})

@@ -167,6 +167,16 @@ class Glm(_Maps):
     noise: Literal["ar1", "ols"] = optional("ar1", "of the series")
     contrasts: dict[Name, str] = optional({}, "sums and differences of cells: rows of table contrasts.NAME")
     modulators: Names = optional((), "measures of trials whose slope within a cell is a contrast `CELL.MEASURE`")
+    seed: str = optional("", "region whose course voxels follow: a map is how much steeper in the cell (gPPI)")
+    deconvolve: bool = optional(False, "form products with the neural activity behind the seed: for brief trials")
+
+    @model_validator(mode="after")
+    def _seed_has_one_response(self) -> "Glm":
+        if self.seed and (self.hrf == "fir" or self.modulators):
+            raise ValueError("seed needs one response function and no modulators; leave out modulators, hrf not fir")
+        if self.deconvolve and not self.seed:
+            raise ValueError("deconvolve is of a seed; name its region (seed)")
+        return self
 
     @model_validator(mode="after")
     def _window_is_followed(self) -> "Glm":
@@ -195,6 +205,13 @@ class Given(_Maps):
 MapSet = Annotated[Blocks | Glm | Seed | Given, Field(discriminator="kind")]
 
 
+def seeds_of(maps: Blocks | Glm | Seed | Given) -> tuple[str, ...]:
+    """Return the regions whose courses a set of maps needs."""
+    if isinstance(maps, Seed):
+        return maps.seeds
+    return (maps.seed,) if isinstance(maps, Glm) and maps.seed else ()
+
+
 class _Edges(Section):
     regions: tuple[str, ...] = optional((), "regions of the atlas; all that have a voxel where none is named")
 
@@ -220,7 +237,8 @@ class BetaSeries(_Cued):
 class Ppi(_Cued):
     """How much steeper one course follows another in a cell."""
 
-    kind: Literal["ppi"] = required("how much steeper one course follows another in a cell (gPPI, no deconvolution)")
+    kind: Literal["ppi"] = required("how much steeper one course follows another in a cell (gPPI)")
+    deconvolve: bool = optional(False, "form products with the neural activity behind a course: for brief trials")
 
 
 EdgeSet = Annotated[Correlated | BetaSeries | Ppi, Field(discriminator="kind")]

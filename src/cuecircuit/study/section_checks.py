@@ -84,6 +84,8 @@ class SectionChecks:
             if factor not in told:
                 yield (*at, "cells"), not_among(factor, told, "factor of trials.cells or trials.parts")
         if isinstance(maps, Glm):
+            if maps.seed and not (self.study.space and self.study.space.atlas):
+                yield (*at, "seed"), "a seed needs space.atlas and space.labels"
             yield from self._response_contrasts(at, maps)
 
     def _response_contrasts(self, at: KeyPath, maps: Glm) -> Iterator[Contradiction]:

@@ -36,6 +36,7 @@ from cuecircuit.pipeline.map_tests.files import (
     write_smoothness,
     write_verdicts,
 )
+from cuecircuit.pipeline.map_tests.held_out import with_held_out
 from cuecircuit.pipeline.map_tests.permuted import Permutation, PermutedMap, permute_tests, verdict
 from cuecircuit.pipeline.map_tests.planned_tests import check_request, for_method, kept_tests, without_side
 from cuecircuit.pipeline.map_tests.record import (
@@ -138,6 +139,10 @@ def write_tests(
         )
         write_residuals(folder, maps.residual_parts(), len(bound.rows), space, n_jobs=n_jobs)
         effects, permuted, others = _effects(task, correction, exploratory, comparison)
+        if model.subject and correction is not None:
+            settings = correction.settings if isinstance(correction, Permutation) else correction
+            columns = frame.iloc[bound.rows].drop(columns=files).reset_index(drop=True)
+            effects = with_held_out(effects, bound, columns, maps, space, seed=settings.seed)
     _say_verdicts(effects)
     write_effects(folder, effects, space, rule=cluster_rule(correction))
     if evidence is not None:
