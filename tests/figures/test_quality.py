@@ -159,6 +159,28 @@ def test_names_of_scans_that_stand_out_at_the_same_height_do_not_lie_on_one_anot
 
     for axes in figure.axes:
         assert axes.get_ylim()[0] == 0
-        boxes = [text.get_window_extent() for text in axes.texts]
+        boxes = [Text.get_window_extent(text) for text in axes.texts]  # without the line that points at the dot
         assert len(boxes) == 4
         assert not any(a.overlaps(b) for a, b in combinations(boxes, 2))
+
+
+def test_many_names_of_scans_and_long_names_of_groups_do_not_lie_on_one_another():
+    names = [f"LgA{number:02d} late {number % 2 + 1}" for number in range(42)]
+    out = np.isin(np.arange(42), [*range(12), 18, 30, 41])
+    values = np.where(out, 21.0, 30.0) + np.random.default_rng(0).random(42)
+    groups = {
+        "heroin self-administration": range(20),
+        "saline self-administration": range(20, 36),
+        "excluded": range(36, 42),
+    }
+
+    figure = quality_overview(names, groups, [ScanMeasure(label="tSNR", values=values, stands_out=out)] * 4)
+    FigureCanvasAgg(figure).draw()
+
+    for axes in figure.axes:
+        named = [Text.get_window_extent(text) for text in axes.texts]
+        below = [label.get_window_extent() for label in axes.get_xticklabels()]
+        assert (len(named), len(below)) == (15, 3)
+        assert not any(a.overlaps(b) for a, b in combinations([*named, *below], 2))
+        assert not any(axes.bbox.x0 < box.x0 < axes.bbox.x1 for box in named)
+        assert axes.bbox.height > 100

@@ -172,3 +172,18 @@ def test_files_have_the_same_bytes_for_a_seed_and_are_found_as_preprocessed_scan
     scans = find_derivatives(tmp_path / "one", tmp_path / "one" / "derivatives" / "fmriprep", task="cues")
     assert len(scans) == sum(1 for _ in study.runs())
     assert all(each.events and each.confounds and each.tr_s == scan.TR_S for each in scans)
+
+
+def test_a_mean_image_changes_no_response_in_percent_and_shows_the_anatomy():
+    mask, grid = box()
+    percent = np.zeros((int(mask.sum()), 40), np.float32)
+    percent[:50, 20:] = 2.0
+    mean = np.linspace(700, 1400, len(percent), dtype=np.float32)
+
+    plain, motion = scan.noisy_run(mask, grid, percent, np.random.default_rng(0))
+    drawn, same = scan.noisy_run(mask, grid, percent, np.random.default_rng(0), mean=mean)
+
+    np.testing.assert_array_equal(motion, same)
+    change = [100 * (data[mask] / level - 1) for data, level in ((plain, 1000.0), (drawn, mean[:, None]))]
+    np.testing.assert_allclose(change[0], change[1], atol=0.05 + 100 * 0.5 / 700)  # rounding of both
+    assert np.corrcoef(drawn[mask].mean(axis=1), mean)[0, 1] > 0.99

@@ -79,12 +79,14 @@ def test_each_fault_of_time_is_named(changes, said):
         ({"onset_s": 425.0}, "begins outside the scan"),
         ({"onset_s": -1.0}, "begins outside the scan"),
         ({"onset_s": 400.0}, "ends at 430 s, after the scan (420 s)"),
+        ({"duration_s": 30_000.0}, "lasts 30000 s, the scan 420 s; durations are in seconds"),
     ],
 )
 def test_an_event_that_leaves_the_scan_is_named(changes, said):
-    (found,) = event_faults(changed_block(**changes), 420.0, apart=True)
+    found, *overlaps = event_faults(changed_block(**changes), 420.0, apart=True)
 
     assert said in found
+    assert bool(overlaps) == ("duration_s" in changes)
 
 
 def test_header_and_sidecar_are_also_compared_with_one_another():

@@ -1,3 +1,5 @@
+import re
+
 import numpy as np
 import pytest
 from hypothesis import given
@@ -16,13 +18,17 @@ def scan(volumes=40, *, seed=0, mean=1000.0, sd=15.0, order="F"):
     return np.asarray(anatomy * drift + sd * rng.standard_normal((*MASK.shape, volumes)), np.float32, order=order)
 
 
+def check(data, mask=MASK, **options):
+    return check_values(data[mask].T, mask, **options)
+
+
 def kinds(data, mask=MASK, **options):
-    return [fault.kind for fault in check_values(data, mask, **options).faults]
+    return [fault.kind for fault in check(data, mask, **options).faults]
 
 
 @pytest.mark.parametrize("order", ["C", "F"])
 def test_a_scan_has_no_fault_and_covers_the_mask(order):
-    found = check_values(scan(order=order), MASK)
+    found = check(scan(order=order))
 
     assert found.faults == ()
     assert found.covered == 1.0
@@ -42,7 +48,7 @@ def test_values_cut_off_at_the_top_are_named_and_the_single_largest_one_is_not()
     data = scan()
     ceiling = np.quantile(data[MASK], 0.97)
 
-    (fault,) = check_values(np.minimum(data, ceiling), MASK).faults
+    (fault,) = check(np.minimum(data, ceiling)).faults
 
     assert fault.kind == "clipped"
     assert f"3% of the values in the mask are the largest one, {ceiling:g}" in fault.text
@@ -54,11 +60,11 @@ def test_the_order_in_memory_changes_nothing():
     bad = scan()
     bad[..., 20] *= 1e6
 
-    assert check_values(bad, MASK) == check_values(np.ascontiguousarray(bad), MASK)
+    assert check(bad) == check_values(np.ascontiguousarray(bad[MASK].T), MASK)
 
 
 def test_an_empty_scan_is_named():
-    (fault,) = check_values(np.zeros_like(scan()), MASK).faults
+    (fault,) = check(np.zeros_like(scan())).faults
 
     assert (fault.kind, fault.text.split(";")[0]) == ("zero", "every voxel of the mask is 0")
 
@@ -73,10 +79,34 @@ def test_what_lies_outside_of_the_mask_does_not_make_a_scan():
 def test_a_scan_whose_volumes_are_the_first_one_is_constant():
     frozen = np.repeat(scan()[..., :1], 40, axis=3)
 
-    (fault,) = check_values(frozen, MASK).faults
+    (fault,) = check(frozen).faults
 
     assert fault.kind == "constant"
     assert "no voxel of the mask varies over 40 volumes" in fault.text
+
+
+def test_a_frozen_scan_that_was_rounded_since_is_constant():
+    frozen = np.repeat(scan()[..., :1], 40, axis=3)
+    frozen *= 1 + 1e-6 * np.random.default_rng(3).standard_normal(frozen.shape).astype(np.float32)
+
+    (fault,) = check(frozen).faults
+
+    assert fault.kind == "constant"
+    assert "the mask varies by 1e-06 of its signal, as by rounding, over 40 volumes" in fault.text
+
+
+@pytest.mark.parametrize(("factor", "goes"), [(0.6, r"from 5\d\d.* to 9\d\d.+"), (1.4, r"from 9\d\d.+ to 14\d\d.+")])
+def test_a_gain_that_was_changed_within_the_scan_is_named_and_drift_is_not(factor, goes):
+    data = scan()
+    data *= 1000 / data[MASK].mean()
+
+    assert kinds(data * np.linspace(0.95, 1.05, 40, dtype=np.float32)) == []
+
+    data[..., 15:] *= np.float32(factor)
+    (fault,) = check(data).faults
+
+    assert fault.kind == "brightness"
+    assert re.match(f"the mean of the mask goes {goes}, as where the gain", fault.text)
 
 
 @pytest.mark.parametrize(("start", "other"), [(31, 30), (31, 3)])
@@ -84,7 +114,7 @@ def test_volumes_that_repeat_an_earlier_one_are_counted(start, other):
     data = scan()
     data[..., start : start + 3] = data[..., other : other + 1]
 
-    (fault,) = check_values(data, MASK).faults
+    (fault,) = check(data).faults
 
     assert fault.kind == "repeated"
     assert "3 volumes equal an earlier one in every voxel of the mask" in fault.text
@@ -104,7 +134,7 @@ def test_a_volume_of_another_brightness_is_a_spike(factor, volume):
     data = scan()
     data[..., volume] *= factor
 
-    (fault,) = check_values(data, MASK).faults
+    (fault,) = check(data).faults
 
     assert fault.kind == "spike"
     assert f"1 volumes are no image of the same brain; volume {volume} (from 0)" in fault.text
@@ -137,7 +167,7 @@ def test_a_scan_that_misses_a_part_of_the_mask_is_named_with_the_share():
     data = scan()
     data[:4] = 0
 
-    found = check_values(data, MASK)
+    found = check(data)
 
     assert [fault.kind for fault in found.faults] == ["coverage"]
     assert found.covered == pytest.approx(0.5)
@@ -145,7 +175,7 @@ def test_a_scan_that_misses_a_part_of_the_mask_is_named_with_the_share():
 
 
 def shares(data, other):
-    return bool(set(check_values(data, MASK).volumes) & set(check_values(other, MASK).volumes))
+    return bool(set(check(data).volumes) & set(check(other).volumes))
 
 
 def test_scans_share_volumes_by_their_values_in_the_mask():
@@ -153,13 +183,18 @@ def test_scans_share_volumes_by_their_values_in_the_mask():
     outside = data.copy()
     outside[0, 0, 0] += 1
 
-    assert check_values(data, MASK).volumes == check_values(outside, MASK).volumes
+    assert check(data).volumes == check(outside).volumes
     assert not shares(data, other)
 
 
 @given(shift=st.integers(-39, 39), seed=st.integers(0, 3))
 def test_a_copy_that_begins_earlier_or_later_is_found(shift, seed):
     assert shares(scan(seed=seed), np.roll(scan(seed=seed), shift, axis=3))
+
+
+@pytest.mark.parametrize("change", [lambda one: one * 1.7, lambda one: one + 100, lambda one: np.float32(one / 3 - 50)])
+def test_a_copy_in_another_unit_is_found(change):
+    assert shares(scan(), change(scan()).astype(np.float32))
 
 
 def test_a_scan_with_the_last_volumes_of_another_is_found():
@@ -204,7 +239,7 @@ def test_a_slice_that_was_lost_in_some_volumes_is_named_and_one_that_was_never_t
     data[:, :, 1] = 0
     data[:, :, 3, 7:9] = 0
 
-    (fault,) = check_values(data, MASK).faults
+    (fault,) = check(data).faults
 
     assert fault.kind == "slice"
     assert fault.text.startswith("2 slices hold one value throughout (first slice 3 of volume 7, from 0; 2 volumes)")

@@ -1,4 +1,5 @@
 import gzip
+import tracemalloc
 
 import nibabel as nib
 import numpy as np
@@ -12,6 +13,7 @@ from cuecircuit.io.nifti import (
     read_atlas,
     read_grid,
     read_mask,
+    read_masked_series,
     read_series,
     read_volume,
     write_volume,
@@ -50,6 +52,51 @@ def test_a_series_comes_back_as_it_was_written(tmp_path):
     assert series.grid.same_as(grid((5, 4, 3)))
     np.testing.assert_allclose(series.grid.voxel_mm, [0.5, 0.5, 1.0])
     assert [found.name for found in tmp_path.iterdir()] == ["bold.nii.gz"]
+
+
+@pytest.mark.parametrize("name", ["bold.nii", "bold.nii.gz"])
+def test_a_scan_is_read_within_a_mask_as_it_is_read_whole(tmp_path, name):
+    image = Nifti1Image(np.random.default_rng(1).normal(100, 5, (5, 4, 3, 21)), AFFINE)
+    image.header.set_data_dtype(np.int16)  # numbers are scaled
+    image.to_filename(tmp_path / name)
+    inside = np.random.default_rng(2).random((5, 4, 3)) < 0.6
+    part = inside & (np.arange(3) > 0)
+
+    whole = read_series(tmp_path / name, tr_s=1.5)
+    masked = read_masked_series(tmp_path / name, inside, grid((5, 4, 3)), tr_s=1.5)
+
+    assert masked.n_volumes == whole.n_volumes == 21
+    assert masked.tr_s == whole.tr_s
+    np.testing.assert_array_equal(whole.data, np.asarray(image.from_filename(tmp_path / name).dataobj, np.float32))
+    for mask in (inside, part):
+        np.testing.assert_array_equal(masked.within(mask), whole.data[mask].T)
+        np.testing.assert_array_equal(whole.within(mask), whole.data[mask].T)
+
+
+def test_a_scan_on_another_grid_than_the_mask_is_refused_and_so_is_nan_outside_of_it(tmp_path):
+    data = scan()
+    data[0, 0, 0, 4] = np.nan
+    path = saved(tmp_path / "bold.nii.gz", data)
+    inside = np.ones((5, 4, 3), bool)
+    inside[0] = False
+
+    with pytest.raises(DataError, match=r"1 values are NaN or infinite \(first in volume 4, from 0\)"):
+        read_masked_series(path, inside, grid((5, 4, 3)))
+    with pytest.raises(DataError, match="but the mask has 5 × 4 × 2 voxels"):
+        read_masked_series(path, inside[..., :2], grid((5, 4, 2)))
+
+
+def test_of_a_scan_only_the_voxels_of_the_mask_are_in_memory(tmp_path):
+    data = np.zeros((40, 40, 40, 64), np.int16)
+    path, inside = saved(tmp_path / "bold.nii.gz", data), np.zeros((40, 40, 40), bool)
+    inside[:20, :20, :20] = True
+
+    tracemalloc.start()
+    read_masked_series(path, inside, grid((40, 40, 40)))
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+
+    assert peak < 0.5 * 4 * data.size
 
 
 def test_the_same_data_give_the_same_bytes(tmp_path):

@@ -218,6 +218,15 @@ def _with(change: Callable[[np.ndarray], np.ndarray]) -> Callable[[Path], None]:
     return plant
 
 
+def _cut_off(folder: Path) -> None:
+    content = bold(folder).read_bytes()
+    bold(folder).write_bytes(content[: int(0.7 * len(content))])
+
+
+def _events(change: Callable[[pd.DataFrame], pd.DataFrame]) -> Callable[[Path], None]:
+    return lambda folder: rewrite_events(folder, change)
+
+
 def _mask(values: np.ndarray) -> Callable[[Path], None]:
     return lambda folder: write_volume(folder / "mask.nii.gz", values, GRID)
 
@@ -236,6 +245,17 @@ COLORS = np.dtype([("R", "u1"), ("G", "u1"), ("B", "u1")])
         (_with(lambda data: np.minimum(data, np.float32(505))), "are the largest one, 505, as where a receiver"),
         (_with(lambda data: np.concatenate([data[..., :40]] * 2, axis=3)), "40 volumes equal an earlier one"),
         (_with(lambda _: np.roll(scan_data(2), 3, axis=3)), "sub-02 holds the same values as sub-01, in some volumes"),
+        (_with(lambda data: data * np.where(np.arange(VOLUMES) < 30, 1, 1.4)), "the mean of the mask goes from"),
+        (_with(lambda data: data * np.linspace(1, 2, VOLUMES)), "the mean of the mask goes from"),
+        (_with(lambda data: data * np.where(np.arange(VOLUMES) % 2, 1, 3)), "as where the gain of the receiver was"),
+        (_with(lambda data: 500 + 1e-4 * data), "of its signal, as by rounding, over 80 volumes"),
+        (_with(lambda data: (66 * data).astype(np.int64).astype(np.int16)), "have no positive mean signal"),
+        (_with(lambda data: np.where(np.arange(VOLUMES) == 40, data[::-1] * 2, data)), "1 volumes are no image of"),
+        (_with(lambda _: 1.7 * scan_data(2) + 100), "sub-02 holds the same values as sub-01, in some volumes"),
+        (_with(lambda data: data[..., :40]), "event 4 (onset 86 s) begins outside the scan"),
+        (_cut_off, "the data end early or are damaged"),
+        (_events(lambda table: table * [1, 1000, 1, 1]), "lasts 10000 s, the scan 160 s; durations are in seconds"),
+        (_events(lambda table: table * [1000, 1, 1, 1]), "event 1 (onset 14000 s) begins outside the scan"),
         (_mask(np.ones(GRID.shape, np.uint8)), "the mask holds every voxel of its grid, air as well"),
         (_mask(np.full(GRID.shape, 0.4, np.float32)), "120 voxels hold parts, from 0.4 to 0.4, as in a map of prob"),
     ],

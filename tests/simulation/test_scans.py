@@ -228,3 +228,15 @@ def test_regions_that_no_atlas_knows_get_a_place_of_their_own(design):
     assert own.sum() >= 2
     assert not (own & (plain.brain.atlas.labels > 0)).any()
     assert replace(plain, brain=plain.brain).regions == plain.regions
+
+
+def test_the_mean_of_a_person_shows_ventricles_white_matter_and_sulci(smokers):
+    folder, world = smokers
+    brain = world.place.brain
+    scan = find_derivatives(folder, folder / "derivatives" / "fmriprep", task="pictures")[0]
+    mean = read_series(scan.bold).data.mean(axis=3)
+    gray = brain.mask & ~brain.white_matter & ~brain.ventricles
+
+    assert mean[brain.white_matter].mean() < 0.9 * mean[gray].mean()
+    assert mean[brain.ventricles].mean() > 1.25 * mean[gray].mean()
+    assert mean[gray].std() > 0.03 * mean[gray].mean()

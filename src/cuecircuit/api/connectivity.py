@@ -101,7 +101,7 @@ def edges(
     if (events is None) != (kind == "correlation"):
         faults.append(f"kind {kind}: {'needs' if events is None else 'takes no'} events")
     extra = nuisance_of(nuisance, series, faults)
-    n = series.data.shape[3]
+    n = series.n_volumes
     if drift_period_s is not None:
         drift = cosine_drift(n, tr_s=series.tr_s, period_s=drift_period_s)
         named = (*extra.names, *(f"drift{number:02d}" for number in range(drift.shape[1])))

@@ -94,7 +94,7 @@ def nuisance_of(table: pd.DataFrame | None, series: Series, faults: list[str]) -
     """
     if not series.tr_s > 0:
         faults.append("scan: its header states no time step; give tr_s")
-    n = series.data.shape[3]
+    n = series.n_volumes
     columns = pd.DataFrame(index=range(n)) if table is None else table
     values = columns.to_numpy(np.float64)
     if len(columns) != n or not np.isfinite(values).all():

@@ -21,8 +21,11 @@ _NAMED_COLUMNS = 40  # of the design, side by side; beyond, columns of one kind 
 _STEM = re.compile(r"(?:_derivative1|_power2|_?\d+)+$")
 _CARPET_PERCENT = 5.0
 _DOTS_PT, _NAME_PT = 100.0, 5.0  # height of the dots in a panel of the overview, and of a name beside one
-_ABOVE = 1.3  # room for names above the highest dot
+_ABOVE = 1.1  # of the highest dot
+_LETTERS = 70  # of the names of groups in all panels, beyond which they are turned
+_LETTER_MM = 1.4
 _HEADROOM = 1.15  # of the gray scale, so that the brightest tissue is no white hole
+_PLANES = 8
 _MARGIN = 3  # voxels around the mask, so that a registration that is off can be seen
 
 
@@ -112,7 +115,8 @@ def _slices(axes: Axes, volume: Array, mask: Array, label: str, colors: str, *, 
     box = tuple(slice(max(hit.min() - _MARGIN, 0), hit.max() + 1 + _MARGIN) for hit in np.nonzero(mask)[:2])
     volume, mask = volume[box], mask[box]
     planes = np.flatnonzero(mask.any(axis=(0, 1)))
-    chosen = planes[np.linspace(0, len(planes) - 1, min(8, len(planes))).astype(int)]
+    shown = min(_PLANES, len(planes))
+    chosen = planes[((np.arange(shown) + 0.5) * len(planes) / shown).astype(int)]  # the outermost show little
     tiled = np.hstack([volume[:, :, plane].T for plane in chosen])
     inside = np.hstack([mask[:, :, plane].T for plane in chosen])
     values = tiled[(inside | outline) & np.isfinite(tiled)]  # a background that is brighter than the brain as well
@@ -208,6 +212,7 @@ def _design(axes: Axes, page: QualityPage) -> None:
     span = np.abs(centered).max(axis=0)
     shown = centered / np.where(span > 0, span, 1)
     axes.imshow(shown, aspect="auto", cmap="gray", vmin=-1, vmax=1, interpolation="none")
+    axes.spines[:].set_visible(True)  # the constant is white
     axes.set_title("design and nuisance, each column centered and scaled")
     axes.set_ylabel("volume")
     stems = [_STEM.sub("", name) for name in page.design_names]
@@ -243,28 +248,50 @@ def quality_overview(
         measures: what to draw.
     """
     shown = [each for each in measures if np.isfinite(each.values).any()]
+    turned = sum(map(len, groups)) * len(shown) > _LETTERS
+    below_mm = _LETTER_MM * max(map(len, groups), default=0) if turned else 0.0
     with style():
-        figure = Figure(figsize=(DOUBLE_MM / MM_PER_INCH, 55 / MM_PER_INCH), layout="constrained")
+        figure = Figure(figsize=(DOUBLE_MM / MM_PER_INCH, (55 + below_mm) / MM_PER_INCH), layout="constrained")
         for number, measure in enumerate(shown, 1):
             axes = figure.add_subplot(1, max(len(shown), 1), number)
             axes.axhline(float(np.nanmedian(measure.values)), color=FAINT, lw=0.7, ls=":")
             top = _ABOVE * (float(np.nanmax(measure.values)) or 1.0)
-            unit_pt = _DOTS_PT / top
+            out: list[tuple[float, float, str]] = []
             for place, scans in enumerate(groups.values()):
                 where = place + np.linspace(-0.3, 0.3, len(scans)) if len(scans) > 1 else np.array([place])
-                values, out = measure.values[list(scans)], measure.stands_out[list(scans)]
-                axes.plot(where[~out], values[~out], "o", color=BLUE, ms=2.5)
-                axes.plot(where[out], values[out], "D", color=VERMILLION, ms=3.5)
-                named = [names[scan] for scan, far in zip(scans, out, strict=True) if far]
-                heights = _apart(values[out] * unit_pt, least=_NAME_PT + 1)
-                for name, at, value, height in zip(named, where[out], values[out], heights, strict=True):
-                    offset = (3.0, height - value * unit_pt)
-                    axes.annotate(name, (at, value), offset, textcoords="offset points", fontsize=_NAME_PT)
+                far = measure.stands_out[list(scans)]
+                axes.plot(where[~far], measure.values[list(scans)][~far], "o", color=BLUE, ms=2.5)
+                out += [
+                    (at, measure.values[scan], names[scan])
+                    for at, scan in zip(where, scans, strict=True)
+                    if measure.stands_out[scan]
+                ]
+            _name_dots(axes, out, top)
             axes.set_xticks(range(len(groups)), list(groups))
+            axes.tick_params(axis="x", rotation=90 if turned else 0)
             axes.margins(x=0.15)
             axes.set_ylim(0, top)
             axes.set_title(measure.label)
     return figure
+
+
+def _name_dots(axes: Axes, dots: Sequence[tuple[float, float, str]], top: float) -> None:
+    """Draw dots (place, value, name) of scans that stand out; their names stand in a column beside the panel."""
+    axes.plot([at for at, _, _ in dots], [value for _, value, _ in dots], "D", color=VERMILLION, ms=3.5)
+    dots = sorted(dots, key=lambda dot: dot[1])
+    line_pt = min(_NAME_PT + 1, _DOTS_PT / max(len(dots), 1))
+    heights = _apart(np.array([_DOTS_PT * value / top for _, value, _ in dots]), least=line_pt)
+    heights -= max(heights.max(initial=0.0) - _DOTS_PT, 0.0)
+    for (at, value, name), height in zip(dots, heights, strict=True):
+        axes.annotate(
+            name,
+            (at, value),
+            (1.05, height / _DOTS_PT),
+            textcoords="axes fraction",
+            va="center",
+            fontsize=min(_NAME_PT, line_pt),
+            arrowprops={"arrowstyle": "-", "lw": 0.3, "color": FAINT, "shrinkA": 0, "shrinkB": 0},
+        )
 
 
 def _apart(heights: Float[Array, "name"], *, least: float) -> Float[Array, "name"]:

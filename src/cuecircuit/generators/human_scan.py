@@ -98,9 +98,14 @@ def simulate_run(
 
 
 def noisy_run(
-    mask: Bool[Array, "x y z"], grid: Grid, percent: Float32[Array, "voxel volume"], rng: np.random.Generator
+    mask: Bool[Array, "x y z"],
+    grid: Grid,
+    percent: Float32[Array, "voxel volume"],
+    rng: np.random.Generator,
+    *,
+    mean: Float32[Array, "voxel"] | float = MEAN_SIGNAL,
 ) -> tuple[Int[Array, "x y z volume"], Float[Array, "volume 6"]]:
-    """Add drift and noise to what is planted in the voxels of the mask (%), and draw motion parameters (mm, rad)."""
+    """Add drift and noise to what is planted in the voxels of the mask (% of `mean`); draw motion (mm, rad)."""
     voxels, volumes = percent.shape
     slow = np.cos(np.pi * np.outer(np.arange(volumes) + 0.5, (1, 2)) / volumes)
     pattern = rng.standard_normal((voxels, 2)).astype(np.float32)
@@ -109,7 +114,7 @@ def noisy_run(
     drive = rng.standard_normal((volumes, 6)) * ([0.01] * 3 + [0.0002] * 3)
     motion = np.cumsum(drive, axis=0)
     data = np.zeros((*mask.shape, volumes), np.int16)
-    data[mask] = np.rint(MEAN_SIGNAL * (1 + percent / 100))
+    data[mask] = np.rint((mean * (1 + percent / 100).T).T)
     return data, motion - motion[0]
 
 

@@ -21,7 +21,7 @@ from cuecircuit.errors import DesignError
 from cuecircuit.imaging.hrf import rat_hrf
 from cuecircuit.imaging.nuisance import Regressors
 from cuecircuit.imaging.smoothing import smooth_in_mask
-from cuecircuit.records.scan import Series
+from cuecircuit.records.scan import AnySeries
 
 _BLOCK = 20_000  # voxels fitted at a time
 Hrf = Literal["rat", "spm", "glover", "fir"]
@@ -146,7 +146,7 @@ def _fir_columns(events: pd.DataFrame, *, n_volumes: int, tr_s: float, fir_s: fl
 
 
 def fit_first_level(
-    series: Series,
+    series: AnySeries,
     events: pd.DataFrame,
     contrasts: Mapping[str, str | Mapping[str, float]],
     *,
@@ -180,7 +180,7 @@ def fit_first_level(
     """
     design = design_matrix(
         events,
-        n_volumes=series.data.shape[3],
+        n_volumes=series.n_volumes,
         tr_s=series.tr_s,
         hrf=hrf,
         drift_period_s=drift_period_s,
@@ -201,7 +201,7 @@ def fit_first_level(
     if not weights:
         return {}
     _refuse_unknown(design, weights)
-    data = smooth_in_mask(series.data[mask].T, mask, fwhm_mm=fwhm_mm, voxel_mm=series.grid.voxel_mm)
+    data = smooth_in_mask(series.within(mask), mask, fwhm_mm=fwhm_mm, voxel_mm=series.grid.voxel_mm)
     # voxels are fitted each for itself: in blocks the residuals of the whole brain never stand in memory
     blocks = [
         _fit_block(data[:, start : start + _BLOCK], design.to_numpy(), np.stack([*weights.values()]), noise)

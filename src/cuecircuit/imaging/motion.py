@@ -46,7 +46,7 @@ def estimate_motion(
         reference: volume that does not move; None takes the middle one.
         sigma_voxels: smoothing before the fit, which steadies the gradients of noisy volumes.
     """
-    n_volumes = series.data.shape[3]
+    n_volumes = series.n_volumes
     still = n_volumes // 2 if reference is None else reference
     box = _box_around(np.argwhere(mask), mask.shape)
     series, mask = _cut(series, box), mask[box]
@@ -136,13 +136,13 @@ def resample(
         motion: of each volume; None where nothing moved.
     """
     known = np.isfinite(places_mm).all(axis=1)
-    values = np.zeros((series.data.shape[3], len(places_mm)), np.float32)
+    values = np.zeros((series.n_volumes, len(places_mm)), np.float32)
     if not known.any():
         return values
     ends = places_mm[known] if motion is None else _moved_box(places_mm[known], motion)
     back = np.linalg.inv(series.grid.affine)
     series = _cut(series, _box_around(ends @ back[:3, :3].T + back[:3, 3], series.grid.shape))
-    for volume in range(series.data.shape[3]):
+    for volume in range(series.n_volumes):
         places = places_mm[known].astype(np.float64)
         if motion is not None:
             places = move(places, motion.parameters[volume], motion.center_mm)

@@ -11,7 +11,7 @@ import numpy as np
 from cuecircuit.arrays import Array, Bool, Float, Float64, Int
 from cuecircuit.imaging.block_response import window_members
 from cuecircuit.imaging.nuisance import Regressors, regress
-from cuecircuit.records.scan import Block, Series
+from cuecircuit.records.scan import AnySeries, Block
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -26,7 +26,7 @@ class PeriCue:
 
 
 def peri_cue(
-    series: Series,
+    series: AnySeries,
     blocks: Sequence[Block],
     regressors: Regressors,
     labels: Int[Array, "x y z"],
@@ -51,7 +51,7 @@ def peri_cue(
     Raises:
         DataError: a baseline window leaves the scan or holds no volume.
     """
-    n_volumes, tr_s = series.data.shape[3], series.tr_s
+    n_volumes, tr_s = series.n_volumes, series.tr_s
     keep = np.ones(n_volumes, dtype=bool) if keep is None else keep
     blocks = sorted(blocks, key=lambda block: block.onset_s)
     means = regress(region_series(series, labels, regions), regressors, keep=keep).data
@@ -70,10 +70,10 @@ def peri_cue(
 
 
 def region_series(
-    series: Series, labels: Int[Array, "x y z"], regions: Int[Array, "region"]
+    series: AnySeries, labels: Int[Array, "x y z"], regions: Int[Array, "region"]
 ) -> Float64[Array, "volume region"]:
     """Average the scan over each region; NaN-free: a region without voxels is 0."""
     inside = np.isin(labels, regions)
     member = labels[inside][:, None] == regions[None, :]
-    sums: Float[Array, "volume region"] = series.data[inside].T.astype(np.float64) @ member
+    sums: Float[Array, "volume region"] = series.within(inside).astype(np.float64) @ member
     return sums / np.maximum(member.sum(axis=0), 1)

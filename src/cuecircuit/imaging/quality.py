@@ -19,6 +19,7 @@ from cuecircuit.arrays import Array, Bool, Float, Float64
 # measure to the side on which it is bad
 WORSE = {"tsnr": -1, "dvars": 1, "framewise_displacement": 1, "covered": -1}
 _DEVIATIONS = 3.0
+_BLOCK = 20_000  # voxels whose distance from their mean is in memory at a time
 _MAD_TO_SD = 1.4826  # of a normal distribution
 _FEWEST_SCANS = 3
 _LEAST_SHARE = 0.1  # of the median
@@ -53,7 +54,9 @@ def scan_quality(
         motion: translations (mm) and rotations (rad), x y z.
         head_radius_mm: radius of the sphere that turns rotations into mm; 50 for people, about 10 for rats.
     """
-    mean, deviation = data.mean(axis=0, dtype=np.float64), data.std(axis=0, ddof=1, dtype=np.float64)
+    mean = data.mean(axis=0, dtype=np.float64)
+    blocks = (data[:, start : start + _BLOCK] for start in range(0, data.shape[1], _BLOCK))
+    deviation = np.concatenate([block.std(axis=0, ddof=1, dtype=np.float64) for block in blocks])
     tsnr = np.divide(mean, deviation, out=np.full_like(mean, np.nan), where=deviation > 0)
     steps = np.sqrt(np.mean(np.diff(data, axis=0) ** 2, axis=1, dtype=np.float64))
     return ScanQuality(

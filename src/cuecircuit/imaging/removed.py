@@ -17,7 +17,7 @@ from cuecircuit.errors import DataError
 from cuecircuit.imaging.compcor import principal_components
 from cuecircuit.imaging.nuisance import MOTION_NAMES, Regressors, cosine_drift, motion_columns, motion_names
 from cuecircuit.imaging.quality import framewise_displacement, scan_quality
-from cuecircuit.records.scan import Series
+from cuecircuit.records.scan import AnySeries
 from cuecircuit.study.acquisition import Nuisance
 
 # the columns of a table that hold the mean signal of a tissue, fMRIPrep's name first
@@ -51,26 +51,26 @@ def displacement(signals: ScanSignals) -> Float64[Array, "volume"] | None:
 
 
 def counted_volumes(
-    series: Series, signals: ScanSignals, nuisance: Nuisance, mask: Bool[Array, "x y z"]
+    series: AnySeries, signals: ScanSignals, nuisance: Nuisance, mask: Bool[Array, "x y z"]
 ) -> Bool[Array, "volume"]:
     """Return which volumes count: all where the study censors none.
 
     Raises:
         DataError: displacement is asked for, but the scan has no motion parameters.
     """
-    keep = np.ones(series.data.shape[3], dtype=bool)
+    keep = np.ones(series.n_volumes, dtype=bool)
     if nuisance.censor_fd_mm is not None:
         moved = displacement(signals)
         if moved is None:
             raise DataError("nuisance.censor_fd_mm is set, but nothing tells how the head moved in this scan")
         keep &= ~(moved > nuisance.censor_fd_mm)  # the first volume has no displacement and counts
     if nuisance.censor_dvars_percent is not None:
-        keep[1:] &= scan_quality(series.data[mask].T).dvars_percent <= nuisance.censor_dvars_percent
+        keep[1:] &= scan_quality(series.within(mask)).dvars_percent <= nuisance.censor_dvars_percent
     return keep
 
 
 def removed_signals(
-    series: Series, signals: ScanSignals, nuisance: Nuisance, keep: Bool[Array, "volume"], *, drift: bool = True
+    series: AnySeries, signals: ScanSignals, nuisance: Nuisance, keep: Bool[Array, "volume"], *, drift: bool = True
 ) -> Regressors:
     """Put together everything the study removes from a scan.
 
@@ -84,7 +84,7 @@ def removed_signals(
     Raises:
         DataError: everything that is asked for and missing, or that is not finite.
     """
-    space = series.data.shape[:3]
+    space = series.grid.shape
     faults = [
         f"the mask space.{name} has shape {tissue.shape}, the scan {space}"
         for name, tissue in signals.tissues.items()
@@ -92,15 +92,15 @@ def removed_signals(
     ]
     if faults := [*faults, *signal_faults(signals, nuisance)]:
         raise DataError(faults)
-    n, tr_s = series.data.shape[3], series.tr_s
+    n, tr_s = series.n_volumes, series.tr_s
     period = nuisance.drift_period_s if drift else None
     slow = np.empty((n, 0)) if period is None else cosine_drift(n, tr_s=tr_s, period_s=period)
     columns: dict[str, Array] = {}
     for name, tissue in signals.tissues.items():
         if getattr(nuisance, name):
-            columns[name] = series.data[tissue].mean(axis=0, dtype=np.float64)
+            columns[name] = series.within(tissue).mean(axis=1, dtype=np.float64)
         if nuisance.acompcor:
-            found = principal_components(series.data[tissue].T, nuisance.acompcor, drift=slow, keep=keep)
+            found = principal_components(series.within(tissue), nuisance.acompcor, drift=slow, keep=keep)
             columns |= {f"{name}_acompcor{number}": column for number, column in enumerate(found.T)}
     if nuisance.motion and signals.motion is not None:
         moved = motion_columns(signals.motion, nuisance.motion)

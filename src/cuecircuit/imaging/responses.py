@@ -14,7 +14,7 @@ from cuecircuit.errors import DataError
 from cuecircuit.imaging.block_response import percent_change, percent_variance, window_means, window_members
 from cuecircuit.imaging.nuisance import Regressors, regress
 from cuecircuit.imaging.smoothing import smooth_in_mask
-from cuecircuit.records.scan import Block, Series
+from cuecircuit.records.scan import AnySeries, Block
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -37,7 +37,7 @@ class BlockResponses:
 
 
 def block_responses(
-    series: Series,
+    series: AnySeries,
     blocks: Sequence[Block],
     *,
     mask: Bool[Array, "_ _ _"],
@@ -66,15 +66,15 @@ def block_responses(
     Raises:
         DataError: a mask on another grid or without voxels, windows that leave the scan, too few degrees of freedom.
     """
-    if mask.shape != series.data.shape[:3]:
-        raise DataError(f"the mask has shape {mask.shape}, the scan {series.data.shape[:3]}")
+    if mask.shape != series.grid.shape:
+        raise DataError(f"the mask has shape {mask.shape}, the scan {series.grid.shape}")
     if not mask.any():
         raise DataError("the mask holds no voxel")
-    n_volumes = series.data.shape[3]
+    n_volumes = series.n_volumes
     blocks = sorted(blocks, key=lambda block: block.onset_s)
     window = window_members(blocks, window_s, tr_s=series.tr_s, n_volumes=n_volumes, keep=keep)
     baseline = window_members(blocks, baseline_s, tr_s=series.tr_s, n_volumes=n_volumes, keep=keep)
-    cleaned = regress(series.data[mask].T, regressors, keep=keep, min_df=min_df)
+    cleaned = regress(series.within(mask), regressors, keep=keep, min_df=min_df)
 
     # cleaning keeps the mean, so this is the mean level of the scan as it was read
     usable = cleaned.data.mean(axis=0) > 0

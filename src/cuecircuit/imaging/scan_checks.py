@@ -15,6 +15,8 @@ _SAME_TR_S = 5e-4
 _SAME_AXES_DEG = 0.5
 # Event files are written with clocks: a block may be that much shorter or longer than planned.
 _SAME_DURATION_S = 0.1
+# Lengths of the scan: what was shown may go on after it ended, in milliseconds it is a thousand times as long.
+_LONGEST = 2.0
 
 
 def run_faults(
@@ -49,6 +51,8 @@ def event_faults(blocks: Sequence[Block], scan_s: float, *, apart: bool) -> Iter
         who = f"event {number} (onset {block.onset_s:g} s)"
         if block.onset_s < 0 or block.onset_s >= scan_s:
             yield f"{who} begins outside the scan, which lasts from 0 to {scan_s:g} s"
+        elif block.duration_s > _LONGEST * scan_s:
+            yield f"{who} lasts {block.duration_s:g} s, the scan {scan_s:g} s; durations are in seconds"
         elif apart and block.onset_s + block.duration_s > scan_s + _SAME_DURATION_S:
             yield f"{who} ends at {block.onset_s + block.duration_s:g} s, after the scan ({scan_s:g} s)"
     for before, after in pairwise(sorted(blocks, key=lambda block: block.onset_s)) if apart else ():

@@ -16,7 +16,7 @@ from cuecircuit.imaging.peri_cue import region_series
 from cuecircuit.imaging.removed import model_columns
 from cuecircuit.imaging.single_trials import TrialMethod, trial_responses
 from cuecircuit.records.grid import Grid
-from cuecircuit.records.scan import Series
+from cuecircuit.records.scan import AnySeries, Series
 
 EdgeKind = Literal["correlation", "beta_series", "ppi"]
 WHOLE = ""
@@ -46,7 +46,7 @@ class ScanEdges:
     conditions: tuple[str, ...] = ()
 
 
-def region_courses(series: Series, labels: Int[Array, "x y z"], regions: Int[Array, "region"]) -> Series:
+def region_courses(series: AnySeries, labels: Int[Array, "x y z"], regions: Int[Array, "region"]) -> Series:
     """Average a scan over regions: a scan of one voxel for each, 0 throughout where a region has none."""
     means = region_series(series, labels, regions)
     grid = Grid(shape=(len(regions), 1, 1), affine=np.eye(4))

@@ -1,4 +1,4 @@
-"""One volume of a scan in one pass over its voxels: what the gate before the first level measures of it."""
+"""A scan in one pass over its voxels: what the gate before the first level measures of it."""
 
 import numpy as np
 
@@ -6,38 +6,50 @@ from cuecircuit.compiled import njit
 
 
 @njit(cache=True, error_model="numpy")
-def measure_volume(flat, volume, inside, usual, starts, low, high, slice_low, slice_high, values):  # pragma: no cover
-    """Update lows and highs of voxels with a volume.
+def measure_voxels(values, slices, n_slices, some):  # pragma: no cover
+    """Measure a scan.
 
     Args:
-        flat: the scan, (anywhere, volume).
-        volume: which.
-        inside: rows of the voxels of the mask, slice by slice.
-        usual: value of each voxel in the usual volume.
-        starts: first voxel of each slice, and the number of voxels.
-        low, high: of each voxel over the volumes so far; updated.
-        slice_low, slice_high: of each slice of the volume; written.
-        values: of the voxels; written.
+        values: (voxel, volume).
+        slices: the slice of each voxel.
+        n_slices: how many.
+        some: volumes whose median is usual.
 
     Returns:
-        Sum of squares of the distance from the usual volume, the largest value, and how many voxels have it.
+        Of each voxel the usual value and whether it varies; of each volume the sum of squares of its distance from the
+        usual one, and the sum of its values; of each slice and volume the lowest and highest value.
     """
-    squares = 0.0
-    for place in range(len(starts) - 1):
-        lowest, highest = np.inf, -np.inf
-        for voxel in range(starts[place], starts[place + 1]):
-            value = flat[inside[voxel], volume]
-            values[voxel] = value
-            apart = value - usual[voxel]
-            squares += apart * apart
-            low[voxel] = value if value < low[voxel] else low[voxel]
-            high[voxel] = value if value > high[voxel] else high[voxel]
-            lowest = value if value < lowest else lowest
-            highest = value if value > highest else highest
-        slice_low[place], slice_high[place] = lowest, highest
-    top, at_top = slice_high.max(), 0
-    for place in range(len(starts) - 1):
-        if slice_high[place] == top:
-            for voxel in range(starts[place], starts[place + 1]):
-                at_top += values[voxel] == top
-    return squares, top, at_top
+    n_voxels, n_volumes = values.shape
+    usual, varies = np.empty(n_voxels), np.zeros(n_voxels, np.bool_)
+    squares, sums = np.zeros(n_volumes), np.zeros(n_volumes)
+    slice_low = np.full((n_slices, n_volumes), np.inf, values.dtype)
+    slice_high = np.full((n_slices, n_volumes), -np.inf, values.dtype)
+    sample = np.empty(len(some))
+    for voxel in range(n_voxels):
+        row, lowest, highest = values[voxel], slice_low[slices[voxel]], slice_high[slices[voxel]]
+        for number in range(len(some)):
+            sample[number] = row[some[number]]
+        middle = _median(sample)
+        first, differ = row[0], 0
+        for volume in range(n_volumes):
+            value = row[volume]
+            apart = value - middle
+            squares[volume] += apart * apart
+            sums[volume] += value
+            lowest[volume] = value if value < lowest[volume] else lowest[volume]
+            highest[volume] = value if value > highest[volume] else highest[volume]
+            differ += value != first
+        usual[voxel], varies[voxel] = middle, differ > 0
+    return usual, varies, squares, sums, slice_low, slice_high
+
+
+@njit(cache=True)
+def _median(sample):  # pragma: no cover
+    """Return the median of a few values, which are put in order."""
+    for place in range(1, len(sample)):
+        value, at = sample[place], place
+        while at and sample[at - 1] > value:
+            sample[at] = sample[at - 1]
+            at -= 1
+        sample[at] = value
+    return (sample[(len(sample) - 1) // 2] + sample[len(sample) // 2]) / 2

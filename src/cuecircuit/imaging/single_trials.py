@@ -20,7 +20,7 @@ from cuecircuit.errors import DesignError
 from cuecircuit.imaging.first_level import Hrf, design_matrix
 from cuecircuit.imaging.nuisance import Regressors
 from cuecircuit.imaging.smoothing import smooth_in_mask
-from cuecircuit.records.scan import Series
+from cuecircuit.records.scan import AnySeries
 
 TrialMethod = Literal["lss", "lsa"]
 # what other columns leave of a trial's, relative, below which the scan tells nothing of it
@@ -28,7 +28,7 @@ _TOLD = 1e-5
 
 
 def trial_responses(
-    series: Series,
+    series: AnySeries,
     events: pd.DataFrame,
     *,
     mask: Bool[Array, "x y z"],
@@ -58,7 +58,7 @@ def trial_responses(
     names = [f"trial{row:05d}" for row in range(len(events))]
     design = design_matrix(
         events[["onset", "duration"]].assign(trial_type=names),
-        n_volumes=series.data.shape[3],
+        n_volumes=series.n_volumes,
         tr_s=series.tr_s,
         hrf=hrf,
         drift_period_s=drift_period_s,
@@ -77,7 +77,7 @@ def trial_responses(
             f"trials {', '.join(unknown[:8])}: the scan tells nothing of them ({len(unknown)} of {len(events)}); they "
             "are after its end, or cannot be told from nuisance or from trials at the same time; leave them out"
         )
-    data = smooth_in_mask(series.data[mask].T, mask, fwhm_mm=fwhm_mm, voxel_mm=series.grid.voxel_mm)
+    data = smooth_in_mask(series.within(mask), mask, fwhm_mm=fwhm_mm, voxel_mm=series.grid.voxel_mm)
     mean = data.mean(axis=0, dtype=np.float64)
     found = np.full((len(events), len(mean)), np.nan)
     usable = mean > 0

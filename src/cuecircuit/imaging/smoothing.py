@@ -9,6 +9,7 @@ from scipy.ndimage import gaussian_filter
 
 from cuecircuit.arrays import Array, Bool, Float
 
+_VOLUMES = 8  # whole boxes in memory at a time
 FWHM_PER_SIGMA = 2 * np.sqrt(2 * np.log(2))
 
 
@@ -33,7 +34,10 @@ def smooth_in_mask(
     inside = mask[box]
     sigma = tuple(fwhm_mm / FWHM_PER_SIGMA / voxel_mm)
     weight = gaussian_filter(inside.astype(values.dtype), sigma, mode="constant")[inside]
-    volumes = np.zeros((len(values), *inside.shape), dtype=values.dtype)
-    volumes[:, inside] = values
-    smooth = gaussian_filter(volumes, (0.0, *sigma), mode="constant")
-    return smooth[:, inside] / weight
+    smooth = np.empty(values.shape[::-1], dtype=values.dtype).T  # voxel by voxel in memory, as scans are
+    for start in range(0, len(values), _VOLUMES):
+        rows = slice(start, start + _VOLUMES)
+        volumes = np.zeros((len(values[rows]), *inside.shape), dtype=values.dtype)
+        volumes[:, inside] = values[rows]
+        smooth[rows] = gaussian_filter(volumes, (0.0, *sigma), mode="constant")[:, inside] / weight
+    return smooth

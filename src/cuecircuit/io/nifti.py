@@ -2,7 +2,7 @@
 
 import gzip
 import zlib
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -20,8 +20,9 @@ from cuecircuit.io.label_table import distinct_names
 from cuecircuit.io.unpacked import DEFLATE_RATIO
 from cuecircuit.records.atlas import Atlas
 from cuecircuit.records.grid import Grid
-from cuecircuit.records.scan import Series
+from cuecircuit.records.scan import MaskedSeries, Series
 
+_VOLUMES = 8  # read at a time
 _WHOLE = 1e-3  # as far from a whole number as scaling in a header leaves one
 BROKEN = (ImageFileError, HeaderDataError, EOFError, OSError, zlib.error, gzip.BadGzipFile, ValueError)
 
@@ -30,7 +31,9 @@ def _open(path: Path) -> Any:
     if not path.is_file():
         raise DataError(f"{path}: no such file")
     try:
-        image: Any = nib.load(path)
+        # a packed file that is opened once is unpacked once, however many parts are read
+        options = {"keep_file_open": True} if path.suffix == ".gz" else {}
+        image: Any = nib.load(path, **options)
         stated = int(np.prod(image.shape, dtype=object)) * image.get_data_dtype().itemsize
     except BROKEN as error:
         raise DataError(f"{path}: not a readable NIfTI file ({error}); copy it again from its source") from error
@@ -68,8 +71,8 @@ def _check_room(path: Path, image: Any, stated: int) -> None:
         )
 
 
-def _data(image: Any, path: Path, dtype: Any, volume: int | None = None) -> Any:
-    if volume is not None and volume >= image.shape[3]:
+def _data(image: Any, path: Path, dtype: Any, volume: int | slice | None = None) -> Any:
+    if isinstance(volume, int) and volume >= image.shape[3]:
         raise DataError(f"{path}#{volume}: the file has {image.shape[3]} volumes, counted from 0")
     try:
         proxy = image.dataobj if volume is None else image.dataobj[..., volume]
@@ -180,18 +183,54 @@ def read_series(path: Path, *, tr_s: float = 0.0) -> Series:
     Raises:
         DataError: missing, damaged, not 4-D, or values that are not finite.
     """
+    image = _open_scan(path)
+    data = np.empty(image.shape, np.float32, order="F")
+    for part, volumes in _parts(image, path):
+        data[..., part] = volumes
+    return Series(data=data, grid=grid_of(image), tr_s=_tr_s(image) or tr_s)
+
+
+def read_masked_series(path: Path, inside: Bool[Array, "x y z"], grid: Grid, *, tr_s: float = 0.0) -> MaskedSeries:
+    """Read a 4-D scan as float32 in some voxels; of the others no more than a few volumes are in memory at a time.
+
+    Args:
+        path: the scan.
+        inside: voxels to keep.
+        grid: of these voxels.
+        tr_s: its time step where the header states none.
+
+    Raises:
+        DataError: missing, damaged, not 4-D, on another grid, or values that are not finite, inside or not.
+    """
+    image = _open_scan(path)
+    if not (scanned := grid_of(image)).same_as(grid):
+        raise DataError(f"{path}: {scanned}, but the mask has {grid} (or another origin)")
+    values = np.empty((int(inside.sum()), image.shape[3]), np.float32)
+    for part, volumes in _parts(image, path):
+        values[:, part] = volumes[inside]
+    return MaskedSeries(values=values, inside=inside, grid=scanned, tr_s=_tr_s(image) or tr_s)
+
+
+def _open_scan(path: Path) -> Any:
     image = _open(path)
     if image.ndim != 4 or image.shape[3] < 2:
         raise DataError(f"{path}: expected a 4-D scan, found shape {image.shape}")
-    data = _data(image, path, np.float32)
-    bad = ~np.isfinite(data)
+    return image
+
+
+def _parts(image: Any, path: Path) -> Iterator[tuple[slice, Float[Array, "x y z some"]]]:
+    """Yield a scan a few volumes at a time; at its end refuse values that are not finite."""
+    bad = np.zeros(image.shape[3], int)
+    for start in range(0, len(bad), _VOLUMES):
+        part = slice(start, min(start + _VOLUMES, len(bad)))
+        volumes = _data(image, path, np.float32, part)
+        bad[part] = (~np.isfinite(volumes)).sum(axis=(0, 1, 2))
+        yield part, volumes
     if bad.any():
-        volumes = np.flatnonzero(bad.any(axis=(0, 1, 2)))
         raise DataError(
-            f"{path}: {int(bad.sum())} values are NaN or infinite (first in volume {volumes[0]}, from 0); "
+            f"{path}: {bad.sum()} values are NaN or infinite (first in volume {np.flatnonzero(bad)[0]}, from 0); "
             "reconstruct the scan again or mask these voxels"
         )
-    return Series(data=data, grid=grid_of(image), tr_s=_tr_s(image) or tr_s)
 
 
 def read_atlas(path: Path, names: Mapping[int, str]) -> Atlas:

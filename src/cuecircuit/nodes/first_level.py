@@ -196,7 +196,7 @@ def answer_seed(scan: ScanAtWork, maps: Seed, nuisance: Nuisance, atlas: Atlas) 
     labels = np.array([names[seed] for seed in maps.seeds])
     inside = np.where(scan.mask, atlas.labels, 0)
     means = regress(region_series(scan.series, inside, labels), regressors, keep=keep).data[keep]
-    cleaned = regress(scan.series.data[scan.mask].T, regressors, keep=keep, min_df=max(nuisance.min_residual_df, 3))
+    cleaned = regress(scan.series.within(scan.mask), regressors, keep=keep, min_df=max(nuisance.min_residual_df, 3))
     voxel_mm = scan.series.grid.voxel_mm
     found = []
     for fwhm_mm in (maps.smoothing_fwhm_mm, *([0.0] if maps.unsmoothed else [])):
@@ -318,8 +318,8 @@ def quality_row(
     scan: ScanAtWork, nuisance: Nuisance, keep: Bool[Array, "volume"], regressors: Regressors
 ) -> dict[str, object]:
     """Return the numbers of a scan's quality; the kind of map may know more."""
-    inside = scan.series.data[scan.mask]
-    found = scan_quality(inside.T)
+    inside = scan.series.within(scan.mask)
+    found = scan_quality(inside)
     moved = displacement(scan.signals)
     spent = int(np.linalg.matrix_rank(np.column_stack([np.ones(len(keep)), regressors.values])))
     return {
@@ -333,7 +333,7 @@ def quality_row(
         "regressors": len(regressors.names),
         "residual_df": len(keep) - spent,
         "dropped": "none",
-        "unusable_voxels": int((inside.mean(axis=1) <= 0).sum()),
+        "unusable_voxels": int((inside.mean(axis=0) <= 0).sum()),
         "trials": len(scan.trials),
         "covered": scan.values.covered,
         "volumes_hashed": " ".join(scan.values.volumes),

@@ -143,9 +143,9 @@ class _Removed:
 def _look(files: StudyFiles, raw: bool, scan: ScanFiles) -> tuple[dict[str, object], QualityPage]:
     assert files.study.scans is not None
     nuisance, series = files.study.nuisance, read_series(scan.bold, tr_s=files.study.scans.tr_s)
-    volumes = series.data.shape[3]
+    volumes = series.n_volumes
     mask, tissues, voxels = _voxels(files, scan, series, raw=raw)
-    values = check_values(series.data, mask)
+    values = check_values(series.within(mask), mask)
     faults = [fault.text for fault in values.faults]
     bare = ScanSignals(tissues=tissues)
     radius = head_radius_mm(files)
@@ -174,7 +174,7 @@ def _events(files: StudyFiles, scan: ScanFiles, series: Series) -> tuple[pd.Data
     """Return the trials of a scan and its events that are no cell; no row where the study has no trials."""
     if files.study.trials is None:
         return _NO_EVENTS, _NO_EVENTS
-    events = scan_events(files, scan, series.data.shape[3] * series.tr_s)
+    events = scan_events(files, scan, series.n_volumes * series.tr_s)
     return scan_trials(files, files.study.trials, scan), other_events(files, events)
 
 
@@ -235,7 +235,8 @@ def _breathing(files: StudyFiles, scan: ScanFiles) -> tuple[np.ndarray, np.ndarr
 def _page(
     files: StudyFiles, work: ScanAtWork, columns: Regressors, breaths: tuple[np.ndarray, np.ndarray]
 ) -> QualityPage:
-    series, inside = work.series, work.series.data[work.mask].T
+    series, inside = work.series, work.series.within(work.mask)
+    assert isinstance(series, Series)  # read whole, for what lies outside of the mask
     quality = scan_quality(inside)
     tsnr = np.full(work.mask.shape, np.nan, np.float32)
     tsnr[work.mask] = quality.tsnr
@@ -262,7 +263,7 @@ def _page(
 
 def _design(files: StudyFiles, work: ScanAtWork, columns: Regressors) -> pd.DataFrame:
     """Return the columns of the model of the study beside what is removed; those of its cells where it has none."""
-    n_volumes = work.series.data.shape[3]
+    n_volumes = work.series.n_volumes
     if work.trials.empty:
         return pd.DataFrame(np.column_stack([columns.values, np.ones(n_volumes)]), columns=[*columns.names, "constant"])
     model = _model(files)

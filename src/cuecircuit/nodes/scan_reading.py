@@ -16,7 +16,7 @@ from cuecircuit.imaging.scan_values import ScanValues
 from cuecircuit.io.bids import ScanFiles
 from cuecircuit.io.confounds import read_confounds
 from cuecircuit.io.events import Events, read_run_events
-from cuecircuit.io.nifti import read_mask, read_series
+from cuecircuit.io.nifti import read_mask, read_masked_series
 from cuecircuit.io.physio import read_respiration
 from cuecircuit.nodes.study_files import StudyFiles
 from cuecircuit.nodes.trials import event_rules, trial_cells
@@ -24,7 +24,7 @@ from cuecircuit.pipeline.faults import faults_named
 from cuecircuit.pipeline.gate import Gate
 from cuecircuit.pipeline.space import read_named_atlas
 from cuecircuit.records.atlas import Atlas
-from cuecircuit.records.scan import Series
+from cuecircuit.records.scan import AnySeries
 from cuecircuit.study.acquisition import Blocks, Glm
 
 
@@ -36,7 +36,7 @@ class ScanAtWork:
     """
 
     files: ScanFiles
-    series: Series
+    series: AnySeries
     mask: Bool[Array, "x y z"]
     signals: ScanSignals
     trials: pd.DataFrame
@@ -58,21 +58,20 @@ def read_scan(files: StudyFiles, scan: ScanFiles, trials: pd.DataFrame) -> ScanA
     space, scans = files.study.space, files.study.scans
     if space is None or scans is None:
         raise DataError("maps of scans need a space: give space.mask and space.origin")
-    gate, (_, grid) = scan_gate(files), files.mask
-    series = read_series(scan.bold, tr_s=scans.tr_s)
-    if not series.grid.same_as(grid):
-        raise DataError(f"{scan.bold}: {series.grid}, but the mask has {grid} (or another origin)")
+    gate, tissues = scan_gate(files), read_tissues(files)
+    inside = np.logical_or.reduce([gate.mask, *tissues.values()])
+    series = read_masked_series(scan.bold, inside, gate.grid, tr_s=scans.tr_s)
     return ScanAtWork(
         files=scan,
         series=series,
         mask=gate.mask,
         signals=replace(
-            read_signals(scan, read_tissues(files), series.data.shape[3], head_radius_mm=head_radius_mm(files)),
-            breaths=read_breaths(files, scan, series.data.shape[3]),
+            read_signals(scan, tissues, series.n_volumes, head_radius_mm=head_radius_mm(files)),
+            breaths=read_breaths(files, scan, series.n_volumes),
         ),
         trials=trials,
-        others=other_events(files, scan_events(files, scan, series.data.shape[3] * series.tr_s)),
-        values=gate.check(scan, series.data),
+        others=other_events(files, scan_events(files, scan, series.n_volumes * series.tr_s)),
+        values=gate.check(scan, series),
     )
 
 
@@ -85,8 +84,10 @@ def scan_gate(files: StudyFiles) -> Gate:
     study = files.study
     assert study.space is not None
     assert study.scans is not None
+    mask, grid = files.mask
     return Gate(
-        mask=files.mask[0],
+        mask=mask,
+        grid=grid,
         accept=study.scans.accept,
         percent=any(isinstance(maps, Blocks | Glm) for maps in study.maps.values()),
         head_radius_mm=head_radius_mm(files),

@@ -15,13 +15,15 @@ from cuecircuit.imaging.nuisance import MOTION_NAMES
 from cuecircuit.imaging.scan_values import FaultKind, ScanValues, check_values, motion_faults
 from cuecircuit.io.bids import ScanFiles, read_motion
 from cuecircuit.io.confounds import read_confounds
-from cuecircuit.io.nifti import read_series
+from cuecircuit.io.nifti import read_masked_series
 from cuecircuit.io.scan_inventory import ScanSelection, scan_name
 from cuecircuit.io.tables import read_table
+from cuecircuit.records.grid import Grid
+from cuecircuit.records.scan import MaskedSeries
 
 GATE_COLUMNS = {
     "covered": "share of the mask that varies over the scan",
-    "volumes_hashed": "BLAKE2b of the values of eight volumes in the mask; scans that share one are copies",
+    "volumes_hashed": "BLAKE2b of eight steps from volume to volume in the mask; scans that share one are copies",
 }
 
 
@@ -33,22 +35,24 @@ KINDS = (*get_args(FaultKind), "double", "missing", "excluded")
 class Gate:
     """What scans must pass.
 
-    `mask`: voxels analyzed; `accept`: faults that the study takes as they are, `sub-01 run-2 FAULT` to reason;
-    `percent`: maps are percent of the mean signal; `head_radius_mm`: translations beyond it are in another unit.
+    `mask`: voxels analyzed, on `grid`; `accept`: faults that the study takes as they are, `sub-01 run-2 FAULT` to
+    reason; `percent`: maps are percent of the mean signal; `head_radius_mm`: translations beyond it are in another
+    unit.
     """
 
     mask: Bool[Array, "x y z"]
+    grid: Grid
     accept: Mapping[str, str] = field(default_factory=dict)
     percent: bool = False
     head_radius_mm: float = 50.0
 
-    def check(self, scan: ScanFiles, data: Float[Array, "x y z volume"]) -> ScanValues:
+    def check(self, scan: ScanFiles, series: MaskedSeries) -> ScanValues:
         """Check the values of a scan and its motion; the faults that are returned are accepted ones.
 
         Raises:
             DataError: every fault that the study does not accept.
         """
-        values = check_values(data, self.mask, percent=self.percent)
+        values = check_values(series.within(self.mask), self.mask, percent=self.percent)
         found = (*values.faults, *motion_faults(_motion(scan), head_radius_mm=self.head_radius_mm))
         faults = [fault for fault in found if f"{scan.name} {fault.kind}" not in self.accept]
         if faults:
@@ -65,7 +69,7 @@ class Gate:
         Raises:
             DataError: it cannot be read, or as `check`.
         """
-        return self.check(scan, read_series(scan.bold).data)
+        return self.check(scan, read_masked_series(scan.bold, self.mask, self.grid))
 
 
 def double_faults(volumes: Mapping[str, Collection[str]], accept: Mapping[str, str]) -> tuple[str, ...]:

@@ -371,7 +371,7 @@ def _one_scan(
     around = binary_dilation(aligned.mask)
     led = estimate_motion(_led_by(aligned.reference, series, around), around, reference=0)
     motion = Motion(parameters=led.parameters[1:], center_mm=led.center_mm)
-    data = np.zeros((*aligned.target.shape, series.data.shape[3]), np.float32)
+    data = np.zeros((*aligned.target.shape, series.n_volumes), np.float32)
     data[aligned.inside] = (resample(series, aligned.places, motion) * aligned.stretch).T
     ending = scan.bold.name.removesuffix(".gz").removesuffix(".nii").removesuffix("_bold")
     if echoes := raw.echoes.get(scan.name, ()):
@@ -385,7 +385,7 @@ def _one_scan(
     if (radius := raw.head_radius_mm) is not None:
         moved = framewise_displacement(motion.parameters, head_radius_mm=radius)
         table["framewise_displacement"] = np.r_[np.nan, moved]
-    table["dvars"] = np.r_[np.nan, scan_quality(series.data[aligned.mask].T).dvars_percent]
+    table["dvars"] = np.r_[np.nan, scan_quality(series.within(aligned.mask)).dvars_percent]
     notes_of = {name: MOTION_COLUMNS[name] for name in table}
     write_table(folder / f"{ending}_desc-confounds_timeseries.tsv", table, notes_of)
 

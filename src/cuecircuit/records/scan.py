@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from cuecircuit.arrays import Array, Float
+from cuecircuit.arrays import Array, Bool, Float
 from cuecircuit.records.grid import Grid
 
 
@@ -13,6 +13,38 @@ class Series:
     data: Float[Array, "x y z volume"]
     grid: Grid
     tr_s: float
+
+    @property
+    def n_volumes(self) -> int:
+        """Length of the scan."""
+        return self.data.shape[3]
+
+    def within(self, mask: Bool[Array, "x y z"]) -> Float[Array, "volume voxel"]:
+        """Return the series of the voxels of a mask, in the order of `volume[mask]`."""
+        return self.data[mask].T
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class MaskedSeries:
+    """A scan in some voxels alone: `values[voxel, volume]` in scanner units, in the order of `volume[inside]`."""
+
+    values: Float[Array, "voxel volume"]
+    inside: Bool[Array, "x y z"]
+    grid: Grid
+    tr_s: float
+
+    @property
+    def n_volumes(self) -> int:
+        """Length of the scan."""
+        return self.values.shape[1]
+
+    def within(self, mask: Bool[Array, "x y z"]) -> Float[Array, "volume voxel"]:
+        """Return the series of the voxels of a mask, in the order of `volume[mask]`; all of them are `inside`."""
+        rows = mask[self.inside]
+        return (self.values if rows.all() else self.values[rows]).T
+
+
+AnySeries = Series | MaskedSeries
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 from scipy import ndimage
 
-from cuecircuit.arrays import Array, Bool, Float32, Int
+from cuecircuit.arrays import Array, Bool, Float, Float32, Int
 from cuecircuit.errors import StudyError
 from cuecircuit.generators.brain import Brain, draw_brain
 from cuecircuit.generators.human_plan import REGIONS
@@ -25,6 +25,8 @@ from cuecircuit.study.schema import Study
 _HUMAN_VOXEL_MM = {"tiny": 8, "paper": 3}
 _RADIUS_MM = {"human": 10.0, "rodent": 1.3}
 SCALES = tuple(_HUMAN_VOXEL_MM)
+# of a sulcus: how much brighter than gray matter; how deep; half of the width of the gyri between them (assumed)
+_SULCUS, _SULCUS_DEPTH_MM, _GYRUS_MM = 0.3, 15.0, 5.0
 _HUMAN_LEVELS = {"white_matter": 0.85, "ventricles": 1.4}
 
 
@@ -122,8 +124,9 @@ def _human_brain(scale: str) -> Brain:
     ventricles &= (mm[..., 2] > 8) & (mm[..., 2] < 24)
     depth = ndimage.distance_transform_edt(mask, sampling=grid.voxel_mm)
     white = mask & (labels == 0) & ~ventricles & (depth > 0.45 * depth.max())
-    gray = np.where(white, _HUMAN_LEVELS["white_matter"], np.where(ventricles, _HUMAN_LEVELS["ventricles"], 1.0))
-    signal = np.where(mask, gray * MEAN_SIGNAL, 0.0).astype(np.float32)
+    levels = np.where(white, _HUMAN_LEVELS["white_matter"], 1 + _SULCUS * _sulci(mask, depth, grid))
+    levels[ventricles] = _HUMAN_LEVELS["ventricles"]
+    signal = np.where(mask, levels * MEAN_SIGNAL, 0.0).astype(np.float32)
     names = {number: name for number, name in enumerate(REGIONS, 1) if (labels == number).any()}
     return Brain(
         grid=grid,
@@ -135,6 +138,12 @@ def _human_brain(scale: str) -> Brain:
         mean_signal=signal,
         tsnr=np.where(mask, 100.0, 0.0).astype(np.float32),
     )
+
+
+def _sulci(mask: Bool[Array, "x y z"], depth_mm: Float[Array, "x y z"], grid: Grid) -> Float[Array, "x y z"]:
+    """Draw how much water a voxel holds, 0 to 1: winding sheets near the surface, where a smooth field crosses 0."""
+    field = ndimage.gaussian_filter(np.random.default_rng(0).standard_normal(mask.shape), _GYRUS_MM / grid.voxel_mm)
+    return np.exp(-((2 * field / field.std()) ** 2)) * np.exp(-((depth_mm / _SULCUS_DEPTH_MM) ** 2))
 
 
 def amplitude_volume(place: Place, by_region: Mapping[str, float], rest: float) -> Float32[Array, "voxel"]:

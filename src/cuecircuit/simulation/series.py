@@ -90,7 +90,8 @@ def noisy_series(
 ) -> tuple[Int[Array, "x y z volume"], Float[Array, "volume 6"]]:
     """Return a scan in scanner units and its motion (mm, rad)."""
     if place.kind == "human":
-        return noisy_run(place.brain.mask, place.brain.grid, percent, rng)
+        brain = place.brain
+        return noisy_run(brain.mask, brain.grid, percent, rng, mean=brain.mean_signal[brain.mask])
     scan = noisy_scan(place.brain, percent, rng)
     return scan.data, scan.motion
 
