@@ -249,7 +249,7 @@ def test_a_subject_with_several_rows_is_refused_where_rows_count_as_independent(
 
 
 def test_what_is_none_of_the_words_is_refused():
-    table = pd.DataFrame({"subject": ["p0", "p1", "p2", "p3"] * 3, "group": ["a", "b"] * 6, "y": np.arange(12.0)})
+    table = pd.DataFrame({"subject": [f"p{k}" for k in range(12)], "group": ["a", "b"] * 6, "y": np.arange(12.0)})
     # without the checks of types that tests have
     script = "import cuecircuit as cc; cc.Model(formula='1 + (1 | subject)', df='kr')"
     done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=False)
