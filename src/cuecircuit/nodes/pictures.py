@@ -172,7 +172,7 @@ def _course(
     comparison = next(
         (c for c in getattr(question, "comparisons", ()) if c.factor == key and c.against == "first"), None
     )
-    adjusted = None
+    adjusted, adjust = None, comparison.adjust if comparison else "none"
     if comparison is not None and "comparisons" in answer:
         adjusted = _stars(answer["comparisons"], comparison.by, key, list(levels), last)
     return escalation_figure(
@@ -180,7 +180,7 @@ def _course(
         list(wide.index.get_level_values("_line")),
         levels,
         adjusted_p=adjusted,
-        adjustment=_ADJUSTED.get(comparison.adjust, comparison.adjust.capitalize()) if comparison else "",
+        adjustment=_ADJUSTED.get(adjust, adjust.capitalize()),
         measure=measure_label(tables, question),
         step=key.capitalize(),
     )
