@@ -4,18 +4,17 @@
 
 The file: github.com/3c-lab/operant-data-pipeline, Examples (MIT), infusions of 28 rats in 4 sessions of 2 h and 15 of
 12 h, five days a week. A cohort of 28 simulated rats lives the same dates with numbers from a prior (log-normal about
-the table's medians); thirteen summaries of its counts are regressed on the logs of the numbers, with squares and
-products. The likelihood of the observed summaries is normal about this surface, with the covariance of the surface's
-residuals, which holds the chance of 28 animals (a synthetic likelihood, Wood 2010, Nature 466:1102). A first wave of
-2 × COHORTS is drawn from the prior, the next of COHORTS each about those most like the rats so far; the surface is
-that of the last two, and its posterior is kept within what they reach. Left
-out of the fit, and predicted: progressive ratio, the last five long sessions, the experiments of
-`mechanism_literature.py`. Written to FOLDER: the cohorts (a second call goes on from them), `posterior.tsv`,
-`summaries.tsv`, `signatures.tsv`, `posterior.png`.
+the table's medians), and thirteen summaries of its counts are compared with those of the rats, each in SDs over the
+prior's cohorts: approximate Bayesian computation (Beaumont 2010, Annu Rev Ecol Evol Syst 41:379). A first wave of
+2 × COHORTS is drawn from the prior, the next of COHORTS each about those most like the rats so far; a cohort weighs
+prior over the mixture of all waves, times a kernel that reaches the nearest tenth. Intervals are wide rather than
+false: no regression brings distant cohorts nearer. Left out of the fit, and predicted: progressive ratio, the last five
+long sessions, the experiments of `mechanism_literature.py`. Written to FOLDER: the cohorts (a second call goes on from
+them), `posterior.tsv`, `summaries.tsv`, `predicted.tsv`, `signatures.tsv`, `posterior.png`.
 """
 
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -23,7 +22,7 @@ import mechanism_literature as literature
 import numpy as np
 import pandas as pd
 from joblib import Parallel, delayed
-from scipy.stats import chi2, qmc
+from scipy.stats import multivariate_normal, qmc
 from scipy.stats import norm as normal
 
 from cuecircuit.figures.style import DOUBLE_MM, FAINT, INK, sheet, style
@@ -36,7 +35,7 @@ from cuecircuit.study.experiment import Phase
 RATS, DOSE_MG_KG = 28, 0.15
 HOURS = {"SHA": 2, "LGA": 12, "PR": 6}  # of PR: assumed
 LAST_FITTED = "LGA15"
-WAVES, EFFECTIVE = 4, 30
+WAVES, EFFECTIVE, NEAREST = 4, 30, 0.1
 _DAY_S = 86_400
 # SD of the log in the prior; 0.7 lets a number double or halve within one SD
 FREE = {
@@ -161,84 +160,6 @@ def _pooled_r(one: np.ndarray, other: np.ndarray) -> float:
     return float(np.mean(found)) if found else 0.0
 
 
-@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
-class Surface:
-    """Summaries as a quadratic function of places in the prior, and the covariance about it."""
-
-    weights: np.ndarray
-    inverse: np.ndarray
-    explained: np.ndarray
-    center: np.ndarray
-    spread: np.ndarray
-    farthest: float
-
-    def log_likelihood(self, z: np.ndarray, observed: np.ndarray) -> np.ndarray:
-        away = observed - _terms(z) @ self.weights
-        return -0.5 * np.einsum("ni,ij,nj->n", away, self.inverse, away)
-
-    def distance(self, z: np.ndarray) -> np.ndarray:
-        """Return the squared distance (Mahalanobis) of places from the cohorts."""
-        away = z - self.center
-        return np.einsum("ni,ni->n", away @ np.linalg.inv(self.spread), away)
-
-
-def _terms(z: np.ndarray) -> np.ndarray:
-    low, high = np.triu_indices(z.shape[1])
-    return np.column_stack([np.ones(len(z)), z, z[:, low] * z[:, high]])
-
-
-def fit_surface(z: np.ndarray, seen: np.ndarray) -> Surface:
-    """Fit the surface; `explained`: share of each summary's variance in cohorts left out, ten folds."""
-    terms = _terms(z)
-    weights = np.linalg.lstsq(terms, seen, rcond=None)[0]
-    away = seen - terms @ weights
-    covariance = away.T @ away / (len(z) - terms.shape[1])
-    folds = np.arange(len(z)) % 10
-    left = np.empty_like(seen)
-    for fold in range(10):
-        own = np.linalg.lstsq(terms[folds != fold], seen[folds != fold], rcond=None)[0]
-        left[folds == fold] = seen[folds == fold] - terms[folds == fold] @ own
-    return Surface(
-        weights=weights,
-        inverse=np.linalg.inv(covariance),
-        explained=1 - left.var(axis=0) / seen.var(axis=0),
-        center=z.mean(axis=0),
-        spread=np.cov(z.T),
-        farthest=float(chi2.ppf(0.99, z.shape[1])),
-    )
-
-
-def sample(log_density: Callable[[np.ndarray], np.ndarray], surface: Surface, *, steps: int, seed: int) -> np.ndarray:
-    """Draw by the stretch move of Goodman & Weare (2010, CAMCoS 5:65); the first half is thrown away."""
-    dims = len(surface.center)
-    rng, walkers = np.random.default_rng(seed), 10 * dims
-    place = surface.center + 0.3 * rng.standard_normal((walkers, dims)) @ np.linalg.cholesky(surface.spread).T
-    value, kept = log_density(place), []
-    halves = np.arange(walkers) % 2
-    for step in range(steps):
-        for half in (0, 1):
-            moving, others = np.flatnonzero(halves == half), np.flatnonzero(halves != half)
-            stretch = (rng.random(len(moving)) + 1) ** 2 / 2
-            base = place[rng.choice(others, len(moving))]
-            tried = base + stretch[:, None] * (place[moving] - base)
-            new = log_density(tried)
-            taken = np.log(rng.random(len(moving))) < (dims - 1) * np.log(stretch) + new - value[moving]
-            place[moving[taken]], value[moving[taken]] = tried[taken], new[taken]
-        if step >= steps // 2 and step % 10 == 0:
-            kept.append(place.copy())
-    return np.concatenate(kept)
-
-
-def posterior(surface: Surface, observed: np.ndarray, *, steps: int = 4000, seed: int = 0) -> np.ndarray:
-    """Return places drawn from prior times likelihood, among those that the cohorts of the surface reach."""
-
-    def log_density(z: np.ndarray) -> np.ndarray:
-        value = surface.log_likelihood(z, observed) - 0.5 * (z**2).sum(axis=1)
-        return np.where(surface.distance(z) < surface.farthest, value, -np.inf)
-
-    return sample(log_density, surface, steps=steps, seed=seed)
-
-
 def simulate_wave(z: np.ndarray, seed: int, counts: Counts, file: Path) -> np.ndarray:
     """Return the counts of a cohort for each place; kept in a file, from which a second call goes on."""
     lived = np.load(file)["lived"] if file.is_file() else np.empty((0, RATS, len(counts.name)))
@@ -257,14 +178,34 @@ def seen_in(lived: np.ndarray, counts: Counts) -> np.ndarray:
     return np.array([list(row.values()) for row in rows])
 
 
-def coverage(z: np.ndarray, seen: np.ndarray, *, tried: int) -> np.ndarray:
-    """Return for each number the share of left-out cohorts of the prior whose 95 % interval holds the truth."""
+def distances(seen: np.ndarray, observed: np.ndarray, scale: np.ndarray) -> np.ndarray:
+    """Return how far each cohort is from what was observed, in root mean squares of the prior's SDs."""
+    return np.sqrt((((seen - observed) / scale) ** 2).mean(axis=1))
+
+
+def kernel_weights(away: np.ndarray, importance: np.ndarray) -> np.ndarray:
+    """Return weights of cohorts that sum to 1: Epanechnikov's kernel up to the nearest tenth, times importance."""
+    own = importance * np.maximum(1 - (away / np.quantile(away, NEAREST)) ** 2, 0)
+    return own / own.sum()
+
+
+def weighted_quantiles(z: np.ndarray, weight: np.ndarray, levels: tuple[float, ...]) -> np.ndarray:
+    """Return quantiles of each number, level × number."""
+    order = np.argsort(z, axis=0)
+    mass = np.cumsum(weight[order], axis=0)
+    return np.array(
+        [[z[order[np.searchsorted(mass[:, k], q * mass[-1, k]), k], k] for k in range(z.shape[1])] for q in levels]
+    )
+
+
+def coverage(z: np.ndarray, seen: np.ndarray) -> np.ndarray:
+    """Return for each number the share of the prior's cohorts, each left out, whose 95 % interval holds the truth."""
     hits = []
-    for k in range(tried):
+    for k in range(len(z)):
         rest = np.arange(len(z)) != k
-        drawn = posterior(fit_surface(z[rest], seen[rest]), seen[k], steps=600, seed=k)
-        low, high = np.percentile(drawn, [2.5, 97.5], axis=0)
-        hits.append((low < z[k]) & (z[k] < high))
+        weight = kernel_weights(distances(seen[rest], seen[k], seen.std(axis=0)), np.ones(len(z) - 1))
+        low, high = weighted_quantiles(z[rest], weight, (0.025, 0.975))
+        hits.append((low <= z[k]) & (z[k] <= high))
     return np.mean(hits, axis=0)
 
 
@@ -285,72 +226,71 @@ def main(path: Path, folder: Path, cohorts: int) -> None:
     early = Counts(name=counts.name[:fitted], date=counts.date[:fitted], values=counts.values[:, :fitted])
     z = normal.ppf(qmc.Sobol(len(FREE), seed=0).random(2 * cohorts))
     seen = seen_in(simulate_wave(z, 1_000_000, early, folder / "wave_0.npz"), early)
+    prior = multivariate_normal(np.zeros(len(FREE)))
+    scale, covered, waves = seen.std(axis=0), coverage(z, seen), [(2 * cohorts, prior)]
     for wave in range(1, WAVES):
-        center, spread = nearest(z, seen, observed)
+        center, spread = nearest(z, distances(seen, observed, scale))
         new = center + normal.ppf(qmc.Sobol(len(FREE), seed=wave).random(cohorts)) @ np.linalg.cholesky(spread).T
         lived = simulate_wave(new, (wave + 1) * 1_000_000, early, folder / f"wave_{wave}.npz")
         z, seen = np.concatenate([z, new]), np.concatenate([seen, seen_in(lived, early)])
-    first, last = slice(0, 2 * cohorts), slice(-2 * cohorts, None)
-    surface = fit_surface(z[last], seen[last])
-    drawn = posterior(surface, observed, seed=1)
-    report(folder, counts, observed, drawn, surface, covered=coverage(z[first], seen[first], tried=100))
-    predict(folder, counts, drawn)
+        waves.append((cohorts, multivariate_normal(center, spread)))
+    mixture = sum(number * density.pdf(z) for number, density in waves) / len(z)
+    weight = kernel_weights(distances(seen, observed, scale), prior.pdf(z) / mixture)
+    report(folder, counts, (z, seen, weight), observed, scale, covered)
+    predict(folder, counts, z[np.random.default_rng(2).choice(len(z), 100, p=weight)])
 
 
-def nearest(z: np.ndarray, seen: np.ndarray, observed: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+def nearest(z: np.ndarray, away: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Return mean and covariance, twice over, of the cohorts that are most like the rats, some thirty by weight."""
-    away = (seen - observed) / seen[: len(seen) // 2].std(axis=0)
-    squares = (away**2).sum(axis=1)
 
     def weights(heat: float) -> np.ndarray:
-        own = np.exp(-(squares - squares.min()) / (2 * heat))
+        own = np.exp(-(away**2 - (away**2).min()) / heat)
         return own / own.sum()
 
-    weight = weights(next(heat for heat in np.geomspace(1e-2, 1e4, 200) if 1 / (weights(heat) ** 2).sum() >= EFFECTIVE))
+    weight = weights(next(heat for heat in np.geomspace(1e-3, 1e3, 200) if 1 / (weights(heat) ** 2).sum() >= EFFECTIVE))
     center = weight @ z
     spread = (z - center).T @ (weight[:, None] * (z - center))
     return center, 2 * (0.7 * spread + 0.3 * np.diag(np.diag(spread)))
 
 
 def report(
-    folder: Path, counts: Counts, observed: np.ndarray, drawn: np.ndarray, surface: Surface, *, covered: np.ndarray
+    folder: Path,
+    counts: Counts,
+    cohorts: tuple[np.ndarray, np.ndarray, np.ndarray],
+    observed: np.ndarray,
+    scale: np.ndarray,
+    covered: np.ndarray,
 ) -> None:
-    """Write and print the posterior, and how the surface and the fit do."""
-    rows = []
-    for k, name in enumerate(FREE):
-        low, middle, high = (numbers_of(np.percentile(drawn, q, axis=0))[name] for q in (2.5, 50, 97.5))
-        rows.append(
-            {
-                "parameter": name,
-                "prior_median": numbers_of(np.zeros(len(FREE)))[name],
-                "median": middle,
-                "low": low,
-                "high": high,
-                "sd_over_prior": float(drawn[:, k].std()),
-                "coverage": float(covered[k]),
-            }
-        )
-    table = pd.DataFrame(rows)
-    table.to_csv(folder / "posterior.tsv", sep="\t", index=False, float_format="%.4g")
-    print(table.to_string(index=False, float_format=lambda x: f"{x:.3g}"))
-    modelled = _terms(drawn) @ surface.weights
-    fits = pd.DataFrame(
+    """Write and print the posterior, and how its cohorts look beside the rats."""
+    z, seen, weight = cohorts
+    quantiles = weighted_quantiles(z, weight, (0.025, 0.25, 0.5, 0.75, 0.975))
+    low, _, middle, _, high = (numbers_of(own) for own in quantiles)
+    sd = np.sqrt(weight @ (z - weight @ z) ** 2)
+    table = pd.DataFrame(
         {
-            "summary": list(summaries(counts)),
-            "observed": observed,
-            "fitted": modelled.mean(axis=0),
-            "off_in_sd": (observed - modelled.mean(axis=0)) * np.sqrt(1 / np.diag(np.linalg.inv(surface.inverse))),
-            "explained": surface.explained,
+            "parameter": list(FREE),
+            "prior_median": list(numbers_of(np.zeros(len(FREE))).values()),
+            "median": list(middle.values()),
+            "low": list(low.values()),
+            "high": list(high.values()),
+            "sd_over_prior": sd,
+            "coverage": covered,
         }
     )
-    fits.to_csv(folder / "summaries.tsv", sep="\t", index=False, float_format="%.4g")
-    print(fits.to_string(index=False, float_format=lambda x: f"{x:.2f}"))
-    _draw(folder / "posterior.png", drawn)
+    below, fitted, above = weighted_quantiles(seen, weight, (0.025, 0.5, 0.975))
+    names = list(summaries(counts))
+    fits = pd.DataFrame({"summary": names, "rats": observed, "median": fitted, "low": below, "high": above})
+    for name, own in (("posterior", table), ("summaries", fits)):
+        own.to_csv(folder / f"{name}.tsv", sep="\t", index=False, float_format="%.4g")
+        print(own.to_string(index=False, float_format=lambda x: f"{x:.3g}"))
+    away = distances(seen, observed, scale)
+    print(f"{len(z)} cohorts, effective {1 / (weight**2).sum():.0f}; distance of the nearest {away.min():.2f}")
+    _draw(folder / "posterior.png", quantiles)
 
 
-def _draw(picture: Path, drawn: np.ndarray) -> None:
+def _draw(picture: Path, quantiles: np.ndarray) -> None:
     rows = np.arange(len(FREE))
-    low, quarter, middle, three, high = np.percentile(drawn, [2.5, 25, 50, 75, 97.5], axis=0)
+    low, quarter, middle, three, high = quantiles
     with style():
         figure = sheet(DOUBLE_MM, 75.0)
         axes = figure.subplots()
@@ -365,23 +305,28 @@ def _draw(picture: Path, drawn: np.ndarray) -> None:
         figure.savefig(picture, dpi=200, metadata={"Software": None})
 
 
-def predict(folder: Path, counts: Counts, drawn: np.ndarray, *, cohorts: int = 100, lives: int = 10) -> None:
+def predict(folder: Path, counts: Counts, drawn: np.ndarray, *, lives: int = 20) -> None:
     """Write what cohorts of the posterior do in what was left out, and how often they meet the literature."""
-    chosen = drawn[np.random.default_rng(2).choice(len(drawn), cohorts, replace=False)]
-    lived = simulate_wave(chosen, 3_000_000, counts, folder / "predicted.npz")
-    rows = [held_out(Counts(name=counts.name, date=counts.date, values=one)) for one in lived]
-    for name, value in held_out(counts).items():
-        low, middle, high = np.percentile([row[name] for row in rows], [2.5, 50, 97.5])
-        print(f"{name}: observed {value:.1f}, predicted {middle:.1f} [{low:.1f}, {high:.1f}]")
+    lived = simulate_wave(drawn, 9_000_000, counts, folder / "predicted.npz")
+    rows = pd.DataFrame([held_out(Counts(name=counts.name, date=counts.date, values=one)) for one in lived])
+    low, middle, high = rows.quantile([0.025, 0.5, 0.975]).to_numpy()
+    rats = held_out(counts)
+    predicted = pd.DataFrame(
+        {"held_out": list(rats), "rats": rats.values(), "median": middle, "low": low, "high": high}
+    )
     met: dict[str, list[bool]] = {}
-    numbers = [numbers_of(z) for z in chosen[:lives]]
-    settings = [{name: own for name, own in one.items() if name in _TABLE} for one in numbers]
-    for rows_ in Parallel(n_jobs=-1)(delayed(literature.signatures)(12, **own) for own in settings):
-        for one in rows_:
+    settings = [{name: own for name, own in numbers_of(z).items() if name in _TABLE} for z in drawn[:lives]]
+    for signatures in Parallel(n_jobs=-1)(delayed(_signatures)(**own) for own in settings):
+        for one in signatures:
             met.setdefault(f"{one.source}: {one.published}", []).append(one.met)
-    table = pd.DataFrame({"signature": list(met), "met": [sum(own) for own in met.values()], "of": lives})
-    table.to_csv(folder / "signatures.tsv", sep="\t", index=False)
-    print(table.to_string(index=False))
+    shares = pd.DataFrame({"signature": list(met), "met": [sum(own) for own in met.values()], "of": lives})
+    for name, table in (("predicted", predicted), ("signatures", shares)):
+        table.to_csv(folder / f"{name}.tsv", sep="\t", index=False, float_format="%.4g")
+        print(table.to_string(index=False, float_format=lambda x: f"{x:.3g}"))
+
+
+def _signatures(**numbers: float) -> list[literature.Signature]:
+    return list(literature.signatures(12, **numbers))
 
 
 if __name__ == "__main__":

@@ -109,7 +109,7 @@ def _draw(picture: Path, table: pd.DataFrame) -> None:
             largest = own["mu_star"].max() or 1.0
             axes.hlines(rows, 0, own["mu_star"] / largest, color=FAINT, linewidth=0.8)
             axes.plot(own["mu_star"] / largest, rows, "o", color=INK, markersize=3)
-            axes.set_title("\n".join(str(name).replace(", ", ",\n").split(" less ")), fontsize=6)
+            axes.set_title(str(name).replace(", ", ",\n").replace(" less ", "\nless "), fontsize=6)
             axes.set_xlim(0, 1.08)
             axes.set_xticks([0, 1], ["0", f"{largest:.2g} {_UNITS[str(name)]}".removesuffix(" 1")])
         panels[0].set_yticks(rows, VARIED)
