@@ -1,8 +1,8 @@
 """How addicted an animal looks, in one number from several behaviors: two published ways.
 
 - Addiction index of the George laboratory: the mean of z scores of escalation, motivation (progressive ratio) and
-  resistance to punishment (de Guglielmo et al. 2024, eLife 90422; with oxycodone, Kallupi et al. 2020, adds measures
-  of tolerance and withdrawal pain). They take z within cohort and sex; that detail and the plain mean are described
+  resistance to punishment (de Guglielmo et al. 2024, eLife 90422; with oxycodone, Kallupi et al. 2020, pain in
+  withdrawal in place of punishment). They take z within cohort and sex; that detail and the plain mean are described
   here from their abstracts and could not be verified in the methods.
 - Severity score of the Neumaier laboratory: the sum of z scores of intake, seeking, cue association, escalation,
   extinction, relapse and recall, missing ones left out of the sum; high above 1.5, low below −1.5 (MATLAB function

@@ -4,7 +4,7 @@ A fixed column that is 1 in one row and 0 elsewhere takes that row out of the li
 all rows and V₀ of those that are left, |V₀| |X₀'V₀⁻¹X₀| = |V| |[X E]'V⁻¹[X E]|. The rotation of the whole design then
 serves responses with any rows missing; each has forms A_e of its own, as many columns larger as it lacks rows.
 
-Source: Bartlett (1937), J R Stat Soc Suppl 4:137, for least squares.
+Source: Bartlett (1937), Suppl J R Stat Soc 4:137, for least squares.
 """
 
 from collections.abc import Callable

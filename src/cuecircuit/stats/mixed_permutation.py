@@ -22,8 +22,8 @@ in large samples, whatever the true covariance (a wrong random part costs power 
 
 Sources: Freedman and Lane (1983), J Bus Econ Stat 1:292; Winkler et al. (2014), NeuroImage 92:381 (exchangeability);
 Hemerik, Goeman and Finos (2020), J R Stat Soc B 82:841 (sign flips of score contributions); De Santis et al. (2025),
-J R Stat Soc B (their standardization; divided into F here rather than T², assumed); Chung and Romano (2013), Ann Stat
-41:484 (studentized permutation under unequal variances).
+J Am Stat Assoc (their standardization; divided into F here rather than T², assumed); Chung and Romano (2013), Ann
+Stat 41:484 (studentized permutation under unequal variances).
 """
 
 from dataclasses import dataclass, replace
