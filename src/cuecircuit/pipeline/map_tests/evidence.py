@@ -14,7 +14,7 @@ from cuecircuit.models.model import Model
 from cuecircuit.pipeline.map_tests.files import Effect, Space, write_term_map
 from cuecircuit.stats.multiple_testing import adjust_p
 
-# Jeffreys's (1961) "substantial" evidence
+# near √10, from where Jeffreys (1961) calls evidence "substantial"
 _SUBSTANTIAL = np.log(3.0)
 _Q = 0.05
 COLUMNS: Mapping[str, ColumnNote] = {
