@@ -10,6 +10,7 @@ EXAMPLES = {
         "cuecircuit simulate carmack2019 rats --model mechanism",
         "cuecircuit simulate alcohol_mice mice --scale tiny",
     ),
+    "deposit": ("cuecircuit deposit results package",),
     "designs": ("cuecircuit designs",),
     "init": (
         "cuecircuit init mydata",
