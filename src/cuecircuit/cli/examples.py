@@ -10,7 +10,6 @@ EXAMPLES = {
         "cuecircuit simulate carmack2019 rats --model mechanism",
         "cuecircuit simulate alcohol_mice mice --scale tiny",
     ),
-    "deposit": ("cuecircuit deposit results package",),
     "designs": ("cuecircuit designs",),
     "init": (
         "cuecircuit init mydata",
@@ -34,6 +33,7 @@ EXAMPLES = {
     ),
     "report": ("cuecircuit report results",),
     "share": ("cuecircuit share results maps.zip --template MNI152NLin2009cAsym --paradigm trm_4c898f079d05e",),
+    "deposit": ("cuecircuit deposit results package",),
     "sessions": (
         "cuecircuit sessions sourcedata/*.txt --out behavior",
         "cuecircuit sessions fed3.csv --source fed3.yaml --out behavior --strict",
