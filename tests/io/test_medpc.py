@@ -8,6 +8,7 @@ import pytest
 from cuecircuit.errors import DataError
 from cuecircuit.io.declared import parse_declared
 from cuecircuit.io.medpc import read_medpc
+from cuecircuit.io.medpc_program import Program
 from cuecircuit.io.medpc_text import parse_sessions
 from cuecircuit.records.operant import SET_ASIDE
 
