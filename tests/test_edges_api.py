@@ -50,7 +50,10 @@ def test_a_contrast_and_a_formula_are_tested_as_well():
     table = long_table()
     found = cc.network_test(table, "drug - food", "access*cue + (1 | rat)", subject="rat", edge_p=0.01, n=299)
     assert found.networks["edges"].max() >= 2
-    with pytest.warns(UserWarning, match="1 of 3 edges lack a value of somebody"):
+    with (
+        pytest.warns(UserWarning, match="1 of 3 responses lack a value"),
+        pytest.warns(UserWarning, match="1 of 3 edges lack a value of somebody"),
+    ):
         lacking = cc.network_test(table[1:], "access", n=99, **MODEL)
     assert lacking.edges["statistic"].isna().sum() == 1
 
