@@ -54,7 +54,7 @@ CLUSTER_COLUMNS: Mapping[str, ColumnNote] = {
     "peak_effect_high": "upper limit of its 95 % interval",
     "peak_g": "Hedges's g there, too large for the choice of the strongest voxel; n/a where no cluster survives",
     "held_out_g": "Hedges's g in half of the subjects at the strongest voxel that the other half finds nearer to this "
-    "cluster than to another that survives, mean over 10 splits, both halves choosing in turn",
+    "cluster than to another that survives, mean over 5 splits, both halves choosing in turn",
     "held_out_g_low": "lower 95 % limit of g in a half, mean over halves",
     "held_out_g_high": "upper 95 % limit of g in a half, mean over halves",
     "held_out_inside": "share of the halves whose strongest voxel lies in the cluster",

@@ -42,7 +42,7 @@ def with_held_out(
     space: Space,
     *,
     seed: int,
-    splits: int = 10,
+    splits: int = 5,
 ) -> list[Effect]:
     """Return effects, surviving clusters with what held-out subjects show where there is one standardized difference.
 
