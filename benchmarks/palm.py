@@ -65,9 +65,9 @@ def compared(name, y, mask, palm):
         (folder / "contrast.csv").write_text("0,1\n")
         theirs = (palm_seconds(palm, folder, MORE) - palm_seconds(palm, folder, FEW)) / (MORE - FEW)
     ours(50)
-    own = (ours(1050) - ours(50)) / 1000
-    print(f"{name:<10} {y.shape[2]} voxels: PALM {theirs:.3f} s, cuecircuit {1000 * own:.2f} ms per permutation")
-    print(f"per permutation {ratio(f'permutation, {name}, PALM (Octave)', theirs / own)}")
+    each = (ours(1050) - ours(50)) / 1000
+    print(f"{name:<10} {y.shape[2]} voxels: PALM {theirs:.3f} s, cuecircuit {1000 * each:.2f} ms per permutation")
+    print(f"per permutation {ratio(f'permutation, {name}, PALM (Octave)', theirs / each)}")
 
 
 if __name__ == "__main__":

@@ -82,12 +82,12 @@ def main(folder: Path, number: int) -> None:
     problem = {"num_vars": len(VARIED), "names": list(VARIED), "bounds": np.log(ends).tolist()}
     places = trajectories.sample(problem, number, num_levels=4, seed=0)
     settings = [dict(zip(VARIED, np.exp(place).tolist(), strict=True)) for place in places]
-    found = pd.DataFrame(Parallel(n_jobs=-1, verbose=1)(delayed(outcomes)(one) for one in settings))
+    answers = pd.DataFrame(Parallel(n_jobs=-1, verbose=1)(delayed(outcomes)(one) for one in settings))
     base = outcomes({})
     rows = []
-    for name in found:
-        own = effects.analyze(problem, places, found[name].to_numpy(float), num_levels=4, seed=0)
-        low, high = np.percentile(found[name], [5, 95])
+    for name in answers:
+        own = effects.analyze(problem, places, answers[name].to_numpy(float), num_levels=4, seed=0)
+        low, high = np.percentile(answers[name], [5, 95])
         print(f"{name}: {base[name]:.3g} by the table; 90 % of settings {low:.3g} to {high:.3g} {_UNITS[name]}")
         for k, parameter in enumerate(VARIED):
             measures = {key: float(own[key][k]) for key in ("mu", "mu_star", "mu_star_conf", "sigma")}

@@ -245,13 +245,17 @@ def _permutation(asked: SimpleNamespace) -> "PermutationSettings":
 
     # compared corrections are of one map, that of subjects who change places
     variance = "equal" if asked.compare else asked.variance
-    own = {"n_permutations": asked.n_permutations, "stop_error": asked.stop_early, "variance": variance}
-    return PermutationSettings(**_of_clusters(asked), **own)
+    permuted = {"n_permutations": asked.n_permutations, "stop_error": asked.stop_early, "variance": variance}
+    return PermutationSettings(**_of_clusters(asked), **permuted)
 
 
 def _of_clusters(asked: SimpleNamespace) -> dict[str, Any]:
-    own = {"voxel_p": asked.cluster_p, "alpha": asked.alpha, "connectivity": CONNECTIVITY[asked.connectivity.value]}
-    return own | {"sided": asked.sided.value, "seed": asked.seed, "n_jobs": asked.n_jobs}
+    clusters = {
+        "voxel_p": asked.cluster_p,
+        "alpha": asked.alpha,
+        "connectivity": CONNECTIVITY[asked.connectivity.value],
+    }
+    return clusters | {"sided": asked.sided.value, "seed": asked.seed, "n_jobs": asked.n_jobs}
 
 
 def _check_variance(variance: str, formula: str, *, by_permutation: bool) -> None:

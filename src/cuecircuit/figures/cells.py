@@ -78,10 +78,10 @@ def cells_figure(
                 color=mark.color, fontweight="bold", fontsize=size, transform=axes.get_xaxis_transform(),
             )  # fmt: skip
         ticks = [first + column for first in firsts for column in range(len(cues))]
-        room = max(int(LETTERS_PER_MM * width_mm / len(ticks)), 1)
-        names = [fill(cue, room, break_long_words=False) for cue in cues]
+        letters = max(int(LETTERS_PER_MM * width_mm / len(ticks)), 1)
+        names = [fill(cue, letters, break_long_words=False) for cue in cues]
         axes.set(ylabel=measure, xticks=ticks, xticklabels=names * len(levels))
-        if max(len(line) for name in names for line in name.split("\n")) > room:
+        if max(len(line) for name in names for line in name.split("\n")) > letters:
             axes.set_xticks(ticks, list(cues) * len(levels), rotation=35, ha="right", rotation_mode="anchor")
         axes.set_title(title, pad=2 + 9 * max(text.get_text().count("\n") + 1 for text in axes.texts))
         axes.set_xlim(ticks[0] - 0.55, ticks[-1] + 0.55)
