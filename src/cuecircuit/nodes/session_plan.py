@@ -45,7 +45,7 @@ class PlanFault:
 def _line(alike: Sequence[PlanFault]) -> str:
     """Return faults of one kind in one line, with the place of the first, who has it and what to do."""
     first = alike[0]
-    place = f"{first.fault.file}: line {first.fault.line}: subject {first.fault.subject!r}"
+    place = first.fault.place.removesuffix(": ")
     others = [repr(one.fault.subject) for one in alike[1:]]
     shown = ", ".join(others[:_NAMED]) + (f" and {len(others) - _NAMED} more" if len(others) > _NAMED else "")
     many = f" and {len(others)} others ({shown})" if others else ""
