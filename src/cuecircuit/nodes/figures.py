@@ -22,8 +22,8 @@ from cuecircuit.nodes.map_pictures import anatomy_of, map_folders, map_picture, 
 from cuecircuit.nodes.operant import known_kinetics
 from cuecircuit.nodes.pictures import picture
 from cuecircuit.nodes.rows import VALUE, Tables
+from cuecircuit.nodes.session_figures import session_figures
 from cuecircuit.nodes.shared_mask import COLUMNS
-from cuecircuit.nodes.single_sessions import session_figures
 from cuecircuit.nodes.space import study_space
 from cuecircuit.nodes.study_files import StudyFiles
 from cuecircuit.nodes.viewer import viewed_question, viewer_text

@@ -16,7 +16,7 @@ from cuecircuit.nodes.reporting import reporting_section
 from cuecircuit.nodes.rows import Tables
 from cuecircuit.nodes.scan_check import makes_maps
 from cuecircuit.nodes.sentences import finding_sentence, left_out_sentence, method_sentence, note_sentence
-from cuecircuit.nodes.single_sessions import session_captions
+from cuecircuit.nodes.session_figures import session_captions
 from cuecircuit.nodes.study_files import StudyFiles
 from cuecircuit.nodes.table import Table
 from cuecircuit.nodes.viewer import viewed_question
