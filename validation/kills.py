@@ -9,8 +9,8 @@ processes must be gone within 3 s. No command may print a traceback.
 
     python validation/kills.py [--command run] [--kills 20] [--seed 0] [--n-jobs 2]
 
-Commands: run, people (`run` of smokers_two_sessions), alternatives, dask (a cluster of its own), dask-local, preprocess,
-quality, simulate, plan, fit, group, behavior, sessions.
+Commands: run, people (`run` of smokers_two_sessions), alternatives, dask (a cluster of its own), dask-local,
+preprocess, quality, simulate, plan, fit, group, behavior, sessions.
 """
 
 import argparse
