@@ -86,8 +86,8 @@ def _gaps(path: Path, rows: Mapping[str, _Row], subjects: Mapping[str, NwbSubjec
         if lacking:
             cell = rows[lacking[0]].get(name)
             who = ", ".join(lacking[:3]) + (f" and {len(lacking) - 3} more" if len(lacking) > 3 else "")
-            what = "is missing" if cell is None else f"{cell!r} cannot be read"
-            yield f"{path}: {name} of {who}: {what}; DANDI requires it: expected {_EXPECTED[name]}"
+            what = "is missing" if cell is None else f"is missing or cannot be read ({cell!r})"
+            yield f"{path}: {name} of {who} {what}; DANDI requires it: expected {_EXPECTED[name]}"
 
 
 def _age(text: str, unit: str) -> str | None:

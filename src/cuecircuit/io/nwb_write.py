@@ -206,7 +206,7 @@ def _tables(
     fields = {name: getattr(session, name, None) for name in SESSION_FIELDS} | {"length_s": length_s, "end": end}
     row = {name: (SESSION_FIELDS[name], [value]) for name, value in fields.items() if value not in (None, "")}
     yield SESSION, "the session as its log states it", row
-    values = {"name": ("name of the number", list(session.values)), "value": ("number", list(session.values.values()))}
+    values = {"number": ("its name", list(session.values)), "value": ("its value", list(session.values.values()))}
     yield VALUES, "numbers of the session by the declaration of its program", values if session.values else {}
     row = {name: (description, [value]) for name, (description, value) in measures.items()}
     yield "measures", "measures of the session", row

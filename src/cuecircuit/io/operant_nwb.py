@@ -154,7 +154,7 @@ def _written(content: Any, declared: SourceDeclaration) -> dict[str, Any]:
             )
             for event, table in bins.items()
         },
-        "values": {str(name): float(value) for name, value in _rows(_columns(content, VALUES), "name", "value")},
+        "values": {str(name): float(value) for name, value in _rows(_columns(content, VALUES), "number", "value")},
     }
 
 
