@@ -86,7 +86,7 @@ kinds = st.sampled_from(["active", "inactive", "infusion", "code_7", "Tray #1", 
     words=st.tuples(*[st.sampled_from(["", "a b", "ä"])] * 4),
     duration_s=st.none() | st.floats(1, 90_000),
 )
-@settings(max_examples=12, deadline=None)
+@settings(max_examples=6, deadline=None)
 def test_events_counts_and_length_of_any_session_come_back(
     tmp_path_factory: pytest.TempPathFactory, events: Any, counts: Any, words: Any, duration_s: float | None
 ):
@@ -174,7 +174,10 @@ def test_files_are_named_as_dandi_organize_names_them():
         ([session(subject="a/b")], "subject 'a/b': DANDI needs a name without /"),
         ([session(subject="")], "subject '': DANDI needs a name"),
         ([session(events={"on:off": np.empty(0)})], "event 'on:off' cannot name a table of NWB"),
-        ([session(), session(box="4", line=90)], "line 4: .*line 90: .*: 2 sessions would be sub-R-1_ses-20240731T090005"),
+        (
+            [session(), session(box="4", line=90)],
+            "line 4: .*line 90: .*: 2 sessions would be sub-R-1_ses-20240731T090005",
+        ),
         ([session(), session(subject="R_1", part=3)], "subjects 'R 1', 'R_1' would share sub-R-1"),
     ],
 )

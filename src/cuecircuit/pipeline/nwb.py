@@ -9,7 +9,7 @@ import pandas as pd
 
 from cuecircuit.behavior.measures import by_start, sessions_table
 from cuecircuit.errors import DataError
-from cuecircuit.io.lock import writing
+from cuecircuit.io.lock import only_writer
 from cuecircuit.io.nwb_subjects import read_nwb_subjects
 from cuecircuit.io.nwb_write import NwbOrigin, check_pynwb, name_faults, nwb_file, nwb_path, save_nwb
 from cuecircuit.io.tables import ColumnNote
@@ -51,7 +51,6 @@ class NwbSettings:
         return NwbOrigin(zone=zone, lab=self.lab, institution=self.institution, experimenters=self.experimenters)
 
 
-@writing
 def write_nwb(sessions: Sequence[OperantSession], out: Path, settings: NwbSettings) -> tuple[Path, ...]:
     """Write `out`/sub-NAME/sub-NAME_ses-START_behavior.nwb for each session; other files in the folder stay.
 
@@ -74,19 +73,18 @@ def write_nwb(sessions: Sequence[OperantSession], out: Path, settings: NwbSettin
     subjects = read_nwb_subjects(settings.participants, {session.subject for session in ordered}, origin.zone)
     table = sessions_table(ordered)
     notes = {name: _described(note) for name, note in session_notes(table).items()}
-    paths = []
-    for session, row in zip(ordered, table.to_dict("records"), strict=True):
-        subject = subjects[session.subject]
-        if weight_g := session.values.get("weight_g"):
-            subject = replace(subject, weight=f"{weight_g:g} g")
-        measures = {
-            str(name): (notes[str(name)], value)
-            for name, value in row.items()
-            if pd.notna(value) and not isinstance(value, str) and name not in ("line", *session.values)
-        }
-        paths.append(out / nwb_path(session))
-        save_nwb(paths[-1], nwb_file(session, subject, origin, measures=measures))
-    return tuple(paths)
+    with only_writer(out):
+        for session, row in zip(ordered, table.to_dict("records"), strict=True):
+            subject = subjects[session.subject]
+            if weight_g := session.values.get("weight_g"):
+                subject = replace(subject, weight=f"{weight_g:g} g")
+            measures = {
+                str(name): (notes[str(name)], value)
+                for name, value in row.items()
+                if pd.notna(value) and not isinstance(value, str) and name not in ("line", *session.values)
+            }
+            save_nwb(out / nwb_path(session), nwb_file(session, subject, origin, measures=measures))
+    return tuple(out / nwb_path(session) for session in ordered)
 
 
 def _described(note: ColumnNote) -> str:
