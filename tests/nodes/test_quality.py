@@ -16,9 +16,9 @@ from cuecircuit.io.nifti import read_mask, read_series
 from cuecircuit.io.tables import read_table
 from cuecircuit.nodes.designs import design_text
 from cuecircuit.nodes.quality import write_quality
-from cuecircuit.nodes.scans import study_scans
 from cuecircuit.nodes.simulate import simulate_design
-from cuecircuit.nodes.study_files import read_study
+from cuecircuit.tables.scans import study_scans
+from cuecircuit.tables.study_files import read_study
 
 pytestmark = pytest.mark.xdist_group("quality_of_nodes")
 

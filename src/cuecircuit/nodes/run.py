@@ -12,7 +12,6 @@ from cuecircuit.nodes.alternatives import forget_outdated, run_alternatives
 from cuecircuit.nodes.check import check_alternatives, check_files
 from cuecircuit.nodes.graph import ordered_nodes, upstream
 from cuecircuit.nodes.stages import SHOWN, bring_up_to_date, stage_of
-from cuecircuit.nodes.study_files import StudyFiles, placed_text, read_study
 from cuecircuit.nodes.work import Work
 from cuecircuit.pipeline.deposit import write_deposit
 from cuecircuit.pipeline.engine import engine
@@ -21,6 +20,7 @@ from cuecircuit.pipeline.provenance import write_crate
 from cuecircuit.pipeline.store import Store, code_hash
 from cuecircuit.pipeline.threads import one_blas_thread
 from cuecircuit.report.references import references_of
+from cuecircuit.tables.study_files import StudyFiles, placed_text, read_study
 
 
 def run_study(
