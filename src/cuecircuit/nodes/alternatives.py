@@ -20,7 +20,7 @@ from cuecircuit.io.tables import read_table, write_table
 from cuecircuit.nodes.stages import bring_up_to_date
 from cuecircuit.nodes.work import QUESTIONS, Work
 from cuecircuit.pages.figures import is_about_maps, look_of
-from cuecircuit.pages.map_pictures import map_folders
+from cuecircuit.pages.map_pictures import level_text, map_folders
 from cuecircuit.pipeline.progress import say
 from cuecircuit.pipeline.store import Stage, Store
 from cuecircuit.questions.answer import deciding_p
@@ -180,7 +180,7 @@ def _results(name: str, question: AnyQuestion, place: Path) -> Iterator[dict[str
     title = question.title or name.replace("_", " ")
     if is_about_maps(question):
         for level, folder in map_folders(place):
-            yield from _maps(f"{title}, {level}" if level else title, folder)
+            yield from _maps(f"{title}, {level_text(folder)}" if level else title, folder)
         return
     match question:
         case Strata() | Formula():

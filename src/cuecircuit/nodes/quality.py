@@ -27,6 +27,7 @@ from cuecircuit.io.nifti import read_series, read_volume
 from cuecircuit.io.physio import read_respiration
 from cuecircuit.io.scan_inventory import ScanFiles
 from cuecircuit.io.tables import read_table
+from cuecircuit.pages.origin import banner, subtitle
 from cuecircuit.pipeline.distortion import susceptibility_notes
 from cuecircuit.pipeline.preprocess import raw_scans
 from cuecircuit.pipeline.quality import QualityWork, write_pages
@@ -78,13 +79,14 @@ def write_quality(study: Path, out: Path, *, n_jobs: int = 1, dask: str | None =
     sections = ("scans", "trials", "maps", "nuisance", "space", "factors")
     work = QualityWork(
         title=files.study.about.title,
-        reference=files.study.about.reference,
+        subtitle=subtitle(files.study.about.reference, files.simulated),
+        banner=banner(files.simulated),
         scans=_scans(files, raw=raw),
         groups=groups,
         order=order,
         excluded=files.study.subjects.exclude,
         settings={name: getattr(files.study, name) for name in sections}
-        | {"raw": raw, "species": files.study.subjects.species},
+        | {"raw": raw, "species": files.study.subjects.species, "simulated": files.simulated},
         space_files=_space_files(files, raw=raw),
         look=partial(_look, files, raw),
         limits=files.study.quality,

@@ -91,7 +91,7 @@ def _of_question(tables: Tables, question: AnyQuestion, place: Path, name: str) 
     for level, folder in map_folders(place):
         found = map_picture(tables, question, folder)
         if found is not None:
-            effect: ColumnNote = {"Description": "size of the effect in the voxel", "Units": map_unit(tables, question)}
+            effect: ColumnNote = {"Description": "size of the effect in the voxel", "Units": map_unit(folder)}
             notes = {**_MM, "z": "statistic of the voxel", "value": "of the voxel", "effect": effect}
             yield f"{name}_{level}" if level else name, DrawnFigure(figure=found[0], source=found[1], notes=notes)
 

@@ -9,7 +9,7 @@ import pandas as pd
 
 from cuecircuit.figures.numbers import MINUS, effect_text, fraction, number, p_equals
 from cuecircuit.io.tables import read_json, read_table
-from cuecircuit.pages.map_pictures import map_folders, shown_effect
+from cuecircuit.pages.map_pictures import level_text, map_folders, map_unit, shown_effect
 from cuecircuit.questions.answer import deciding_p
 from cuecircuit.questions.model_questions import OF_COMPARISONS
 from cuecircuit.report.marks import counted, words
@@ -59,7 +59,7 @@ def _of_question(study: Study, out: Path, name: str, place: int) -> Iterator[_Fi
     title = question.title or words(name).capitalize()
     correction = question.correction or study.correction
     if any((own / "terms.tsv").is_file() and (own / "clusters.tsv").is_file() for _, own in map_folders(folder)):
-        found = min((_map(question, own, level) for level, own in map_folders(folder)), key=lambda each: each[1])
+        found = min((_map(question, own) for _, own in map_folders(folder)), key=lambda each: each[1])
         alpha, of_maps = correction.alpha if correction else _LEVEL, True
     else:
         said = _network(question, folder) or _table(question, folder)
@@ -70,7 +70,7 @@ def _of_question(study: Study, out: Path, name: str, place: int) -> Iterator[_Fi
     yield _Finding(place=place, name=name, text=text, p=found[1], alpha=alpha, of_maps=of_maps)
 
 
-def _map(question: AnyQuestion, folder: Path, level: str) -> tuple[str, float]:
+def _map(question: AnyQuestion, folder: Path) -> tuple[str, float]:
     """Describe where the effect that is shown survives; p of its best cluster."""
     terms = read_table(folder / "terms.tsv", text=("term", "prefix", "stratum"))
     effect = shown_effect(question, terms)
@@ -81,11 +81,13 @@ def _map(question: AnyQuestion, folder: Path, level: str) -> tuple[str, float]:
     best, count = own.iloc[0], effect.get("significant_clusters", 0)
     where = f" in {best['regions'].split(';')[0].rsplit(' ', 3)[0]}" if isinstance(best.get("regions"), str) else ""
     what = _MEAN.get(str(effect["term"]), effect_text(str(effect["term"])))
-    text = f"{what}{f' ({level})' if level else ''} survives in "
+    level, unit = level_text(folder), map_unit(folder)
+    text = f"{what}{f' of {level}' if level else ''} survives in "
     text += f"{counted(int(count), 'cluster')}, the best{where} ({counted(int(best['voxels']), 'voxel')}"
     if pd.notna(best.get("peak_effect")):
         means = effect_text(read_json(folder / "settings.json").get("directions", {}).get(str(effect["prefix"]), ""))
-        text += f"; {means} {_with_limits(best, 'peak_effect', 'peak_effect_low', 'peak_effect_high')} at its peak"
+        size = _with_limits(best, "peak_effect", "peak_effect_low", "peak_effect_high")
+        text += f"; {means}{' =' if MINUS in means else ':'} {size}{f' {unit}' if unit else ''} at its peak"
     return f"{text}), corrected {p_equals(float(best['p_fwe']))}.", float(best["p_fwe"])
 
 

@@ -1,7 +1,7 @@
 """The figure of a tested map: slices through what survives, over the anatomy; the rest of the map shines through."""
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
@@ -18,7 +18,6 @@ from cuecircuit.io.tables import read_json, read_table
 from cuecircuit.pipeline.map_tests.files import Space
 from cuecircuit.records.grid import Grid
 from cuecircuit.report.marks import words
-from cuecircuit.study.accounting import split_reference
 from cuecircuit.study.questions import AnyQuestion, Formula, Question, Strata
 from cuecircuit.tables.rows import Tables
 from cuecircuit.tables.space import study_space, voxel_height
@@ -26,13 +25,23 @@ from cuecircuit.tables.study_files import StudyFiles
 
 
 def map_folders(folder: Path) -> Iterator[tuple[str, Path]]:
-    """Yield the folders of a question's answers, with the level of `each` that each is of; empty for one alone."""
+    """Yield the folders of a question's answers, each with the name of its level of `each`; empty for one alone."""
     if (folder / "settings.json").is_file():
         yield "", folder
         return
     for place in sorted(path for path in folder.iterdir() if path.is_dir()) if folder.is_dir() else ():
         if (place / "settings.json").is_file():
             yield place.name, place
+
+
+def map_unit(folder: Path) -> str:
+    """Return the unit of the maps that an answer is of; empty where none is named."""
+    return str(read_json(folder / "settings.json").get("unit", ""))
+
+
+def level_text(folder: Path) -> str:
+    """Return the level of `each` that an answer is of in words; empty where there is one answer alone."""
+    return words(str(read_json(folder / "settings.json").get("level", "")))
 
 
 def shown_effect(question: AnyQuestion, terms: pd.DataFrame) -> pd.Series:
@@ -46,12 +55,6 @@ def shown_effect(question: AnyQuestion, terms: pd.DataFrame) -> pd.Series:
     names = terms[terms["term"] != "(Intercept)"]
     order = (names if len(names) else terms).assign(parts=lambda frame: frame["term"].str.count(":"))
     return order.sort_values("parts", kind="stable").iloc[-1]
-
-
-def map_unit(tables: Tables, question: Question) -> str:
-    """Return the unit of the maps that a question is asked of; empty where none is named."""
-    notes = tables.made[split_reference(question.of)[0]].notes.get("map", {})
-    return str(notes.get("Units", "")) if isinstance(notes, Mapping) else ""
 
 
 def positive_direction(folder: Path, prefix: str) -> str:
@@ -89,7 +92,7 @@ def map_picture(tables: Tables, question: Question, folder: Path) -> tuple[Figur
     significant = space.mask & (read_volume(corrected)[0] <= correction.alpha)
     height = float(stats.norm.isf(voxel_height(correction) / 2))
     sizes = read_volume(effect)[0] if effect.is_file() else None
-    over = effect_label_of(map_unit(tables, question), positive_direction(folder, prefix))
+    over = effect_label_of(map_unit(folder), positive_direction(folder, prefix))
     return _slices(files, z, significant, space, grid, label="z", height=height, effect=sizes, effect_label=over)
 
 

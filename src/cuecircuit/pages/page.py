@@ -5,14 +5,20 @@ from itertools import groupby
 from pathlib import Path
 
 import pandas as pd
-from markupsafe import Markup
 
 from cuecircuit.io.tables import read_json, read_table
 from cuecircuit.pages.findings import findings
 from cuecircuit.pages.methods import methods
+from cuecircuit.pages.origin import banner, subtitle
 from cuecircuit.pages.page_maps import LONG, figure_item, map_items, scan_items, scans_entered
 from cuecircuit.pages.reporting import reporting_section
-from cuecircuit.pages.sentences import finding_sentence, left_out_sentence, method_sentence, note_sentence
+from cuecircuit.pages.sentences import (
+    finding_sentence,
+    left_out_sentence,
+    marks_sentence,
+    method_sentence,
+    note_sentence,
+)
 from cuecircuit.pages.session_figures import session_captions
 from cuecircuit.pages.viewer import viewed_question
 from cuecircuit.pipeline.quality import pages_item
@@ -63,8 +69,6 @@ _INTERVALS = (
     "Brackets after partial η² are its 90 % interval by the noncentral F (Steiger 2004). The η² of a sample is too "
     "large on average, most of all where F is small: its interval may then lie below it."
 )
-_PLANTED = "Effects were planted; no animal or person was measured."
-_LIVED = "A model's prediction from numbers that are assumed or set by hand; no animal was measured."
 _ALPHA = 0.05  # of tests on numbers, where a question states no other
 
 
@@ -106,10 +110,13 @@ def page_content(files: StudyFiles, out: Path, made: Mapping[str, Table], softwa
         _settings(files),
         _provenance(out, software, study.seed),
     ]
-    reference = study.about.reference
-    if reference and read_json(out / "dataset_description.json").get("Simulated"):
-        reference = f"The design follows {reference}; these are not its results."
-    return ReportContent(title=study.about.title, subtitle=reference, sections=tuple(sections))
+    simulated = read_json(out / "dataset_description.json").get("Simulated")
+    return ReportContent(
+        title=study.about.title,
+        subtitle=subtitle(study.about.reference, simulated),
+        banner=banner(simulated),
+        sections=tuple(sections),
+    )
 
 
 def _opening(files: StudyFiles, out: Path, made: Mapping[str, Table]) -> Section:
@@ -123,7 +130,7 @@ def _opening(files: StudyFiles, out: Path, made: Mapping[str, Table]) -> Section
         facts["Sessions"] = ", ".join(study.factors["session"].levels)
     if study.operant:
         facts["Phases"] = ", ".join(study.operant.phases)
-    items: list[Item] = [*_simulated(out), Facts(values=facts)]
+    items: list[Item] = [Facts(values=facts)]
     items += [Paragraph(text=text) for text in findings(study, out)]
     if study.assumed:
         text = (
@@ -134,19 +141,6 @@ def _opening(files: StudyFiles, out: Path, made: Mapping[str, Table]) -> Section
         frame = pd.DataFrame(study.subjects.exclude.items(), columns=["subject", "reason"])
         items.append(TableItem(id="excluded", title="Left out", frame=frame))
     return Section(id="study", title="Study", items=tuple(items))
-
-
-def _simulated(out: Path) -> Iterator[Item]:
-    """Yield the warning that data are simulated, which the results say of their data set."""
-    simulated = read_json(out / "dataset_description.json").get("Simulated")
-    if simulated:
-        facts = simulated if isinstance(simulated, dict) else {}
-        words = ", ".join(f"{name} {value}" for name, value in facts.items())
-        made = _LIVED if facts.get("model") == "mechanism" else _PLANTED
-        text = Markup('<strong class="simulated">SIMULATED DATA</strong> {}').format(
-            f"({words}). {made}" if words else made
-        )
-        yield Paragraph(text=text)
 
 
 def _groups(files: StudyFiles, made: Mapping[str, Table]) -> dict[str, int]:
@@ -172,7 +166,8 @@ def _question(out: Path, name: str, question: AnyQuestion, viewed: str | None, u
     words = [question.why, method_sentence(question), finding_sentence(question, answer), lost, note_sentence(facts)]
     yield Paragraph(heading=title, text=" ".join(filter(None, words)))
     alt = f"{title}. {finding_sentence(question, answer)}"
-    yield from figure_item(out, name, title, method_sentence(question), alt)
+    caption = " ".join(filter(None, (method_sentence(question), marks_sentence(question, answer))))
+    yield from figure_item(out, name, title, caption, alt)
     what = f"{title}: edges that survive, seen from the front"
     yield from figure_item(out, f"{name}_connectogram", what, what, alt)
     for stem, table in answer.items():

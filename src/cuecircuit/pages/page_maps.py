@@ -9,7 +9,7 @@ import pandas as pd
 from cuecircuit.figures.numbers import effect_text, short
 from cuecircuit.io.tables import read_json, read_table
 from cuecircuit.pages.figures import SHARED_MASK, VIEWER
-from cuecircuit.pages.map_pictures import map_folders, positive_direction, shown_effect
+from cuecircuit.pages.map_pictures import level_text, map_folders, positive_direction, shown_effect
 from cuecircuit.pages.sentences import (
     evidence_sentence,
     left_out_sentence,
@@ -66,7 +66,7 @@ def map_items(out: Path, name: str, question: AnyQuestion, viewed: str | None) -
     title = question.title or name.replace("_", " ").capitalize()
     yield Paragraph(heading=title, text=" ".join(filter(None, (question.why, method_sentence(question)))))
     for number, (level, folder) in enumerate(map_folders(out / "questions" / name)):
-        own = f"{title}, {level}" if level else title
+        own = f"{title}, {level_text(folder)}" if level else title
         stem = f"{name}_{level}" if level else name
         if not (folder / "terms.tsv").is_file():
             yield from _number_maps(out, stem, own, folder)

@@ -251,7 +251,8 @@ def _pooled(question: Pooling, table: pd.DataFrame) -> Figure:
 def _forest(question: Question, table: pd.DataFrame, value: str, low: str, high: str, measure: str) -> Figure:
     names = _lines(question, table) if question.each else ["all"] * len(table)
     numbers = (table[name].to_numpy(float) for name in (value, low, high))
-    return forest_figure(list(names), *numbers, measure=measure)
+    holds = (deciding_p(table) <= question.alpha).to_numpy() if "p" in table else None
+    return forest_figure(list(names), *numbers, measure=measure, holds=holds)
 
 
 def _correlation(

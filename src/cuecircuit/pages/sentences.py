@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from cuecircuit.figures.numbers import effect_text, fraction, number, p_equals, short
+from cuecircuit.figures.numbers import effect_text, fraction, number, p_equals, short, threshold
 from cuecircuit.questions.answer import deciding_p
 from cuecircuit.report.marks import counted, listed, words
 from cuecircuit.study.acquisition import BetaSeries, EdgeSet, Ppi
@@ -51,6 +51,19 @@ def rows_words(rows: Rows) -> str:
     if rows.average:
         text += f", averaged over {listed(rows.average)}"
     return f"the change of {text} over {rows.change}" if rows.change else text
+
+
+def marks_sentence(question: AnyQuestion, answer: Mapping[str, pd.DataFrame]) -> str:
+    """Say which points of a figure with a line per result are filled; empty for other figures."""
+    match question:
+        case Correlation() if len(answer["correlation"]) > 1:
+            p = "q" if "q" in answer["correlation"] else "p"
+            return f"Filled: {p} ≤ {threshold(question.alpha)}; intervals are those of single correlations."
+        case Reliability() | Pooling():
+            return "Filled: the interval excludes 0."
+        case Counts():
+            return "Filled: the interval excludes 1."
+    return ""
 
 
 def method_sentence(question: AnyQuestion) -> str:

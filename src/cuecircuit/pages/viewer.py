@@ -77,7 +77,7 @@ def viewer_text(tables: Tables, name: str, folder: Path) -> str | None:
         list(_dots(tables, question, space.atlas, factor, group)) if space.atlas else [],
         levels=tables.files.books.factors[group] if group else (_ALL,),
         cues=tables.files.books.factors[factor] if factor else (_ALL,),
-        unit=map_unit(tables, question),
+        unit=map_unit(place),
         reference=space.reference,
     )
 

@@ -13,7 +13,7 @@ from cuecircuit.group.correction import on_grid
 from cuecircuit.io.derivatives import bids_label, map_name
 from cuecircuit.io.maps import read_maps
 from cuecircuit.io.nifti import write_volume
-from cuecircuit.io.tables import ColumnNote, write_json, write_table
+from cuecircuit.io.tables import ColumnNote, read_json, write_json, write_table
 from cuecircuit.models.evidence import EvidenceSettings
 from cuecircuit.models.model import Model
 from cuecircuit.pipeline.map_tests.corrections import Comparison
@@ -62,14 +62,16 @@ def write_map_answer(tables: Tables, question: AnyQuestion, folder: Path, work: 
     space = study_space(tables.files)
     lines: list[str] = []
     for level, chosen in _levels(tables, question):
-        place = folder / level if level else folder
+        place = folder / "_".join(map(bids_label, level))
         up = work.up + "../" * (1 if level else 0)
         try:
             _answer(
                 tables, question, chosen, space, place, MapWork(maps_folder=work.maps_folder, up=up, n_jobs=work.n_jobs)
             )
         except CuecircuitError as error:
-            raise type(error)([f"{level}: {fault}" if level else fault for fault in error.faults]) from error
+            raise type(error)([f"{' '.join(level)}: {fault}" if level else fault for fault in error.faults]) from error
+        facts = read_json(place / "settings.json")
+        write_json(place / "settings.json", {**facts, "level": " ".join(level), "unit": _unit(tables, question)})
         lines += chosen.left_out
     return tuple(dict.fromkeys(lines))
 
@@ -94,7 +96,7 @@ def rehearse_map_answer(tables: Tables, question: AnyQuestion) -> tuple[str, ...
         try:
             lines += (*chosen.left_out, *_rehearse_level(tables, question, chosen))
         except CuecircuitError as error:
-            faults |= dict.fromkeys(f"{level}: {fault}" if level else fault for fault in error.faults)
+            faults |= dict.fromkeys(f"{' '.join(level)}: {fault}" if level else fault for fault in error.faults)
     if faults:
         raise DesignError(_shared_by_levels(tuple(faults)))
     return tuple(dict.fromkeys(lines))
@@ -145,13 +147,19 @@ def _answer(tables: Tables, question: AnyQuestion, chosen: Chosen, space: Space,
             raise DataError(_OF_NUMBERS.format(of=question.of))
 
 
-def _levels(tables: Tables, question: AnyQuestion) -> Iterator[tuple[str, Chosen]]:
-    """Yield the rows of each level of `each` with the name of its folder."""
+def _unit(tables: Tables, question: Question) -> str:
+    """Return the unit of the maps that a question is asked of; empty where none is named."""
+    notes = tables.made[split_reference(question.of)[0]].notes.get("map", {})
+    return str(notes.get("Units", "")) if isinstance(notes, Mapping) else ""
+
+
+def _levels(tables: Tables, question: AnyQuestion) -> Iterator[tuple[tuple[str, ...], Chosen]]:
+    """Yield the rows of each level of `each` with its name, a label per key."""
     # maps are differenced voxel by voxel, not as numbers of a table
     rows = question.model_copy(update={"change": None})
     chosen = tables.choose(rows, _keep(tables, question), _columns(tables, question))
     if not question.each:
-        yield "", chosen
+        yield (), chosen
         return
     table = split_reference(question.of)[0]
     keys = list(question.each)
@@ -160,8 +168,10 @@ def _levels(tables: Tables, question: AnyQuestion) -> Iterator[tuple[str, Chosen
     order = there.assign(**{f"_{k}": there[k].map(ranks[k].index) for k in keys}).sort_values([f"_{k}" for k in keys])
     for labels in order[keys].itertuples(index=False, name=None):
         own = chosen.rows[(chosen.rows[keys] == list(labels)).all(axis=1)].drop(columns=keys).reset_index(drop=True)
-        name = "_".join(map(bids_label, map(str, labels)))
-        yield name, Chosen(rows=own, keys=tuple(k for k in chosen.keys if k not in keys), left_out=chosen.left_out)
+        yield (
+            tuple(map(str, labels)),
+            Chosen(rows=own, keys=tuple(k for k in chosen.keys if k not in keys), left_out=chosen.left_out),
+        )
 
 
 def _keep(tables: Tables, question: AnyQuestion) -> tuple[str, ...]:

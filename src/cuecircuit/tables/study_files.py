@@ -13,6 +13,7 @@ from cuecircuit.io.bounded import check_file
 from cuecircuit.io.named_files import is_named, named_file
 from cuecircuit.io.nifti import read_mask
 from cuecircuit.io.scan_inventory import ScanSelection
+from cuecircuit.io.tables import read_json
 from cuecircuit.pipeline.store import named_path
 from cuecircuit.records.grid import Grid
 from cuecircuit.study.accounting import Accounting
@@ -37,6 +38,13 @@ class StudyFiles:
     def books(self) -> Accounting:
         """The tables of the study and their keys."""
         return Accounting(self.study)
+
+    @property
+    def simulated(self) -> object:
+        """What the data set says of its simulation; None of measured data."""
+        description = self.path(self.study.scans.dataset if self.study.scans else ".") / "dataset_description.json"
+        facts = read_json(description) if description.is_file() else {}
+        return facts.get("Simulated") or str(facts.get("Name", "")).startswith("Simulated study") or None
 
     @property
     def makes_maps(self) -> bool:
