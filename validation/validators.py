@@ -4,8 +4,8 @@
     python validation/validators.py OUT --package                wheel, README and citation of this checkout
 
 A tool that is not installed is listed as `not installed`. Python tools: `pip install bids-validator-deno roc-validator
-twine pyroma cffconvert`; of npm: html-validate, vnu-jar (its jar is named by the variable VNU_JAR; it needs Java).
-Exit status 1 if a validator finds an error.
+nwbinspector pynwb twine pyroma cffconvert`; of npm: html-validate, vnu-jar (its jar is named by the variable VNU_JAR;
+it needs Java). Exit status 1 if a validator finds an error.
 """
 
 import argparse
@@ -21,9 +21,12 @@ from importlib.util import find_spec
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
+from cuecircuit.io.tables import read_table
 from cuecircuit.nodes.designs import designs_table
 from cuecircuit.nodes.run import run_study
 from cuecircuit.nodes.simulate import simulate_design
+from cuecircuit.pipeline.nwb import NwbSettings, write_nwb
+from cuecircuit.pipeline.sessions import load_sessions
 
 ROOT = Path(__file__).resolve().parents[1]
 CONTEXT = "https://w3id.org/ro/crate/1.3/context"
@@ -87,6 +90,32 @@ def _copy_crate(folder: Path, small: Path, *, keep: int) -> None:
     (small / "ro-crate-metadata.json").write_text(json.dumps({**crate, "@graph": kept}), encoding="utf-8")
 
 
+def nwb_errors(data: Path, *, keep: int = 20) -> list[str] | None:
+    """Return what nwbinspector finds, violations of best practice included, in NWB of the first sessions of a data set.
+
+    Simulated animals of some designs have no age; they are given one here.
+    """
+    if _answer("nwbinspector", "--version") is None:
+        return None
+    with TemporaryDirectory() as name:
+        folder = Path(name)
+        participants = read_table(data / "participants.tsv", text=("participant_id",)).assign(age="P90D")
+        participants.to_csv(folder / "participants.tsv", sep="\t", index=False, na_rep="n/a")
+        settings = NwbSettings(participants=folder / "participants.tsv", timezone="America/Los_Angeles")
+        sessions = load_sessions(operant_logs(data)).sessions
+        write_nwb(sessions[:keep], folder / "nwb", settings)
+        answer = folder / "answer.json"
+        options = ("--config", "dandi", "--threshold", "BEST_PRACTICE_VIOLATION", "--progress-bar", "False")
+        _answer("nwbinspector", folder / "nwb", *options, "--json-file-path", answer)
+        messages = json.loads(answer.read_text(encoding="utf-8"))["messages"]
+    return [f"{note['check_function_name']} {note['file_path']} {note['message']}" for note in messages]
+
+
+def operant_logs(data: Path) -> list[Path]:
+    """Return the operant logs of a simulated data set."""
+    return sorted((data / "sourcedata" / "medpc").glob("*.txt"))
+
+
 def page_errors(page: Path) -> list[str] | None:
     """Return what html-validate finds in a page, by the rules of `.htmlvalidate.json`."""
     done = _answer("html-validate", "--config", ROOT / ".htmlvalidate.json", "--formatter", "json", page)
@@ -131,6 +160,8 @@ def results_findings(data: Path, results: Path, *, only: str | None = None) -> I
         ("vnu", "page", lambda: nu_errors([page])),
         ("vnu", f"{len(pictures)} SVG", lambda: nu_errors(pictures, svg=True)),
     ]
+    if operant_logs(data):
+        checks.append(("nwbinspector", "NWB of logs", lambda: nwb_errors(data)))
     for validator, what, check in checks:
         if only not in (None, validator):
             continue

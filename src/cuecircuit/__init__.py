@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from cuecircuit.api.map_power import map_power
     from cuecircuit.api.pooling import PooledRegions, pool
     from cuecircuit.api.result import Result
-    from cuecircuit.api.studies import Logs, audit, check, plan, read_logs, read_study, run, simulate
+    from cuecircuit.api.studies import Logs, audit, check, plan, read_logs, read_study, run, simulate, write_nwb
     from cuecircuit.api.trials import trial_maps
     from cuecircuit.api.voxels import cluster_table, simulate_clusters, smoothness
     from cuecircuit.errors import CuecircuitError, DataError, DesignError, StudyError
@@ -28,7 +28,7 @@ _HOMES = {
     "api.map_power": ("map_power",),
     "api.pooling": ("PooledRegions", "pool"),
     "api.result": ("Result",),
-    "api.studies": ("Logs", "audit", "check", "plan", "read_logs", "read_study", "run", "simulate"),
+    "api.studies": ("Logs", "audit", "check", "plan", "read_logs", "read_study", "run", "simulate", "write_nwb"),
     "api.trials": ("trial_maps",),
     "api.voxels": ("cluster_table", "simulate_clusters", "smoothness"),
     "errors": ("CuecircuitError", "DataError", "DesignError", "StudyError"),
@@ -66,6 +66,7 @@ __all__ = [
     "smoothness",
     "split_half",
     "trial_maps",
+    "write_nwb",
 ]
 
 

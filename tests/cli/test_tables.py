@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+import pandas as pd
 import pytest
 from typer.testing import CliRunner
 
@@ -111,3 +112,38 @@ def test_anova_weighs_evidence_where_it_is_asked_to(tmp_path: Path):
 
     alone = run("anova", table, "--dv", "presses", "--formula", "group", "--equivalence", 0.5)
     assert (alone.exit_code, "--evidence" in alone.stderr) == (2, True)
+
+
+def test_sessions_writes_nwb_where_participants_and_time_zone_are_given(log: Path, tmp_path: Path):
+    pytest.importorskip("pynwb", reason="writing NWB needs the extra nwb")
+    participants = tmp_path / "participants.tsv"
+    participants.write_text("participant_id\tspecies\tsex\tage\nsub-R1\tRattus norvegicus\tM\tP90D\n")
+    words = ("sessions", log, "--out", tmp_path / "out", "--nwb", "--participants", participants)
+
+    unknown = run(*words, "--timezone", "Nowhere/Here")
+    assert "time zone 'Nowhere/Here' is not known here" in str(unknown.exception)
+    assert not (tmp_path / "out").exists()
+    done = run(*words, "--timezone", "Europe/Berlin", "--experimenter", "Bee, Ann")
+    assert done.exit_code == 0
+    (path,) = (tmp_path / "out/nwb").rglob("*.nwb")
+    assert path.parent.name == "sub-R1"
+
+    assert run("sessions", path, "--out", tmp_path / "again").exit_code == 0
+    for name in ("sessions", "events", "faults"):
+        first, second = (pd.read_csv(tmp_path / folder / f"{name}.tsv", sep="\t") for folder in ("out", "again"))
+        places = [column for column in ("file", "line") if column in first]
+        pd.testing.assert_frame_equal(first.drop(columns=places), second.drop(columns=places))
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (("--nwb", "--timezone", "UTC"), "needs --participants and --timezone"),
+        (("--timezone", "UTC"), "are those of --nwb"),
+    ],
+)
+def test_nwb_needs_what_logs_do_not_state(log: Path, tmp_path: Path, words: tuple[str, ...], said: str):
+    done = run("sessions", log, "--out", tmp_path / "out", *words)
+
+    assert done.exit_code == 2
+    assert said in " ".join(done.stderr.replace("│", " ").split())

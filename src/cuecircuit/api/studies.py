@@ -11,7 +11,7 @@ import pandas as pd
 from cuecircuit.errors import DataError
 from cuecircuit.io.tables import read_table
 from cuecircuit.pipeline.audit import audit_file, audit_table
-from cuecircuit.pipeline.sessions import write_sessions
+from cuecircuit.pipeline.sessions import load_sessions, write_sessions
 
 StudyFile = str | Path
 
@@ -62,15 +62,64 @@ def read_logs(
         Traceback (most recent call last):
         cuecircuit.errors.DataError: nowhere.txt: no such file
     """
-    files = [Path(path) for path in ([paths] if isinstance(paths, str | Path) else paths)]
-    declared, named = (None if path is None else Path(path) for path in (programs, source))
     with TemporaryDirectory() as name:
         folder = Path(name)
-        write_sessions(files, folder, programs=declared, source=named)
+        write_sessions(_paths(paths), folder, programs=_folder(programs), source=_folder(source))
         sessions, events, faults = (
             read_table(folder / f"{table}.tsv", text=("subject",)) for table in ("sessions", "events", "faults")
         )
     return Logs(sessions=sessions, events=events, faults=faults)
+
+
+def write_nwb(
+    paths: StudyFile | Sequence[StudyFile],
+    out: StudyFile,
+    *,
+    participants: StudyFile,
+    timezone: str,
+    lab: str = "",
+    institution: str = "",
+    experimenters: Sequence[str] = (),
+    programs: StudyFile | None = None,
+    source: StudyFile | None = None,
+) -> tuple[Path, ...]:
+    """Write each session of operant logs as an NWB file that DANDI takes.
+
+    Args:
+        paths: files, or one; of any kind that `read_logs` reads.
+        out: folder of `sub-NAME/sub-NAME_ses-START_behavior.nwb`.
+        participants: table by participant_id with species, sex, and age or date_of_birth.
+        timezone: of the clock that stamped the logs, such as America/Los_Angeles.
+        lab: name of the laboratory.
+        institution: where it is.
+        experimenters: who ran the sessions, as "Last, First".
+        programs: folder of MED-PC program declarations.
+        source: YAML that names the events and columns of other logs.
+
+    Returns:
+        The files, by start of the session.
+
+    Raises:
+        DataError: no pynwb, files that cannot be read, or participants who lack what DANDI requires.
+
+    Examples:
+        >>> import cuecircuit as cc
+        >>> cc.write_nwb("nowhere.txt", "nwb", participants="participants.tsv", timezone="UTC")
+        Traceback (most recent call last):
+        cuecircuit.errors.DataError: nowhere.txt: no such file
+    """
+    from cuecircuit.pipeline.nwb import NwbSettings
+    from cuecircuit.pipeline.nwb import write_nwb as write
+
+    settings = NwbSettings(
+        participants=Path(participants),
+        timezone=timezone,
+        lab=lab,
+        institution=institution,
+        experimenters=tuple(experimenters),
+    )
+    log = load_sessions(_paths(paths), programs=_folder(programs), source=_folder(source))
+    return write(log.sessions, Path(out), settings)
 
 
 def audit(text: StudyFile, *, n: int | None = None, groups: int = 1) -> pd.DataFrame:
@@ -297,6 +346,10 @@ def plan(study: StudyFile | StudyPath, out: StudyFile, *, n_jobs: int = 2, **set
 
 def _path(study: StudyFile | StudyPath) -> Path:
     return study.path if isinstance(study, StudyPath) else Path(study)
+
+
+def _paths(paths: StudyFile | Sequence[StudyFile]) -> list[Path]:
+    return [Path(path) for path in ([paths] if isinstance(paths, str | Path) else paths)]
 
 
 def _folder(place: StudyFile | None) -> Path | None:

@@ -37,6 +37,8 @@ EXAMPLES = {
     "sessions": (
         "cuecircuit sessions sourcedata/*.txt --out behavior",
         "cuecircuit sessions fed3.csv --source fed3.yaml --out behavior --strict",
+        "cuecircuit sessions sourcedata/*.txt --out behavior --nwb --participants participants.tsv"
+        " --timezone America/Los_Angeles",
     ),
     "fit": (
         "cuecircuit fit behavior fits --drug cocaine --dose 0.5",

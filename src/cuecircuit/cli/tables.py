@@ -50,8 +50,21 @@ def sessions(
     strict: Annotated[bool, typer.Option("--strict", help="Faults in the logs are errors.")] = False,
     parquet: Annotated[bool, typer.Option("--parquet", help="Write Parquet too (extra `query`).")] = False,
     declare: Annotated[bool, typer.Option("--declare", help="Print a first declaration of unknown programs.")] = False,
+    nwb: Annotated[
+        bool, typer.Option("--nwb", help="Write NWB for DANDI too (extra `nwb`): a file per session in OUT/nwb.")
+    ] = False,
+    participants: Annotated[
+        Path | None, typer.Option(help="For --nwb: table by participant_id with species, sex, age or date_of_birth.")
+    ] = None,
+    timezone: Annotated[str, typer.Option(help="For --nwb: of the logs' clock, such as America/Los_Angeles.")] = "",
+    lab: Annotated[str, typer.Option(help="For --nwb: the laboratory.")] = "",
+    institution: Annotated[str, typer.Option(help="For --nwb: where it is.")] = "",
+    experimenter: Annotated[
+        list[str] | None, typer.Option(help='For --nwb: who ran the sessions, "Last, First" (repeat).')
+    ] = None,
 ) -> None:
     """Read operant logs (MED-PC, GEToperant, FED3, BIDS, NWB, tables): sessions, events, and a ledger of faults."""
+    from cuecircuit.pipeline.nwb import NwbSettings
     from cuecircuit.pipeline.sessions import declare_programs, write_sessions
 
     if declare:
@@ -59,7 +72,22 @@ def sessions(
         return
     if out is None:
         raise typer.BadParameter("give a folder for the tables (or --declare)", param_hint="--out")
-    done = write_sessions(files, out, programs=programs, source=source, mpc=mpc, strict=strict, parquet=parquet)
+    settings = None
+    if nwb:
+        if participants is None or not timezone:
+            raise typer.BadParameter("needs --participants and --timezone: logs state neither", param_hint="--nwb")
+        settings = NwbSettings(
+            participants=participants,
+            timezone=timezone,
+            lab=lab,
+            institution=institution,
+            experimenters=tuple(experimenter or ()),
+        )
+    elif participants or timezone or lab or institution or experimenter:
+        raise typer.BadParameter("participants, time zone and laboratory are those of --nwb", param_hint="--nwb")
+    done = write_sessions(
+        files, out, programs=programs, source=source, mpc=mpc, strict=strict, parquet=parquet, nwb=settings
+    )
     for line in done.fault_lines:
         print("cuecircuit:", line, file=sys.stderr)
     print(

@@ -2,13 +2,15 @@
 
 Read are EventsTable (NWB 2.10), the Events, LabeledEvents and AnnotatedEventsTable of ndx-events, TimeSeries inside
 BehavioralEvents, AnnotationSeries, IntervalSeries (their starts) and the starts of trials. An event is called by its
-label, else by the name of the object that holds it.
+label, else by the name of the object that holds it. The rest of a session is read from files of `nwb_write`.
 
 The file is looked through before any of it is read: HDF5 states shapes of any size in a few bytes, and can point to
 other files.
 """
 
 import math
+from collections.abc import Iterator
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -16,10 +18,11 @@ import numpy as np
 
 from cuecircuit.arrays import Array, Float
 from cuecircuit.errors import DataError
+from cuecircuit.io.nwb_write import BINS, EVENT_COUNTS, SESSION, SOFTWARE, VALUES
 from cuecircuit.io.operant_declaration import SourceDeclaration
 from cuecircuit.io.operant_table import ordered
 from cuecircuit.io.unpacked import DEFLATE_RATIO, MOST_BYTES
-from cuecircuit.records.operant import OperantLog, OperantSession
+from cuecircuit.records.operant import EventBins, OperantLog, OperantSession
 
 _MOST_EVENTS = 10_000_000  # assumed: a hundred a second all day
 
@@ -44,16 +47,15 @@ def read_nwb_log(path: Path, declared: SourceDeclaration | None = None) -> Opera
         opened: Any = NWBHDF5IO
         with opened(str(path), "r", load_namespaces=True) as file:
             content = file.read()
-            found: _Events = []
+            session, found = _session(path, content, declared), _logged(content)
             for thing in content.objects.values():
                 found += _events_of(thing)
                 _check_number(sum(len(times) for _, times in found))
-            session = _session(path, content, declared)
     except DataError as error:
         raise DataError([f"{path}: {fault}" for fault in error.faults]) from error
     except Exception as error:  # h5py, hdmf and pynwb let through what a damaged file makes them raise
         raise DataError(f"{path}: cannot be read as NWB ({type(error).__name__}: {error})") from error
-    if not found:
+    if not found and not session["counts"]:
         raise DataError(
             f"{path}: no events; expected an EventsTable, BehavioralEvents, ndx-events, annotations or trials"
         )
@@ -104,6 +106,7 @@ def _check_content(path: Path) -> None:
 def _session(path: Path, content: Any, declared: SourceDeclaration) -> dict[str, Any]:
     """Return everything about a session but its events."""
     subject = getattr(content.subject, "subject_id", None) or ""
+    written = _written(content, declared) if _is_ours(content) else {}
     return {
         "subject": str(subject),
         "experiment": str(content.experiment_description or ""),
@@ -117,7 +120,52 @@ def _session(path: Path, content: Any, declared: SourceDeclaration) -> dict[str,
         "timeout_s": declared.timeout_s,
         "file": str(path),
         "line": 0,
+        **written,
     }
+
+
+def _is_ours(content: Any) -> bool:
+    return any(str(name) == SOFTWARE for name, _ in content.was_generated_by or ())
+
+
+def _logged(content: Any) -> _Events:
+    """Return each kind of event of a file of `nwb_write` without its times, in the order of the log."""
+    counts = _columns(content, EVENT_COUNTS) if _is_ours(content) else {}
+    return [(str(e), np.empty(0)) for e, n in _rows(counts, "event", "timestamps") if n >= 0]
+
+
+def _written(content: Any, declared: SourceDeclaration) -> dict[str, Any]:
+    """Return what `nwb_write` wrote of a session beside its events."""
+    row = {name: values[0] for name, values in _columns(content, SESSION).items()}
+    bins = {name.removeprefix(BINS): table for name, table in content.intervals.items() if name.startswith(BINS)}
+    counts = _rows(_columns(content, EVENT_COUNTS), "event", "count")
+    return {
+        "group": str(row.get("group", "")),
+        "box": str(row.get("box", "")),
+        "end": datetime.fromisoformat(row["end"]) if "end" in row else None,
+        "duration_s": float(row["length_s"]) if "length_s" in row else None,
+        "timeout_s": declared.timeout_s or (float(row["timeout_s"]) if "timeout_s" in row else None),
+        "tick_s": float(row["tick_s"]),
+        "part": int(row["part"]),
+        "counts": {declared.events.get(event, str(event)): int(n) for event, n in counts if n >= 0},
+        "bins": {
+            declared.events.get(event, event): EventBins(
+                width_s=float(table["stop_time"][0]), counts=_all(table["count"])
+            )
+            for event, table in bins.items()
+        },
+        "values": {str(name): float(value) for name, value in _rows(_columns(content, VALUES), "number", "value")},
+    }
+
+
+def _columns(content: Any, table: str) -> dict[str, Array]:
+    """Return the columns of a table of `nwb_write`; none where the file lacks it."""
+    tables = content.processing["behavior"].data_interfaces
+    return {column.name: _all(column) for column in tables[table].columns} if table in tables else {}
+
+
+def _rows(columns: dict[str, Array], *names: str) -> Iterator[tuple[Any, ...]]:
+    return zip(*(columns.get(name, ()) for name in names), strict=True)
 
 
 def _events_of(thing: Any) -> _Events:

@@ -5,6 +5,7 @@ from collections.abc import Collection, Sequence
 from dataclasses import asdict, dataclass
 from glob import escape
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pandas as pd
 
@@ -23,6 +24,9 @@ from cuecircuit.io.operant_source import operant_kind, read_operant
 from cuecircuit.io.session_store import check_parquet, write_events, write_events_parquet, write_parquet
 from cuecircuit.io.tables import ColumnNote, write_table
 from cuecircuit.records.operant import SET_ASIDE, UNDECLARED, OperantFault, OperantLog, OperantSession
+
+if TYPE_CHECKING:
+    from cuecircuit.pipeline.nwb import NwbSettings
 
 SESSION_COLUMNS: dict[str, ColumnNote] = {
     "subject": {"Description": "header field Subject", "Source": "file"},
@@ -225,6 +229,7 @@ def write_sessions(
     mpc: Path | None = None,
     strict: bool = False,
     parquet: bool = False,
+    nwb: "NwbSettings | None" = None,
 ) -> SessionsSummary:
     """Write `out`/sessions.tsv, events.tsv and faults.tsv, each with a JSON sidecar; bins.tsv where programs keep bins.
 
@@ -236,14 +241,19 @@ def write_sessions(
         mpc: MED-PC program file, or a folder of them.
         strict: refuse faults after the tables are written.
         parquet: write the three tables as Parquet too.
+        nwb: write `out`/nwb too, a file per session.
 
     Raises:
-        DataError: no file can be read, or no pyarrow for Parquet (nothing is written); the folder cannot be written,
-            or `strict` and a fault.
+        DataError: no file can be read, no pyarrow for Parquet, or a fault of `write_nwb` (nothing is written); the
+            folder cannot be written, or `strict` and a fault.
     """
     if parquet:
         check_parquet()
     log = load_sessions(files, programs=programs, source=source, mpc=mpc)
+    if nwb is not None:
+        from cuecircuit.pipeline.nwb import write_nwb
+
+        write_nwb(log.sessions, out / "nwb", nwb)
     sessions = sessions_table(log.sessions)
     write_table(out / "sessions.tsv", sessions, session_notes(sessions))
     bins = bins_table(log.sessions)
