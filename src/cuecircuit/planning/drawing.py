@@ -78,6 +78,7 @@ def template_of(files: StudyFiles, *, hypothesis: str, regions: Sequence[str], s
         seed=0,
         regions=tuple(regions),
         tables=effect_tables(study, files.file.parent),
+        every_edge=True,
     )
     if study.trials is not None:
         # when trials come changes no number of theirs: one order of trials serves all draws
@@ -101,8 +102,12 @@ class DrawnStudy:
 
 def draw_tables(template: Template, seed: int) -> DrawnStudy:
     """Draw one study of the largest size."""
+    return tables_of(template, *draw_planting(template, seed))
+
+
+def tables_of(template: Template, planting: Planting, drawn: Drawn) -> DrawnStudy:
+    """Return what was drawn as the tables of a study."""
     files, study = template.files, template.planting.study
-    planting, drawn = draw_planting(template, seed)
     made = {"subjects": _subjects(planting, drawn)}
     if planting.cohort.visits is not None:
         made["visits"] = _visits(planting, drawn)
@@ -114,6 +119,9 @@ def draw_tables(template: Template, seed: int) -> DrawnStudy:
         made["trials"] = trials
     made |= map_tables(files, drawn, made.get("trials"))
     made |= region_tables(files, made)
+    for of in [of for of in drawn.responses if of.startswith("edges.")]:
+        keys = files.books.tables[of].keys
+        made[of] = drawn_table(of, keys, drawn.responses[of][[*keys, "value"]])
     return _derive(Tables(files=files, made=made), [n for n in ordered_nodes(study) if n.startswith("derived.")])
 
 

@@ -11,6 +11,7 @@ import pandas as pd
 from cuecircuit.io.tables import ColumnNote
 from cuecircuit.nodes.study_files import StudyFiles
 from cuecircuit.planning.multiples import MULTIPLES
+from cuecircuit.planning.outcomes import ANYWHERE, NETWORK
 from cuecircuit.stats.simulated_power import shares, smallest_size
 from cuecircuit.study.schema import Study
 
@@ -92,9 +93,10 @@ TEST = ["question", "kind", "level", "term"]
 """Columns that identify a test."""
 _TEST_NOTES: Mapping[str, ColumnNote] = {
     "question": "name in the study file",
-    "kind": "term of a model, contrast, comparison of means, correlation, agreement, ratio of counts, or equivalence: "
-    "|d| of a term shown to be below the bound of the question",
-    "level": "of `each`, and the region of a question on maps",
+    "kind": "term of a model, contrast, comparison of means, correlation, agreement, ratio of counts; cluster: of a map, "
+    "surviving voxels reach the level; network: the level is an edge of one that survives; equivalence: |d| of a term "
+    "shown to be below the bound of the question",
+    "level": "of `each`, and the region of a question on maps; anywhere: any region or edge",
     "term": "what is tested",
 }
 POWER_NOTES: Mapping[str, ColumnNote] = {
@@ -143,7 +145,10 @@ def power_table(plan: Plan) -> pd.DataFrame:
 
 
 def _of_design(plan: Plan, world: World, size: int, rows: pd.DataFrame) -> pd.DataFrame:
-    alpha = rows["question"].map({name: own.alpha for name, own in plan.files.study.questions.items()})
+    questions = plan.files.study.questions
+    alpha = rows["question"].map({name: own.alpha for name, own in questions.items()})
+    of_networks = {n: own.networks.alpha for n, own in questions.items() if getattr(own, "networks", None)}
+    alpha = alpha.where(rows["kind"] != NETWORK, rows["question"].map(of_networks))
     rows = rows.assign(alpha=alpha, found=rows["p"] <= alpha, tested=rows["p"].notna())
     grouped = rows.groupby(TEST, sort=False, dropna=False)
     table = grouped.agg(
@@ -174,7 +179,11 @@ def _with_truth(table: pd.DataFrame, truth: pd.DataFrame) -> pd.DataFrame:
     planted, true = [], []
     for one in table.itertuples():
         correlation = one.kind == "correlation"
-        answer = known.get((one.question, one.level, "correlation" if correlation else one.term), ("unknown", np.nan))
+        level, effect = str(one.level), "correlation" if correlation else one.term
+        answer = known.get((one.question, level, effect), ("unknown", np.nan))
+        if level.endswith(ANYWHERE):
+            own = [known[key][0] for key in known if (key[0], key[2]) == (one.question, effect)]
+            answer = next((yes for yes in ("yes", "unknown") if yes in own), "no"), np.nan
         planted.append(answer[0])
         # the correlation that is planted is one of single rows, not of what is averaged
         true.append(np.nan if correlation else answer[1])
