@@ -65,7 +65,7 @@ def _reasons(study: Study, question: Question, regions: Sequence[str]) -> Iterat
 
 def _map_reasons(study: Study, question: Question, regions: Sequence[str]) -> Iterator[str]:
     if not regions:
-        yield "no region to average maps over or to have edges; give space.atlas and space.labels, or name regions in effects"
+        yield "no region for maps or edges; give space.atlas and space.labels, or name regions in effects"
     if study.scans is not None and study.scans.runs == "key":
         yield "runs are a key of these rows, and one number is drawn for all runs; set scans.runs to combine"
 

@@ -6,7 +6,7 @@ each group of a larger one, so that sizes share their chance and curves are smoo
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 import pandas as pd
@@ -20,6 +20,7 @@ from cuecircuit.nodes.study_files import StudyFiles
 from cuecircuit.nodes.table import Table
 from cuecircuit.planning.map_numbers import map_tables, region_tables
 from cuecircuit.planning.session_numbers import bins_table, operant_table
+from cuecircuit.planning.voxels import Voxels, draw_maps
 from cuecircuit.simulation.cohort import draw_cohort
 from cuecircuit.simulation.columns import columns_of
 from cuecircuit.simulation.declared import check_effects, effect_tables, scan_keys, trial_rows
@@ -94,20 +95,22 @@ def template_of(files: StudyFiles, *, hypothesis: str, regions: Sequence[str], s
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class DrawnStudy:
-    """The tables of a drawn study; `faults` has why a derived table could not be made."""
+    """The tables of a drawn study; `faults` has why a derived table could not be made, `maps` tables of drawn maps."""
 
     tables: Tables
     faults: Mapping[str, str]
+    maps: Mapping[str, Table] = field(default_factory=dict)
+
+    @property
+    def with_maps(self) -> Tables:
+        """The tables with maps in place of numbers by region."""
+        return replace(self.tables, made={**self.tables.made, **self.maps})
 
 
-def draw_tables(template: Template, seed: int) -> DrawnStudy:
-    """Draw one study of the largest size."""
-    return tables_of(template, *draw_planting(template, seed))
-
-
-def tables_of(template: Template, planting: Planting, drawn: Drawn) -> DrawnStudy:
-    """Return what was drawn as the tables of a study."""
+def draw_tables(template: Template, seed: int, voxels: Voxels | None = None) -> DrawnStudy:
+    """Draw one study of the largest size, with maps where there are voxels to draw."""
     files, study = template.files, template.planting.study
+    planting, drawn = draw_planting(template, seed)
     made = {"subjects": _subjects(planting, drawn)}
     if planting.cohort.visits is not None:
         made["visits"] = _visits(planting, drawn)
@@ -122,7 +125,8 @@ def tables_of(template: Template, planting: Planting, drawn: Drawn) -> DrawnStud
     for of in [of for of in drawn.responses if of.startswith("edges.")]:
         keys = files.books.tables[of].keys
         made[of] = drawn_table(of, keys, drawn.responses[of][[*keys, "value"]])
-    return _derive(Tables(files=files, made=made), [n for n in ordered_nodes(study) if n.startswith("derived.")])
+    whole = _derive(Tables(files=files, made=made), [n for n in ordered_nodes(study) if n.startswith("derived.")])
+    return replace(whole, maps=draw_maps(files, planting, drawn, made.get("trials"), voxels)) if voxels else whole
 
 
 def draw_planting(template: Template, seed: int) -> tuple[Planting, Drawn]:
@@ -148,7 +152,7 @@ def first_subjects(study: DrawnStudy, group: str | None, sizes: Mapping[str, int
     size = rows[group].map(dict(sizes)) if group else sizes["all"]
     kept = subjects.rows[(number < size).reindex(subjects.rows.index)].reset_index(drop=True)
     smaller = Tables(files=tables.files, made={**tables.made, "subjects": replace(subjects, rows=kept)})
-    return _derive(smaller, _among_subjects(tables.files.study))
+    return replace(_derive(smaller, _among_subjects(tables.files.study)), maps=study.maps)
 
 
 def _among_subjects(study: Study) -> list[str]:

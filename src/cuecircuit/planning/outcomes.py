@@ -2,15 +2,15 @@
 
 The p is the one that the page of a study goes by: adjusted over `each` where a question has it, Greenhouse-Geisser's
 where a term has several scores, otherwise as it is; of comparisons the adjusted one; of correlations q. Where a
-question states a bound of equivalence, two one-sided tests of |d| at the bound are tests of their own, unadjusted. Of edges
-those are kept that effects name, and the smallest p of all, `anywhere`; where a question has networks, the p of the
-network that an edge is in is a test of its own (kind `network`).
+question states a bound of equivalence, two one-sided tests of |d| at the bound are tests of their own, unadjusted. Of
+edges those are kept that effects name, and the smallest p of all, `anywhere`; where a question has networks, the p of
+the network that an edge is in is a test of its own (kind `network`).
 
 Studies that differ in their response alone are fitted at once, as levels of one more key in `each`; where predictors
 are drawn too, or values are missing, studies are fitted one by one. Both ways give the same numbers.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from math import ceil
 from typing import Any
@@ -24,7 +24,13 @@ from cuecircuit.group.network_tables import EDGE_KEYS
 from cuecircuit.models.evidence import EvidenceSettings, equivalence_p, has_d, has_standard, log_bf10
 from cuecircuit.models.fit import Fit
 from cuecircuit.nodes.answer import deciding_p
-from cuecircuit.nodes.model_questions import OF_COMPARISONS, FittedQuestion, comparison_table, fit_question, network_answer
+from cuecircuit.nodes.model_questions import (
+    OF_COMPARISONS,
+    FittedQuestion,
+    comparison_table,
+    fit_question,
+    network_answer,
+)
 from cuecircuit.nodes.rows import Tables
 from cuecircuit.nodes.table_questions import answer
 from cuecircuit.simulation.columns import columns_of
@@ -76,10 +82,15 @@ def outcomes(question: AnyQuestion, studies: Sequence[Tables], *, bayes: bool = 
             asked = None
         if asked is not None and np.isfinite(asked.wide.values).all():
             return Outcomes(rows=_model_rows(question, asked, studies[0].files.study, bayes=bayes))
+    return one_by_one(lambda tables: _one_study(question, tables, bayes=bayes), studies)
+
+
+def one_by_one(ask: Callable[[Tables], pd.DataFrame], studies: Sequence[Tables]) -> Outcomes:
+    """Return the outcomes of studies that are asked one after another."""
     parts, fault = [], None
     for number, tables in enumerate(studies):
         try:
-            parts.append(_one_study(question, tables, bayes=bayes).assign(**{_DRAW: number}))
+            parts.append(ask(tables).assign(**{_DRAW: number}))
         except CuecircuitError as error:
             fault = fault or error.faults[0]
     columns = [_DRAW, *TESTS, *_NUMBERS]
@@ -193,7 +204,9 @@ def _networks(question: Strata | Formula, asked: FittedQuestion, seed: int) -> p
         edges = asked.wide.labels.join(own, on=list(EDGE_KEYS))
         level = [_level(question, row) for row in edges.to_dict("records")]
         parts.append(pd.DataFrame({"level": level, "term": name, "p": edges["p_network"].fillna(1.0).to_numpy()}))
-    return pd.concat(parts).assign(kind=NETWORK, **{_DRAW: 0}, **dict.fromkeys(("estimate", "width", "log_bf10"), np.nan))
+    return pd.concat(parts).assign(
+        kind=NETWORK, **{_DRAW: 0}, **dict.fromkeys(("estimate", "width", "log_bf10"), np.nan)
+    )
 
 
 def fewest_arrangements(stated: int, alpha: float) -> int:

@@ -32,8 +32,8 @@ REST = ""
 class Planting:
     """What is drawn: the study, who takes part, the effects of the hypothesis, and where maps have regions.
 
-    `trials` has the trials of all scans that are cells; `tables` the TSVs that effects name. Of sets of edges only those
-    that effects name have a path in scans; with `every_edge` all pairs of regions are drawn.
+    `trials` has the trials of all scans that are cells; `tables` the TSVs that effects name. Edges are those
+    that effects name, with `every_edge` all pairs of regions.
     """
 
     study: Study
