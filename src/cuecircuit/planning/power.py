@@ -98,9 +98,9 @@ TEST = ["question", "kind", "level", "term"]
 """Columns that identify a test."""
 _TEST_NOTES: Mapping[str, ColumnNote] = {
     "question": "name in the study file",
-    "kind": "term of a model, contrast, comparison of means, correlation, agreement, ratio of counts; cluster: survivors "
-    "of a map reach the level; network: the level is an edge of one that survives; equivalence: |d| of a term shown to "
-    "be below the bound of the question",
+    "kind": "term of a model, contrast, comparison, correlation, agreement, ratio of counts; cluster: survivors of "
+    "a map reach the level; network: the level is an edge of one that survives; equivalence: |d| of a term shown to be "
+    "below the bound of the question",
     "level": "of `each`, and the region of a question on maps; anywhere: any region or edge",
     "term": "what is tested",
 }

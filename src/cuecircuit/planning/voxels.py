@@ -111,7 +111,10 @@ def read_smoothness(text: str) -> Smoothness:
         if absent := set(SMOOTHNESS_COLUMNS) - set(rows):
             raise DataError(f"{text}:1: no column {', '.join(absent)}; expected the smoothness.tsv of a question")
         row = rows.loc[rows["fwhm_mm"].idxmax()]
-        acf, classic = Autocorrelation(a=row["a"], b_mm=row["b_mm"], c_mm=row["c_mm"]), float(row["fwhm_classic_mm"])
+        acf, classic = (
+            Autocorrelation(**{name: float(row[name]) for name in ("a", "b_mm", "c_mm")}),
+            float(row["fwhm_classic_mm"]),
+        )
     else:
         try:
             classic = float(text)
@@ -192,7 +195,7 @@ def _images(
     rng, subject = planting.stream(of, _VOXELS), pd.factorize(rows["subject"])[0]
     images = expected[:, voxels.place]
     if base.between_sd:
-        images += np.float32(base.between_sd) * _fields(voxels.field, subject.max() + 1, rng)[subject]
+        images += np.float32(base.between_sd) * _fields(voxels.field, int(subject.max()) + 1, rng)[subject]
     if base.within_sd:
         images += np.float32(base.within_sd) * _fields(voxels.field, len(rows), rng)
     return images
