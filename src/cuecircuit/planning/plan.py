@@ -90,7 +90,10 @@ def plan_study(path: Path, out: Path, *, settings: PlanSettings, n_jobs: int = 1
         }
     except StudyError as error:
         raise located(error, path, settings.effects) from error
-    voxels = prepare_voxels(stated_study, files, settings.smoothness, n_jobs=n_jobs) if settings.smoothness else None
+    effects = [effect for template in stated.values() for effect in template.planting.effects.values()]
+    voxels = None
+    if settings.smoothness:
+        voxels = prepare_voxels(stated_study, files, settings.smoothness, effects, n_jobs=n_jobs)
     with one_blas_thread(), engine(dask, n_jobs):
         found = {world: _simulate(template, sizes, settings, voxels, n_jobs) for world, template in templates.items()}
     plan = Plan(

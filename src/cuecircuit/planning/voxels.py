@@ -37,7 +37,7 @@ from cuecircuit.planning.outcomes import ANYWHERE, CLUSTER, Outcomes, fewest_arr
 from cuecircuit.simulation.columns import drawn_source
 from cuecircuit.simulation.planting import Drawn, Planting
 from cuecircuit.stats.term_test import TermTest
-from cuecircuit.study.questions import AnyQuestion, Formula, Strata
+from cuecircuit.study.questions import AnyQuestion, Effect, Formula, Strata
 from cuecircuit.study.schema import Study
 
 _VOXELS = "voxels"  # region of a whole map
@@ -60,13 +60,16 @@ class Voxels:
     nulls: Mapping[str, ClusterNulls]
 
 
-def prepare_voxels(stated: Study, files: StudyFiles, smoothness: str, *, n_jobs: int = 1) -> Voxels:
+def prepare_voxels(
+    stated: Study, files: StudyFiles, smoothness: str, effects: Sequence[Effect], *, n_jobs: int = 1
+) -> Voxels:
     """Prepare to draw maps for the questions on maps that clusters decide; others stay with means of regions.
 
     Args:
         stated: the study with its questions on maps.
         files: the questions that are planned.
         smoothness: FWHM in mm, or a file `smoothness.tsv`, of whose strata the smoothest counts.
+        effects: that are planted.
         n_jobs: threads.
 
     Raises:
@@ -75,7 +78,7 @@ def prepare_voxels(stated: Study, files: StudyFiles, smoothness: str, *, n_jobs:
     """
     noise = read_smoothness(smoothness)
     own = {name: stated.questions[name] for name in files.study.questions if _is_of_maps(stated.questions[name])}
-    reasons = {name: next(_reasons(stated, question), "") for name, question in own.items()}
+    reasons = {name: next(_reasons(stated, question, effects), "") for name, question in own.items()}
     faults = [f"questions.{name}: not by voxels: {why}" for name, why in reasons.items() if why]
     if len(faults) == len(reasons):
         raise StudyError(["smoothness: no question can be planned by voxels; leave it out", *faults])
@@ -138,10 +141,9 @@ def _is_of_maps(question: AnyQuestion) -> bool:
     return question.of.startswith(("maps.", "contrasts."))
 
 
-def _reasons(study: Study, question: AnyQuestion) -> Iterator[str]:
+def _reasons(study: Study, question: AnyQuestion, effects: Sequence[Effect]) -> Iterator[str]:
     """Yield why a question on maps is not planned by voxels."""
     correction, of = question.correction or study.correction, drawn_source(study, question.of)
-    effects = study.simulation.effects.values() if study.simulation else ()
     if not isinstance(question, Strata | Formula):
         yield "agreement and change have no clusters"
     elif getattr(question, "method", "") == "mixed-effects":
