@@ -167,9 +167,8 @@ def drug_level(
     given = since > 0 if before else since >= 0
     amounts = np.broadcast_to(np.asarray(dose_mg_kg, float), since.shape)[given]
     at = np.nonzero(given)[0]
-    levels = np.zeros((len(kinetics.compounds), len(times_s)))
-    for level, left in zip(levels, _responses(kinetics, since[given]), strict=True):
-        np.add.at(level, at, amounts * left)
+    responses = _responses(kinetics, since[given])
+    levels = np.array([np.bincount(at, amounts * left, minlength=len(times_s)) for left in responses])
     potency = np.array([compound.potency for compound in kinetics.compounds])
     return DrugLevel(
         compounds=tuple(compound.name for compound in kinetics.compounds), levels=levels, effect=potency @ levels
@@ -178,8 +177,7 @@ def drug_level(
 
 def chain_level(times_min: Float[Array, "*shape"], half_lives_min: Sequence[float]) -> Float[Array, "*shape"]:
     """Amount in the last stage of a chain after a bolus of 1 into the first, at times of 0 or more."""
-    rates = np.log(2.0) / np.asarray(half_lives_min, float)
-    return np.prod(rates[:-1]) * _divided_exponential(times_min, np.sort(rates))
+    return _chain_level(times_min, half_lives_min, {})
 
 
 def satiety_threshold(
@@ -217,35 +215,48 @@ def _responses(kinetics: Kinetics, minutes: Float[Array, "lag"]) -> list[Float[A
     first = [kinetics.absorption_half_life_min] if kinetics.absorption_half_life_min else []
     lag = [kinetics.brain_half_life_min] if kinetics.brain_half_life_min else []
     found, share = [], 1.0
+    known: dict[tuple[float, ...], Array] = {}
     for number, compound in enumerate(kinetics.compounds, 1):
         chain = [*first, *(each.half_life_min for each in kinetics.compounds[:number])]
         share *= compound.share
         # the compound is lost at its own rate while the brain follows at the rate of the lag: e' = k_e (c − e)
         gain = chain[-1] / lag[0] if lag else 1.0
-        found.append(share * gain * chain_level(minutes, [*chain, *lag]))
+        found.append(share * gain * _chain_level(minutes, [*chain, *lag], known))
     return found
 
 
-def _divided_exponential(t: Float[Array, "*shape"], rates: Float[Array, "stage"]) -> Float[Array, "*shape"]:
-    """Σ_i e^(−k_i t) / Π_{j≠i} (k_j − k_i) for rates that rise; equal ones are their limit."""
-    if len(rates) == 1:
-        return np.exp(-rates[0] * t)
-    spread = rates[-1] - rates[0]
-    close = spread * t <= 1.0
-    found = np.empty_like(t)
-    found[close] = _divided_series(t[close], rates)
-    far = t[~close]
-    if far.size:
-        found[~close] = (_divided_exponential(far, rates[:-1]) - _divided_exponential(far, rates[1:])) / spread
-    return found
+def _chain_level(
+    t: Float[Array, "*shape"], half_lives: Sequence[float], known: dict[tuple[float, ...], Array]
+) -> Float[Array, "*shape"]:
+    rates = np.log(2.0) / np.asarray(half_lives, float)
+    return np.prod(rates[:-1]) * _divided_exponential(t, tuple(sorted(rates.tolist())), known)
 
 
-def _divided_series(t: Float[Array, "*shape"], rates: Float[Array, "stage"]) -> Float[Array, "*shape"]:
+def _divided_exponential(
+    t: Float[Array, "*shape"], rates: tuple[float, ...], known: dict[tuple[float, ...], Array]
+) -> Float[Array, "*shape"]:
+    """Σ_i e^(−k_i t) / Π_{j≠i} (k_j − k_i) for rates that rise; equal ones are their limit.
+
+    Sums are kept in `known` by their rates: chains that share stages share them.
+    """
+    if rates not in known:
+        if len(rates) == 1:
+            known[rates] = np.exp(-rates[0] * t)
+        else:
+            spread = rates[-1] - rates[0]
+            upper, lower = (_divided_exponential(t, part, known) for part in (rates[:-1], rates[1:]))
+            close = spread * t <= 1.0
+            known[rates] = (upper - lower) / (spread or 1.0)
+            known[rates][close] = _divided_series(t[close], rates)
+    return known[rates]
+
+
+def _divided_series(t: Float[Array, "*shape"], rates: tuple[float, ...]) -> Float[Array, "*shape"]:
     """The same by Taylor's series about the mean rate: Σ_m (−t)^m/(n−1+m)! h_m, h_m complete symmetric polynomials."""
     total = np.zeros_like(t)
-    for coefficient in reversed(_series(tuple(rates.tolist()))):
+    for coefficient in reversed(_series(rates)):
         total = coefficient - t * total
-    return t ** (len(rates) - 1) * np.exp(-rates.mean() * t) * total
+    return t ** (len(rates) - 1) * np.exp(-np.mean(rates) * t) * total
 
 
 @cache

@@ -23,16 +23,15 @@ from cuecircuit.errors import CuecircuitError
 from cuecircuit.group.network_tables import EDGE_KEYS
 from cuecircuit.models.evidence import EvidenceSettings, equivalence_p, has_d, has_standard, log_bf10
 from cuecircuit.models.fit import Fit
-from cuecircuit.nodes.answer import deciding_p
-from cuecircuit.nodes.model_questions import (
+from cuecircuit.questions.answer import deciding_p
+from cuecircuit.questions.model_questions import (
     OF_COMPARISONS,
     FittedQuestion,
     comparison_table,
     fit_question,
     network_answer,
 )
-from cuecircuit.nodes.rows import Tables
-from cuecircuit.nodes.table_questions import answer
+from cuecircuit.questions.table_questions import answer
 from cuecircuit.simulation.columns import columns_of
 from cuecircuit.simulation.planting import edges_named
 from cuecircuit.stats.multiple_testing import adjust_p
@@ -42,6 +41,7 @@ from cuecircuit.study.accounting import split_reference
 from cuecircuit.study.question_checks import formula_of
 from cuecircuit.study.questions import AnyQuestion, Correlation, Counts, Formula, Question, Reliability, Strata
 from cuecircuit.study.schema import Study
+from cuecircuit.tables.rows import Tables
 
 CLUSTER, EQUIVALENCE, NETWORK = "cluster", "equivalence", "network"
 ANYWHERE = "anywhere"

@@ -9,12 +9,12 @@ import numpy as np
 import pandas as pd
 
 from cuecircuit.io.tables import ColumnNote
-from cuecircuit.nodes.study_files import StudyFiles
 from cuecircuit.planning.multiples import MULTIPLES
 from cuecircuit.planning.outcomes import ANYWHERE, NETWORK
 from cuecircuit.planning.voxels import Voxels
 from cuecircuit.stats.simulated_power import shares, smallest_size
 from cuecircuit.study.schema import Study
+from cuecircuit.tables.study_files import StudyFiles
 
 DRAWS, MAP_DRAWS, WANTED = 200, 50, 0.8
 """Drawn studies where nothing is asked, where maps are drawn, and power."""

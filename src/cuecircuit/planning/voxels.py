@@ -23,22 +23,22 @@ from cuecircuit.group.correction import ClusterNulls, CorrectedTerm, CorrectionS
 from cuecircuit.group.permuted_correction import permuted_test
 from cuecircuit.io.tables import read_table
 from cuecircuit.models.fit import Fit, fit
-from cuecircuit.nodes.map_questions import map_levels, map_request
-from cuecircuit.nodes.rows import VALUE, Tables
-from cuecircuit.nodes.space import correction_settings, study_space
-from cuecircuit.nodes.study_files import StudyFiles
-from cuecircuit.nodes.table import Table
 from cuecircuit.pipeline.map_tests.files import SMOOTHNESS_COLUMNS, Space
 from cuecircuit.pipeline.map_tests.permuted import Permutation
 from cuecircuit.pipeline.map_tests.planned_tests import for_method, without_side
 from cuecircuit.pipeline.progress import say
 from cuecircuit.planning.map_numbers import map_tables
 from cuecircuit.planning.outcomes import ANYWHERE, CLUSTER, Outcomes, fewest_arrangements, named_tests, one_by_one
+from cuecircuit.questions.map_questions import map_levels, map_request
 from cuecircuit.simulation.columns import drawn_source
 from cuecircuit.simulation.planting import Drawn, Planting
 from cuecircuit.stats.term_test import TermTest
 from cuecircuit.study.questions import AnyQuestion, Effect, Formula, Strata
 from cuecircuit.study.schema import Study
+from cuecircuit.tables.rows import VALUE, Tables
+from cuecircuit.tables.space import correction_settings, study_space
+from cuecircuit.tables.study_files import StudyFiles
+from cuecircuit.tables.table import Table
 
 _VOXELS = "voxels"  # region of a whole map
 
@@ -228,7 +228,7 @@ def _one_study(voxels: Voxels, name: str, tables: Tables) -> pd.DataFrame:
                 inside = voxels.place == number if number else np.ones(p.size, bool)
                 if inside.any():
                     mean = np.nan if test.estimate is None or not number else np.nanmean(test.estimate[inside])
-                    where = ", ".join([*level.split("_"), region] if level else [region])
+                    where = ", ".join([*level, region])
                     rows.append((CLUSTER, where, term, np.nanmin(p[inside], initial=1.0), mean))
     table = pd.DataFrame(rows, columns=["kind", "level", "term", "p", "estimate"])
     return table.assign(width=np.nan, log_bf10=np.nan)
