@@ -169,6 +169,12 @@ def _question(plan: Plan, tables: PlanTables, figures: Sequence[FigureItem], nam
             "not added to them."
         )
         items.insert(0, Paragraph(text=text))
+    if question.of.startswith("edges."):
+        text = (
+            "Every pair of regions was drawn, each independently of the others; measured edges that share a region are "
+            "not independent. Shown are edges that effects name, and anywhere: any edge."
+        )
+        items.insert(0, Paragraph(text=text))
     return tuple(items)
 
 
