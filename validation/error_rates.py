@@ -189,8 +189,14 @@ def with_interval(k, n):
     return f"{k / n:.3f} [{interval.low:.3f}, {interval.high:.3f}]"
 
 
-def pooled(table):
-    """Print the rates of cells taken together, a row each, as docs/error_rates.md has them."""
+def pooled(every):
+    """Print the rates of cells taken together, a table for each mask, a row each, as docs/error_rates.md has them."""
+    for mask, table in every.groupby("mask", sort=False):
+        print(f"\n{int(MASKS[mask].sum())} voxels\n")
+        pooled_mask(table)
+
+
+def pooled_mask(table):
     main = table["question"].isin(MAIN)
     rotated = table[(table["scheme"] == "groups") & main & (table["ratio"] != 1)]
     rows = [("`groups`: group, group × cue, slope", rotated)]
@@ -212,7 +218,8 @@ def pooled(table):
         rows.append((f"`{scheme}`: all questions, equal variances", own))
     print(f"| | tests | {' | '.join(MAP_STATISTICS)} |\n|---|---|" + "---|" * len(MAP_STATISTICS))
     for name, part in rows:
-        n = part["studies"].sum()
+        if not (n := part["studies"].sum()):
+            continue
         rates = (with_interval(part[each].sum(), n) for each in MAP_STATISTICS)
         print(f"| {name} | {n} | {' | '.join(rates)} |")
 

@@ -85,7 +85,8 @@ def _map(question: AnyQuestion, folder: Path) -> tuple[str, float]:
     text = f"{what}{f' of {level}' if level else ''} survives in "
     text += f"{counted(int(count), 'cluster')}, the best{where} ({counted(int(best['voxels']), 'voxel')}"
     if pd.notna(best.get("peak_effect")):
-        means = effect_text(read_json(folder / "settings.json").get("directions", {}).get(str(effect["prefix"]), ""))
+        direction = str(read_json(folder / "settings.json").get("directions", {}).get(str(effect["prefix"]), ""))
+        means = words(effect_text(direction))
         size = _with_limits(best, "peak_effect", "peak_effect_low", "peak_effect_high")
         text += f"; {means}{' =' if MINUS in means else ':'} {size}{f' {unit}' if unit else ''} at its peak"
     return f"{text}), corrected {p_equals(float(best['p_fwe']))}.", float(best["p_fwe"])
