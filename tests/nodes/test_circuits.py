@@ -10,7 +10,6 @@ from cuecircuit.errors import StudyError
 from cuecircuit.nodes.check import check_study
 from cuecircuit.nodes.run import run_study
 from cuecircuit.nodes.simulate import simulate_design
-from cuecircuit.planning.askable import askable
 from cuecircuit.questions.table_questions import answer
 from cuecircuit.study.reading import parse_study
 from cuecircuit.tables.edges import edges_table
@@ -88,11 +87,6 @@ def test_the_page_tells_and_draws_it(results: Path) -> None:
     for name in ("path", "path_connectogram"):
         assert (results / f"figures/{name}.svg").is_file()
         assert f"figure-{name}" in page
-
-
-def test_a_plan_says_that_it_draws_no_edges() -> None:
-    reasons = askable(parse_study(STUDY), ["NAc"]).reasons
-    assert reasons == {"path": "edges are estimated from scans, which a plan does not draw"}
 
 
 def changed(text: str, *pairs: tuple[str, str]) -> str:

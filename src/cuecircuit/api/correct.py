@@ -19,9 +19,8 @@ from cuecircuit.group.correction import (
     simulate_nulls,
     smoothness_of,
 )
-from cuecircuit.group.permutation import PermutationSettings, permute_prepared
-from cuecircuit.group.permuted_correction import corrected_term
-from cuecircuit.group.planned_permutation import prepare_test
+from cuecircuit.group.permutation import PermutationSettings
+from cuecircuit.group.permuted_correction import permuted_test
 from cuecircuit.io.nifti import volume_image
 from cuecircuit.models.fit import Fit, fit_responses
 from cuecircuit.models.strata import StrataFamily
@@ -71,7 +70,7 @@ def correct_term(
     if method == "permutation":
         # Welch's model has a variance for each group
         own = {**settings, "variance": "groups"} if fit.design.model.fitted_by == "welch" else settings
-        found, notes = _permuted(fit, test, mask, statistic, PermutationSettings(**own, n_permutations=n))
+        found, notes = permuted_test(fit, test, mask, statistic, PermutationSettings(**own, n_permutations=n))
     else:
         notes = ()
         shared = {name: value for name, value in settings.items() if name != "variance"}
@@ -98,17 +97,6 @@ def _simulated(
     tested[mask] = np.isfinite(test.f)
     nulls = simulate_nulls(smoothness_of(noise, mask, grid), tested, grid, settings)
     return correct(test, mask, nulls)
-
-
-def _permuted(
-    fit: Fit, test: TermTest, mask: Bool[Array, "x y z"], statistic: MapStatistic, settings: PermutationSettings
-) -> tuple[CorrectedTerm, tuple[str, ...]]:
-    """Permute a term; with the corrected map what is to be said of the variances of groups."""
-    ready = prepare_test(fit, test, settings)
-    done = permute_prepared(
-        [lambda: ready.prepared], ready.fitted, ready.plan, test, mask, statistics=(statistic,), settings=settings
-    )
-    return corrected_term(done, statistic), () if ready.note is None else (ready.note,)
 
 
 def cluster_rows(found: CorrectedTerm, test: TermTest, mask: Bool[Array, "x y z"], grid: Grid) -> pd.DataFrame:

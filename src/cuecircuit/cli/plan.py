@@ -23,7 +23,12 @@ def plan(
     ] = None,
     studies: Annotated[
         int | None,
-        typer.Option(min=20, max=MOST_DRAWS, help="Simulated studies of each size and hypothesis.", show_default="200"),
+        typer.Option(
+            min=20,
+            max=MOST_DRAWS,
+            help="Simulated studies of each size and hypothesis.",
+            show_default="200, of maps 50",
+        ),
     ] = None,
     power: Annotated[float, typer.Option(help="Power wanted, between 0 and 1.")] = 0.8,
     hypothesis: Annotated[
@@ -56,6 +61,13 @@ def plan(
             help="Bayes factor at which a study stops that looks after each size, such as 6: how often, and when.",
         ),
     ] = None,
+    smoothness: Annotated[
+        str | None,
+        typer.Option(
+            metavar="MM|FILE",
+            help="FWHM of the noise of subjects' maps, mm, or a smoothness.tsv: questions on maps are asked of maps.",
+        ),
+    ] = None,
     seed: Seed = 0,
     n_jobs: Jobs = 2,
     dask: Annotated[
@@ -65,17 +77,18 @@ def plan(
     """Power and precision of the study's questions by simulation over numbers of subjects: tables, curves, a page."""
     from cuecircuit.planning.multiples import MULTIPLES
     from cuecircuit.planning.plan import plan_study
-    from cuecircuit.planning.power import DRAWS, PlanSettings
+    from cuecircuit.planning.power import DRAWS, MAP_DRAWS, PlanSettings
 
     settings = PlanSettings(
         sizes=tuple(animals or ()),
-        draws=studies or DRAWS,
+        draws=studies or (MAP_DRAWS if smoothness else DRAWS),
         power=power,
         hypotheses=tuple(hypothesis or ()),
         questions=tuple(test or ()),
         effects=effects,
         multiples=tuple(multiple) if multiple else MULTIPLES,
         stop=stop,
+        smoothness=smoothness or "",
         seed=seed,
     )
     print(plan_study(study, out, settings=settings, n_jobs=n_jobs, dask=dask))

@@ -2,11 +2,30 @@
 
 import numpy as np
 
-from cuecircuit.arrays import Array, Float64
+from cuecircuit.arrays import Array, Bool, Float64
 from cuecircuit.clusters.maxima import MapStatistic
 from cuecircuit.group.correction import CorrectedTerm
-from cuecircuit.group.permutation import PermutedTerm
+from cuecircuit.group.permutation import PermutationSettings, PermutedTerm, permute_prepared
+from cuecircuit.group.planned_permutation import prepare_test
+from cuecircuit.models.fit import Fit
 from cuecircuit.stats.permutation import permutation_p
+from cuecircuit.stats.term_test import TermTest
+
+
+def permuted_test(
+    fit: Fit, test: TermTest, mask: Bool[Array, "x y z"], statistic: MapStatistic, settings: PermutationSettings
+) -> tuple[CorrectedTerm, tuple[str, ...]]:
+    """Permute a test of maps in memory; with the corrected map what is to be said of the variances of groups.
+
+    Raises:
+        DesignError: as `prepare_test`.
+        DataError: no voxel that can be tested.
+    """
+    ready = prepare_test(fit, test, settings)
+    done = permute_prepared(
+        [lambda: ready.prepared], ready.fitted, ready.plan, test, mask, statistics=(statistic,), settings=settings
+    )
+    return corrected_term(done, statistic), () if ready.note is None else (ready.note,)
 
 
 def _fewest_voxels(maxima: Float64[Array, "arrangement"], alpha: float) -> float:

@@ -57,19 +57,17 @@ def _reasons(study: Study, question: Question, regions: Sequence[str]) -> Iterat
     for rows in _rows_behind(study, question):
         table, response = split_reference(rows.of)
         kind = table.partition(".")[0]
-        if kind in ("maps", "contrasts", "regions"):
+        if kind in ("maps", "contrasts", "regions", "edges"):
             yield from _map_reasons(study, question, regions)
-        if kind == "edges":
-            yield "edges are estimated from scans, which a plan does not draw"
         if kind == "operant":
             yield from _operant_reasons(study, rows, response)
 
 
 def _map_reasons(study: Study, question: Question, regions: Sequence[str]) -> Iterator[str]:
     if not regions:
-        yield "no region to average maps over; give space.atlas and space.labels, or name regions in effects"
+        yield "no region for maps or edges; give space.atlas and space.labels, or name regions in effects"
     if study.scans is not None and study.scans.runs == "key":
-        yield "runs are a key of these maps, and one number is drawn for all runs; set scans.runs to combine"
+        yield "runs are a key of these rows, and one number is drawn for all runs; set scans.runs to combine"
 
 
 def _operant_reasons(study: Study, rows: Rows, response: str) -> Iterator[str]:

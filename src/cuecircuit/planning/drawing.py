@@ -6,7 +6,7 @@ each group of a larger one, so that sizes share their chance and curves are smoo
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 import pandas as pd
@@ -16,6 +16,7 @@ from cuecircuit.io.tables import read_table
 from cuecircuit.nodes.graph import ordered_nodes, upstream
 from cuecircuit.planning.map_numbers import map_tables, region_tables
 from cuecircuit.planning.session_numbers import bins_table, operant_table
+from cuecircuit.planning.voxels import Voxels, draw_maps
 from cuecircuit.simulation.cohort import draw_cohort
 from cuecircuit.simulation.columns import columns_of
 from cuecircuit.simulation.declared import check_effects, effect_tables, scan_keys, trial_rows
@@ -78,6 +79,7 @@ def template_of(files: StudyFiles, *, hypothesis: str, regions: Sequence[str], s
         seed=0,
         regions=tuple(regions),
         tables=effect_tables(study, files.file.parent),
+        every_edge=True,
     )
     if study.trials is not None:
         # when trials come changes no number of theirs: one order of trials serves all draws
@@ -93,14 +95,20 @@ def template_of(files: StudyFiles, *, hypothesis: str, regions: Sequence[str], s
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class DrawnStudy:
-    """The tables of a drawn study; `faults` has why a derived table could not be made."""
+    """The tables of a drawn study; `faults` has why a derived table could not be made, `maps` tables of drawn maps."""
 
     tables: Tables
     faults: Mapping[str, str]
+    maps: Mapping[str, Table] = field(default_factory=dict)
+
+    @property
+    def with_maps(self) -> Tables:
+        """The tables with maps in place of numbers by region."""
+        return replace(self.tables, made={**self.tables.made, **self.maps})
 
 
-def draw_tables(template: Template, seed: int) -> DrawnStudy:
-    """Draw one study of the largest size."""
+def draw_tables(template: Template, seed: int, voxels: Voxels | None = None) -> DrawnStudy:
+    """Draw one study of the largest size, with maps where there are voxels to draw."""
     files, study = template.files, template.planting.study
     planting, drawn = draw_planting(template, seed)
     made = {"subjects": _subjects(planting, drawn)}
@@ -114,7 +122,11 @@ def draw_tables(template: Template, seed: int) -> DrawnStudy:
         made["trials"] = trials
     made |= map_tables(files, drawn, made.get("trials"))
     made |= region_tables(files, made)
-    return _derive(Tables(files=files, made=made), [n for n in ordered_nodes(study) if n.startswith("derived.")])
+    for of in [of for of in drawn.responses if of.startswith("edges.")]:
+        keys = files.books.tables[of].keys
+        made[of] = drawn_table(of, keys, drawn.responses[of][[*keys, "value"]])
+    whole = _derive(Tables(files=files, made=made), [n for n in ordered_nodes(study) if n.startswith("derived.")])
+    return replace(whole, maps=draw_maps(files, planting, drawn, made.get("trials"), voxels)) if voxels else whole
 
 
 def draw_planting(template: Template, seed: int) -> tuple[Planting, Drawn]:
@@ -140,7 +152,7 @@ def first_subjects(study: DrawnStudy, group: str | None, sizes: Mapping[str, int
     size = rows[group].map(dict(sizes)) if group else sizes["all"]
     kept = subjects.rows[(number < size).reindex(subjects.rows.index)].reset_index(drop=True)
     smaller = Tables(files=tables.files, made={**tables.made, "subjects": replace(subjects, rows=kept)})
-    return _derive(smaller, _among_subjects(tables.files.study))
+    return replace(_derive(smaller, _among_subjects(tables.files.study)), maps=study.maps)
 
 
 def _among_subjects(study: Study) -> list[str]:

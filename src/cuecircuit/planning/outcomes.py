@@ -2,14 +2,17 @@
 
 The p is the one that the page of a study goes by: adjusted over `each` where a question has it, Greenhouse-Geisser's
 where a term has several scores, otherwise as it is; of comparisons the adjusted one; of correlations q. Where a
-question states a bound of equivalence, two one-sided tests of |d| at the bound are tests of their own, unadjusted.
+question states a bound of equivalence, two one-sided tests of |d| at the bound are tests of their own, unadjusted. Of
+edges those are kept that effects name, and the smallest p of all, `anywhere`; where a question has networks, the p of
+the network that an edge is in is a test of its own (kind `network`).
 
 Studies that differ in their response alone are fitted at once, as levels of one more key in `each`; where predictors
 are drawn too, or values are missing, studies are fitted one by one. Both ways give the same numbers.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
+from math import ceil
 from typing import Any
 
 import numpy as np
@@ -17,20 +20,32 @@ import pandas as pd
 
 from cuecircuit.arrays import Array, Float
 from cuecircuit.errors import CuecircuitError
+from cuecircuit.group.network_tables import EDGE_KEYS
 from cuecircuit.models.evidence import EvidenceSettings, equivalence_p, has_d, has_standard, log_bf10
+from cuecircuit.models.fit import Fit
 from cuecircuit.questions.answer import deciding_p
-from cuecircuit.questions.model_questions import OF_COMPARISONS, FittedQuestion, comparison_table, fit_question
+from cuecircuit.questions.model_questions import (
+    OF_COMPARISONS,
+    FittedQuestion,
+    comparison_table,
+    fit_question,
+    network_answer,
+)
 from cuecircuit.questions.table_questions import answer
 from cuecircuit.simulation.columns import columns_of
+from cuecircuit.simulation.planting import edges_named
 from cuecircuit.stats.multiple_testing import adjust_p
 from cuecircuit.stats.strata_result import StratumTest
 from cuecircuit.stats.term_test import TermTest
 from cuecircuit.study.accounting import split_reference
 from cuecircuit.study.question_checks import formula_of
 from cuecircuit.study.questions import AnyQuestion, Correlation, Counts, Formula, Question, Reliability, Strata
+from cuecircuit.study.schema import Study
 from cuecircuit.tables.rows import Tables
 
-EQUIVALENCE = "equivalence"
+CLUSTER, EQUIVALENCE, NETWORK = "cluster", "equivalence", "network"
+ANYWHERE = "anywhere"
+"""Level of the smallest p of all edges or voxels: its power is the error rate where nothing is planted."""
 TESTS = ("kind", "level", "term")
 """What identifies a test of a question."""
 _NUMBERS = ("p", "estimate", "width", "log_bf10")
@@ -66,11 +81,16 @@ def outcomes(question: AnyQuestion, studies: Sequence[Tables], *, bayes: bool = 
         except CuecircuitError:
             asked = None
         if asked is not None and np.isfinite(asked.wide.values).all():
-            return Outcomes(rows=_model_rows(question, asked, bayes=bayes))
+            return Outcomes(rows=_model_rows(question, asked, studies[0].files.study, bayes=bayes))
+    return one_by_one(lambda tables: _one_study(question, tables, bayes=bayes), studies)
+
+
+def one_by_one(ask: Callable[[Tables], pd.DataFrame], studies: Sequence[Tables]) -> Outcomes:
+    """Return the outcomes of studies that are asked one after another."""
     parts, fault = [], None
     for number, tables in enumerate(studies):
         try:
-            parts.append(_one_study(question, tables, bayes=bayes).assign(**{_DRAW: number}))
+            parts.append(ask(tables).assign(**{_DRAW: number}))
         except CuecircuitError as error:
             fault = fault or error.faults[0]
     columns = [_DRAW, *TESTS, *_NUMBERS]
@@ -80,7 +100,7 @@ def outcomes(question: AnyQuestion, studies: Sequence[Tables], *, bayes: bool = 
 def _stacks(question: Strata | Formula, tables: Tables) -> bool:
     """Return whether nothing but the response differs between studies: predictors are keys, factors or labels."""
     study = tables.files.study
-    if question.covariates or (study.simulation and study.simulation.missing):
+    if question.covariates or question.networks or (study.simulation and study.simulation.missing):
         return False
     if isinstance(question, Strata):
         named = [*question.between, *question.within]
@@ -106,7 +126,7 @@ def _of_all(question: Any) -> Any:
 
 def _one_study(question: AnyQuestion, tables: Tables, *, bayes: bool) -> pd.DataFrame:
     if isinstance(question, Strata | Formula):
-        return _model_rows(question, fit_question(tables, question), bayes=bayes)
+        return _model_rows(question, fit_question(tables, question), tables.files.study, bayes=bayes)
     if isinstance(question, Correlation):  # no p of permutations is used
         question = question.model_copy(update={"draws": 1})
     rows = list(_other_rows(question, answer(tables, question).tables))
@@ -135,17 +155,15 @@ def _level(question: Question, row: Any) -> str:
     return ", ".join(str(row[key]) for key in question.each)
 
 
-def _model_rows(question: Strata | Formula, asked: FittedQuestion, *, bayes: bool) -> pd.DataFrame:
+def _model_rows(question: Strata | Formula, asked: FittedQuestion, study: Study, *, bayes: bool) -> pd.DataFrame:
     """Return the tests of all levels of `each` and of all studies that were fitted at once."""
     stated = question.evidence
     settings = EvidenceSettings(scale=stated.scale, bound=stated.equivalence) if stated else EvidenceSettings()
     labels = asked.wide.labels.reset_index(drop=True)
     level = [_level(question, row) for row in labels.to_dict("records")]
     draw = labels.get(_DRAW, 0)
-    tests = [test for test in asked.fit.tests if _wanted(question, test)]
-    names = [test.name for test in tests]
     parts = []
-    for test in tests:
+    for name, test in named_tests(question, asked.fit):
         low, high = test.interval()
         nothing = np.full(len(labels), np.nan)
         part = pd.DataFrame(
@@ -153,7 +171,7 @@ def _model_rows(question: Strata | Formula, asked: FittedQuestion, *, bayes: boo
                 _DRAW: draw,
                 "kind": "contrast" if test.name in asked.fit.design.model.contrasts else "term",
                 "level": level,
-                "term": test.name if names.count(test.name) == 1 else f"{test.name} ({getattr(test, 'stratum', '')})",
+                "term": name,
                 "p": _deciding(question, test, labels),
                 "estimate": nothing if test.estimate is None else test.estimate,
                 "width": nothing if low is None or high is None else high - low,
@@ -166,7 +184,55 @@ def _model_rows(question: Strata | Formula, asked: FittedQuestion, *, bayes: boo
             parts.append(part.assign(kind=EQUIVALENCE, p=equivalence_p(test, settings.bound), log_bf10=np.nan))
     if question.comparisons:
         parts.append(_compared(question, asked))
-    return pd.concat(parts, ignore_index=True)
+    if question.networks:
+        parts.append(_networks(question, asked, study.seed))
+    rows = pd.concat(parts, ignore_index=True)
+    return _of_edges(question, rows, labels, study) if set(EDGE_KEYS) <= set(question.each) else rows
+
+
+def _networks(question: Strata | Formula, asked: FittedQuestion, seed: int) -> pd.DataFrame:
+    """Return for every test and edge the p of its network, 1 where it is in none."""
+    assert question.networks is not None
+    few = {"draws": fewest_arrangements(question.networks.draws, question.networks.alpha)}
+    fewer = question.model_copy(update={"networks": question.networks.model_copy(update=few)})
+    made = network_answer(fewer, asked, seed=seed, notes=[])
+    p = made["networks"].set_index(["term", "network"])[f"p_{question.networks.statistic}"]
+    strong = made["network_edges"].join(p.rename("p_network"), on=["term", "network"])
+    parts = []
+    for name, test in named_tests(question, asked.fit):
+        own = strong[strong["term"] == test.name].set_index(list(EDGE_KEYS))["p_network"]
+        edges = asked.wide.labels.join(own, on=list(EDGE_KEYS))
+        level = [_level(question, row) for row in edges.to_dict("records")]
+        parts.append(pd.DataFrame({"level": level, "term": name, "p": edges["p_network"].fillna(1.0).to_numpy()}))
+    return pd.concat(parts).assign(
+        kind=NETWORK, **{_DRAW: 0}, **dict.fromkeys(("estimate", "width", "log_bf10"), np.nan)
+    )
+
+
+def fewest_arrangements(stated: int, alpha: float) -> int:
+    """Return the permutations of a drawn study: a test is exact with any number, and more add little to its power."""
+    return min(stated, ceil(25 / alpha))
+
+
+def _of_edges(question: Question, rows: pd.DataFrame, labels: pd.DataFrame, study: Study) -> pd.DataFrame:
+    """Keep the edges that effects name, and add the smallest p of all edges as the level `anywhere`."""
+    named = {frozenset(pair) for effect in edges_named(study, question.of) for pair in effect}
+    kept, where = set[str](), dict[str, str]()
+    for row in labels[list(question.each)].drop_duplicates().to_dict("records"):
+        level = _level(question, row)
+        where[level] = _level(question, {**row, "region": ANYWHERE, "region2": ""}).removesuffix(", ")
+        kept |= {level} if frozenset((row["region"], row["region2"])) in named else set()
+    whole = rows[rows["kind"] != EQUIVALENCE].assign(level=rows["level"].map(where))
+    smallest = whole.groupby([_DRAW, *TESTS], sort=False)["p"].min().reset_index()
+    return pd.concat([rows[rows["level"].isin(kept)], smallest], ignore_index=True)
+
+
+def named_tests(question: Strata | Formula, fit: Fit) -> list[tuple[str, TermTest]]:
+    """Return the tests that a question asks for; of one that several strata have, the name says which."""
+    tests = [test for test in fit.tests if _wanted(question, test)]
+    names = [test.name for test in tests]
+    strata = ["" if names.count(test.name) == 1 else f" ({getattr(test, 'stratum', '')})" for test in tests]
+    return [(test.name + stratum, test) for test, stratum in zip(tests, strata, strict=True)]
 
 
 def _wanted(question: Strata | Formula, test: TermTest) -> bool:

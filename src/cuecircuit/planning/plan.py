@@ -4,7 +4,8 @@ Every study has a random stream of its own, so that results are the same on any 
 whatever else is asked.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -36,12 +37,13 @@ from cuecircuit.planning.outcomes import Outcomes, outcomes
 from cuecircuit.planning.plan_content import whose_effects
 from cuecircuit.planning.plan_files import write_plan
 from cuecircuit.planning.power import Plan, PlanSettings, World
+from cuecircuit.planning.voxels import Voxels, map_outcomes, prepare_voxels
 from cuecircuit.simulation.columns import columns_of
 from cuecircuit.simulation.declared import with_weights
 from cuecircuit.simulation.faults import study_faults
 from cuecircuit.simulation.planting import effects_of, first_hypothesis
 from cuecircuit.simulation.question_truth import question_truth
-from cuecircuit.study.questions import AnyQuestion
+from cuecircuit.tables.rows import Tables
 from cuecircuit.tables.study_files import StudyFiles, read_text
 
 # studies that are one task
@@ -88,8 +90,12 @@ def plan_study(path: Path, out: Path, *, settings: PlanSettings, n_jobs: int = 1
         }
     except StudyError as error:
         raise located(error, path, settings.effects) from error
+    effects = [effect for template in stated.values() for effect in template.planting.effects.values()]
+    voxels = None
+    if settings.smoothness:
+        voxels = prepare_voxels(stated_study, files, settings.smoothness, effects, n_jobs=n_jobs)
     with one_blas_thread(), engine(dask, n_jobs):
-        found = {world: _simulate(template, sizes, settings, n_jobs) for world, template in templates.items()}
+        found = {world: _simulate(template, sizes, settings, voxels, n_jobs) for world, template in templates.items()}
     plan = Plan(
         files=files,
         settings=settings,
@@ -98,6 +104,7 @@ def plan_study(path: Path, out: Path, *, settings: PlanSettings, n_jobs: int = 1
         truth={world: _truth(template) for world, template in templates.items()},
         reasons=reasons | _untestable(files, found),
         stated_study=stated_study,
+        voxels=voxels,
     )
     with replacing(out.resolve(), folder=True) as new:
         write_plan(new, plan, read_text(path), None if settings.effects is None else read_text(settings.effects))
@@ -128,35 +135,43 @@ def _truth(template: Template) -> pd.DataFrame:
 
 
 def _simulate(
-    template: Template, sizes: Sequence[Mapping[str, int]], settings: PlanSettings, n_jobs: int
+    template: Template, sizes: Sequence[Mapping[str, int]], settings: PlanSettings, voxels: Voxels | None, n_jobs: int
 ) -> tuple[pd.DataFrame, dict[str, str]]:
     """Return the outcomes of all studies (columns size, draw, question, those of a test), and a fault by question."""
-    starts = range(0, settings.draws, _BATCH)
-    batches_of = [range(start, min(start + _BATCH, settings.draws)) for start in starts]
-    tasks = [joblib.delayed(tied(_batch))(template, sizes, settings, draws) for draws in batches_of]
+    size = 1 if voxels else _BATCH  # maps take room
+    starts = range(0, settings.draws, size)
+    batches_of = [range(start, min(start + size, settings.draws)) for start in starts]
+    tasks = [joblib.delayed(tied(_batch))(template, sizes, settings, voxels, draws) for draws in batches_of]
     parts, faults = [], dict[str, str]()
     with steps("studies", settings.draws) as advance:
         batches: Any = joblib.Parallel(n_jobs=n_jobs, return_as="generator", **ends_with_parent())(tasks)
         for start, (rows, lost) in zip(starts, batches, strict=True):
             parts.append(rows)
             faults = lost | faults
-            advance(min(_BATCH, settings.draws - start))
+            advance(min(size, settings.draws - start))
     return pd.concat(parts, ignore_index=True), faults
 
 
 def _batch(
-    template: Template, sizes: Sequence[Mapping[str, int]], settings: PlanSettings, draws: range
+    template: Template,
+    sizes: Sequence[Mapping[str, int]],
+    settings: PlanSettings,
+    voxels: Voxels | None,
+    draws: range,
 ) -> tuple[pd.DataFrame, dict[str, str]]:
     study, group = template.files.study, template.planting.columns.group
     order = ordered_nodes(study)
     parts, faults = [], dict[str, str]()
     with one_blas_thread():
-        largest = [draw_tables(template, draw_seed(settings.seed, draw)) for draw in draws]
+        largest = [draw_tables(template, draw_seed(settings.seed, draw), voxels) for draw in draws]
         for place, own in enumerate(sizes):
             drawn = [first_subjects(one, group, own) for one in largest]
             for name, question in study.questions.items():
                 needed = upstream(order, f"questions.{name}")
-                found = _testable(question, drawn, needed, bayes=settings.stop is not None)
+                ask = partial(outcomes, question, bayes=settings.stop is not None)
+                if voxels and name in voxels.questions:
+                    ask = partial(map_outcomes, voxels, name)
+                found = _testable(ask, drawn, needed)
                 number = found.rows["_draw"].to_numpy(int) + draws.start
                 parts.append(found.rows.assign(size=place, question=name, draw=number).drop(columns="_draw"))
                 if found.fault:
@@ -164,11 +179,13 @@ def _batch(
     return pd.concat(parts, ignore_index=True), faults
 
 
-def _testable(question: AnyQuestion, drawn: Sequence[DrawnStudy], needed: Sequence[str], *, bayes: bool) -> Outcomes:
+def _testable(
+    ask: Callable[[Sequence[Tables]], Outcomes], drawn: Sequence[DrawnStudy], needed: Sequence[str]
+) -> Outcomes:
     """Answer a question in the studies in which everything that it goes back to could be made."""
     lost = {k: fault for k, one in enumerate(drawn) for node, fault in one.faults.items() if node in needed}
     kept = [k for k in range(len(drawn)) if k not in lost]
-    found = outcomes(question, [drawn[k].tables for k in kept], bayes=bayes)
+    found = ask([drawn[k].with_maps for k in kept])
     rows = found.rows.assign(_draw=np.asarray(kept, int)[found.rows["_draw"].to_numpy(int)])
     return Outcomes(rows=rows, fault=found.fault or next(iter(lost.values()), None))
 

@@ -8,7 +8,7 @@ import pandas as pd
 
 from cuecircuit.figures.numbers import short
 from cuecircuit.planning.askable import OF_MAPS
-from cuecircuit.planning.outcomes import EQUIVALENCE
+from cuecircuit.planning.outcomes import EQUIVALENCE, fewest_arrangements
 from cuecircuit.planning.power import TEST, Plan
 from cuecircuit.report.content import Facts, FigureItem, Item, Paragraph, ReportContent, Section, TableItem, TextFile
 from cuecircuit.report.marks import counted
@@ -152,12 +152,27 @@ def _question(plan: Plan, tables: PlanTables, figures: Sequence[FigureItem], nam
     )
     question = plan.files.study.questions[name]
     items: list[Item] = [*figures, table]
-    if split_reference(question.of)[0].startswith(OF_MAPS):
+    if plan.voxels and name in plan.voxels.questions:
+        text = (
+            f"Maps were drawn in {short(plan.voxels.place.size)} voxels with noise whose FWHM is "
+            f"{short(plan.voxels.smoothness.fwhm_classic_mm)} mm, and corrected as the study corrects. A test finds "
+            "something in a region where survivors reach into it; anywhere: where anything survives. The SDs that "
+            f"were stated are those of a voxel. Of permutations {fewest_arrangements(10**9, question.alpha)} at most "
+            "were done for each test; null fields have the smoothness that was stated, not one estimated anew."
+        )
+        items.insert(0, Paragraph(text=text))
+    elif split_reference(question.of)[0].startswith(OF_MAPS):
         text = (
             "Asked of maps in the study; planned by the mean of each region, corrected over the regions "
             f"({question.adjust}, {short(question.alpha)}). Voxels are not drawn: this stands for finding the effect "
             "somewhere in a region, and is no cluster inference. Noise of scans is in the spreads that were stated, "
             "not added to them."
+        )
+        items.insert(0, Paragraph(text=text))
+    if question.of.startswith("edges."):
+        text = (
+            "Every pair of regions was drawn, each independently of the others; measured edges that share a region are "
+            "not independent. Shown are edges that effects name, and anywhere: any edge."
         )
         items.insert(0, Paragraph(text=text))
     return tuple(items)

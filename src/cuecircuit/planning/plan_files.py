@@ -102,11 +102,20 @@ def _settings(plan: Plan) -> dict[str, object]:
         "hypotheses": {name: list(simulation.hypotheses.get(name, ())) for name in plan.hypotheses},
         "multiples": list(plan.multiples),
         "stop": own["stop"],
+        "smoothness": _smoothness(plan),
         "questions": list(plan.files.study.questions),
         "effects": None if plan.settings.effects is None else plan.settings.effects.name,
         "seed": own["seed"],
         "software": software(),
     }
+
+
+def _smoothness(plan: Plan) -> dict[str, object] | None:
+    if plan.voxels is None:
+        return None
+    acf = plan.voxels.smoothness.acf
+    numbers = {"a": acf.a, "b_mm": acf.b_mm, "c_mm": acf.c_mm, "fwhm_mm": acf.fwhm_mm}
+    return {**numbers, "from": Path(plan.settings.smoothness).name, "questions": list(plan.voxels.questions)}
 
 
 def _rerun(plan: Plan) -> str:
@@ -133,6 +142,8 @@ def _rerun(plan: Plan) -> str:
         words += ["--effects", own.effects.name]
     if own.stop is not None:
         words += ["--stop", f"{own.stop:g}"]
+    if own.smoothness:
+        words += ["--smoothness", Path(own.smoothness).name]
     return shlex.join([*words, "--seed", str(own.seed)]) + "\n"
 
 

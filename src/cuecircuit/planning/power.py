@@ -10,11 +10,14 @@ import pandas as pd
 
 from cuecircuit.io.tables import ColumnNote
 from cuecircuit.planning.multiples import MULTIPLES
+from cuecircuit.planning.outcomes import ANYWHERE, NETWORK
+from cuecircuit.planning.voxels import Voxels
 from cuecircuit.stats.simulated_power import shares, smallest_size
 from cuecircuit.study.schema import Study
 from cuecircuit.tables.study_files import StudyFiles
 
-DRAWS, WANTED = 200, 0.8
+DRAWS, MAP_DRAWS, WANTED = 200, 50, 0.8
+"""Drawn studies where nothing is asked, where maps are drawn, and power."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -25,7 +28,8 @@ class PlanSettings:
     named. `hypotheses`: names of sets of effects, power is wanted for the first; the study's first where none is
     named. `questions`: names; all where none is named. `effects`: a file in place of `simulation`. `multiples`: true
     effects of the first hypothesis as multiples of those stated, which are always among them. `stop`: the Bayes factor
-    at which studies stop that look after each size, above 1.
+    at which studies stop that look after each size, above 1. `smoothness`: of maps that are drawn voxel by voxel, FWHM
+    in mm or a file `smoothness.tsv`; none are drawn where it is empty.
     """
 
     sizes: tuple[str, ...] = ()
@@ -36,6 +40,7 @@ class PlanSettings:
     effects: Path | None = None
     multiples: tuple[float, ...] = MULTIPLES
     stop: float | None = None
+    smoothness: str = ""
     seed: int = 0
 
 
@@ -49,7 +54,7 @@ class Plan:
 
     `outcomes`: by hypothesis and multiple of its effects, a row for each size, draw and test. `truth`: by the same,
     what each question would find without noise. `reasons`: why a question is not planned. `stated_study`: the study as
-    its file states it, with questions that are not planned, and on maps.
+    its file states it, with questions that are not planned, and on maps. `voxels`: where maps were drawn.
     """
 
     files: StudyFiles
@@ -59,6 +64,7 @@ class Plan:
     truth: Mapping[World, pd.DataFrame]
     reasons: Mapping[str, str]
     stated_study: Study
+    voxels: Voxels | None = None
 
     @property
     def totals(self) -> tuple[int, ...]:
@@ -92,9 +98,10 @@ TEST = ["question", "kind", "level", "term"]
 """Columns that identify a test."""
 _TEST_NOTES: Mapping[str, ColumnNote] = {
     "question": "name in the study file",
-    "kind": "term of a model, contrast, comparison of means, correlation, agreement, ratio of counts, or equivalence: "
-    "|d| of a term shown to be below the bound of the question",
-    "level": "of `each`, and the region of a question on maps",
+    "kind": "term of a model, contrast, comparison, correlation, agreement, ratio of counts; cluster: survivors of "
+    "a map reach the level; network: the level is an edge of one that survives; equivalence: |d| of a term shown to be "
+    "below the bound of the question",
+    "level": "of `each`, and the region of a question on maps; anywhere: any region or edge",
     "term": "what is tested",
 }
 POWER_NOTES: Mapping[str, ColumnNote] = {
@@ -143,7 +150,11 @@ def power_table(plan: Plan) -> pd.DataFrame:
 
 
 def _of_design(plan: Plan, world: World, size: int, rows: pd.DataFrame) -> pd.DataFrame:
-    alpha = rows["question"].map({name: own.alpha for name, own in plan.files.study.questions.items()})
+    questions = plan.files.study.questions
+    alpha = rows["question"].map({name: own.alpha for name, own in questions.items()})
+    networks = {name: getattr(own, "networks", None) for name, own in questions.items()}
+    of_networks = {name: own.alpha for name, own in networks.items() if own is not None}
+    alpha = alpha.where(rows["kind"] != NETWORK, rows["question"].map(of_networks))
     rows = rows.assign(alpha=alpha, found=rows["p"] <= alpha, tested=rows["p"].notna())
     grouped = rows.groupby(TEST, sort=False, dropna=False)
     table = grouped.agg(
@@ -174,7 +185,11 @@ def _with_truth(table: pd.DataFrame, truth: pd.DataFrame) -> pd.DataFrame:
     planted, true = [], []
     for one in table.itertuples():
         correlation = one.kind == "correlation"
-        answer = known.get((one.question, one.level, "correlation" if correlation else one.term), ("unknown", np.nan))
+        level, effect = str(one.level), "correlation" if correlation else one.term
+        answer = known.get((one.question, level, effect), ("unknown", np.nan))
+        if level.endswith(ANYWHERE):
+            own = [known[key][0] for key in known if (key[0], key[2]) == (one.question, effect)]
+            answer = next((yes for yes in ("yes", "unknown") if yes in own), "no"), np.nan
         planted.append(answer[0])
         # the correlation that is planted is one of single rows, not of what is averaged
         true.append(np.nan if correlation else answer[1])

@@ -9,7 +9,7 @@ from matplotlib.figure import Figure
 from cuecircuit.figures.numbers import effect_text
 from cuecircuit.figures.plan import Curve, Panel, curves_figure
 from cuecircuit.io.tables import ColumnNote
-from cuecircuit.planning.outcomes import EQUIVALENCE
+from cuecircuit.planning.outcomes import CLUSTER, EQUIVALENCE, NETWORK
 
 CURVE_NOTES: dict[str, ColumnNote] = {
     "panel": "panel of the figure, a question",
@@ -55,7 +55,8 @@ def power_figure(power: pd.DataFrame, title: str, wanted: float, *, over: Over) 
 
 
 def _name(row: dict[str, str]) -> str:
-    term = f"{row['term']} negligible" if row["kind"] == EQUIVALENCE else row["term"]
+    more = {EQUIVALENCE: " negligible", NETWORK: " (network)"}
+    term = row["term"] + more.get(row["kind"], "")
     return ", ".join(part for part in (row["level"], term) if part)
 
 
@@ -66,9 +67,7 @@ def _shortened(label: str) -> str:
 def _in_front(own: pd.DataFrame) -> list[str]:
     """Choose the tests that are drawn in color: planted ones first, those whose power says most about size."""
     rows = own.assign(
-        order=own["kind"].map(
-            {"term": 1, "contrast": 0, "correlation": 0, "agreement": 0, "ratio": 0, "comparison": 2, "equivalence": 2}
-        ),
+        order=own["kind"].map({"term": 1, CLUSTER: 1, "comparison": 2, EQUIVALENCE: 2}).fillna(0),
         hidden=own["planted"] != "yes",
         distance=(own["power"] - _MIDDLE).abs(),
     )

@@ -61,7 +61,7 @@ def write_map_answer(tables: Tables, question: AnyQuestion, folder: Path, work: 
     """
     space = study_space(tables.files)
     lines: list[str] = []
-    for level, chosen in _levels(tables, question):
+    for level, chosen in map_levels(tables, question):
         place = folder / "_".join(map(bids_label, level))
         up = work.up + "../" * (1 if level else 0)
         try:
@@ -92,7 +92,7 @@ def rehearse_map_answer(tables: Tables, question: AnyQuestion) -> tuple[str, ...
     """
     lines: list[str] = []
     faults: dict[str, None] = {}
-    for level, chosen in _levels(tables, question):
+    for level, chosen in map_levels(tables, question):
         try:
             lines += (*chosen.left_out, *_rehearse_level(tables, question, chosen))
         except CuecircuitError as error:
@@ -116,7 +116,7 @@ def _rehearse_level(tables: Tables, question: AnyQuestion, chosen: Chosen) -> tu
     rng = np.random.default_rng(0)
     match question:
         case Strata() | Formula():
-            asked = _request(tables, question, chosen, 1)
+            asked = map_request(tables, question, chosen, 1)
             return plan_tests(
                 asked.frame,
                 model=asked.model,
@@ -153,7 +153,7 @@ def _unit(tables: Tables, question: Question) -> str:
     return str(notes.get("Units", "")) if isinstance(notes, Mapping) else ""
 
 
-def _levels(tables: Tables, question: AnyQuestion) -> Iterator[tuple[tuple[str, ...], Chosen]]:
+def map_levels(tables: Tables, question: AnyQuestion) -> Iterator[tuple[tuple[str, ...], Chosen]]:
     """Yield the rows of each level of `each` with its name, a label per key."""
     # maps are differenced voxel by voxel, not as numbers of a table
     rows = question.model_copy(update={"change": None})
@@ -198,7 +198,7 @@ def _columns(tables: Tables, question: AnyQuestion) -> tuple[str, ...]:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
-class _Request:
+class MapRequest:
     """What `write_tests` is asked for: complete rows, the model and its corrections."""
 
     frame: pd.DataFrame
@@ -209,7 +209,12 @@ class _Request:
     evidence: EvidenceSettings | None
 
 
-def _request(tables: Tables, question: Strata | Formula, chosen: Chosen, n_jobs: int) -> _Request:
+def map_request(tables: Tables, question: Strata | Formula, chosen: Chosen, n_jobs: int) -> MapRequest:
+    """Return the model of a question on chosen maps and how its tests are corrected.
+
+    Raises:
+        DataError: variances that are not there.
+    """
     study = tables.files.study
     correction = question.correction or study.correction
     assert correction is not None
@@ -223,7 +228,7 @@ def _request(tables: Tables, question: Strata | Formula, chosen: Chosen, n_jobs:
     whole = chosen.rows[[name for name in chosen.rows if name not in unused]]
     heights = (False, True) if correction.exploratory_z else (False,)
     made = [correction_settings(correction, seed=study.seed, n_jobs=n_jobs, exploratory=one) for one in heights]
-    return _Request(
+    return MapRequest(
         frame=whole[whole.notna().all(axis=1)].reset_index(drop=True),
         model=model,
         correction=made[0],
@@ -236,7 +241,7 @@ def _request(tables: Tables, question: Strata | Formula, chosen: Chosen, n_jobs:
 def _tests(
     tables: Tables, question: Strata | Formula, chosen: Chosen, space: Space, folder: Path, work: MapWork
 ) -> None:
-    asked = _request(tables, question, chosen, work.n_jobs)
+    asked = map_request(tables, question, chosen, work.n_jobs)
     write_tests(
         folder,
         asked.frame,

@@ -110,7 +110,7 @@ def model_answer(tables: Tables, question: Strata | Formula) -> Answer:
         extra["evidence"] = _evidence(question.evidence, fitted, wide)
     notes: list[str] = []
     if question.networks is not None:
-        extra |= _networks(question, asked, seed=tables.files.study.seed, notes=notes)
+        extra |= network_answer(question, asked, seed=tables.files.study.seed, notes=notes)
     if question.comparisons:
         extra["comparisons"] = comparison_table(question, asked)
     if isinstance(question, Strata) and len(wide.labels) == 1 and not question.covariates:
@@ -122,7 +122,7 @@ def model_answer(tables: Tables, question: Strata | Formula) -> Answer:
     return _model_answer(question, fitted, wide, asked.chosen.left_out, {**extra, "rows": asked.chosen.rows}, notes)
 
 
-def _networks(
+def network_answer(
     question: Strata | Formula, asked: FittedQuestion, *, seed: int, notes: list[str]
 ) -> dict[str, pd.DataFrame]:
     """Return the networks of every test and their edges; what is to be said of them is added to the notes."""

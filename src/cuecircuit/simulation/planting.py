@@ -5,7 +5,7 @@ Every response has a random stream of its own, so that one more response, or an 
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from itertools import product
+from itertools import combinations, product
 
 import numpy as np
 import pandas as pd
@@ -32,7 +32,8 @@ REST = ""
 class Planting:
     """What is drawn: the study, who takes part, the effects of the hypothesis, and where maps have regions.
 
-    `trials` has the trials of all scans that are cells; `tables` the TSVs that effects name.
+    `trials` has the trials of all scans that are cells; `tables` the TSVs that effects name. Edges are those
+    that effects name, with `every_edge` all pairs of regions.
     """
 
     study: Study
@@ -43,6 +44,7 @@ class Planting:
     regions: tuple[str, ...] = ()
     trials: pd.DataFrame | None = None
     tables: Tables = field(default_factory=dict)
+    every_edge: bool = False
 
     def stream(self, *words: str) -> np.random.Generator:
         """Return the random stream of a name."""
@@ -144,15 +146,26 @@ def _rows(planting: Planting, base: Base) -> pd.DataFrame:
 
 
 def _paths(planting: Planting, of: str) -> pd.DataFrame:
-    """Return the edges that effects on a set of edges name; all others have no path."""
-    simulation = planting.study.simulation
-    named = [
-        (one, other)
-        for effect in (simulation.effects.values() if simulation else ())
-        if effect.in_ == of
-        for one, other in product(effect.where.get("region", ()), effect.where.get("region2", ()))
-    ]
-    return pd.DataFrame(list(dict.fromkeys(named)), columns=["region", "region2"])
+    pairs = list(dict.fromkeys(pair for effect in edges_named(planting.study, of) for pair in effect))
+    if planting.every_edge:
+        regions = planting.study.edges[of.partition(".")[2]].regions or planting.regions
+        edges = {frozenset(pair): pair for pair in [*combinations(regions, 2), *pairs] if len(set(pair)) > 1}
+        for effect in edges_named(planting.study, of):
+            if turned := [pair for pair in effect if edges.get(frozenset(pair), pair) not in effect]:
+                one, other = turned[0]
+                raise StudyError(
+                    f"simulation.effects: an edge has no direction, and effects on {of} name both {one}, {other} and "
+                    f"{other}, {one}; name the regions in one order"
+                )
+        pairs = list(edges.values())
+    return pd.DataFrame(pairs, columns=["region", "region2"])
+
+
+def edges_named(study: Study, of: str) -> list[tuple[tuple[str, str], ...]]:
+    """Return the edges that each effect on a set of edges names; in scans all others have no path."""
+    effects = study.simulation.effects.values() if study.simulation else ()
+    named = [(one.where.get("region", ()), one.where.get("region2", ())) for one in effects if one.in_ == of]
+    return [tuple(product(*pair)) for pair in named]
 
 
 def _draw(
@@ -170,7 +183,7 @@ def _draw(
         for effect in planting.effects.values()
         if effect.slope_on is not None and effect.in_ == base.in_
     ]
-    keys = ["subject", "region"] if "region" in rows else ["subject"]
+    keys = [key for key in ("subject", "region", "region2" if planting.every_edge else "") if key in rows]
     unit = rows.groupby(keys, sort=False).ngroup().to_numpy(int)
     expected = rows["expected"].to_numpy(float)
     value = draw_response(expected, unit, base, planting.stream(base.in_), slopes=slopes)
