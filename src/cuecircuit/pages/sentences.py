@@ -54,7 +54,7 @@ def rows_words(rows: Rows) -> str:
 
 
 def marks_sentence(question: AnyQuestion, answer: Mapping[str, pd.DataFrame]) -> str:
-    """Say which points of a figure with a line per result are filled; empty for other figures."""
+    """Return which points of a figure with a line per result are filled; empty for other figures."""
     match question:
         case Correlation() if len(answer["correlation"]) > 1:
             p = "q" if "q" in answer["correlation"] else "p"
