@@ -23,7 +23,7 @@ from cuecircuit.nodes import run
 from cuecircuit.nodes.check import check_study
 from cuecircuit.nodes.graph import ordered_nodes
 from cuecircuit.nodes.simulate import simulate_design
-from cuecircuit.nodes.study_files import read_study
+from cuecircuit.tables.study_files import read_study
 
 DRAWS = 200
 GONE = object()  # a key that is left out

@@ -9,8 +9,8 @@ processes must be gone within 3 s. No command may print a traceback.
 
     python validation/kills.py [--command run] [--kills 20] [--seed 0] [--n-jobs 2]
 
-Commands: run, alternatives, dask (a cluster of its own), dask-local, preprocess, quality, simulate, plan, fit, group,
-sessions.
+Commands: run, people (`run` of smokers_two_sessions), alternatives, dask (a cluster of its own), dask-local,
+preprocess, quality, simulate, plan, fit, group, behavior, sessions.
 """
 
 import argparse
@@ -75,11 +75,13 @@ def cuecircuit(*words, mark="", stderr=subprocess.DEVNULL, env=None):
 def commands(root, n_jobs):
     """The words of each command before its OUT, and those after."""
     study, rats, jobs = root / "study" / "study.yaml", root / "rats" / "study.yaml", ("--n-jobs", n_jobs)
+    table = root / "rats" / "participants.tsv"
     template = root / "study" / "space" / "mask.nii.gz"
     options = ("--mask", template, "--subject", "subject", "--between", "group", "--within", "cue")
     logs = sorted((root / "rats" / "sourcedata" / "medpc").glob("*.txt"))
     return {
         "run": (("run", study), jobs),
+        "people": (("run", root / "people" / "study.yaml"), jobs),
         "alternatives": (("run", study), ("--alternatives", *jobs)),
         "dask": (("run", study), jobs),
         "dask-local": (("run", study), ("--dask", "local", *jobs)),
@@ -89,14 +91,17 @@ def commands(root, n_jobs):
         "plan": (("plan", rats), ("--studies", 20, "--n", 6, "--test", "escalation", *jobs)),
         "fit": (("fit", rats), ("--model", "poisson", "--model", "gamma")),
         "group": (("group", root / "maps.tsv"), (*options, *jobs)),
+        "behavior": (("behavior", *logs, "--participants", table, "--out"), ()),
         "sessions": (("sessions", *logs, "--out"), ()),
     }
 
 
 def prepare(root, command, n_jobs):
     (root / "design.yaml").write_text(DESIGN)
-    if command in ("plan", "fit", "sessions"):
+    if command in ("plan", "fit", "behavior", "sessions"):
         cuecircuit("simulate", "carmack2019", root / "rats", "--scale", "tiny").wait()
+    elif command == "people":
+        cuecircuit("simulate", "smokers_two_sessions", root / "people", "--scale", "tiny").wait()
     elif command != "simulate":
         cuecircuit("simulate", root / "design.yaml", root / "study", "--scale", "tiny").wait()
     if command == "preprocess":

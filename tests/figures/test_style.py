@@ -7,7 +7,7 @@ import pytest
 
 from cuecircuit.errors import StudyError
 from cuecircuit.figures.style import BLUE, MM_PER_INCH, Look, cell_mark, color_of, house_look, marks, sheet, style
-from cuecircuit.nodes.figures import look_of
+from cuecircuit.pages.figures import look_of
 from cuecircuit.study.questions import Style
 
 

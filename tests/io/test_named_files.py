@@ -8,8 +8,8 @@ import pytest
 
 from cuecircuit.errors import DataError
 from cuecircuit.io.named_files import is_named, named_file
-from cuecircuit.nodes.space import study_atlas
-from cuecircuit.nodes.study_files import read_study
+from cuecircuit.tables.space import study_atlas
+from cuecircuit.tables.study_files import read_study
 
 TEMPLATE = "tpl-MNI152NLin2009cAsym"
 SCHAEFER = "atlas-Schaefer2018_desc-100Parcels7Networks_dseg"

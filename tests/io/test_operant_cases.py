@@ -75,6 +75,13 @@ def test_sessions_of_one_record_are_sessions(read):
     assert presses == [*(("EXTINCTION", n) for n in (61, 33, 20, 11, 6)), ("CUE TEST", 27)]
 
 
+def test_a_declaration_that_reads_nothing_is_a_line_of_the_ledger(read):
+    (fault,) = read("extinction_in_one_record/log.txt").faults
+
+    assert "reads no event, count or other number" in fault.what
+    assert "`counts`, `values` or `parts`" in fault.done
+
+
 def test_a_pump_flush_is_set_aside_by_name(read):
     log = read("flush_in_daily_file/log.txt")
 

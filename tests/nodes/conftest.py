@@ -10,12 +10,12 @@ import pandas as pd
 import pytest
 
 from cuecircuit.nodes.designs import design_text
-from cuecircuit.nodes.rows import Tables
 from cuecircuit.nodes.run import run_study
 from cuecircuit.nodes.simulate import simulate_design
-from cuecircuit.nodes.study_files import StudyFiles
-from cuecircuit.nodes.table import Table
 from cuecircuit.study.reading import parse_study
+from cuecircuit.tables.rows import Tables
+from cuecircuit.tables.study_files import StudyFiles
+from cuecircuit.tables.table import Table
 
 STUDY = """
 about: { title: Intake of three days }

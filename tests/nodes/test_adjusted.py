@@ -2,11 +2,11 @@
 
 import pandas as pd
 
-from cuecircuit.nodes.answer import deciding_p
-from cuecircuit.nodes.rows import Tables
-from cuecircuit.nodes.sentences import finding_sentence
-from cuecircuit.nodes.table_questions import answer
+from cuecircuit.pages.sentences import finding_sentence
+from cuecircuit.questions.answer import deciding_p
+from cuecircuit.questions.table_questions import answer
 from cuecircuit.study.questions import Comparison, Strata
+from cuecircuit.tables.rows import Tables
 
 TESTED = {"of": "operant.infusions", "where": {"phase": ("test",)}}
 

@@ -259,7 +259,7 @@ def test_what_is_odd_in_the_logs_and_no_fault_is_noted_once_a_kind(study: Path):
 
     assert len(notes) == 3
     saves, pilot, fewer = notes
-    assert "escalation-01.txt:4: subject 'ShA01': saved 2 times" in saves
+    assert "escalation-01.txt: line 4: subject 'ShA01': saved 2 times" in saves
     # a place in the study, wherever that lies
     assert "kept the latest (sourcedata/medpc/2026-01-05_escalation-01b.txt line 4, " in saves
     assert saves.endswith("5 more like it")

@@ -8,17 +8,17 @@ import pytest
 
 from cuecircuit.errors import StudyError
 from cuecircuit.nodes.check import check_study
-from cuecircuit.nodes.edges import edges_table
-from cuecircuit.nodes.rows import Tables
 from cuecircuit.nodes.run import run_study
-from cuecircuit.nodes.scans import study_scans
 from cuecircuit.nodes.simulate import simulate_design
-from cuecircuit.nodes.study_files import read_study
-from cuecircuit.nodes.subjects import subjects_table
-from cuecircuit.nodes.table_questions import answer
-from cuecircuit.nodes.trials import trials_table
 from cuecircuit.planning.askable import askable
+from cuecircuit.questions.table_questions import answer
 from cuecircuit.study.reading import parse_study
+from cuecircuit.tables.edges import edges_table
+from cuecircuit.tables.rows import Tables
+from cuecircuit.tables.scans import study_scans
+from cuecircuit.tables.study_files import read_study
+from cuecircuit.tables.subjects import subjects_table
+from cuecircuit.tables.trials import trials_table
 
 STUDY = """
 about: { title: A path that a cue opens }

@@ -12,8 +12,8 @@ from cuecircuit.errors import CuecircuitError
 from cuecircuit.io.nifti import write_volume
 from cuecircuit.nodes.check import check_study
 from cuecircuit.nodes.run import run_study
-from cuecircuit.nodes.scans import study_scans
-from cuecircuit.nodes.study_files import read_study
+from cuecircuit.tables.scans import study_scans
+from cuecircuit.tables.study_files import read_study
 from tests.nodes.tiny_scans import GLM, GRID, MASK, SEEDS, SHAPE, TR_S, VOLUMES, events, scan_data, study_text
 
 SPACE = "MNI152NLin2009cAsym"

@@ -6,7 +6,7 @@ import pandas as pd
 
 from cuecircuit.io.tables import write_table
 from cuecircuit.nodes.designs import design_text
-from cuecircuit.nodes.findings import findings
+from cuecircuit.pages.findings import findings
 from cuecircuit.study.reading import parse_study
 
 STUDY = parse_study(design_text("alcohol_mice"))

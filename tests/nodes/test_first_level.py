@@ -16,7 +16,11 @@ from cuecircuit.imaging.fixed_effects import Estimate
 from cuecircuit.imaging.removed import ScanSignals
 from cuecircuit.imaging.scan_values import ScanValues
 from cuecircuit.io.scan_inventory import ScanFiles
-from cuecircuit.nodes.first_level import (
+from cuecircuit.records.atlas import Atlas
+from cuecircuit.records.grid import Grid
+from cuecircuit.records.scan import Series
+from cuecircuit.study.acquisition import Blocks, Glm, Nuisance, Seed
+from cuecircuit.tables.first_level import (
     ScanAnswer,
     answer_blocks,
     answer_glm,
@@ -26,12 +30,8 @@ from cuecircuit.nodes.first_level import (
     fisher_z,
     model_events,
 )
-from cuecircuit.nodes.map_plan import Estimated, conditions_of
-from cuecircuit.nodes.scan_reading import ScanAtWork
-from cuecircuit.records.atlas import Atlas
-from cuecircuit.records.grid import Grid
-from cuecircuit.records.scan import Series
-from cuecircuit.study.acquisition import Blocks, Glm, Nuisance, Seed
+from cuecircuit.tables.map_plan import Estimated, conditions_of
+from cuecircuit.tables.scan_reading import ScanAtWork
 
 SHAPE, N, TR_S = (5, 4, 3), 140, 2.0
 GRID = Grid(shape=SHAPE, affine=np.eye(4))

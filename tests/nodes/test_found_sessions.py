@@ -13,10 +13,10 @@ from cuecircuit.behavior.course import ratio_costs
 from cuecircuit.errors import DataError, StudyError
 from cuecircuit.io.medpc_write import MedpcSession, write_medpc
 from cuecircuit.nodes.check import check_study
-from cuecircuit.nodes.operant import OperantData, operant_data
 from cuecircuit.nodes.run import run_study
-from cuecircuit.nodes.study_files import read_study
-from cuecircuit.nodes.subjects import subjects_table
+from cuecircuit.tables.operant import OperantData, operant_data
+from cuecircuit.tables.study_files import read_study
+from cuecircuit.tables.subjects import subjects_table
 
 STUDY = """
 about: {{ title: Two phases }}

@@ -5,8 +5,8 @@ import yaml
 
 from cuecircuit.errors import StudyError
 from cuecircuit.nodes.graph import ordered_nodes, upstream
-from cuecircuit.nodes.study_files import StudyFiles
 from cuecircuit.study.schema import Study
+from cuecircuit.tables.study_files import StudyFiles
 
 REGIONS_WITHIN = """
 about: { title: t }

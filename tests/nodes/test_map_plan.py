@@ -5,11 +5,11 @@ import pytest
 import yaml
 
 from cuecircuit.errors import DesignError
-from cuecircuit.nodes.map_plan import condition, conditions_of, held_conditions, runs_of, wanted_maps, word_of
 from cuecircuit.study.accounting import Accounting
 from cuecircuit.study.acquisition import Blocks, Glm, Seed
 from cuecircuit.study.expected import expected_rows
 from cuecircuit.study.schema import Study
+from cuecircuit.tables.map_plan import condition, conditions_of, held_conditions, runs_of, wanted_maps, word_of
 
 STUDY = """
 about: { title: Maps }

@@ -6,13 +6,13 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from cuecircuit.nodes.pictures import picture
-from cuecircuit.nodes.rows import Tables
-from cuecircuit.nodes.sentences import finding_sentence, note_sentence
-from cuecircuit.nodes.study_files import StudyFiles
-from cuecircuit.nodes.table import Table
-from cuecircuit.nodes.table_questions import answer
+from cuecircuit.pages.pictures import picture
+from cuecircuit.pages.sentences import finding_sentence, note_sentence
+from cuecircuit.questions.table_questions import answer
 from cuecircuit.study.reading import parse_study
+from cuecircuit.tables.rows import Tables
+from cuecircuit.tables.study_files import StudyFiles
+from cuecircuit.tables.table import Table
 
 STUDY = """
 about: { title: Weight of four groups }

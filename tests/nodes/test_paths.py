@@ -9,9 +9,9 @@ import pytest
 from cuecircuit.errors import StudyError
 from cuecircuit.nodes.check import check_study
 from cuecircuit.nodes.run import run_study
-from cuecircuit.nodes.study_files import StudyFiles, read_study
 from cuecircuit.pipeline.store import named_path
 from cuecircuit.study.reading import parse_study
+from cuecircuit.tables.study_files import StudyFiles, read_study
 from tests.starting.folders import write_log, write_people
 
 RATS = ("r1", "r2", "r3", "r4", "r5", "r6")

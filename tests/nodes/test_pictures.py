@@ -5,11 +5,11 @@ import pandas as pd
 import pytest
 from matplotlib.figure import Figure
 
-from cuecircuit.nodes.derived import derived_table
-from cuecircuit.nodes.map_pictures import effect_label_of
-from cuecircuit.nodes.pictures import picture
-from cuecircuit.nodes.rows import Tables
+from cuecircuit.pages.map_pictures import effect_label_of
+from cuecircuit.pages.pictures import picture
 from cuecircuit.study.questions import AnyQuestion, Formula, Strata
+from cuecircuit.tables.derived import derived_table
+from cuecircuit.tables.rows import Tables
 
 TESTED = {"of": "operant.infusions", "where": {"phase": ("test",)}}
 

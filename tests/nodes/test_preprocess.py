@@ -17,12 +17,12 @@ from cuecircuit.io.nifti import read_mask, read_series, read_volume
 from cuecircuit.io.tables import read_table
 from cuecircuit.nodes.preprocess import preprocess_study
 from cuecircuit.nodes.run import run_study
-from cuecircuit.nodes.scans import study_scans
 from cuecircuit.nodes.simulate import simulate_design
-from cuecircuit.nodes.study_files import read_study
 from cuecircuit.pipeline.space import read_named_atlas
 from cuecircuit.records.grid import Grid
 from cuecircuit.study.reading import parse_study
+from cuecircuit.tables.scans import study_scans
+from cuecircuit.tables.study_files import read_study
 
 pytestmark = pytest.mark.xdist_group("preprocess_sessions")
 

@@ -16,9 +16,9 @@ from cuecircuit.io.nifti import read_mask, read_series
 from cuecircuit.io.tables import read_table
 from cuecircuit.nodes.designs import design_text
 from cuecircuit.nodes.quality import write_quality
-from cuecircuit.nodes.scans import study_scans
 from cuecircuit.nodes.simulate import simulate_design
-from cuecircuit.nodes.study_files import read_study
+from cuecircuit.tables.scans import study_scans
+from cuecircuit.tables.study_files import read_study
 
 pytestmark = pytest.mark.xdist_group("quality_of_nodes")
 
@@ -88,7 +88,11 @@ def test_pages_lead_from_the_group_to_each_subject_and_are_done_once(smokers, pa
     text = page.read_text()
     for subject in ("01", "02"):
         assert f'href="sub-{subject}/index.html"' in text
-        assert (page.parent / f"sub-{subject}" / "index.html").read_text().count("data:image/png") == 4
+        shown = (page.parent / f"sub-{subject}" / "index.html").read_text()
+        assert shown.count("data:image/png") == 4
+        assert "SIMULATED DATA" in shown
+        assert 'href="../index.html"' in shown
+    assert "SIMULATED DATA" in text
     assert "high motion (mean displacement above 0.5 mm)" in text
     write_quality(smokers, pages_of_smokers)
     assert "quality: 2 subjects up to date" in capsys.readouterr().err

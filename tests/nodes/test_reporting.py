@@ -3,7 +3,7 @@
 import pandas as pd
 
 from cuecircuit.nodes.designs import design_text
-from cuecircuit.nodes.reporting import UNKNOWN, reporting_section
+from cuecircuit.pages.reporting import UNKNOWN, reporting_section
 from cuecircuit.report.content import TableItem
 from cuecircuit.study.reading import parse_study
 

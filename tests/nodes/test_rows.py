@@ -4,10 +4,10 @@ import pandas as pd
 import pytest
 
 from cuecircuit.errors import DataError
-from cuecircuit.nodes.derived import derived_table
-from cuecircuit.nodes.rows import VALUE, Tables
-from cuecircuit.nodes.table import Table
 from cuecircuit.study.questions import Rows
+from cuecircuit.tables.derived import derived_table
+from cuecircuit.tables.rows import VALUE, Tables
+from cuecircuit.tables.table import Table
 
 DRINKING = {"phase": ("drinking",)}
 

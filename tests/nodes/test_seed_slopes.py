@@ -12,14 +12,14 @@ from cuecircuit.errors import DataError
 from cuecircuit.imaging.removed import ScanSignals
 from cuecircuit.imaging.scan_values import ScanValues
 from cuecircuit.io.scan_inventory import ScanFiles
-from cuecircuit.nodes.first_level import answer_glm
-from cuecircuit.nodes.map_plan import Estimated
 from cuecircuit.nodes.run import run_study
-from cuecircuit.nodes.scan_reading import ScanAtWork
 from cuecircuit.records.atlas import Atlas
 from cuecircuit.records.grid import Grid
 from cuecircuit.records.scan import Series
 from cuecircuit.study.acquisition import Glm, Nuisance
+from cuecircuit.tables.first_level import answer_glm
+from cuecircuit.tables.map_plan import Estimated
+from cuecircuit.tables.scan_reading import ScanAtWork
 from tests.nodes.tiny_scans import GLM, write_scans, write_study
 from tests.nodes.tiny_scans import Scan as TinyScan
 

@@ -11,10 +11,10 @@ from cuecircuit.errors import StudyError
 from cuecircuit.io.medpc_write import MedpcSession, write_medpc
 from cuecircuit.io.tables import read_table
 from cuecircuit.nodes.check import check_study
-from cuecircuit.nodes.operant import operant_data
 from cuecircuit.nodes.run import run_study
-from cuecircuit.nodes.study_files import read_study
-from cuecircuit.nodes.subjects import subjects_table
+from cuecircuit.tables.operant import operant_data
+from cuecircuit.tables.study_files import read_study
+from cuecircuit.tables.subjects import subjects_table
 
 HOURS = {"ShA": 1, "LgA": 6}
 ANIMALS = {"s1": "ShA", "s2": "ShA", "s3": "ShA", "l1": "LgA", "l2": "LgA", "l3": "LgA"}

@@ -15,12 +15,12 @@ from cuecircuit.errors import DataError, StudyError
 from cuecircuit.io.brain_masks import find_brain_mask
 from cuecircuit.io.scan_inventory import ScanFiles
 from cuecircuit.nodes.check import check_study
-from cuecircuit.nodes.shared_mask import share_masks, shared_mask_sentence
 from cuecircuit.nodes.simulate import simulate_design
-from cuecircuit.nodes.study_files import StudyFiles
 from cuecircuit.starting.draft_parts import Answers
 from cuecircuit.starting.start import Started, find_study, start_study
 from cuecircuit.study.reading import parse_study
+from cuecircuit.tables.shared_mask import share_masks, shared_mask_sentence
+from cuecircuit.tables.study_files import StudyFiles
 from tests.starting.folders import SHAPE, data_set, write_scan
 
 SPACE = "_space-MNI152NLin2009cAsym"

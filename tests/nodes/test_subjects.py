@@ -6,9 +6,9 @@ import pandas as pd
 import pytest
 
 from cuecircuit.errors import DataError
-from cuecircuit.nodes.study_files import StudyFiles
-from cuecircuit.nodes.subjects import subjects_table
 from cuecircuit.study.reading import parse_study
+from cuecircuit.tables.study_files import StudyFiles
+from cuecircuit.tables.subjects import subjects_table
 
 STUDY = """
 about: { title: Weights }

@@ -14,10 +14,10 @@ from cuecircuit.imaging.unwarping import Distortion
 from cuecircuit.io.nifti import read_series, read_volume
 from cuecircuit.nodes.preprocess import _raw_study, preprocess_study
 from cuecircuit.nodes.quality import _look, directions_view
-from cuecircuit.nodes.scans import study_scans
 from cuecircuit.nodes.simulate import simulate_design
-from cuecircuit.nodes.study_files import read_study
 from cuecircuit.records.grid import Grid
+from cuecircuit.tables.scans import study_scans
+from cuecircuit.tables.study_files import read_study
 from tests.nodes.test_preprocess import PREPROCESS, STUDY, inside_template
 
 pytestmark = pytest.mark.xdist_group("susceptibility")

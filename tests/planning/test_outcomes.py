@@ -7,14 +7,14 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from cuecircuit.nodes.study_files import StudyFiles
-from cuecircuit.nodes.table_questions import answer
 from cuecircuit.planning.askable import askable
 from cuecircuit.planning.drawing import Template, draw_planting, draw_tables, first_subjects, region_names, template_of
 from cuecircuit.planning.outcomes import TESTS, outcomes
+from cuecircuit.questions.table_questions import answer
 from cuecircuit.simulation.declared import with_weights
 from cuecircuit.simulation.planting import first_hypothesis
 from cuecircuit.study.reading import parse_study
+from cuecircuit.tables.study_files import StudyFiles
 
 DESIGNS = ("alcohol_mice", "cocaine_sessions", "smokers_two_sessions", "pet_displacement")
 

@@ -194,6 +194,18 @@ def test_an_empty_table_says_so() -> None:
     assert 'colspan="2"' in html
 
 
+def test_a_sign_stays_on_one_line_with_its_number_and_markup_stays_markup() -> None:
+    items = (Paragraph(text="F = 4.2, p < .001"), Paragraph(text=Markup("<em>p &lt; .001</em>")))
+    content = ReportContent(
+        title="T", subtitle="", sections=(Section(id="s", title="S", items=items),), banner="(seed 1)"
+    )
+    html = render(content)
+
+    assert "F\xa0=\xa04.2, p\xa0&lt;\xa0.001" in html
+    assert "<em>p\xa0&lt;\xa0.001</em>" in html
+    assert '<strong class="simulated">SIMULATED DATA</strong> (seed 1)' in html
+
+
 def test_every_file_of_a_list_has_a_link_that_leads_to_it() -> None:
     items = (FileList(title="group (2 files)", paths=("group/a b.tsv", f"group/{EVIL}.nii.gz")),)
     page = Page(render(ReportContent(title="T", subtitle="", sections=(Section(id="s", title="S", items=items),))))

@@ -30,7 +30,7 @@ def texts(column: str, values: list[object]) -> list[str]:
         ("term", ["group:cue"], ["group × cue"]),
         ("survives", [True, np.bool_(False)], ["yes", "no"]),
         ("region", ["Insula", None], ["Insula", "–"]),
-        ("bytes", [np.int64(12345678)], ["12\N{THIN SPACE}345\N{THIN SPACE}678"]),
+        ("bytes", [np.int64(12345678)], ["12\N{NARROW NO-BREAK SPACE}345\N{NARROW NO-BREAK SPACE}678"]),
     ],
 )
 def test_numbers_are_printed_as_their_column_asks(column: str, values: list[object], expected: list[str]) -> None:

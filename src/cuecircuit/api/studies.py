@@ -117,7 +117,7 @@ def read_study(path: StudyFile) -> StudyPath:
         >>> list(mice.study.factors)
         ['group', 'sex']
     """
-    from cuecircuit.nodes.study_files import read_study as read
+    from cuecircuit.tables.study_files import read_study as read
 
     file = Path(path)
     return StudyPath(path=file, study=read(file).study)

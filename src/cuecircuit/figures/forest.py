@@ -7,7 +7,7 @@ import numpy as np
 from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter, LogLocator, NullLocator
 
-from cuecircuit.arrays import Array, Float
+from cuecircuit.arrays import Array, Bool, Float
 from cuecircuit.figures.style import BLUE, FAINT, LETTERS_PER_MM, SINGLE_MM, sheet, style
 
 _LINE_MM, _MARGIN_MM = 4.6, 14.0
@@ -22,6 +22,7 @@ def forest_figure(
     *,
     measure: str,
     none: float = 0.0,
+    holds: Bool[Array, "line"] | None = None,
     log: bool = False,
     width_mm: float = SINGLE_MM,
 ) -> Figure:
@@ -34,6 +35,7 @@ def forest_figure(
         high: upper end of the interval.
         measure: label of the x axis.
         none: the value of no effect, marked by a line.
+        holds: whose point is filled; those whose interval excludes the value of no effect where it is not given.
         log: draw the measure on a logarithmic axis.
         width_mm: width of the figure.
     """
@@ -44,10 +46,10 @@ def forest_figure(
         axes = figure.subplots()
         y = -np.arange(len(names), dtype=float)
         axes.axvline(none, color=FAINT, lw=0.6, zorder=0)
-        excludes = (low > none) | (high < none)
+        filled = (low > none) | (high < none) if holds is None else holds
         for place in np.flatnonzero(np.isfinite(estimate)):
             axes.plot([low[place], high[place]], [y[place]] * 2, color=BLUE, lw=1.1, zorder=2)
-            face = BLUE if excludes[place] else "white"
+            face = BLUE if filled[place] else "white"
             axes.plot(estimate[place], y[place], "o", ms=4, mfc=face, mec=BLUE, mew=0.9, zorder=3, gid=f"line-{place}")
         if log:
             axes.set_xscale("log")

@@ -17,7 +17,7 @@ def number(value: SupportsFloat, digits: int = 2) -> str:
         return MISSING
     if math.isinf(value):
         return "∞" if value > 0 else f"{MINUS}∞"
-    text = f"{value:,.{digits}f}".replace(",", "\N{THIN SPACE}").replace("-", MINUS)
+    text = f"{value:,.{digits}f}".replace(",", "\N{NARROW NO-BREAK SPACE}").replace("-", MINUS)
     zero = f"{0:.{digits}f}"
     return zero if text == MINUS + zero else text
 
@@ -29,7 +29,7 @@ def short(value: SupportsFloat) -> str:
         return number(value)
     rounded = float(f"{value:.4g}") if abs(value) < 1e4 else round(value)
     text = f"{rounded:,.10f}".rstrip("0").rstrip(".")
-    return text.replace(",", "\N{THIN SPACE}").replace("-", MINUS)
+    return text.replace(",", "\N{NARROW NO-BREAK SPACE}").replace("-", MINUS)
 
 
 def fraction(value: float, digits: int = 2) -> str:

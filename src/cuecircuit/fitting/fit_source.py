@@ -11,11 +11,11 @@ from cuecircuit.behavior.fit_intervals import FitSession
 from cuecircuit.behavior.pharmacokinetics import Kinetics, kinetics_of
 from cuecircuit.errors import DataError, StudyError
 from cuecircuit.io.tables import read_table
-from cuecircuit.nodes.operant import operant_data
-from cuecircuit.nodes.session_doses import study_doses
-from cuecircuit.nodes.study_files import read_study
-from cuecircuit.nodes.subjects import subjects_table
 from cuecircuit.study.experiment import Operant, Phase
+from cuecircuit.tables.operant import operant_data
+from cuecircuit.tables.session_doses import study_doses
+from cuecircuit.tables.study_files import read_study
+from cuecircuit.tables.subjects import subjects_table
 
 # what MED-PC programs of self-administration commonly use; sessions.tsv does not tell it
 TIMEOUT_S = 20.0

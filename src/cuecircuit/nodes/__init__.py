@@ -1,1 +1,1 @@
-"""Tables and questions of a study: what each needs, and how it is made."""
+"""A study from file to page: its tables and questions in order, the check before them, the stages they are run as."""

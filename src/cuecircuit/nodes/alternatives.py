@@ -17,12 +17,14 @@ from cuecircuit.figures.saving import save
 from cuecircuit.figures.specification import Curve, specification_figure
 from cuecircuit.io.atomic import remove
 from cuecircuit.io.tables import read_table, write_table
-from cuecircuit.nodes.answer import deciding_p
-from cuecircuit.nodes.figures import is_about_maps, look_of
-from cuecircuit.nodes.map_pictures import map_folders
 from cuecircuit.nodes.stages import bring_up_to_date
-from cuecircuit.nodes.study_files import alternative_files
-from cuecircuit.nodes.verdicts import (
+from cuecircuit.nodes.work import QUESTIONS, Work
+from cuecircuit.pages.figures import is_about_maps, look_of
+from cuecircuit.pages.map_pictures import level_text, map_folders
+from cuecircuit.pipeline.progress import say
+from cuecircuit.pipeline.store import Stage, Store
+from cuecircuit.questions.answer import deciding_p
+from cuecircuit.questions.verdicts import (
     CHOICE_COLUMNS,
     PLANNED,
     RESULT_COLUMNS,
@@ -30,13 +32,11 @@ from cuecircuit.nodes.verdicts import (
     choice_grid,
     verdict_table,
 )
-from cuecircuit.nodes.work import QUESTIONS, Work
-from cuecircuit.pipeline.progress import say
-from cuecircuit.pipeline.store import Stage, Store
 from cuecircuit.report.marks import counted, value_text
 from cuecircuit.study.fields import settings_of
 from cuecircuit.study.questions import AnyQuestion, Correlation, Counts, Formula, Strata
 from cuecircuit.study.schema import Study
+from cuecircuit.tables.study_files import alternative_files
 
 FOLDER, RUNS, GRID, CURVES = "alternatives", "alternatives_runs", "alternatives", "specification"
 _RATIO = "Ratio"
@@ -180,7 +180,7 @@ def _results(name: str, question: AnyQuestion, place: Path) -> Iterator[dict[str
     title = question.title or name.replace("_", " ")
     if is_about_maps(question):
         for level, folder in map_folders(place):
-            yield from _maps(f"{title}, {level}" if level else title, folder)
+            yield from _maps(f"{title}, {level_text(folder)}" if level else title, folder)
         return
     match question:
         case Strata() | Formula():

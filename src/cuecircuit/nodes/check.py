@@ -6,29 +6,29 @@ from pathlib import Path
 
 from cuecircuit.behavior.measures import LevelMeasures
 from cuecircuit.errors import CuecircuitError, DataError, StudyError
-from cuecircuit.nodes.answer import Answer
-from cuecircuit.nodes.edges import drawn_edges
-from cuecircuit.nodes.given_maps import grid_faults
 from cuecircuit.nodes.graph import ordered_nodes, upstream
 from cuecircuit.nodes.log_check import log_notes, phase_faults
-from cuecircuit.nodes.making import make_node
-from cuecircuit.nodes.map_questions import rehearse_map_answer
-from cuecircuit.nodes.model_questions import NETWORKS_OF
-from cuecircuit.nodes.operant import OperantData, phase_rules
-from cuecircuit.nodes.regions import drawn_regions, named_regions
-from cuecircuit.nodes.rows import Tables
-from cuecircuit.nodes.scan_check import check_scans, makes_maps
-from cuecircuit.nodes.shared_mask import shared_mask_sentence
-from cuecircuit.nodes.space import study_space
-from cuecircuit.nodes.study_files import StudyFiles, alternative_files, read_study
-from cuecircuit.nodes.subjects import session_labels
-from cuecircuit.nodes.table import Table
-from cuecircuit.nodes.table_questions import answer
+from cuecircuit.nodes.scan_check import check_scans
 from cuecircuit.pipeline.progress import say
+from cuecircuit.questions.answer import Answer
+from cuecircuit.questions.map_questions import rehearse_map_answer
+from cuecircuit.questions.model_questions import NETWORKS_OF
+from cuecircuit.questions.table_questions import answer
 from cuecircuit.study.accounting import split_reference
 from cuecircuit.study.acquisition import Given
 from cuecircuit.study.questions import AnyQuestion, Split, Style
 from cuecircuit.study.schema import Study
+from cuecircuit.tables.edges import drawn_edges
+from cuecircuit.tables.given_maps import grid_faults
+from cuecircuit.tables.making import make_node
+from cuecircuit.tables.operant import OperantData, phase_rules
+from cuecircuit.tables.regions import drawn_regions, named_regions
+from cuecircuit.tables.rows import Tables
+from cuecircuit.tables.shared_mask import shared_mask_sentence
+from cuecircuit.tables.space import study_space
+from cuecircuit.tables.study_files import StudyFiles, alternative_files, read_study
+from cuecircuit.tables.subjects import session_labels
+from cuecircuit.tables.table import Table
 
 # sections that decide what is made of scans
 _OF_SCANS = ("subjects", "factors", "trials", "scans", "nuisance", "maps")
@@ -110,7 +110,7 @@ def check_files(files: StudyFiles, *, data: bool = False, scans: bool = True) ->
         found = _faults(name, lambda name=name: notes.extend(_dry_run(Tables(files=files, made=made), made, name)))
         failed |= {name} if found else set()
         faults += found
-    if scans and makes_maps(files) and not {"subjects", "trials"} & failed:
+    if scans and files.makes_maps and not {"subjects", "trials"} & failed:
         faults += _faults("scans", lambda: notes.extend(check_scans(files, made, data=data)))
     if faults:
         raise StudyError(list(dict.fromkeys(faults)))
@@ -119,7 +119,7 @@ def check_files(files: StudyFiles, *, data: bool = False, scans: bool = True) ->
 
 def _check_font(style: Style) -> None:
     if style.font:
-        from cuecircuit.nodes.figures import look_of  # slow to import
+        from cuecircuit.pages.figures import look_of  # slow to import
 
         look_of(style)
 

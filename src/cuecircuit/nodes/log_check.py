@@ -50,6 +50,5 @@ def log_notes(faults: Sequence[OperantFault]) -> Iterator[str]:
     for fault in faults:
         kinds.setdefault(_NUMBERS.sub("0", fault.what), []).append(fault)
     for first, *others in kinds.values():
-        where = f"{first.file}:{first.line}: " if first.file else ""
         more = f"; {len(others)} more like it" if others else ""
-        yield f"{where}subject {first.subject!r}: {first.what} ({first.done}){more}"
+        yield f"{first.place}{first.what} ({first.done}){more}"

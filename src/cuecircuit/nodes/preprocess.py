@@ -6,12 +6,12 @@ from pathlib import Path
 
 from cuecircuit.errors import StudyError
 from cuecircuit.io.scan_inventory import ScanFiles
-from cuecircuit.nodes.scan_reading import head_radius_mm
-from cuecircuit.nodes.scans import scan_choice
-from cuecircuit.nodes.study_files import StudyFiles, read_study
-from cuecircuit.nodes.subjects import subjects_table
 from cuecircuit.pipeline.preprocess import RawStudy, preprocess_scans, raw_echoes, raw_scans, reversed_pairs
 from cuecircuit.pipeline.progress import say
+from cuecircuit.tables.scan_reading import head_radius_mm
+from cuecircuit.tables.scans import scan_choice
+from cuecircuit.tables.study_files import StudyFiles, read_study
+from cuecircuit.tables.subjects import subjects_table
 
 
 def preprocess_study(study: Path, out: Path, *, n_jobs: int = 1, dask: str | None = None) -> Path:

@@ -27,8 +27,15 @@ from cuecircuit.io.nifti import read_series, read_volume
 from cuecircuit.io.physio import read_respiration
 from cuecircuit.io.scan_inventory import ScanFiles
 from cuecircuit.io.tables import read_table
-from cuecircuit.nodes.first_level import blocks_of_trials, model_events, quality_row
-from cuecircuit.nodes.scan_reading import (
+from cuecircuit.pages.origin import banner, subtitle
+from cuecircuit.pipeline.distortion import susceptibility_notes
+from cuecircuit.pipeline.preprocess import raw_scans
+from cuecircuit.pipeline.quality import QualityWork, write_pages
+from cuecircuit.pipeline.store import Store
+from cuecircuit.records.scan import Series
+from cuecircuit.study.acquisition import Blocks, Glm, Nuisance
+from cuecircuit.tables.first_level import blocks_of_trials, model_events, quality_row
+from cuecircuit.tables.scan_reading import (
     ScanAtWork,
     head_radius_mm,
     other_events,
@@ -37,16 +44,10 @@ from cuecircuit.nodes.scan_reading import (
     read_tissues,
     scan_events,
 )
-from cuecircuit.nodes.scans import scan_choice
-from cuecircuit.nodes.study_files import StudyFiles, read_study
-from cuecircuit.nodes.subjects import subjects_table
-from cuecircuit.nodes.trials import scan_trials, trial_cells
-from cuecircuit.pipeline.distortion import susceptibility_notes
-from cuecircuit.pipeline.preprocess import raw_scans
-from cuecircuit.pipeline.quality import QualityWork, write_pages
-from cuecircuit.pipeline.store import Store
-from cuecircuit.records.scan import Series
-from cuecircuit.study.acquisition import Blocks, Glm, Nuisance
+from cuecircuit.tables.scans import scan_choice
+from cuecircuit.tables.study_files import StudyFiles, read_study
+from cuecircuit.tables.subjects import subjects_table
+from cuecircuit.tables.trials import scan_trials, trial_cells
 
 _NO_EVENTS = pd.DataFrame({"onset_s": [], "duration_s": [], "trial_type": []})
 _EXCLUDED = "excluded"
@@ -78,13 +79,14 @@ def write_quality(study: Path, out: Path, *, n_jobs: int = 1, dask: str | None =
     sections = ("scans", "trials", "maps", "nuisance", "space", "factors")
     work = QualityWork(
         title=files.study.about.title,
-        reference=files.study.about.reference,
+        subtitle=subtitle(files.study.about.reference, files.simulated),
+        banner=banner(files.simulated),
         scans=_scans(files, raw=raw),
         groups=groups,
         order=order,
         excluded=files.study.subjects.exclude,
         settings={name: getattr(files.study, name) for name in sections}
-        | {"raw": raw, "species": files.study.subjects.species},
+        | {"raw": raw, "species": files.study.subjects.species, "simulated": files.simulated},
         space_files=_space_files(files, raw=raw),
         look=partial(_look, files, raw),
         limits=files.study.quality,

@@ -13,15 +13,15 @@ import pandas as pd
 from cuecircuit.imaging.removed import ScanSignals
 from cuecircuit.imaging.scan_values import ScanValues
 from cuecircuit.io.scan_inventory import ScanFiles
-from cuecircuit.nodes.first_level import answer_scan
-from cuecircuit.nodes.map_plan import Estimated
-from cuecircuit.nodes.map_tables import Computed
-from cuecircuit.nodes.scan_reading import ScanAtWork
 from cuecircuit.pipeline.faults import attempt
 from cuecircuit.records.atlas import Atlas
 from cuecircuit.records.grid import Grid
 from cuecircuit.records.scan import Series
 from cuecircuit.study.acquisition import Glm, Nuisance, Seed
+from cuecircuit.tables.first_level import answer_scan
+from cuecircuit.tables.map_plan import Estimated
+from cuecircuit.tables.map_tables import Computed
+from cuecircuit.tables.scan_reading import ScanAtWork
 
 _LEVEL, _SD = 1000.0, 10.0  # of the drawn voxels
 

@@ -7,12 +7,10 @@ from cuecircuit.errors import DataError, StudyError
 from cuecircuit.io.atomic import replacing
 from cuecircuit.io.bids_ignore import write_bidsignore
 from cuecircuit.io.derivatives import MAP_FILES, write_description
-from cuecircuit.io.tables import read_json
 from cuecircuit.nodes.alternatives import forget_outdated, run_alternatives
 from cuecircuit.nodes.check import check_alternatives, check_files
 from cuecircuit.nodes.graph import ordered_nodes, upstream
 from cuecircuit.nodes.stages import SHOWN, bring_up_to_date, stage_of
-from cuecircuit.nodes.study_files import StudyFiles, placed_text, read_study
 from cuecircuit.nodes.work import Work
 from cuecircuit.pipeline.deposit import write_deposit
 from cuecircuit.pipeline.engine import engine
@@ -21,6 +19,7 @@ from cuecircuit.pipeline.provenance import write_crate
 from cuecircuit.pipeline.store import Store, code_hash
 from cuecircuit.pipeline.threads import one_blas_thread
 from cuecircuit.report.references import references_of
+from cuecircuit.tables.study_files import StudyFiles, placed_text, read_study
 
 
 def run_study(
@@ -100,7 +99,7 @@ def run_files(
         check_alternatives(files)
     work = Work(files, Store(out, files.file.parent, roots=files.roots), n_jobs)
     with work.store.alone(), one_blas_thread(), engine(dask, n_jobs):
-        write_description(out, files.study.about.title, files.study.about, simulated=_simulated(files))
+        write_description(out, files.study.about.title, files.study.about, simulated=files.simulated)
         with replacing(out / "study.yaml") as new:
             new.write_bytes(content)
         work.drop_others(nodes)
@@ -135,11 +134,3 @@ def rewrite_page(out: Path) -> Path:
             work.load(node)
         work.store.run(stage_of(work, "report"))
     return out / "report.html"
-
-
-def _simulated(files: StudyFiles) -> object:
-    """Return what the data set says of its simulation; None of measured data."""
-    dataset = files.path(files.study.scans.dataset if files.study.scans else ".")
-    description = dataset / "dataset_description.json"
-    told = read_json(description) if description.is_file() else {}
-    return told.get("Simulated") or str(told.get("Name", "")).startswith("Simulated study") or None

@@ -21,13 +21,18 @@ from cuecircuit.io.events import Events
 from cuecircuit.io.nifti import read_grid, read_volume
 from cuecircuit.io.physio import read_respiration
 from cuecircuit.io.scan_inventory import ScanFiles
-from cuecircuit.nodes.edges import rehearse_edges
-from cuecircuit.nodes.first_level import blocks_of_trials, seed_faults
-from cuecircuit.nodes.map_plan import Estimated, wanted_maps
-from cuecircuit.nodes.map_tables import trials_of_scan
 from cuecircuit.nodes.rehearsal import rehearse_scan, rehearsed_scan
-from cuecircuit.nodes.scan_headers import header_faults
-from cuecircuit.nodes.scan_reading import (
+from cuecircuit.pipeline.faults import attempt, faults_named, shared_faults
+from cuecircuit.pipeline.gate import FULL_MASK, accept_faults, double_faults, double_pairs
+from cuecircuit.records.grid import Grid
+from cuecircuit.records.scan import Block
+from cuecircuit.study.acquisition import Blocks, Given, seeds_of
+from cuecircuit.tables.edges import rehearse_edges
+from cuecircuit.tables.first_level import blocks_of_trials, seed_faults
+from cuecircuit.tables.map_plan import Estimated, wanted_maps
+from cuecircuit.tables.map_tables import trials_of_scan
+from cuecircuit.tables.scan_headers import header_faults
+from cuecircuit.tables.scan_reading import (
     head_radius_mm,
     other_events,
     read_breaths,
@@ -37,15 +42,10 @@ from cuecircuit.nodes.scan_reading import (
     scan_events,
     scan_gate,
 )
-from cuecircuit.nodes.scans import listed_scans
-from cuecircuit.nodes.study_files import StudyFiles
-from cuecircuit.nodes.subjects import listed_subjects
-from cuecircuit.nodes.table import Table
-from cuecircuit.pipeline.faults import attempt, faults_named, shared_faults
-from cuecircuit.pipeline.gate import FULL_MASK, accept_faults, double_faults, double_pairs
-from cuecircuit.records.grid import Grid
-from cuecircuit.records.scan import Block
-from cuecircuit.study.acquisition import Blocks, Given, seeds_of
+from cuecircuit.tables.scans import listed_scans
+from cuecircuit.tables.study_files import StudyFiles
+from cuecircuit.tables.subjects import listed_subjects
+from cuecircuit.tables.table import Table
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -337,8 +337,3 @@ def _value_faults(
 def _named(file: str, faults: Sequence[str] | Iterator[str]) -> Iterator[tuple[str, str]]:
     """Take the name of the file off each fault, so that faults of many files can be told to be one."""
     yield from ((file, fault.removeprefix(f"{file}:").strip()) for fault in faults)
-
-
-def makes_maps(files: StudyFiles) -> bool:
-    """Return whether a study makes maps or edges of scans."""
-    return bool(files.study.edges) or any(not isinstance(maps, Given) for maps in files.study.maps.values())

@@ -15,13 +15,13 @@ from cuecircuit.io.atomic import check_unused, replacing
 from cuecircuit.io.lock import writing
 from cuecircuit.nodes.designs import design_text
 from cuecircuit.nodes.simulate_people import simulate_people
-from cuecircuit.nodes.study_files import read_text
 from cuecircuit.pipeline.progress import steps
 from cuecircuit.simulation.declared import simulate_declared
 from cuecircuit.simulation.lived import simulate_lived
 from cuecircuit.study.reading import parse_study
 from cuecircuit.study.schema import Study
 from cuecircuit.study.yaml_lines import with_lines
+from cuecircuit.tables.study_files import read_text
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

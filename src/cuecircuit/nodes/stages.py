@@ -8,24 +8,10 @@ from pathlib import Path, PurePath
 from cuecircuit.errors import CuecircuitError
 from cuecircuit.io.derivatives import map_name
 from cuecircuit.io.tables import ColumnNote, write_table
-from cuecircuit.nodes.edges import edges_table
-from cuecircuit.nodes.figures import draw_figures, is_about_maps, look_of
-from cuecircuit.nodes.given_maps import map_files
 from cuecircuit.nodes.graph import upstream
-from cuecircuit.nodes.making import Made, make_node
-from cuecircuit.nodes.map_questions import MapWork, write_map_answer
-from cuecircuit.nodes.map_tables import Computed, gathered_maps, lacking_maps
-from cuecircuit.nodes.operant import OperantData, declaration_files, log_files
-from cuecircuit.nodes.page import page_content
-from cuecircuit.nodes.regions import regions_table
-from cuecircuit.nodes.scan_sets import subject_table
-from cuecircuit.nodes.space import space_files
-from cuecircuit.nodes.subject_maps import first_level_space, scan_paths, subject_stages
-from cuecircuit.nodes.subjects import table_files
-from cuecircuit.nodes.table import FOLDER
-from cuecircuit.nodes.table_questions import answer
-from cuecircuit.nodes.trials import trial_files
 from cuecircuit.nodes.work import QUESTIONS, Work, computed_maps, maps_folder, tables_of
+from cuecircuit.pages.figures import draw_figures, is_about_maps, look_of
+from cuecircuit.pages.page import page_content
 from cuecircuit.pipeline.gate import refuse_doubles
 from cuecircuit.pipeline.progress import say
 from cuecircuit.pipeline.provenance import software
@@ -33,9 +19,23 @@ from cuecircuit.pipeline.quality import QUALITY_TABLE
 from cuecircuit.pipeline.sessions import session_notes, write_faults
 from cuecircuit.pipeline.store import Stage
 from cuecircuit.pipeline.subject_stages import run_subjects
+from cuecircuit.questions.map_questions import MapWork, write_map_answer
+from cuecircuit.questions.table_questions import answer
 from cuecircuit.report.page import render
 from cuecircuit.study.accounting import split_reference
 from cuecircuit.study.acquisition import Given
+from cuecircuit.tables.edges import edges_table
+from cuecircuit.tables.given_maps import map_files
+from cuecircuit.tables.making import Made, make_node
+from cuecircuit.tables.map_tables import Computed, gathered_maps, lacking_maps
+from cuecircuit.tables.operant import OperantData, declaration_files, log_files
+from cuecircuit.tables.regions import regions_table
+from cuecircuit.tables.scan_sets import subject_table
+from cuecircuit.tables.space import space_files
+from cuecircuit.tables.subject_maps import first_level_space, scan_paths, subject_stages
+from cuecircuit.tables.subjects import table_files
+from cuecircuit.tables.table import FOLDER
+from cuecircuit.tables.trials import trial_files
 
 
 def bring_up_to_date(work: Work, name: str) -> None:

@@ -7,15 +7,15 @@ from pathlib import Path
 
 from cuecircuit.io.scan_inventory import ScanFiles
 from cuecircuit.nodes.graph import node_of, ordered_nodes
-from cuecircuit.nodes.map_tables import Computed
-from cuecircuit.nodes.rows import Tables
-from cuecircuit.nodes.scan_account import account
-from cuecircuit.nodes.study_files import StudyFiles
-from cuecircuit.nodes.subject_maps import stage_name
-from cuecircuit.nodes.subjects import subjects_table
-from cuecircuit.nodes.table import FOLDER, Table, read_back
 from cuecircuit.pipeline.store import Store
 from cuecircuit.study.acquisition import Given
+from cuecircuit.tables.map_tables import Computed
+from cuecircuit.tables.rows import Tables
+from cuecircuit.tables.scan_account import account
+from cuecircuit.tables.study_files import StudyFiles
+from cuecircuit.tables.subject_maps import stage_name
+from cuecircuit.tables.subjects import subjects_table
+from cuecircuit.tables.table import FOLDER, Table, read_back
 
 QUESTIONS = "questions"
 

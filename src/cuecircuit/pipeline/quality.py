@@ -73,7 +73,7 @@ COLUMNS = {
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class QualityWork:
-    """What the pages of a study are made of.
+    """What the pages of a study are made of; `subtitle` and `banner` are those of the study's page.
 
     `groups`: subject to group, in the order of the pages; `order`: of the groups; `excluded`: subject to reason;
     `settings`, `space_files`: what a page depends on beside its scans; `look`: reads a scan and returns its row and
@@ -81,7 +81,8 @@ class QualityWork:
     """
 
     title: str
-    reference: str
+    subtitle: str
+    banner: str
     scans: tuple[ScanFiles, ...]
     groups: Mapping[str, str]
     order: tuple[str, ...]
@@ -119,12 +120,13 @@ def _stage(work: QualityWork, subject: str) -> Stage:
         target=f"quality/sub-{subject}",
         settings=work.settings,
         inputs=(*inputs, *work.space_files),
-        make=partial(_make, work.look, subject, own),
+        make=partial(_make, work.look, work.banner, subject, own),
     )
 
 
 def _make(
     look: Callable[[ScanFiles], tuple[dict[str, object], QualityPage]],
+    banner: str,
     subject: str,
     scans: tuple[ScanFiles, ...],
     folder: Path,
@@ -140,8 +142,11 @@ def _make(
         sections.append(Section(id=f"scan{number}", title=files.name, items=(Paragraph(text=image),)))
     numbers = pd.DataFrame(rows)
     table = numbers[[name for name in COLUMNS if name in numbers]]
-    first = Section(id="numbers", title="Numbers", items=(TableItem(id="scans", title="Scans", frame=table),))
-    page = ReportContent(title=f"sub-{subject}", subtitle="Quality of the scans", sections=(first, *sections))
+    items = (TableItem(id="scans", title="Scans", frame=table), _link("../index.html", "All scans"))
+    first = Section(id="numbers", title="Numbers", items=items)
+    page = ReportContent(
+        title=f"sub-{subject}", subtitle="Quality of the scans", sections=(first, *sections), banner=banner
+    )
     (folder / "index.html").write_text(render(page), encoding="utf-8")
     write_table(folder / "scans.tsv", table, {name: COLUMNS[name] for name in table})
 
@@ -172,13 +177,20 @@ def _write_group(work: QualityWork, store: Store) -> None:
         Paragraph(heading="Flags", text=Markup.escape(flag_rules(work.limits, head_radius_mm=work.head_radius_mm))),
         Paragraph(heading="Subjects", text=links),
     )
+    if (store.root / "report.html").exists():
+        items += (_link("../report.html", "The page of the study"),)
     page = ReportContent(
         title=f"Quality: {work.title}",
-        subtitle=work.reference,
+        subtitle=work.subtitle,
+        banner=work.banner,
         sections=(Section(id="group", title="All scans", items=items),),
     )
     with replacing(folder / "index.html") as new:
         new.write_text(render(page), encoding="utf-8")
+
+
+def _link(path: str, text: str) -> Paragraph:
+    return Paragraph(text=Markup('<a href="{}">{}</a>').format(path, text))
 
 
 def stands_out(table: pd.DataFrame) -> list[str]:

@@ -17,7 +17,7 @@ from cuecircuit.io.lock import writing
 from cuecircuit.io.medpc_declare import skeletons
 from cuecircuit.io.medpc_mpc import read_mpc
 from cuecircuit.io.medpc_program import Program, checked_by, find_program, load_programs
-from cuecircuit.io.medpc_silent import silent_codes
+from cuecircuit.io.medpc_unmet import unmet_declarations
 from cuecircuit.io.operant_declaration import SourceDeclaration
 from cuecircuit.io.operant_source import operant_kind, read_operant
 from cuecircuit.io.session_store import check_parquet, write_events, write_events_parquet, write_parquet
@@ -163,7 +163,7 @@ def load_sessions(
     if not paths or (errors and not sessions):
         raise DataError(errors or "no operant file given; expected one or more operant data files")
     return settle(
-        OperantLog(sessions=tuple(sessions), faults=(*faults, *silent_codes(sessions, declared))), choices=choices
+        OperantLog(sessions=tuple(sessions), faults=(*faults, *unmet_declarations(sessions, declared))), choices=choices
     )
 
 
@@ -268,8 +268,8 @@ def write_sessions(
 
 def fault_lines(faults: Sequence[OperantFault]) -> tuple[str, ...]:
     """Return a line for each kind of fault: where it was found first, what, what was done, and how many are like it."""
-    lines = [f"{f.file}: line {f.line}: subject {f.subject!r}: {f.what} ({f.done})" for f in faults]
-    return one_of_each_kind(lines, [f.what + f.done for f in faults])
+    lines = [f"{fault.place}{fault.what} ({fault.done})" for fault in faults]
+    return one_of_each_kind(lines, [fault.what + fault.done for fault in faults])
 
 
 def write_faults(path: Path, faults: Sequence[OperantFault]) -> None:

@@ -3,8 +3,8 @@
 from collections.abc import Iterable, Iterator, Sequence
 
 from cuecircuit.figures.numbers import short
-from cuecircuit.nodes.reporting import correction_words, criteria, left_out
-from cuecircuit.nodes.sentences import method_sentence, rows_words
+from cuecircuit.pages.reporting import correction_words, criteria, left_out
+from cuecircuit.pages.sentences import method_sentence, rows_words
 from cuecircuit.report.marks import words
 from cuecircuit.study.accounting import split_reference
 from cuecircuit.study.questions import (

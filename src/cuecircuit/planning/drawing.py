@@ -13,11 +13,7 @@ import pandas as pd
 
 from cuecircuit.errors import CuecircuitError
 from cuecircuit.io.tables import read_table
-from cuecircuit.nodes.derived import derived_table
 from cuecircuit.nodes.graph import ordered_nodes, upstream
-from cuecircuit.nodes.rows import Tables
-from cuecircuit.nodes.study_files import StudyFiles
-from cuecircuit.nodes.table import Table
 from cuecircuit.planning.map_numbers import map_tables, region_tables
 from cuecircuit.planning.session_numbers import bins_table, operant_table
 from cuecircuit.simulation.cohort import draw_cohort
@@ -28,6 +24,10 @@ from cuecircuit.simulation.planting import Drawn, Planting, draw_study, effects_
 from cuecircuit.simulation.trial_plan import draw_events, timing_of
 from cuecircuit.study.questions import Composite, Split
 from cuecircuit.study.schema import Study
+from cuecircuit.tables.derived import derived_table
+from cuecircuit.tables.rows import Tables
+from cuecircuit.tables.study_files import StudyFiles
+from cuecircuit.tables.table import Table
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)

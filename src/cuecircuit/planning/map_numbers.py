@@ -8,13 +8,13 @@ from collections.abc import Mapping
 
 import pandas as pd
 
-from cuecircuit.nodes.map_plan import condition, wanted_maps
-from cuecircuit.nodes.rows import VALUE
-from cuecircuit.nodes.study_files import StudyFiles
-from cuecircuit.nodes.table import Table
 from cuecircuit.simulation.planting import REST, Drawn
 from cuecircuit.study.accounting import split_reference
 from cuecircuit.study.acquisition import Glm
+from cuecircuit.tables.map_plan import condition, wanted_maps
+from cuecircuit.tables.rows import VALUE
+from cuecircuit.tables.study_files import StudyFiles
+from cuecircuit.tables.table import Table
 
 
 def map_tables(files: StudyFiles, drawn: Drawn, trials: Table | None) -> dict[str, Table]:

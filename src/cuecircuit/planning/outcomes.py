@@ -18,10 +18,9 @@ import pandas as pd
 from cuecircuit.arrays import Array, Float
 from cuecircuit.errors import CuecircuitError
 from cuecircuit.models.evidence import EvidenceSettings, equivalence_p, has_d, has_standard, log_bf10
-from cuecircuit.nodes.answer import deciding_p
-from cuecircuit.nodes.model_questions import OF_COMPARISONS, FittedQuestion, comparison_table, fit_question
-from cuecircuit.nodes.rows import Tables
-from cuecircuit.nodes.table_questions import answer
+from cuecircuit.questions.answer import deciding_p
+from cuecircuit.questions.model_questions import OF_COMPARISONS, FittedQuestion, comparison_table, fit_question
+from cuecircuit.questions.table_questions import answer
 from cuecircuit.simulation.columns import columns_of
 from cuecircuit.stats.multiple_testing import adjust_p
 from cuecircuit.stats.strata_result import StratumTest
@@ -29,6 +28,7 @@ from cuecircuit.stats.term_test import TermTest
 from cuecircuit.study.accounting import split_reference
 from cuecircuit.study.question_checks import formula_of
 from cuecircuit.study.questions import AnyQuestion, Correlation, Counts, Formula, Question, Reliability, Strata
+from cuecircuit.tables.rows import Tables
 
 EQUIVALENCE = "equivalence"
 TESTS = ("kind", "level", "term")

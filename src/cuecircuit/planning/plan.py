@@ -16,7 +16,6 @@ from cuecircuit.errors import StudyError
 from cuecircuit.io.atomic import check_unused, replacing
 from cuecircuit.io.lock import writing
 from cuecircuit.nodes.graph import ordered_nodes, upstream
-from cuecircuit.nodes.study_files import StudyFiles, read_text
 from cuecircuit.pipeline.engine import engine
 from cuecircuit.pipeline.progress import say, steps
 from cuecircuit.pipeline.threads import one_blas_thread
@@ -43,6 +42,7 @@ from cuecircuit.simulation.faults import study_faults
 from cuecircuit.simulation.planting import effects_of, first_hypothesis
 from cuecircuit.simulation.question_truth import question_truth
 from cuecircuit.study.questions import AnyQuestion
+from cuecircuit.tables.study_files import StudyFiles, read_text
 
 # studies that are one task
 _BATCH = 20

@@ -5,7 +5,6 @@ from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
-from markupsafe import Markup
 
 from cuecircuit.figures.numbers import short
 from cuecircuit.planning.askable import OF_MAPS
@@ -87,16 +86,17 @@ def plan_content(
         title=f"Plan: {plan.files.study.about.title}",
         subtitle=f"Simulated studies of {totals[0]} to {totals[-1]} subjects; no animal or person was measured.",
         sections=tuple(sections),
+        banner=(
+            f"(seed {plan.settings.seed}, hypothesis {plan.hypothesis}). Studies were drawn from the numbers under "
+            "What was assumed; the page shows what a design could find in such a world, not what is so in animals or "
+            "people."
+        ),
         made_by="cuecircuit plan",
     )
 
 
 def _summary(plan: Plan, tables: PlanTables) -> Section:
     settings = plan.settings
-    warning = Markup('<strong class="simulated">SIMULATED DATA</strong> {}').format(
-        f"(seed {settings.seed}, hypothesis {plan.hypothesis}). Studies were drawn from the numbers under What was "
-        "assumed; the page shows what a design could find in such a world, not what is so in animals or people."
-    )
     facts = {
         "Power is wanted for": plan.hypothesis,
         "Power wanted": f"{short(100 * settings.power)} %",
@@ -126,7 +126,7 @@ def _summary(plan: Plan, tables: PlanTables) -> Section:
         folded=sum(shown) > _LONG,
     )
     whose = Paragraph(text=f"{whose_effects(plan).capitalize()}.")
-    items = (Paragraph(text=warning), Facts(values=facts), whose, table)
+    items = (Facts(values=facts), whose, table)
     return Section(id="summary", title="How many subjects", items=items)
 
 

@@ -9,10 +9,10 @@ import numpy as np
 import pandas as pd
 
 from cuecircuit.io.tables import ColumnNote
-from cuecircuit.nodes.study_files import StudyFiles
 from cuecircuit.planning.multiples import MULTIPLES
 from cuecircuit.stats.simulated_power import shares, smallest_size
 from cuecircuit.study.schema import Study
+from cuecircuit.tables.study_files import StudyFiles
 
 DRAWS, WANTED = 200, 0.8
 

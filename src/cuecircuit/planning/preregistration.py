@@ -10,7 +10,7 @@ from collections.abc import Hashable, Iterable, Mapping
 import pandas as pd
 
 from cuecircuit.figures.numbers import effect_text, short
-from cuecircuit.nodes.methods import design_texts
+from cuecircuit.pages.methods import design_texts
 from cuecircuit.planning import analysis_plan
 from cuecircuit.planning.analysis_plan import OPEN, Lines, markdown_table, named, one_line, tested
 from cuecircuit.planning.plan_content import PlanTables, by_multiple, effects_from, whose_effects

@@ -3,12 +3,12 @@
 import pandas as pd
 
 from cuecircuit.behavior.course import breakpoint_of
-from cuecircuit.nodes.operant import KEYS
-from cuecircuit.nodes.session_doses import study_doses
-from cuecircuit.nodes.study_files import StudyFiles
-from cuecircuit.nodes.table import Table
 from cuecircuit.simulation.planting import Drawn, Planting
 from cuecircuit.study.expected import expected_rows
+from cuecircuit.tables.operant import KEYS
+from cuecircuit.tables.session_doses import study_doses
+from cuecircuit.tables.study_files import StudyFiles
+from cuecircuit.tables.table import Table
 
 # as the logs of a phase without treatments have it
 _NO_TREATMENT = "none"

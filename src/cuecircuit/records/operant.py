@@ -62,6 +62,12 @@ class OperantFault:
     done: str
     accepted: str = ""
 
+    @property
+    def place(self) -> str:
+        """File, line and subject as messages begin."""
+        line = f"{self.file}: line {self.line}: " if self.file else ""
+        return line + (f"subject {self.subject!r}: " if self.subject else "")
+
 
 SET_ASIDE = "set aside; the rest is read"
 """What was done about a record that cannot be read."""

@@ -115,9 +115,10 @@ class Section:
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class ReportContent:
-    """The whole page."""
+    """The whole page; `banner` is what it says of simulated data, empty of measured."""
 
     title: str
     subtitle: str
     sections: tuple[Section, ...]
+    banner: str = ""
     made_by: str = "cuecircuit"

@@ -8,6 +8,7 @@ from elsewhere and any script but its own, which it names by their hash.
 import base64
 import hashlib
 import json
+import re
 import zlib
 from collections.abc import Iterable
 from functools import cache
@@ -21,6 +22,8 @@ from cuecircuit.report.content import FigureItem, Item, ReportContent, TableItem
 from cuecircuit.report.shown_picture import shown_picture, shown_width
 from cuecircuit.report.tables import Printed, printed, tsv
 from cuecircuit.report.viewer import script_safe
+
+_SIGN = re.compile(r"([\w²η)]) (=|<|>|≤|≥|&lt;|&gt;) (?=[−.\d])")
 
 SCRIPTS = {
     "figure": ("files.js",),
@@ -92,6 +95,7 @@ def _environment() -> Environment:
     environment.filters["shown_picture"] = shown_picture
     environment.filters["shown_width"] = shown_width
     environment.filters["printed"] = _printed
+    environment.filters["unbroken"] = _unbroken
     environment.filters["script_safe"] = lambda text: Markup(script_safe(text))
     return environment
 
@@ -104,3 +108,9 @@ def data_uri(content: str | bytes, media: str) -> str:
 
 def _printed(item: TableItem) -> Printed:
     return printed(item.frame if item.display is None else item.display, item.headings)
+
+
+def _unbroken(text: str) -> str:
+    """Keep a sign and the number behind it on one line with what they are said of: p < .001."""
+    kept = _SIGN.sub("\\1\N{NO-BREAK SPACE}\\2\N{NO-BREAK SPACE}", str(text))
+    return Markup(kept) if isinstance(text, Markup) else kept

@@ -11,7 +11,6 @@ from cuecircuit.io.lock import writing
 from cuecircuit.nodes.check import check_files
 from cuecircuit.nodes.designs import design_text
 from cuecircuit.nodes.run import run_files
-from cuecircuit.nodes.study_files import StudyFiles
 from cuecircuit.starting.draft import Draft, draft_study
 from cuecircuit.starting.draft_parts import Answers
 from cuecircuit.starting.inventory import Inventory, look_at
@@ -20,6 +19,7 @@ from cuecircuit.starting.place import Place
 from cuecircuit.starting.subject_columns import read_subject_table
 from cuecircuit.starting.words import slug
 from cuecircuit.study.reading import parse_study
+from cuecircuit.tables.study_files import StudyFiles
 
 PROGRAMS = "programs"
 _QUESTION = re.compile(r"(?:\S+:\d+: )?questions\.([A-Za-z]\w*)\b[^:]*: (.*)", re.DOTALL)

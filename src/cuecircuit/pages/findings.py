@@ -1,0 +1,164 @@
+"""The findings of a study in a few sentences, each with its effect and interval: what a reader wants first."""
+
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from cuecircuit.figures.numbers import MINUS, effect_text, fraction, number, p_equals
+from cuecircuit.io.tables import read_json, read_table
+from cuecircuit.pages.map_pictures import level_text, map_folders, map_unit, shown_effect
+from cuecircuit.questions.answer import deciding_p
+from cuecircuit.questions.model_questions import OF_COMPARISONS
+from cuecircuit.report.marks import counted, words
+from cuecircuit.study.questions import AnyQuestion
+from cuecircuit.study.schema import Study
+
+_MOST = 5
+_LEVEL = 0.05
+_MEAN = {"(Intercept)": "the mean"}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Finding:
+    place: int
+    name: str
+    text: str
+    p: float
+    alpha: float
+    of_maps: bool
+
+
+def findings(study: Study, out: Path) -> Iterator[str]:
+    """Yield the strongest finding of each question that reaches its level, at most five.
+
+    Where there are more, questions that the study gives a figure of its own come first, then maps, then smaller p.
+
+    Args:
+        study: whose questions were asked.
+        out: the results.
+    """
+    asked = [found for place, name in enumerate(study.questions) for found in _of_question(study, out, name, place)]
+    held = [found for found in asked if found.p <= found.alpha]
+    if not asked:
+        return
+    drawn = {named.question for named in study.figures.values()}
+    order = {found.place: (found.name not in drawn, not found.of_maps, found.p) for found in held}
+    kept = sorted(held, key=lambda found: order[found.place])[:_MOST]
+    yield (
+        f"{counted(len(asked), 'question')} with a test, {len(held)} with an effect at its own level; they are not "
+        f"adjusted for one another.{f' {len(kept)} of them:' if len(held) > len(kept) else ''}"
+    )
+    yield from (found.text for found in sorted(kept, key=lambda found: found.place))
+
+
+def _of_question(study: Study, out: Path, name: str, place: int) -> Iterator[_Finding]:
+    question, folder = study.questions[name], out / "questions" / name
+    title = question.title or words(name).capitalize()
+    correction = question.correction or study.correction
+    if any((own / "terms.tsv").is_file() and (own / "clusters.tsv").is_file() for _, own in map_folders(folder)):
+        found = min((_map(question, own) for _, own in map_folders(folder)), key=lambda each: each[1])
+        alpha, of_maps = correction.alpha if correction else _LEVEL, True
+    else:
+        said = _network(question, folder) or _table(question, folder)
+        if said is None:
+            return
+        found, alpha, of_maps = said, question.alpha, False
+    text = f"{title}{'' if title.endswith('?') else ':'} {found[0]}"
+    yield _Finding(place=place, name=name, text=text, p=found[1], alpha=alpha, of_maps=of_maps)
+
+
+def _map(question: AnyQuestion, folder: Path) -> tuple[str, float]:
+    """Describe where the effect that is shown survives; p of its best cluster."""
+    terms = read_table(folder / "terms.tsv", text=("term", "prefix", "stratum"))
+    effect = shown_effect(question, terms)
+    clusters = read_table(folder / "clusters.tsv", text=("term", "prefix", "regions"))
+    own = clusters[clusters["prefix"] == effect["prefix"]].sort_values("p_fwe", kind="stable")
+    if own.empty:
+        return "nothing survives.", np.inf
+    best, count = own.iloc[0], effect.get("significant_clusters", 0)
+    where = f" in {best['regions'].split(';')[0].rsplit(' ', 3)[0]}" if isinstance(best.get("regions"), str) else ""
+    what = _MEAN.get(str(effect["term"]), effect_text(str(effect["term"])))
+    level, unit = level_text(folder), map_unit(folder)
+    text = f"{what}{f' of {level}' if level else ''} survives in "
+    text += f"{counted(int(count), 'cluster')}, the best{where} ({counted(int(best['voxels']), 'voxel')}"
+    if pd.notna(best.get("peak_effect")):
+        means = effect_text(read_json(folder / "settings.json").get("directions", {}).get(str(effect["prefix"]), ""))
+        size = _with_limits(best, "peak_effect", "peak_effect_low", "peak_effect_high")
+        text += f"; {means}{' =' if MINUS in means else ':'} {size}{f' {unit}' if unit else ''} at its peak"
+    return f"{text}), corrected {p_equals(float(best['p_fwe']))}.", float(best["p_fwe"])
+
+
+def _table(question: AnyQuestion, folder: Path) -> tuple[str, float] | None:
+    """Describe the strongest that decides a question: contrasts, comparisons, a correlation, ratios, else its term."""
+    for stem in ("contrasts", "comparisons", "correlation", "ratios", "reliability", "terms"):
+        path = folder / f"{stem}.tsv"
+        table = read_table(path) if path.is_file() else pd.DataFrame()
+        if stem == "terms" and len(table):
+            table = table[table["term"] == shown_effect(question, table)["term"]]
+        if "p" not in table or not table["p"].notna().any():  # nothing that could be tested: too few subjects
+            continue
+        p = deciding_p(table).astype(float)
+        row, least = table.loc[p.idxmin()], float(p.min())
+        where = ", ".join(str(row[key]) for key in question.each if key in row)
+        return f"{where}{': ' * bool(where)}{_SAID[stem](row)}, {p_equals(least, 'q' if 'q' in table else 'p')}.", least
+    return None
+
+
+def _network(question: AnyQuestion, folder: Path) -> tuple[str, float] | None:
+    """Describe the best network of edges; None of questions without networks."""
+    asked = getattr(question, "networks", None)
+    if asked is None:
+        return None
+    networks, p = read_table(folder / "networks.tsv", text=("term", "regions")), f"p_{asked.statistic}"
+    if networks.empty:
+        return "no edge is strong enough for a network.", np.inf
+    row = networks.loc[networks[p].astype(float).idxmin()]
+    edges = counted(int(row["edges"]), "edge")
+    text = f"{effect_text(str(row['term']))}, a network of {edges} ({row['regions']}), {p_equals(float(row[p]))}."
+    return text, float(row[p])
+
+
+def _comparison(row: pd.Series) -> str:
+    named = [name for name in row.index if name not in OF_COMPARISONS and pd.notna(row[name])]
+    inside = [f"{name} {float(row[name]):g}" if _is_number(row[name]) else str(row[name]) for name in named]
+    where = f"in {' '.join(inside)} " if inside else ""
+    pair = effect_text(str(row["comparison"]))  # of a formula, "a - b"
+    if "level" in row:
+        pair = f"{words(str(row['level']))} {MINUS} {words(str(row['against']))}"
+    return f"{where}{pair} = {_with_limits(row, 'difference')}"
+
+
+def _is_number(value: object) -> bool:
+    return str(value).replace(".", "", 1).isdigit()
+
+
+def _term(row: pd.Series) -> str:
+    size = ""
+    if pd.notna(row.get("pes_low")):
+        eta2, low, high = (fraction(float(row[name])) for name in ("pes", "pes_low", "pes_high"))
+        size = f", partial η² = {eta2} [{low}, {high}]"
+    return f"{effect_text(str(row['term']))}, F({row['df1']:g}, {row['df2']:.4g}) = {number(row['F'])}{size}"
+
+
+def _with_limits(row: pd.Series, value: str, low: str = "low", high: str = "high") -> str:
+    return f"{number(row[value])} [{number(row[low])}, {number(row[high])}]"
+
+
+def _correlation(row: pd.Series) -> str:
+    within = f" (within groups {fraction(float(row['r_within']))})" if pd.notna(row.get("r_within")) else ""
+    return (
+        f"r = {fraction(float(row['r']))} [{fraction(float(row['ci_low']))}, {fraction(float(row['ci_high']))}]{within}"
+    )
+
+
+_SAID: Mapping[str, Callable[[pd.Series], str]] = {
+    "contrasts": lambda row: f"{effect_text(str(row['contrast']))} = {_with_limits(row, 'estimate')}",
+    "comparisons": _comparison,
+    "correlation": _correlation,
+    "ratios": lambda row: f"{words(str(row['comparison']))}: ratio {_with_limits(row, 'ratio', 'ci_low', 'ci_high')}",
+    "reliability": lambda row: f"ICC = {_with_limits(row, 'icc', 'ci_low', 'ci_high')}",
+    "terms": _term,
+}

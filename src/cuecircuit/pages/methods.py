@@ -1,0 +1,432 @@
+"""The Methods text, written from the study and from what its run found: it cannot drift from either.
+
+A value that nobody printed carries a visible mark. What a study does not have is not spoken of.
+"""
+
+import re
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+
+from markupsafe import Markup
+
+from cuecircuit.figures.numbers import effect_text, number, short, threshold
+from cuecircuit.io.scan_inventory import COMBINED
+from cuecircuit.io.tables import read_table
+from cuecircuit.pages.map_pictures import map_folders, shown_effect
+from cuecircuit.pages.sentences import edges_sentence, method_sentence, product_words
+from cuecircuit.report.content import Paragraph
+from cuecircuit.report.marks import counted, listed, words
+from cuecircuit.report.references import printed_reference, references_of
+from cuecircuit.study.accounting import split_reference
+from cuecircuit.study.acquisition import Blocks, Correction, EdgeSet, Given, Glm, MapSet, Preprocess, Scans, Seed
+from cuecircuit.study.experiment import Drug, Medication, Operant, Phase, Treatment
+from cuecircuit.study.fields import Setting, settings_of
+from cuecircuit.study.questions import AnyQuestion
+from cuecircuit.study.schema import Study
+
+_ASSUMED = Markup('{} <span class="assumed-mark" title="{}">assumed</span>')
+_MARK = re.compile(r'<span class="assumed-mark"[^>]*>assumed</span>')
+_NEIGHBORS = {6: "faces", 18: "faces or edges", 26: "faces, edges or corners"}
+_SHAPES = {"rat": "a rat's", "spm": "SPM's", "glover": "Glover's", "fir": "no assumed (finite impulse)"}
+_NOISE = {"ar1": "first-order autoregressive", "ols": "independent"}
+_BREATHING = {
+    "retroicor": "RETROICOR regressors (Glover et al. 2000)",
+    "rvt": "respiration volume per time (Birn et al. 2006)",
+    "both": "RETROICOR regressors and respiration volume per time (Glover et al. 2000; Birn et al. 2006)",
+}
+_STATISTICS = {"size": "size", "mass": "mass", "tfce": "threshold-free enhancement", "voxel": "strongest voxel"}
+_REGISTRATION = {
+    "rigid": "a rigid transform",
+    "affine": "a rigid and an affine transform",
+    "syn": "a rigid, an affine and a symmetric diffeomorphic transform (SyN)",
+}
+
+
+def methods(study: Study, out: Path, subjects: Mapping[str, int], software: Mapping[str, str]) -> Iterator[Paragraph]:
+    """Yield the Methods, one paragraph a heading.
+
+    Args:
+        study: what was planned.
+        out: the results, for what was found on the way.
+        subjects: number of subjects by level of the first factor.
+        software: versions of the programs.
+    """
+    said = _Marks(study)
+    texts = [
+        ("Subjects", _subjects(study, said, subjects)),
+        ("Operant sessions", _operant(study, said)),
+        ("Scans", _scans(study, said)),
+        ("Preprocessing", _preprocessing(study, said)),
+        *((f"Maps: {words(name)}", _maps(study, said, name, maps)) for name, maps in study.maps.items()),
+        *(
+            (f"Edges: {words(name)}", Markup(" ").join([*_removed(study, said), edges_sentence(edges)]))
+            for name, edges in study.edges.items()
+        ),
+        ("Regions", Markup(" ").join(_regions(study, said))),
+        *((_title(name, asked), _question(study, said, out, name)) for name, asked in study.questions.items()),
+        ("Software", Markup("{}; seed {}.").format(listed(f"{k} {v}" for k, v in software.items()), study.seed)),
+        ("References", Markup("<br>").join(printed_reference(each) for each in references_of(study))),
+    ]
+    yield from (Paragraph(heading=heading, text=text) for heading, text in texts if text)
+
+
+def design_texts(study: Study) -> Iterator[str]:
+    """Yield in plain words what the study file states of sessions, scans, preprocessing, maps and regions."""
+    said = _Marks(study)
+    texts = [_operant(study, said), _scans(study, said), _preprocessing(study, said)]
+    texts += [_maps(study, said, name, maps) for name, maps in study.maps.items()]
+    texts += [Markup(" ").join(_regions(study, said))]
+    for text in texts:
+        if text:
+            yield Markup(_MARK.sub("(assumed)", text)).striptags()
+
+
+class _Marks:
+    """The settings of a study by dotted path: text for a value, marked where the value was assumed."""
+
+    def __init__(self, study: Study) -> None:
+        settings = settings_of(study, study.assumed, study.about.follows)
+        self.settings: dict[str, Setting] = {setting.path: setting for setting in settings}
+
+    def __call__(self, path: str, text: object) -> Markup:
+        setting = self.settings[path]
+        return _ASSUMED.format(text, setting.why) if setting.source == "assumed" else Markup("{}").format(text)
+
+
+def _title(name: str, question: AnyQuestion) -> str:
+    return question.title or words(name).capitalize()
+
+
+def _subjects(study: Study, said: _Marks, subjects: Mapping[str, int]) -> Markup:
+    about = study.subjects
+    groups = f"; {', '.join(f'{n} {group}' for group, n in subjects.items())}" if len(subjects) > 1 else ""
+    text = Markup("Analyzed: {} ({}{}).").format(
+        counted(sum(subjects.values()), "subject"), said("subjects.species", about.species), groups
+    )
+    if about.exclude:
+        text += Markup(" Left out: {}.").format(listed(f"{who} ({why})" for who, why in about.exclude.items()))
+    return text
+
+
+def _operant(study: Study, said: _Marks) -> Markup | None:
+    if study.operant is None:
+        return None
+    delivered = dict.fromkeys(name for phase in study.operant.phases.values() for name in phase.drugs)
+    drugs = [
+        Markup("{} ({}{}).").format(
+            words(name).capitalize(),
+            said(f"drugs.{name}.route", study.drugs[name].route),
+            _dose(study.drugs[name], name, said),
+        )
+        for name in delivered
+    ]
+    phases = [_phase(name, phase, said) for name, phase in study.operant.phases.items()]
+    measures = [
+        Markup("{}: {} in minutes {} to {} of a session.").format(
+            words(name).capitalize(),
+            words(measure.count),
+            said(f"operant.measures.{name}.window_min", short(measure.window_min[0])),
+            short(measure.window_min[1]),
+        )
+        for name, measure in study.operant.measures.items()
+        if measure.window_min
+    ]
+    return Markup(" ").join([*drugs, *phases, *measures, *_session_choices(study.operant)])
+
+
+def _session_choices(operant: Operant) -> Iterator[Markup]:
+    """Yield what the study does with single sessions, each with its reason."""
+    for what, sessions in (("Sessions left out", operant.exclude), ("Sessions joined", operant.merge)):
+        if sessions:
+            named = listed(f"{one.subject} on {one.start or one.date} ({one.reason})" for one in sessions)
+            yield Markup("{}: {}.").format(what, named)
+    if operant.shortest_min:
+        yield Markup("Sessions shorter than {} min were left out.").format(short(operant.shortest_min))
+    if operant.number == "order":
+        yield Markup("Sessions were numbered one after the other, whatever their dates.")
+    if operant.accept:
+        reasons = listed(f"{name} ({reason})" for name, reason in operant.accept.items())
+        yield Markup("Taken as logged against the plan: {}.").format(reasons)
+
+
+def _dose(drug: Drug, name: str, said: _Marks) -> Markup:
+    at = f"drugs.{name}"
+    if drug.dose_mg_kg is not None:
+        return Markup(", {} per delivery").format(said(f"{at}.dose_mg_kg", _mg_kg(drug.dose_mg_kg)))
+    if drug.dose_mg is not None:
+        return Markup(", {} per delivery").format(said(f"{at}.dose_mg", f"{short(drug.dose_mg)} mg"))
+    if drug.concentration_percent is not None:
+        return Markup(", {}").format(said(f"{at}.concentration_percent", f"{short(drug.concentration_percent)} %"))
+    return Markup("")
+
+
+def _mg_kg(dose: float) -> str:
+    return f"{short(1000 * dose)} µg/kg" if dose < 1 else f"{short(dose)} mg/kg"
+
+
+def _phase(name: str, phase: Phase, said: _Marks) -> Markup:
+    at = f"operant.phases.{name}"
+    days = said(f"{at}.days", counted(phase.days, "day"))
+    text = Markup("{} ({}): {}").format(words(name).capitalize(), words(phase.kind), days)
+    if phase.treatments:
+        text += Markup(" of each of {}").format(
+            listed(_treatment(each, one, at, said) for each, one in phase.treatments.items())
+        )
+    if phase.access_h:
+        hours = phase.access_h.items() if isinstance(phase.access_h, dict) else [("", phase.access_h)]
+        text += Markup(", {}").format(said(f"{at}.access_h", ", ".join(f"{g} {short(h)} h".strip() for g, h in hours)))
+    if isinstance(phase.delivers, dict):
+        text += f", delivering {', '.join(f'{drug} ({group})' for group, drug in phase.delivers.items())}"
+    elif phase.delivers is not None:
+        text += f", delivering {phase.delivers}"
+    if phase.dose_mg_kg:
+        text += Markup(", {} per delivery").format(said(f"{at}.dose_mg_kg", _mg_kg(phase.dose_mg_kg)))
+    if phase.ratios:
+        costs = said(f"{at}.ratios", ", ".join(map(str, phase.ratios)))
+        text += Markup("; presses that the deliveries cost: {}").format(costs)
+    for key, meaning in (("rest_days", "days of rest before it"), ("context", "place")):
+        if shown := getattr(phase, key):
+            parts = [f"{who} {own}" for who, own in shown.items()] if isinstance(shown, dict) else [str(shown)]
+            text += Markup("; {}: {}").format(meaning, said(f"{at}.{key}", ", ".join(parts)))
+    for each, medication in phase.medications.items():
+        text += Markup("; {}").format(_medication(medication, f"{at}.medications.{each}", said))
+    return text + "."
+
+
+def _medication(medication: Medication, at: str, said: _Marks) -> Markup:
+    if medication.pump_mg_kg_day is not None:
+        end = f" to the end of {words(medication.through)}" if medication.through else ""
+        dose = said(f"{at}.pump_mg_kg_day", _mg_kg(medication.pump_mg_kg_day)) + f" a day by pump{end}"
+    else:
+        before = f" {short(medication.hours_before)} h before the session"
+        dose = said(f"{at}.dose_mg_kg", _mg_kg(medication.dose_mg_kg or 0.0)) + before
+    whom = ", ".join((*medication.groups, *medication.treatments, *(f"day {day}" for day in medication.days)))
+    return Markup("{} {}{}").format(medication.drug, dose, f" ({whom})" if whom else "")
+
+
+def _treatment(name: str, treatment: Treatment, at: str, said: _Marks) -> Markup:
+    if treatment.drug and treatment.dose_mg_kg:
+        drug = "" if treatment.drug == name else f"{treatment.drug}, "
+        dose = said(f"{at}.treatments.{name}.dose_mg_kg", _mg_kg(treatment.dose_mg_kg))
+        return Markup("{} ({}{})").format(words(name), drug, dose)
+    return Markup("{}").format(words(name))
+
+
+def _scans(study: Study, said: _Marks) -> Markup | None:
+    scans, trials = study.scans, study.trials
+    if scans is None:
+        return None
+    text = Markup("Scans of task {}, TR {}").format(scans.task, said("scans.tr_s", f"{short(scans.tr_s)} s"))
+    if scans.volumes:
+        text += Markup(", {}").format(said("scans.volumes", counted(scans.volumes, "volume")))
+    text += {"one": ".", "combine": ". Runs of a session were combined.", "key": ". Runs were kept apart."}[scans.runs]
+    if trials is not None:
+        cells = trials.cells if isinstance(trials.cells, str) else listed(trials.cells)
+        text += Markup(" Conditions are the trial types: {}.").format(cells)
+        for factor, levels in trials.parts.items():
+            parts = listed(f"{level} ({', '.join(map(str, numbers))})" for level, numbers in levels.items())
+            text += Markup(" Trials of a condition in a scan make the levels of {}: {}.").format(
+                factor, said("trials.parts", parts)
+            )
+        if trials.others:
+            text += Markup(" Modeled and in no estimate: {}.").format(listed(trials.others))
+    return text
+
+
+def _preprocessing(study: Study, said: _Marks) -> Markup | None:
+    scans = study.scans
+    if scans is None or scans.derivatives is None:
+        return None
+    if study.preprocess is None:
+        return Markup("Scans were taken as another program had preprocessed them ({}).").format(scans.derivatives)
+    return Markup(" ").join(_steps(study.preprocess, scans, said))
+
+
+def _steps(wanted: Preprocess, scans: Scans, said: _Marks) -> Iterator[Markup]:
+    if wanted.scan_scale != 1:
+        scale = said("preprocess.scan_scale", short(wanted.scan_scale))
+        yield Markup("Lengths in the headers of the scans were multiplied by {}.").format(scale)
+    if wanted.scan_origin == "center":
+        yield Markup("The origin was put at the middle of each volume.")
+    if wanted.slice_timing:
+        yield Markup("Slices were shifted to the start of their volume where the sidecar gives their times.")
+    if scans.echo == COMBINED:
+        yield Markup("Echoes were {}: their sum weighted with TE · exp(−TE/T2*) (Posse et al. 1999).").format(
+            said("scans.echo", scans.echo)
+        )
+    elif scans.echo:
+        yield Markup("Of several echoes, {} was taken.").format(said("scans.echo", scans.echo))
+    if wanted.susceptibility == "auto":
+        yield Markup(
+            "Where a session has images of opposite phase encoding, distortion by susceptibility was estimated from "
+            "them and corrected with its stacking of signal (Chang & Fitzpatrick 1992; Ruthotto et al. 2012)."
+        )
+    template = {"drawn": "a brain drawn by code"}.get(wanted.template, wanted.template)
+    yield Markup(
+        "The mean of the first scan of each session, without bias field (N4; Tustison et al. 2010), was brought to the "
+        "template ({}) by {} (ANTs; Avants et al. 2008), first by the whole head, then by the brain. Motion of each "
+        "volume was estimated against that mean by rigid least squares, and each scan was interpolated once, through "
+        "motion, distortion and registration together, to voxels of {}."
+    ).format(
+        said("preprocess.template", template),
+        said("preprocess.registration", _REGISTRATION[wanted.registration]),
+        said("preprocess.voxel_mm", f"{short(wanted.voxel_mm)} mm"),
+    )
+
+
+def _maps(study: Study, said: _Marks, name: str, maps: MapSet) -> Markup:
+    if isinstance(maps, Given):
+        return Markup("Maps were given by another program ({}; {}).").format(maps.table, maps.unit)
+    at = f"maps.{name}"
+    smoothing = said(f"{at}.smoothing_fwhm_mm", f"{short(maps.smoothing_fwhm_mm)} mm")
+    sentences = [*_removed(study, said), _response(said, at, maps), Markup("Smoothing: {} FWHM.").format(smoothing)]
+    if maps.carry:
+        sentences.append(Markup("Each map carries the mean of {} over its trials.").format(listed(maps.carry)))
+    return Markup(" ").join(sentences)
+
+
+def _edges(study: Study, said: _Marks, edges: EdgeSet) -> Markup:
+    return Markup(" ").join([*_removed(study, said), edges_sentence(edges)])
+
+
+def _removed(study: Study, said: _Marks) -> Iterator[Markup]:
+    """Describe what was removed from each series, or stood beside the events, and which volumes were left out."""
+    nuisance = study.nuisance
+    signals = [
+        *([said("nuisance.white_matter", "the mean white-matter signal")] if nuisance.white_matter else []),
+        *([said("nuisance.ventricles", "the mean ventricle signal")] if nuisance.ventricles else []),
+        *([said("nuisance.motion", f"{nuisance.motion} motion terms")] if nuisance.motion else []),
+        *nuisance.columns,
+    ]
+    if nuisance.acompcor:
+        parts = f"{counted(nuisance.acompcor, 'principal component')} of each tissue (Behzadi et al. 2007)"
+        signals.append(said("nuisance.acompcor", parts))
+    if nuisance.breathing != "none":
+        signals.append(said("nuisance.breathing", _BREATHING[nuisance.breathing]))
+    if nuisance.drift_period_s is not None:
+        drift = f"drifts slower than {short(nuisance.drift_period_s)} s"
+        signals.append(said("nuisance.drift_period_s", drift))
+    if nuisance.low_pass_hz is not None:
+        signals.append(said("nuisance.low_pass_hz", f"frequencies above {short(nuisance.low_pass_hz)} Hz"))
+    if signals:
+        yield Markup("Removed by one multiple regression: {}.").format(listed(signals))
+    else:
+        yield Markup("No nuisance signal was removed.")
+    limits = []
+    if nuisance.censor_fd_mm is not None:
+        fd = f"displacement above {short(nuisance.censor_fd_mm)} mm"
+        limits.append(said("nuisance.censor_fd_mm", fd))
+    if nuisance.censor_dvars_percent is not None:
+        dvars = f"DVARS above {short(nuisance.censor_dvars_percent)} %"
+        limits.append(said("nuisance.censor_dvars_percent", dvars))
+    if limits:
+        yield Markup("Volumes with {} were left out (Power et al. 2012).").format(listed(limits))
+
+
+def _response(said: _Marks, at: str, maps: Blocks | Glm | Seed) -> Markup:
+    match maps:
+        case Blocks():
+            return Markup(
+                "The response to a block is the percent change of the mean signal from {} after its onset against the "
+                "mean from {}; blocks of a combination of {} were averaged."
+            ).format(
+                said(f"{at}.window_s", _span(maps.window_s)),
+                said(f"{at}.baseline_s", _span(maps.baseline_s)),
+                listed(maps.cells),
+            )
+        case Glm():
+            text = Markup(
+                "Each combination of {} is a condition of a general linear model with {} response and {} noise."
+            ).format(listed(maps.cells), said(f"{at}.hrf", _SHAPES[maps.hrf]), said(f"{at}.noise", _NOISE[maps.noise]))
+            if maps.contrasts:
+                made = listed(f"{words(one)} ({text})" for one, text in maps.contrasts.items())
+                text += Markup(" Contrasts: {}.").format(made)
+            if maps.modulators:
+                text += Markup(" Slopes within conditions: {}.").format(listed(maps.modulators))
+            if maps.seed:
+                text += Markup(
+                    " A map is how much steeper a voxel follows {} in the condition, percent per SD: the slope of the "
+                    "product of its course with the condition, {}, beside the course and all conditions (gPPI, McLaren "
+                    "et al. 2012)."
+                ).format(said(f"{at}.seed", maps.seed), said(f"{at}.deconvolve", product_words(maps.deconvolve)))
+            return text
+        case Seed():
+            return Markup("Maps are correlations (Fisher's z) of each voxel with the mean of {}.").format(
+                listed(maps.seeds)
+            )
+
+
+def _span(span: tuple[float, float]) -> str:
+    return f"{short(span[0])} to {short(span[1])} s"
+
+
+def _regions(study: Study, said: _Marks) -> Iterator[Markup]:
+    for name, regions in study.regions.items():
+        voxels = "all its voxels"
+        if regions.within:
+            effect, of = effect_text(regions.within.effect), words(regions.within.question)
+            voxels = f"those of its voxels in which {effect} survives ({of})"
+        yield Markup("{}: the number of a region is the mean of {} over {}.").format(
+            words(name).capitalize(),
+            said(f"regions.{name}.unsmoothed", "maps without smoothing" if regions.unsmoothed else "smoothed maps"),
+            voxels,
+        )
+
+
+def _question(study: Study, said: _Marks, out: Path, name: str) -> Markup:
+    question = study.questions[name]
+    text = Markup("{}").format(method_sentence(question))
+    correction = question.correction or study.correction
+    if correction is None or not split_reference(question.of)[0].startswith(("maps.", "contrasts.")):
+        return text
+    at = f"questions.{name}.correction" if question.correction else "correction"
+    folder = next((folder for _, folder in map_folders(out / "questions" / name)), out)
+    if not (folder / "terms.tsv").is_file():
+        return text
+    return text + Markup(" {}").format(_correction(correction, at, said, question, folder))
+
+
+def _correction(correction: Correction, at: str, said: _Marks, question: AnyQuestion, folder: Path) -> Markup:
+    """Describe what kept false clusters away, with the smoothness and smallest cluster of the effect that is shown."""
+    alpha = said(f"{at}.alpha", threshold(correction.alpha))
+    if correction.method == "none":
+        return Markup("Not corrected for the number of voxels.")
+    if correction.method == "fdr":
+        return Markup("Voxels: false discovery rate {} (Benjamini and Hochberg 1995).").format(alpha)
+    height = (
+        said(f"{at}.voxel_p", f"p < {threshold(correction.voxel_p)}")
+        if correction.voxel_p is not None
+        else said(f"{at}.voxel_z", f"Z > {number(correction.voxel_z or 0)}")
+    )
+    clusters = Markup("Clusters of voxels with {} that touch by {}").format(
+        height, said(f"{at}.connectivity", _NEIGHBORS[correction.connectivity])
+    )
+    draws = said(f"{at}.draws", short(correction.draws))
+    if correction.method == "permutation":
+        return Markup(
+            "{} were compared, by their {}, with the largest of each of {} rearrangements of the subjects (all of them "
+            "where fewer are distinct); corrected p ≤ {}."
+        ).format(clusters, _STATISTICS[correction.statistic], draws, alpha)
+    terms = read_table(folder / "terms.tsv", text=("term", "prefix", "stratum"))
+    shown = shown_effect(question, terms)
+    found = read_table(folder / "smoothness.tsv", text=("stratum",))
+    own = found[found["stratum"] == shown["stratum"]] if "stratum" in found else found
+    row = (own if len(own) else found).iloc[0]
+    field = f"FWHM {number(row['fwhm_mm'])} mm"
+    if correction.smoothness == "acf" and "a" in row:
+        field = (
+            f"mixed autocorrelation model of Cox et al. (2017), a = {number(row['a'])}, b = {number(row['b_mm'])} mm, "
+            f"c = {number(row['c_mm'])} mm; {field}"
+        )
+    return Markup(
+        "Smoothness of the residuals ({}; {}). {} that are as large as this noise makes them in fewer than {} of {} "
+        "null fields are reported: {} voxels or more, corrected p ≤ {}."
+    ).format(
+        effect_text(str(shown["term"])),
+        said(f"{at}.smoothness", field),
+        clusters,
+        f"{short(100 * correction.alpha)} %",
+        draws,
+        number(float(shown["cluster_size"]), 1),
+        alpha,
+    )

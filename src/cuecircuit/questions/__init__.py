@@ -1,0 +1,1 @@
+"""Questions of a study: tests of tables and maps, and what they found."""

@@ -1,0 +1,1 @@
+"""Tables of a study: what was recorded becomes rows, by subject, session, scan, region or day."""
