@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from cuecircuit.cli.app import Jobs, app
+from cuecircuit.cli.app import Jobs, app, collect_seldom
 
 if TYPE_CHECKING:
     from cuecircuit.starting.draft_parts import Answers, Choice
@@ -33,6 +33,7 @@ def init(
     ] = None,
 ) -> None:
     """Draft a study file from data sets, logs and tables: what they state, and what is yours to decide."""
+    collect_seldom()
     from cuecircuit.starting.draft_parts import Answers
     from cuecircuit.starting.start import find_study, start_study, write_design, write_study
 

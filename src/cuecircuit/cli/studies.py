@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from cuecircuit.cli.app import MOST_JOBS, Jobs, Seed, app, print_table
+from cuecircuit.cli.app import MOST_JOBS, Jobs, Seed, app, collect_seldom, print_table
 
 
 class Scale(StrEnum):
@@ -93,6 +93,7 @@ def check(
     derivatives: Derivatives = None,
 ) -> None:
     """Name every fault of the study and its files at once, then what is odd in the logs and no fault."""
+    collect_seldom()
     from cuecircuit.api import studies
 
     notes = studies.check(study, data=data, alternatives=alternatives, dataset=dataset, derivatives=derivatives)

@@ -9,8 +9,9 @@ after its onset one column, which is 1 (or the modulation of the event) at the v
 """
 
 import warnings
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cache
 from typing import Any, Literal
 
 import numpy as np
@@ -25,10 +26,6 @@ from cuecircuit.records.scan import AnySeries
 
 _BLOCK = 20_000  # voxels fitted at a time
 Hrf = Literal["rat", "spm", "glover", "fir"]
-
-
-# what nilearn is given; a finite impulse response has columns of its own
-_RESPONSES: Mapping[Hrf, Any] = {"rat": rat_hrf, "spm": "spm", "glover": "glover", "fir": "glover"}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -83,45 +80,43 @@ def design_matrix(
     from nilearn.glm.first_level import make_first_level_design_matrix
 
     added = nuisance or Regressors(values=np.empty((n_volumes, 0)), names=())
-    modulated = events["modulation"].notna() if "modulation" in events else pd.Series(False, index=events.index)
-    slopes, plain = events[modulated], events[~modulated]
-    if len(slopes) and hrf != "fir":
-        steps = _slope_columns(slopes, hrf=hrf, n_volumes=n_volumes, tr_s=tr_s)
-        added = Regressors(values=np.hstack([steps.values, added.values]), names=(*steps.names, *added.names))
     if hrf == "fir":
         steps = _fir_columns(events, n_volumes=n_volumes, tr_s=tr_s, fir_s=fir_s)
-        added = Regressors(values=np.hstack([steps.values, added.values]), names=(*steps.names, *added.names))
-
+    else:
+        steps = _convolved_columns(events, hrf=hrf, n_volumes=n_volumes, tr_s=tr_s)
+    names = [*steps.names, *added.names]
     with warnings.catch_warnings():
         # nuisance columns that repeat others are no fault; a contrast that they leave untold, the fit refuses
         warnings.filterwarnings("ignore", message="Matrix is singular")
-        design = make_first_level_design_matrix(
+        return make_first_level_design_matrix(
             np.arange(n_volumes) * tr_s,
-            None if hrf == "fir" or plain.empty else plain[["onset", "duration", "trial_type"]],
-            hrf_model=_RESPONSES[hrf],
             drift_model=None if drift_period_s is None else "cosine",
             high_pass=0.01 if drift_period_s is None else 1 / drift_period_s,
-            add_regs=added.values if added.names else None,
-            add_reg_names=list(added.names) or None,
+            add_regs=np.hstack([steps.values, added.values]) if names else None,
+            add_reg_names=names or None,
         )
-    # nilearn adds the name of a response that is not its own to the name of the condition
-    return design.rename(columns=lambda name: name.removesuffix(f"_{rat_hrf.__name__}"))
 
 
-def _slope_columns(events: pd.DataFrame, *, hrf: Hrf, n_volumes: int, tr_s: float) -> Regressors:
-    """Convolve events of the height of their modulation, one column for each trial type."""
+def _convolved_columns(events: pd.DataFrame, *, hrf: Hrf, n_volumes: int, tr_s: float) -> Regressors:
+    """Convolve the events of each condition, by name, then those of each slope, as high as their modulation."""
     from nilearn.glm.first_level import compute_regressor
 
-    groups = events.groupby("trial_type", sort=False)
-    columns = [
-        compute_regressor(
-            own[["onset", "duration", "modulation"]].to_numpy(dtype=float).T,
-            _RESPONSES[hrf],
-            np.arange(n_volumes) * tr_s,
-        )[0][:, 0]
-        for _, own in groups
-    ]
-    return Regressors(values=np.column_stack(columns), names=tuple(str(name) for name, _ in groups))
+    height = events.get("modulation", pd.Series(np.nan, index=events.index))
+    numbers = np.vstack([events["onset"], events["duration"], height.fillna(1.0)]).astype(float)
+    names, slopes = events["trial_type"].astype(str).to_numpy(), height.notna().to_numpy()
+    groups = [(name, (names == name) & ~slopes) for name in sorted({*names[~slopes]})]
+    groups += [(name, (names == name) & slopes) for name in dict.fromkeys(names[slopes])]
+    columns = [compute_regressor(numbers[:, own], _response(hrf), np.arange(n_volumes) * tr_s)[0] for _, own in groups]
+    values = np.hstack([np.empty((n_volumes, 0)), *columns])
+    return Regressors(values=values, names=tuple(name for name, _ in groups))
+
+
+@cache
+def _response(hrf: Hrf) -> Callable[..., Array]:
+    """Return a response as nilearn takes it, computed once for each TR."""
+    from nilearn.glm import first_level
+
+    return rat_hrf if hrf == "rat" else cache(getattr(first_level, f"{hrf}_hrf"))
 
 
 def fir_names(condition: str, *, tr_s: float, fir_s: float) -> tuple[str, ...]:

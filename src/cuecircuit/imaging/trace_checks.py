@@ -104,19 +104,20 @@ def breath_rhythm(
     length = min(_WINDOW * slow, len(smooth))
     starts = range(0, len(smooth) - length + 1, length)
     recorded = [start for start in starts if missing[start : start + length].mean() < 0.5]
-    return float(np.median([_repeats(smooth[k : k + length], fast, slow) for k in recorded])) if recorded else np.nan
+    if not recorded:
+        return np.nan
+    return float(np.median(_repeats(np.stack([smooth[k : k + length] for k in recorded]), fast, slow)))
 
 
-def _repeats(window: Float64[Array, "sample"], fast: int, slow: int) -> float:
-    n = len(window)
-    spectrum = np.fft.rfft(window - window.mean(), 2 * n)
-    lagged = np.fft.irfft(np.abs(spectrum) ** 2)[: min(int(1.1 * slow), n)]
-    if lagged[0] <= 0:
-        return 0.0
-    correlation = lagged / lagged[0] * n / (n - np.arange(len(lagged)))
-    below = np.flatnonzero(correlation < 0)
-    first = max(int(below[0]), int(0.8 * fast)) if len(below) else len(correlation)
-    return float(correlation[first:].max(initial=0.0))
+def _repeats(windows: Float64[Array, "window sample"], fast: int, slow: int) -> Float64[Array, "window"]:
+    n = windows.shape[1]
+    spectrum = np.fft.rfft(windows - windows.mean(axis=1, keepdims=True), 2 * n)
+    lagged = np.fft.irfft(np.abs(spectrum) ** 2)[:, : min(int(1.1 * slow), n)]
+    lags, power = np.arange(lagged.shape[1]), lagged[:, :1]
+    correlation = lagged / np.where(power > 0, power, 1.0) * n / (n - lags)
+    below = correlation < 0
+    first = np.where(below.any(axis=1), np.maximum(below.argmax(axis=1), int(0.8 * fast)), n)
+    return np.where(lags >= first[:, None], correlation, 0.0).max(axis=1)
 
 
 def clipped(trace: Trace) -> Bool[Array, "sample"]:

@@ -34,8 +34,9 @@ def read_confounds(path: Path) -> dict[str, Float64[Array, "volume"]]:
     table = read_table(path, separator=",").rename(columns=_RABIES) if path.suffix == ".csv" else read_table(path)
     if table.empty:
         raise DataError(f"{path}: no rows; expected one for each volume")
-    numbers = {str(name): pd.to_numeric(table[name], errors="coerce") for name in table}
-    text = [name for name, column in numbers.items() if (column.isna() & table[name].notna()).any()]
+    numbers = {str(name): pd.to_numeric(column, errors="coerce") for name, column in table.items()}
+    words = table.select_dtypes(exclude="number")
+    text = [str(name) for name, column in words.items() if (numbers[str(name)].isna() & column.notna()).any()]
     if text:
         raise DataError(f"{path}: text in columns {', '.join(text)}; a confounds table holds numbers and n/a")
     sidecar = path.with_suffix(".json")

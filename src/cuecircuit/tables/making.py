@@ -25,12 +25,13 @@ class Made:
     sessions: OperantData | None = None
 
 
-def make_node(tables: Tables, node: str) -> Made:
+def make_node(tables: Tables, node: str, *, levels: bool = True) -> Made:
     """Make the tables of a node.
 
     Args:
         tables: those that it needs.
         node: a name of `graph.ordered_nodes`, of a table.
+        levels: as `operant_data`.
 
     Raises:
         DataError: files or rows that are missing or at fault.
@@ -45,7 +46,7 @@ def make_node(tables: Tables, node: str) -> Made:
             return Made(tables=(visits_table(files, tables.made["subjects"]),))
         case "operant":
             assert study.operant is not None
-            data = operant_data(files, study.operant, tables.made["subjects"])
+            data = operant_data(files, study.operant, tables.made["subjects"], levels=levels)
             return Made(tables=(data.table, *([] if data.bins is None else [data.bins])), sessions=data)
         case "trials":
             assert study.trials is not None

@@ -146,15 +146,9 @@ def runs_of(conditions: Collection[str], held: Sequence[Collection[str]]) -> tup
 
 def conditions_of(rows: pd.DataFrame, maps: Blocks | Glm | BetaSeries | Ppi) -> pd.Series:
     """Return the condition of each trial; trials of no level of some factor are modeled as one of their own."""
-    levels = rows[list(maps.cells)]
-    return pd.Series(
-        [
-            condition([UNUSED if pd.isna(one) else str(one) for one in row])
-            for row in levels.itertuples(index=False, name=None)
-        ],
-        index=rows.index,
-        dtype=object,
-    )
+    cells = zip(*(rows[factor] for factor in maps.cells), strict=True)
+    names = [condition([UNUSED if pd.isna(one) else str(one) for one in cell]) for cell in cells]
+    return pd.Series(names, index=rows.index, dtype=object)
 
 
 def held_conditions(rows: pd.DataFrame, maps: Blocks | Glm | Seed) -> frozenset[str]:

@@ -1,6 +1,7 @@
 """Tables `maps.NAME` and `contrasts.NAME` of maps that are made of scans: as the subjects' stages wrote, or planned."""
 
 from collections.abc import Iterator, Mapping, Sequence
+from functools import lru_cache
 from pathlib import Path
 
 import pandas as pd
@@ -9,7 +10,7 @@ from cuecircuit.io.scan_inventory import ScanFiles
 from cuecircuit.io.tables import ColumnNote, read_table
 from cuecircuit.study.acquisition import Blocks, Glm, Seed
 from cuecircuit.tables.map_plan import held_conditions, runs_of, wanted_maps
-from cuecircuit.tables.scan_sets import map_file, scan_sets, subject_table, trials_of
+from cuecircuit.tables.scan_sets import map_file, run_label, scan_sets, subject_table
 from cuecircuit.tables.study_files import StudyFiles
 from cuecircuit.tables.table import Table
 
@@ -72,7 +73,19 @@ def trials_of_scan(made: Mapping[str, Table], scan: ScanFiles) -> pd.DataFrame:
     if "trials" not in made:
         return pd.DataFrame({"onset_s": [], "duration_s": [], "trial_type": []})
     rows = made["trials"].rows
-    return trials_of(rows[rows["subject"] == scan.subject], scan)
+    scan_keys = {"subject": scan.subject, "session": scan.session, "run": run_label(scan)}
+    own = _places_by_scan(made["trials"]).get(tuple(scan_keys[key] for key in scan_keys if key in rows), [])
+    return rows.iloc[own].reset_index(drop=True)
+
+
+@lru_cache(maxsize=1)
+def _places_by_scan(trials: Table) -> Mapping[tuple[str, ...], Sequence[int]]:
+    """Return the places of the rows of each subject and, where they are keys, session and run."""
+    keys = [key for key in ("subject", "session", "run") if key in trials.rows]
+    places: dict[tuple[str, ...], list[int]] = {}
+    for place, labels in enumerate(zip(*(trials.rows[key] for key in keys), strict=True)):
+        places.setdefault(labels, []).append(place)
+    return places
 
 
 def lacking_maps(

@@ -1,6 +1,6 @@
 """Tables `operant` and `bins`: logs to sessions, sessions to phases and days, and the measures of each session."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -91,13 +91,14 @@ def declaration_files(files: StudyFiles, operant: Operant) -> tuple[Path, ...]:
     return tuple(path for paths in inside for path in paths if path.is_file())
 
 
-def operant_data(files: StudyFiles, operant: Operant, subjects: Table) -> OperantData:
+def operant_data(files: StudyFiles, operant: Operant, subjects: Table, *, levels: bool = True) -> OperantData:
     """Read all logs and measure every session.
 
     Args:
         files: the study.
         operant: its section about logs.
         subjects: who takes part.
+        levels: estimate drug levels; their columns are empty otherwise.
 
     Raises:
         DataError: damaged logs, an unknown program, a subject who is in the logs or among the participants only, faults
@@ -127,7 +128,7 @@ def operant_data(files: StudyFiles, operant: Operant, subjects: Table) -> Operan
     ]
     named = sessions.assign(file=[files.shown(file) for file in sessions["file"]])
     return OperantData(
-        table=_operant_table(files, operant, planned, own, doses),
+        table=_operant_table(files, operant, planned, own, doses, known_kinetics(files.study) if levels else {}),
         bins=_bins_table(operant, planned, own),
         sessions=named,
         log=log,
@@ -222,6 +223,7 @@ def _operant_table(
     planned: pd.DataFrame,
     sessions: Sequence[OperantSession],
     doses: Sequence[float | None],
+    kinetics: Mapping[str, Kinetics],
 ) -> Table:
     rows = planned.assign(
         breakpoint=_breakpoints(planned, operant),
@@ -238,7 +240,7 @@ def _operant_table(
             operant.phases[phase].by_day[name][day - 1] if name in operant.phases[phase].by_day else value
             for phase, day, value in zip(rows["phase"], rows["day"], logged, strict=True)
         ]
-    rows = rows.assign(**_intake(files.study, rows, sessions, doses))
+    rows = rows.assign(**_intake(rows, sessions, doses, kinetics))
     rows["file"] = [files.shown(file) for file in rows["file"]]
     columns = [*KEYS, *(name for name in rows if name not in (*KEYS, "group"))]
     notes: dict[str, ColumnNote] = {
@@ -253,11 +255,13 @@ def _operant_table(
 
 
 def _intake(
-    study: Study, rows: pd.DataFrame, sessions: Sequence[OperantSession], doses: Sequence[float | None]
+    rows: pd.DataFrame,
+    sessions: Sequence[OperantSession],
+    doses: Sequence[float | None],
+    kinetics: Mapping[str, Kinetics],
 ) -> dict[str, list[float | None]]:
     """Return intake and estimated levels of each session by the drug that its group gets in its phase."""
     made: dict[str, list[float | None]] = {name: [] for name in ("intake_mg_kg", *LevelMeasures.__dataclass_fields__)}
-    kinetics = known_kinetics(study)
     for infusions, delivers, session, dose in zip(rows["infusions"], rows["delivers"], sessions, doses, strict=True):
         made["intake_mg_kg"].append(None if dose is None or pd.isna(infusions) else float(infusions) * dose)
         known = kinetics.get(delivers) if isinstance(delivers, str) else None

@@ -1,10 +1,7 @@
-"""Scans of a subject as maps are made of them: which belong together, their trials, and the names of their files."""
+"""Scans of a subject as maps are made of them: which belong together, and the names of their files."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
-
-import numpy as np
-import pandas as pd
 
 from cuecircuit.io.derivatives import map_name
 from cuecircuit.io.scan_inventory import ScanFiles
@@ -28,15 +25,6 @@ def scan_sets(
         known = {"session": scan.session or "", "run": run_label(scan)}
         groups.setdefault(tuple(known[key] for key in keys), []).append(scan)
     yield from ((dict(zip(keys, labels, strict=True)), tuple(own)) for labels, own in groups.items())
-
-
-def trials_of(trials: pd.DataFrame, scan: ScanFiles) -> pd.DataFrame:
-    """Return the trials of a scan among those of its subject."""
-    chosen = np.ones(len(trials), dtype=bool)
-    for key, value in (("session", scan.session), ("run", run_label(scan))):
-        if key in trials:
-            chosen &= (trials[key] == value).to_numpy()
-    return trials[chosen].reset_index(drop=True)
 
 
 def run_label(scan: ScanFiles) -> str:

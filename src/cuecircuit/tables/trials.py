@@ -117,10 +117,9 @@ def scan_trials(files: StudyFiles, trials: Trials, scan: ScanFiles) -> pd.DataFr
     )
     for name in _factors(files, trials):
         rows[name] = [cells[kind].get(name) for kind in own["trial_type"]]
-    number = rows.groupby("trial_type").cumcount() + 1
     for part, levels in trials.parts.items():
         level_of = {place: level for level, places in levels.items() for place in places}
-        rows[part] = number.map(level_of)
+        rows[part] = (rows.groupby("trial_type").cumcount() + 1).map(level_of)
     _check_measures(scan, own, trials)
     rows = rows.assign(
         **{name: own[name].astype(float) for name in trials.measures},
