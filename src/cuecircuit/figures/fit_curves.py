@@ -9,6 +9,7 @@ from matplotlib.figure import Figure
 from cuecircuit.arrays import Array, Float
 from cuecircuit.figures.style import BLUE, DOUBLE_MM, FAINT, GREEN, INK, SINGLE_MM, VERMILLION, rule_below, sheet, style
 
+_LINEAR = 0.1  # nat per interval: scores that differ by more than ten times it are drawn on a logarithmic axis
 _COLUMNS, _PANEL_MM = 4, 38.0
 _DASHES = ("-", "--", ":", "-.")
 _COLORS = (VERMILLION, BLUE, GREEN)
@@ -90,7 +91,8 @@ def scores_figure(
         axes.hlines(rows, low, high, color=INK, lw=1.4)
         axes.plot(differences, rows, "D", color=VERMILLION, ms=4)
         axes.axvline(0, color=INK, lw=0.5)
-        axes.set_xscale("symlog", linthresh=0.1)
+        if np.nanmax(np.abs(np.concatenate((animals.ravel(), low, high)))) > 10 * _LINEAR:
+            axes.set_xscale("symlog", linthresh=_LINEAR)
         axes.set_yticks(rows, models)
         axes.set_ylim(len(models) - 0.5, -0.5)
         axes.set_xlabel(f"Log score less that of {models[0]} (nat per interval held out)")

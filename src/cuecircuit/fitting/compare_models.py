@@ -25,11 +25,14 @@ from cuecircuit.behavior.fit_population import (
 from cuecircuit.errors import DataError
 from cuecircuit.fitting import fit_tables as tables
 from cuecircuit.fitting.fit_figures import draw_fits
+from cuecircuit.fitting.fit_page import fit_content
 from cuecircuit.fitting.fit_source import DrugChoice, FitSource, read_source
 from cuecircuit.fitting.fit_tables import Fits
+from cuecircuit.io.atomic import replacing
 from cuecircuit.io.lock import writing
 from cuecircuit.io.tables import write_json, write_table
 from cuecircuit.pipeline.progress import say
+from cuecircuit.report.page import render
 
 FEWEST_INFUSIONS = 5
 """Animals with fewer in all their sessions are left out: they have no distribution of intervals (assumed)."""
@@ -83,8 +86,11 @@ def fit_sessions(source: Path, out: Path, choices: FitChoices) -> pd.DataFrame:
     written = _write(out, found, kept, fits, comparison, followed, profile)
     settings = {"version": cuecircuit.__version__, **asdict(choices), "kinetics": asdict(found.kinetics)}
     left_out = [subject for subject in found.sessions if subject not in kept]
-    write_json(out / "settings.json", {**settings, "animals": list(kept), "left_out": left_out, "thresholds": followed})
+    settings |= {"animals": list(kept), "left_out": left_out, "thresholds": followed}
+    write_json(out / "settings.json", settings)
     draw_fits(out, fits, kept, found.doses, written, response=response, seed=choices.seed)
+    with replacing(out / "index.html") as new:
+        new.write_text(render(fit_content(out, found, written, settings)), encoding="utf-8")
     return comparison
 
 

@@ -32,7 +32,13 @@ class DrugChoice:
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class FitSource:
-    """Sessions of each animal in order of time; dose (mg/kg) and group of each; kinetics of the drug."""
+    """Sessions of each animal in order of time; dose (mg/kg) and group of each; kinetics of the drug.
+
+    `simulated`: what the data say of their simulation; None of measured ones.
+    """
+
+    title: str
+    simulated: object
 
     sessions: Mapping[str, list[FitSession]]
     doses: Mapping[str, float]
@@ -107,6 +113,8 @@ def _of_study(path: Path, choice: DrugChoice, phase: str | None, timeout_s: floa
     own_drug = choice.drug in (None, drug)
     group_of = subjects.rows.set_index("subject")[operant.by] if operant.by in subjects.rows else None
     return FitSource(
+        title=files.study.about.title,
+        simulated=files.simulated,
         sessions=there,
         doses=_doses(means if choice.dose_mg_kg is None else choice.dose_mg_kg, found),
         groups={subject: "" if group_of is None else str(group_of[subject]) for subject in found},
@@ -160,7 +168,10 @@ def _of_tables(source: Path, choice: DrugChoice, experiment: str | None, timeout
             )
         )
     groups = sessions["group"].fillna("") if "group" in sessions else [""] * len(sessions)
+    programs = sessions["msn"].astype(str) if "msn" in sessions else pd.Series([""])
     return FitSource(
+        title=folder.name,
+        simulated=programs.str.match("SIMULATED |CUECIRCUIT ").any() or None,
         sessions=_there(found, folder),
         doses=_doses(choice.dose_mg_kg or 0.0, found),
         groups=dict(zip(sessions["subject"], groups, strict=True)),
