@@ -334,13 +334,24 @@ def _response(said: _Marks, at: str, maps: Blocks | Glm | Seed) -> Markup:
                 said(f"{at}.baseline_s", _span(maps.baseline_s)),
                 listed(maps.cells),
             )
+        case Glm() if maps.beta_series != "none":
+            method = "a model of its own" if maps.beta_series == "lss" else "one model of all trials"
+            text = Markup(
+                "The response to every trial was estimated by {} with {} response (Mumford et al. 2012); a map of a "
+                "combination of {} is the correlation (Fisher's z) over its trials of each voxel with {} (beta series, "
+                "Rissman et al. 2004)."
+            )
+            return text.format(
+                said(f"{at}.beta_series", method),
+                said(f"{at}.hrf", _SHAPES[maps.hrf]),
+                listed(maps.cells),
+                said(f"{at}.seed", maps.seed),
+            ) + _contrasts(maps)
         case Glm():
             text = Markup(
                 "Each combination of {} is a condition of a general linear model with {} response and {} noise."
             ).format(listed(maps.cells), said(f"{at}.hrf", _SHAPES[maps.hrf]), said(f"{at}.noise", _NOISE[maps.noise]))
-            if maps.contrasts:
-                made = listed(f"{words(one)} ({text})" for one, text in maps.contrasts.items())
-                text += Markup(" Contrasts: {}.").format(made)
+            text += _contrasts(maps)
             if maps.modulators:
                 text += Markup(" Slopes within conditions: {}.").format(listed(maps.modulators))
             if maps.seed:
@@ -354,6 +365,11 @@ def _response(said: _Marks, at: str, maps: Blocks | Glm | Seed) -> Markup:
             return Markup("Maps are correlations (Fisher's z) of each voxel with the mean of {}.").format(
                 listed(maps.seeds)
             )
+
+
+def _contrasts(maps: Glm) -> Markup:
+    made = listed(f"{words(one)} ({text})" for one, text in maps.contrasts.items())
+    return Markup(" Contrasts: {}.").format(made) if maps.contrasts else Markup("")
 
 
 def _span(span: tuple[float, float]) -> str:

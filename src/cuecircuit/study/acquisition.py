@@ -169,13 +169,19 @@ class Glm(_Maps):
     modulators: Names = optional((), "measures of trials whose slope within a cell is a contrast `CELL.MEASURE`")
     seed: str = optional("", "region whose course voxels follow: a map is how much steeper in the cell (gPPI)")
     deconvolve: bool = optional(False, "form products with the neural activity behind the seed: for brief trials")
+    beta_series: Literal["none", "lss", "lsa"] = optional(
+        "none", "with a seed: a map is Fisher's z of each voxel with it over the trials of the cell, not gPPI"
+    )
 
     @model_validator(mode="after")
     def _seed_has_one_response(self) -> "Glm":
         if self.seed and (self.hrf == "fir" or self.modulators):
             raise ValueError("seed needs one response function and no modulators; leave out modulators, hrf not fir")
-        if self.deconvolve and not self.seed:
-            raise ValueError("deconvolve is of a seed; name its region (seed)")
+        for name, given in (("deconvolve", self.deconvolve), ("beta_series", self.beta_series != "none")):
+            if given and not self.seed:
+                raise ValueError(f"{name} is of a seed; name its region (seed)")
+        if self.deconvolve and self.beta_series != "none":
+            raise ValueError("beta_series correlates trials and forms no products; leave out deconvolve")
         return self
 
     @model_validator(mode="after")

@@ -5,11 +5,12 @@ Each function takes the scans of one subject and session and gives an estimate f
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
 import pandas as pd
 
-from cuecircuit.arrays import Array, Bool, Float, Float64
+from cuecircuit.arrays import Array, Bool, Float64
 from cuecircuit.errors import DataError
 from cuecircuit.imaging.connectivity import course_products
 from cuecircuit.imaging.deconvolution import neural_conditions
@@ -20,6 +21,8 @@ from cuecircuit.imaging.peri_cue import PeriCue, peri_cue, region_series
 from cuecircuit.imaging.quality import scan_quality
 from cuecircuit.imaging.removed import counted_volumes, displacement, model_columns, removed_signals
 from cuecircuit.imaging.responses import BlockResponses, block_responses
+from cuecircuit.imaging.seed_series import fisher_z, seed_series
+from cuecircuit.imaging.single_trials import trial_responses
 from cuecircuit.imaging.smoothing import smooth_in_mask
 from cuecircuit.records.atlas import Atlas
 from cuecircuit.records.scan import Block
@@ -155,6 +158,9 @@ def answer_glm(
     present = frozenset(events["trial_type"])
     parts = {each.label: {one: weight for one, weight in each.weights.items() if one in present} for each in wanted}
     weights = {name: _column_weights(part, maps, scan.series.tr_s) for name, part in parts.items() if part}
+    if maps.beta_series != "none" and len(events):
+        assert atlas is not None
+        return _answer_series(scan, maps, nuisance, parts, atlas)
     if maps.seed and len(events):
         assert atlas is not None
         own = _seed_columns(scan, maps, nuisance, events, atlas)
@@ -191,6 +197,47 @@ def answer_glm(
     )
 
 
+def _answer_series(
+    scan: ScanAtWork, maps: Glm, nuisance: Nuisance, parts: Mapping[str, Mapping[str, float]], atlas: Atlas
+) -> ScanAnswer:
+    """Answer with the correlation of each voxel with a seed, the mean of its voxels before smoothing, over trials.
+
+    Raises:
+        DesignError: a cell with too few trials, or trials that the scan tells nothing of.
+    """
+    assert maps.beta_series != "none"
+    keep, regressors = removed_of(scan, nuisance, drift=False)
+    events, columns = model_events(scan, maps), model_columns(regressors, keep)
+    label = _seed_labels((maps.seed,), scan, atlas)[0]
+    respond = partial(
+        trial_responses,
+        scan.series,
+        events,
+        mask=scan.mask,
+        hrf=maps.hrf,
+        method=maps.beta_series,
+        drift_period_s=nuisance.drift_period_s,
+        nuisance=columns,
+    )
+    plain, weights = respond(), {name: part for name, part in parts.items() if part}
+    seed, conditions = np.nanmean(plain[:, atlas.labels[scan.mask] == label], axis=1), tuple(events["trial_type"])
+    smoothed, unsmoothed = (
+        {
+            name: (frozenset(parts[name]), estimate)
+            for name, estimate in seed_series(responses, seed, conditions, weights).items()
+        }
+        if responses is not None
+        else None
+        for responses in (
+            respond(fwhm_mm=maps.smoothing_fwhm_mm) if maps.smoothing_fwhm_mm else plain,
+            plain if maps.unsmoothed else None,
+        )
+    )
+    assert smoothed is not None
+    quality = quality_row(scan, nuisance, keep, columns)
+    return ScanAnswer(trials=scan.trials, smoothed=smoothed, unsmoothed=unsmoothed, course=None, quality=quality)
+
+
 def _seed_columns(scan: ScanAtWork, maps: Glm, nuisance: Nuisance, events: pd.DataFrame, atlas: Atlas) -> Regressors:
     """Return the products of a seed's course (SD 1) with each condition, by its name, then conditions and course."""
     keep, regressors = removed_of(scan, nuisance)
@@ -210,11 +257,15 @@ def _seed_courses(scan: ScanAtWork, seeds: Sequence[str], atlas: Atlas) -> Float
     Raises:
         DataError: a seed that the atlas does not have, or without a voxel.
     """
+    inside = np.where(scan.mask, atlas.labels, 0)
+    return region_series(scan.series, inside, np.array(_seed_labels(seeds, scan, atlas)))
+
+
+def _seed_labels(seeds: Sequence[str], scan: ScanAtWork, atlas: Atlas) -> list[int]:
     if faults := [*seed_faults(seeds, atlas, scan.mask)]:
         raise DataError(faults)
     names = {name: label for label, name in atlas.names.items()}
-    inside = np.where(scan.mask, atlas.labels, 0)
-    return region_series(scan.series, inside, np.array([names[seed] for seed in seeds]))
+    return [names[seed] for seed in seeds]
 
 
 def answer_seed(scan: ScanAtWork, maps: Seed, nuisance: Nuisance, atlas: Atlas) -> ScanAnswer:
@@ -258,16 +309,6 @@ def seed_faults(seeds: Sequence[str], atlas: Atlas, mask: Bool[Array, "x y z"]) 
             yield f"seed {seed} is no region of the atlas, which has {', '.join(labels)}"
         elif not (mask & (atlas.labels == labels[seed])).any():
             yield f"seed {seed} has no voxel in the mask; name another region"
-
-
-def fisher_z(data: Float[Array, "volume voxel"], seeds: Float[Array, "volume seed"]) -> Float64[Array, "seed voxel"]:
-    """Correlate every voxel with every seed, as Fisher's z; NaN where one of the two does not vary."""
-    x = np.asarray(data, np.float64) - data.mean(axis=0, dtype=np.float64)
-    s = np.asarray(seeds, np.float64) - seeds.mean(axis=0, dtype=np.float64)
-    length = np.sqrt((s**2).sum(axis=0))[:, None] * np.sqrt((x**2).sum(axis=0))
-    r = np.divide(s.T @ x, length, out=np.full(length.shape, np.nan), where=length > 0)
-    # a voxel that is the seed itself has r = 1, whose z is infinite
-    return np.arctanh(np.clip(r, -1 + 1e-12, 1 - 1e-12))
 
 
 def combined_runs(answers: Sequence[ScanAnswer], wanted: Sequence[Estimated], *, smoothed: bool) -> dict[str, Estimate]:

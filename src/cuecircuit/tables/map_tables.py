@@ -16,8 +16,18 @@ from cuecircuit.tables.table import Table
 
 Computed = Blocks | Glm | Seed
 _FILES = ("map", "variance", "map_unsmoothed")
-_UNITS = {"blocks": "% of the baseline window", "glm": "% of the mean of the voxel", "seed": "Fisher's z"}
-_VARIANCES = {"blocks": "of independent volumes", "glm": "of the model", "seed": "of independent volumes"}
+_UNITS = {
+    "blocks": "% of the baseline window",
+    "glm": "% of the mean of the voxel",
+    "seed": "Fisher's z",
+    "series": "Fisher's z",
+}
+_VARIANCES = {
+    "blocks": "of independent volumes",
+    "glm": "of the model",
+    "seed": "of independent volumes",
+    "series": "of independent trials",
+}
 
 
 def gathered_maps(
@@ -138,10 +148,11 @@ def key_notes(keys: Sequence[str]) -> dict[str, ColumnNote]:
 
 def map_notes(maps: Computed) -> dict[str, ColumnNote]:
     """Explain the columns that name maps."""
-    unit = _UNITS[maps.kind]
+    kind = "series" if isinstance(maps, Glm) and maps.beta_series != "none" else maps.kind
+    unit = _UNITS[kind]
     return {
         "map": {"Description": "file, from the output folder", "Units": unit},
-        "variance": {"Description": f"its variance, {_VARIANCES[maps.kind]}", "Units": f"({unit})²"},
+        "variance": {"Description": f"its variance, {_VARIANCES[kind]}", "Units": f"({unit})²"},
         "map_unsmoothed": {"Description": "the same without smoothing", "Units": unit},
         "n_trials": "trials in the map; 0 where it is not made of trials",
         "n_runs": "scans in the map",
