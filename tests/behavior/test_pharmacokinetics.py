@@ -131,6 +131,14 @@ def test_fewer_than_two_infusions_after_loading_have_no_threshold():
     assert np.isnan(satiety_threshold(np.empty(0), dose_mg_kg=1.0, kinetics=COCAINE))
 
 
+@pytest.mark.parametrize("times", [[], [60.0]])
+def test_without_a_dose_or_a_time_levels_are_numbers_with_a_point(times: list[float]):
+    level = drug_level(np.array(times), np.zeros(0), dose_mg_kg=0.06, kinetics=KINETICS["heroin"])
+    assert level.levels.dtype == level.effect.dtype == float
+    assert level.levels.shape == (3, len(times))
+    assert not level.levels.any()
+
+
 def test_a_drug_nobody_knows_needs_a_half_life():
     with pytest.raises(StudyError, match="drug 'xylazine': kinetics are known of heroin, cocaine"):
         kinetics_of("xylazine")

@@ -168,7 +168,8 @@ def drug_level(
     amounts = np.broadcast_to(np.asarray(dose_mg_kg, float), since.shape)[given]
     at = np.nonzero(given)[0]
     responses = _responses(kinetics, since[given])
-    levels = np.array([np.bincount(at, amounts * left, minlength=len(times_s)) for left in responses])
+    # of no dose at all the sums are whole numbers
+    levels = np.array([np.bincount(at, amounts * left, minlength=len(times_s)) for left in responses], dtype=float)
     potency = np.array([compound.potency for compound in kinetics.compounds])
     return DrugLevel(
         compounds=tuple(compound.name for compound in kinetics.compounds), levels=levels, effect=potency @ levels
