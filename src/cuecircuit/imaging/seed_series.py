@@ -1,6 +1,6 @@
 """Beta series of a seed: do trials that a region answers strongly have strong answers of a voxel too?
 
-Fisher's z of the correlation over the trials of a condition (Rissman, Gazzaley and D'Esposito 2004, NeuroImage 23:752);
+Fisher's z of the correlation over the trials of a condition (Rissman et al. 2004, NeuroImage 23:752);
 the mean response has no part in it. Maps of contrasts are sums of z. The variance of z, 1 / (n - 3), takes n trials as
 independent draws.
 """
