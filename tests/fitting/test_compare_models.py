@@ -86,7 +86,7 @@ def test_the_threshold_is_found_and_predicts_better_than_a_constant_rate(fitted:
 
 
 def test_the_page_names_the_best_model_and_has_every_figure_and_table(fitted: Path):
-    page = (fitted / "index.html").read_text(encoding="utf-8")
+    page = (fitted / "fit.html").read_text(encoding="utf-8")
     second = pd.read_csv(fitted / "comparison.tsv", sep="\t").iloc[1]
     assert "Of 2 models satiety predicts the" in page
     assert f"differs by −{abs(second['difference']):.3f} [" in page
@@ -126,7 +126,7 @@ def test_nothing_held_out_gives_a_comparison_by_marginal_likelihood(tables: Path
     tables = few(tables, tmp_path)
     comparison = fit_sessions(tables, tmp_path, FitChoices(drug=COCAINE, models=FEW, hold_out="none"))
 
-    assert "nothing was held out, so nothing was predicted" in (tmp_path / "index.html").read_text(encoding="utf-8")
+    assert "nothing was held out, so nothing was predicted" in (tmp_path / "fit.html").read_text(encoding="utf-8")
     assert comparison["log_score"].isna().all()
     assert comparison["log_marginal"].is_monotonic_decreasing
     assert not (tmp_path / "comparison.png").exists()
@@ -218,7 +218,7 @@ def test_a_study_file_is_fitted(mice: Path, tmp_path: Path, monkeypatch):
     assert fit_sessions(mice, tmp_path, FitChoices(drug=drug, models=("poisson",), hold_out="none"))[
         "animals"
     ].tolist() == [2]
-    assert "SIMULATED DATA" in (tmp_path / "index.html").read_text(encoding="utf-8")
+    assert "SIMULATED DATA" in (tmp_path / "fit.html").read_text(encoding="utf-8")
     settings = json.loads((tmp_path / "settings.json").read_text(encoding="utf-8"))
     assert settings["kinetics"]["drug"] == "ethanol"
     assert set(pd.read_csv(tmp_path / "parameters.tsv", sep="\t")["group"]) == {"ethanol"}

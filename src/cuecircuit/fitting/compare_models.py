@@ -89,7 +89,7 @@ def fit_sessions(source: Path, out: Path, choices: FitChoices) -> pd.DataFrame:
     settings |= {"animals": list(kept), "left_out": left_out, "thresholds": followed}
     write_json(out / "settings.json", settings)
     draw_fits(out, fits, kept, found.doses, written, response=response, seed=choices.seed)
-    with replacing(out / "index.html") as new:
+    with replacing(out / "fit.html") as new:
         new.write_text(render(fit_content(out, found, written, settings)), encoding="utf-8")
     return comparison
 
