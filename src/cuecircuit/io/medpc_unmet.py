@@ -41,5 +41,5 @@ def _named(program: Program) -> list[tuple[str, str]]:
 
 def _never(event: str, sessions: Sequence[OperantSession]) -> bool:
     """Return whether an event is known to the sessions and has no time in any."""
-    known = [session.events[event] for session in sessions if event in session.events]
-    return bool(known) and not any(times.size for times in known)
+    logged = [session.events[event] for session in sessions if event in session.events]
+    return bool(logged) and not any(times.size for times in logged)

@@ -222,8 +222,8 @@ def _of_edges(question: Question, rows: pd.DataFrame, labels: pd.DataFrame, stud
         level = _level(question, row)
         where[level] = _level(question, {**row, "region": ANYWHERE, "region2": ""}).removesuffix(", ")
         kept |= {level} if frozenset((row["region"], row["region2"])) in named else set()
-    whole = rows[rows["kind"] != EQUIVALENCE].assign(level=rows["level"].map(where))
-    smallest = whole.groupby([_DRAW, *TESTS], sort=False)["p"].min().reset_index()
+    tested = rows[rows["kind"] != EQUIVALENCE].assign(level=rows["level"].map(where))
+    smallest = tested.groupby([_DRAW, *TESTS], sort=False)["p"].min().reset_index()
     return pd.concat([rows[rows["level"].isin(kept)], smallest], ignore_index=True)
 
 

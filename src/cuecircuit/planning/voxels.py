@@ -77,14 +77,14 @@ def prepare_voxels(
         DataError: a file is missing or damaged; a smoothness that is none.
     """
     noise = read_smoothness(smoothness)
-    own = {name: stated.questions[name] for name in files.study.questions if _is_of_maps(stated.questions[name])}
-    reasons = {name: next(_reasons(stated, question, effects), "") for name, question in own.items()}
+    asked = {name: stated.questions[name] for name in files.study.questions if _is_of_maps(stated.questions[name])}
+    reasons = {name: next(_reasons(stated, question, effects), "") for name, question in asked.items()}
     faults = [f"questions.{name}: not by voxels: {why}" for name, why in reasons.items() if why]
     if len(faults) == len(reasons):
         raise StudyError(["smoothness: no question can be planned by voxels; leave it out", *faults])
     for fault in faults:
         say(f"plan: by means of regions: {fault}")
-    questions = {name: question for name, question in own.items() if not reasons[name]}
+    questions = {name: question for name, question in asked.items() if not reasons[name]}
     space = study_space(files)
     if space.atlas is None:
         raise StudyError("smoothness: effects are placed in regions; give space.atlas and space.labels")

@@ -3,21 +3,21 @@
 Each function takes the scans of one subject and session and gives an estimate for each map of the set.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 
 import numpy as np
 import pandas as pd
 
-from cuecircuit.arrays import Array, Bool, Float64
+from cuecircuit.arrays import Array, Bool
 from cuecircuit.errors import DataError
 from cuecircuit.imaging.connectivity import course_products
 from cuecircuit.imaging.deconvolution import neural_conditions
 from cuecircuit.imaging.first_level import design_matrix, fir_names, fit_first_level
 from cuecircuit.imaging.fixed_effects import Estimate, over_runs
 from cuecircuit.imaging.nuisance import Regressors, regress
-from cuecircuit.imaging.peri_cue import PeriCue, peri_cue, region_series
+from cuecircuit.imaging.peri_cue import PeriCue, peri_cue
 from cuecircuit.imaging.quality import scan_quality
 from cuecircuit.imaging.removed import counted_volumes, displacement, model_columns, removed_signals
 from cuecircuit.imaging.responses import BlockResponses, block_responses
@@ -29,6 +29,7 @@ from cuecircuit.records.scan import Block
 from cuecircuit.study.acquisition import BetaSeries, Blocks, Glm, Nuisance, Ppi, Seed
 from cuecircuit.tables.map_plan import Estimated, conditions_of, other_condition, runs_of, slope
 from cuecircuit.tables.scan_reading import ScanAtWork
+from cuecircuit.tables.seeds import seed_courses, seed_labels
 
 Parts = dict[str, tuple[frozenset[str], Estimate]]
 
@@ -208,7 +209,7 @@ def _answer_series(
     assert maps.beta_series != "none"
     keep, regressors = removed_of(scan, nuisance, drift=False)
     events, columns = model_events(scan, maps), model_columns(regressors, keep)
-    label = _seed_labels((maps.seed,), scan, atlas)[0]
+    label = seed_labels((maps.seed,), scan, atlas)[0]
     respond = partial(
         trial_responses,
         scan.series,
@@ -241,7 +242,7 @@ def _answer_series(
 def _seed_columns(scan: ScanAtWork, maps: Glm, nuisance: Nuisance, events: pd.DataFrame, atlas: Atlas) -> Regressors:
     """Return the products of a seed's course (SD 1) with each condition, by its name, then conditions and course."""
     keep, regressors = removed_of(scan, nuisance)
-    course = regress(_seed_courses(scan, (maps.seed,), atlas), regressors, keep=keep).data[keep]
+    course = regress(seed_courses(scan, (maps.seed,), atlas), regressors, keep=keep).data[keep]
     course = (course - course.mean()) / course.std()
     n, tr_s, names = len(keep), scan.series.tr_s, list(dict.fromkeys(events["trial_type"]))
     design = design_matrix(events, n_volumes=n, tr_s=tr_s, hrf=maps.hrf, drift_period_s=None)[names].to_numpy()
@@ -249,23 +250,6 @@ def _seed_columns(scan: ScanAtWork, maps: Glm, nuisance: Nuisance, events: pd.Da
     values = np.zeros((n, 2 * len(names) + 1))
     values[keep] = np.hstack([next(course_products(course, design, keep, neural)), design[keep], course])
     return Regressors(values=values, names=(*names, *(f"during__{name}" for name in names), f"course__{maps.seed}"))
-
-
-def _seed_courses(scan: ScanAtWork, seeds: Sequence[str], atlas: Atlas) -> Float64[Array, "volume seed"]:
-    """Average the scan over each seed.
-
-    Raises:
-        DataError: a seed that the atlas does not have, or without a voxel.
-    """
-    inside = np.where(scan.mask, atlas.labels, 0)
-    return region_series(scan.series, inside, np.array(_seed_labels(seeds, scan, atlas)))
-
-
-def _seed_labels(seeds: Sequence[str], scan: ScanAtWork, atlas: Atlas) -> list[int]:
-    if faults := [*seed_faults(seeds, atlas, scan.mask)]:
-        raise DataError(faults)
-    names = {name: label for label, name in atlas.names.items()}
-    return [names[seed] for seed in seeds]
 
 
 def answer_seed(scan: ScanAtWork, maps: Seed, nuisance: Nuisance, atlas: Atlas) -> ScanAnswer:
@@ -277,7 +261,7 @@ def answer_seed(scan: ScanAtWork, maps: Seed, nuisance: Nuisance, atlas: Atlas) 
         DataError: a seed that the atlas does not have, signals that are missing, too few degrees of freedom.
     """
     keep, regressors = removed_of(scan, nuisance)
-    means = regress(_seed_courses(scan, maps.seeds, atlas), regressors, keep=keep).data[keep]
+    means = regress(seed_courses(scan, maps.seeds, atlas), regressors, keep=keep).data[keep]
     cleaned = regress(scan.series.within(scan.mask), regressors, keep=keep, min_df=max(nuisance.min_residual_df, 3))
     voxel_mm = scan.series.grid.voxel_mm
     found = []
@@ -299,16 +283,6 @@ def answer_seed(scan: ScanAtWork, maps: Seed, nuisance: Nuisance, atlas: Atlas) 
         course=None,
         quality=quality,
     )
-
-
-def seed_faults(seeds: Sequence[str], atlas: Atlas, mask: Bool[Array, "x y z"]) -> Iterator[str]:
-    """Yield seeds that are no region of the atlas, or that have no voxel in the mask."""
-    labels = {name: label for label, name in atlas.names.items()}
-    for seed in seeds:
-        if seed not in labels:
-            yield f"seed {seed} is no region of the atlas, which has {', '.join(labels)}"
-        elif not (mask & (atlas.labels == labels[seed])).any():
-            yield f"seed {seed} has no voxel in the mask; name another region"
 
 
 def combined_runs(answers: Sequence[ScanAnswer], wanted: Sequence[Estimated], *, smoothed: bool) -> dict[str, Estimate]:
