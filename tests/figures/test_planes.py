@@ -70,3 +70,20 @@ def test_cubic_sampling_stays_within_the_values_of_the_volume() -> None:
 
     assert sampled.min() >= 0
     assert sampled.max() <= 1
+
+
+@pytest.mark.parametrize("grid", [RAS, PERMUTED])
+@pytest.mark.parametrize("order", [0, 1, 3])
+def test_a_grid_along_the_axes_is_cut_as_one_that_is_turned_by_next_to_nothing(grid: Grid, order: int) -> None:
+    # the second is sampled point by point, by SciPy's spline of three dimensions
+    turn = np.eye(4)
+    turn[:2, :2] += [[0, -1e-7], [1e-7, 0]]
+    turned = Grid(shape=grid.shape, affine=turn @ grid.affine)
+    volume = np.random.default_rng(3).standard_normal(grid.shape)
+    # no pixel between two voxels or on the outermost ones, where next to nothing decides
+    planes = Planes(x=np.arange(-3.41, 3, 0.17), y=np.array([-8.2, -3.3, 0.2]), z=np.arange(-2.43, 3, 0.19))
+
+    found, expected = (cut(volume, each, planes, order=order) for each in (grid, turned))
+    np.testing.assert_allclose(found, expected, atol=1e-4)
+    assert not found[0].any()
+    assert found[1].any()

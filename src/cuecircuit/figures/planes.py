@@ -84,11 +84,37 @@ def cut(
 
     Cubic splines swing past sharp edges, so values are held within those of the volume; outside the volume is 0.
     """
-    y, z, x = np.meshgrid(planes.y, planes.z, planes.x, indexing="ij")
-    inverse = np.linalg.inv(grid.affine)
-    voxels = inverse[:3, :3] @ np.stack([x.ravel(), y.ravel(), z.ravel()]) + inverse[:3, 3:]
-    # a plane of voxel centers must stay one after two changes of units, or it would mix with its neighbor
-    voxels = np.where(np.abs(voxels - np.rint(voxels)) < 1e-6, np.rint(voxels), voxels)
     filled = np.nan_to_num(volume.astype(float), posinf=0.0, neginf=0.0)
-    sampled = ndimage.map_coordinates(filled, voxels, order=order, mode="constant")
-    return np.clip(sampled, filled.min(), filled.max()).reshape(x.shape)
+    inverse = np.linalg.inv(grid.affine)
+    along = np.abs(inverse[:3, :3]) > 1e-9 * np.abs(inverse[:3, :3]).max()
+    sample = _along_axes if (along.sum(axis=0) == 1).all() else _at_points
+    return np.clip(sample(filled, inverse, planes, order), filled.min(), filled.max())
+
+
+def _along_axes(
+    volume: Float[Array, "i j k"], inverse: Float[Array, "4 4"], planes: Planes, order: Literal[0, 1, 3]
+) -> Float[Array, "plane z x"]:
+    """Sample a volume whose voxel axes are those of space: a spline is then a product of splines along each axis."""
+    sampled, axes = volume, []
+    for axis, mm in ((1, planes.y), (2, planes.z), (0, planes.x)):  # y first: it leaves the fewest
+        own = int(np.argmax(np.abs(inverse[:3, axis])))
+        places = _whole(inverse[own, axis] * mm + inverse[own, 3])
+        spikes = np.eye(volume.shape[own])
+        weights = np.stack([ndimage.map_coordinates(one, places[None], order=order, mode="constant") for one in spikes])
+        sampled = np.moveaxis(np.tensordot(weights, sampled, axes=(0, own)), 0, own)
+        axes.append(own)
+    return np.ascontiguousarray(sampled.transpose(axes))
+
+
+def _at_points(
+    volume: Float[Array, "i j k"], inverse: Float[Array, "4 4"], planes: Planes, order: Literal[0, 1, 3]
+) -> Float[Array, "plane z x"]:
+    """Sample a volume on any grid."""
+    y, z, x = np.meshgrid(planes.y, planes.z, planes.x, indexing="ij")
+    voxels = _whole(inverse[:3, :3] @ np.stack([x.ravel(), y.ravel(), z.ravel()]) + inverse[:3, 3:])
+    return ndimage.map_coordinates(volume, voxels, order=order, mode="constant").reshape(x.shape)
+
+
+def _whole(voxels: Float[Array, "..."]) -> Float[Array, "..."]:
+    """Take voxel centers for what they are: after two changes of units a plane of them would mix with its neighbor."""
+    return np.where(np.abs(voxels - np.rint(voxels)) < 1e-6, np.rint(voxels), voxels)
