@@ -57,11 +57,11 @@ def write_study(folder: Path, shape: tuple[int, int, int], n: int = N) -> np.nda
     return y
 
 
-def small_parts(monkeypatch, n_maps: int, n_voxels: int) -> None:
+def small_parts(monkeypatch, n_maps: int, n_voxels: int, *, few: int = 5) -> None:
     """Make blocks of 64 voxels, and parts of a few maps."""
     monkeypatch.setattr(group_blocks, "_BLOCK_NUMBERS", 64 * n_maps)
-    monkeypatch.setattr(group_blocks, "_READ_NUMBERS", 5 * n_voxels)
-    monkeypatch.setattr(group_blocks, "_BACK_NUMBERS", 4 * n_voxels)
+    monkeypatch.setattr(group_blocks, "_READ_NUMBERS", few * n_voxels)
+    monkeypatch.setattr(group_blocks, "_BACK_NUMBERS", few * n_voxels)
 
 
 def run(folder: Path, name: str, design, correction=None, **options) -> Path:
@@ -127,12 +127,13 @@ def test_cutting_maps_into_parts_changes_nothing_but_rounding(tmp_path, monkeypa
 def test_memory_never_holds_all_maps(tmp_path, monkeypatch):
     n = 600  # 13 MB of maps: some 11 MB are taken once, whatever their number
     y = write_study(tmp_path, (16, 16, 16), n)
-    small_parts(monkeypatch, 2 * n, y.shape[2])
+    small_parts(monkeypatch, 2 * n, y.shape[2], few=40)
     whole_bytes = y.nbytes
     del y
     settings = replace(PERMUTATION, n_permutations=20)
     correction = Permutation(statistic="size", settings=settings)
-    run(tmp_path, "imported", replace(STRATA, block=64), correction)
+    write_study(tmp_path / "few", (9, 8, 9))
+    run(tmp_path / "few", "imported", replace(STRATA, block=64), correction)
     tracemalloc.start()
     try:
         run(tmp_path, "out", replace(STRATA, block=64), correction)
