@@ -153,14 +153,45 @@ def draw(folder, path, name, studies, jobs):
         pd.DataFrame(rows).to_csv(path, sep="\t", index=False, mode="a", header=not path.exists())
 
 
+def stratum(test):
+    """Return whose noise a test of the rats is held against: factors within subjects name it."""
+    covariate, _, inside = test.partition("In")
+    factors = inside.split("X")[1:] if covariate == "respiration" else test.split("X")
+    return ":".join(["subject", *(name for name in ("cue", "block") if name in factors)])
+
+
 def rates(path):
-    """Return the share of each test that found something, with Clopper and Pearson's interval."""
+    """Return the share of tests that found something, each and by stratum, with Clopper and Pearson's interval."""
     rows = pd.read_csv(path, sep="\t", dtype={"voxel_p": str})
-    table = rows.groupby(["design", "response", "voxel_p", "test", "method"])["false"].agg(["sum", "count"])
+    if set(rows["design"]) == {"carmack2019"}:
+        pooled = rows.assign(test="all of " + rows["test"].map(stratum))
+        rows = pd.concat([pooled, rows])
+    keys = ["design", "response", "voxel_p", "test", "method"]
+    table = rows.groupby(keys, sort=False)["false"].agg(["sum", "count"])
     exact = [stats.binomtest(hits, n).proportion_ci() for hits, n in zip(table["sum"], table["count"], strict=True)]
     table["rate"] = table["sum"] / table["count"]
     table["low"], table["high"] = [each.low for each in exact], [each.high for each in exact]
-    return table.rename(columns={"sum": "false", "count": "studies"}).reset_index()
+    return table.rename(columns={"sum": "false", "count": "tests"}).reset_index()
+
+
+def draw_rates(table, path):
+    """Draw each rate with its interval."""
+    from matplotlib.figure import Figure
+
+    tests = list(dict.fromkeys(table["test"]))
+    figure = Figure(figsize=(6.5, 0.8 + 0.26 * len(tests)), layout="constrained")
+    axes = figure.subplots()
+    for offset, (method, color) in enumerate((("simulation", "#D55E00"), ("permutation", "#0072B2"))):
+        own = table[table["method"] == method].set_index("test").loc[tests]
+        height = [-place - 0.25 * offset for place in range(len(tests))]
+        error = [own["rate"] - own["low"], own["high"] - own["rate"]]
+        axes.errorbar(own["rate"], height, xerr=error, fmt="o", ms=4, lw=1, color=color, label=method)
+    axes.axvline(ALPHA, color="0.5", linestyle=":")
+    axes.set_yticks([-place - 0.12 for place in range(len(tests))], tests)
+    axes.set_xlabel("share of null studies with a cluster, 95 % interval")
+    axes.set_xlim(0)
+    axes.legend(frameon=False)
+    figure.savefig(path, dpi=150)
 
 
 def main():
@@ -174,14 +205,19 @@ def main():
             part.add_argument("--jobs", type=int, default=1)
         part.add_argument("--design", choices=DESIGNS, default="carmack2019")
         part.add_argument("--studies", type=int, default=studies)
-    acts.add_parser("table").add_argument("rows", type=Path)
+    shown = acts.add_parser("table")
+    shown.add_argument("rows", type=Path)
+    shown.add_argument("--figure", type=Path)
     options = parser.parse_args()
     if options.act == "pool":
         pool(options.folder, options.design, options.studies)
     elif options.act == "draw":
         draw(options.folder, options.rows, options.design, options.studies, options.jobs)
     else:
-        print(rates(options.rows).to_string(index=False, float_format=lambda value: f"{value:.3f}"))
+        table = rates(options.rows)
+        print(table.to_string(index=False, float_format=lambda value: f"{value:.3f}"))
+        if options.figure:
+            draw_rates(table, options.figure)
 
 
 if __name__ == "__main__":

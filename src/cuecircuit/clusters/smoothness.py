@@ -23,6 +23,7 @@ from scipy.optimize import least_squares
 from cuecircuit.arrays import Array, Bool, Float, Int
 from cuecircuit.clusters.autocorrelation import FWHM_PER_SD, Autocorrelation
 from cuecircuit.clusters.neighbors import bounding_box
+from cuecircuit.clusters.unevenness import neighbor_sums, neighbor_variance, neighbors_along
 from cuecircuit.errors import DataError
 
 fft: Any = scipy_fft  # its dispatcher hides what the functions return from type checkers
@@ -40,6 +41,7 @@ class Smoothness:
     `fwhm_axes_mm` and `fwhm_classic_mm` are the classic widths (NaN along an axis without neighbors or without
     positive correlation); `acf` the mixed model; `radii_mm` and `correlations` what it was fitted to, with `misfit`
     the root mean square difference. `voxels` were used, `left_out` of the mask were constant or not finite.
+    `neighbor_variance` tells how unlike one another places are (`clusters.unevenness`); NaN without neighbors.
     """
 
     acf: Autocorrelation
@@ -50,6 +52,7 @@ class Smoothness:
     misfit: float
     voxels: int
     left_out: int
+    neighbor_variance: float = float("nan")
 
 
 def estimate_smoothness(
@@ -102,7 +105,8 @@ def smoothness_of_parts(
         )
     inside = mask[box].copy()
     inside[inside] = usable
-    widths = np.concatenate(list(work(delayed(_classic_fwhms)(part, usable, inside) for part in parts)), axis=1)
+    found = list(work(delayed(_of_neighbors)(part, usable, inside) for part in parts))
+    widths = np.concatenate([each for each, _ in found], axis=1)
     if not widths.shape[1]:
         raise DataError("every volume of the residuals is constant in the mask: nothing to estimate smoothness from")
     axes = np.array([_geometric_mean(own) for own in widths]) * voxel_mm
@@ -111,8 +115,8 @@ def smoothness_of_parts(
     reach = np.minimum(np.floor(radius / voxel_mm).astype(int), np.array(inside.shape) - 1)
     size = tuple(fft.next_fast_len(int(n + r)) for n, r in zip(inside.shape, reach, strict=True))
     power = np.zeros(size)
-    for found in work(delayed(_power)(part, usable, inside, size) for part in parts):
-        power += found
+    for each in work(delayed(_power)(part, usable, inside, size) for part in parts):
+        power += each
     radii, correlations = _pooled(*_correlations(power / widths.shape[1], inside, voxel_mm, reach, radius))
     acf = _fit(radii, correlations)
     return Smoothness(
@@ -124,6 +128,7 @@ def smoothness_of_parts(
         misfit=float(np.sqrt(np.mean((acf.at(radii) - correlations) ** 2))),
         voxels=int(np.count_nonzero(usable)),
         left_out=int(np.count_nonzero(~usable)),
+        neighbor_variance=neighbor_variance(reduce(np.add, (sums for _, sums in found)), inside),
     )
 
 
@@ -147,18 +152,24 @@ def _extremes(ranges: Iterable[tuple[Array, Array]]) -> tuple[Float[Array, "voxe
     return reduce(lambda one, other: (np.minimum(one[0], other[0]), np.maximum(one[1], other[1])), ranges)
 
 
-def _standardized(part: VolumePart, usable: Bool[Array, "voxel"]) -> Float[Array, "volume inside"]:
-    volumes = part()[:, usable].astype(np.float64)
+def _read(part: VolumePart, usable: Bool[Array, "voxel"]) -> Float[Array, "volume inside"]:
+    return part()[:, usable].astype(np.float64)
+
+
+def _standardized(volumes: Float[Array, "volume inside"]) -> Float[Array, "varying inside"]:
     centered = volumes - volumes.mean(axis=1, keepdims=True)
     sd = centered.std(axis=1, ddof=1)
     return centered[sd > 0] / sd[sd > 0, None]
 
 
-def _classic_fwhms(
+def _of_neighbors(
     part: VolumePart, usable: Bool[Array, "voxel"], inside: Bool[Array, "x y z"]
-) -> Float[Array, "3 volume"]:
-    volumes = _standardized(part, usable)
-    return np.stack([_classic_fwhm(volumes, inside, axis) for axis in range(3)])
+) -> tuple[Float[Array, "3 volume"], Float[Array, "4 inside"]]:
+    """Return the classic FWHM of some volumes along each axis, and their sums over neighbors."""
+    volumes = _read(part, usable)
+    standardized = _standardized(volumes)
+    widths = np.stack([_classic_fwhm(standardized, inside, axis) for axis in range(3)])
+    return widths, neighbor_sums(volumes, inside)
 
 
 def _geometric_mean(values: Float[Array, "value"]) -> float:
@@ -170,13 +181,10 @@ def _classic_fwhm(
     volumes: Float[Array, "volume inside"], inside: Bool[Array, "x y z"], axis: int
 ) -> Float[Array, "volume"]:
     """Return the classic FWHM of each volume along one axis, in voxels; NaN where there is none."""
-    position = np.full(inside.shape, -1)
-    position[inside] = np.arange(volumes.shape[1])
-    here, there = np.moveaxis(position, axis, 0)[:-1], np.moveaxis(position, axis, 0)[1:]
-    both = (here >= 0) & (there >= 0)
-    if np.count_nonzero(both) < _FEWEST_PAIRS:
+    here, there = neighbors_along(inside, axis)
+    if len(here) < _FEWEST_PAIRS:
         return np.full(len(volumes), np.nan)
-    difference = volumes[:, there[both]] - volumes[:, here[both]]
+    difference = volumes[:, there] - volumes[:, here]
     correlation = 1 - 0.5 * difference.var(axis=1, ddof=1)
     known = (correlation > 0) & (correlation < 1)
     return np.where(known, FWHM_PER_SD * np.sqrt(-0.25 / np.log(np.where(known, correlation, 0.5))), np.nan)
@@ -186,7 +194,7 @@ def _power(
     part: VolumePart, usable: Bool[Array, "voxel"], inside: Bool[Array, "x y z"], size: tuple[int, ...]
 ) -> Float[Array, "u v w"]:
     """Sum the power spectra of some volumes, two of them from each transform."""
-    volumes = _standardized(part, usable)
+    volumes = _standardized(_read(part, usable))
     power = np.zeros(size)
     for first in range(0, len(volumes), 2):
         pair = np.zeros(inside.shape, dtype=np.complex128)

@@ -13,7 +13,7 @@ from cuecircuit.figures.numbers import effect_text, number, short, threshold
 from cuecircuit.io.scan_inventory import COMBINED
 from cuecircuit.io.tables import read_table
 from cuecircuit.pages.map_pictures import map_folders, shown_effect
-from cuecircuit.pages.sentences import edges_sentence, method_sentence, product_words
+from cuecircuit.pages.sentences import edges_sentence, method_sentence, product_words, uneven_sentence
 from cuecircuit.report.content import Paragraph
 from cuecircuit.report.marks import counted, listed, words
 from cuecircuit.report.references import printed_reference, references_of
@@ -436,7 +436,7 @@ def _correction(correction: Correction, at: str, said: _Marks, question: AnyQues
         )
     return Markup(
         "Smoothness of the residuals ({}; {}). {} that are as large as this noise makes them in fewer than {} of {} "
-        "null fields are reported: {} voxels or more, corrected p ≤ {}."
+        "null fields are reported: {} voxels or more, corrected p ≤ {}.{}"
     ).format(
         effect_text(str(shown["term"])),
         said(f"{at}.smoothness", field),
@@ -445,4 +445,5 @@ def _correction(correction: Correction, at: str, said: _Marks, question: AnyQues
         draws,
         number(float(shown["cluster_size"]), 1),
         alpha,
+        uneven_sentence(float(row["unevenness"])),
     )

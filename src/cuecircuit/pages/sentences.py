@@ -6,6 +6,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from cuecircuit.clusters.unevenness import UNEVEN
 from cuecircuit.figures.numbers import effect_text, fraction, number, p_equals, short, threshold
 from cuecircuit.questions.answer import deciding_p
 from cuecircuit.report.marks import counted, listed, words
@@ -343,3 +344,14 @@ def note_sentence(facts: Mapping[str, Any]) -> str:
 def left_out_sentence(lines: Sequence[str]) -> str:
     """Describe who is not in an answer."""
     return "" if not lines else f"Left out: {'; '.join(lines)}."
+
+
+def uneven_sentence(unevenness: float) -> str:
+    """Warn where simulated fields of one smoothness stand for noise that is not of one smoothness."""
+    if not unevenness > UNEVEN:
+        return ""
+    return (
+        f" This noise is smoother in some places than in others ({number(unevenness, 1)} times as unlike as by "
+        "chance), which such fields do not allow for: its clusters are found somewhat too easily. Permutation does not "
+        "assume one smoothness."
+    )

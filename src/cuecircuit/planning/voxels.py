@@ -111,7 +111,7 @@ def read_smoothness(text: str) -> Smoothness:
     """
     if text.endswith(".tsv"):
         rows = read_table(Path(text))
-        if absent := set(SMOOTHNESS_COLUMNS) - set(rows):
+        if absent := set(SMOOTHNESS_COLUMNS) - {"stratum", "unevenness"} - set(rows):
             raise DataError(f"{text}:1: no column {', '.join(absent)}; expected the smoothness.tsv of a question")
         row = rows.loc[rows["fwhm_mm"].idxmax()]
         acf, classic = (

@@ -94,6 +94,7 @@ SMOOTHNESS_COLUMNS: Mapping[str, ColumnNote] = {
     "c_mm": {"Units": "mm"},
     "fwhm_mm": {"Description": "full width at half maximum of the autocorrelation", "Units": "mm"},
     "fwhm_classic_mm": {"Description": "classic FWHM, geometric mean over axes", "Units": "mm"},
+    "unevenness": "how much more smoothness varies over places than by chance; 1 is noise of one smoothness",
 }
 
 
@@ -205,8 +206,8 @@ def write_residuals(folder: Path, parts: Sequence[MapsPart], n_maps: int, space:
     write_maps(folder / "residuals.nii.gz", parts, n_maps, space.mask, space.grid, n_jobs=n_jobs)
 
 
-def write_smoothness(folder: Path, noise: Mapping[str, Smoothness]) -> None:
-    """Write the smoothness of the noise of each stratum."""
+def write_smoothness(folder: Path, noise: Mapping[str, Smoothness], uneven: Mapping[str, float]) -> None:
+    """Write the smoothness of the noise of each stratum, and its unevenness."""
     rows = [
         {
             "stratum": stratum,
@@ -215,6 +216,7 @@ def write_smoothness(folder: Path, noise: Mapping[str, Smoothness]) -> None:
             "c_mm": found.acf.c_mm,
             "fwhm_mm": found.acf.fwhm_mm,
             "fwhm_classic_mm": found.fwhm_classic_mm,
+            "unevenness": uneven[stratum],
         }
         for stratum, found in noise.items()
     ]

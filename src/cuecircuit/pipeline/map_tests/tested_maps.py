@@ -10,6 +10,7 @@ import pandas as pd
 
 from cuecircuit.arrays import Array, Bool
 from cuecircuit.clusters.smoothness import Smoothness
+from cuecircuit.clusters.unevenness import uneven_note, unevenness
 from cuecircuit.errors import DataError
 from cuecircuit.group.correction import ClusterNulls, CorrectionSettings, correct, simulate_nulls_at
 from cuecircuit.group.coverage import aside_notes, coverage_notes, unit_faults
@@ -20,6 +21,7 @@ from cuecircuit.models.direction import direction
 from cuecircuit.models.evidence import EvidenceSettings
 from cuecircuit.models.family import Fitted
 from cuecircuit.models.fit import stratum_of
+from cuecircuit.models.formula import FormulaFamily, MixedFitter
 from cuecircuit.models.model import Model
 from cuecircuit.models.strata import StrataFamily
 from cuecircuit.pipeline.map_tests.blocks import GroupMaps, fit_maps, smoothness_of_residuals, store_maps
@@ -223,10 +225,14 @@ def _effects(
 ) -> tuple[list[Effect], list[PermutedMap], list[Effect]]:
     """Correct the map of every test, and that of one by every method asked for."""
     noise: dict[str | None, Smoothness] = {}
+    uneven: dict[str, float] = {}
     if correction or exploratory or comparison:
         noise = _noise(task)
-        write_smoothness(task.folder, {name or ONE_ERROR: own for name, own in noise.items()})
+        uneven = _unevenness(task, noise)
+        write_smoothness(task.folder, {name or ONE_ERROR: own for name, own in noise.items()}, uneven)
     simulated = [each for each in (correction, exploratory) if isinstance(each, CorrectionSettings)]
+    if simulated and (note := uneven_note(uneven)):
+        say(f"group: {note}")
     nulls = _nulls(task, noise, simulated)
     permuted, others = (
         permute_tests(task.maps, task.bound.family, task.corrected, task.space, each, task.variances)
@@ -296,6 +302,17 @@ def _noise(task: _Task) -> dict[str | None, Smoothness]:
         return {each.name: smoothness_of_residuals(task.maps, task.space, each) for each in strata}
     own = smoothness_of_residuals(task.maps, task.space)
     return {stratum_of(test): own for test in task.fitted.tests[:1]}
+
+
+def _unevenness(task: _Task, noise: Mapping[str | None, Smoothness]) -> dict[str, float]:
+    """Return how uneven the noise of each stratum is; NaN for mixed models, whose maps are not independent."""
+    family, found = task.bound.family, {}
+    mixed = isinstance(family, FormulaFamily) and isinstance(family.fitter, MixedFitter)
+    for stratum, own in noise.items():
+        tests = [test for test in task.fitted.tests if stratum_of(test) == stratum]
+        df = float(np.nanmedian(tests[0].df2)) if tests and not mixed else float("nan")
+        found[stratum or ONE_ERROR] = unevenness(own.neighbor_variance, df)
+    return found
 
 
 def _nulls(

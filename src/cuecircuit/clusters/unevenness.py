@@ -1,0 +1,85 @@
+"""Is noise as smooth in one place as in another? Told from how neighbors correlate over maps.
+
+Fisher's z of the correlation of two neighbors over maps with ν degrees of freedom scatters with variance 1 / (ν − 2)
+by chance (n − 3 for n maps about their mean; Fisher 1921, Metron 1:3). Where smoothness differs between places z
+scatters more: `unevenness` is its variance over all neighbors, times ν − 2, so that 1 is noise of one smoothness.
+Simulated null fields assume that (Hayasaka et al. 2004, NeuroImage 22:676); large clusters of noise arise where it is
+smoothest, and a threshold for all places is too low there.
+"""
+
+from collections.abc import Mapping
+
+import numpy as np
+
+from cuecircuit.arrays import Array, Bool, Float, Int
+
+UNEVEN = 1.5
+"""More than this is no chance: at most 1.12 in 400 sets of 8 to 53 fields of one smoothness, 800 to 27,576 voxels."""
+FEWEST_DF = 6
+# of validation/pipeline_rates.py; docs/error_rates.md
+_MEASURED = (
+    "where it was 2 to 5, 9 % of tests of null studies of rats had a cluster at .05 by simulation, 6 % by permutation"
+)
+_MOST = 1 - 1e-9  # correlation of neighbors that are not the same numbers twice
+
+
+def neighbors_along(inside: Bool[Array, "x y z"], axis: int) -> tuple[Int[Array, "pair"], Int[Array, "pair"]]:
+    """Return both voxels of every pair of neighbors along an axis, counted within the mask in C order."""
+    place = np.full(inside.shape, -1)
+    place[inside] = np.arange(np.count_nonzero(inside))
+    here, there = np.moveaxis(place, axis, 0)[:-1], np.moveaxis(place, axis, 0)[1:]
+    both = (here >= 0) & (there >= 0)
+    return here[both], there[both]
+
+
+def neighbor_sums(volumes: Float[Array, "volume inside"], inside: Bool[Array, "x y z"]) -> Float[Array, "4 inside"]:
+    """Sum squares of each voxel over volumes, then products with its next along each axis (0 where there is none).
+
+    Args:
+        volumes: maps of noise about 0.
+        inside: where their voxels lie.
+    """
+    sums = np.zeros((4, volumes.shape[1]))
+    sums[0] = np.einsum("vi,vi->i", volumes, volumes)
+    for axis in range(3):
+        here, there = neighbors_along(inside, axis)
+        sums[axis + 1, here] = np.einsum("vi,vi->i", volumes[:, here], volumes[:, there])
+    return sums
+
+
+def neighbor_variance(sums: Float[Array, "4 inside"], inside: Bool[Array, "x y z"]) -> float:
+    """Return the variance over neighbors of Fisher's z of their correlation, averaged over axes; NaN without any."""
+    found = []
+    for axis in range(3):
+        here, there = neighbors_along(inside, axis)
+        r = sums[axis + 1, here] / np.sqrt(sums[0, here] * sums[0, there])
+        z = np.arctanh(r[np.abs(r) < _MOST])
+        found += [np.var(z)] if len(z) > 1 else []
+    return float(np.mean(found)) if found else float("nan")
+
+
+def unevenness(neighbor_variance: float, df: float) -> float:
+    """Return how much more the smoothness of noise varies over places than by chance; NaN where df are too few.
+
+    Args:
+        neighbor_variance: as `neighbor_variance` gives it.
+        df: of the maps: of their mean, or of the error that a model leaves.
+    """
+    return neighbor_variance * (df - 2) if df >= FEWEST_DF else float("nan")
+
+
+def uneven_note(found: Mapping[str, float]) -> str | None:
+    """State in one line in which strata noise is not of one smoothness, and what that does to simulated thresholds.
+
+    Args:
+        found: unevenness of each stratum.
+    """
+    uneven = {name: value for name, value in found.items() if value > UNEVEN}
+    if not uneven:
+        return None
+    told = ", ".join(f"{name} ({value:.1f})" for name, value in uneven.items())
+    return (
+        "warning: noise is smoother in some places than in others, which simulated thresholds do not allow for: "
+        f"{told}; 1 is noise of one smoothness ({_MEASURED}). --inference permutation (correction.method in a study "
+        "file) does not assume one smoothness"
+    )
