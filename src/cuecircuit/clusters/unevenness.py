@@ -2,25 +2,26 @@
 
 Fisher's z of the correlation of two neighbors over maps with ν degrees of freedom scatters with variance 1 / (ν − 2)
 by chance (n − 3 for n maps about their mean; Fisher 1921, Metron 1:3). Where smoothness differs between places z
-scatters more: `unevenness` is its variance over all neighbors, times ν − 2, so that 1 is noise of one smoothness.
-Simulated null fields assume that (Hayasaka et al. 2004, NeuroImage 22:676); large clusters of noise arise where it is
-smoothest, and a threshold for all places is too low there.
+scatters more: `unevenness` is the SD of z over all neighbors beyond chance, 0 for noise of one smoothness, whatever the
+number of maps. Simulated null fields assume that (Hayasaka et al. 2004, NeuroImage 22:676): large clusters of noise
+arise where it is smoothest, and a threshold for all places is too low there.
 """
 
+import math
 from collections.abc import Mapping
 
 import numpy as np
 
 from cuecircuit.arrays import Array, Bool, Float, Int
 
-UNEVEN = 1.5
-"""More than this is no chance: at most 1.12 in 400 sets of 8 to 53 fields of one smoothness, 800 to 27,576 voxels."""
-FEWEST_DF = 6
+UNEVEN = 0.15
+"""More is no chance: 640 sets of 9 to 53 fields of one smoothness gave at most .13 (`validation/unevenness.py`)."""
+FEWEST_DF = 8
+_MOST = 1 - 1e-9  # correlation of neighbors that are not the same numbers twice
 # of validation/pipeline_rates.py; docs/error_rates.md
 _MEASURED = (
-    "where it was 2 to 5, 9 % of tests of null studies of rats had a cluster at .05 by simulation, 6 % by permutation"
+    "null studies of rats with .26 to .53 had a cluster at .05 in 9 % of tests by simulation, 6 % by permutation"
 )
-_MOST = 1 - 1e-9  # correlation of neighbors that are not the same numbers twice
 
 
 def neighbors_along(inside: Bool[Array, "x y z"], axis: int) -> tuple[Int[Array, "pair"], Int[Array, "pair"]]:
@@ -59,13 +60,13 @@ def neighbor_variance(sums: Float[Array, "4 inside"], inside: Bool[Array, "x y z
 
 
 def unevenness(neighbor_variance: float, df: float) -> float:
-    """Return how much more the smoothness of noise varies over places than by chance; NaN where df are too few.
+    """Return how much the smoothness of noise differs between places: SD of z beyond chance; NaN where df are too few.
 
     Args:
         neighbor_variance: as `neighbor_variance` gives it.
         df: of the maps: of their mean, or of the error that a model leaves.
     """
-    return neighbor_variance * (df - 2) if df >= FEWEST_DF else float("nan")
+    return math.sqrt(max(neighbor_variance - 1 / (df - 2), 0.0)) if df >= FEWEST_DF else math.nan
 
 
 def uneven_note(found: Mapping[str, float]) -> str | None:
@@ -77,9 +78,9 @@ def uneven_note(found: Mapping[str, float]) -> str | None:
     uneven = {name: value for name, value in found.items() if value > UNEVEN}
     if not uneven:
         return None
-    told = ", ".join(f"{name} ({value:.1f})" for name, value in uneven.items())
+    told = ", ".join(f"{name} ({value:.2f})" for name, value in uneven.items())
     return (
         "warning: noise is smoother in some places than in others, which simulated thresholds do not allow for: "
-        f"{told}; 1 is noise of one smoothness ({_MEASURED}). --inference permutation (correction.method in a study "
+        f"{told}; 0 is noise of one smoothness ({_MEASURED}). --inference permutation (correction.method in a study "
         "file) does not assume one smoothness"
     )

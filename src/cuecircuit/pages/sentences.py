@@ -351,7 +351,7 @@ def uneven_sentence(unevenness: float) -> str:
     if not unevenness > UNEVEN:
         return ""
     return (
-        f" This noise is smoother in some places than in others ({number(unevenness, 1)} times as unlike as by "
-        "chance), which such fields do not allow for: its clusters are found somewhat too easily. Permutation does not "
-        "assume one smoothness."
+        f" This noise is smoother in some places than in others (unevenness {number(unevenness)}, 0 for one "
+        "smoothness), which such fields do not allow for: its clusters are found somewhat too easily. Permutation does "
+        "not assume one smoothness."
     )

@@ -94,7 +94,7 @@ SMOOTHNESS_COLUMNS: Mapping[str, ColumnNote] = {
     "c_mm": {"Units": "mm"},
     "fwhm_mm": {"Description": "full width at half maximum of the autocorrelation", "Units": "mm"},
     "fwhm_classic_mm": {"Description": "classic FWHM, geometric mean over axes", "Units": "mm"},
-    "unevenness": "how much more smoothness varies over places than by chance; 1 is noise of one smoothness",
+    "unevenness": "SD over places of Fisher's z of neighbors, beyond chance; 0 is noise of one smoothness",
 }
 
 
