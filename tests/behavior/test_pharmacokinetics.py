@@ -8,7 +8,6 @@ from scipy.linalg import expm
 
 from cuecircuit.behavior.pharmacokinetics import (
     KINETICS,
-    antagonism,
     chain_level,
     drug_level,
     kinetics_of,
@@ -118,12 +117,6 @@ def test_cocaine_taken_at_the_intervals_of_the_published_model_shows_its_thresho
     found = satiety_threshold(infusions[20:], dose_mg_kg=1.5, kinetics=COCAINE, loading=15)
 
     assert found == pytest.approx(1.7, abs=5e-3)
-
-
-def test_an_antagonist_at_its_k_b_doubles_the_threshold():
-    factor = antagonism(np.array([0.0, 0.04]), k_b_mg_kg=0.04)
-
-    np.testing.assert_allclose(factor, [1, 2])
 
 
 def test_fewer_than_two_infusions_after_loading_have_no_threshold():

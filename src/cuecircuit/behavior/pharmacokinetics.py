@@ -11,8 +11,7 @@ The sum is (−t)^(n−1) times a divided difference of the exponential; it stay
 compartment: Sheiner et al. 1979, Clin Pharmacol Ther 25:358). Doses add up.
 
 Satiety threshold (Tsibulsky and Norman 1999, Brain Res 839:85): an infusion is taken when the level has fallen to S,
-so infusions follow one another in T = (t½/ln 2) · ln(1 + D/S). A competitive antagonist at level B divides what the
-level does by 1 + B/K_B (Gaddum 1937; Schild 1949), so that the animal titrates to S · (1 + B/K_B).
+so infusions follow one another in T = (t½/ln 2) · ln(1 + D/S).
 """
 
 from collections.abc import Mapping, Sequence
@@ -204,11 +203,6 @@ def satiety_threshold(
         return float("nan")
     level = drug_level(later, infusions_s, dose_mg_kg=dose_mg_kg, kinetics=kinetics, before=True)
     return float(np.median(level.effect))
-
-
-def antagonism(antagonist_mg_kg: Float[Array, "*shape"], *, k_b_mg_kg: float) -> Float[Array, "*shape"]:
-    """Factor 1 + B/K_B by which a threshold rises and an effect falls; `k_b_mg_kg` in the units of the level."""
-    return 1.0 + antagonist_mg_kg / k_b_mg_kg
 
 
 def _responses(kinetics: Kinetics, minutes: Float[Array, "lag"]) -> list[Float[Array, "lag"]]:
