@@ -20,7 +20,7 @@ FEWEST_DF = 8
 _MOST = 1 - 1e-9  # correlation of neighbors that are not the same numbers twice
 # of validation/pipeline_rates.py; docs/error_rates.md
 _MEASURED = (
-    "null studies of rats with .26 to .53 had a cluster at .05 in 9 % of tests by simulation, 6 % by permutation"
+    "null studies of rats with .26 to .53 had a cluster at .05 in 10 % of tests by simulation, 5 % by permutation"
 )
 
 
