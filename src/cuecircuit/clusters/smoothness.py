@@ -169,7 +169,13 @@ def _of_neighbors(
     volumes = _read(part, usable)
     standardized = _standardized(volumes)
     widths = np.stack([_classic_fwhm(standardized, inside, axis) for axis in range(3)])
-    return widths, neighbor_sums(volumes, inside)
+    return widths, neighbor_sums(_of_one_size(volumes), inside)
+
+
+def _of_one_size(volumes: Float[Array, "volume inside"]) -> Float[Array, "volume inside"]:
+    """Divide each volume by its median size: a few large ones would leave fewer degrees of freedom than are counted."""
+    size = np.median(np.abs(volumes), axis=1, keepdims=True)
+    return np.divide(volumes, size, out=np.zeros_like(volumes), where=size > 0)
 
 
 def _geometric_mean(values: Float[Array, "value"]) -> float:

@@ -15,7 +15,7 @@ import numpy as np
 from cuecircuit.arrays import Array, Bool, Float, Int
 
 UNEVEN = 0.15
-"""More is no chance: 640 sets of 9 to 53 fields of one smoothness gave at most .13 (`validation/unevenness.py`)."""
+"""More is no chance: 640 sets of 9 to 53 fields of one smoothness gave at most .12 (`validation/unevenness.py`)."""
 FEWEST_DF = 8
 _MOST = 1 - 1e-9  # correlation of neighbors that are not the same numbers twice
 # of validation/pipeline_rates.py; docs/error_rates.md
@@ -53,7 +53,8 @@ def neighbor_variance(sums: Float[Array, "4 inside"], inside: Bool[Array, "x y z
     found = []
     for axis in range(3):
         here, there = neighbors_along(inside, axis)
-        r = sums[axis + 1, here] / np.sqrt(sums[0, here] * sums[0, there])
+        size = np.sqrt(sums[0, here] * sums[0, there])
+        r = np.divide(sums[axis + 1, here], size, out=np.ones_like(size), where=size > 0)
         z = np.arctanh(r[np.abs(r) < _MOST])
         found += [np.var(z)] if len(z) > 1 else []
     return float(np.mean(found)) if found else float("nan")
