@@ -46,7 +46,7 @@ def log_bayes_factor(
         return result
     ratio, half, n = df1 * f[there] / df2[there], (df1 + df2[there]) / 2, n[there]
     bottom = np.log(scale**2 / 90)  # p(g) < e⁻⁴⁵ below
-    top = 64 / (1 + df1) + np.log1p(f[there].max()) + max(0.0, -np.log(n.min()))
+    top = 64 / (1 + df1) + np.log1p(f[there].max()) + max(0.0, -np.log(n.min()), 2 * np.log(scale))
     total = np.full(ratio.shape, -np.inf)
     for y in np.arange(bottom, top + _STEP, _STEP):
         log_ng = np.log1p(n * np.exp(y))
