@@ -54,7 +54,7 @@ def deposit(results: Path, out: Path) -> pd.DataFrame:
         raise DataError(f"{results}: no {_CRATE} in it; give the folder of a finished `cuecircuit run`")
     if results.resolve() in (out.resolve(), *out.resolve().parents):
         raise DataError(f"{out}: is in {results}; choose a folder outside the results")
-    if out.exists() and not (out / "dictionary.tsv").is_file():
+    if out.exists() and not all((out / name).is_file() for name in ("dictionary.tsv", _CRATE)):
         raise DataError(f"{out}: exists and is no package; choose a new folder")
     about = parse_study((results / "study.yaml").read_text(encoding="utf-8"), str(results / "study.yaml")).about
     if empty := [f"{name} ({what})" for name, what in _ASKED.items() if not getattr(about, name)]:
