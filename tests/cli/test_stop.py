@@ -245,7 +245,7 @@ def test_output_that_cannot_be_written_is_one_line_or_none(stream):
 )
 def test_a_stream_closed_or_a_working_folder_removed_by_the_caller_is_one_line(closed, words, line, tmp_path):
     def before():
-        os.rmdir(tmp_path) if closed is None else os.close(closed)
+        tmp_path.rmdir() if closed is None else os.close(closed)
 
     done = subprocess.run(
         [sys.executable, "-c", "from cuecircuit.cli import main; main()", *words],

@@ -44,7 +44,7 @@ def main() -> None:
 
 
 def _open_closed_streams() -> None:
-    """Open what the caller closed, lest a file takes its number; a write to standard output then fails, as it should."""
+    """Open what the caller closed, lest a file takes its number; writing to standard output then fails."""
     for number, name in enumerate(("stdin", "stdout", "stderr")):
         if getattr(sys, name) is None:
             os.open(os.devnull, os.O_RDWR if name == "stderr" else os.O_RDONLY)

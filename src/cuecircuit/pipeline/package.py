@@ -14,6 +14,7 @@ import pandas as pd
 
 from cuecircuit.errors import DataError, StudyError
 from cuecircuit.io.atomic import replacing
+from cuecircuit.io.bounded import read_text
 from cuecircuit.io.lock import writing
 from cuecircuit.io.tables import read_json, write_json, write_table
 from cuecircuit.report.deposit import license_address
@@ -56,7 +57,7 @@ def deposit(results: Path, out: Path) -> pd.DataFrame:
         raise DataError(f"{out}: is in {results}; choose a folder outside the results")
     if out.exists() and not all((out / name).is_file() for name in ("dictionary.tsv", _CRATE)):
         raise DataError(f"{out}: exists and is no package; choose a new folder")
-    about = parse_study((results / "study.yaml").read_text(encoding="utf-8"), str(results / "study.yaml")).about
+    about = parse_study(read_text(results / "study.yaml"), str(results / "study.yaml")).about
     if empty := [f"{name} ({what})" for name, what in _ASKED.items() if not getattr(about, name)]:
         raise StudyError(
             f"{results}: archives ask for what `about:` of the study file leaves out: {'; '.join(empty)}; "

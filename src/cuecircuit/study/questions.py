@@ -121,9 +121,7 @@ class Evidence(Section):
         ge=0.001,
         le=1000,
     )
-    equivalence: float | None = optional(
-        None, "bound of |d| below which an effect is negligible", ge=0.001, le=1000
-    )
+    equivalence: float | None = optional(None, "bound of |d| below which an effect is negligible", ge=0.001, le=1000)
 
 
 class Networks(Section):
