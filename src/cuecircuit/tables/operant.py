@@ -20,7 +20,7 @@ from cuecircuit.behavior.measures import (
 from cuecircuit.behavior.pharmacokinetics import Kinetics, kinetics_of
 from cuecircuit.behavior.phases import PhaseRule, assign_phases
 from cuecircuit.errors import DataError, StudyError
-from cuecircuit.io.tables import ColumnNote
+from cuecircuit.io.tables import ColumnNote, column_notes
 from cuecircuit.pipeline.sessions import fault_lines, load_sessions, lost_records, session_notes
 from cuecircuit.records.operant import OperantFault, OperantLog, OperantSession
 from cuecircuit.study.experiment import Operant
@@ -34,12 +34,7 @@ from cuecircuit.tables.subjects import listed_subjects, refuse_unknown
 from cuecircuit.tables.table import Table
 
 KEYS = ("subject", "phase", "treatment", "day")
-_KEY_NOTES: dict[str, ColumnNote] = {
-    "subject": "participant label",
-    "phase": "phase of the study",
-    "treatment": "treatment of the session; n/a in a phase without treatments",
-    "day": "number of the day in its phase and treatment, from 1",
-}
+_KEY_NOTES = column_notes("operant_keys")
 _NO_TREATMENT = "none"
 _NO_GROUP = ("", "0")  # MED-PC writes 0 where nothing was entered
 
