@@ -54,9 +54,8 @@ def share(results: Path, out: Path, about: SharedAs) -> pd.DataFrame:
     try:
         found = [image for terms in sorted(root.rglob("terms.tsv")) for image in _images(root, terms.parent, about)]
     except (KeyError, TypeError, ValueError) as error:
-        raise DataError(
-            f"{results}: terms.tsv or settings.json was edited ({type(error).__name__}: {error}); run again"
-        ) from error
+        what = f"{type(error).__name__}: {error}"
+        raise DataError(f"{results}: terms.tsv or settings.json was edited ({what}); run again") from error
     if not found:
         raise DataError(
             f"{results}: no statistical map of a test in it; give the folder of `cuecircuit group`, or of a run"
