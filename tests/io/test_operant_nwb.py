@@ -188,7 +188,7 @@ def be_deep(file: Any) -> None:
 @pytest.mark.parametrize(
     ("breaking", "said"),
     [
-        (turn_in_circles, r"groups in one another without end \(//\)"),
+        (turn_in_circles, r"groups in one another without end \(/\)"),
         (be_deep, "groups in one another without end"),
         (
             states(f"{LEFT}/timestamps", (10**12,)),
