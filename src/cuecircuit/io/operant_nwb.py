@@ -78,12 +78,13 @@ def _check_content(path: Path) -> None:
         DataError: every such part of the file.
     """
     import h5py
+    from h5py import h5o
 
     held, faults = path.stat().st_size, []
 
     def look(name: str, thing: Any) -> None:
         if isinstance(thing, h5py.Group):
-            if name.count("/") > _DEEPEST or h5py.h5o.get_info(thing.id).rc > 1:
+            if name.count("/") > _DEEPEST or h5o.get_info(thing.id).rc > 1:
                 raise DataError(f"groups in one another without end ({thing.name[:80]}); copy it again from its source")
             links = {name: thing.get(name, getlink=True) for name in thing}
             away = [name for name, link in links.items() if isinstance(link, h5py.ExternalLink)]
