@@ -96,7 +96,7 @@ def test_tolerance_is_found_and_nothing_where_nothing_opposes_the_drug(tmp_path:
         (
             STUDY.replace("generator: m", "sizes: { slope_r: 0 }, generator: m"),
             {},
-            "simulation.sizes: a plan draws from",
+            "simulation.sizes: not read; a plan draws from",
         ),
         (STUDY.replace("heroin", "heroine"), {}, "the mechanism does not know heroine; expected one of: heroin, "),
         (STUDY.replace("generator: m", "parameters: { felt: -1 }, generator: m"), {}, "felt: -1 1 is impossible"),

@@ -199,9 +199,12 @@ def parameter_faults(values: Mapping[str, float]) -> Iterator[tuple[str, str]]:
     gain, innate = (values.get(name, known[name].value) for name in ("opponent_gain", "innate"))
     if gain * (1 + innate) >= 1:
         name = "opponent_gain" if "opponent_gain" in values else "innate"
-        yield name, (
-            f"opponent_gain {gain:g} × (1 + innate {innate:g}) is {gain * (1 + innate):.3g}: the opponent process would "
-            "outgrow the effect that it opposes, and no agonist could relieve for good; it must stay below 1"
+        yield (
+            name,
+            (
+                f"opponent_gain {gain:g} × (1 + innate {innate:g}) is {gain * (1 + innate):.3g}; it must stay below 1, or the "
+                "opponent process outgrows the effect that it opposes and no agonist relieves for good"
+            ),
         )
 
 

@@ -16,7 +16,6 @@ from cuecircuit.questions.table_questions import answer
 from cuecircuit.study.accounting import split_reference
 from cuecircuit.study.acquisition import Given
 from cuecircuit.study.questions import AnyQuestion, Split, Style
-from cuecircuit.study.schema import Study
 from cuecircuit.tables.edges import drawn_edges
 from cuecircuit.tables.given_maps import grid_faults
 from cuecircuit.tables.making import asks_for_levels, make_node

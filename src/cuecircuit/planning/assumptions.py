@@ -39,8 +39,8 @@ def read_assumptions(path: Path, effects: Path | None) -> StudyFiles:
     unread = ("sizes",) if simulation.lived else ("parameters", "sizes")
     if unused := [name for name in unread if getattr(simulation, name)]:
         faults = [
-            f"simulation.{name}: a plan draws from base and effects, or lets animals live (generator: mechanism, with "
-            "parameters); sizes of a generator are not read. Leave it out, or state another section in a file (--effects)"
+            f"simulation.{name}: not read; a plan draws from base and effects, or lets animals live (generator: "
+            "mechanism, with parameters). Leave it out, or state another section in a file (--effects)"
             for name in unused
         ]
         raise located(StudyError(faults), path, effects if stated else None)
