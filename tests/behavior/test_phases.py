@@ -157,7 +157,7 @@ def test_of_two_sessions_of_a_date_the_longer_counts_unless_most_dates_have_two(
     phased = assign_phases(frame, [rule])
 
     assert phased.table["session"].fillna(0).tolist() == [1, 0, 2, 3]
-    assert phased.faults[0].what == "another session of escalation on 2024-01-02 ran longer"
+    assert phased.faults[0].what == "another session of escalation on 2024-01-02 ran as long or longer"
     twice = assign_phases(table(*escalation(R1=[1, 1, 2, 2])).assign(line=[1, 2, 3, 4]), [rule]).table
     assert twice["session"].tolist() == [1, 2, 3, 4]
 

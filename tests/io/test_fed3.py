@@ -119,7 +119,7 @@ def test_rows_after_the_clock_fell_back_to_its_beginning_are_set_aside(tmp_path:
     assert {name: times.tolist() for name, times in session.events.items()} == {"active": [0], "inactive": [53]}
     assert (log.faults[0].line, log.faults[0].what, log.faults[0].done) == (
         3,
-        "2 rows after the feeder's clock fell back to 2000",
+        "2 rows after the feeder's clock fell back to 2000-01-01",
         SET_ASIDE,
     )
 

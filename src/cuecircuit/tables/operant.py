@@ -40,6 +40,7 @@ _KEY_NOTES: dict[str, ColumnNote] = {
     "treatment": "treatment of the session; n/a in a phase without treatments",
     "day": "number of the day in its phase and treatment, from 1",
 }
+_LOST = "a study needs every record: correct it, or leave its file out of operant.logs"
 _NO_TREATMENT = "none"
 _NO_GROUP = ("", "0")  # MED-PC writes 0 where nothing was entered
 
@@ -174,7 +175,7 @@ def _checked(
     logged = [log.sessions[at] for at in sessions["place"]]
     found = list(plan_faults(operant, sessions, logged, groups=factor.levels if factor else ()))
     accepted, refused = accept_faults(found, operant.accept)
-    lost = fault_lines(lost_records(log, who))
+    lost = fault_lines([replace(fault, done=_LOST) for fault in lost_records(log, who)])
     if errors := (*lost, *_lone_subjects(files, {one.subject for one in log.sessions}, who), *refused):
         raise DataError(errors)
     yield from accepted
@@ -194,7 +195,8 @@ def _phased(
         group_of = subjects.rows.set_index("subject")[operant.by]
         phases = operant.phases.items()
         without = {(who, name) for who, group in group_of.items() for name, own in phases if own.access_of(group) == 0}
-        faults += _other_groups(table, group_of)
+        factor = files.study.factors.get(operant.by)
+        faults += _other_words(table, factor.levels if factor else (), group_of)
         table = table.assign(log_group=table["group"], group=table["subject"].map(group_of))
     rank = table["subject"].map({subject: k for k, subject in enumerate(who)})
     table = table.assign(_rank=rank).sort_values(["_rank", "start"], kind="stable").drop(columns="_rank")
@@ -347,10 +349,12 @@ def _lone_subjects(files: StudyFiles, logged: set[str], subjects: list[str]) -> 
         yield f"subject '{subject}' {what}"
 
 
-def _other_groups(table: pd.DataFrame, group_of: "pd.Series[str]") -> Iterator[OperantFault]:
+def _other_words(table: pd.DataFrame, levels: Sequence[str], group_of: "pd.Series[str]") -> Iterator[OperantFault]:
+    """Yield the logs whose Group is another word than planned; another group of the study is a fault against the plan."""
     for row in table.itertuples():
         planned = group_of.get(row.subject)
-        if row.group not in (*_NO_GROUP, planned):
+        groups = {level.casefold() for level in levels} - {str(planned).casefold()}
+        if row.group not in (*_NO_GROUP, planned) and str(row.group).strip().casefold() not in groups:
             yield OperantFault(
                 file=str(row.file),
                 line=int(row.line),  # pyright: ignore[reportArgumentType]
