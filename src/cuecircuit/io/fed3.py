@@ -51,7 +51,9 @@ def read_fed3(path: Path, declared: SourceDeclaration | None = None) -> OperantL
         raise DataError(f"{path}: a header without rows; expected one row per poke or pellet")
     device, *others = dict.fromkeys(rows.column("Device_Number"))
     if others:
-        raise DataError(f"{path}: rows of devices {', '.join((device, *others))}; a log is of one feeder, split the file")
+        raise DataError(
+            f"{path}: rows of devices {', '.join((device, *others))}; a log is of one feeder, split the file"
+        )
     rows, moments, lost = _on_a_set_clock(path, rows, _moments(path, rows))
     counters = {name: _counter(path, rows, name) for name in _NEEDED[2:]}
     start = min(moments)

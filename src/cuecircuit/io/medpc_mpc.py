@@ -75,7 +75,9 @@ def parse_mpc(text: str, *, name: str) -> MpcProgram:
         elif found := _LIST.match(code):
             sizes[found[1].upper()] = len(found[2].split(","))
         elif found := _ALIAS.match(code):
-            named.append((found[1], found[2].upper(), f"({found[3]})" if found[3] and found[3].isdigit() else found[3] or ""))
+            named.append(
+                (found[1], found[2].upper(), f"({found[3]})" if found[3] and found[3].isdigit() else found[3] or "")
+            )
         elif found := _DISKVARS.match(code):
             written = (written or set()) | set(re.findall(r"\b[A-Z]\b", found[1].upper()))
         elif found := _CONSTANT.match(code):

@@ -350,7 +350,7 @@ def _lone_subjects(files: StudyFiles, logged: set[str], subjects: list[str]) -> 
 
 
 def _other_words(table: pd.DataFrame, levels: Sequence[str], group_of: "pd.Series[str]") -> Iterator[OperantFault]:
-    """Yield the logs whose Group is another word than planned; another group of the study is a fault against the plan."""
+    """Yield the logs whose Group is another word; another group of the study is a fault against the plan."""
     for row in table.itertuples():
         planned = group_of.get(row.subject)
         groups = {level.casefold() for level in levels} - {str(planned).casefold()}
