@@ -10,6 +10,8 @@ from cuecircuit.behavior.session_days import dates_by_program
 from cuecircuit.errors import DesignError
 from cuecircuit.records.operant import EventBins, OperantFault, OperantSession
 
+Day = date  # inside the class below, `date` is its field
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SessionPick:
@@ -20,7 +22,7 @@ class SessionPick:
     reason: str
     start: datetime | None = None
 
-    def fits(self, session: OperantSession, day: date | None = None) -> bool:
+    def fits(self, session: OperantSession, day: Day | None = None) -> bool:
         """Return whether a session is meant, which is of `day` where that is not the date of its start."""
         same = session.subject == self.subject and (day or session.start.date()) == self.date
         return same and self.start in (None, session.start)
