@@ -66,7 +66,8 @@ def outcomes(numbers: dict[str, float], seed: int = 1) -> dict[str, float]:
 
 def readouts(name: str, numbers: dict[str, float], seed: int) -> pd.DataFrame:
     """Live through a design; readouts of each animal, its group and its presses in the last session."""
-    study = parse_study(design_text(name))
+    # four animals for each medicine take half the time of eight
+    study = parse_study(design_text(name).replace(": 8\n", ": 4\n"))
     assert study.operant is not None
     cohort = draw_cohort(study, columns_of(study), stream(seed, "cohort"))
     drawn = draw_parameters(len(cohort.subjects), numbers, stream(seed, "parameters"))

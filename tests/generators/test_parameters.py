@@ -43,3 +43,8 @@ def test_the_value_of_one_parameter_does_not_change_the_draw_of_another():
 def test_every_median_of_the_table_is_possible():
     assert not list(parameter_faults({one.name: one.value for one in PARAMETERS}))
     assert len(set(NAMES)) == len(NAMES)
+
+
+@pytest.mark.parametrize(("values", "name"), [({"opponent_gain": 0.95}, "opponent_gain"), ({"innate": 0.2}, "innate")])
+def test_an_opponent_process_that_outgrows_the_drug_is_refused(values, name):
+    assert [fault for fault, what in parameter_faults(values) if "must stay below 1" in what] == [name]

@@ -304,7 +304,7 @@ def test_a_question_that_cannot_be_planned_is_named_and_the_others_are_planned(t
         (
             GROUPS.replace("  n: {", "  parameters: { stress: 1 }\n  sizes: { slope_r: 0 }\n  n: {"),
             {},
-            "study.yaml:9: simulation.parameters: a plan draws from base and effects alone",
+            "study.yaml:9: simulation.parameters: not read; a plan draws from base and effects",
         ),
     ],
     ids=[

@@ -27,7 +27,7 @@ def plan(
             min=20,
             max=MOST_DRAWS,
             help="Simulated studies of each size and hypothesis.",
-            show_default="200, of maps 50",
+            show_default="200; 50 of maps, and of animals that live through the study",
         ),
     ] = None,
     power: Annotated[float, typer.Option(help="Power wanted, between 0 and 1.")] = 0.8,
@@ -35,7 +35,8 @@ def plan(
         list[str] | None,
         typer.Option(
             metavar="NAME",
-            help="What is true: a name under simulation.hypotheses, or null (repeat); power is wanted for the first.",
+            help="What is true: a name under simulation.hypotheses, or null (repeat); power is wanted for the first. "
+            "Animals that live through the study: withdrawal, antagonism or null.",
         ),
     ] = None,
     test: Annotated[
@@ -44,7 +45,10 @@ def plan(
     ] = None,
     effects: Annotated[
         Path | None,
-        typer.Option(metavar="FILE", help="YAML like the section simulation (base, effects, n), in place of it."),
+        typer.Option(
+            metavar="FILE",
+            help="YAML like the section simulation (base, effects, n; or generator, parameters), in place of it.",
+        ),
     ] = None,
     multiple: Annotated[
         list[float] | None,
@@ -77,11 +81,11 @@ def plan(
     """Power and precision of the study's questions by simulation over numbers of subjects: tables, curves, a page."""
     from cuecircuit.planning.multiples import MULTIPLES
     from cuecircuit.planning.plan import plan_study
-    from cuecircuit.planning.power import DRAWS, MAP_DRAWS, PlanSettings
+    from cuecircuit.planning.power import PlanSettings
 
     settings = PlanSettings(
         sizes=tuple(animals or ()),
-        draws=studies or (MAP_DRAWS if smoothness else DRAWS),
+        draws=studies or 0,
         power=power,
         hypotheses=tuple(hypothesis or ()),
         questions=tuple(test or ()),

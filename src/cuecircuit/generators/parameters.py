@@ -196,6 +196,11 @@ def parameter_faults(values: Mapping[str, float]) -> Iterator[tuple[str, str]]:
         elif not known[name].lowest <= value <= known[name].highest:
             low, high = known[name].lowest, known[name].highest
             yield name, f"{value:g} {known[name].unit} is impossible; expected {low:g} to {high:g}"
+    gain, innate = (values.get(name, known[name].value) for name in ("opponent_gain", "innate"))
+    if gain * (1 + innate) >= 1:
+        what = "it must stay below 1, or the opponent process outgrows its drug and no agonist relieves for good"
+        name = "opponent_gain" if "opponent_gain" in values else "innate"
+        yield name, f"opponent_gain {gain:g} × (1 + innate {innate:g}) is {gain * (1 + innate):.3g}; {what}"
 
 
 def draw_parameters(

@@ -4,7 +4,6 @@ from collections.abc import Callable, Iterator, Sequence
 from math import ceil
 from pathlib import Path
 
-from cuecircuit.behavior.measures import LevelMeasures
 from cuecircuit.errors import CuecircuitError, DataError, StudyError
 from cuecircuit.nodes.graph import ordered_nodes, upstream
 from cuecircuit.nodes.log_check import log_notes, phase_faults
@@ -17,10 +16,9 @@ from cuecircuit.questions.table_questions import answer
 from cuecircuit.study.accounting import split_reference
 from cuecircuit.study.acquisition import Given
 from cuecircuit.study.questions import AnyQuestion, Split, Style
-from cuecircuit.study.schema import Study
 from cuecircuit.tables.edges import drawn_edges
 from cuecircuit.tables.given_maps import grid_faults
-from cuecircuit.tables.making import make_node
+from cuecircuit.tables.making import asks_for_levels, make_node
 from cuecircuit.tables.operant import OperantData, phase_rules
 from cuecircuit.tables.regions import drawn_regions, named_regions
 from cuecircuit.tables.rows import Tables
@@ -145,7 +143,7 @@ def _dry_run(tables: Tables, made: dict[str, Table], node: str) -> Iterator[str]
         made[node] = (drawn_regions if kind == "regions" else drawn_edges)(tables, name)
         return
     if kind != "questions":
-        result = make_node(tables, node, levels=_asks_for_levels(tables.files.study))
+        result = make_node(tables, node, levels=asks_for_levels(tables.files.study))
         made |= {table.name: table for table in result.tables}
         if node == "subjects":
             yield from session_labels(list(made["subjects"].rows["subject"]))
@@ -159,12 +157,6 @@ def _dry_run(tables: Tables, made: dict[str, Table], node: str) -> Iterator[str]
     about_maps = split_reference(question.of)[0].startswith(("maps.", "contrasts."))
     lines = rehearse_map_answer(tables, question) if about_maps else _lines(answer(tables, _with_few_draws(question)))
     yield from (f"{node}: {line}" for line in lines)
-
-
-def _asks_for_levels(study: Study) -> bool:
-    """Return whether a study names an estimated drug level; else there is no need to compute them."""
-    text = study.model_dump_json()
-    return any(name in text for name in LevelMeasures.__dataclass_fields__)
 
 
 def _with_few_draws(question: AnyQuestion) -> AnyQuestion:

@@ -47,13 +47,16 @@ def askable(study: Study, regions: Sequence[str]) -> Askable:
     for name, question in study.questions.items():
         if reason := next(_reasons(study, question, regions), None):
             reasons[name] = reason
-    study, lacking = _with_bases(_without(_on_numbers(study, reasons), reasons))
+    study = _without(_on_numbers(study, reasons), reasons)
+    study, lacking = (study, {}) if study.simulation and study.simulation.lived else _with_bases(study)
     return Askable(study=study, reasons=reasons | lacking)
 
 
 def _reasons(study: Study, question: Question, regions: Sequence[str]) -> Iterator[str]:
     if isinstance(question, Means):
         yield "means and SEM alone; nothing is tested"
+    if study.simulation and study.simulation.lived:
+        return  # its logs are written
     for rows in _rows_behind(study, question):
         table, response = split_reference(rows.of)
         kind = table.partition(".")[0]

@@ -36,10 +36,11 @@ def read_assumptions(path: Path, effects: Path | None) -> StudyFiles:
     simulation = stated or files.study.simulation
     if simulation is None:
         raise StudyError(_lacking(files))
-    if unused := [name for name in ("parameters", "sizes") if getattr(simulation, name)]:
+    unread = ("sizes",) if simulation.lived else ("parameters", "sizes")
+    if unused := [name for name in unread if getattr(simulation, name)]:
         faults = [
-            f"simulation.{name}: a plan draws from base and effects alone, not from animals of the mechanism or "
-            "sizes of a generator; leave it out, or state base and effects in a file (--effects)"
+            f"simulation.{name}: not read; a plan draws from base and effects, or lets animals live (generator: "
+            "mechanism, with parameters). Leave it out, or state another section in a file (--effects)"
             for name in unused
         ]
         raise located(StudyError(faults), path, effects if stated else None)

@@ -1,17 +1,20 @@
 """One simulated study as tables in memory: what its files would hold, without files.
 
 Subjects, visits, counts of sessions and of bins, ratings of trials and one number per region of every map are drawn as
-`cuecircuit simulate` draws them; scans, logs and times of events are not. A smaller study is the first subjects of
+`cuecircuit simulate` draws them; scans, logs and times of events are not. Where animals live through the study, its
+files are written to a temporary folder and read as those of any study. A smaller study is the first subjects of
 each group of a larger one, so that sizes share their chance and curves are smooth.
 """
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import numpy as np
 import pandas as pd
 
-from cuecircuit.errors import CuecircuitError
+from cuecircuit.errors import CuecircuitError, StudyError
 from cuecircuit.io.tables import read_table
 from cuecircuit.nodes.graph import ordered_nodes, upstream
 from cuecircuit.planning.map_numbers import map_tables, region_tables
@@ -20,12 +23,15 @@ from cuecircuit.planning.voxels import Voxels, draw_maps
 from cuecircuit.simulation.cohort import draw_cohort
 from cuecircuit.simulation.columns import columns_of
 from cuecircuit.simulation.declared import check_effects, effect_tables, scan_keys, trial_rows
+from cuecircuit.simulation.faults import study_faults
+from cuecircuit.simulation.lived import check_lived, simulate_lived
 from cuecircuit.simulation.places import draw_place, kind_of, regions_named
 from cuecircuit.simulation.planting import Drawn, Planting, draw_study, effects_of, stream
 from cuecircuit.simulation.trial_plan import draw_events, timing_of
 from cuecircuit.study.questions import Composite, Split
 from cuecircuit.study.schema import Study
 from cuecircuit.tables.derived import derived_table
+from cuecircuit.tables.making import asks_for_levels, make_node
 from cuecircuit.tables.rows import Tables
 from cuecircuit.tables.study_files import StudyFiles
 from cuecircuit.tables.table import Table
@@ -33,10 +39,11 @@ from cuecircuit.tables.table import Table
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Template:
-    """What all draws share: `planting` of the largest study, in which nobody misses anything."""
+    """What all draws share: `planting` of the largest study, in which nobody misses anything, under a hypothesis."""
 
     files: StudyFiles
     planting: Planting
+    hypothesis: str
 
 
 def region_names(files: StudyFiles) -> tuple[str, ...]:
@@ -60,22 +67,28 @@ def template_of(files: StudyFiles, *, hypothesis: str, regions: Sequence[str], s
 
     Args:
         files: the study, with questions that can be asked of numbers alone.
-        hypothesis: name of a set of effects, or `null`.
+        hypothesis: name of a set of effects, or `null`; of animals that live through the study one of theirs.
         regions: that maps have.
         sizes: subjects of each group in the largest study.
 
     Raises:
-        StudyError: effects that do not fit the rows they are to change.
+        StudyError: a study that cannot be drawn or lived through, no such hypothesis, effects that do not fit the rows
+            they are to change.
         DataError: a table of effects that is at fault.
     """
     study = _of_size(files.study, sizes)
+    assert study.simulation is not None
     columns = columns_of(study)
+    if study.simulation.lived:
+        check_lived(study, hypothesis)
+    elif faults := list(study_faults(study, columns)):
+        raise StudyError(faults)
     cohort = replace(draw_cohort(study, columns, stream(0, "cohort")), missing={})
     planting = Planting(
         study=study,
         cohort=cohort,
         columns=columns,
-        effects=effects_of(study, hypothesis),
+        effects={} if study.simulation.lived else effects_of(study, hypothesis),
         seed=0,
         regions=tuple(regions),
         tables=effect_tables(study, files.file.parent),
@@ -90,7 +103,7 @@ def template_of(files: StudyFiles, *, hypothesis: str, regions: Sequence[str], s
         events = {key.words: draw_events(study, timing, stream(0, "events", *key.words)) for key in keys}
         planting = replace(planting, trials=trial_rows(keys, events))
     check_effects(planting)
-    return Template(files=replace(files, study=study), planting=planting)
+    return Template(files=replace(files, study=study), planting=planting, hypothesis=hypothesis)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -110,6 +123,8 @@ class DrawnStudy:
 def draw_tables(template: Template, seed: int, voxels: Voxels | None = None) -> DrawnStudy:
     """Draw one study of the largest size, with maps where there are voxels to draw."""
     files, study = template.files, template.planting.study
+    if study.simulation and study.simulation.lived:
+        return _live(template, seed)
     planting, drawn = draw_planting(template, seed)
     made = {"subjects": _subjects(planting, drawn)}
     if planting.cohort.visits is not None:
@@ -125,8 +140,25 @@ def draw_tables(template: Template, seed: int, voxels: Voxels | None = None) -> 
     for of in [of for of in drawn.responses if of.startswith("edges.")]:
         keys = files.books.tables[of].keys
         made[of] = drawn_table(of, keys, drawn.responses[of][[*keys, "value"]])
-    whole = _derive(Tables(files=files, made=made), [n for n in ordered_nodes(study) if n.startswith("derived.")])
+    whole = _with_derived(files, made)
     return replace(whole, maps=draw_maps(files, planting, drawn, made.get("trials"), voxels)) if voxels else whole
+
+
+def _live(template: Template, seed: int) -> DrawnStudy:
+    """Let animals live through a study and read what `simulate` would write of them."""
+    files, made = template.files, dict[str, Table]()
+    with TemporaryDirectory() as folder:
+        out = Path(folder) / "study"
+        written = simulate_lived(files.study, "", out, seed=seed, hypothesis=template.hypothesis)
+        for node in ("subjects", "operant"):
+            tables = Tables(files=replace(files, file=written), made=made)
+            made |= {one.name: one for one in make_node(tables, node, levels=asks_for_levels(files.study)).tables}
+    return _with_derived(files, made)
+
+
+def _with_derived(files: StudyFiles, made: Mapping[str, Table]) -> DrawnStudy:
+    nodes = [node for node in ordered_nodes(files.study) if node.startswith("derived.")]
+    return _derive(Tables(files=files, made=made), nodes)
 
 
 def draw_planting(template: Template, seed: int) -> tuple[Planting, Drawn]:

@@ -16,15 +16,22 @@ from cuecircuit.simulation.declared import check_effects
 MULTIPLES = (0.25, 0.5, 0.75, 1.0)
 
 
-def check_multiples(multiples: Sequence[float]) -> tuple[float, ...]:
+def check_multiples(multiples: Sequence[float], *, lived: bool = False) -> tuple[float, ...]:
     """Return the multiples in order, with 1: the effects as they are stated.
 
+    Args:
+        multiples: asked for.
+        lived: no effects are stated, animals live through the study; 1 alone is left of what is asked by default.
+
     Raises:
-        StudyError: a multiple that is not a number above 0.
+        StudyError: a multiple that is not a number above 0; one of effects that are not stated.
     """
     if wrong := [multiple for multiple in multiples if not 0 < multiple < np.inf]:
         raise StudyError([f"multiple {multiple:g}: expected more than 0, such as 0.5" for multiple in wrong])
-    return tuple(sorted({*map(float, multiples), 1.0}))
+    if lived and not {*multiples} <= {*MULTIPLES}:
+        what = "animals that live through a study have no stated effects to multiply; leave it out, or state other"
+        raise StudyError([f"multiple: {what} simulation.parameters in a file (--effects)"])
+    return (1.0,) if lived else tuple(sorted({*map(float, multiples), 1.0}))
 
 
 def with_multiple(template: Template, multiple: float) -> Template:

@@ -5,6 +5,7 @@ whatever else is asked.
 """
 
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -36,18 +37,16 @@ from cuecircuit.planning.multiples import check_multiples, with_multiple
 from cuecircuit.planning.outcomes import Outcomes, outcomes
 from cuecircuit.planning.plan_content import whose_effects
 from cuecircuit.planning.plan_files import write_plan
-from cuecircuit.planning.power import Plan, PlanSettings, World
+from cuecircuit.planning.power import DRAWS, FEW_DRAWS, Plan, PlanSettings, World
 from cuecircuit.planning.voxels import Voxels, map_outcomes, prepare_voxels
-from cuecircuit.simulation.columns import columns_of
 from cuecircuit.simulation.declared import with_weights
-from cuecircuit.simulation.faults import study_faults
-from cuecircuit.simulation.planting import effects_of, first_hypothesis
+from cuecircuit.simulation.planting import first_hypothesis
 from cuecircuit.simulation.question_truth import question_truth
 from cuecircuit.tables.rows import Tables
 from cuecircuit.tables.study_files import StudyFiles, read_text
 
 # studies that are one task
-_BATCH = 20
+_BATCH, _FEW = 20, 5
 
 
 @writing
@@ -71,17 +70,15 @@ def plan_study(path: Path, out: Path, *, settings: PlanSettings, n_jobs: int = 1
     stated_study = files.study
     assert stated_study.simulation is not None
     sizes = group_sizes(stated_study.simulation, settings.sizes, settings.power)
-    multiples = check_multiples(settings.multiples)
+    multiples = check_multiples(settings.multiples, lived=stated_study.simulation.lived)
     if settings.stop is not None and not 1 < settings.stop < np.inf:
         raise StudyError([f"stop: found {settings.stop:g}, expected a Bayes factor above 1, such as 6"])
     files, reasons, regions = _askable(files, settings)
+    few = settings.smoothness or stated_study.simulation.lived
+    settings = replace(settings, draws=settings.draws or (FEW_DRAWS if few else DRAWS))
     hypotheses = tuple(dict.fromkeys(settings.hypotheses)) or (first_hypothesis(files.study),)
     largest = {group: max(own[group] for own in sizes) for group in sizes[0]}
     try:
-        if faults := list(study_faults(files.study, columns_of(files.study))):
-            raise StudyError(faults)
-        for name in hypotheses:
-            effects_of(files.study, name)
         stated = {name: template_of(files, hypothesis=name, regions=regions, sizes=largest) for name in hypotheses}
         templates = {
             (name, multiple): with_multiple(template, multiple)
@@ -138,7 +135,9 @@ def _simulate(
     template: Template, sizes: Sequence[Mapping[str, int]], settings: PlanSettings, voxels: Voxels | None, n_jobs: int
 ) -> tuple[pd.DataFrame, dict[str, str]]:
     """Return the outcomes of all studies (columns size, draw, question, those of a test), and a fault by question."""
-    size = 1 if voxels else _BATCH  # maps take room
+    assert template.files.study.simulation is not None
+    # maps take room, animals time
+    size = 1 if voxels else _FEW if template.files.study.simulation.lived else _BATCH
     starts = range(0, settings.draws, size)
     batches_of = [range(start, min(start + size, settings.draws)) for start in starts]
     tasks = [joblib.delayed(tied(_batch))(template, sizes, settings, voxels, draws) for draws in batches_of]

@@ -40,7 +40,12 @@ def effects_from(plan: Plan) -> str:
 
 
 def whose_effects(plan: Plan) -> str:
-    """Return what power rests on: stated effects, and how much larger or smaller the true ones may be."""
+    """Return what power rests on: stated effects and their multiples, or the animals that live through the study."""
+    if plan.lived:
+        return (
+            f"power is that of animals of the mechanism with the parameters of {effects_from(plan)}, which are assumed "
+            "and not fitted; other parameters have other power, and real animals their own"
+        )
     smaller = ", ".join(f"{multiple:g}" for multiple in plan.multiples if multiple != 1)
     others = f" and of {smaller} times these" if smaller else " and of no others"
     return (
@@ -106,8 +111,8 @@ def _summary(plan: Plan, tables: PlanTables) -> Section:
         "Subjects, all groups": ", ".join(map(str, plan.totals)),
     }
     # equivalence is what one hopes to show where nothing is planted
-    hoped = np.where(tables.power["kind"] == EQUIVALENCE, "no", "yes")
-    planted = tables.power[(tables.power["hypothesis"] == plan.hypothesis) & (tables.power["planted"] == hoped)]
+    vain = np.where(tables.power["kind"] == EQUIVALENCE, "yes", "no")
+    planted = tables.power[(tables.power["hypothesis"] == plan.hypothesis) & (tables.power["planted"] != vain)]
     keys = set(planted[TEST].itertuples(index=False, name=None))
     shown = [key in keys for key in tables.smallest[TEST].itertuples(index=False, name=None)]
     note = (

@@ -8,6 +8,7 @@ from pathlib import Path
 import pandas as pd
 
 from cuecircuit.figures.saving import save
+from cuecircuit.generators.parameters import PARAMETERS
 from cuecircuit.io.bids_ignore import write_bidsignore
 from cuecircuit.io.derivatives import write_description
 from cuecircuit.io.tables import ColumnNote, column_notes, write_json, write_table
@@ -66,6 +67,10 @@ def _assumed(plan: Plan) -> pd.DataFrame:
         ("base", base.in_, base.in_, _base_text(base.mean, base.between_sd, base.within_sd), "every row", "all")
         for base in simulation.base
     ]
+    for one in PARAMETERS if plan.lived else ():
+        median = value_text(simulation.parameters.get(one.name, one.value))
+        value = f"median {median} {one.unit.removeprefix('1')}".rstrip() + f", SD of log {one.sd:g}"
+        rows.append(("parameter", one.name, "animals", value, "every animal", "all"))
     for name, effect in simulation.effects.items():
         sets = [one for one in plan.hypotheses if name in simulation.hypotheses.get(one, ())]
         if sets:

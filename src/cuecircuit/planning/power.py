@@ -16,8 +16,8 @@ from cuecircuit.stats.simulated_power import shares, smallest_size
 from cuecircuit.study.schema import Study
 from cuecircuit.tables.study_files import StudyFiles
 
-DRAWS, MAP_DRAWS, WANTED = 200, 50, 0.8
-"""Drawn studies where nothing is asked, where maps are drawn, and power."""
+DRAWS, FEW_DRAWS, WANTED = 200, 50, 0.8
+"""Drawn studies where nothing is asked, where maps are drawn or animals live, and power."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -26,14 +26,15 @@ class PlanSettings:
 
     `sizes`: subjects of every group ("12"), or of each ("11,10"); half to twice those of the study where none is
     named. `hypotheses`: names of sets of effects, power is wanted for the first; the study's first where none is
-    named. `questions`: names; all where none is named. `effects`: a file in place of `simulation`. `multiples`: true
-    effects of the first hypothesis as multiples of those stated, which are always among them. `stop`: the Bayes factor
-    at which studies stop that look after each size, above 1. `smoothness`: of maps that are drawn voxel by voxel, FWHM
-    in mm or a file `smoothness.tsv`; none are drawn where it is empty.
+    named. `draws`: studies of each size and hypothesis; 0: `DRAWS`, of maps that are drawn and animals that live
+    through the study `FEW_DRAWS`. `questions`: names; all where none is named. `effects`: a file in place of
+    `simulation`. `multiples`: true effects of the first hypothesis as multiples of those stated, which are always among
+    them. `stop`: the Bayes factor at which studies stop that look after each size, above 1. `smoothness`: of maps that
+    are drawn voxel by voxel, FWHM in mm or a file `smoothness.tsv`; none are drawn where it is empty.
     """
 
     sizes: tuple[str, ...] = ()
-    draws: int = DRAWS
+    draws: int = 0
     power: float = WANTED
     hypotheses: tuple[str, ...] = ()
     questions: tuple[str, ...] = ()
@@ -65,6 +66,12 @@ class Plan:
     reasons: Mapping[str, str]
     stated_study: Study
     voxels: Voxels | None = None
+
+    @property
+    def lived(self) -> bool:
+        """Whether animals of the mechanism live through the studies, and no effects are stated."""
+        assert self.files.study.simulation is not None
+        return self.files.study.simulation.lived
 
     @property
     def totals(self) -> tuple[int, ...]:

@@ -184,7 +184,7 @@ def _rationale(plan: Plan, tables: PlanTables, rerun: str) -> Lines:
         yield from ["", f"{what}:", "", *_power(rows, column)]
     yield "Of tests with several levels the range over these; `power.tsv` has each, and comparisons of means."
     yield ""
-    planted = power[power["planted"] == "yes"][TEST].drop_duplicates()
+    planted = power[power["planted"] != "no"][TEST].drop_duplicates()
     fewest = tables.smallest.merge(planted, on=TEST)
     if len(fewest):
         yield f"Fewest subjects, all groups, for a power of {short(100 * settings.power)} %:"

@@ -50,9 +50,7 @@ def simulate_lived(study: Study, text: str, out: Path, *, seed: int = 0, hypothe
         DataError: `out` holds files already or cannot be written.
     """
     hypothesis = hypothesis or HYPOTHESES[0]
-    if faults := [*_faults(study, hypothesis)]:
-        raise StudyError(faults)
-    check_protocol(study)
+    check_lived(study, hypothesis)
     check_unused(out)
     assert study.operant is not None
     assert study.simulation is not None
@@ -73,6 +71,17 @@ def simulate_lived(study: Study, text: str, out: Path, *, seed: int = 0, hypothe
         write_parameters(new / "truth" / "parameters.tsv", study.simulation.parameters)
         write_bidsignore(new)
     return out / "study.yaml"
+
+
+def check_lived(study: Study, hypothesis: str) -> None:
+    """Refuse a study that animals cannot live through.
+
+    Raises:
+        StudyError: as `simulate_lived`.
+    """
+    if faults := [*_faults(study, hypothesis)]:
+        raise StudyError(faults)
+    check_protocol(study)
 
 
 def live_cohort(

@@ -12,6 +12,7 @@ import pandas as pd
 
 from cuecircuit.arrays import Array
 from cuecircuit.errors import StudyError
+from cuecircuit.generators.mechanism import WORLDS
 from cuecircuit.generators.operant import TIMEOUT_S
 from cuecircuit.simulation.cohort import Cohort
 from cuecircuit.simulation.columns import WHOLE, Columns
@@ -281,5 +282,7 @@ def effects_of(study: Study, hypothesis: str) -> dict[str, Effect]:
 
 def first_hypothesis(study: Study) -> str:
     """Return the hypothesis that is simulated where none is named."""
+    if study.simulation and study.simulation.lived:
+        return next(iter(WORLDS))
     hypotheses: Sequence[str] = tuple(study.simulation.hypotheses) if study.simulation else ()
     return hypotheses[0] if hypotheses else "null"

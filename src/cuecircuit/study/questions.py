@@ -302,6 +302,11 @@ class Simulation(Section):
     parameters: dict[str, float] = optional({}, "medians of the mechanism's parameters; none differs")
     sizes: dict[str, float] = optional({}, "sizes that the generator of an article plants; its own for those left out")
 
+    @property
+    def lived(self) -> bool:
+        """Whether nothing is planted: animals of the mechanism live through the study."""
+        return self.generator == "mechanism"
+
     @model_validator(mode="before")
     @classmethod
     def _effects_are_a_hypothesis(cls, data: Any) -> Any:

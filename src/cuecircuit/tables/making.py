@@ -5,8 +5,10 @@ Of maps that are made of scans these are the rows to be expected.
 
 from dataclasses import dataclass
 
+from cuecircuit.behavior.measures import LevelMeasures
 from cuecircuit.errors import StudyError
 from cuecircuit.study.acquisition import Given
+from cuecircuit.study.schema import Study
 from cuecircuit.tables.derived import derived_table
 from cuecircuit.tables.given_maps import given_maps
 from cuecircuit.tables.map_tables import planned_maps
@@ -23,6 +25,12 @@ class Made:
 
     tables: tuple[Table, ...]
     sessions: OperantData | None = None
+
+
+def asks_for_levels(study: Study) -> bool:
+    """Return whether a study names an estimated drug level; else there is no need to compute them."""
+    text = study.model_dump_json()
+    return any(name in text for name in LevelMeasures.__dataclass_fields__)
 
 
 def make_node(tables: Tables, node: str, *, levels: bool = True) -> Made:
