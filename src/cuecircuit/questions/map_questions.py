@@ -194,7 +194,7 @@ def _columns(tables: Tables, question: AnyQuestion) -> tuple[str, ...]:
     if isinstance(question, Formula):
         keep = _keep(tables, question)
         return tuple(name for name in formula_of(question.formula).columns if name not in (*keep, "subject"))
-    return names_in(getattr(question, "between", ()), question.covariates)
+    return names_in(*(getattr(question, key, ()) for key in ("between", "covariates")))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)

@@ -16,7 +16,7 @@ Source = Literal["paper", "convention", "assumed", "study file"]
 def _as_text(value: Any) -> Any:
     if isinstance(value, bool):
         raise ValueError(f"YAML reads this word as {str(value).lower()}; put it in quotes")
-    return f"{value:g}" if isinstance(value, int | float) else value
+    return f"{value:g}" if isinstance(value, float) else str(value) if isinstance(value, int) else value
 
 
 def as_list(value: Any) -> Any:

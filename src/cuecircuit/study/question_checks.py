@@ -12,6 +12,7 @@ from cuecircuit.study.accounting import Accounting, levels_of_phases, names_in, 
 from cuecircuit.study.questions import (
     Composite,
     Correlation,
+    Counts,
     Formula,
     Means,
     Pooling,
@@ -119,12 +120,16 @@ class QuestionChecks:
             if name not in keys:
                 yield (*at, "average"), not_among(name, keys, f"key of {table}")
         if rows.change:
-            levels = rows.where.get(rows.change) or self.books.levels(table, rows.change)
+            planned = self.levels_here(table, rows, rows.change)
+            levels = rows.where.get(rows.change) or planned
             if levels and len(levels) != 2:
                 number = f"{rows.change} has {len(levels)} levels here"
                 yield (*at, "change"), f"{number}; name the two in `where`, the earlier first"
             elif rows.change not in columns:
                 yield (*at, "change"), not_among(rows.change, keys, f"key of {table}")
+            elif levels == ("last", "first") or [level for level in planned if level in levels] == [*levels][::-1] != []:
+                turned = f"is the later level less the earlier; write {rows.change}: [{levels[1]}, {levels[0]}]"
+                yield (*at, "where", rows.change), turned
 
     def levels_here(self, table: str, rows: Rows, key: str) -> tuple[str, ...]:
         """Return the levels that a key has among the chosen rows; empty where only files have them."""
@@ -194,8 +199,8 @@ class QuestionChecks:
 
     def _question(self, at: KeyPath, question: Question) -> Iterator[Contradiction]:
         table = split_reference(question.of)[0]
-        modeled = [*question.repeats, *question.each, question.unit]
-        modeled += [getattr(question, "over", ""), getattr(question, "trend", "") or ""]
+        modeled = [*question.each]
+        modeled += [getattr(question, key, "") or "" for key in ("unit", "over", "trend")]
         keys = self.books.tables[table].keys if table in self.books.tables else ()
         known = {*self.labels, *keys, *self._by_day()}
         for key in ("between", "within", "by", "each", "repeats"):
@@ -211,9 +216,11 @@ class QuestionChecks:
                 yield (*at, "family"), not_among(name, question.each, "key of each")
         if isinstance(question, Formula):
             yield from self._formula(at, question, modeled)
-        if isinstance(question, Pooling):
-            yield from self._pooling(at, question, keys)
-        self.used.update((*modeled, *question.covariates, *getattr(question, "controls", ())))
+        if isinstance(question, Pooling | Counts):
+            yield from self._one_model(at, question, keys)
+        for key in ("covariates", "controls"):
+            self.used.update(getattr(question, key, ()))
+        self.used.update(modeled)
         yield from self.rows(at, question, modeled)
         if isinstance(question, Correlation):
             yield from self._partner(at, question, keys)
@@ -231,11 +238,14 @@ class QuestionChecks:
         if (method := getattr(question, "method", "ols")) in _NOT_PERMUTED:
             yield (*at, "method"), f"networks are corrected by permutation, which {method} has none of; use ols or reml"
 
-    def _pooling(self, at: KeyPath, question: Pooling, keys: tuple[str, ...]) -> Iterator[Contradiction]:
-        if question.over not in keys:
+    def _one_model(self, at: KeyPath, question: Pooling | Counts, keys: tuple[str, ...]) -> Iterator[Contradiction]:
+        if isinstance(question, Pooling) and question.over not in keys:
             yield (*at, "over"), not_among(question.over, keys, "key of the table; ask it of regions")
+        numbers = [key for key in keys if self.books.numbered(key)]
+        if isinstance(question, Counts) and question.trend and question.trend not in numbers:
+            yield (*at, "trend"), not_among(question.trend, numbers, "numbered key of the table")
         if question.each:
-            yield (*at, "each"), "pooling is one model of all rows; choose levels in `where`, or average over the key"
+            yield (*at, "each"), "it is one model of all rows; choose levels in `where`, or average over the key"
 
     def _without_side(self, test: str) -> bool:
         """Return whether a test is the term of factors alone, whose sign has no meaning of its own."""
@@ -260,8 +270,6 @@ class QuestionChecks:
             for part in effect.split(":"):
                 if part not in (*terms, *question.covariates):
                     yield (*at, "shown"), not_among(part, terms, "factor of the question")
-        if question.repeats:
-            yield (*at, "repeats"), "error strata have one row per cell; name the keys in `average`, or ask by formula"
         levels = {name: self._levels_left(question, table, name) for name in terms}
         for text in question.contrasts if all(levels.values()) else ():
             yield from contrast_faults((*at, "contrasts"), text, levels)

@@ -102,9 +102,6 @@ class Question(Rows):
     each: Names = optional((), "keys whose levels get a fit of their own")
     adjust: Adjustment = optional("none", "over the fits of `each`")
     family: Names = optional((), "keys of `each` that make a family; all where none is named")
-    unit: Name = optional("subject", "who is exchangeable: subject, or the pair of a yoked design")
-    covariates: Names = optional((), "numbers of the rows or of the subject")
-    repeats: Names = optional((), "keys that tell repeated rows apart and are no term; not for exact strata")
     correction: Correction | None = optional(None, "of maps, in place of the study's")
     alpha: float = optional(0.05, "of a test that is no map, for verdicts and stars", gt=0, lt=1)
     shown: Labels = optional((), "effects drawn; the highest interaction where none is named")
@@ -141,6 +138,8 @@ class Strata(Question):
 
     between: Names = optional((), "factors between units")
     within: Names = optional((), "keys crossed within units; who lacks a cell is left out and named")
+    unit: Name = optional("subject", "who is exchangeable: subject, or the pair of a yoked design")
+    covariates: Names = optional((), "numbers of the rows or of the subject")
     comparisons: tuple[Comparison, ...] = optional((), "of means")
     contrasts: Labels = optional((), "of levels: `LgA: naloxone - saline`")
     evidence: Evidence | None = optional(None, "Bayes factors, posteriors of effect sizes, equivalence; `{}` for all")
@@ -155,6 +154,7 @@ class Formula(Question):
     method: Literal["reml", "ols", "huber", "bisquare", "mixed-effects", "welch"] = required("how it is fitted")
     df: Literal["satterthwaite", "kenward-roger", "knapp-hartung"] | None = optional(None, "the method's usual")
     factors: Names = optional((), "columns of numbers that are labels")
+    repeats: Names = optional((), "keys that tell repeated rows apart and are no term")
     comparisons: tuple[Comparison, ...] = optional((), "of marginal means")
     evidence: Evidence | None = optional(None, "Bayes factors, posteriors of effect sizes, equivalence; method ols")
     networks: Networks | None = optional(None, "of edges: networks that survive; each: [region, region2]")
@@ -181,8 +181,15 @@ class Counts(Question):
     """A model of counts."""
 
     trend: Name | None = required("key whose number is a log-linear slope in a negative-binomial GEE; null for none")
-    between: Names = optional((), "factors between subjects")
-    within: Names = optional((), "factors within subjects")
+    between: Names = optional((), "a factor between subjects", max_length=1)
+    within: Names = optional((), "a factor within subjects, without a trend", max_length=1)
+    repeats: Names = optional((), "keys that tell repeated rows apart and are no term")
+
+    @model_validator(mode="after")
+    def _one_course(self) -> "Counts":
+        if (self.trend is None) != bool(self.within):
+            raise ValueError("counts have a trend (trend: day), or a factor within subjects (trend: null, within: cue)")
+        return self
 
 
 class Pooling(Question):
@@ -191,6 +198,7 @@ class Pooling(Question):
     pooling: Literal["partial"] = required("one Bayesian multilevel model of all levels of `over` (Chen 2019)")
     over: Name = optional("region", "key whose levels inform one another")
     between: Names = optional((), "a factor between subjects; its levels less the first are effects", max_length=1)
+    covariates: Names = optional((), "numbers of the rows or of the subject")
     noise: Literal["normal", "student"] = optional("normal", "student where single scores may be far off")
     scale: float = optional(2.5, "of the half-t priors of sds, in sds of the scores", "assumed", gt=0)
     draws: int = optional(4000, "from the posterior", ge=500, le=100_000)
