@@ -90,7 +90,7 @@ class QuestionChecks:
             yield (*at, "of"), f"nothing makes table {table}; {way}"
             return
         self.used.update((table, response, table.partition(".")[2], *rows.where, *modeled, *rows.average))
-        self.used.update(self.study.factors[name].names or "" for name in modeled if name in self.study.factors)
+        self.used.update(map(self.books.named_key, modeled))
         if plan.responses is not None and response not in plan.responses:
             if plan.responses == {""}:
                 yield (*at, "of"), f"table {table} has one response; leave out '.{response}'"
@@ -127,7 +127,9 @@ class QuestionChecks:
                 yield (*at, "change"), f"{number}; name the two in `where`, the earlier first"
             elif rows.change not in columns:
                 yield (*at, "change"), not_among(rows.change, keys, f"key of {table}")
-            elif levels == ("last", "first") or [level for level in planned if level in levels] == [*levels][::-1] != []:
+            elif (
+                levels == ("last", "first") or [level for level in planned if level in levels] == [*levels][::-1] != []
+            ):
                 turned = f"is the later level less the earlier; write {rows.change}: [{levels[1]}, {levels[0]}]"
                 yield (*at, "where", rows.change), turned
 
@@ -209,6 +211,8 @@ class QuestionChecks:
                 if name not in known:
                     hint = not_among(name, known, f"key of {table} or factor")
                     yield (*at, key), f"{hint}; a column of labels is listed under factors:"
+                elif key == "between" and {name, self.books.named_key(name)} & {*keys}:
+                    yield (*at, key), f"{name} tells rows of a subject apart; name it in `within`"
                 elif key in ("between", "within") and len(self._levels_left(question, table, name)) == 1:
                     yield (*at, key), f"{name} has one level here; a factor of a model has two or more"
         for name in question.family:
@@ -306,8 +310,18 @@ class QuestionChecks:
         if "|" not in question.formula and question.method == "reml":
             yield (*at, "method"), "reml needs a random part such as (1 | subject); use ols for none"
 
+    @staticmethod
+    def _of_maps(at: KeyPath, question: Question) -> Iterator[Contradiction]:
+        for key, way in _OF_NUMBERS.items():
+            given = key in question.model_fields_set and getattr(question, key) not in ((), "none", None, False)
+            if given and not (key == "change" and isinstance(question, Correlation)):
+                yield (*at, key), f"is of numbers, not of maps; {way}"
+        if isinstance(question, Correlation) and question.change != question.with_.change:
+            yield (*at, "with", "change"), f"the map is of a change; set it to {question.change}, as for the maps"
+
     def _correction(self, at: KeyPath, question: Question, table: str) -> Iterator[Contradiction]:
         maps = table.startswith(("maps.", "contrasts."))
+        yield from self._of_maps(at, question) if maps else ()
         if question.correction and not maps:
             yield (*at, "correction"), f"corrects maps; {table} is no table of maps (use `adjust`)"
         if not maps or isinstance(question, Means):
@@ -328,6 +342,17 @@ class QuestionChecks:
                 (*at, "method"),
                 f"permutation tests least squares; set method to ols, or correct {method} by simulation",
             )
+
+
+# settings of a question that are of numbers; of maps they would be passed over
+_OF_NUMBERS = {
+    "average": "put the key in `within`, or give a contrast of the set of maps",
+    "change": "put the key in `within`, with a contrast such as late - early",
+    "comparisons": "give `contrasts`, or `tests` such as late - early",
+    "adjust": "voxels are corrected by `correction`",
+    "alpha": "that of maps is correction.alpha",
+    **dict.fromkeys(("inside", "controls", "rank"), "ask it of regions"),
+}
 
 
 def _ordered(term: str) -> tuple[str, ...]:

@@ -33,6 +33,12 @@ class Reduce(Rows):
     less: Rows | None = optional(None, "subtracted: the same reduced from other rows")
     relative: Literal["difference", "share", "log_ratio"] = optional("difference", "`less`: x-y, x/(x+y), ln x/y")
 
+    @model_validator(mode="after")
+    def _relative_to_less(self) -> "Reduce":
+        if self.relative != "difference" and self.less is None:
+            raise ValueError(f"relative: {self.relative} of what? name the other rows in `less`")
+        return self
+
 
 class Split(Section):
     """Labels that a number splits subjects into."""
@@ -159,6 +165,15 @@ class Formula(Question):
     evidence: Evidence | None = optional(None, "Bayes factors, posteriors of effect sizes, equivalence; method ols")
     networks: Networks | None = optional(None, "of edges: networks that survive; each: [region, region2]")
 
+    @model_validator(mode="after")
+    def _df_of_method(self) -> "Formula":
+        rules = {"reml": ("satterthwaite", "kenward-roger"), "mixed-effects": ("knapp-hartung",)}.get(self.method, ())
+        if self.df is not None and self.df not in rules:
+            raise ValueError(
+                f"df: {self.df} is no rule of method: {self.method}; {' or '.join(rules) or 'leave df out'}"
+            )
+        return self
+
 
 class Correlation(Question):
     """A correlation with other rows."""
@@ -281,7 +296,7 @@ class Effect(Section):
     in_: str = required("table.response", alias="in")
     where: Where = optional({}, "rows that it changes; regions too, of maps")
     by: Names = optional((), "keys of `add`, outermost first")
-    add: float | dict[str, Any] | str = required(
+    add: float | dict[Label, Any] | str = required(
         "to the mean: a number, a tree by levels, or a TSV with keys and `add`"
     )
     slope_on: str | None = optional(None, "table.column: `add` is then the correlation with it, within groups")

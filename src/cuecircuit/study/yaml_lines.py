@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from typing import Any
+from typing import Any, ClassVar
 
 import yaml
 
@@ -20,14 +20,13 @@ _INT, _DATE = "tag:yaml.org,2002:int", "tag:yaml.org,2002:timestamp"
 class _Loader(_Safe):
     """YAML that leaves labels as they are written: session 010 is not 8, 1:30 not 90, 2024-01-15 text."""
 
-    yaml_implicit_resolvers = {
+    yaml_implicit_resolvers: ClassVar = {
         first: [(tag, pattern) for tag, pattern in resolvers if tag not in (_INT, _DATE)]
         for first, resolvers in _Safe.yaml_implicit_resolvers.items()
     }
 
 
 _Loader.add_implicit_resolver(_INT, re.compile(r"[-+]?(0|[1-9][0-9]*)$"), list("-+0123456789"))
-
 
 
 def parse_yaml(text: str, name: str) -> tuple[dict[str, Any], dict[KeyPath, int], list[str]]:

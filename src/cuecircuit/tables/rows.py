@@ -107,11 +107,24 @@ class Tables:
             frame = self._change(name, rows, frame, keys, columns, left_out)
         if frame.empty:
             raise DataError(f"{rows.of}: no row is left of {self._words(rows)}; " + "; ".join(left_out[:3]))
+        if (
+            VALUE in frame and frame[VALUE].isna().all() and not name.startswith("regions.")
+        ):  # of which no voxel survives
+            raise DataError(f"{rows.of}: no row of {self._words(rows)} has a number")
         keys = tuple(key for key in keys if key != rows.change)
         ordered = self.ordered(name, rows, frame, [key for key in keys if key != "subject"])
         wanted = names_in(keys, columns, [VALUE] if VALUE in frame else [], ["map", "variance", "map_unsmoothed"])
         kept = ordered[[column for column in wanted if column in ordered]]
         return Chosen(rows=kept, keys=keys, left_out=tuple(dict.fromkeys(left_out)))
+
+    def of_nobody(self, rows: Rows, factors: Sequence[str], frame: pd.DataFrame) -> tuple[str, ...]:
+        """Return a line for each factor that has planned levels without a row."""
+        planned = {name: self.levels(split_reference(rows.of)[0], rows, name) for name in factors}
+        absent = {
+            name: [level for level in levels if level not in set(_text(frame[name]))]
+            for name, levels in planned.items()
+        }
+        return tuple(f"{name} {', '.join(levels)}: nobody has a row" for name, levels in absent.items() if levels)
 
     def ordered(self, table: str, rows: Rows, frame: pd.DataFrame, keys: Sequence[str]) -> pd.DataFrame:
         """Put rows in the order of the levels of keys, the first key slowest, then of the subjects."""
@@ -129,7 +142,9 @@ class Tables:
         frame, subjects = table.rows, set(self.made["subjects"].rows["subject"])
         excluded = getattr(rows, "exclude", {})
         if unknown := sorted(set(excluded) - subjects):
-            raise DataError(f"exclude: {', '.join(unknown)} is no subject of the study; correct the name or take it out")
+            raise DataError(
+                f"exclude: {', '.join(unknown)} is no subject of the study; correct the name or take it out"
+            )
         frame = frame[frame["subject"].isin(subjects - set(excluded))]
         for key, named in rows.where.items():
             levels = self.levels(table.name, rows, key) or named
