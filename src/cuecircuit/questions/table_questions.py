@@ -212,7 +212,7 @@ def _reliability(tables: Tables, question: Reliability) -> Answer:
     )
 
 
-def _icc(y: Float[Array, "subject level 1"], question: Reliability) -> dict[str, float]:
+def _icc(y: Float[Array, "subject level 1"], question: Reliability) -> dict[str, float | int]:
     """Return the agreement of one response among the subjects who have a number at every level; NaN of fewer than 3."""
     there = np.isfinite(y).all(axis=(1, 2))
     kind = _ICC[question.agreement]
