@@ -148,3 +148,30 @@ def test_counts_by_day_take_each_day_as_a_level(tables: Tables) -> None:
     table = answer(tables, asked).tables["ratios"]
     assert table["comparison"][0] == "3 / 1"
     assert table["ratio"][0] == pytest.approx((3 + 13 + 23 + 33) / (1 + 11 + 21 + 31))
+
+
+def test_who_lacks_a_session_has_no_mean_over_trials_and_sessions() -> None:
+    text = """
+about: { title: ratings }
+subjects: { species: Homo sapiens }
+factors: { session: [sated, abstinent], picture: [neutral, smoking] }
+trials: { cells: picture, measures: [craving] }
+questions:
+  q: { of: trials.craving, where: { picture: smoking }, average: [trial, session] }
+"""
+    files = StudyFiles(parse_study(text), Path("study.yaml"))
+    rows = [
+        ("a", "sated", 1, 2.0),
+        ("a", "sated", 2, 4.0),
+        ("a", "abstinent", 1, 6.0),
+        ("b", "sated", 1, 9.0),
+        ("b", "sated", 2, 9.0),
+    ]
+    trials = pd.DataFrame(rows, columns=["subject", "session", "trial", "craving"]).assign(picture="smoking")
+    made = {
+        "subjects": Table(name="subjects", keys=("subject",), rows=pd.DataFrame({"subject": ["a", "b"]}), notes={}),
+        "trials": Table(name="trials", keys=("subject", "session", "trial"), rows=trials, notes={}),
+    }
+    chosen = Tables(files=files, made=made).choose(files.study.questions["q"], [])
+    assert chosen.rows[["subject", VALUE]].to_numpy().tolist() == [["a", 4.0]]
+    assert [line.split(":")[0] for line in chosen.left_out] == ["b"]

@@ -194,6 +194,7 @@ def test_who_has_no_session_in_a_phase_needs_no_drug_there() -> None:
         ({"questions__displacement__change": "challenge"}, "put the key in `within`"),
         ({"questions__severity__of": "maps.binding"}, "severity.inside: is of numbers, not of maps; ask it of regions"),
         ({"questions__severity__of": "maps.binding"}, "severity.with.change: the map is of a change"),
+        ({"correction__compare": ["fdr"], "questions__displacement__shown": []}, "name it in `shown`"),
         ({"correction__method": "simulation"}, "statistic: tfce goes with method: permutation"),
         ({"correction": {"method": "fdr", "alpha": 0.05, "variance": "groups"}}, "set method: permutation"),
     ],

@@ -195,9 +195,22 @@ class QuestionChecks:
         """Yield faults of questions."""
         for name, question in self.study.questions.items():
             yield from self._question(("questions", name), question)
+        yield from self._compared()
         for name, figure in self.study.figures.items():
             if figure.question not in self.study.questions:
                 yield ("figures", name, "question"), not_among(figure.question, self.study.questions, "question")
+
+    def _compared(self) -> Iterator[Contradiction]:
+        """Yield corrections to compare where no question says at which effect."""
+        way = "compares at the effect that a question by between and within shows; name it in `shown` there"
+        maps = {n: q for n, q in self.study.questions.items() if q.of.startswith(("maps.", "contrasts."))}
+        shown = {name for name, question in maps.items() if isinstance(question, Strata) and question.shown}
+        for name, question in maps.items():
+            if question.correction and question.correction.compare and name not in shown:
+                yield ("questions", name, "correction", "compare"), way
+        own = [name for name, question in maps.items() if question.correction is None]
+        if self.study.correction and self.study.correction.compare and own and not shown & {*own}:
+            yield ("correction", "compare"), way
 
     def _question(self, at: KeyPath, question: Question) -> Iterator[Contradiction]:
         table = split_reference(question.of)[0]
