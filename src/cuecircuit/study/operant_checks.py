@@ -55,7 +55,7 @@ def _dose(study: Study, name: str, drug: Drug) -> Iterator[Contradiction]:
     per_kg = any(getattr(one, "of", "") == "operant.intake_mg_kg" for one in (study.questions | study.derived).values())
     if (drug.dose_mg is not None or (per_kg and drug.delivered_mg is not None)) and not weighed:
         ways = "name its column in subjects.weight_kg, or a table by date in operant.weights"
-        yield (*at, "dose_mg"), f"an amount is divided by body weight; {ways}"
+        yield (*at, "dose_mg") if drug.dose_mg else at, f"an amount is divided by body weight; {ways}"
 
 
 def _found_by(at: KeyPath, phase: Phase, operant: Operant) -> Iterator[Contradiction]:
