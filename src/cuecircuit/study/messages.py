@@ -172,7 +172,7 @@ def _pattern(fault: Any, model: type[BaseModel]) -> str:
         return "expected a color as #RRGGBB, such as '#0072B2' in quotes"
     if model is not Study:
         return f"expected the pattern {fault['ctx']['pattern']}"
-    return "a name has letters, digits and _, a letter first"
+    return "a name has letters (a to z), digits and _, a letter first"
 
 
 def _sections(loc: KeyPath, model: type[BaseModel]) -> list[type[BaseModel]]:
