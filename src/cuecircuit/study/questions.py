@@ -7,10 +7,10 @@ otherwise.
 from collections.abc import Mapping
 from typing import Annotated, Any, Literal
 
-from pydantic import Discriminator, Field, Tag, model_validator
+from pydantic import BeforeValidator, Discriminator, Field, Tag, model_validator
 
 from cuecircuit.study.acquisition import Correction
-from cuecircuit.study.fields import Color, Label, Labels, Name, Names, Section, Where, optional, required
+from cuecircuit.study.fields import Color, Label, Labels, Name, Names, Section, Where, as_text, optional, required
 
 Adjustment = Literal["none", "bonferroni", "sidak", "holm", "fdr"]
 
@@ -290,13 +290,18 @@ class Base(Section):
     counts: bool = optional(False, "rows are whole numbers, effects multiply")
 
 
+def _with_labels(tree: Any) -> Any:
+    """Return a tree by levels, numbers among them as text."""
+    return {as_text(key): _with_labels(part) for key, part in tree.items()} if isinstance(tree, Mapping) else tree
+
+
 class Effect(Section):
     """What is planted in a response."""
 
     in_: str = required("table.response", alias="in")
     where: Where = optional({}, "rows that it changes; regions too, of maps")
     by: Names = optional((), "keys of `add`, outermost first")
-    add: float | dict[Label, Any] | str = required(
+    add: Annotated[float | dict[str, Any] | str, BeforeValidator(_with_labels)] = required(
         "to the mean: a number, a tree by levels, or a TSV with keys and `add`"
     )
     slope_on: str | None = optional(None, "table.column: `add` is then the correlation with it, within groups")
