@@ -189,7 +189,7 @@ def _checked(
     found = list(plan_faults(operant, sessions, logged, groups=factor.levels if factor else ()))
     accepted, refused = accept_faults(found, operant.accept)
     lost = fault_lines([replace(fault, done=_LOST) for fault in lost_records(log, who)])
-    if errors := (*lost, *_lone_subjects(files, {one.subject for one in log.sessions}, who), *refused):
+    if errors := (*lost, *_lone_subjects(files, {one.subject for one in log.sessions}, subjects.rows), *refused):
         raise DataError(errors)
     yield from accepted
     yield from short_sessions(operant, sessions, logged)
@@ -353,11 +353,14 @@ def _as_numbers(rows: pd.DataFrame) -> pd.DataFrame:
     return rows.astype(kinds)
 
 
-def _lone_subjects(files: StudyFiles, logged: set[str], subjects: list[str]) -> Iterator[str]:
-    participants = files.path(files.study.subjects.participants)
-    for subject in sorted(logged - set(subjects)):
+def _lone_subjects(files: StudyFiles, logged: set[str], rows: pd.DataFrame) -> Iterator[str]:
+    participants, operant = files.path(files.study.subjects.participants), files.study.operant
+    assert operant is not None
+    for subject in sorted(logged - set(rows["subject"])):
         yield f"subject '{subject}' has operant sessions but is not in {participants}; add or exclude the subject"
-    for subject in (name for name in subjects if name not in logged):
+    groups = rows[operant.by] if operant.by in rows else pd.Series(None, index=rows.index, dtype=object)
+    idle = groups.map(lambda group: all(phase.access_of(group) == 0 for phase in operant.phases.values()))
+    for subject in rows.loc[~(idle | rows["subject"].isin(logged)), "subject"]:
         what = f"is in {participants} but has no operant session; add the logs or exclude the subject"
         yield f"subject '{subject}' {what}"
 
