@@ -220,7 +220,7 @@ def split_half(
 
     Args:
         data: as of `fit`.
-        term: of one degree of freedom, or one of the contrasts.
+        term: or one of the contrasts.
         formula: as of `fit`, least squares.
         mask: path or image, for maps.
         values: array, row × response, in place of maps.
@@ -233,11 +233,12 @@ def split_half(
         contrasts: texts over levels, tested beside the terms.
 
     Returns:
-        Mean Hedges's g where it was chosen and held out, that of all subjects, and every half.
+        Mean Hedges's g (of several degrees of freedom and slopes partial ε²) where it was chosen and held out, that of
+        all subjects, and every half.
 
     Raises:
         DataError: the table or a map is at fault.
-        DesignError: too few subjects for halves, or a term without a standardized difference.
+        DesignError: too few subjects for halves, or a model without one variance to standardize by.
 
     Examples:
         >>> import cuecircuit as cc, numpy as np, pandas as pd
@@ -245,7 +246,7 @@ def split_half(
         >>> rats = pd.DataFrame({"rat": [f"r{k}" for k in range(24)], "access": ["LgA", "ShA"] * 12})
         >>> noise = rng.normal(size=(24, 300))
         >>> found = cc.split_half(rats, "access", values=noise, p=0.05, subject="rat", between="access")
-        >>> found.g_chosen > 0.9, abs(found.g_held_out) < 0.3
+        >>> found.chosen > 0.9, abs(found.held_out) < 0.3
         (True, True)
     """
     model = Model(

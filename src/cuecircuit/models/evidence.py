@@ -128,6 +128,16 @@ def standardized_effect(test: TermTest, *, confidence: float = 0.95) -> dict[str
     return {"d": d, "d_low": low / root, "d_high": high / root, "g": small_sample_factor(test.df2) * d}
 
 
+def effect_size(test: TermTest) -> tuple[Literal["g", "epsilon2"], Float[Array, "response"]]:
+    """Return Hedges's g of one standardized difference, of any other effect partial ε², and which of the two.
+
+    Raises:
+        DesignError: the model has no one variance to standardize by.
+    """
+    check_standardized(test)
+    return ("g", standardized_effect(test)["g"]) if has_d(test) else ("epsilon2", test.partial_epsilon2)
+
+
 def equivalence_p(test: TermTest, bound: int | float) -> Float[Array, "response"]:
     """Return p of |d| ≥ bound, by two one-sided tests."""
     assert test.t is not None
