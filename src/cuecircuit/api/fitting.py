@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from cuecircuit.api.arguments import Count, Names, Seed, Share, checked
 from cuecircuit.api.correct import Corrected
 from cuecircuit.api.images import mask_of, rows_of
 from cuecircuit.api.notes import warn
@@ -22,9 +23,7 @@ from cuecircuit.models.split_half import split_half as split_responses
 from cuecircuit.pipeline.anova import analyze_table
 from cuecircuit.stats.mixed_inference import DegreesOfFreedomRule
 
-Names = str | Sequence[str]
-
-
+@checked
 def fit(
     data: pd.DataFrame,
     formula: str | None = None,
@@ -39,7 +38,7 @@ def fit(
     method: Method | None = None,
     variance: str = "",
     contrasts: Names = (),
-    factors: Names | Mapping[str, Sequence[str]] = (),
+    factors: Names | Mapping[str, Sequence[Any]] = (),
     numbers: Names = (),
     df: DegreesOfFreedomRule = "satterthwaite",
     zero_is_missing: bool = False,
@@ -116,6 +115,7 @@ def fit(
     return replace(_noted(found, maps.notes), mask=inside, grid=grid)
 
 
+@checked
 def anova(
     table: pd.DataFrame,
     dv: str,
@@ -125,7 +125,7 @@ def anova(
     within: Names = (),
     covariates: Names = (),
     formula: str | None = None,
-    factors: Names | Mapping[str, Sequence[str]] = (),
+    factors: Names | Mapping[str, Sequence[Any]] = (),
     average: bool = False,
 ) -> Result:
     """Mixed-design AN(C)OVA of one column, every effect in its own error stratum (type III), or a mixed model.
@@ -167,7 +167,8 @@ def anova(
     return _of_column(table, dv, model, average=average)
 
 
-def permute(data: pd.DataFrame, term: str, formula: str | None = None, *, n: int = 10_000, **model: Any) -> Corrected:
+@checked
+def permute(data: pd.DataFrame, term: str, formula: str | None = None, *, n: Count = 10_000, **model: Any) -> Corrected:
     """Test one term of a model of maps by permutation.
 
     Args:
@@ -201,6 +202,7 @@ def permute(data: pd.DataFrame, term: str, formula: str | None = None, *, n: int
     return fit(data, formula, **model).correct(term, method="permutation", n=n, **settings)
 
 
+@checked
 def split_half(
     data: pd.DataFrame,
     term: str,
@@ -208,9 +210,9 @@ def split_half(
     *,
     mask: Any = None,
     values: Any = None,
-    p: float = 0.001,
-    splits: int = 20,
-    seed: int = 0,
+    p: Share = 0.001,
+    splits: Count = 20,
+    seed: Seed = 0,
     subject: str,
     between: Names = (),
     within: Names = (),
@@ -289,10 +291,10 @@ def _noted(found: Fit, notes: Sequence[str] = ()) -> Result:
 def _responses(values: Any, n_rows: int) -> Float[Array, "row response"]:
     """Return an array of numbers, a row for each of the table."""
     responses = np.asarray(values)
-    if responses.dtype.kind not in "biuf" or responses.shape[:1] != (n_rows,):
+    if responses.dtype.kind not in "biuf" or responses.shape[:1] != (n_rows,) or not responses.size:
         raise DesignError(
             f"values: found {responses.dtype} of shape {responses.shape}, expected real numbers, a row for each of the "
-            f"table's {n_rows}"
+            f"table's {n_rows} rows"
         )
     return responses.reshape(n_rows, -1).astype(np.result_type(responses, np.float32), copy=False)
 

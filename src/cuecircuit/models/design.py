@@ -53,6 +53,10 @@ def design(table: pd.DataFrame, model: Model, *, measured: Sequence[str] = ()) -
         DataError: the table is at fault.
         DesignError: the columns do not carry the model.
     """
+    twice = table.columns[table.columns.duplicated()].unique()
+    faults = [f"column '{name}' is there twice; rename one or leave it out" for name in twice]
+    if faults or not len(table):
+        raise DataError(faults or "the table has no row; expected one for each observation")
     if model.formula is None:
         return _strata_design(table, model, measured)
     return _formula_design(table, model, measured)
