@@ -40,9 +40,8 @@ def largest_cluster(y: np.ndarray, folder: Path, rats: pd.DataFrame = RATS) -> E
     bound = design(rats, MODEL)
     y = y[bound.rows]
     test = next(test for test in fit_design_block(bound, y).tests if test.name == "access")
-    clusters = label_clusters(
-        on_grid(test.f, SPACE.mask), SPACE.mask, float(stats.f.isf(0.005, test.df1, test.df2)), rule=ClusterRule(connectivity=6)
-    )
+    height = float(stats.f.isf(0.005, test.df1, test.df2))
+    clusters = label_clusters(on_grid(test.f, SPACE.mask), SPACE.mask, height, rule=ClusterRule(connectivity=6))
     corrected = CorrectedTerm(
         clusters=clusters,
         p=np.where(np.arange(len(clusters.sizes)) == 0, 0.01, 0.5),

@@ -1,13 +1,12 @@
-"""Arguments of the public functions held against their signatures, so that one that is none is named before work begins.
+"""Arguments of the public functions held against their signatures: those at fault are named before work begins.
 
 Types and ranges are annotations; pydantic checks them. Numbers may be NumPy's.
 """
 
-import re
 from collections.abc import Callable, Iterator, Sequence
 from functools import wraps
 from inspect import signature
-from typing import Annotated, Any, ParamSpec, TypeVar
+from typing import Annotated, Any, Literal, ParamSpec, TypeVar
 
 import numpy as np
 import pandas as pd
@@ -31,6 +30,7 @@ NotNegative = Annotated[int | float, Field(ge=0, allow_inf_nan=False)]
 Share = Annotated[int | float, Field(gt=0, lt=1)]
 Count = Annotated[int, Field(ge=1)]
 Seed = Annotated[int, Field(ge=0)]
+Threads = Literal[-1] | Count
 Triple = Annotated[tuple[Number, Number, Number], Listed]
 
 
@@ -53,19 +53,40 @@ def checked(function: Callable[P, R]) -> Callable[P, R]:
 
 
 def _faults(function: str, names: Sequence[str], error: ValidationError) -> Iterator[str]:
-    """Yield one line for each argument; several kinds that would do are listed."""
+    """Yield one line for each argument; the kinds that would do are listed."""
     faults: dict[str, dict[str, Any]] = {}
     for fault in error.errors():
         first = fault["loc"][0]
         name = names[first] if isinstance(first, int) and first < len(names) else str(first)
-        faults.setdefault(name, {})[_expected(fault["msg"])] = fault["input"]
+        faults.setdefault(name, {})[_expected(fault)] = fault["input"]
     for name, expected in faults.items():
         value = repr(next(iter(expected.values())))
-        yield f"{function}: {name}: found {value if len(value) < 60 else value[:57] + '...'}, {' or '.join(expected)}"
+        if "a number" in expected:
+            expected.pop("a whole number", None)
+        yield (
+            f"{function}: {name}: found {value if len(value) < 60 else value[:57] + '...'}, expected "
+            f"{' or '.join(expected)}"
+        )
 
 
-def _expected(message: str) -> str:
-    """Turn pydantic's sentence into what was expected."""
-    words = re.sub(r"^Input should be (?=greater|less)", "expected a number ", message.partition(", unable")[0])
-    words = words.replace("Input should be an instance of DataFrame", "expected a table (pandas DataFrame)")
-    return words.replace("Input should be", "expected").replace("valid integer", "whole number").replace("valid ", "")
+_WORDS = {
+    "int": "a whole number",
+    "float": "a number",
+    "string": "text",
+    "finite": "a finite number",
+    "sequence": "a list",
+    "Sequence": "a list",
+    "DataFrame": "a table (pandas DataFrame)",
+    "mapping": "a dictionary",
+    "dict": "a dictionary",
+    "missing": "one more value",
+    "too": "another number of values",
+    "unexpected": "no such argument",
+}
+
+
+def _expected(fault: Any) -> str:
+    limits, kind = fault.get("ctx", {}), fault["type"].split("_")[0]
+    if kind in ("greater", "less"):
+        return "a number " + fault["msg"].removeprefix("Input should be ")
+    return limits["expected"] if kind == "literal" else _WORDS.get(limits.get("class", kind), fault["msg"])

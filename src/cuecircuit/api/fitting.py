@@ -23,6 +23,7 @@ from cuecircuit.models.split_half import split_half as split_responses
 from cuecircuit.pipeline.anova import analyze_table
 from cuecircuit.stats.mixed_inference import DegreesOfFreedomRule
 
+
 @checked
 def fit(
     data: pd.DataFrame,

@@ -7,7 +7,7 @@ import numpy as np
 import pandas as pd
 from pydantic import Field
 
-from cuecircuit.api.arguments import Count, Listed, NotNegative, Number, Positive, Seed, Share, Triple, checked
+from cuecircuit.api.arguments import Count, Listed, NotNegative, Number, Positive, Seed, Share, Threads, Triple, checked
 from cuecircuit.api.images import mask_of, voxels_of
 from cuecircuit.clusters.autocorrelation import Autocorrelation, gaussian_autocorrelation
 from cuecircuit.errors import DataError
@@ -33,7 +33,7 @@ def map_power(
     studies: Count = 200,
     iterations: Count = 2000,
     seed: Seed = 0,
-    n_jobs: int = 1,
+    n_jobs: Threads = 1,
 ) -> pd.DataFrame:
     """Simulate how often a study of maps finds an effect of size d in a place, corrected by cluster size.
 
@@ -93,5 +93,5 @@ def map_power(
     settings = CorrectionSettings(voxel_p=voxel_p, alpha=alpha, iterations=iterations, seed=seed, n_jobs=n_jobs)
     sizes = [n] if isinstance(n, int) else list(n)
     return simulated_map_power(
-        inside, grid.voxel_mm, own, place, d=float(d), sizes=sizes, groups=groups, settings=settings, studies=studies
+        inside, grid, own, place, d=float(d), sizes=sizes, groups=groups, settings=settings, studies=studies
     )

@@ -14,6 +14,7 @@ from cuecircuit.models.roles import levels_of
 from cuecircuit.records.cells import numeric
 from cuecircuit.regions.pooled import PooledTables, pool_table
 
+
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class PooledRegions(PooledTables):
     """Effects of every region, pooled.

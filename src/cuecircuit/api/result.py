@@ -7,7 +7,7 @@ from typing import Any, Literal
 import numpy as np
 import pandas as pd
 
-from cuecircuit.api.arguments import Count, Names, Positive, Seed, Share, checked
+from cuecircuit.api.arguments import Count, Names, Positive, Seed, Share, Threads, checked
 from cuecircuit.api.correct import Corrected, correct_term
 from cuecircuit.api.images import image_of
 from cuecircuit.arrays import Array, Bool, Float
@@ -192,7 +192,7 @@ class Result:
         variance: Literal["auto", "equal", "groups"] = "auto",
         n: Count = 10_000,
         seed: Seed = 0,
-        n_jobs: int = 1,
+        n_jobs: Threads = 1,
     ) -> Corrected:
         """Correct the map of a term for the number of voxels.
 
@@ -259,7 +259,8 @@ class Result:
         if self.mask is not None:
             image = self.maps.get(term, {}).get(statistic)
             if image is None:
-                raise DesignError(f"map '{statistic}' of '{term}': expected F, p, z, effect or se of {', '.join(self.maps)}")
+                names = ", ".join(self.maps)
+                raise DesignError(f"map '{statistic}' of '{term}': expected F, p, z, effect or se of {names}")
             data = np.asarray(image.dataobj)
             limit = float(np.nanmax(np.abs(data))) if np.isfinite(data).any() else 1.0
             middle = np.array(data.shape) // 2

@@ -8,7 +8,7 @@ from typing import Any, Literal
 
 import pandas as pd
 
-from cuecircuit.api.arguments import Count, Seed, checked
+from cuecircuit.api.arguments import Count, Seed, Threads, checked
 from cuecircuit.errors import DataError
 from cuecircuit.io.tables import read_table
 from cuecircuit.pipeline.audit import audit_file, audit_table
@@ -224,7 +224,7 @@ def run(
     *,
     stages: Sequence[str] = (),
     alternatives: bool = False,
-    n_jobs: int = 2,
+    n_jobs: Threads = 2,
     dask: str | None = None,
     dataset: StudyFile | None = None,
     derivatives: StudyFile | None = None,
@@ -294,7 +294,7 @@ def simulate(
     seed: Seed = 0,
     scale: Literal["tiny", "paper"] = "paper",
     hypothesis: str | None = None,
-    n_jobs: int = 1,
+    n_jobs: Threads = 1,
 ) -> Path:
     """Simulate a whole study with known answers; give its study file.
 
@@ -325,7 +325,7 @@ def simulate(
 
 
 @checked
-def plan(study: StudyFile | StudyPath, out: StudyFile, *, n_jobs: int = 2, **settings: Any) -> Path:
+def plan(study: StudyFile | StudyPath, out: StudyFile, *, n_jobs: Threads = 2, **settings: Any) -> Path:
     """Estimate the power of a study's questions by simulation; give the page.
 
     Args:

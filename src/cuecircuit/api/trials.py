@@ -83,8 +83,9 @@ def event_faults(events: pd.DataFrame) -> Iterator[str]:
     yield from (f"events: no column {name}" for name in absent)
     if not absent:
         times = events[["onset", "duration"]].apply(pd.to_numeric, errors="coerce").to_numpy(float)
-        bad = np.flatnonzero(~np.isfinite(times).all(axis=1) | (times[:, 1] < 0) | events["trial_type"].isna().to_numpy())
-        yield from (f"events: row {row + 1} lacks an onset, a duration of 0 or more, or a trial type" for row in bad[:8])
+        there = np.isfinite(times).all(axis=1) & (times[:, 1] >= 0) & events["trial_type"].notna().to_numpy()
+        lacks = "lacks an onset, a duration of 0 or more, or a trial type"
+        yield from (f"events: row {row + 1} {lacks}" for row in np.flatnonzero(~there)[:8])
 
 
 def nuisance_of(table: pd.DataFrame | None, series: Series, faults: list[str]) -> Regressors:

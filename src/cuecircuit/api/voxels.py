@@ -9,7 +9,7 @@ from typing import Annotated, Any, Literal
 import numpy as np
 import pandas as pd
 
-from cuecircuit.api.arguments import Count, Listed, Number, Positive, Seed, Share, Triple, checked
+from cuecircuit.api.arguments import Count, Listed, Number, Positive, Seed, Share, Threads, Triple, checked
 from cuecircuit.api.images import image_data, mask_of, voxels_of
 from cuecircuit.clusters.labeling import label_clusters
 from cuecircuit.clusters.neighbors import cluster_rule
@@ -30,7 +30,7 @@ def simulate_clusters(
     connectivity: Literal[6, 18, 26] = 6,
     sided: Literal["1", "2", "bi"] = "2",
     seed: Seed = 0,
-    n_jobs: int = 1,
+    n_jobs: Threads = 1,
 ) -> pd.DataFrame:
     """Simulate how large clusters of noise become.
 

@@ -40,7 +40,7 @@ _CURSE = (
     "winner's curse)."
 )
 _HELD_OUT = (
-    " What is held out is free of it: half of the subjects choose the strongest voxel, it is measured in the other half."
+    " The held-out effect is free of it: half of the subjects choose the strongest voxel, the other half measures it."
 )
 
 

@@ -129,9 +129,7 @@ def _trial_course(
     return design / np.linalg.norm(design, axis=0) @ rng.standard_normal(len(events))
 
 
-def _trial_responses(
-    events: pd.DataFrame, *, tr_s: float, n_volumes: int, hrf: Hrf
-) -> Float[Array, "volume trial"]:
+def _trial_responses(events: pd.DataFrame, *, tr_s: float, n_volumes: int, hrf: Hrf) -> Float[Array, "volume trial"]:
     names = [f"trial{number:05d}" for number in range(len(events))]
     named = events[["onset", "duration"]].assign(trial_type=names)
     return design_matrix(named, n_volumes=n_volumes, tr_s=tr_s, hrf=hrf, drift_period_s=None)[names].to_numpy()

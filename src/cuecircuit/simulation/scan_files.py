@@ -109,9 +109,7 @@ def _percent(plan: ScanPlan, key: ScanKey, events: pd.DataFrame | None) -> Array
             case Glm() if maps.seed and events is not None:
                 own = events[events["number"].notna()]
                 rng = stream(plan.seed, "seeded", name, *key.words)
-                percent += seeded_percent(
-                    place, maps, rows, own, tr_s=study.scans.tr_s, volumes=plan.volumes, rng=rng
-                )
+                percent += seeded_percent(place, maps, rows, own, tr_s=study.scans.tr_s, volumes=plan.volumes, rng=rng)
             case Blocks() | Glm() if events is not None:
                 cells = list(maps.cells)
                 own = events[events["number"].notna()]

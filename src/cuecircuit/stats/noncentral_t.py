@@ -134,6 +134,8 @@ def _inverse(t: Float[Array, "response"], df: Float[Array, "response"], p: float
 
     Where |t| is large it is t times a quantile of s, whose distance from 1 is widened by the normal's own spread.
     """
+    if p > 0.5:  # by symmetry: a lower tail keeps its digits, and each step its direction
+        return -_inverse(-t, df, 1 - p)
     goal = special.ndtri(p)
     m = t - goal * np.sqrt(1 + t * t / (2 * df))
     far = np.abs(t) > _FAR
