@@ -96,8 +96,9 @@ def _scale(test: TermTest, settings: EvidenceSettings) -> int | float:
 
 
 def has_standard(test: TermTest) -> bool:
-    """Return whether the model has one variance to standardize effects by."""
-    return not bool(np.isnan(test.n).all())
+    """Return whether the model has one variance to standardize effects by; where nothing was fitted it may have."""
+    fitted = np.isfinite(test.f)
+    return bool(np.isfinite(np.broadcast_to(test.n, test.f.shape))[fitted].any()) or not fitted.any()
 
 
 def has_d(test: TermTest) -> bool:
