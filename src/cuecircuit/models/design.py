@@ -133,7 +133,17 @@ def _formula_design(table: pd.DataFrame, model: Model, measured: Sequence[str]) 
         left_out=(*columns.left_out, *lacking),
         roles=columns.roles,
         levels=columns.levels,
-        notes=tuple(filter(None, [family.fitter.design.note])),
+        notes=tuple(filter(None, [family.fitter.design.note, _level_note(model, *family.fitter.design.x.shape)])),
+    )
+
+
+def _level_note(model: Model, n: int, p: int) -> str:
+    """Say where bisquare rejects more often than its p says, as it does up to some 8 + 8 subjects."""
+    if model.fitted_by != "bisquare" or (n >= 6 * p and n - p >= 14):
+        return ""
+    return (
+        f"bisquare: {n} subjects for {p} columns are few, and p is too small: in null studies with 3 + 3 subjects .09 "
+        "were below .05 and .012 below .001, with 6 + 6 .003 below .001; take huber, which keeps both"
     )
 
 
