@@ -5,8 +5,8 @@ Responses (voxels, edges) chosen for a small p have effects that are too large i
 one half the responses with p ≤ a bound are chosen, in the other their mean Hedges's g is taken with the sign of the
 first. Then the halves change places. The held-out mean is free of the choice; that halves choose less well than all
 subjects makes it the effect of what half of the subjects would find. Effects of several degrees of freedom and slopes
-have partial ε² in place of g, without a sign: not η², whose mean out of noise is df1 / (df1 + df2), nor ω², which is
-free of bias in one-way designs alone.
+have partial ε² in place of g, without a sign: not η², whose mean out of noise is df1 / (df1 + df2), nor ω², whose
+mean is near 0 alone.
 """
 
 from collections.abc import Sequence

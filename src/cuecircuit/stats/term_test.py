@@ -5,7 +5,7 @@ levels less the second; `models.fit` makes it the difference), a slope, or a con
 
 Partial η² is F·df1/(F·df1 + df2), for a sum of squares its share in itself and its error (Cohen 1988, section 9.2;
 Lakens 2013, Front Psychol 4:863, eq. 12). Partial ε² is the same without its bias: 1 − (1 − η²)(df1 + df2)/df2, whose
-mean is 0 where there is no effect (Okada 2013, Behaviormetrika 40:129).
+mean is 0 where there is no effect (Mordkoff 2019, Adv Methods Pract Psychol Sci 2:228).
 """
 
 from dataclasses import dataclass
