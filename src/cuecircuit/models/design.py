@@ -138,7 +138,7 @@ def _formula_design(table: pd.DataFrame, model: Model, measured: Sequence[str]) 
 
 
 def _level_note(model: Model, n: int, p: int) -> str:
-    """Say where bisquare rejects more often than its p says, as it does up to some 8 + 8 subjects."""
+    """Return where bisquare rejects more often than its p says, as it does up to some 8 + 8 subjects."""
     if model.fitted_by != "bisquare" or (n >= 6 * p and n - p >= 14):
         return ""
     return (
