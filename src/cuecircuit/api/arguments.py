@@ -89,4 +89,4 @@ def _expected(fault: Any) -> str:
     limits, kind = fault.get("ctx", {}), fault["type"].split("_")[0]
     if kind in ("greater", "less"):
         return "a number " + fault["msg"].removeprefix("Input should be ")
-    return limits["expected"] if kind == "literal" else _WORDS.get(limits.get("class", kind), fault["msg"])
+    return str(limits["expected"] if kind == "literal" else _WORDS.get(limits.get("class", kind), fault["msg"]))

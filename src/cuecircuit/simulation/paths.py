@@ -76,11 +76,13 @@ def seeded_percent(
         volumes: length of the scan.
         rng: source of the courses.
     """
-    noise, cells = place.noise_percent, list(maps.cells)
-    kinds = events[cells].astype(str).agg(" ".join, axis=1)
+    noise = place.noise_percent
+    kinds, cells = (table[list(maps.cells)].astype(str).agg(" ".join, axis=1) for table in (events, rows))
     named = events[["onset", "duration"]].assign(trial_type=kinds)
-    table = {" ".join(map(str, cell)): by.set_index("region")["value"] for cell, by in rows.groupby(cells, sort=False)}
-    by_cell = {name: values.to_dict() | {maps.seed: 0.0} for name, values in table.items() if name in set(kinds)}
+    table = {
+        str(cell): dict(zip(by["region"], by["value"], strict=True)) for cell, by in rows.groupby(cells, sort=False)
+    }
+    by_cell = {name: values | {maps.seed: 0.0} for name, values in table.items() if name in set(kinds)}
     seed = SEED_STRENGTH * noise * amplitude_volume(place, dict.fromkeys(place.regions, 0.0) | {maps.seed: 1.0}, 0.0)
     percent = np.zeros((len(seed), volumes))
     shared = {"tr_s": tr_s, "n_volumes": volumes, "hrf": maps.hrf}

@@ -59,7 +59,7 @@ def compare(
     if error == "contrast" and adjustment in ("dunnett", "tukey"):
         raise DesignError(f"comparisons: {adjustment} needs a pooled error term, found 'contrast'; use holm")
     labels = groups_of(design)
-    there = np.isfinite(y).all(axis=1)
+    there = np.asarray(np.isfinite(y).all(axis=1))
     member = np.array([[label == group for label in labels] for group in dict.fromkeys(labels)])[:, there]
     between = {name: list(compress(levels, there)) for name, levels in design.between.items()}
     y, design = y[there], replace(design, subjects=list(compress(design.subjects, there)), between=between)
