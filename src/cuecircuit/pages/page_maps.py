@@ -40,7 +40,7 @@ _CURSE = (
     "winner's curse)."
 )
 _HELD_OUT = (
-    " The held-out g is free of it: half of the subjects choose the strongest voxel, it is measured in the other half."
+    " The held-out effect is free of it: half of the subjects choose the strongest voxel, the other half measures it."
 )
 
 
@@ -114,7 +114,7 @@ def _table(name: str, title: str, path: Path, *, leads: bool, folded: bool) -> T
         title=title,
         frame=frame,
         display=frame[columns] if len(frame) else None,
-        notes=(_CURSE + _HELD_OUT * ("held_out_g" in columns),) if path.stem == "clusters" and len(frame) else (),
+        notes=(_CURSE + _HELD_OUT * ("held_out_inside" in columns),) if path.stem == "clusters" and len(frame) else (),
         folded=folded or len(frame) > LONG or path.stem not in ("terms", "clusters"),
         places=tuple(RowPlace(mm=(float(x), float(y), float(z)), test=str(test)) for x, y, z, test in places),
     )

@@ -310,10 +310,12 @@ def _mean_tables(question: Strata | Formula, fitted: Fit, wide: Wide) -> dict[st
 
 def _comparisons(question: Strata, fitted: Fit, wide: Wide, intervals: bool) -> pd.DataFrame:
     design: MixedDesign = fitted.design.family.model.design  # pyright: ignore[reportAttributeAccessIssue]
-    parts = []
+    tested, parts = np.flatnonzero(np.isfinite(fitted.fitted.tests[0].f)), []
+    if not tested.size:
+        raise DesignError(f"comparisons: no level of {', '.join(question.each)} has enough subjects to be tested")
     for comparison in question.comparisons:
         contrasts, labels = _contrasts(comparison, design)
-        for k in range(len(wide.labels)):
+        for k in tested:
             y = wide.values[fitted.design.rows, k].reshape(len(design.subjects), -1)
             error = "pooled" if comparison.error == "pooled" else "contrast"
             made = compare_cells(

@@ -288,6 +288,13 @@ class Base(Section):
     between_sd: float = required("between subjects", ge=0)
     within_sd: float = required("between the rows of a subject", ge=0)
     counts: bool = optional(False, "rows are whole numbers, effects multiply")
+    shared_r: float = optional(0.0, "of edges: correlation of two that share a region", ge=0, le=0.5)
+
+    @model_validator(mode="after")
+    def _edges_share_regions(self) -> "Base":
+        if self.shared_r and not self.in_.startswith("edges."):
+            raise ValueError(f"shared_r is of edges, and {self.in_} has none; leave it out")
+        return self
 
 
 def _with_labels(tree: Any) -> Any:
