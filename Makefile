@@ -26,11 +26,12 @@ docs: $(VENV)/dev.done
 	$(BIN)/sphinx-build -W --keep-going -q -b html docs site
 	@echo "docs: site/index.html"
 
-# Writes the lock anew from pyproject.toml; the only step that chooses versions.
+# Writes the lock anew from pyproject.toml, the only step that chooses versions: those it has are kept where they fit
+# (`make lock UPGRADE=--upgrade` takes the newest).
 lock: $(VENV)/python.done
 	$(BIN)/pip install --quiet uv
-	$(BIN)/uv pip compile -q --universal --generate-hashes --no-header --python-version 3.11 pyproject.toml -o locks/run.txt
-	$(BIN)/uv pip compile -q --universal --generate-hashes --no-header --python-version 3.11 --group dev --all-extras --overrides locks/overrides.txt -c locks/run.txt pyproject.toml -o locks/dev.txt
+	$(BIN)/uv pip compile -q $(UPGRADE) --universal --generate-hashes --no-header --python-version 3.11 pyproject.toml -o locks/run.txt
+	$(BIN)/uv pip compile -q $(UPGRADE) --universal --generate-hashes --no-header --python-version 3.11 --group dev --all-extras --overrides locks/overrides.txt -c locks/run.txt pyproject.toml -o locks/dev.txt
 
 # Known vulnerabilities of what the locks pin: by the advisory service of PyPI or, where it cannot be reached, from a folder
 # (`make audit ADVISORIES=../advisory-database`).

@@ -1,5 +1,6 @@
 """Signals, lost parents and whatever nobody foresaw: one line, the right status, nobody left at work."""
 
+import os
 import signal
 import subprocess
 import sys
@@ -232,6 +233,31 @@ def test_output_that_cannot_be_written_is_one_line_or_none(stream):
         assert done.stderr == "cuecircuit: output cannot be written (No space left on device)\n"
     else:
         assert done.returncode == 0
+
+
+@pytest.mark.parametrize(
+    ("closed", "words", "line"),
+    [
+        (0, ("audit", "-"), "found no F, t, r"),
+        (1, ("designs",), "output cannot be written (Bad file descriptor)"),
+        (None, ("init", "--yes"), "the working folder was removed; change to one that is there"),
+    ],
+)
+def test_a_stream_closed_or_a_working_folder_removed_by_the_caller_is_one_line(closed, words, line, tmp_path):
+    def before():
+        tmp_path.rmdir() if closed is None else os.close(closed)
+
+    done = subprocess.run(
+        [sys.executable, "-c", "from cuecircuit.cli import main; main()", *words],
+        stderr=subprocess.PIPE,
+        text=True,
+        cwd=tmp_path,
+        preexec_fn=before,
+        check=False,
+    )
+    assert done.returncode == 1
+    assert done.stderr.startswith(f"cuecircuit: {line}")
+    assert len(done.stderr.splitlines()) == 1
 
 
 def test_loops_are_compiled_where_no_cache_can_be_written(tmp_path):

@@ -36,6 +36,8 @@ def test_thresholds_have_a_panel_per_animal_with_the_trend():
     x = np.arange(1.0, 4.0)
     figure = thresholds_figure([AnimalCurve(label="a", x=x, y=x, low=x - 0.5, high=x + 0.5, trend=2 * x)])
 
+    figure.draw_without_rendering()
+    assert {label.get_text() for label in figure.axes[0].get_yticklabels()} >= {"1", "10"}
     lines = {line.get_gid(): line for line in figure.axes[0].lines}
     np.testing.assert_array_equal(np.asarray(lines["trend-a"].get_ydata()), 2 * x)
     np.testing.assert_array_equal(np.asarray(lines["threshold-a"].get_ydata()), x)

@@ -38,6 +38,15 @@ def test_svg_keeps_text_as_text_and_names_no_date_or_program() -> None:
     assert b"dc:date" not in svg
 
 
+@pytest.mark.filterwarnings("ignore:Glyph")
+@pytest.mark.parametrize("name", ["$\\foo$", "US$ 5 or US$ 10", "a\x01b\uffff", "</text><script>", "\u202eevil"])
+def test_a_group_of_any_name_is_drawn_under_that_name(name) -> None:
+    counts = np.arange(12, dtype=float).reshape(4, 3)
+    svg = rendered(escalation_figure(counts, ["a", "a", name, name], ["a", name])).svg
+    words = {"".join(node.itertext()).strip() for node in ET.fromstring(svg).iter("{http://www.w3.org/2000/svg}text")}
+    assert f"{name} (n = 2)".replace("\x01", "\ufffd").replace("\uffff", "\ufffd") in words
+
+
 def test_png_has_300_dots_per_inch_and_the_width_of_the_column() -> None:
     with Image.open(BytesIO(rendered(figure()).png)) as image:
         assert image.info["dpi"] == pytest.approx((300, 300), abs=0.01)

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from cuecircuit.errors import DataError
 from cuecircuit.io.atomic import replacing, scratch_beside, sweep, sweep_left
 
 
@@ -56,6 +57,14 @@ def test_scratch_of_a_killed_process_is_swept_and_that_of_a_living_one_stays(tmp
         assert list(tmp_path.iterdir()) == [alive]
         assert (alive / "part").exists()
     assert not left.exists()
+
+
+def test_a_file_does_not_take_the_place_of_a_folder(tmp_path):
+    (tmp_path / "maps.zip").mkdir()
+    (tmp_path / "maps.zip" / "keep.txt").write_text("keep")
+    with pytest.raises(DataError, match=r"maps\.zip: a folder, expected a file"), replacing(tmp_path / "maps.zip"):
+        pass
+    assert (tmp_path / "maps.zip" / "keep.txt").read_text() == "keep"
 
 
 @pytest.mark.parametrize("name", [".unfinished-thesis", ".unfinished-chapter1.d", ".unfinished-"])

@@ -93,3 +93,11 @@ def test_the_case_of_labels_by_commas_is_read(cases):
 def test_a_missing_label_table_is_named(tmp_path):
     with pytest.raises(DataError, match=r"dseg\.tsv: no such file"):
         read_label_table(tmp_path / "dseg.tsv")
+
+
+def test_a_text_far_larger_than_anybody_writes_is_not_read(tmp_path):
+    path = tmp_path / "labels.tsv"
+    with path.open("wb") as file:
+        file.truncate(2**40)
+    with pytest.raises(DataError, match=r"labels\.tsv: more than 50 MB, expected a text"):
+        read_label_table(path)

@@ -176,10 +176,20 @@ def be_a_long_word(file: Any) -> None:
     file.create_dataset("identifier", shape=(), dtype=f"S{2**31 - 1}")
 
 
+def turn_in_circles(file: Any) -> None:
+    file["acquisition/again"] = file["/"]
+
+
+def be_deep(file: Any) -> None:
+    file.create_group("/".join("g" * 500))
+
+
 @old_types
 @pytest.mark.parametrize(
     ("breaking", "said"),
     [
+        (turn_in_circles, r"groups in one another without end \(/\)"),
+        (be_deep, "groups in one another without end"),
         (
             states(f"{LEFT}/timestamps", (10**12,)),
             rf"/{LEFT}/timestamps states \(10{'0' * 11},\) values \(8e\+12 bytes",
@@ -190,7 +200,16 @@ def be_a_long_word(file: Any) -> None:
         (lie_elsewhere, rf"the values of /{LEFT}/data lie in other files"),
         (be_raw_elsewhere, rf"the values of /{LEFT}/data lie in other files"),
     ],
-    ids=["a giant", "a giant past 64 bits", "a word of 2 GB", "an external link", "a virtual dataset", "raw bytes"],
+    ids=[
+        "a circle",
+        "500 levels",
+        "a giant",
+        "a giant past 64 bits",
+        "a word of 2 GB",
+        "an external link",
+        "a virtual dataset",
+        "raw bytes",
+    ],
 )
 def test_what_a_file_cannot_hold_or_has_elsewhere_is_refused_before_it_is_read(
     tmp_path: Path, breaking: Callable[[Any], None], said: str

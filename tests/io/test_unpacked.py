@@ -42,6 +42,15 @@ def test_a_workbook_that_states_gigabytes_is_refused(tmp_path, small_limit):
         read_rows(path)
 
 
+def test_a_workbook_whose_properties_fill_memory_is_refused(tmp_path):
+    path = tmp_path / "events.xlsx"
+    with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive:
+        archive.writestr("xl/worksheets/sheet1.xml", b" " * 2**27)
+        archive.writestr("docProps/core.xml", b" " * (2**26 + 1))
+    with pytest.raises(DataError, match=r"events.xlsx: 67 MB beside its sheets"):
+        read_rows(path)
+
+
 def test_a_recording_of_the_length_allowed_is_read(tmp_path, small_limit):
     path = tmp_path / "sub-01_task-odor_physio.tsv.gz"
     path.write_bytes(gzip.compress(b"0.5\n" * 2**22))

@@ -108,9 +108,10 @@ def test_models_without_one_standard_deviation_are_refused(method: str) -> None:
         evidence_frame(of_groups(y, method=method).tests, EvidenceSettings())
 
 
-def test_settings_that_are_no_sizes_are_refused() -> None:
+@pytest.mark.parametrize(("scale", "bound"), [(0, -0.2), (1e-320, 1e30), (float("inf"), float("nan"))])
+def test_settings_that_are_no_sizes_are_refused(scale: float, bound: float) -> None:
     with pytest.raises(DesignError) as error:
-        EvidenceSettings(scale=0, bound=-0.2)
+        EvidenceSettings(scale=scale, bound=bound)
     assert len(error.value.faults) == 2
 
 

@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import os
 from pathlib import Path
 
 import pandas as pd
@@ -44,6 +45,35 @@ def test_a_package_explains_every_column_once(results, tmp_path):
         ["tables/subjects.tsv", "weight", "before the first session", "kg"],
     ]
     assert (tmp_path / "package/dictionary.tsv").read_text().count("\n") == 5
+
+
+@pytest.mark.parametrize(
+    ("name", "damage", "says"),
+    [
+        (
+            "ro-crate-metadata.json",
+            lambda path: path.write_text('{"@graph": [1]}'),
+            "is not the RO-Crate",
+        ),
+        ("ro-crate-metadata.json", lambda path: path.write_text("{}"), "is not the RO-Crate"),
+        ("study.yaml", lambda path: path.write_bytes(b"\xff"), "cannot be read as text"),
+        ("study.yaml", lambda path: (path.unlink(), os.mkfifo(path)), "a pipe, device or socket"),
+        ("x", lambda path: path.symlink_to("/dev/zero"), "a pipe, device or socket"),
+        ("x", lambda path: path.symlink_to("x"), "a link to nothing"),
+        ("x", lambda path: path.symlink_to(".."), "a link to nothing, or to what it is in"),
+    ],
+)
+def test_a_folder_that_somebody_damaged_is_refused_by_the_file_at_fault(results, tmp_path, name, damage, says):
+    damage(results / name)
+    with pytest.raises(DataError, match=f"{name}: {says}"):
+        deposit(results, tmp_path / "package")
+    assert not (tmp_path / "package").exists()
+
+
+def test_a_note_of_another_form_explains_what_it_can(results, tmp_path):
+    (results / "z.tsv").write_text("a\n1\n")
+    (results / "z.json").write_text('{"a": {"Description": 5, "Units": [1], "Levels": [2]}, "b": 3}')
+    assert deposit(results, tmp_path / "package").iloc[-1].tolist() == ["z.tsv", "a", "5", "[1]", ""]
 
 
 def test_the_crate_of_a_package_lists_every_file_with_its_hash(results, tmp_path):

@@ -98,3 +98,12 @@ def test_what_holds_no_map_or_is_no_zip_is_refused(results: Path, tmp_path: Path
     with pytest.raises(DataError, match=r"expected a name that ends in \.zip"):
         share(results, tmp_path / "maps", ABOUT)
     assert not (tmp_path / "maps.zip").exists()
+
+
+@pytest.mark.parametrize(("old", "new"), [('"n_subjects": 20', '"n": 20'), ("18.0", "many")])
+def test_results_that_were_edited_are_refused(results: Path, tmp_path: Path, old: str, new: str) -> None:
+    for name in ("terms.tsv", "settings.json"):
+        path = results / "questions" / "cue_reactivity" / name
+        path.write_text(path.read_text().replace(old, new))
+    with pytest.raises(DataError, match=r"run: terms\.tsv or settings\.json was edited"):
+        share(results, tmp_path / "maps.zip", ABOUT)

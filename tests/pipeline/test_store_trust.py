@@ -10,6 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from cuecircuit.errors import DataError
+from cuecircuit.io.atomic import scratch_beside
 from cuecircuit.pipeline.stage_record import read_record
 from cuecircuit.pipeline.store import Store, file_hash
 from tests.pipeline.test_store import a_stage
@@ -82,6 +83,28 @@ def test_the_record_that_once_deleted_files_is_no_record(tmp_path, victim):
     store.drop(store.names())
     assert store.names() == []
     assert victim.read_text() == "irreplaceable"
+
+
+@pytest.mark.parametrize("name", ["...json", "..json", ".json"])
+def test_the_name_of_a_record_cannot_have_the_folder_or_its_parent_deleted(tmp_path, source, victim, name):
+    store = Store(tmp_path / "out")
+    store.run(a_stage(source))
+    (store.root / ".cuecircuit" / name).write_text("{}")
+    assert store.names() == ["group"]
+    store.drop([each for each in store.names() if each != "group"])
+    assert victim.read_text() == "irreplaceable"
+    assert store.why_stale(a_stage(source)) is None
+
+
+def test_what_a_command_further_down_is_at_is_not_swept(tmp_path):
+    store = Store(tmp_path / "out")
+    with scratch_beside(store.root / "group" / "maps") as scratch:
+        with store.alone():
+            pass
+        assert scratch.is_dir()
+    with store.alone():
+        pass
+    assert list((store.root / "group").iterdir()) == []
 
 
 def test_what_a_record_names_but_no_stage_made_stays(tmp_path):

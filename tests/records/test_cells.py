@@ -105,6 +105,12 @@ def test_columns_that_are_not_there_are_all_named():
     assert "column 'id' is not in the table; it has rat, group, cue, resp, bold" in str(caught.value)
 
 
+def test_of_thousands_of_columns_a_message_lists_some():
+    wide = table().reindex(columns=[*table().columns, *(f"c{k}" for k in range(100))])
+    with pytest.raises(DataError, match=r"it has rat, .*, c4\d and \d\d more$"):
+        complete_cells(wide, subject="id", between=("group",))
+
+
 def test_a_column_has_one_role():
     with pytest.raises(DataError, match="column 'cue' is given two roles"):
         complete_cells(table(), subject="rat", between=("cue",), within=("cue",))

@@ -39,7 +39,9 @@ def test_bayes_factors_are_those_of_r(kind: str, tolerance: float) -> None:
     np.testing.assert_allclose(found, rows["log_bf"], rtol=0, atol=tolerance)
 
 
-@pytest.mark.parametrize(("df1", "df2", "n", "scale"), [(1, 20, 21, 0.7), (2, 9, 4, 0.5), (5, 120, 30.5, 1.2)])
+@pytest.mark.parametrize(
+    ("df1", "df2", "n", "scale"), [(1, 20, 21, 0.7), (2, 9, 4, 0.5), (5, 120, 30.5, 1.2), (20, 100, 6, 300.0)]
+)
 def test_the_mean_bayes_factor_is_1_where_there_is_no_effect(df1: int, df2: int, n: float, scale: float) -> None:
     # BF is a ratio of densities, the marginal of F by its null: its mean under the null is the integral of a density
     root_f = np.expm1(np.linspace(0, 25, 20_001))  # √F from 0 to 7e10

@@ -21,7 +21,7 @@ from cuecircuit.pipeline.progress import one_line, warnings_as_lines
 
 add_examples(app)
 _MOST_FAULTS = 1000  # lines that anybody reads
-_NO_ROOM = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EPIPE)
+_NO_ROOM = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EPIPE, errno.EBADF)
 
 
 def main() -> None:
@@ -29,18 +29,26 @@ def main() -> None:
     words = [word for word in sys.argv[1:] if word != "--verbose"]
     if words[2:3] in (["participant"], ["group"]) and any(word.startswith("--study") for word in words):
         words = ["bids-app", *words]
+    _open_closed_streams()
     heed_signals()
     warnings_as_lines()
     try:
         status = _run(words)
-        if sys.stdout is not None:  # closed by the caller
-            sys.stdout.flush()
+        sys.stdout.flush()
     except Stopped as stopped:
         _complain(str(stopped))
         os._exit(stopped.status)  # Python would wait for threads at work
     except Exception as error:
         status = _failed(words, error, verbose="--verbose" in sys.argv)
     sys.exit(status)
+
+
+def _open_closed_streams() -> None:
+    """Open what the caller closed, lest a file takes its number; writing to standard output then fails."""
+    for number, name in enumerate(("stdin", "stdout", "stderr")):
+        if getattr(sys, name) is None:
+            os.open(os.devnull, os.O_RDWR if name == "stderr" else os.O_RDONLY)
+            setattr(sys, name, os.fdopen(number, "r" if name == "stdin" else "w"))
 
 
 def _run(words: list[str]) -> int | str | None:
@@ -65,6 +73,9 @@ def _failed(words: list[str], error: Exception, *, verbose: bool) -> int:
         return 1
     if isinstance(error, BrokenExecutor):
         _complain("a worker process was killed, most often for want of memory; use fewer --n-jobs")
+        return 1
+    if isinstance(error, OSError) and error.filename is None and error.errno == errno.ENOENT:  # os.getcwd
+        _complain("the working folder was removed; change to one that is there")
         return 1
     if isinstance(error, OSError) and error.filename is None and error.errno in _NO_ROOM:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # or Python complains again at its end

@@ -146,8 +146,8 @@ def check_alpha(athr: Sequence[float], fields: int) -> None:
         if not 0 < alpha < 1:
             faults.append(f"α = {alpha:g}: expected a probability between 0 and 1, such as 0.05")
         elif alpha * fields < _FEWEST_ABOVE:
-            needed = int(np.ceil(round(_FEWEST_ABOVE / alpha, 6)))
-            faults.append(f"α = {alpha:g} cannot be told from {fields} fields: run {needed} or more, or raise α")
+            needed = np.ceil(round(_FEWEST_ABOVE / alpha, 6))
+            faults.append(f"α = {alpha:g} cannot be told from {fields} fields: run {needed:.15g} or more, or raise α")
     if faults:
         raise DataError(faults)
 

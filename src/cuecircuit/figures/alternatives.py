@@ -11,6 +11,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.patches import Patch
+from matplotlib.path import Path
 
 from cuecircuit.figures.numbers import effect_text, fraction, short
 from cuecircuit.figures.style import BLUE, DOUBLE_MM, FAINT, INK, VERMILLION, sheet, style
@@ -25,6 +26,7 @@ TITLES: Mapping[Kind, str] = {
 # gray text keeps a contrast of 4.5 to the band
 _BAND, _GRAY = "#f6ecd6", "#696969"
 _ROW_MM, _RIGHT_MM, _LEGEND_MM, _DOT = 4.6, 14.0, 7.0, 3.4
+_EQUAL = Path(np.array([(-1, 0.4), (1, 0.4), (-1, -0.4), (1, -0.4)]), [Path.MOVETO, Path.LINETO] * 2)
 # a letter of the labels is about so wide (mm); column labels stand at an angle of 40 degrees
 _LETTER_MM, _ANGLE = 1.42, 40.0
 # narrower columns have no room for a number beside the dot
@@ -108,7 +110,7 @@ def _legend() -> list[Line2D | Patch]:
         for name, (face, edge) in marks.items()
     ]
     absent = Line2D([], [], marker="_", linestyle="", markersize=_DOT, color=FAINT, label="not tested")
-    same = Line2D([], [], marker="$=$", linestyle="", markersize=_DOT, color=FAINT, label="cannot touch it")
+    same = Line2D([], [], marker=_EQUAL, linestyle="", markersize=_DOT, color=FAINT, label="cannot touch it")
     signs = [
         Line2D([], [], marker="o", linestyle="", markersize=_DOT, color=color, label=name)
         for name, color in (("positive", VERMILLION), ("negative", BLUE))

@@ -4,7 +4,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
+from matplotlib.axis import Axis
 from matplotlib.figure import Figure
+from matplotlib.ticker import LogFormatter
 
 from cuecircuit.arrays import Array, Float
 from cuecircuit.figures.style import BLUE, DOUBLE_MM, FAINT, GREEN, INK, SINGLE_MM, VERMILLION, rule_below, sheet, style
@@ -52,6 +54,7 @@ def intervals_figure(
             x, y = _survival(intervals)
             axes.step(x, y, where="post", color=INK, lw=1.1, label="observed", gid=f"observed-{subject}")
             axes.set_xscale("log")
+            _label_plainly(axes.xaxis)
             axes.set_title(f"{subject} (n = {intervals.size})", loc="left", pad=2)
         for axes in panels[len(observed_min) :]:
             axes.set_axis_off()
@@ -93,6 +96,7 @@ def scores_figure(
         axes.axvline(0, color=INK, lw=0.5)
         if np.nanmax(np.abs(np.concatenate((animals.ravel(), low, high)))) > 10 * _LINEAR:
             axes.set_xscale("symlog", linthresh=_LINEAR)
+            axes.xaxis.set_major_formatter("{x:g}")
         axes.set_yticks(rows, models)
         axes.set_ylim(len(models) - 0.5, -0.5)
         axes.set_xlabel(f"Log score less that of {models[0]} (nat per interval held out)")
@@ -119,6 +123,7 @@ def thresholds_figure(curves: Sequence[AnimalCurve], *, width_mm: float = DOUBLE
             if curve.trend is not None:
                 axes.plot(curve.x, curve.trend, color=VERMILLION, lw=1.0, gid=f"trend-{curve.label}")
             axes.set_yscale("log")
+            _label_plainly(axes.yaxis)
             axes.set_title(curve.label, loc="left", pad=2)
         for axes in panels[len(curves) :]:
             axes.set_axis_off()
@@ -151,10 +156,22 @@ def elimination_figure(
         left.set_ylim(-12, 0.5)
         left.set_ylabel("Log likelihood less its highest")
         right.set_yscale("log")
+        _label_plainly(right.yaxis)
         right.set_ylabel("Threshold (mg/kg)")
         left.legend(loc="lower right")
         rule_below(left, "dashed: 95 % interval of one animal; thin: animals")
     return figure
+
+
+class _Plain(LogFormatter):
+    def __call__(self, x: float, pos: int | None = None) -> str:
+        """Return the number without powers, where matplotlib labels it at all."""
+        return super().__call__(x, pos) and f"{x:g}"
+
+
+def _label_plainly(axis: Axis) -> None:
+    axis.set_major_formatter(_Plain())
+    axis.set_minor_formatter(_Plain())
 
 
 def _survival(intervals: Float[Array, "interval"]) -> tuple[Float[Array, "step"], Float[Array, "step"]]:

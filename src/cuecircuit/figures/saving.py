@@ -13,6 +13,8 @@ from cuecircuit.io.atomic import replacing
 DPI = 300
 # coordinates of paths and marks, in points; more than two decimals are below a printer's dot
 _PLACES = re.compile(rb' (?:d|x|y)="[^"]*"')
+# names may hold what no XML does
+_NO_XML = re.compile("[^\t\n\r -\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 # marks are named by levels, which may hold what a name in XML may not
 _ID = re.compile(r' id="([^"]*)"')
 _DECIMALS = re.compile(rb"(\.\d\d)\d+")
@@ -31,7 +33,8 @@ def rendered(figure: Figure) -> Rendered:
     with style():
         svg = BytesIO()
         figure.savefig(svg, format="svg", dpi=DPI, metadata={"Date": None, "Creator": None})
-    named = _ID.sub(lambda name: ' id="' + re.sub(r"[^\w.-]", "_", name[1]) + '"', svg.getvalue().decode()).encode()
+    text = _NO_XML.sub("\N{REPLACEMENT CHARACTER}", svg.getvalue().decode())
+    named = _ID.sub(lambda name: ' id="' + re.sub(r"[^\w.-]", "_", name[1]) + '"', text).encode()
     short = _PLACES.sub(lambda places: _DECIMALS.sub(rb"\1", places[0]), named)
     return Rendered(svg=short, png=rendered_png(figure, dpi=DPI))
 

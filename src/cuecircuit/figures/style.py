@@ -48,6 +48,7 @@ _LOOK: dict[Any, Any] = {
     "axes.edgecolor": INK,
     "axes.labelcolor": INK,
     "text.color": INK,
+    "text.parse_math": False,  # a name may hold dollars
     "xtick.color": INK,
     "ytick.color": INK,
     "axes.unicode_minus": True,

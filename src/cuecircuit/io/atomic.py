@@ -24,8 +24,10 @@ def replacing(path: Path, *, folder: bool = False) -> Iterator[Path]:
         folder: make the temporary path a folder.
 
     Raises:
-        DataError: the place cannot be written.
+        DataError: the place cannot be written, or a folder is where a file is to be.
     """
+    if path.is_dir() and not folder:
+        raise DataError(f"{path}: a folder, expected a file or nothing; move it away or choose another name")
     with scratch_beside(path) as scratch, _named_failures(path, scratch):
         # the name is kept, because libraries read the format from the ending
         new = scratch / path.name
@@ -138,9 +140,12 @@ def _scratch(path: Path) -> tuple[Path, int]:
 
 
 def sweep(folder: Path) -> None:
-    """Remove what killed processes left unfinished anywhere under `folder`, which no other process may be using."""
+    """Remove what killed processes left unfinished anywhere under `folder`, of which this process has the lock.
+
+    A command that writes to a folder further down keeps what it is at.
+    """
     for scratch in list(folder.rglob(f"{_UNFINISHED}*")):
-        if _is_scratch(scratch):
+        if _is_scratch(scratch) and _is_left(scratch, if_unsure=True):
             shutil.rmtree(scratch, ignore_errors=True)
 
 
@@ -148,7 +153,7 @@ def sweep_left(out: Path) -> None:
     """Remove what killed processes left unfinished beside `out`, in it or in its folders; living ones keep theirs."""
     for folder, pattern in ((out.parent, ""), (out, ""), (out, "*/")):
         for scratch in list(folder.glob(f"{pattern}{_UNFINISHED}*")):
-            if _is_scratch(scratch) and _is_left(scratch):
+            if _is_scratch(scratch) and _is_left(scratch, if_unsure=False):
                 shutil.rmtree(scratch, ignore_errors=True)
 
 
@@ -156,7 +161,7 @@ def _is_scratch(path: Path) -> bool:
     return bool(_SCRATCH.fullmatch(path.name)) and path.is_dir() and not path.is_symlink()
 
 
-def _is_left(scratch: Path) -> bool:
+def _is_left(scratch: Path, *, if_unsure: bool) -> bool:
     try:
         lock = os.open(scratch, os.O_RDONLY)
     except OSError:
@@ -164,7 +169,9 @@ def _is_left(scratch: Path) -> bool:
     try:
         fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         return True
-    except OSError:  # locked, or nobody can tell
+    except BlockingIOError:
         return False
+    except OSError:  # a file system without locks on folders
+        return if_unsure
     finally:
         os.close(lock)

@@ -6,7 +6,7 @@ from typing import TypeVar
 from pydantic import BaseModel, ValidationError
 
 from cuecircuit.errors import DataError, StudyError
-from cuecircuit.io.bounded import check_file
+from cuecircuit.io.bounded import read_text
 from cuecircuit.study.messages import model_faults
 from cuecircuit.study.yaml_lines import line_of, parse_yaml
 
@@ -19,11 +19,7 @@ def read_declared(path: Path, model: type[Model]) -> Model:
     Raises:
         DataError: no such file, or as `parse_declared`.
     """
-    check_file(path)
-    try:
-        return parse_declared(path.read_text(encoding="utf-8-sig"), model, name=str(path))
-    except (OSError, UnicodeDecodeError) as error:
-        raise DataError(f"{path}: cannot be read ({error})") from error
+    return parse_declared(read_text(path), model, name=str(path))
 
 
 def parse_declared(text: str, model: type[Model], *, name: str) -> Model:

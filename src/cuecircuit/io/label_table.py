@@ -15,7 +15,7 @@ from pathlib import Path
 from xml.etree import ElementTree
 
 from cuecircuit.errors import DataError
-from cuecircuit.io.bounded import check_file
+from cuecircuit.io.bounded import read_text
 
 _INDEX = ("index", "label", "id", "value", "number")
 _NAME = ("name", "region of interest", "region", "roi", "structure", "label name", "label")
@@ -33,13 +33,7 @@ def read_label_table(path: Path) -> dict[int, str]:
         DataError: no such file, no text, another form than those above, an index that is no whole number or is listed
             twice.
     """
-    check_file(path)
-    try:
-        text = path.read_text(encoding="utf-8-sig")
-    except FileNotFoundError as error:
-        raise DataError(f"{path}: no such file") from error
-    except (OSError, UnicodeDecodeError) as error:
-        raise DataError(f"{path}: cannot be read as text ({error}); save it in UTF-8") from error
+    text = read_text(path)
     try:
         return parse_labels(text)
     except DataError as error:

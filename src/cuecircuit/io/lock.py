@@ -73,7 +73,9 @@ def _open(out: Path) -> tuple[Path, int]:
                 raise DataError(f"{out}: {beside.owner()} is writing here, or left {beside} behind") from None
             return _take(out, out / ".lock")
     except OSError as error:
-        raise DataError(f"{out}: cannot be written ({error.strerror}); choose a folder you may write to") from error
+        raise DataError(
+            f"{out}: cannot be written ({error.strerror}: {error.filename}); choose a folder you may write to"
+        ) from error
 
 
 def _take(out: Path, path: Path) -> tuple[Path, int]:

@@ -25,6 +25,7 @@ from cuecircuit.io.unpacked import DEFLATE_RATIO, MOST_BYTES
 from cuecircuit.records.operant import EventBins, OperantLog, OperantSession
 
 _MOST_EVENTS = 10_000_000  # assumed: a hundred a second all day
+_DEEPEST = 50  # groups in one another; NWB has five
 
 _Events = list[tuple[str, Float[Array, "_"]]]
 
@@ -77,11 +78,14 @@ def _check_content(path: Path) -> None:
         DataError: every such part of the file.
     """
     import h5py
+    from h5py import h5o  # pyright: ignore
 
     held, faults = path.stat().st_size, []
 
-    def look(_name: str, thing: Any) -> None:
+    def look(name: str, thing: Any) -> None:
         if isinstance(thing, h5py.Group):
+            if name.count("/") > _DEEPEST or h5o.get_info(thing.id).rc > 1:
+                raise DataError(f"groups in one another without end ({str(thing.name)[:80]}); copy it again from its source")
             links = {name: thing.get(name, getlink=True) for name in thing}
             away = [name for name, link in links.items() if isinstance(link, h5py.ExternalLink)]
             faults.extend(f"{name} in {thing.name} is a link to another file; copy it into this one" for name in away)

@@ -14,7 +14,7 @@ import pandas as pd
 
 from cuecircuit.errors import DataError
 from cuecircuit.io.atomic import replacing
-from cuecircuit.io.bounded import check_columns, check_file
+from cuecircuit.io.bounded import check_columns, check_file, read_text
 
 ColumnNote = str | Mapping[str, Any]
 _SEPARATORS = {"\t": "tabs", ";": "semicolons", ",": "commas"}
@@ -132,12 +132,10 @@ def read_json(path: Path) -> dict[str, Any]:
     Raises:
         DataError: no such file, or not a JSON object.
     """
-    check_file(path)
+    text = read_text(path)
     try:
-        content = json.loads(path.read_text(encoding="utf-8"))
-    except FileNotFoundError as error:
-        raise DataError(f"{path}: no such file") from error
-    except (ValueError, OSError, RecursionError) as error:
+        content = json.loads(text)
+    except (ValueError, RecursionError) as error:
         raise DataError(f"{path}: cannot be read as JSON ({error})") from error
     if not isinstance(content, dict):
         raise DataError(f"{path}: expected a JSON object, found {type(content).__name__}")

@@ -10,6 +10,8 @@ from cuecircuit.errors import DataError
 MOST_BYTES = 2**30
 DEFLATE_RATIO = 1032  # zlib.net/zlib_tech.html: the most that deflate can shrink data
 _CHUNK = 2**20
+# of a workbook; other parts are parsed whole, which takes four times their size
+_IN_PIECES, _MOST_BESIDE = ("xl/worksheets/", "xl/sharedStrings", "xl/media/"), 2**26
 
 
 def check_gzip(path: Path) -> None:
@@ -28,16 +30,18 @@ def check_gzip(path: Path) -> None:
 
 
 def check_zip(path: Path) -> None:
-    """Refuse a zip file (such as a workbook) whose members state more than `MOST_BYTES`; no more is unpacked then.
+    """Refuse a workbook whose members state more than `MOST_BYTES`, or whose formats and properties fill memory.
 
     Raises:
         DataError: they state more.
         OSError, zipfile.BadZipFile: it is damaged.
     """
     with zipfile.ZipFile(path) as archive:
-        stated = sum(member.file_size for member in archive.infolist())
-    if stated > MOST_BYTES:
+        sizes = {member.filename: member.file_size for member in archive.infolist()}
+    if (stated := sum(sizes.values())) > MOST_BYTES:
         raise _too_much(path, f"{stated / 2**30:.1f} GiB, more than ")
+    if (beside := sum(size for name, size in sizes.items() if not name.startswith(_IN_PIECES))) > _MOST_BESIDE:
+        raise DataError(f"{path}: {beside / 1e6:.0f} MB beside its sheets; save the table alone in a new workbook")
 
 
 def _too_much(path: Path, found: str) -> DataError:

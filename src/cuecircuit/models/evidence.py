@@ -33,18 +33,18 @@ class EvidenceSettings:
     """`scale` of the prior, None for the default of each kind of effect; `bound` of |d| for equivalence, if asked.
 
     Raises:
-        DesignError: a number that is not above 0.
+        DesignError: a number below 0.001 or above 1000.
     """
 
     scale: int | float | None = None
     bound: int | float | None = None
 
     def __post_init__(self) -> None:
-        """Refuse numbers that are not above 0."""
+        """Refuse numbers that no effect has."""
         faults = [
-            f"{name}: found {value}, expected a number above 0"
+            f"{name}: found {value}, expected a number from 0.001 to 1000"
             for name, value in (("scale of the prior", self.scale), ("bound of equivalence", self.bound))
-            if value is not None and not 0 < value < np.inf
+            if value is not None and not 0.001 <= value <= 1000
         ]
         if faults:
             raise DesignError(faults)

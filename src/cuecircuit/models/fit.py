@@ -16,7 +16,7 @@ from cuecircuit.models.design import Design, design
 from cuecircuit.models.direction import in_differences
 from cuecircuit.models.family import Family, Fitted, fit_block, join_blocks
 from cuecircuit.models.model import Model
-from cuecircuit.records.cells import numeric
+from cuecircuit.records.cells import absent_column, numeric
 from cuecircuit.stats.term_test import TermTest
 
 # numbers in a block of responses, in double precision 8 MB; responses that lack the same rows are found inside a block
@@ -135,7 +135,7 @@ def fit_table(table: pd.DataFrame, column: str, model: Model) -> Fit:
         DesignError: the columns do not carry the model.
     """
     if column not in table.columns:
-        raise DataError(f"column '{column}' is not in the table; it has {', '.join(map(str, table.columns))}")
+        raise DataError(absent_column(column, table.columns))
     values = numeric(table, column)
     if model.formula is not None:
         _check_repeated(table, values)

@@ -12,6 +12,7 @@ from cuecircuit.generators.protocol import check_protocol
 from cuecircuit.generators.rat_design import rat_design
 from cuecircuit.generators.sizes import stated_sizes
 from cuecircuit.io.atomic import check_unused, replacing
+from cuecircuit.io.bounded import read_text
 from cuecircuit.io.lock import writing
 from cuecircuit.nodes.designs import design_text
 from cuecircuit.nodes.simulate_people import simulate_people
@@ -21,7 +22,6 @@ from cuecircuit.simulation.lived import simulate_lived
 from cuecircuit.study.reading import parse_study
 from cuecircuit.study.schema import Study
 from cuecircuit.study.yaml_lines import with_lines
-from cuecircuit.tables.study_files import read_text
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

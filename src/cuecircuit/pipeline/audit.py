@@ -6,7 +6,7 @@ from pathlib import Path
 import pandas as pd
 
 from cuecircuit.errors import DataError
-from cuecircuit.io.bounded import check_file
+from cuecircuit.io.bounded import check_file, read_text
 from cuecircuit.io.operant_rows import read_rows
 from cuecircuit.stats.audit import AuditedTest, audit
 from cuecircuit.stats.printed import printed_effects
@@ -51,10 +51,7 @@ def audit_file(path: Path, *, n: int | None = None, groups: int = 1) -> pd.DataF
         rows = read_rows(path)
         lines = [(line, _sentence(rows.header, cells)) for line, cells in zip(rows.lines, rows.cells, strict=True)]
     else:
-        try:
-            lines = [(None, path.read_text(encoding="utf-8"))]
-        except (OSError, UnicodeDecodeError) as error:
-            raise DataError(f"{path}: cannot be read ({error}); give a text or a table in UTF-8") from error
+        lines = [(None, read_text(path))]
     found = [{"line": line, **_row(test)} for line, text in lines for test in audit(text, n=n, groups=groups)]
     if not found:
         raise DataError(f"{path}: found no F, t, r, ρ, χ², Q, H or z; expected such as 'F(9,171)=4.25, P=0.002'")

@@ -14,6 +14,7 @@ import pandas as pd
 
 from cuecircuit.errors import DataError, StudyError
 from cuecircuit.io.atomic import replacing
+from cuecircuit.io.bounded import check_file, read_text
 from cuecircuit.io.lock import writing
 from cuecircuit.io.tables import read_json, write_json, write_table
 from cuecircuit.report.deposit import license_address
@@ -48,15 +49,17 @@ def deposit(results: Path, out: Path) -> pd.DataFrame:
 
     Raises:
         StudyError: the study file leaves out what archives ask for; every such field.
-        DataError: no finished run in the folder; `out` is in it, is no package, or cannot be written.
+        DataError: no finished run in the folder, or a damaged one; `out` is in it, is no package, or cannot be written.
     """
     if not (results / _CRATE).is_file():
         raise DataError(f"{results}: no {_CRATE} in it; give the folder of a finished `cuecircuit run`")
+    _check_crate(results / _CRATE)
+    _check_files(results)
     if results.resolve() in (out.resolve(), *out.resolve().parents):
         raise DataError(f"{out}: is in {results}; choose a folder outside the results")
-    if out.exists() and not (out / "dictionary.tsv").is_file():
+    if out.exists() and not all((out / name).is_file() for name in ("dictionary.tsv", _CRATE)):
         raise DataError(f"{out}: exists and is no package; choose a new folder")
-    about = parse_study((results / "study.yaml").read_text(encoding="utf-8"), str(results / "study.yaml")).about
+    about = parse_study(read_text(results / "study.yaml"), str(results / "study.yaml")).about
     if empty := [f"{name} ({what})" for name, what in _ASKED.items() if not getattr(about, name)]:
         raise StudyError(
             f"{results}: archives ask for what `about:` of the study file leaves out: {'; '.join(empty)}; "
@@ -81,8 +84,10 @@ def _columns(results: Path) -> Iterator[tuple[str, ...]]:
         notes = read_json(path.with_suffix(".json")) if path.with_suffix(".json").is_file() else {}
         for column, note in notes.items():
             if isinstance(note, dict):
-                levels = "; ".join(f"{level}: {meaning}" for level, meaning in note.get("Levels", {}).items())
-                yield place, column, note.get("Description", ""), note.get("Units", ""), levels
+                levels = note.get("Levels")
+                meanings = levels.items() if isinstance(levels, dict) else ()
+                text = "; ".join(f"{level}: {meaning}" for level, meaning in meanings)
+                yield place, column, str(note.get("Description", "")), str(note.get("Units", "")), text
 
 
 def _license(about: About) -> str:
@@ -105,6 +110,21 @@ def _readme(about: About) -> str:
 
 License: {about.license} (`LICENSE`).
 """
+
+
+def _check_files(results: Path) -> None:
+    for path in results.rglob("*"):
+        check_file(path)
+        if path.is_symlink() and not (path.exists() and not results.resolve().is_relative_to(path.resolve())):
+            raise DataError(f"{path}: a link to nothing, or to what it is in; remove it")
+
+
+def _check_crate(path: Path) -> None:
+    graph = read_json(path).get("@graph")
+    entities = graph if isinstance(graph, list) else []
+    names = [entity.get("@id") if isinstance(entity, dict) else None for entity in entities]
+    if "./" not in names or not all(isinstance(name, str) for name in names):
+        raise DataError(f"{path}: is not the RO-Crate of a run; run the study again")
 
 
 def _complete_crate(folder: Path) -> None:

@@ -51,7 +51,11 @@ def share(results: Path, out: Path, about: SharedAs) -> pd.DataFrame:
     if out.suffix != ".zip":
         raise DataError(f"{out}: expected a name that ends in .zip")
     root = results / "questions" if (results / "questions").is_dir() else results  # a run has copies beside them
-    found = [image for terms in sorted(root.rglob("terms.tsv")) for image in _images(root, terms.parent, about)]
+    try:
+        found = [image for terms in sorted(root.rglob("terms.tsv")) for image in _images(root, terms.parent, about)]
+    except (KeyError, TypeError, ValueError) as error:
+        what = f"{type(error).__name__}: {error}"
+        raise DataError(f"{results}: terms.tsv or settings.json was edited ({what}); run again") from error
     if not found:
         raise DataError(
             f"{results}: no statistical map of a test in it; give the folder of `cuecircuit group`, or of a run"

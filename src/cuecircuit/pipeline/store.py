@@ -279,7 +279,7 @@ class Store:
 
     def names(self) -> list[str]:
         """List the stages that have a record, which may be damaged."""
-        return [path.stem for path in sorted(self._records.glob("*.json"))]
+        return [path.stem for path in sorted(self._records.glob("[!.]*.json"))]
 
     def records(self) -> dict[str, dict[str, Any]]:
         """Read the record of every stage done, by its name."""

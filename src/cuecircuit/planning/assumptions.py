@@ -6,12 +6,13 @@ from pathlib import Path
 from pydantic import ValidationError
 
 from cuecircuit.errors import StudyError
+from cuecircuit.io.bounded import read_text
 from cuecircuit.simulation.columns import drawn_source, responses_asked
 from cuecircuit.study.messages import model_faults
 from cuecircuit.study.questions import MOST_SUBJECTS, Simulation
 from cuecircuit.study.schema import Study
 from cuecircuit.study.yaml_lines import line_of, parse_yaml
-from cuecircuit.tables.study_files import StudyFiles, read_study, read_text
+from cuecircuit.tables.study_files import StudyFiles, read_study
 
 _STATED = "stated"
 """The hypothesis of effects that a file states without hypotheses of its own."""

@@ -16,6 +16,7 @@ import pandas as pd
 
 from cuecircuit.errors import StudyError
 from cuecircuit.io.atomic import check_unused, replacing
+from cuecircuit.io.bounded import read_text
 from cuecircuit.io.lock import writing
 from cuecircuit.nodes.graph import ordered_nodes, upstream
 from cuecircuit.pipeline.engine import engine
@@ -43,7 +44,7 @@ from cuecircuit.simulation.declared import with_weights
 from cuecircuit.simulation.planting import first_hypothesis
 from cuecircuit.simulation.question_truth import question_truth
 from cuecircuit.tables.rows import Tables
-from cuecircuit.tables.study_files import StudyFiles, read_text
+from cuecircuit.tables.study_files import StudyFiles
 
 # studies that are one task
 _BATCH, _FEW = 20, 5

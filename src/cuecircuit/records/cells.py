@@ -5,7 +5,7 @@ matter. Conditions are all combinations of the levels within subjects, the last 
 messages count the header as line 1.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -20,6 +20,7 @@ from cuecircuit.stats.strata_design import MixedDesign
 _NO_VALUE = ("", "n/a", "NA", "N/A", "NaN", "nan")
 # as many places a message lists before it counts
 _NAMED = 8
+_MOST_NAMES = 50
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -188,12 +189,15 @@ def _column(table: pd.DataFrame, name: str) -> pd.Series:
     return column
 
 
+def absent_column(name: str, columns: Iterable[object]) -> str:
+    """Describe that a table has no such column, and which it has."""
+    names = list(map(str, columns))
+    more = f" and {len(names) - _MOST_NAMES} more" if len(names) > _MOST_NAMES else ""
+    return f"column '{name}' is not in the table; it has {', '.join(names[:_MOST_NAMES])}{more}"
+
+
 def _check_columns(table: pd.DataFrame, wanted: Sequence[str]) -> None:
-    faults = [
-        f"column '{name}' is not in the table; it has {', '.join(map(str, table.columns))}"
-        for name in dict.fromkeys(wanted)
-        if name not in table.columns
-    ]
+    faults = [absent_column(name, table.columns) for name in dict.fromkeys(wanted) if name not in table.columns]
     faults += [f"column '{name}' is given two roles" for name in dict.fromkeys(wanted) if wanted.count(name) > 1]
     if faults or table.empty:
         raise DataError(faults or "the table has no rows")

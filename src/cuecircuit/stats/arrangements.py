@@ -104,7 +104,7 @@ def check_resolution(plan: Plan, alpha: float) -> None:
         )
     raise DesignError(
         f"term {plan.name}: {plan.n_permutations} permutations cannot give a p below {plan.smallest_p:.3g}, "
-        f"and α = {alpha:g}; run {int(np.ceil(10 / alpha))} or more"
+        f"and α = {alpha:g}; run {np.ceil(10 / alpha):.15g} or more"
     )
 
 

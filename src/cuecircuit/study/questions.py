@@ -119,9 +119,12 @@ class Evidence(Section):
     """Evidence for and against effects, beside their p."""
 
     scale: float | None = optional(
-        None, "of the Cauchy prior of standardized effects; 0.71 (one), 0.5 (several), 0.35 (slopes) by default", gt=0
+        None,
+        "of the Cauchy prior of standardized effects; 0.71 (one), 0.5 (several), 0.35 (slopes) by default",
+        ge=0.001,
+        le=1000,
     )
-    equivalence: float | None = optional(None, "bound of |d| below which an effect is negligible", gt=0)
+    equivalence: float | None = optional(None, "bound of |d| below which an effect is negligible", ge=0.001, le=1000)
 
 
 class Networks(Section):

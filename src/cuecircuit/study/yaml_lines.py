@@ -12,6 +12,7 @@ KeyPath = tuple[str | int, ...]
 # beyond these a text is no study file; both bound the time that hostile text can take
 _MOST_CHARACTERS = 1_000_000
 _DEEPEST = 40
+_TOO_DEEP = f"more than {_DEEPEST} levels deep; fewer than ten are needed"
 # the loader of libyaml, ten times as fast, where PyYAML was built with it
 _Safe: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 _INT, _DATE = "tag:yaml.org,2002:int", "tag:yaml.org,2002:timestamp"
@@ -99,11 +100,13 @@ def _check_events(text: str, name: str) -> None:
         opens = isinstance(event, yaml.CollectionStartEvent)
         depth += opens - isinstance(event, yaml.CollectionEndEvent)
         if depth > _DEEPEST:
-            raise StudyError(f"{name}:{line}: more than {_DEEPEST} levels deep; fewer than ten are needed")
+            raise StudyError(f"{name}:{line}: {_TOO_DEEP}")
 
 
 def _problem(error: yaml.MarkedYAMLError, line: Sequence[str]) -> str:
     problem = error.problem or "not readable as YAML"
+    if "nesting depth" in problem:  # PyYAML from 6.0.4 on
+        return _TOO_DEEP
     if any("\t" in text[: len(text) - len(text.lstrip())] for text in line):
         return "a tab where YAML expects spaces; indent with spaces"
     return f"{problem}; put text that holds : # [ {{ * or, inside braces, a comma in quotes"

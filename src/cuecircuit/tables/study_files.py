@@ -9,7 +9,7 @@ from pathlib import Path
 
 from cuecircuit.arrays import Array, Bool
 from cuecircuit.errors import DataError
-from cuecircuit.io.bounded import check_file
+from cuecircuit.io.bounded import read_text
 from cuecircuit.io.named_files import is_named, named_file
 from cuecircuit.io.nifti import read_mask
 from cuecircuit.io.scan_inventory import ScanSelection
@@ -134,23 +134,6 @@ def _without_pattern(pattern: str) -> Path:
     parts = Path(pattern).parts
     plain = next((k for k, part in enumerate(parts) if has_magic(_ESCAPED.sub("", part))), len(parts) - 1)
     return Path(*(_ESCAPED.sub(r"\1", part) for part in parts[:plain]))
-
-
-def read_text(path: Path) -> str:
-    """Read the text of a study file.
-
-    Raises:
-        DataError: no such file, or not text.
-    """
-    check_file(path)
-    try:
-        return path.read_text(encoding="utf-8-sig")
-    except FileNotFoundError as error:
-        raise DataError(f"{path}: no such file") from error
-    except IsADirectoryError as error:
-        raise DataError(f"{path}: is a folder; name the study file in it, such as {path / 'study.yaml'}") from error
-    except (OSError, UnicodeDecodeError) as error:
-        raise DataError(f"{path}: cannot be read as text ({error})") from error
 
 
 def read_study(path: Path, *, dataset: Path | None = None, derivatives: Path | None = None) -> StudyFiles:

@@ -26,6 +26,7 @@ from cuecircuit.pipeline.progress import say
 from cuecircuit.pipeline.space import read_named_atlas
 from cuecircuit.pipeline.threads import one_blas_thread
 from cuecircuit.records.atlas import Atlas
+from cuecircuit.records.cells import absent_column
 from cuecircuit.records.grid import Grid
 
 
@@ -98,7 +99,7 @@ def read_maps_table(table: Path, model: Model) -> pd.DataFrame:
     frame = read_table(table, text=tuple(filter(None, (model.subject, "map"))))
     absent = [name for name in files if name not in frame]
     if absent:
-        raise DataError(f"column '{name}' is not in the table; it has {', '.join(frame.columns)}" for name in absent)
+        raise DataError(absent_column(name, frame.columns) for name in absent)
     numbers = [name for name in files[1:] if pd.api.types.is_numeric_dtype(frame[name])]
     if numbers:
         raise DataError(
