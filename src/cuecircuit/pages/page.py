@@ -25,6 +25,7 @@ from cuecircuit.pipeline.quality import pages_item
 from cuecircuit.report.alternatives import CURVES_CAPTION, AlternativeFacts, alternatives_section, grid_caption
 from cuecircuit.report.content import Facts, FileList, Item, Paragraph, ReportContent, Section, TableItem
 from cuecircuit.report.marks import counted, value_text
+from cuecircuit.report.neighbors import pages_near
 from cuecircuit.study.accounting import split_reference
 from cuecircuit.study.fields import settings_of
 from cuecircuit.study.questions import AnyQuestion
@@ -69,6 +70,7 @@ _INTERVALS = (
     "Brackets after partial η² are its 90 % interval by the noncentral F (Steiger 2004). The η² of a sample is too "
     "large on average, most of all where F is small: its interval may then lie below it."
 )
+PAGE = "report.html"
 _ALPHA = 0.05  # of tests on numbers, where a question states no other
 
 
@@ -115,6 +117,7 @@ def page_content(files: StudyFiles, out: Path, made: Mapping[str, Table], softwa
         title=study.about.title,
         subtitle=subtitle(study.about.reference, simulated),
         banner=banner(simulated),
+        pages=pages_near(out / PAGE, study.about.title),
         sections=tuple(sections),
     )
 

@@ -26,6 +26,7 @@ from cuecircuit.pipeline.store import Stage, Store
 from cuecircuit.pipeline.subject_stages import SCAN_COLUMNS, run_subjects
 from cuecircuit.pipeline.threads import one_blas_thread
 from cuecircuit.report.content import FigureItem, Paragraph, ReportContent, Section, TableItem
+from cuecircuit.report.neighbors import pages_near
 from cuecircuit.report.page import data_uri, render
 from cuecircuit.report.tables import tsv
 from cuecircuit.study.acquisition import Quality
@@ -142,10 +143,13 @@ def _make(
         sections.append(Section(id=f"scan{number}", title=files.name, items=(Paragraph(text=image),)))
     numbers = pd.DataFrame(rows)
     table = numbers[[name for name in COLUMNS if name in numbers]]
-    items = (TableItem(id="scans", title="Scans", frame=table), _link("../index.html", "All scans"))
-    first = Section(id="numbers", title="Numbers", items=items)
+    first = Section(id="numbers", title="Numbers", items=(TableItem(id="scans", title="Scans", frame=table),))
     page = ReportContent(
-        title=f"sub-{subject}", subtitle="Quality of the scans", sections=(first, *sections), banner=banner
+        title=f"sub-{subject}",
+        subtitle="Quality of the scans",
+        sections=(first, *sections),
+        banner=banner,
+        pages={"../index.html": "All scans"},
     )
     (folder / "index.html").write_text(render(page), encoding="utf-8")
     write_table(folder / "scans.tsv", table, {name: COLUMNS[name] for name in table})
@@ -177,20 +181,15 @@ def _write_group(work: QualityWork, store: Store) -> None:
         Paragraph(heading="Flags", text=Markup.escape(flag_rules(work.limits, head_radius_mm=work.head_radius_mm))),
         Paragraph(heading="Subjects", text=links),
     )
-    if (store.root / "report.html").exists():
-        items += (_link("../report.html", "The page of the study"),)
     page = ReportContent(
         title=f"Quality: {work.title}",
         subtitle=work.subtitle,
         banner=work.banner,
+        pages=pages_near(folder / "index.html", work.title),
         sections=(Section(id="group", title="All scans", items=items),),
     )
     with replacing(folder / "index.html") as new:
         new.write_text(render(page), encoding="utf-8")
-
-
-def _link(path: str, text: str) -> Paragraph:
-    return Paragraph(text=Markup('<a href="{}">{}</a>').format(path, text))
 
 
 def stands_out(table: pd.DataFrame) -> list[str]:

@@ -57,6 +57,7 @@ def plan_content(
     preregistration: str,
     rerun: str,
     versions: Mapping[str, str],
+    pages: Mapping[str, str],
 ) -> ReportContent:
     """Put the page together.
 
@@ -67,6 +68,7 @@ def plan_content(
         preregistration: Markdown.
         rerun: the command that gives the same plan again.
         versions: of the programs.
+        pages: other pages of the study, by address.
     """
     questions = [name for name in plan.files.study.questions if name in figures]
     sections = [
@@ -91,6 +93,7 @@ def plan_content(
             "What was assumed; the page shows what a design could find in such a world, not what is so in animals or "
             "people."
         ),
+        pages=pages,
         made_by="cuecircuit plan",
     )
 
