@@ -69,8 +69,7 @@ def test_axes_say_what_they_show_and_start_at_zero() -> None:
 
     assert (axes.get_xlabel(), axes.get_ylabel()) == ("Session", "Infusions in the first hour")
     assert axes.get_ylim()[0] == 0
-    legend = axes.get_legend()
-    assert legend is not None
+    (legend,) = figure.legends
     assert [text.get_text() for text in legend.get_texts()] == ["ShA (n = 3)", "LgA (n = 2)"]
 
 

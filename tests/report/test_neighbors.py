@@ -32,7 +32,7 @@ def write_page(path: Path, title: str) -> None:
 
 def other_pages(page: Path) -> dict[str, str]:
     nav = page.read_text(encoding="utf-8").partition('<ol class="pages"')[2].partition("</ol>")[0]
-    return {address: name for address, name in re.findall(r'<a href="([^"]+)">([^<]+)</a>', nav)}
+    return dict(re.findall(r'<a href="([^"]+)">([^<]+)</a>', nav))
 
 
 def test_pages_of_the_same_study_inside_and_beside_the_results_are_named(tmp_path: Path) -> None:
