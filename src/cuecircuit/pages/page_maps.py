@@ -79,7 +79,7 @@ def map_items(out: Path, name: str, question: AnyQuestion, viewed: str | None) -
         yield Paragraph(text=" ".join(filter(None, (f"{own}. {found}", told))))
         effect = shown_effect(question, terms)
         positive = effect_text(positive_direction(folder, str(effect["prefix"])))
-        under = f"Under it the effect itself ({positive}). " if positive else ""
+        under = f"Under it the effect itself: {positive}. " if positive else ""
         caption = (
             f"{effect_text(str(effect['term']))}, z: what survives the correction is outlined, the rest fades with the "
             f"square of z (Taylor et al. 2023); a slice through the peak of every cluster. {under}{found}"

@@ -99,8 +99,7 @@ def method_sentence(question: AnyQuestion) -> str:
             if question.covariates:
                 text += f", adjusted for {listed(question.covariates)}"
             if question.within and not split_reference(question.of)[0].startswith(("maps.", "contrasts.")):
-                text += ", p within subjects corrected by ε (Greenhouse and Geisser 1959; in the files also Huynh and "
-                text += "Feldt 1976)"
+                text += ", p within subjects after Greenhouse and Geisser (1959)"
             text += "".join(f"; {_comparison(each)}" for each in question.comparisons) + _evidence(question.evidence)
             text += _network_words(question.networks)
         case Formula():

@@ -70,7 +70,7 @@ def _question_keys(study: Study) -> Iterator[str]:
             yield from ("zalesky2010", "freedman1983", "winkler2014")
         match question:
             case Strata(within=within) if within:
-                yield from ("greenhouse1959", "huynh1976")
+                yield "greenhouse1959"
             case Formula(method="reml"):
                 yield "bates2015"
             case Formula(method="mixed-effects", df=df):

@@ -62,11 +62,13 @@ def limits(columns: Sequence[str]) -> dict[str, tuple[str, str]]:
     Args:
         columns: of a table in order; limits are `A_low` and `A_high` of `A`, or `low`, `high`, `ci_low`, `ci_high`.
     """
-    pairs = {}
+    pairs: dict[str, tuple[str, str]] = {}
     for before, low, high in zip(columns, columns[1:], columns[2:], strict=False):
         if low.endswith("low") and high == f"{low.removesuffix('low')}high":
-            stem = low.removesuffix("_low")
-            pairs[stem if stem in columns else before] = (low, high)
+            named = low.removesuffix("_low")
+            of = named if named != low and named in columns else before
+            if not any(of in pair for pair in pairs.values()):
+                pairs[of] = (low, high)
     return pairs
 
 
