@@ -7,6 +7,7 @@ The limits of an interval are printed behind what they are of: 0.43 [0.12, 0.74]
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from numbers import Real
 from typing import Any
 
@@ -28,10 +29,11 @@ _SYMBOLS = {
     "sha256": "SHA-256", "mm3": "mm³", "peak_f": "Peak F", "peak_t": "Peak t", "largest_f": "Largest F",
 }  # fmt: skip
 _UNITS = {"mm": "mm", "mm3": "mm³", "s": "s", "hz": "Hz", "min": "min", "h": "h", "percent": "%", "bytes": "bytes"}
-_PROBABILITIES = ("p", "q")
+_PROBABILITIES = ("p", "q", "P value", "P value (GG)")
 _FRACTIONS = ("r", "pes", "ges", "eps_gg", "eps_hf", "dice")
 _STATISTICS = ("F", "t", "z", "peak", "peak_f", "peak_t", "largest_f", "statistic", "mean_statistic")
 _STATISTICS += ("d", "d_av", "g", "peak_g", "held_out_g")
+_BESIDE = ("se", "sem", "sd", "n", "df", "t", "F", "z", "p")  # what may be between an estimate and its limits
 _OF_90 = ("pes", "ges")  # all other intervals are of 95 %
 _EFFECTS = ("term", "effect", "stratum", "contrast", "comparison")
 _FRACTION_STARTS = ("r_", "ci_", "pes_", "ges_")
@@ -57,18 +59,20 @@ def heading(column: str) -> str:
 
 
 def limits(columns: Sequence[str]) -> dict[str, tuple[str, str]]:
-    """Return the columns with the limits of an interval by the column that they are of, by name or right before them.
+    """Return the columns with the limits of an interval by the column that they are of.
 
     Args:
-        columns: of a table in order; limits are `A_low` and `A_high` of `A`, or `low`, `high`, `ci_low`, `ci_high`.
+        columns: of a table in order; limits are `A_low` and `A_high` of `A`, or `low` and `high` or `ci_low` and
+            `ci_high` of what is before them, an SE and the like between passed over.
     """
     pairs: dict[str, tuple[str, str]] = {}
-    for before, low, high in zip(columns, columns[1:], columns[2:], strict=False):
-        if low.endswith("low") and high == f"{low.removesuffix('low')}high":
-            named = low.removesuffix("_low")
-            of = named if named != low and named in columns else before
-            if not any(of in pair for pair in pairs.values()):
-                pairs[of] = (low, high)
+    for place, (low, high) in enumerate(pairwise(columns)):
+        if not low.endswith("low") or high != f"{low.removesuffix('low')}high":
+            continue
+        before = next((name for name in reversed(columns[:place]) if name not in _BESIDE), "")
+        of = before if low in ("low", "ci_low") else low.removesuffix("_low")
+        if of in columns and not any(of in pair for pair in pairs.values()):
+            pairs[of] = (low, high)
     return pairs
 
 
