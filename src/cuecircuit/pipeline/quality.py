@@ -3,7 +3,7 @@
 Nobody is left out by this: `subjects.exclude` of the study file does that, with a reason.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -32,6 +32,7 @@ from cuecircuit.report.tables import tsv
 from cuecircuit.study.acquisition import Quality
 
 QUALITY_TABLE = "quality/scans.tsv"
+_LONG = 30  # rows above which a table is folded
 _PAGE_DPI = 160  # half a megabyte a scan
 _LABELS = {
     "tsnr": "temporal signal-to-noise",
@@ -177,7 +178,7 @@ def _write_group(work: QualityWork, store: Store) -> None:
     )
     items = (
         overview_item(table, "group"),
-        TableItem(id="scans", title="Scans", frame=table),
+        *_scan_tables(table, grouped=len(work.order) > 1),
         Paragraph(heading="Flags", text=Markup.escape(flag_rules(work.limits, head_radius_mm=work.head_radius_mm))),
         Paragraph(heading="Subjects", text=links),
     )
@@ -190,6 +191,15 @@ def _write_group(work: QualityWork, store: Store) -> None:
     )
     with replacing(folder / "index.html") as new:
         new.write_text(render(page), encoding="utf-8")
+
+
+def _scan_tables(table: pd.DataFrame, *, grouped: bool) -> Iterator[TableItem]:
+    """Yield the scans to look at first, where there are any, and all scans; a column without an entry is not shown."""
+    shown = table[[name for name in table if table[name].notna().any() and (grouped or name != "group")]]
+    first = (table["flags"] != "none") | (table["stands_out"] != "none") | table["faults"].notna()
+    if first.any():
+        yield TableItem(id="first", title="Scans to look at first", frame=table[first], display=shown[first])
+    yield TableItem(id="scans", title="All scans", frame=table, display=shown, folded=len(table) > _LONG)
 
 
 def stands_out(table: pd.DataFrame) -> list[str]:

@@ -25,11 +25,12 @@ _SYMBOLS = {
     "cluster_size_se": "Cluster size SE", "p_adjusted": "p (adjusted)", "p_permutation": "p (permutation)",
     "d_av": "d (av)", "bf10": "BF10", "icc": "ICC",
     "F": "F", "t": "t", "z": "z", "p": "p", "q": "q", "r": "r", "n": "n", "tsnr": "tSNR", "dvars": "DVARS (%)",
-    "framewise_displacement": "Displacement (mm)", "sem": "SEM", "se": "SE",
+    "framewise_displacement": "Displacement (mm)", "sem": "SEM", "se": "SE", "sd": "SD",
+    "day_sd": "SD of days", "ks_distance": "KS distance", "ks_p": "p (KS)",
     "sha256": "SHA-256", "mm3": "mm³", "peak_f": "Peak F", "peak_t": "Peak t", "largest_f": "Largest F",
 }  # fmt: skip
 _UNITS = {"mm": "mm", "mm3": "mm³", "s": "s", "hz": "Hz", "min": "min", "h": "h", "percent": "%", "bytes": "bytes"}
-_PROBABILITIES = ("p", "q", "P value", "P value (GG)")
+_PROBABILITIES = ("p", "q", "ks_p", "P value", "P value (GG)")
 _FRACTIONS = ("r", "pes", "ges", "eps_gg", "eps_hf", "dice")
 _STATISTICS = ("F", "t", "z", "peak", "peak_f", "peak_t", "largest_f", "statistic", "mean_statistic")
 _STATISTICS += ("d", "d_av", "g", "peak_g", "held_out_g")
