@@ -7,7 +7,7 @@ import cuecircuit
 
 sys.path.insert(0, str(Path(__file__).parent))
 
-from settings import tables
+from settings import columns, tables
 
 project = "cuecircuit"
 author = "cuecircuit developers"
@@ -43,13 +43,15 @@ sphinx_gallery_conf = {
 def setup(app: object) -> None:
     """Keep |r| of the docstrings an absolute value: in reStructuredText it would be a substitution."""
     app.connect("autodoc-process-docstring", _escape_bars)
-    app.connect("source-read", _list_settings)
+    app.connect("source-read", _fill_lists)
 
 
-def _list_settings(app: object, page: str, source: list[str]) -> None:
-    """Write the tables of all settings where the page of settings wants them."""
+def _fill_lists(app: object, page: str, source: list[str]) -> None:
+    """Write the tables of all settings, or of all columns, where their page wants them."""
     if page == "settings":
         source[0] = source[0].replace("SETTINGS", tables())
+    elif page == "columns":
+        source[0] = source[0].replace("COLUMNS", columns())
 
 
 def _escape_bars(app: object, what: str, name: str, item: object, options: object, lines: list[str]) -> None:

@@ -1,8 +1,9 @@
-"""Every setting of the study file, from the schema itself."""
+"""Every setting of the study file, from the schema itself, and what columns of results mean."""
 
 from collections.abc import Iterator
 from typing import Any
 
+from cuecircuit.io.tables import notes_of_tables
 from cuecircuit.study.schema import Study
 
 SCHEMA = Study.model_json_schema()
@@ -46,6 +47,21 @@ def tables() -> str:
         default = "required" if required else _shown(setting.get("default"))
         assumed = " *Assumed.*" if setting.get("source") == "assumed" else ""
         lines.append(f"| `{path}` | {default} | {setting.get('description', '').replace('|', '&#124;')}{assumed} |")
+    return "\n".join(lines)
+
+
+def columns() -> str:
+    """Return a heading and a table for each kind of results, in Markdown."""
+    lines: list[str] = []
+    for table, notes in notes_of_tables().items():
+        lines += ["", f"## {table.replace('_', ' ')}", "", "| column | unit | what it is |", "|---|---|---|"]
+        for column, note in notes.items():
+            described: dict[str, Any] = {"Description": note} if isinstance(note, str) else dict(note)
+            levels = "; ".join(
+                f"`{level}`: {text}" if text else f"`{level}`" for level, text in described.get("Levels", {}).items()
+            )
+            text = ". ".join(filter(None, (described.get("Description", ""), levels))).replace("|", "&#124;")
+            lines.append(f"| `{column}` | {described.get('Units', '')} | {text} |")
     return "\n".join(lines)
 
 

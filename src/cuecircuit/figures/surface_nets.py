@@ -5,8 +5,6 @@ passes has one point, the mean of where its edges are crossed; each crossed edge
 four cells around it.
 """
 
-from itertools import product
-
 import numpy as np
 
 from cuecircuit.arrays import Array, Float
@@ -22,24 +20,19 @@ def surface_nets(values: Float[Array, "x y z"], level: float) -> Float[Array, "f
         level: what the surface separates from the rest.
     """
     cells = tuple(n - 1 for n in values.shape)
-    total, count = np.zeros((*cells, 3)), np.zeros(cells)
-    faces = []
+    corners, crossings = [], []
     for axis in range(3):
         first, second = (np.moveaxis(values, axis, 0)[part] for part in (slice(-1), slice(1, None)))
         crossed = (first > level) != (second > level)
-        along = np.divide(level - first, second - first, out=np.zeros_like(first), where=crossed)
-        # views of the cells with the edges' axis first, coordinates in the same order
-        order = [axis, *(other for other in range(3) if other != axis)]
-        rows, columns = (cells[other] for other in order[1:])
-        of_cell, n_of_cell = total.transpose(*order, 3), count.transpose(order)
-        for j, k in product((0, 1), repeat=2):
-            edges = (slice(None), slice(j, j + rows), slice(k, k + columns))
-            n_of_cell += crossed[edges]
-            of_cell[..., order] += crossed[edges][..., None] * np.stack(
-                np.broadcast_arrays(along[edges], float(j), float(k)), axis=-1
-            )
-        around = np.argwhere(crossed)[:, None] - [(0, j, k) for j, k in _AROUND]
-        faces.append(around[..., np.argsort(order)])
-    corners = np.concatenate(faces)
-    at = tuple(np.moveaxis(corners, -1, 0))
-    return corners + total[at] / count[at][..., None]
+        along = (level - first[crossed]) / (second - first)[crossed]
+        # coordinates with the edges' axis first, and back to x, y, z
+        back = np.argsort([axis, *(other for other in range(3) if other != axis)])
+        corners.append((np.argwhere(crossed)[:, None] - [(0, j, k) for j, k in _AROUND])[..., back])
+        # where the edge is crossed, seen from the first corner of each of the four cells
+        crossings.append(
+            np.stack([np.column_stack(np.broadcast_arrays(along, j, k)) for j, k in _AROUND], 1)[..., back]
+        )
+    around, local = np.concatenate(corners), np.concatenate(crossings)
+    cell = np.ravel_multi_index(tuple(np.moveaxis(around, -1, 0)), cells)
+    sums = [np.bincount(cell.ravel(), local[..., k].ravel()) for k in range(3)]
+    return around + np.stack(sums, axis=-1)[cell] / np.bincount(cell.ravel())[cell][..., None]

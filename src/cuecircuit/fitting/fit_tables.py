@@ -12,72 +12,14 @@ from scipy.stats import t as student
 from cuecircuit.behavior.fit_elimination import SUPPORT, EliminationProfile
 from cuecircuit.behavior.fit_intervals import AnimalIntervals
 from cuecircuit.behavior.fit_population import HeldOut, ModelFit, SessionScales
-from cuecircuit.io.tables import ColumnNote
+from cuecircuit.io.tables import ColumnNote, column_notes
 
 _Z = float(ndtri(0.975))
-_WIDE = "alone: under a wide prior (docs/fit.md), no other animal counted"
-PARAMETER_COLUMNS: Mapping[str, ColumnNote] = {
-    "subject": "participant label",
-    "group": "group",
-    "model": "description of how infusions are taken",
-    "parameter": "parameter of the model",
-    "unit": "unit of estimate, low, high and the shrunk ones",
-    "scale": "scale on which se and information are reckoned",
-    "estimate": f"most likely value of the animal {_WIDE}",
-    "se": "standard error of the estimate, on the scale",
-    "low": "lower end of its 95 % interval",
-    "high": "upper end of its 95 % interval",
-    "information": "1 − se²/(SD of the wide prior)²: 0 where the animal's intervals tell nothing, 1 where all",
-    "shrunk": "most likely value of the animal as a member of the population",
-    "shrunk_se": "its standard error, on the scale",
-    "shrunk_low": "lower end of its 95 % interval",
-    "shrunk_high": "upper end of its 95 % interval",
-}
-POPULATION_COLUMNS: Mapping[str, ColumnNote] = {
-    "model": "description of how infusions are taken",
-    "parameter": "parameter of the model",
-    "unit": "unit of median, low and high",
-    "median": "of the population",
-    "low": "lower end of its 95 % interval (t with animals − 1 degrees of freedom)",
-    "high": "upper end of it",
-    "scale": "scale on which se and sd are reckoned",
-    "se": "standard error of the median, on the scale",
-    "sd": "standard deviation between animals, on the scale (maximum likelihood)",
-    "animals": "animals fitted",
-}
-COMPARISON_COLUMNS: Mapping[str, ColumnNote] = {
-    "model": "description of how infusions are taken",
-    "parameters": "parameters of an animal",
-    "animals": "animals fitted",
-    "intervals": "intervals held out",
-    "log_score": {"Description": "mean log density of an interval held out", "Units": "nat (density per minute)"},
-    "difference": "log_score less that of the first row, the best",
-    "low": "lower end of the 95 % interval of the difference, animals drawn again",
-    "high": "upper end of it",
-    "animals_above": "share of animals whose held-out intervals the model predicts better than the best does",
-    "day_sd": "SD of the log of rate or threshold between sessions, beyond the trend; enters log_score of new sessions",
-    "log_marginal": "log likelihood of all intervals with animals integrated out (Laplace)",
-    "ks_distance": "largest distance of the rescaled intervals of all animals from the unit exponential",
-    "ks_p": "p of that distance, too large because parameters were fitted to the same intervals",
-    "converged": "whether the population stood still",
-}
-THRESHOLD_COLUMNS: Mapping[str, ColumnNote] = {
-    "subject": "participant label",
-    "model": "description with a threshold that predicts best",
-    "session": "number of the session, from 1",
-    "start": {"Description": "start of the session, local time", "Units": "ISO 8601"},
-    "threshold": {"Description": "threshold of the session, all else as fitted", "Units": "mg/kg"},
-    "low": "lower end of its 95 % interval",
-    "high": "upper end of it",
-    "trend": {"Description": "threshold of the session by the animal's growth", "Units": "mg/kg"},
-}
-ELIMINATION_COLUMNS: Mapping[str, ColumnNote] = {
-    "subject": "participant label; all: the sum over animals",
-    "factor": "every half-life of the kinetics was multiplied by it",
-    "log_likelihood": "of the animal's intervals, less the highest of its row of factors",
-    "supported": "whether the factor is within 1.92 of the highest (95 % interval)",
-    "threshold": {"Description": "threshold that goes with the factor", "Units": "mg/kg"},
-}
+PARAMETER_COLUMNS = column_notes("fit_parameters")
+POPULATION_COLUMNS = column_notes("fit_population")
+COMPARISON_COLUMNS = column_notes("fit_comparison")
+THRESHOLD_COLUMNS = column_notes("fit_thresholds")
+ELIMINATION_COLUMNS = column_notes("fit_elimination")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)

@@ -5,6 +5,8 @@ import json
 from collections import Counter
 from collections.abc import Iterator, Mapping
 from contextlib import suppress
+from functools import cache
+from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +18,17 @@ from cuecircuit.io.bounded import check_columns, check_file
 
 ColumnNote = str | Mapping[str, Any]
 _SEPARATORS = {"\t": "tabs", ";": "semicolons", ",": "commas"}
+
+
+@cache
+def notes_of_tables() -> dict[str, dict[str, ColumnNote]]:
+    """Return what the columns of every kind of table mean, by the table's name, from `columns.json`."""
+    return json.loads(files("cuecircuit.io").joinpath("columns.json").read_text(encoding="utf-8"))
+
+
+def column_notes(table: str) -> dict[str, ColumnNote]:
+    """Return what the columns of a kind of table mean, in the order of the columns."""
+    return dict(notes_of_tables()[table])
 
 
 def read_table(path: Path, *, text: tuple[str, ...] = (), separator: str = "\t") -> pd.DataFrame:

@@ -22,92 +22,16 @@ from cuecircuit.io.medpc_unmet import unmet_declarations
 from cuecircuit.io.operant_declaration import SourceDeclaration
 from cuecircuit.io.operant_source import operant_kind, read_operant
 from cuecircuit.io.session_store import check_parquet, write_events, write_events_parquet, write_parquet
-from cuecircuit.io.tables import ColumnNote, write_table
+from cuecircuit.io.tables import ColumnNote, column_notes, write_table
 from cuecircuit.records.operant import SET_ASIDE, UNDECLARED, OperantFault, OperantLog, OperantSession
 
 if TYPE_CHECKING:
     from cuecircuit.pipeline.nwb import NwbSettings
 
-SESSION_COLUMNS: dict[str, ColumnNote] = {
-    "subject": {"Description": "header field Subject", "Source": "file"},
-    "session": {"Description": "number of the session of its subject, by start, from 1", "Source": "computed"},
-    "day": {"Description": "calendar day of the session, 1 on the day of the subject's first", "Source": "computed"},
-    "box": {"Description": "header field Box", "Source": "file"},
-    "experiment": {"Description": "header field Experiment", "Source": "file"},
-    "group": {"Description": "header field Group", "Source": "file"},
-    "msn": {"Description": "header field MSN, the program", "Source": "file"},
-    "start": {"Description": "start of the session, local time", "Units": "ISO 8601", "Source": "file"},
-    "end": {"Description": "end of the session, local time", "Units": "ISO 8601", "Source": "file"},
-    "duration_s": {
-        "Description": "length the session was run: end minus start, at most the length its program declares",
-        "Units": "s",
-        "Source": "file",
-    },
-    "active": {"Description": "active presses, the larger of the program's count and its times", "Source": "file"},
-    "inactive": {"Description": "inactive presses, likewise", "Source": "file"},
-    "infusions": {"Description": "infusions, likewise", "Source": "file"},
-    "timeout_presses": {"Description": "active presses in the time-out after an infusion", "Source": "computed"},
-    "first_hour_infusions": {"Description": "infusions before 3600 s", "Source": "computed"},
-    "latency_s": {"Description": "time of the first infusion", "Units": "s", "Source": "computed"},
-    "mean_interval_s": {"Description": "mean time between infusions", "Units": "s", "Source": "computed"},
-    "intake_mg_kg": {"Description": "infusions times the dose of one", "Units": "mg/kg", "Source": "computed"},
-    "discrimination": {"Description": "active / (active + inactive) presses", "Source": "computed"},
-    "first_hour_share": {"Description": "infusions before 3600 s over all infusions", "Source": "computed"},
-    "median_interval_s": {"Description": "median time between infusions", "Units": "s", "Source": "computed"},
-    "cv_interval": {"Description": "SD over mean of the times between infusions", "Source": "computed"},
-    "loading_infusions": {
-        "Description": "infusions up to the first interval at least as long as the median interval (assumed rule)",
-        "Source": "computed",
-    },
-    "loading_s": {"Description": "time of the last infusion of the loading", "Units": "s", "Source": "computed"},
-    "maintenance_per_h": {"Description": "infusions per hour after the loading", "Units": "1/h", "Source": "computed"},
-    "bursts": {
-        "Description": "runs of 3 or more infusions, none more than 120 s after the one before (assumed rule)",
-        "Source": "computed",
-    },
-    "burst_infusions": {"Description": "infusions inside bursts", "Source": "computed"},
-    "longest_burst": {"Description": "infusions of the longest burst", "Source": "computed"},
-    "mean_level_mg_kg": {"Description": "estimated drug level, mean", "Units": "mg/kg", "Source": "computed"},
-    "peak_level_mg_kg": {"Description": "estimated drug level, highest", "Units": "mg/kg", "Source": "computed"},
-    "satiety_mg_kg": {
-        "Description": "satiety threshold: median estimated level just before each infusion after the loading",
-        "Units": "mg/kg",
-        "Source": "computed",
-    },
-    "satiety_cv": {"Description": "SD over mean of the levels of satiety_mg_kg", "Source": "computed"},
-    "events": {"Description": "number of events of all kinds in events.tsv", "Source": "computed"},
-    "file": {"Description": "the file read", "Source": "command line"},
-    "line": {"Description": "line of the file on which the session begins", "Source": "file"},
-}
-EVENT_COLUMNS: dict[str, ColumnNote] = {
-    "subject": {"Description": "header field Subject", "Source": "file"},
-    "start": {"Description": "start of the session, local time", "Units": "ISO 8601", "Source": "file"},
-    "event": {
-        "Description": "kind of event by the declaration of the program; code_N where the code has no stated name",
-        "Levels": {"active": "active press", "inactive": "inactive press", "infusion": "infusion earned"},
-        "Source": "file",
-    },
-    "time_s": {"Description": "time from the start of the session", "Units": "s", "Source": "file"},
-    "file": {"Description": "the file read", "Source": "command line"},
-}
-BIN_NOTES: dict[str, ColumnNote] = {
-    "subject": {"Description": "header field Subject", "Source": "file"},
-    "start": {"Description": "start of the session, local time", "Units": "ISO 8601", "Source": "file"},
-    "event": {"Description": "kind of event by the declaration of the program", "Source": "file"},
-    "from_s": {"Description": "start of the bin", "Units": "s", "Source": "file"},
-    "to_s": {"Description": "end of the bin", "Units": "s", "Source": "file"},
-    "count": {"Description": "events in the bin, as the program counted them", "Source": "file"},
-}
-FAULT_COLUMNS: dict[str, ColumnNote] = {
-    "file": {"Description": "the file at fault, the first of several", "Source": "command line"},
-    "line": {"Description": "line of the file", "Source": "computed"},
-    "subject": {"Description": "header field Subject of the session at fault", "Source": "file"},
-    "what": {"Description": "what was found", "Source": "computed"},
-    "done": {"Description": "what was done about it", "Source": "computed"},
-    "accepted": {"Description": "why the study takes it as it is (operant.accept)", "Source": "study file"},
-    "count": {"Description": "how often the same was found and done", "Source": "computed"},
-    "others": {"Description": "the other places: subject, file and line", "Source": "computed"},
-}
+SESSION_COLUMNS = column_notes("sessions")
+EVENT_COLUMNS = column_notes("events")
+BIN_NOTES = column_notes("bins")
+FAULT_COLUMNS = column_notes("faults")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

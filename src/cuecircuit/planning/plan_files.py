@@ -10,7 +10,7 @@ import pandas as pd
 from cuecircuit.figures.saving import save
 from cuecircuit.io.bids_ignore import write_bidsignore
 from cuecircuit.io.derivatives import write_description
-from cuecircuit.io.tables import ColumnNote, write_json, write_table
+from cuecircuit.io.tables import ColumnNote, column_notes, write_json, write_table
 from cuecircuit.pipeline.provenance import software
 from cuecircuit.planning.plan_content import PlanTables, plan_content, title_of
 from cuecircuit.planning.power import POWER_NOTES, SMALLEST_NOTES, Plan, power_table, smallest_table
@@ -23,14 +23,7 @@ from cuecircuit.report.page import render
 from cuecircuit.study.questions import Simulation
 
 PLAN_PAGE = "plan.html"
-_ASSUMED_NOTES: dict[str, ColumnNote] = {
-    "what": "base: response without effects; effect: what is planted; missing: share of subjects without them",
-    "name": "response of a base; name of an effect in the study file; level that is missing",
-    "in": "response",
-    "value": "mean and SDs between and within subjects; of an effect what it adds, of counts multiplies, of a slope r",
-    "where": "rows that it changes",
-    "hypotheses": "sets of effects that it is in, of those planned",
-}
+_ASSUMED_NOTES = column_notes("plan_assumed")
 _REASON_NOTES: dict[str, ColumnNote] = {"question": "name in the study file", "reason": "why, and what to do"}
 
 

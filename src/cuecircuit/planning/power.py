@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from cuecircuit.io.tables import ColumnNote
+from cuecircuit.io.tables import ColumnNote, column_notes
 from cuecircuit.planning.multiples import MULTIPLES
 from cuecircuit.planning.outcomes import ANYWHERE, NETWORK
 from cuecircuit.planning.voxels import Voxels
@@ -96,14 +96,7 @@ class Plan:
 
 TEST = ["question", "kind", "level", "term"]
 """Columns that identify a test."""
-_TEST_NOTES: Mapping[str, ColumnNote] = {
-    "question": "name in the study file",
-    "kind": "term of a model, contrast, comparison, correlation, agreement, ratio of counts; cluster: survivors of "
-    "a map reach the level; network: the level is an edge of one that survives; equivalence: |d| of a term shown to be "
-    "below the bound of the question",
-    "level": "of `each`, and the region of a question on maps; anywhere: any region or edge",
-    "term": "what is tested",
-}
+_TEST_NOTES = column_notes("planned_tests")
 POWER_NOTES: Mapping[str, ColumnNote] = {
     "hypothesis": "effects that are true in the drawn studies",
     "multiple": "their size as a multiple of what is stated: of differences and correlations; of ratios the power",

@@ -8,18 +8,10 @@ from matplotlib.figure import Figure
 
 from cuecircuit.figures.numbers import effect_text
 from cuecircuit.figures.plan import Curve, Panel, curves_figure
-from cuecircuit.io.tables import ColumnNote
+from cuecircuit.io.tables import column_notes
 from cuecircuit.planning.outcomes import CLUSTER, EQUIVALENCE, NETWORK
 
-CURVE_NOTES: dict[str, ColumnNote] = {
-    "panel": "panel of the figure, a question",
-    "test": "level and term",
-    "subjects": "subjects of the design, all groups",
-    "multiple": "true effects as a multiple of those stated",
-    "power": "share of drawn studies in which it is found",
-    "low": "lower end of its exact 95 % interval",
-    "high": "upper end of it",
-}
+CURVE_NOTES = column_notes("power_curves")
 Over = Literal["subjects", "multiple"]
 _LABELS = {"subjects": "Subjects, all groups", "multiple": "True effects, times those stated"}
 # as many colors as there are; more lines are gray

@@ -10,7 +10,7 @@ from typing import Any
 
 import pandas as pd
 
-from cuecircuit.io.tables import ColumnNote, write_json, write_table
+from cuecircuit.io.tables import ColumnNote, column_notes, write_json, write_table
 from cuecircuit.simulation.cohort import Cohort
 from cuecircuit.simulation.planting import Drawn, Planting
 from cuecircuit.simulation.question_truth import question_truth
@@ -38,24 +38,10 @@ def write_truth(folder: Path, planting: Planting, drawn: Drawn, settings: Mappin
     write_json(folder / "settings.json", {**settings, "missing": missing, "events_that_did_not_fit": drawn.left_out})
 
 
-_NOTES: Mapping[str, ColumnNote] = {
-    "subject": "label of the subject",
-    "base": "mean without effects",
-    "expected": "mean of the row: base and effects, over subjects",
-    "value": "drawn, before measurement",
-    "length_min": {"Description": "length of the session", "Units": "min"},
-    "delivers": "drug of a delivery",
-}
+_NOTES = column_notes("truth")
 
 
-_QUESTION_NOTES: Mapping[str, ColumnNote] = {
-    "question": "name in the study file",
-    "level": "of `each`, and the region of a question on maps",
-    "effect": "term, test or contrast",
-    "planted": {"Description": "not 0 without noise", "Levels": {"yes": "", "no": "", "unknown": "no rule for it"}},
-    "size": "largest deviation of a term's cell means, in units of the response",
-    "value": "of a contrast or mean; of a correlation the one planted within groups in a row",
-}
+_QUESTION_NOTES = column_notes("truth_questions")
 
 
 def cell_table(planting: Planting, of: str, rows: pd.DataFrame) -> tuple[pd.DataFrame, dict[str, ColumnNote]]:

@@ -3,6 +3,7 @@
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
+from functools import lru_cache
 from pathlib import Path
 
 import pandas as pd
@@ -19,8 +20,9 @@ from cuecircuit.behavior.measures import (
 )
 from cuecircuit.behavior.pharmacokinetics import Kinetics, kinetics_of
 from cuecircuit.behavior.phases import PhaseRule, assign_phases
+from cuecircuit.behavior.session_choices import SessionChoices
 from cuecircuit.errors import DataError, StudyError
-from cuecircuit.io.tables import ColumnNote
+from cuecircuit.io.tables import ColumnNote, column_notes
 from cuecircuit.pipeline.sessions import fault_lines, load_sessions, lost_records, session_notes
 from cuecircuit.records.operant import OperantFault, OperantLog, OperantSession
 from cuecircuit.study.experiment import Operant
@@ -34,12 +36,7 @@ from cuecircuit.tables.subjects import listed_subjects, refuse_unknown
 from cuecircuit.tables.table import Table
 
 KEYS = ("subject", "phase", "treatment", "day")
-_KEY_NOTES: dict[str, ColumnNote] = {
-    "subject": "participant label",
-    "phase": "phase of the study",
-    "treatment": "treatment of the session; n/a in a phase without treatments",
-    "day": "number of the day in its phase and treatment, from 1",
-}
+_KEY_NOTES = column_notes("operant_keys")
 _NO_TREATMENT = "none"
 _NO_GROUP = ("", "0")  # MED-PC writes 0 where nothing was entered
 
@@ -105,12 +102,7 @@ def operant_data(files: StudyFiles, operant: Operant, subjects: Table, *, levels
             against the plan that the study does not accept; all at once.
         DesignError: a session of `exclude` or `merge` that is not in the logs, phases whose patterns overlap.
     """
-    programs, source, mpc = (
-        None if each is None else files.path(each) for each in (operant.programs, operant.source, operant.mpc)
-    )
-    log = load_sessions(
-        log_files(files, operant), programs=programs, source=source, mpc=mpc, choices=session_choices(operant)
-    )
+    log = _log(files, operant)
     excluded = files.study.subjects.exclude
     refuse_unknown(files, {*listed_subjects(files), *(one.subject for one in log.sessions)})
     log = replace(log, sessions=tuple(by_start(one for one in log.sessions if one.subject not in excluded)))
@@ -135,6 +127,27 @@ def operant_data(files: StudyFiles, operant: Operant, subjects: Table, *, levels
         single=single_sessions(operant, planned, own, doses),
         faults=tuple(_placed(fault, files) for fault in (*log.faults, *faults)),
     )
+
+
+def _log(files: StudyFiles, operant: Operant) -> OperantLog:
+    paths, settings = log_files(files, operant), (operant.programs, operant.source, operant.mpc)
+    states = [(path, path.stat()) for path in (*paths, *declaration_files(files, operant))]
+    seen = tuple((path, state.st_mtime_ns, state.st_size) for path, state in states)
+    named = (None if each is None else files.path(each) for each in settings)
+    return _log_as_seen(paths, *named, session_choices(operant), seen)
+
+
+@lru_cache(maxsize=1)
+def _log_as_seen(
+    paths: tuple[Path, ...],
+    programs: Path | None,
+    source: Path | None,
+    mpc: Path | None,
+    choices: SessionChoices,
+    seen: tuple[tuple[Path, int, int], ...],
+) -> OperantLog:
+    # check, run and alternatives ask for the same logs; `seen`: how the files were, so that changed ones are read anew
+    return load_sessions(paths, programs=programs, source=source, mpc=mpc, choices=choices)
 
 
 def phase_rules(operant: Operant) -> list[PhaseRule]:

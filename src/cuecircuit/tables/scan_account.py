@@ -10,7 +10,7 @@ from cuecircuit.errors import DataError
 from cuecircuit.io.bids import find_scans
 from cuecircuit.io.nifti import write_volume
 from cuecircuit.io.scan_inventory import ScanFiles, ScanSelection
-from cuecircuit.io.tables import write_table
+from cuecircuit.io.tables import column_notes, write_table
 from cuecircuit.pipeline.gate import set_aside
 from cuecircuit.pipeline.progress import say
 from cuecircuit.tables.scan_reading import scan_gate
@@ -18,19 +18,7 @@ from cuecircuit.tables.scans import listed_scans
 from cuecircuit.tables.shared_mask import shared_mask_sentence
 from cuecircuit.tables.study_files import StudyFiles
 
-INPUT_COLUMNS = {
-    "subject": "participant label",
-    "session": "entity ses; n/a where scans have none",
-    "run": "scan",
-    "entities": "further BIDS entities of its name, such as echo and space; n/a where it has none",
-    "acq_time": "when it was acquired, as *_scans.tsv lists it; n/a where it does not",
-    "bold": "the scan, relative to the study file",
-    "events": "its events; n/a where none were found",
-    "physio": "its recording of respiration; n/a where none was found",
-    "confounds": "its confounds; n/a where none were found",
-    "used": "yes or no",
-    "reason": "why it is left out",
-}
+INPUT_COLUMNS = column_notes("inputs")
 
 
 def account(files: StudyFiles, subjects: Collection[str], out: Path) -> ScanSelection:

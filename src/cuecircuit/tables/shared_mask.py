@@ -4,7 +4,7 @@ A subject has the voxels that lie in the brain masks of all its scans; the mask 
 `space.mask_share` of the subjects have. Shares above one half are a majority, 1 is the intersection.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -16,17 +16,10 @@ from cuecircuit.errors import DataError
 from cuecircuit.io.brain_masks import find_brain_mask
 from cuecircuit.io.nifti import read_mask
 from cuecircuit.io.scan_inventory import ScanFiles
-from cuecircuit.io.tables import ColumnNote
+from cuecircuit.io.tables import column_notes
 from cuecircuit.records.grid import Grid
 
-COLUMNS: Mapping[str, ColumnNote] = {
-    "subject": "participant label",
-    "scans": "its scans, each with a brain mask",
-    "voxels": "in the brain masks of all its scans",
-    "outside": "of these, not in the mask of the study",
-    "missing": "voxels of the mask of the study that are not in them",
-    "lost": "voxels that all others have and this subject does not",
-}
+COLUMNS = column_notes("shared_mask")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)

@@ -1,6 +1,6 @@
 """Single sessions event by event: which ones the study draws."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -8,25 +8,13 @@ import numpy as np
 import pandas as pd
 
 from cuecircuit.errors import DataError
-from cuecircuit.io.tables import ColumnNote, write_table
+from cuecircuit.io.tables import column_notes, write_table
 from cuecircuit.records.operant import OperantSession
 from cuecircuit.study.experiment import Drawn, Operant
 
 SESSIONS, EVENTS = "drawn_sessions.tsv", "drawn_events.tsv"
 KINDS = ("infusion", "active", "inactive")
-COLUMN_NOTES: Mapping[str, ColumnNote] = {
-    "subject": "participant label",
-    "group": "level of the factor of operant.by",
-    "drug": "of a delivery; n/a where none is delivered",
-    "dose_mg_kg": {"Description": "of one delivery", "Units": "mg/kg"},
-    "duration_s": {"Description": "length of the session, or the time of its last event", "Units": "s"},
-    "chosen": "yes: in the cumulative records and drug levels as well",
-    "event": "kind of event",
-    "time_s": {"Description": "time from the start of the session", "Units": "s"},
-    "presses": "active presses so far; inactive ones where the event is one",
-    "level_mg_kg": {"Description": "estimated level", "Units": "mg/kg"},
-    "satiety_mg_kg": {"Description": "satiety threshold of the session", "Units": "mg/kg"},
-}
+COLUMN_NOTES = column_notes("single_sessions")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)

@@ -15,7 +15,7 @@ from cuecircuit.errors import DataError
 from cuecircuit.imaging.fixed_effects import Estimate
 from cuecircuit.io.nifti import write_volume
 from cuecircuit.io.scan_inventory import ScanFiles
-from cuecircuit.io.tables import ColumnNote, write_table
+from cuecircuit.io.tables import ColumnNote, column_notes, write_table
 from cuecircuit.pipeline.faults import faults_named
 from cuecircuit.pipeline.gate import GATE_COLUMNS
 from cuecircuit.pipeline.store import Stage
@@ -50,13 +50,7 @@ _QUALITY_NOTES: Mapping[str, ColumnNote] = {
     "trials": "events that are cells",
     **GATE_COLUMNS,
 }
-_COURSE_NOTES: Mapping[str, ColumnNote] = {
-    "region": "region of the atlas, within the mask",
-    "seconds": {"Description": "start of the step from cue onset", "Units": "s"},
-    "mean": {"Description": "mean over blocks, percent of the baseline window", "Units": "%"},
-    "sem": {"Description": "standard error over blocks", "Units": "%"},
-    "blocks": "blocks with a volume that counts at this step",
-}
+_COURSE_NOTES = column_notes("cue_courses")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)

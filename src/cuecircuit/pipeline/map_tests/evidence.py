@@ -1,6 +1,6 @@
 """Maps of evidence beside those of a test, and how many voxels each effect is supported in, or its absence."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 
 from cuecircuit.arrays import Array, Float
-from cuecircuit.io.tables import ColumnNote, write_table
+from cuecircuit.io.tables import column_notes, write_table
 from cuecircuit.models.evidence import Evidence, EvidenceSettings, evidence
 from cuecircuit.models.model import Model
 from cuecircuit.pipeline.map_tests.files import Effect, Space, write_term_map
@@ -17,17 +17,7 @@ from cuecircuit.stats.multiple_testing import adjust_p
 # near √10, from where Jeffreys (1961) calls evidence "substantial"
 _SUBSTANTIAL = np.log(3.0)
 _Q = 0.05
-COLUMNS: Mapping[str, ColumnNote] = {
-    "term": "effect",
-    "prefix": "the term's files are contrast-<prefix>_stat-<statistic>_statmap.nii.gz; logBF10 is a natural logarithm",
-    "scale": "of the Cauchy prior of the standardized effect",
-    "voxels": "voxels tested",
-    "voxels_for": "voxels with a Bayes factor of 3 or more for the effect",
-    "voxels_against": "voxels with a Bayes factor of 3 or more for no effect",
-    "median_log_bf10": "median over the voxels",
-    "bound": "of |d|, below which the effect is negligible",
-    "voxels_negligible": "voxels where two one-sided tests find it negligible, false discovery rate at most .05",
-}
+COLUMNS = column_notes("evidence")
 
 
 def evidence_faults(model: Model) -> list[str]:

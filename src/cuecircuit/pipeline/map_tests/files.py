@@ -16,7 +16,7 @@ from cuecircuit.io.atomic import check_unused
 from cuecircuit.io.derivatives import bids_label, map_name
 from cuecircuit.io.maps import MapsPart, write_maps
 from cuecircuit.io.nifti import Intent, write_volume
-from cuecircuit.io.tables import ColumnNote, write_json, write_table
+from cuecircuit.io.tables import column_notes, write_json, write_table
 from cuecircuit.models.evidence import has_d, standardized_effect
 from cuecircuit.pipeline.map_tests.peaks import local_peaks, peak_distance_mm
 from cuecircuit.records.atlas import Atlas
@@ -26,76 +26,12 @@ from cuecircuit.stats.effect_limits import eta2_limits
 from cuecircuit.stats.strata_result import StratumTest
 from cuecircuit.stats.term_test import TermTest
 
-_PREFIX = "the term's files are contrast-<prefix>_stat-<statistic>_statmap.nii.gz"
-TERM_COLUMNS: Mapping[str, ColumnNote] = {
-    "term": "effect; a covariate within subjects is tested once in each stratum",
-    "prefix": _PREFIX,
-    "stratum": "error stratum of the test; n/a in a mixed model",
-    "df1": "numerator degrees of freedom",
-    "df2": "denominator degrees of freedom; the median over voxels where they differ (map stat-df2)",
-    "largest_f": "largest F in the mask",
-    "voxels_tested": "voxels with a finite F",
-    "cluster_size": {"Description": "size a cluster must reach at the corrected alpha", "Units": "voxels"},
-    "cluster_size_se": {"Description": "Monte Carlo standard error of cluster_size", "Units": "voxels"},
-    "significant_clusters": "clusters with corrected p at most alpha",
-    "significant_voxels": "voxels with corrected p at most alpha",
-}
-CLUSTER_COLUMNS: Mapping[str, ColumnNote] = {
-    "term": "effect",
-    "prefix": _PREFIX,
-    "cluster": "label, 1 is the largest of the term",
-    "voxels": "size",
-    "mm3": {"Units": "mm³"},
-    "p_fwe": "family-wise corrected p of the cluster (of its best voxel where voxels are corrected)",
-    "peak_f": "largest F in the cluster",
-    "peak_t": "signed t there; n/a for effects of several degrees of freedom",
-    "peak_effect": "effect there, in the unit of the maps; its direction is in the sidecar of the map of t",
-    "peak_effect_low": "lower limit of its 95 % interval",
-    "peak_effect_high": "upper limit of its 95 % interval",
-    "peak_g": "Hedges's g there, too large for the choice of the strongest voxel; n/a where no cluster survives",
-    "held_out_g": "Hedges's g in half of the subjects at the strongest voxel that the other half finds nearer to this "
-    "cluster than to another that survives, mean over 5 splits, both halves choosing in turn",
-    "held_out_g_low": "lower 95 % limit of g in a half, mean over halves",
-    "held_out_g_high": "upper 95 % limit of g in a half, mean over halves",
-    "held_out_inside": "share of the halves whose strongest voxel lies in the cluster",
-    "peak_x": {"Description": "position of the peak, right", "Units": "mm"},
-    "peak_y": {"Description": "position of the peak, anterior", "Units": "mm"},
-    "peak_z": {"Description": "position of the peak, superior", "Units": "mm"},
-    "center_x": {"Description": "center of mass weighted by the statistic", "Units": "mm"},
-    "center_y": {"Units": "mm"},
-    "center_z": {"Units": "mm"},
-}
-PEAK_COLUMNS: Mapping[str, ColumnNote] = {
-    "term": "effect",
-    "prefix": _PREFIX,
-    "cluster": "label of the cluster in clusters.tsv",
-    "peak": "number of the local maximum in its cluster, the highest first",
-    "f": "F there",
-    "t": "signed t there; n/a for effects of several degrees of freedom",
-    "x": {"Description": "right", "Units": "mm"},
-    "y": {"Description": "anterior", "Units": "mm"},
-    "z": {"Description": "superior", "Units": "mm"},
-    "region": "of the atlas, or 'outside the atlas'; n/a without an atlas",
-}
+TERM_COLUMNS = column_notes("map_terms")
+CLUSTER_COLUMNS = column_notes("clusters")
+PEAK_COLUMNS = column_notes("peaks")
 _REGIONS_NOTE = "atlas regions, largest overlap first: name, voxels of the cluster in it, and their share of the region"
-OVERLAP_COLUMNS: Mapping[str, ColumnNote] = {
-    "term": "effect",
-    "prefix": _PREFIX,
-    "cluster": "label of the cluster in clusters.tsv",
-    "region": "atlas region, or 'outside the atlas'",
-    "voxels": "voxels of the cluster in the region",
-    "percent_of_cluster": {"Description": "share of the cluster's voxels that lie in the region", "Units": "%"},
-    "percent_of_region": {"Description": "share of the region's voxels in the mask", "Units": "%"},
-}
-SMOOTHNESS_COLUMNS: Mapping[str, ColumnNote] = {
-    "stratum": "error stratum whose residuals these are",
-    "a": "share of the Gaussian part of the autocorrelation a·exp(−r²/2b²) + (1−a)·exp(−r/c)",
-    "b_mm": {"Units": "mm"},
-    "c_mm": {"Units": "mm"},
-    "fwhm_mm": {"Description": "full width at half maximum of the autocorrelation", "Units": "mm"},
-    "fwhm_classic_mm": {"Description": "classic FWHM, geometric mean over axes", "Units": "mm"},
-    "unevenness": "SD over places of Fisher's z of neighbors, beyond chance; 0 is noise of one smoothness",
-}
+OVERLAP_COLUMNS = column_notes("cluster_regions")
+SMOOTHNESS_COLUMNS = column_notes("smoothness")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
