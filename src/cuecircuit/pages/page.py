@@ -1,6 +1,7 @@
 """The page of a study: its subjects, each table with its questions, the settings, where all came from."""
 
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from itertools import groupby
 from pathlib import Path
 
@@ -29,6 +30,7 @@ from cuecircuit.report.neighbors import pages_near
 from cuecircuit.study.accounting import split_reference
 from cuecircuit.study.fields import settings_of
 from cuecircuit.study.questions import AnyQuestion
+from cuecircuit.study.schema import Study
 from cuecircuit.tables.operant import known_kinetics
 from cuecircuit.tables.rows import Tables
 from cuecircuit.tables.study_files import StudyFiles
@@ -239,7 +241,8 @@ def _alternatives(files: StudyFiles, out: Path) -> Iterator[Section]:
         *figure_item(out, "specification", "Specification curves", CURVES_CAPTION, CURVES_CAPTION, folder=folder.name),
         *figure_item(out, "alternatives", title, caption, caption.striptags(), wide=True, folder=folder.name),
     )
-    yield alternatives_section(facts, figures, verdicts=verdicts, choices=choices)
+    section = alternatives_section(facts, figures, verdicts=verdicts, choices=choices)
+    yield replace(section, items=(*section.items, *_alternative_files(study, out)))
 
 
 def _methods(files: StudyFiles, out: Path, made: Mapping[str, Table], software: Mapping[str, str]) -> Section:
@@ -276,6 +279,14 @@ def _folder(path: Path) -> Path:
     return Path(path.parts[0]) if path.parts[0].startswith("sub-") else path.parent
 
 
+def _alternative_files(study: Study, out: Path) -> Iterator[FileList]:
+    """Yield the tables of every question under each alternative."""
+    for name in study.alternatives:
+        folder = Path("alternatives_runs", name, "questions")
+        paths = tuple(path.relative_to(out).as_posix() for path in sorted((out / folder).rglob("*.tsv")))
+        yield FileList(title=f"Tables under {name} ({counted(len(paths), 'file')})", paths=paths, folder=str(folder))
+
+
 def _files(out: Path) -> Iterator[FileList]:
     """Yield the files of the results by folder, those of a subject together.
 
@@ -293,4 +304,5 @@ def _files(out: Path) -> Iterator[FileList]:
         names = tuple(path.as_posix() for path in own if folder != Path() or path.suffix == ".tsv")
         title = "Tables of the whole study" if folder == Path() else folder.as_posix()
         if names:
-            yield FileList(title=f"{title} ({counted(len(names), 'file')})", paths=names)
+            title += f" ({counted(len(names), 'file')})"
+            yield FileList(title=title, paths=names, folder="" if folder == Path() else folder.as_posix())

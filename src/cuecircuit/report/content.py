@@ -94,11 +94,12 @@ class TextFile:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FileList:
-    """Files beside the page, relative to it, behind a line that opens."""
+    """Files beside the page, relative to it, behind a line that opens; named as they are in `folder`."""
 
     kind: ClassVar[str] = "list"
     title: str
     paths: tuple[str, ...]
+    folder: str = ""
 
 
 Item = Paragraph | Facts | FigureItem | TableItem | ViewerItem | TextFile | FileList
