@@ -44,6 +44,9 @@ class Tables:
             planned = tuple(str(day) for day in range(1, max(phase.days for phase in phases) + 1))
         else:
             planned = self.files.books.levels(table, key)
+        source = self.files.study.derived.get(table.removeprefix("derived."))
+        if not planned and isinstance(source, Rows):  # a derived number keeps the levels of what it is made of
+            planned = self.levels(split_reference(source.of)[0], source, key)
         if not chosen:
             return planned
         ends = {"first": planned[:1], "last": planned[-1:]}
