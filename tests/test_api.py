@@ -4,6 +4,7 @@ import doctest
 import importlib
 import subprocess
 import sys
+from contextlib import nullcontext
 from pkgutil import iter_modules
 
 import nibabel as nib
@@ -267,3 +268,73 @@ def test_arrays_of_values_are_checked_and_what_they_lack_is_named():
     with pytest.warns(UserWarning, match="row 3: no finite value|3 of 3 responses lack a value"):
         found = cc.fit(table, "group", values=values)
     assert found.tests["df2"].tolist() == [5, 5]
+
+
+@pytest.mark.parametrize(
+    ("call", "words"),
+    [
+        (lambda fit, rats: cc.fit("rats.tsv", "access", dv="y"), "fit: data: found 'rats.tsv', expected a table"),
+        (lambda fit, rats: cc.fit(rats, 3, dv="y"), "fit: formula: found 3, expected text"),
+        (lambda fit, rats: cc.fit(rats[:0], "access", dv="y"), "the table has no row"),
+        (
+            lambda fit, rats: cc.fit(pd.concat([rats, rats[["access"]]], axis=1), "access", dv="y"),
+            "'access' is there twice",
+        ),
+        (lambda fit, rats: cc.fit(rats, "access", values=np.ones((8, 0)), subject="rat"), r"shape \(8, 0\)"),
+        (lambda fit, rats: cc.fit(rats, "access", mask=np.ones((2, 2, 2))), "no response|mask: found ndarray"),
+        (lambda fit, rats: fit.compare("access", adjust="hochberg"), "found 'hochberg', expected 'none', 'bonferroni'"),
+        (lambda fit, rats: fit.means("access", confidence=95), "confidence: found 95, expected a number less than 1"),
+        (lambda fit, rats: fit.evidence(scale="wide"), "evidence: scale: found 'wide', expected a number"),
+        (lambda fit, rats: fit.contrast(3), "contrast: text: found 3, expected text"),
+        (
+            lambda fit, rats: fit.correct("access", n=-1, seed=-1),
+            "n: found -1, .*\n.*seed: found -1, expected a number",
+        ),
+        (lambda fit, rats: fit.correct("access", sided=2, n_jobs=0), "sided: found 2, expected '1', '2' or 'bi'"),
+        (
+            lambda fit, rats: cc.map_power(None, 10.5, np.nan),
+            "n: found 10.5.*\n.*d: found nan, expected a finite number",
+        ),
+        (lambda fit, rats: cc.map_power(None, [], 1), "n: found "),
+        (lambda fit, rats: cc.map_power(None, 9, 1, acf=(0.5, 2)), r"acf: found \(0.5, 2\), expected one more value"),
+        (lambda fit, rats: cc.pool(rats, "y", region="a", subject="rat", noise="cauchy"), "'normal' or 'student'"),
+        (lambda fit, rats: cc.edges(None, None, kind="partial"), "expected 'correlation', 'beta_series' or 'ppi'"),
+        (
+            lambda fit, rats: cc.split_half(rats, "access", subject="rat", splits=0),
+            "splits: found 0, expected a number",
+        ),
+        (
+            lambda fit, rats: cc.split_half(rats, "access", subject="rat", p=2),
+            "p: found 2, expected a number less than 1",
+        ),
+    ],
+)
+def test_arguments_that_are_none_are_named_by_function_and_name(call, words):
+    rats = pd.DataFrame({"rat": list("abcdefgh"), "access": ["LgA", "ShA"] * 4, "y": np.arange(8.0) ** 2})
+    with pytest.raises(cc.CuecircuitError, match=words):
+        call(cc.fit(rats, "access", dv="y", subject="rat"), rats)
+
+
+def test_numbers_and_names_may_be_numpys_and_pandas():
+    rats = pd.DataFrame({"rat": list("abcdefgh"), "access": ["LgA", "ShA"] * 4, "y": np.arange(8.0) ** 2})
+    plain = cc.split_half(rats, "access", values=rats[["y"]], subject="rat", between="access", p=0.5, splits=2)
+    same = cc.split_half(
+        rats,
+        "access",
+        values=rats[["y"]],
+        subject="rat",
+        between=pd.Index(["access"]),
+        p=np.float32(0.5),
+        splits=np.int64(2),
+    )
+    pd.testing.assert_frame_equal(plain.halves, same.halves)
+
+
+@pytest.mark.parametrize(("n", "told"), [(4, True), (10, False)])
+def test_bisquare_of_few_subjects_is_told_to_reject_too_often(n, told):
+    rats = pd.DataFrame({"rat": [f"r{k}" for k in range(2 * n)], "access": ["LgA", "ShA"] * n})
+    noise = np.random.default_rng(1).normal(size=(2 * n, 4000))
+    with pytest.warns(UserWarning, match="8 subjects for 2 columns are few") if told else nullcontext():
+        p = cc.fit(rats, "access", values=noise, subject="rat", method="bisquare").fit.test("access").p
+    # Monte Carlo SE .0034
+    assert (np.mean(p <= 0.05) > 0.065) == told

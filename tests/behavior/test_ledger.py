@@ -1,5 +1,6 @@
 """Each kind of doubtful session is found, settled by rule, and told."""
 
+from dataclasses import replace
 from datetime import datetime, timedelta
 
 import numpy as np
@@ -53,6 +54,17 @@ def test_of_two_equal_saves_the_later_in_the_file_is_kept():
     log = settled(session(line=4), session(line=40), session("R2", line=80))
 
     assert [kept.line for kept in log.sessions] == [40, 80]
+
+
+def test_a_restart_after_midnight_is_of_the_night_that_was_stopped():
+    nights = [NINE.replace(day=day, hour=23) for day in (1, 2, 3)]
+    first, stopped, third = (
+        session(start=night, duration_s=6 * 3600.0, hours=6, line=k) for k, night in enumerate(nights)
+    )
+    stopped = replace(stopped, end=stopped.start + timedelta(minutes=30))
+    restart = session(start=stopped.start + timedelta(hours=1.6), duration_s=6 * 3600.0, hours=6, line=7)
+
+    assert [kept.line for kept in settled(first, stopped, restart, third).sessions] == [0, 7, 2]
 
 
 def test_a_session_that_ends_before_it_starts_is_a_remnant_and_left_out():

@@ -157,9 +157,29 @@ def test_of_two_sessions_of_a_date_the_longer_counts_unless_most_dates_have_two(
     phased = assign_phases(frame, [rule])
 
     assert phased.table["session"].fillna(0).tolist() == [1, 0, 2, 3]
-    assert phased.faults[0].what == "another session of escalation on 2024-01-02 ran longer"
+    assert phased.faults[0].what == "another session of escalation on 2024-01-02 ran as long or longer"
     twice = assign_phases(table(*escalation(R1=[1, 1, 2, 2])).assign(line=[1, 2, 3, 4]), [rule]).table
     assert twice["session"].tolist() == [1, 2, 3, 4]
+
+
+@pytest.mark.parametrize(
+    ("starts", "numbers"),
+    [
+        (["01T23:54", "03T00:06", "03T23:50", "05T00:10"], [1, 2, 3, 4]),  # nights, each begun around midnight
+        (["01T06:30", "02T06:30", "02T23:30", "04T06:30"], [1, 2, 0, 3]),  # a second session of a day
+    ],
+)
+def test_sessions_after_midnight_are_of_the_evening_before_where_all_are_of_nights(
+    starts: list[str], numbers: list[int]
+):
+    rows = escalation(R1=[1, 2, 3, 4])
+    frame = table(*rows).assign(
+        start=[f"2024-01-{start}:00" for start in starts], duration_s=[7200.0, 7200, 3600, 7200]
+    )
+
+    phased = assign_phases(frame, [PhaseRule(phase="escalation", experiment="ESCALATION")])
+
+    assert phased.table["session"].fillna(0).tolist() == numbers
 
 
 def test_several_sessions_of_one_record_all_count():

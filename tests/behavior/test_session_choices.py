@@ -47,6 +47,15 @@ def test_merged_sessions_are_one_and_the_clock_stands_still_between_them():
     ]
 
 
+def test_a_session_restarted_after_midnight_is_merged_by_the_date_of_its_evening():
+    evening = NINE.replace(hour=23, minute=50)
+    late = [session(20, start=evening), session(40, start=evening + timedelta(minutes=30))]
+
+    (merged,) = settle(OperantLog(sessions=tuple(late), faults=()), choices=SessionChoices(merge=(PICK,))).sessions
+
+    assert (merged.start, merged.duration_s) == (evening, 3600)
+
+
 def test_an_excluded_session_is_left_out_with_its_reason():
     pick = replace(PICK, start=NINE)
 

@@ -65,12 +65,12 @@ def test_the_rule_of_the_stars_stands_in_the_figure_only_where_something_was_tes
 
 
 def test_axes_say_what_they_show_and_start_at_zero() -> None:
-    axes = drawn(measure="Infusions in the first hour").axes[0]
+    figure = drawn(measure="Infusions in the first hour")
+    axes = figure.axes[0]
 
     assert (axes.get_xlabel(), axes.get_ylabel()) == ("Session", "Infusions in the first hour")
     assert axes.get_ylim()[0] == 0
-    legend = axes.get_legend()
-    assert legend is not None
+    (legend,) = figure.legends
     assert [text.get_text() for text in legend.get_texts()] == ["ShA (n = 3)", "LgA (n = 2)"]
 
 

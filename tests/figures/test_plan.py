@@ -23,13 +23,13 @@ def drawn(panels: int = 1, **options: object) -> Figure:
 
 
 def test_every_curve_is_drawn_and_the_background_has_one_entry_in_the_legend() -> None:
-    axes = drawn().axes[0]
+    figure = drawn()
+    axes = figure.axes[0]
     behind = [line for line in axes.lines if line.get_gid() == "background"]
 
     assert len(axes.lines) == 3
     assert len(behind) == 2
-    legend = axes.get_legend()
-    assert legend is not None
+    (legend,) = figure.legends
     assert [text.get_text() for text in legend.get_texts()] == ["other regions", "group"]
     front = next(line for line in axes.lines if line.get_gid() != "background")
     np.testing.assert_allclose(front.get_ydata(), [0.2, 0.5, 0.9])

@@ -119,9 +119,31 @@ def test_rows_after_the_clock_fell_back_to_its_beginning_are_set_aside(tmp_path:
     assert {name: times.tolist() for name, times in session.events.items()} == {"active": [0], "inactive": [53]}
     assert (log.faults[0].line, log.faults[0].what, log.faults[0].done) == (
         3,
-        "2 rows after the feeder's clock fell back to 2000",
+        "2 rows after the feeder's clock fell back to 2000-01-01",
         SET_ASIDE,
     )
+
+
+@pytest.mark.parametrize(("day", "place"), [("6/1/2019", 2), ("11/11/2019", 2), ("1/1/2000", 0), ("10/1/2018", 0)])
+def test_a_clock_may_fall_back_to_any_date_or_be_set_late(tmp_path: Path, day: str, place: int):
+    rows = [ROWS[0], ROWS[1], ROWS[3]]
+    rows.insert(place, ROWS[2].replace("11/13/2019", day))
+
+    log = read_fed3(log_file(tmp_path, *rows))
+
+    assert [times.tolist() for times in log.sessions[0].events.values()] == [[0], [2], [53]]
+    assert [fault.done for fault in log.faults] == [SET_ASIDE]
+
+
+def test_a_night_in_hours_of_twelve_is_read(tmp_path: Path):
+    rows = (ROWS[0].replace("15:54:07", "11:59:50 PM"), ROWS[3].replace("13/2019 15:55:00", "14/2019 12:00:05 am"))
+
+    assert read_fed3(log_file(tmp_path, *rows)).sessions[0].events["inactive"].tolist() == [15]
+
+
+def test_rows_of_two_feeders_are_refused(tmp_path: Path):
+    with pytest.raises(DataError, match="rows of devices 7, 8; a log is of one feeder"):
+        read_fed3(log_file(tmp_path, ROWS[0], ROWS[1].replace("FR1,7,", "FR1,8,")))
 
 
 def test_a_clock_that_was_never_set_still_tells_times_from_the_start(tmp_path: Path):

@@ -267,6 +267,13 @@ def test_a_count_that_cannot_count_is_refused(count: str):
         decode(f"G: {count}\n" + array("Y", 1), program(PRESSES))
 
 
+def test_the_place_of_a_counter_may_be_a_number_of_the_record():
+    declared = program("{}", "counts: {active: C(A(1)), inactive: C(G), infusion: C(G-1)}", "unknown: ACG").model_copy()
+    decoded = decode(f"{array('A', 0, 2)}\n{array('C', 7, 8, 9)}\nG: 1", declared)
+
+    assert decoded.session.counts == {"active": 9, "inactive": 8, "infusion": 7}
+
+
 TOKENS = st.lists(
     st.sampled_from(["0", "1.000", "-99", "7,5", "1e400", "x", "12.030", "30013.710", "9" * 30, "_1", "1_0"])
 )

@@ -237,6 +237,15 @@ def test_several_sessions_of_one_record_are_sessions_with_their_own_times():
     assert all(session.duration_s == 600 for session in record.sessions)
 
 
+def test_a_part_that_would_begin_after_the_record_was_not_run():
+    parts = "".join(f"  - {{experiment: {name}, duration_s: 1500}}\n" for name in ("EXT", "EXT", "CUES", "TEST"))
+    letters = "letters:\n  X: {kind: timestamps, event: active, unit_s: 1, count: all}\n"
+
+    record = decode(array("X", 5, 1600), f"parts:\n{parts}{letters}")
+
+    assert [session.experiment for session in record.sessions] == ["EXT", "EXT", "CUES"]
+
+
 @pytest.mark.parametrize(
     ("dates", "written", "expected"),
     [

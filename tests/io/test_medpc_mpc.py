@@ -56,6 +56,12 @@ def test_sizes_labels_constants_and_what_is_written_are_read():
     assert program.written == set("ABDEGK")
 
 
+def test_the_place_of_an_alias_may_be_a_constant():
+    aliases = parse_mpc("VAR_ALIAS Infusions = C(^Inf)\nVAR_ALIAS Lost = C(^Nothing)\n^INF = 3\n", name="x").aliases
+
+    assert aliases == {"C(3)": "Infusions"}
+
+
 def test_without_diskvars_all_letters_are_written():
     assert parse_mpc("DIM A = 3\r\n", name="x").written is None
 

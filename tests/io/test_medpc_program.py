@@ -40,6 +40,12 @@ def test_a_pattern_finds_its_programs_and_own_declarations_come_first(tmp_path: 
         ("kind: scalar", "kind: guess", "letters.G: found kind 'guess', expected one of 'scalar'"),
         ("source: me", "source: me\nunknown: GH", "unknown: G has a meaning above"),
         ("source: me", "source: me\nsession_length: G", "session_length: letter G needs unit_s"),
+        ("source: me", "source: me\ncounts: {active: c(0)}", "'c(0)' is no letter and no element of an array"),
+        (
+            "kind: timestamps, event: active",
+            "kind: coded, place: decimals, digits: 4, events: {'100': active}",
+            "code 100 has 3 digits, `digits` says 4",
+        ),
         ("title: mine", "title: mine\ncolor: red", "color: 'color' is no key of this file"),
         ("title: mine", "title: [", "put text that holds"),
         ("title: mine", "\ttitle: mine", "indent with spaces"),

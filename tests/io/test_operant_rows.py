@@ -38,11 +38,11 @@ def test_cells_of_a_workbook_read_as_a_person_sees_them(tmp_path: Path):
     book = openpyxl.Workbook()
     sheet = book.worksheets[0]
     sheet.append(["rat", "n", "t", "start"])
-    sheet.append([12.0, 3, 1.25, datetime(2024, 1, 31, 9, 0, 5)])
+    sheet.append([12.0, True, 1.25, datetime(2024, 1, 31, 9, 0, 5)])
     book.create_sheet("other").append(["x"])
     book.save(tmp_path / "a.xlsx")
 
-    assert read_rows(tmp_path / "a.xlsx").cells == (("12", "3", "1.25", "2024-01-31 09:00:05"),)
+    assert read_rows(tmp_path / "a.xlsx").cells == (("12", "TRUE", "1.25", "2024-01-31 09:00:05"),)
     assert read_rows(tmp_path / "a.xlsx", sheet="other").header == ("x",)
     assert list(read_workbook(tmp_path / "a.xlsx")) == ["Sheet", "other"]
     with pytest.raises(DataError, match="no sheet 'none'; found: Sheet, other"):

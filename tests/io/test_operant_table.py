@@ -184,6 +184,20 @@ def test_a_comma_whose_meaning_the_file_does_not_tell_is_refused_until_it_is_dec
         assert read_table_log(path, declared).sessions[0].counts["active"] == count
 
 
+def test_a_thousand_dotted_as_in_german_is_refused_until_it_is_declared(tmp_path: Path):
+    path = table(tmp_path, "rat;date;Presses;Inf\nr1;2025-03-04;2.000;55\n")
+
+    with pytest.raises(DataError, match=r"'2.000'; expected a count .is the point of decimals or thousands"):
+        read_table_log(path, COUNTS)
+
+
+@pytest.mark.parametrize("missing", ["", "n/a", "NA", "NaN"])
+def test_a_count_that_is_missing_leaves_the_others_of_its_session(tmp_path: Path, missing: str):
+    (session,) = read_table_log(table(tmp_path, f"rat,date,Presses,Inf\nr1,2025-03-04,{missing},55\n"), COUNTS).sessions
+
+    assert session.counts == {"infusion": 55}
+
+
 @pytest.mark.parametrize(
     ("cell", "separator", "decimal", "value"),
     [
@@ -192,6 +206,12 @@ def test_a_comma_whose_meaning_the_file_does_not_tell_is_refused_until_it_is_dec
         ("1,5", "\t", None, 1.5),
         ("1,234.5", "\t", None, 1234.5),
         ("1.234", ",", "comma", 1234),
+        ("1.234", ";", None, None),
+        ("1.234", ";", "point", 1.234),
+        ("1.234", ";", "comma", 1234),
+        ("0.125", ";", None, 0.125),
+        ("0,125", ",", None, None),
+        ("1234.5", ";", None, 1234.5),
         ("1.5,2", ";", None, None),
         ("12,34", ",", None, None),
         ("1_000", ",", None, None),

@@ -133,6 +133,13 @@ def test_an_entity_that_differs_within_a_run_is_refused_and_can_be_chosen(entity
     assert chosen(scans, **{entity: "b"}) == (scans[1],)
 
 
+@pytest.mark.parametrize("entity", ["hemi", "chunk", "inv", "split", "label", "part", "space"])
+def test_runs_that_are_parts_or_kinds_of_an_image_are_not_combined(entity):
+    (fault,) = faults_of([scan(run=1, **{entity: "a"}), scan(run=2, **{entity: "b"})])
+
+    assert fault.startswith(f"scans of different {entity}: a (sub-01 run-1), b (sub-01 run-2); they are not one kind")
+
+
 def test_a_scan_without_an_entity_is_chosen_by_none():
     scans = [scan(), scan(acq="mb")]
 

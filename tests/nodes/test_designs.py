@@ -1,6 +1,8 @@
 """Designs that come with the program go from a simulated data set to a page, and what was planted is found."""
 
+import re
 from collections.abc import Callable
+from html import unescape
 from pathlib import Path
 
 import pandas as pd
@@ -49,6 +51,17 @@ def test_the_page_can_be_read_and_used_on_every_screen(ran: Ran, open_page, barr
         assert layout_faults(page, width, theme) == []
         if width in (WIDTHS[0], WIDTHS[-1]):  # one of either theme
             assert barriers(page) == []
+
+
+@pytest.mark.parametrize("design", DESIGNS)
+def test_every_reference_that_is_listed_is_cited_on_the_page(ran: Ran, design: str) -> None:
+    page = (ran(design)[1] / "report.html").read_text(encoding="utf-8")
+    before, _, after = page.partition("<h3>References</h3>")
+    text = unescape(re.sub("<[^>]*>", "", before + after.partition("</p>")[2]))
+    listed = [unescape(line) for line in after.partition("<p>")[2].partition("</p>")[0].split("<br>")]
+    for line in listed:
+        family, year = line.partition(" ")[0], line.partition("(")[2][:4]
+        assert re.search(rf"{family}\b[^.;]*?{year}|{family} et al\. \(?{year}", text), line
 
 
 @pytest.mark.parametrize("design", DESIGNS)

@@ -25,11 +25,11 @@ def test_a_comparison_names_its_levels_where_it_was_made_and_no_further_number(t
     row |= {"difference": 4.25, "se": 0.8, "low": 2.6, "high": 5.9, "t": 5.3, "df": 9, "p": 1e-4, "p_adjusted": 2e-4}
     row |= {"d_av": 1.6, "d_av_low": 0.6, "d_av_high": 2.6, "day": 3}
     _, found = written(tmp_path, "escalation", "comparisons", [row])
-    assert found.endswith("in ethanol day 3 5 − 1 = 4.25 [2.60, 5.90], p < .001.")
+    assert found.endswith("day 5 − 1 = 4.25 [2.60, 5.90] (ethanol, day 3), p < .001.")
 
 
 def test_of_several_tests_of_the_shown_effect_the_strongest_is_told(tmp_path: Path) -> None:
     rows = [{"term": "group", **TEST, "p": 0.9}, {"term": "group:day", **TEST, "p": 0.2}]
     counted, *found = written(tmp_path, "escalation", "terms", rows)
-    assert counted.startswith("1 question with a test, 0 with an effect at its own level")
+    assert counted.startswith("Of 1 question with a test, 0 reach the level set for them")
     assert not found

@@ -133,6 +133,14 @@ def test_accepted_faults_are_in_the_ledger_with_their_reason(study: Study, tmp_p
     assert [day for day, _ in days(path, "l2")] == [1, 2, 3]
 
 
+def test_an_accepted_fault_is_one_line(study: Study):
+    others = [log("s2", day, hours=1, group="LgA") for day in (1, 2, 3)]
+
+    (note,) = check_study(study("accept: { s2 group: a slip of the keyboard }", s2=others))
+
+    assert "Group is 'LgA' in 3 of 3 logs" in note
+
+
 def test_a_reason_for_a_fault_that_is_not_there_is_refused(study: Study):
     with pytest.raises(StudyError, match="no fault of the logs is called 's1 group'; take it out"):
         check_study(study("accept: { s1 group: nothing }"))

@@ -35,14 +35,13 @@ def noise(seed: int) -> np.ndarray:
     return (fields / fields.std()).reshape(32, -1)
 
 
-def largest_cluster(y: np.ndarray, folder: Path) -> Effect:
+def largest_cluster(y: np.ndarray, folder: Path, rats: pd.DataFrame = RATS) -> Effect:
     """Claim the largest cluster at p .005, as a study does that found it."""
-    bound = design(RATS, MODEL)
+    bound = design(rats, MODEL)
     y = y[bound.rows]
     test = next(test for test in fit_design_block(bound, y).tests if test.name == "access")
-    clusters = label_clusters(
-        on_grid(test.f, SPACE.mask), SPACE.mask, float(stats.f.isf(0.005, 1, 30)), rule=ClusterRule(connectivity=6)
-    )
+    height = float(stats.f.isf(0.005, test.df1, test.df2))
+    clusters = label_clusters(on_grid(test.f, SPACE.mask), SPACE.mask, height, rule=ClusterRule(connectivity=6))
     corrected = CorrectedTerm(
         clusters=clusters,
         p=np.where(np.arange(len(clusters.sizes)) == 0, 0.01, 0.5),
@@ -56,7 +55,7 @@ def largest_cluster(y: np.ndarray, folder: Path) -> Effect:
     matrix = DiskMatrix(folder=folder / "y", shape=y.shape, steps=(32, 500), slabs="rows", dtype=np.float64)
     matrix.write(slice(0, 32), y)
     maps = GroupMaps(values=(matrix,), residuals=matrix, noise=matrix, facts=(), n_lacking=0, scratch=folder, n_jobs=1)
-    return with_held_out([effect], bound, RATS.iloc[bound.rows], maps, SPACE, seed=1, splits=2)[0]
+    return with_held_out([effect], bound, rats.iloc[bound.rows], maps, SPACE, seed=1, splits=2)[0]
 
 
 def test_a_cluster_out_of_noise_has_an_effect_at_its_peak_and_none_in_held_out_subjects(tmp_path):
@@ -89,6 +88,28 @@ def test_a_planted_effect_is_recovered_by_held_out_subjects_and_overstated_at_it
         assert found["held_out_inside"][0] > 0.9
     assert np.mean(peak) > 2.5
     assert np.mean(held_out) == pytest.approx(2.0, abs=4 * np.std(held_out) / np.sqrt(6))
+
+
+def test_a_cluster_of_an_f_has_its_share_in_held_out_subjects(tmp_path):
+    three = RATS.assign(access=(["a", "b", "c"] * 11)[:32])
+    peak, held_out, planted = [], [], []
+    for seed in range(16):
+        found = largest_cluster(noise(seed), tmp_path, three).held_out
+        if found:
+            peak.append(found["peak_epsilon2"][0])
+            held_out.append(found["held_out_epsilon2"][0])
+    assert len(peak) > 10
+    assert np.mean(peak) > 0.25
+    # four standard errors of the mean
+    assert abs(np.mean(held_out)) < 4 * np.std(held_out) / np.sqrt(len(peak)) < 0.15
+    for seed in range(6):
+        y = noise(100 + seed)
+        y[np.ix_((three["access"] == "c").to_numpy(), BALL.ravel())] += 2.5
+        found = largest_cluster(y, tmp_path, three).held_out
+        planted.append(found["held_out_epsilon2"][0])
+        assert found["held_out_epsilon2_low"][0] < planted[-1] < found["held_out_epsilon2_high"][0]
+    share = 2.5**2 * 2 / 9 / (1 + 2.5**2 * 2 / 9)
+    assert np.mean(planted) == pytest.approx(share, abs=4 * np.std(planted) / np.sqrt(6))
 
 
 def written_clusters(folder: Path, n: int) -> pd.DataFrame:

@@ -295,3 +295,23 @@ def test_a_study_misses_the_records_of_its_subjects_and_not_a_pump_flush(tmp_pat
 
     assert sorted(fault.subject for fault in lost_records(log, {"LgA01", "LgA03"})) == ["LgA03", "LgA04"]
     assert [fault.subject for fault in lost_records(log, {"LgA01"})] == ["LgA04"]
+
+
+def test_a_pump_flush_in_a_file_of_its_own_is_no_record_of_a_study(tmp_path: Path):
+    (tmp_path / "flush.txt").write_text(write_medpc([medpc("0")]).replace("CUECIRCUIT LgA FR1", "FLUSH"), newline="")
+
+    log = load_sessions([medpc_file(tmp_path / "a.txt", medpc()), tmp_path / "flush.txt"])
+
+    assert [(fault.subject, fault.line) for fault in log.faults] == [("0", 4)]
+    assert lost_records(log, {"LgA01"}) == ()
+
+
+def test_records_of_one_unknown_program_are_one_line(tmp_path: Path):
+    text = write_medpc([medpc(who) for who in ("Tom", "Ann", "Bo")]).replace("CUECIRCUIT LgA FR1", "NEW")
+    (tmp_path / "a.txt").write_text(text, newline="")
+
+    with pytest.raises(DataError) as caught:
+        load_sessions([tmp_path / "a.txt"])
+    (line,) = caught.value.faults
+    assert "subject 'Tom': program (MSN) 'NEW' is not declared" in line
+    assert line.endswith("2 more like it")

@@ -41,5 +41,5 @@ def test_missing_columns_and_text_are_named(tmp_path: Path):
 
     assert [fault.split(": ", 1)[1].split(";")[0] for fault in caught.value.faults] == [
         "column 'cohort' is missing",
-        "column 'motivation' holds text",
+        "column 'motivation' is 'much'",
     ]

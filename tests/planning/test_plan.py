@@ -114,7 +114,7 @@ def test_power_at_half_the_effects_is_that_of_half_the_difference(planned: tuple
 def test_the_page_and_stderr_say_whose_effects_these_are(tmp_path: Path, capsys: pytest.CaptureFixture[str]):
     settings = PlanSettings(sizes=("6",), draws=2, questions=("score",), multiples=(0.25, 0.5))
     plan_study(written(tmp_path, GROUPS), tmp_path / "out", settings=settings)
-    words = "ower is that of the effects stated in study.yaml, simulation and of 0.25, 0.5 times these; nobody knows"
+    words = "ower is that of the effects stated in study.yaml, simulation, and of 0.25, 0.5 times these; nobody knows"
     assert words in capsys.readouterr().err
     page = (tmp_path / "out" / "plan.html").read_text(encoding="utf-8")
     assert words in page

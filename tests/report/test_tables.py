@@ -76,3 +76,31 @@ def test_download_keeps_ten_digits_and_names_what_is_missing() -> None:
     assert (
         tsv(pd.DataFrame({"subject": ["01", "02"], "x": [1 / 3, np.nan]})) == "subject\tx\n01\t0.3333333333\n02\tn/a\n"
     )
+
+
+def test_the_limits_of_an_interval_are_printed_behind_what_they_are_of() -> None:
+    frame = pd.DataFrame(
+        {
+            "comparison": ["dose", "sex"], "estimate": [0.4123, np.nan], "low": [-0.1, np.nan], "high": [9.2, np.nan],
+            "pes_low": [0.0, 0.1], "pes_high": [0.2, 0.3], "pes": [0.08, 0.2],
+            "ratio": [0.8, 1.25], "ci_low": [0.5, 1.1], "ci_high": [1.28, 1.42],
+        }
+    )  # fmt: skip
+    table = printed(frame, {"ratio": "Rate ratio"})
+    assert table.headings == ("Comparison", "Estimate [95 % CI]", "η²ₚ [90 % CI]", "Rate ratio [95 % CI]")
+    rows = [[cell.text for cell in row] for row in table.rows]
+    assert rows[0] == ["dose", "0.412 [−0.100, 9.200]", ".08 [.00, .20]", "0.80 [0.50, 1.28]"]
+    assert rows[1] == ["sex", "–", ".20 [.10, .30]", "1.25 [1.10, 1.42]"]
+    assert table.classes == "n2 n3 n4"
+
+
+def test_limits_of_nothing_and_limits_without_their_other_end_keep_their_columns() -> None:
+    frame = pd.DataFrame({"low": [1.0], "high": [2.0], "r": [0.5], "d_low": [0.1], "t": [3.0]})
+    assert printed(frame, {}).headings == ("Low", "High", "r", "d low", "t")
+
+
+def test_degrees_of_freedom_between_a_mean_and_its_limits_are_passed_over() -> None:
+    frame = pd.DataFrame({"day": ["1"], "mean": [40.9], "se": [5.2], "df": [11], "low": [29.3], "high": [52.5]})
+    table = printed(frame, {})
+    assert table.headings == ("Day", "Mean [95 % CI]", "SE", "df")
+    assert table.rows[0][1].text == "40.9 [29.3, 52.5]"

@@ -7,7 +7,9 @@ import pytest
 
 from cuecircuit.errors import DataError, StudyError
 from cuecircuit.io.tables import read_json, read_table
+from cuecircuit.simulation.columns import columns_of
 from cuecircuit.simulation.declared import plan_world, simulate_declared
+from cuecircuit.simulation.faults import study_faults
 
 from .conftest import NAMES, design_text
 
@@ -294,3 +296,21 @@ def test_a_table_of_effects_is_read_beside_the_study_file_and_goes_along(tmp_pat
     cells = read_table(out.parent / "truth" / "cells" / "operant.infusions.tsv")
     assert cells.query("effect_rise != 1")[["group", "day", "expected"]].to_numpy().tolist() == [["ethanol", 12, 90.0]]
     assert (out.parent / "effects.tsv").is_file()
+
+
+def test_numbers_are_levels_of_effects_by_several_keys(design):
+    rise = {"in": "operant.infusions", "where": {"phase": "drinking"}, "by": ["group", "day"]}
+    added = {"simulation.effects.rise": {**rise, "add": {"ethanol": {2: 1.5, 3: 2.0}}}}
+    drawn = plan_world(design("alcohol_mice", {**SMALL["alcohol_mice"], **added}), seed=1, scale="tiny").drawn
+    rows = drawn.responses["operant.infusions"].query("phase == 'drinking' and group == 'ethanol'")
+    means = rows.groupby("day")["expected"].mean()
+    assert (means / means.iloc[0]).iloc[:4].tolist() == pytest.approx([1, 1.5, 2, 1])
+
+
+def test_another_set_of_maps_of_the_same_scans_needs_no_base(design):
+    blocks = {"kind": "blocks", "cells": ["cue"], "baseline_s": [-6, 0], "window_s": [3, 15]}
+    question = {"of": "maps.blocks", "between": "group", "within": ["cue", "session"]}
+    study = design("cocaine_sessions", {"maps.blocks": blocks, "questions.blocks": question})
+    assert list(study_faults(study, columns_of(study))) == []
+    study = design("cocaine_sessions", {"maps.blocks": blocks, "questions.blocks": question, "simulation.base": []})
+    assert any("maps.blocks, which has no base" in fault for fault in study_faults(study, columns_of(study)))

@@ -1,10 +1,12 @@
+from itertools import combinations
+
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from scipy import stats
 
-from cuecircuit.simulation.draws import Slope, draw_response, share_between
+from cuecircuit.simulation.draws import Ends, Slope, draw_response, share_between
 from cuecircuit.study.questions import Base
 
 MANY, ROWS = 4000, 5
@@ -41,6 +43,27 @@ def test_counts_are_whole_and_effects_multiply_their_spread_as_well():
     assert (values >= 0).all()
     assert twice.mean() / once.mean() == pytest.approx(2, rel=0.01)
     assert twice.std() / once.std() == pytest.approx(2, rel=0.06)
+
+
+def test_edges_that_share_a_region_correlate_as_stated_and_others_do_not():
+    base = Base.model_validate({"in": "edges.rest", "mean": 0.3, "between_sd": 0.4, "within_sd": 0.3, "shared_r": 0.3})
+    pairs = np.array(list(combinations(range(4), 2))).T
+    n, edges = 4_000, pairs.shape[1]
+    row = np.arange(n * 2 * edges)
+    cell = row // edges
+    ends = Ends(regions=np.tile(pairs, 2 * n), subject=cell // 2, cell=cell)
+    unit = cell // 2 * edges + row % edges
+    values = draw_response(np.full(len(row), base.mean), unit, base, np.random.default_rng(1), ends=ends)
+    values = values.reshape(n, 2, edges)
+    expected = np.array([[len({*one} & {*other}) for one in pairs.T] for other in pairs.T])
+    # five standard errors of a correlation of so many
+    np.testing.assert_allclose(np.corrcoef(values[:, 0].T), np.choose(expected, [0, 0.3, 1]), atol=5 / np.sqrt(n))
+    np.testing.assert_allclose(values.std(axis=0), 0.5, rtol=0.06)
+    # two cells of a subject share what is between subjects alone
+    repeated = np.mean([np.corrcoef(values[:, 0, k], values[:, 1, k])[0, 1] for k in range(edges)])
+    assert repeated == pytest.approx(0.4**2 / 0.5**2, abs=0.03)
+    with pytest.raises(ValueError, match="shared_r is of edges"):
+        Base.model_validate({"in": "subjects.age", "mean": 1, "between_sd": 1, "within_sd": 0, "shared_r": 0.3})
 
 
 @pytest.mark.parametrize("kind", [NUMBERS, COUNTS])

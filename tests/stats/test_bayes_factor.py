@@ -79,3 +79,16 @@ def test_a_wide_prior_leaves_the_posterior_to_the_data() -> None:
     # the normal limits of d = 0, 1.96/√n
     assert high == pytest.approx(1.96 / np.sqrt(51), rel=1e-3)
     assert low == pytest.approx(-high)
+
+
+def test_a_very_wide_prior_costs_evidence_in_proportion() -> None:
+    at = [log_bayes_factor(np.array([9.0]), 1, 20, 21, scale)[0] for scale in (1e3, 1e7)]
+    assert at[0] - at[1] == pytest.approx(np.log(1e4), abs=1e-6)
+
+
+@pytest.mark.parametrize(("t", "df"), [(0.0, 2), (1.0, 10), (-1.0, 58)])
+def test_a_narrow_prior_is_the_posterior(t: float, df: int) -> None:
+    scale = 1e-5
+    quantiles = effect_posterior(np.array([t]), df, df + 1, scale, quantiles=(0.25, 0.5, 0.75))[:, 0]
+    # the likelihood is flat over ± 1e-5: what is left is the Cauchy, whose quartiles are ± its scale
+    np.testing.assert_allclose(quantiles, scale * np.array([-1, 0, 1]), atol=0.03 * scale)

@@ -7,9 +7,9 @@ from scipy import stats
 from cuecircuit.stats.effect_limits import eta2_limits
 
 
-@pytest.mark.parametrize(("df1", "df2"), [(1, 19), (3, 57), (9, 171), (1, 3.7)])
+@pytest.mark.parametrize(("df1", "df2"), [(1, 19), (3, 57), (9, 171), (1, 3.7), (2, 2)])
 def test_the_f_found_lies_at_either_end_of_the_distributions_of_its_limits(df1, df2):
-    f = np.r_[np.random.default_rng(1).f(df1, df2, 60), 30.0, 200.0]
+    f = np.r_[np.random.default_rng(1).f(df1, df2, 60), 30.0, 200.0, 1e4, 1e6]
     low, high = eta2_limits(f, df1, df2)
     for limit, quantile in ((low, 0.95), (high, 0.05)):
         inside = limit > 0

@@ -13,9 +13,9 @@ from cuecircuit.stats.noncentral_t import noncentral_t_cdf, noncentral_t_density
 @given(t=st.floats(-8, 8), df=st.floats(2, 300), m=st.floats(-5, 5))
 def test_tails_and_density_are_those_of_scipy(t: float, df: float, m: float) -> None:
     one = np.array([t])
-    assert noncentral_t_cdf(one, df, m)[0] == pytest.approx(stats.nct.cdf(t, df, m), abs=1e-9)
-    density = stats.nct.pdf(t, df, m)
-    assume(np.isfinite(density))  # SciPy's is NaN for some small ones
+    tail, density = stats.nct.cdf(t, df, m), stats.nct.pdf(t, df, m)
+    assume(np.isfinite([tail, density]).all())  # SciPy's are NaN for some
+    assert noncentral_t_cdf(one, df, m)[0] == pytest.approx(tail, abs=1e-9)
     assert noncentral_t_density(one, df, m)[0] == pytest.approx(density, abs=1e-9)
 
 
@@ -44,3 +44,11 @@ def test_intervals_hold_the_effect_as_often_as_they_say() -> None:
     held = np.mean((low <= 0.5 * np.sqrt(12)) & (0.5 * np.sqrt(12) <= high))
     # Monte Carlo SE .0034
     assert held == pytest.approx(0.95, abs=0.012)
+
+
+def test_limits_of_a_large_t_with_one_or_two_degrees_of_freedom_are_those_of_r() -> None:
+    # R 4.2.2, uniroot of pt(37, df, ncp) - .975; its own upper limits are beyond what pt allows
+    for df, expected in ((1, 1.089875), (2, 5.80603), (5, 14.98119)):
+        (low,), (high,) = noncentrality_limits(np.array([37.0]), df)
+        assert low == pytest.approx(expected, abs=1e-5)
+        assert noncentral_t_cdf(np.array([37.0]), df, high)[0] == pytest.approx(0.025, abs=1e-7)

@@ -10,6 +10,7 @@ import pytest
 import yaml
 
 from cuecircuit.errors import StudyError
+from cuecircuit.nodes.designs import design_text
 from cuecircuit.study.accounting import Accounting
 from cuecircuit.study.questions import Simulation
 from cuecircuit.study.reading import alternative_studies, parse_study
@@ -26,7 +27,7 @@ subjects: { species: Mus musculus }
 factors: { group: [water, ethanol] }
 drugs:
   water: { route: oral }
-  ethanol: { route: oral }
+  ethanol: { route: oral, concentration_percent: 10, volume_ml: 0.01 }
 operant:
   logs: "logs/*"
   phases:
@@ -41,6 +42,10 @@ questions:
 """
 
 
+COUNTS = {"of": "operant.infusions", "where": {"phase": "drinking"}, "trend": "day"}
+DRUNK = {"of": "operant.infusions", "where": {"phase": "drinking", "day": [3, 1]}}
+
+
 def faults_of(text: str) -> list[str]:
     with pytest.raises(StudyError) as error:
         parse_study(text, "s.yaml")
@@ -48,7 +53,10 @@ def faults_of(text: str) -> list[str]:
 
 
 def minimal(**changes: Any) -> str:
-    data = yaml.safe_load(MINIMAL)
+    return changed(yaml.safe_load(MINIMAL), changes)
+
+
+def changed(data: dict[str, Any], changes: dict[str, Any]) -> str:
     for path, value in changes.items():
         here = data
         *above, last = path.split("__")
@@ -114,6 +122,26 @@ def test_alternatives_are_studies_of_their_own() -> None:
         ({"alternatives": {"a": {"why": "w", "settings": {"operant.by": "group"}}}}, "makes the same study"),
         ({"alternatives": {"a": {"why": "w", "settings": {"about.title": "x"}}}}, "cannot change 'about'"),
         ({"assumed": {"scans.tr_s": "why"}}, "no such setting"),
+        ({"factors": {"solution": ["water", "ethanol"]}}, "name the one whose levels water, ethanol are"),
+        (
+            {"questions__more": {"of": "operant.intake_mg_kg", "by": ["group", "day"]}},
+            "name its column in subjects.weight",
+        ),
+        (
+            {"questions__more": {"of": "subjects.age", "by": "group", "covariates": "sex"}},
+            "goes with between and within",
+        ),
+        ({"questions__more": {**COUNTS, "between": ["group", "sex"]}}, "expected fewer values"),
+        ({"questions__more": {**COUNTS, "within": "day"}}, "counts have a trend"),
+        ({"questions__more": {**COUNTS, "trend": "phase"}}, "expected one of: day"),
+        ({"questions__more": {**COUNTS, "each": "phase"}}, "it is one model of all rows"),
+        ({"questions__more": {**DRUNK, "between": "group", "change": "day"}}, "write day: [1, 3]"),
+        ({"questions__more": {**DRUNK, "between": ["group", "day"]}}, "name it in `within`"),
+        (
+            {"questions__more": {**DRUNK, "formula": "day", "tests": "day", "method": "ols", "df": "kenward-roger"}},
+            "no rule",
+        ),
+        ({"derived__d": {**DRUNK, "over": "day", "how": "mean", "relative": "share"}}, "relative: share of what?"),
     ],
 )
 def test_each_fault_says_what_would_be_right(changes: dict[str, Any], words: str) -> None:
@@ -131,7 +159,49 @@ def test_all_faults_come_at_once_by_line() -> None:
 
 def test_numbers_and_words_of_yaml_are_labels() -> None:
     assert parse_study(minimal(factors__group=["water", "ethanol"])).factors["group"].levels == ("water", "ethanol")
-    assert "put it in quotes" in faults_of(minimal(factors__group=[True, "ethanol"]))[0]
+    assert len(faults := faults_of(minimal(factors__group=[True, False]))) == 2
+    assert all("put it in quotes" in fault for fault in faults)
+
+
+def test_labels_are_read_as_they_are_written() -> None:
+    labels = ("01", "010", "1:30", "20240115", "2024-01-15", "0x10", "1_000", "7")
+    text = MINIMAL.replace("[water, ethanol]", f"[water, ethanol], session: [{', '.join(labels)}]")
+    study = parse_study(text + "  mood: { of: visits.mood, within: session }")
+    assert study.factors["session"].levels == labels
+    assert study.operant is not None
+    assert study.operant.phases["drinking"].days == 3
+
+
+def test_a_drug_that_cannot_be_read_is_one_fault() -> None:
+    faults = faults_of(minimal(operant__phases__drinking__delivers={"water": "water", "ethanol": ["ethanol", "water"]}))
+    assert len(faults) == 1
+    assert "delivers.ethanol: found ['ethanol', 'water'], expected text" in faults[0]
+
+
+def test_who_has_no_session_in_a_phase_needs_no_drug_there() -> None:
+    changes = {"access_h": {"water": 0, "ethanol": 1}, "delivers": {"ethanol": "ethanol"}}
+    phases = {f"operant__phases__drinking__{key}": value for key, value in changes.items()}
+    assert parse_study(minimal(**phases, drugs={"ethanol": {"route": "oral"}})).operant
+
+
+@pytest.mark.parametrize(
+    ("changes", "words"),
+    [
+        ({"questions__displacement__adjust": "holm"}, "voxels are corrected by `correction`"),
+        ({"questions__displacement__alpha": 0.01}, "correction.alpha"),
+        ({"questions__displacement__comparisons": [{"factor": "challenge"}]}, "give `contrasts`"),
+        ({"questions__displacement__average": "challenge"}, "put the key in `within`"),
+        ({"questions__displacement__change": "challenge"}, "put the key in `within`"),
+        ({"questions__severity__of": "maps.binding"}, "severity.inside: is of numbers, not of maps; ask it of regions"),
+        ({"questions__severity__of": "maps.binding"}, "severity.with.change: the map is of a change"),
+        ({"correction__compare": ["fdr"], "questions__displacement__shown": []}, "name it in `shown`"),
+        ({"correction__method": "simulation"}, "statistic: tfce goes with method: permutation"),
+        ({"correction": {"method": "fdr", "alpha": 0.05, "variance": "groups"}}, "set method: permutation"),
+    ],
+)
+def test_settings_that_tests_of_maps_would_pass_over_are_refused(changes: dict[str, Any], words: str) -> None:
+    faults = faults_of(changed(yaml.safe_load(design_text("pet_displacement")), changes))
+    assert any(words in fault for fault in faults), faults
 
 
 @pytest.mark.parametrize(

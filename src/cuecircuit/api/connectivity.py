@@ -7,6 +7,7 @@ from typing import Any, Literal
 import numpy as np
 import pandas as pd
 
+from cuecircuit.api.arguments import Count, NotNegative, Positive, Seed, Share, checked
 from cuecircuit.api.fitting import fit
 from cuecircuit.api.images import voxels_of
 from cuecircuit.api.notes import warn
@@ -15,7 +16,6 @@ from cuecircuit.clusters.neighbors import Sided
 from cuecircuit.errors import DataError
 from cuecircuit.group.network_tables import EDGE_KEYS, NetworkTables, network_tables
 from cuecircuit.group.permutation import PermutationSettings
-from cuecircuit.imaging.first_level import Hrf
 from cuecircuit.imaging.nuisance import Regressors, cosine_drift
 from cuecircuit.imaging.scan_edges import (
     EdgeKind,
@@ -38,6 +38,7 @@ class NetworkTest(NetworkTables):
     and how often. `notes` say what is odd.
     """
 
+    @checked
     def plot(self, kind: Literal["matrix", "connectogram"] = "matrix") -> Any:
         """Draw the statistic of every edge, or the edges that are in a network."""
         from cuecircuit.figures.edges import connectogram_figure, matrix_figure
@@ -51,6 +52,7 @@ class NetworkTest(NetworkTables):
         return connectogram_figure(values[inside], pairs[inside], names)
 
 
+@checked
 def edges(
     scan: Any,
     atlas: Any,
@@ -58,11 +60,11 @@ def edges(
     *,
     kind: EdgeKind = "correlation",
     names: Mapping[int, str] | None = None,
-    tr_s: float = 0.0,
-    hrf: Hrf = "spm",
+    tr_s: NotNegative = 0.0,
+    hrf: Literal["spm", "glover", "rat"] = "spm",
     trials: TrialMethod = "lss",
     deconvolve: bool = False,
-    drift_period_s: float | None = 128.0,
+    drift_period_s: Positive | None = 128.0,
     nuisance: pd.DataFrame | None = None,
 ) -> pd.DataFrame:
     """Estimate how every pair of regions of a scan goes together.
@@ -113,6 +115,8 @@ def edges(
     named = names or {int(label): str(label) for label in np.unique(labels[labels != 0])}
     if absent := [label for label in named if not (labels == label).any()]:
         raise DataError(f"atlas: no voxel has label {label} ({named[label]}); leave it out" for label in absent)
+    if len(named) < 2:
+        raise DataError(f"atlas: found {', '.join(named.values()) or 'no region'}, expected two regions or more")
     found = join_scans(
         [
             scan_edges(
@@ -129,6 +133,7 @@ def edges(
     return table.drop(columns="trial_type") if events is None else table[["trial_type", *EDGE_KEYS, "value"]]
 
 
+@checked
 def network_test(
     data: pd.DataFrame,
     term: str,
@@ -136,13 +141,13 @@ def network_test(
     *,
     pairs: pd.DataFrame | None = None,
     dv: str = "value",
-    edge_p: float = 0.001,
-    height: float | None = None,
+    edge_p: Share = 0.001,
+    height: Positive | None = None,
     sided: Sided = "2",
-    n: int = 5000,
-    alpha: float = 0.05,
+    n: Count = 5000,
+    alpha: Share = 0.05,
     variance: Literal["auto", "equal", "groups"] = "equal",
-    seed: int = 0,
+    seed: Seed = 0,
     **model: Any,
 ) -> NetworkTest:
     """Test one term on every edge, corrected over networks (network-based statistic, Zalesky et al. 2010).

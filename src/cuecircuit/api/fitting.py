@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from cuecircuit.api.arguments import Count, Names, Seed, Share, checked
 from cuecircuit.api.correct import Corrected
 from cuecircuit.api.images import mask_of, rows_of
 from cuecircuit.api.notes import warn
@@ -22,9 +23,8 @@ from cuecircuit.models.split_half import split_half as split_responses
 from cuecircuit.pipeline.anova import analyze_table
 from cuecircuit.stats.mixed_inference import DegreesOfFreedomRule
 
-Names = str | Sequence[str]
 
-
+@checked
 def fit(
     data: pd.DataFrame,
     formula: str | None = None,
@@ -39,7 +39,7 @@ def fit(
     method: Method | None = None,
     variance: str = "",
     contrasts: Names = (),
-    factors: Names | Mapping[str, Sequence[str]] = (),
+    factors: Names | Mapping[str, Sequence[Any]] = (),
     numbers: Names = (),
     df: DegreesOfFreedomRule = "satterthwaite",
     zero_is_missing: bool = False,
@@ -116,6 +116,7 @@ def fit(
     return replace(_noted(found, maps.notes), mask=inside, grid=grid)
 
 
+@checked
 def anova(
     table: pd.DataFrame,
     dv: str,
@@ -125,7 +126,7 @@ def anova(
     within: Names = (),
     covariates: Names = (),
     formula: str | None = None,
-    factors: Names | Mapping[str, Sequence[str]] = (),
+    factors: Names | Mapping[str, Sequence[Any]] = (),
     average: bool = False,
 ) -> Result:
     """Mixed-design AN(C)OVA of one column, every effect in its own error stratum (type III), or a mixed model.
@@ -167,7 +168,8 @@ def anova(
     return _of_column(table, dv, model, average=average)
 
 
-def permute(data: pd.DataFrame, term: str, formula: str | None = None, *, n: int = 10_000, **model: Any) -> Corrected:
+@checked
+def permute(data: pd.DataFrame, term: str, formula: str | None = None, *, n: Count = 10_000, **model: Any) -> Corrected:
     """Test one term of a model of maps by permutation.
 
     Args:
@@ -201,6 +203,7 @@ def permute(data: pd.DataFrame, term: str, formula: str | None = None, *, n: int
     return fit(data, formula, **model).correct(term, method="permutation", n=n, **settings)
 
 
+@checked
 def split_half(
     data: pd.DataFrame,
     term: str,
@@ -208,9 +211,9 @@ def split_half(
     *,
     mask: Any = None,
     values: Any = None,
-    p: float = 0.001,
-    splits: int = 20,
-    seed: int = 0,
+    p: Share = 0.001,
+    splits: Count = 20,
+    seed: Seed = 0,
     subject: str,
     between: Names = (),
     within: Names = (),
@@ -220,7 +223,7 @@ def split_half(
 
     Args:
         data: as of `fit`.
-        term: of one degree of freedom, or one of the contrasts.
+        term: or one of the contrasts.
         formula: as of `fit`, least squares.
         mask: path or image, for maps.
         values: array, row × response, in place of maps.
@@ -233,11 +236,12 @@ def split_half(
         contrasts: texts over levels, tested beside the terms.
 
     Returns:
-        Mean Hedges's g where it was chosen and held out, that of all subjects, and every half.
+        Mean Hedges's g (of several degrees of freedom and slopes partial ε²) where it was chosen and held out, that of
+        all subjects, and every half.
 
     Raises:
         DataError: the table or a map is at fault.
-        DesignError: too few subjects for halves, or a term without a standardized difference.
+        DesignError: too few subjects for halves, or a model without one variance to standardize by.
 
     Examples:
         >>> import cuecircuit as cc, numpy as np, pandas as pd
@@ -245,7 +249,7 @@ def split_half(
         >>> rats = pd.DataFrame({"rat": [f"r{k}" for k in range(24)], "access": ["LgA", "ShA"] * 12})
         >>> noise = rng.normal(size=(24, 300))
         >>> found = cc.split_half(rats, "access", values=noise, p=0.05, subject="rat", between="access")
-        >>> found.g_chosen > 0.9, abs(found.g_held_out) < 0.3
+        >>> found.chosen > 0.9, abs(found.held_out) < 0.3
         (True, True)
     """
     model = Model(
@@ -288,10 +292,10 @@ def _noted(found: Fit, notes: Sequence[str] = ()) -> Result:
 def _responses(values: Any, n_rows: int) -> Float[Array, "row response"]:
     """Return an array of numbers, a row for each of the table."""
     responses = np.asarray(values)
-    if responses.dtype.kind not in "biuf" or responses.shape[:1] != (n_rows,):
+    if responses.dtype.kind not in "biuf" or responses.shape[:1] != (n_rows,) or not responses.size:
         raise DesignError(
             f"values: found {responses.dtype} of shape {responses.shape}, expected real numbers, a row for each of the "
-            f"table's {n_rows}"
+            f"table's {n_rows} rows"
         )
     return responses.reshape(n_rows, -1).astype(np.result_type(responses, np.float32), copy=False)
 

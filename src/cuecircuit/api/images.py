@@ -25,12 +25,23 @@ def mask_of(mask: Any) -> tuple[Bool[Array, "x y z"], Grid]:
     """
     if isinstance(mask, str | Path):
         return read_mask(Path(mask))
-    inside = np.nan_to_num(np.asarray(mask.dataobj)) != 0
+    inside = np.nan_to_num(np.asarray(image_data(mask, "mask"))) != 0
     if inside.ndim != 3 or not inside.any():
         raise DataError(
             f"mask: found shape {inside.shape} with {int(inside.sum())} voxels, expected a volume with some"
         )
     return inside, grid_of(mask)
+
+
+def image_data(image: Any, name: str) -> Any:
+    """Return the data of an image in memory.
+
+    Raises:
+        DataError: it has no data or no grid.
+    """
+    if not hasattr(image, "dataobj"):
+        raise DataError(f"{name}: found {type(image).__name__}, expected a path or a NIfTI image")
+    return image.dataobj
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)

@@ -1,11 +1,13 @@
 """Power of maps to find a cluster, before there are any."""
 
 from collections.abc import Sequence
-from typing import Any
+from typing import Annotated, Any, Literal
 
 import numpy as np
 import pandas as pd
+from pydantic import Field
 
+from cuecircuit.api.arguments import Count, Listed, NotNegative, Number, Positive, Seed, Share, Threads, Triple, checked
 from cuecircuit.api.images import mask_of, voxels_of
 from cuecircuit.clusters.autocorrelation import Autocorrelation, gaussian_autocorrelation
 from cuecircuit.errors import DataError
@@ -13,24 +15,25 @@ from cuecircuit.group.correction import CorrectionSettings
 from cuecircuit.planning.map_power import simulated_map_power
 
 
+@checked
 def map_power(
     mask: Any,
-    n: int | Sequence[int],
-    d: int | float,
+    n: Count | Annotated[Sequence[Count], Listed, Field(min_length=1)],
+    d: Number,
     *,
     region: Any = None,
     label: int = 1,
-    center_mm: Sequence[int | float] | None = None,
-    radius_mm: int | float = 5.0,
-    fwhm_mm: int | float | None = None,
-    acf: Sequence[int | float] | None = None,
-    groups: int = 1,
-    voxel_p: float = 0.001,
-    alpha: float = 0.05,
-    studies: int = 200,
-    iterations: int = 2000,
-    seed: int = 0,
-    n_jobs: int = 1,
+    center_mm: Triple | None = None,
+    radius_mm: NotNegative = 5.0,
+    fwhm_mm: Positive | None = None,
+    acf: Triple | None = None,
+    groups: Literal[1, 2] = 1,
+    voxel_p: Share = 0.001,
+    alpha: Share = 0.05,
+    studies: Count = 200,
+    iterations: Count = 2000,
+    seed: Seed = 0,
+    n_jobs: Threads = 1,
 ) -> pd.DataFrame:
     """Simulate how often a study of maps finds an effect of size d in a place, corrected by cluster size.
 
@@ -90,5 +93,5 @@ def map_power(
     settings = CorrectionSettings(voxel_p=voxel_p, alpha=alpha, iterations=iterations, seed=seed, n_jobs=n_jobs)
     sizes = [n] if isinstance(n, int) else list(n)
     return simulated_map_power(
-        inside, grid.voxel_mm, own, place, d=float(d), sizes=sizes, groups=groups, settings=settings, studies=studies
+        inside, grid, own, place, d=float(d), sizes=sizes, groups=groups, settings=settings, studies=studies
     )

@@ -2,17 +2,17 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, fields
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
 import pandas as pd
+from pydantic import Field
 
+from cuecircuit.api.arguments import Names, Positive, Seed, checked
 from cuecircuit.api.notes import warn
 from cuecircuit.errors import DataError
 from cuecircuit.models.roles import levels_of
 from cuecircuit.records.cells import numeric
 from cuecircuit.regions.pooled import PooledTables, pool_table
-
-Names = str | Sequence[str]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -24,6 +24,7 @@ class PooledRegions(PooledTables):
     say who was left out.
     """
 
+    @checked
     def plot(self, effect: str | None = None) -> Any:
         """Draw a point and an interval for each region, with P+; the first effect where none is named.
 
@@ -41,6 +42,7 @@ class PooledRegions(PooledTables):
         return forest_figure(names, *limits, measure=f"{effect or effects[0]}, 95 % posterior interval")
 
 
+@checked
 def pool(
     table: pd.DataFrame,
     dv: str,
@@ -48,12 +50,12 @@ def pool(
     region: str,
     subject: str,
     between: str = "",
-    levels: Sequence[str] = (),
+    levels: Sequence[Any] = (),
     covariates: Names = (),
     noise: Literal["normal", "student"] = "normal",
-    scale: float = 2.5,
-    draws: int = 4000,
-    seed: int = 0,
+    scale: Positive = 2.5,
+    draws: Annotated[int, Field(ge=2)] = 4000,
+    seed: Seed = 0,
 ) -> PooledRegions:
     """Estimate every region's effects by one Bayesian multilevel model (Chen et al. 2019; AFNI's RBA).
 

@@ -7,6 +7,7 @@ from typing import Any, Literal
 import numpy as np
 import pandas as pd
 
+from cuecircuit.api.arguments import Count, Names, Positive, Seed, Share, Threads, checked
 from cuecircuit.api.correct import Corrected, correct_term
 from cuecircuit.api.images import image_of
 from cuecircuit.arrays import Array, Bool, Float
@@ -51,7 +52,8 @@ class Result:
         """Images of every test: F, p, z, and effect and se where it has one degree of freedom."""
         return {_name(test, self.fit.tests): self._images(test) for test in self.fit.tests}
 
-    def means(self, factors: str | Sequence[str], *, confidence: float = 0.95) -> Any:
+    @checked
+    def means(self, factors: Names, *, confidence: Share = 0.95) -> Any:
         """Marginal means of the levels of factors ("group:cue" or a list): a table, or of maps an image of each.
 
         Args:
@@ -79,6 +81,7 @@ class Result:
         numbers = {name: getattr(found, name)[:, 0] for name in ("mean", "se", "df", "ci_low", "ci_high")}
         return levels.assign(**numbers)
 
+    @checked
     def contrast(self, text: str) -> Any:
         """Test a contrast of levels or slopes, such as "LgA: naloxone - saline".
 
@@ -102,11 +105,12 @@ class Result:
         row = tidy_row(test, 0, 0.95)
         return {"effect" if name == "estimate" else name: value for name, value in row.items()}
 
+    @checked
     def compare(
         self,
-        factors: str | Sequence[str],
+        factors: Names,
         *,
-        by: str | Sequence[str] = (),
+        by: Names = (),
         reference: str | None = None,
         adjust: FamilyAdjustment = "holm",
     ) -> pd.DataFrame:
@@ -139,7 +143,8 @@ class Result:
         named = {"contrast": found.names, "family": found.families}
         return pd.DataFrame({**named, **{name: np.asarray(getattr(found, name))[:, 0] for name in numbers}})
 
-    def evidence(self, *, scale: int | float | None = None, equivalence: int | float | None = None) -> Any:
+    @checked
+    def evidence(self, *, scale: Positive | None = None, equivalence: Positive | None = None) -> Any:
         """Weigh the evidence for and against every effect: Bayes factors, effect sizes, equivalence.
 
         Args:
@@ -174,19 +179,20 @@ class Result:
             }
         return images
 
+    @checked
     def correct(
         self,
         term: str,
         *,
         method: Literal["simulation", "permutation"] = "simulation",
         statistic: MapStatistic = "size",
-        voxel_p: float = 0.001,
-        alpha: float = 0.05,
+        voxel_p: Share = 0.001,
+        alpha: Share = 0.05,
         sided: Literal["1", "2", "bi"] = "2",
         variance: Literal["auto", "equal", "groups"] = "auto",
-        n: int = 10_000,
-        seed: int = 0,
-        n_jobs: int = 1,
+        n: Count = 10_000,
+        seed: Seed = 0,
+        n_jobs: Threads = 1,
     ) -> Corrected:
         """Correct the map of a term for the number of voxels.
 
@@ -233,6 +239,7 @@ class Result:
         """
         return self.correct(term, **settings).clusters
 
+    @checked
     def plot(self, term: str, statistic: str = "z") -> Any:
         """Draw a map of a term, or the means of its levels with their intervals.
 
@@ -250,7 +257,10 @@ class Result:
 
         figure = Figure(figsize=(8, 3), layout="constrained")
         if self.mask is not None:
-            image = self.maps[term][statistic]
+            image = self.maps.get(term, {}).get(statistic)
+            if image is None:
+                names = ", ".join(self.maps)
+                raise DesignError(f"map '{statistic}' of '{term}': expected F, p, z, effect or se of {names}")
             data = np.asarray(image.dataobj)
             limit = float(np.nanmax(np.abs(data))) if np.isfinite(data).any() else 1.0
             middle = np.array(data.shape) // 2

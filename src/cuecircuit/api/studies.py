@@ -8,6 +8,7 @@ from typing import Any, Literal
 
 import pandas as pd
 
+from cuecircuit.api.arguments import Count, Seed, Threads, checked
 from cuecircuit.errors import DataError
 from cuecircuit.io.tables import read_table
 from cuecircuit.pipeline.audit import audit_file, audit_table
@@ -40,6 +41,7 @@ class Logs:
         return self.sessions.to_html(index=False)
 
 
+@checked
 def read_logs(
     paths: StudyFile | Sequence[StudyFile], *, programs: StudyFile | None = None, source: StudyFile | None = None
 ) -> Logs:
@@ -71,6 +73,7 @@ def read_logs(
     return Logs(sessions=sessions, events=events, faults=faults)
 
 
+@checked
 def write_nwb(
     paths: StudyFile | Sequence[StudyFile],
     out: StudyFile,
@@ -122,7 +125,8 @@ def write_nwb(
     return write(log.sessions, Path(out), settings)
 
 
-def audit(text: StudyFile, *, n: int | None = None, groups: int = 1) -> pd.DataFrame:
+@checked
+def audit(text: StudyFile, *, n: Count | None = None, groups: Count = 1) -> pd.DataFrame:
     """Recompute the p of printed statistics and say whether they agree.
 
     Args:
@@ -146,6 +150,7 @@ def audit(text: StudyFile, *, n: int | None = None, groups: int = 1) -> pd.DataF
     return audit_table(text, n=n, groups=groups)
 
 
+@checked
 def read_study(path: StudyFile) -> StudyPath:
     """Read a study file.
 
@@ -172,6 +177,7 @@ def read_study(path: StudyFile) -> StudyPath:
     return StudyPath(path=file, study=read(file).study)
 
 
+@checked
 def check(
     study: StudyFile | StudyPath,
     *,
@@ -211,13 +217,14 @@ def check(
     return check_study(_path(study), data=data, alternatives=alternatives, **places)
 
 
+@checked
 def run(
     study: StudyFile | StudyPath,
     out: StudyFile,
     *,
     stages: Sequence[str] = (),
     alternatives: bool = False,
-    n_jobs: int = 2,
+    n_jobs: Threads = 2,
     dask: str | None = None,
     dataset: StudyFile | None = None,
     derivatives: StudyFile | None = None,
@@ -263,6 +270,7 @@ def run(
     )
 
 
+@checked
 def report(out: StudyFile) -> Path:
     """Write the page of results again from what is there; give its path.
 
@@ -278,14 +286,15 @@ def report(out: StudyFile) -> Path:
     return rewrite_page(folder)
 
 
+@checked
 def simulate(
     design: str,
     out: StudyFile,
     *,
-    seed: int = 0,
+    seed: Seed = 0,
     scale: Literal["tiny", "paper"] = "paper",
     hypothesis: str | None = None,
-    n_jobs: int = 1,
+    n_jobs: Threads = 1,
 ) -> Path:
     """Simulate a whole study with known answers; give its study file.
 
@@ -315,7 +324,8 @@ def simulate(
     return simulate_design(design, Path(out), seed=seed, scale=scale, hypothesis=hypothesis, n_jobs=n_jobs)
 
 
-def plan(study: StudyFile | StudyPath, out: StudyFile, *, n_jobs: int = 2, **settings: Any) -> Path:
+@checked
+def plan(study: StudyFile | StudyPath, out: StudyFile, *, n_jobs: Threads = 2, **settings: Any) -> Path:
     """Estimate the power of a study's questions by simulation; give the page.
 
     Args:

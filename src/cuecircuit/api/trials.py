@@ -7,25 +7,26 @@ from typing import Any, Literal
 import numpy as np
 import pandas as pd
 
-from cuecircuit.api.images import image_of, mask_of
+from cuecircuit.api.arguments import NotNegative, Positive, checked
+from cuecircuit.api.images import image_data, image_of, mask_of
 from cuecircuit.errors import DataError
-from cuecircuit.imaging.first_level import Hrf
 from cuecircuit.imaging.nuisance import Regressors
 from cuecircuit.imaging.single_trials import trial_responses
 from cuecircuit.io.nifti import grid_of, read_series
 from cuecircuit.records.scan import Series
 
 
+@checked
 def trial_maps(
     scan: Any,
     events: pd.DataFrame,
     mask: Any,
     *,
-    tr_s: float = 0.0,
+    tr_s: NotNegative = 0.0,
     method: Literal["lss", "lsa"] = "lss",
-    hrf: Hrf = "spm",
-    drift_period_s: float | None = 128.0,
-    fwhm_mm: float = 0.0,
+    hrf: Literal["spm", "glover", "rat"] = "spm",
+    drift_period_s: Positive | None = 128.0,
+    fwhm_mm: NotNegative = 0.0,
     nuisance: pd.DataFrame | None = None,
 ) -> pd.DataFrame:
     """Estimate a map for every trial of a scan: rows for `fit` with `(1 | subject) + (1 | stimulus)`.
@@ -82,8 +83,9 @@ def event_faults(events: pd.DataFrame) -> Iterator[str]:
     yield from (f"events: no column {name}" for name in absent)
     if not absent:
         times = events[["onset", "duration"]].apply(pd.to_numeric, errors="coerce").to_numpy(float)
-        bad = np.flatnonzero(~np.isfinite(times).all(axis=1) | events["trial_type"].isna().to_numpy())
-        yield from (f"events: row {row + 1} lacks an onset, a duration or a trial type" for row in bad[:8])
+        there = np.isfinite(times).all(axis=1) & (times[:, 1] >= 0) & events["trial_type"].notna().to_numpy()
+        lacks = "lacks an onset, a duration of 0 or more, or a trial type"
+        yield from (f"events: row {row + 1} {lacks}" for row in np.flatnonzero(~there)[:8])
 
 
 def nuisance_of(table: pd.DataFrame | None, series: Series, faults: list[str]) -> Regressors:
@@ -96,7 +98,8 @@ def nuisance_of(table: pd.DataFrame | None, series: Series, faults: list[str]) -
         faults.append("scan: its header states no time step; give tr_s")
     n = series.n_volumes
     columns = pd.DataFrame(index=range(n)) if table is None else table
-    values = columns.to_numpy(np.float64)
+    numbers = {name: pd.to_numeric(columns[name], errors="coerce") for name in columns}
+    values = pd.DataFrame(numbers, index=columns.index).to_numpy(np.float64)
     if len(columns) != n or not np.isfinite(values).all():
         faults.append(f"nuisance: expected {n} rows of numbers, one for each volume")
     if faults:
@@ -112,7 +115,7 @@ def series_of(scan: Any, tr_s: float) -> Series:
     """
     if isinstance(scan, str | Path):
         return read_series(Path(scan), tr_s=tr_s)
-    if getattr(scan, "ndim", 0) != 4:
-        raise DataError(f"scan: found shape {getattr(scan, 'shape', None)}, expected an image of four dimensions")
+    if len(image_data(scan, "scan").shape) != 4:
+        raise DataError(f"scan: found shape {scan.shape}, expected an image of four dimensions")
     step = tr_s or float(scan.header.get_zooms()[3])
     return Series(data=np.asarray(scan.dataobj, np.float32), grid=grid_of(scan), tr_s=step)

@@ -4,12 +4,13 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
 import numpy as np
 import pandas as pd
 
-from cuecircuit.api.images import mask_of, voxels_of
+from cuecircuit.api.arguments import Count, Listed, Number, Positive, Seed, Share, Threads, Triple, checked
+from cuecircuit.api.images import image_data, mask_of, voxels_of
 from cuecircuit.clusters.labeling import label_clusters
 from cuecircuit.clusters.neighbors import cluster_rule
 from cuecircuit.group.correction import on_grid
@@ -17,18 +18,19 @@ from cuecircuit.pipeline.clustsim import clustsim_table
 from cuecircuit.pipeline.smoothness import smoothness_table
 
 
+@checked
 def simulate_clusters(
     mask: Any,
     *,
-    acf: tuple[float, float, float] | None = None,
-    fwhm_mm: float | None = None,
-    iterations: int = 10_000,
-    pthr: Sequence[float] = (0.01, 0.005, 0.001),
-    athr: Sequence[float] = (0.1, 0.05, 0.01),
+    acf: Triple | None = None,
+    fwhm_mm: Positive | None = None,
+    iterations: Count = 10_000,
+    pthr: Annotated[Sequence[Share], Listed] = (0.01, 0.005, 0.001),
+    athr: Annotated[Sequence[Share], Listed] = (0.1, 0.05, 0.01),
     connectivity: Literal[6, 18, 26] = 6,
     sided: Literal["1", "2", "bi"] = "2",
-    seed: int = 0,
-    n_jobs: int = 1,
+    seed: Seed = 0,
+    n_jobs: Threads = 1,
 ) -> pd.DataFrame:
     """Simulate how large clusters of noise become.
 
@@ -71,6 +73,7 @@ def simulate_clusters(
         )
 
 
+@checked
 def smoothness(residuals: Any, mask: Any) -> pd.DataFrame:
     """Estimate the smoothness of residual maps: the mixed autocorrelation model and the classic FWHM, in mm.
 
@@ -95,9 +98,10 @@ def smoothness(residuals: Any, mask: Any) -> pd.DataFrame:
         return smoothness_table(path, inside)
 
 
+@checked
 def cluster_table(
     image: Any,
-    threshold: float,
+    threshold: Number,
     *,
     mask: Any = None,
     connectivity: Literal[6, 18, 26] = 6,
@@ -141,6 +145,7 @@ def _file(image: Any) -> Iterator[Path]:
     if isinstance(image, str | Path):
         yield Path(image)
         return
+    image_data(image, "image")
     with TemporaryDirectory() as folder:
         path = Path(folder) / "image.nii"
         image.to_filename(path)

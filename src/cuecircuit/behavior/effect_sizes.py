@@ -78,12 +78,12 @@ def comparison_d(y: Float[Array, "subject condition"], groups: Sequence[str], co
     """Return d_av of a comparison of conditions within one group; NaN of any other, whose units are not those of pairs.
 
     Args:
-        y: the measure, no missing cell.
+        y: the measure; a subject who lacks a cell is left out.
         groups: of each subject.
         contrast: what is compared; weights of groups in the order in which they come.
     """
     names = [name for name, weight in zip(dict.fromkeys(groups), contrast.group, strict=True) if weight]
     if len(names) != 1 or abs(contrast.condition.sum()) > 1e-9 or not contrast.condition.any():
         return EffectSize(value=_NONE, ci_low=_NONE, ci_high=_NONE, confidence=0.95)
-    own = y[np.array(groups) == names[0]]
+    own = y[(np.array(groups) == names[0]) & np.isfinite(y).all(axis=1)]
     return average_d(own @ np.maximum(-contrast.condition, 0), own @ np.maximum(contrast.condition, 0))

@@ -1,8 +1,8 @@
 """Which logged sessions count and how long they ran: saves, remnants, restarts and overlaps are settled and reported.
 
 A session ran from its start to its end, or for the length its program declares if that is shorter. Where a session of a
-subject, program and experiment stopped before its declared length and another of the same date ran longer, the box was
-restarted: the date has one session, the longest.
+subject, program and experiment stopped before its declared length and another of the same date (or night) ran longer,
+the box was restarted: the date has one session, the longest.
 """
 
 from collections import defaultdict
@@ -11,6 +11,7 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 
 from cuecircuit.behavior.session_choices import NO_CHOICES, SessionChoices, apply_choices
+from cuecircuit.behavior.session_days import dates_by_program
 from cuecircuit.records.operant import OperantFault, OperantLog, OperantSession
 
 _NOBODY = ("", "0")
@@ -99,9 +100,9 @@ def _is_stopped(session: OperantSession) -> bool:
 def _one_of_a_restart(sessions: Sequence[OperantSession], faults: list[OperantFault]) -> list[OperantSession]:
     """Return the longest session of a date on which a box was restarted; adds to `faults`."""
     dates: dict[tuple[object, ...], list[OperantSession]] = defaultdict(list)
-    for session in sessions:
+    for session, day in zip(sessions, dates_by_program(sessions), strict=True):
         if session.subject not in _NOBODY:
-            dates[session.subject, session.program, session.experiment, session.start.date()].append(session)
+            dates[session.subject, session.program, session.experiment, day].append(session)
     left_out: set[int] = set()
     for same in dates.values():
         longest = max(same, key=lambda session: (session.duration_s or 0.0, _n_events(session)))

@@ -9,13 +9,13 @@ import re
 from collections import defaultdict
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import date
+from datetime import date, datetime
 from fnmatch import fnmatchcase
 from typing import Any, Literal
 
 import pandas as pd
 
-from cuecircuit.behavior.session_days import SubjectDay, day_numbers
+from cuecircuit.behavior.session_days import SubjectDay, day_numbers, session_dates
 from cuecircuit.errors import DesignError
 from cuecircuit.records.operant import OperantFault
 
@@ -189,26 +189,23 @@ def _numbered(
     faults: list[OperantFault] = []
     for kind in dict.fromkeys(kind for kind in kinds if kind is not None):
         own = [k for k in sorted(range(len(rows)), key=lambda k: str(rows[k]["start"])) if kinds[k] == kind]
-        if numbering == "order":
-            days = [SubjectDay(subject=rows[k]["subject"], date=_date(rows[k]), row=k) for k in own]
-            found = day_numbers(days, planned=planned.get(kind), by_order=True)
-        else:
-            chosen, shorter = _longest_of_each_date(rows, own)
-            for k in shorter:
-                what = f"another session of {' '.join(kind).strip()} on {_date(rows[k])} ran longer"
-                faults.append(_fault(rows[k], what, f"{_UNUSED} (merge them, exclude one, or number by order)"))
-            days = [SubjectDay(subject=rows[k]["subject"], date=_date(rows[k]), row=k) for k in chosen]
-            found = day_numbers(days, planned=planned.get(kind), by_order=False)
-        for k, number in found.items():
+        dates = dict(zip(own, session_dates([_start(rows[k]) for k in own]), strict=True))
+        by_order = numbering == "order"
+        chosen, shorter = (own, []) if by_order else _longest_of_each_date(rows, dates)
+        for k in shorter:
+            what = f"another session of {' '.join(kind).strip()} on {dates[k]} ran as long or longer"
+            faults.append(_fault(rows[k], what, f"{_UNUSED}; merge them, exclude one, or number by order"))
+        days = [SubjectDay(subject=rows[k]["subject"], date=dates[k], row=k) for k in chosen]
+        for k, number in day_numbers(days, planned=planned.get(kind), by_order=by_order).items():
             numbers[k] = number
     return numbers, faults
 
 
-def _longest_of_each_date(rows: Sequence[_Row], own: Sequence[int]) -> tuple[list[int], list[int]]:
+def _longest_of_each_date(rows: Sequence[_Row], session_date: Mapping[int, date]) -> tuple[list[int], list[int]]:
     """The sessions that count, one for a subject and date, and the others; all count where most dates have several."""
     by_subject: dict[str, dict[date, list[int]]] = defaultdict(lambda: defaultdict(list))
-    for k in own:
-        by_subject[rows[k]["subject"]][_date(rows[k])].append(k)
+    for k, day in session_date.items():
+        by_subject[rows[k]["subject"]][day].append(k)
     chosen: list[int] = []
     for dates in by_subject.values():
         several = sum(len(same) > 1 for same in dates.values())
@@ -217,7 +214,7 @@ def _longest_of_each_date(rows: Sequence[_Row], own: Sequence[int]) -> tuple[lis
             longest = max(same, key=lambda k: _length(rows[k]))
             chosen += same if 2 * several > len(dates) and (len(dates) > 1 or one_record) else [longest]
     counting = set(chosen)
-    return [k for k in own if k in counting], [k for k in own if k not in counting]
+    return [k for k in session_date if k in counting], [k for k in session_date if k not in counting]
 
 
 def _length(row: _Row) -> float:
@@ -254,8 +251,12 @@ def _wrong_number(subject: str, kind: _Kind, planned: int, found: Sequence[tuple
     return faults
 
 
+def _start(row: _Row) -> datetime:
+    return datetime.fromisoformat(str(row["start"]))
+
+
 def _date(row: _Row) -> date:
-    return date.fromisoformat(str(row["start"])[:10])
+    return _start(row).date()
 
 
 def _day_text(value: object) -> str:

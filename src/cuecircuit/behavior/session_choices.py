@@ -6,8 +6,11 @@ from datetime import date, datetime
 
 import numpy as np
 
+from cuecircuit.behavior.session_days import dates_by_program
 from cuecircuit.errors import DesignError
 from cuecircuit.records.operant import EventBins, OperantFault, OperantSession
+
+Day = date  # inside the class below, `date` is its field
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -19,9 +22,9 @@ class SessionPick:
     reason: str
     start: datetime | None = None
 
-    def fits(self, session: OperantSession) -> bool:
-        """Return whether a session is meant."""
-        same = session.subject == self.subject and session.start.date() == self.date
+    def fits(self, session: OperantSession, day: Day | None = None) -> bool:
+        """Return whether a session is meant, which is of `day` where that is not the date of its start."""
+        same = session.subject == self.subject and (day or session.start.date()) == self.date
         return same and self.start in (None, session.start)
 
     def __str__(self) -> str:
@@ -59,7 +62,8 @@ def apply_choices(
         faults += [_fault(session, f"excluded: {pick.reason}", "left out") for session in out]
         kept = [session for session in kept if not pick.fits(session)]
     for pick in choices.merge:
-        same = sorted((session for session in kept if pick.fits(session)), key=lambda session: session.start)
+        nights = zip(kept, dates_by_program(kept), strict=True)
+        same = sorted((one for one, day in nights if pick.fits(one, day)), key=lambda session: session.start)
         if len(same) < 2:
             errors.append(
                 f"merge: {len(same)} sessions of {pick}, expected two or more; correct the subject or the date"

@@ -3,13 +3,19 @@
 A subject with all planned sessions is numbered in order. One that lacks some is compared with its cohort, the subjects
 that began or ended the phase on the same date (or, where it is alone, those who were in the phase at the time): the
 dates on which more than half of them had a session are its calendar. Weekends are then no gaps, and cohorts may be
-staggered.
+staggered. Where the sessions of a phase begin within six hours of one another (assumed) and midnight is among them,
+those after midnight are of the date on which the night began.
 """
 
 from collections import Counter, defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import date
+from datetime import date, datetime, time, timedelta
+from itertools import pairwise
+
+from cuecircuit.records.operant import OperantSession
+
+_IDLE = timedelta(hours=18)  # the part of a day in which no session of a night begins
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -19,6 +25,29 @@ class SubjectDay:
     subject: str
     date: date
     row: int
+
+
+def session_dates(starts: Sequence[datetime]) -> list[date]:
+    """Return the date of each session of a phase; after midnight, where sessions are of one night, that of the evening.
+
+    Args:
+        starts: when the sessions began.
+    """
+    clocks = sorted({start - datetime.combine(start, time()) for start in starts})
+    evening = next((later for earlier, later in pairwise(clocks) if later - earlier >= _IDLE), timedelta(0))
+    return [(start - evening).date() for start in starts]
+
+
+def dates_by_program(sessions: Sequence[OperantSession]) -> list[date]:
+    """Return the date of each session, as `session_dates` of its program and experiment."""
+    alike: dict[tuple[str, str], list[int]] = defaultdict(list)
+    for k, session in enumerate(sessions):
+        alike[session.program, session.experiment].append(k)
+    dates = [date.min] * len(sessions)
+    for places in alike.values():
+        for k, day in zip(places, session_dates([sessions[k].start for k in places]), strict=True):
+            dates[k] = day
+    return dates
 
 
 def day_numbers(days: Sequence[SubjectDay], *, planned: int | None, by_order: bool) -> dict[int, int]:

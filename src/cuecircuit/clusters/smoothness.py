@@ -55,6 +55,21 @@ class Smoothness:
     neighbor_variance: float = float("nan")
 
 
+def stated_smoothness(acf: Autocorrelation, fwhm_classic_mm: float) -> Smoothness:
+    """Return a smoothness that nobody estimated here."""
+    none = np.zeros(0)
+    return Smoothness(
+        acf=acf,
+        fwhm_axes_mm=np.full(3, fwhm_classic_mm),
+        fwhm_classic_mm=fwhm_classic_mm,
+        radii_mm=none,
+        correlations=none,
+        misfit=0.0,
+        voxels=0,
+        left_out=0,
+    )
+
+
 def estimate_smoothness(
     residuals: Float[Array, "observation voxel"],
     mask: Bool[Array, "x y z"],

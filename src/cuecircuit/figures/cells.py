@@ -118,12 +118,15 @@ def _letters_per_group(levels: Collection[str], width_mm: float) -> int:
 
 
 def _named(level: str, levels: Collection[str], rows: Float[Array, "subject cue"], letters: int) -> str:
-    """Return a group with the number of its subjects who have a dot, in lines that leave room for the next group."""
+    """Return a group with the number of its subjects who have a dot, in lines that leave room for the next group.
+
+    The number has a line of its own in all groups where it needs one in any.
+    """
     n = f"n = {np.isfinite(rows).any(axis=1).sum()}"
     if len(levels) == 1:
         return n
-    whole = f"{level} ({n})".replace(n, n.replace(" ", "\xa0"))  # kept together
-    return fill(whole, letters, break_long_words=False).replace("\xa0", " ")
+    apart = "\n" if any(len(f"{one} ({n})") > letters for one in levels) else " "
+    return f"{fill(level, letters, break_long_words=False)}{apart}({n})"
 
 
 def swarm(values: Float[Array, "dot"], *, near: float) -> Float[Array, "dot"]:

@@ -13,7 +13,6 @@ from cuecircuit.figures.style import SINGLE_MM, Mark, marks, rule_below, sheet, 
 
 # points between one group's row of stars and the next, above the data
 _ROW = 8.0
-_INSIDE = 2  # lines that a legend inside the frame names without hiding others
 _TWO_COLUMNS = 22  # letters of a group that leave room for another beside it
 
 
@@ -51,13 +50,8 @@ def escalation_figure(
         axes.set(xlabel=step, ylabel=measure, xticks=sessions, xlim=(0.5, sessions[-1] + 0.5))
         if np.nanmin(infusions) >= 0:
             axes.set_ylim(bottom=0)
-        if len(levels) > _INSIDE:
-            columns = 2 if max(map(len, levels)) <= _TWO_COLUMNS else 1
-            figure.legend(
-                *axes.get_legend_handles_labels(), loc="outside upper center", ncols=columns, handlelength=2.2
-            )
-        else:
-            axes.legend(loc="upper left", handlelength=1.8, borderaxespad=0.2)
+        columns = 2 if max(map(len, levels)) <= _TWO_COLUMNS else 1
+        figure.legend(*axes.get_legend_handles_labels(), loc="outside upper center", ncols=columns, handlelength=2.2)
         if adjusted_p is not None:
             _draw_stars(axes, sessions, adjusted_p, marks(levels))
             rule_below(axes, f"{STAR_RULE} against {step.lower()} 1 ({adjustment})")

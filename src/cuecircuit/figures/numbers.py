@@ -64,4 +64,6 @@ def stars(p: float) -> str:
 
 def effect_text(effect: str) -> str:
     """Print an effect with the field's signs: group × cue; contrasts as they are written, with a minus: LgA: a − b."""
+    if effect == "(Intercept)":  # of centered factors
+        return "mean"
     return re.sub(r":(?! )", " × ", effect).replace(" - ", f" {MINUS} ")

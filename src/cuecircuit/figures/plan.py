@@ -64,7 +64,13 @@ def curves_figure(
         figure = sheet(width_mm if columns > 1 or long_labels else DOUBLE_MM / 2, _PANEL_MM * rows + _LINE_MM * lines)
         grid = figure.subplots(rows, columns, squeeze=False).ravel()
         for axes, panel in zip(grid, panels, strict=False):
-            _draw_panel(axes, panel, animals, legend_columns=1 if long_labels else 2)
+            _draw_panel(axes, panel, animals)
+            names = axes.get_legend_handles_labels()
+            look = {"ncols": 1 if long_labels else 2, "handlelength": 1.6, "borderaxespad": 0, "fontsize": 5.5}
+            if len(panels) == 1:
+                figure.legend(*names, loc="outside lower center", **look)
+            else:  # below the axes: bands leave no room inside
+                axes.legend(*names, loc="upper center", bbox_to_anchor=(0.5, -0.32), **look)
             axes.set(title=panel.title, xlabel=xlabel, ylabel=ylabel)
             if unit_range:
                 axes.set_ylim(0, 1.02)
@@ -77,7 +83,7 @@ def curves_figure(
     return figure
 
 
-def _draw_panel(axes: Axes, panel: Panel, animals: Sequence[int] | Sequence[float], *, legend_columns: int) -> None:
+def _draw_panel(axes: Axes, panel: Panel, animals: Sequence[int] | Sequence[float]) -> None:
     shown = [curve.label for curve in panel.curves if curve.label]
     behind = [curve for curve in panel.curves if not curve.label]
     for number, curve in enumerate(behind):
@@ -92,12 +98,3 @@ def _draw_panel(axes: Axes, panel: Panel, animals: Sequence[int] | Sequence[floa
             axes.plot(animals, curve.y, color=color, marker=marker, ms=2.8, lw=1.1, zorder=3, label=curve.label)
     axes.set_xticks(animals)
     axes.tick_params(axis="x", labelrotation=45 if len(animals) > 8 else 0)
-    # below the axes: bands leave no room inside
-    axes.legend(
-        loc="upper center",
-        bbox_to_anchor=(0.5, -0.32),
-        ncols=legend_columns,
-        handlelength=1.6,
-        borderaxespad=0,
-        fontsize=5.5,
-    )

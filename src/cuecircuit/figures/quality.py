@@ -7,6 +7,7 @@ import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import pairwise
+from textwrap import fill
 
 import numpy as np
 from matplotlib.axes import Axes
@@ -271,7 +272,7 @@ def quality_overview(
             axes.tick_params(axis="x", rotation=90 if turned else 0)
             axes.margins(x=0.15)
             axes.set_ylim(0, top)
-            axes.set_title(measure.label)
+            axes.set_title(fill(measure.label, _LETTERS // len(shown)))
     return figure
 
 

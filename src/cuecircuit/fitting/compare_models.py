@@ -25,7 +25,7 @@ from cuecircuit.behavior.fit_population import (
 from cuecircuit.errors import DataError
 from cuecircuit.fitting import fit_tables as tables
 from cuecircuit.fitting.fit_figures import draw_fits
-from cuecircuit.fitting.fit_page import fit_content
+from cuecircuit.fitting.fit_page import FIT_PAGE, fit_content
 from cuecircuit.fitting.fit_source import DrugChoice, FitSource, read_source
 from cuecircuit.fitting.fit_tables import Fits
 from cuecircuit.io.atomic import replacing
@@ -89,7 +89,7 @@ def fit_sessions(source: Path, out: Path, choices: FitChoices) -> pd.DataFrame:
     settings |= {"animals": list(kept), "left_out": left_out, "thresholds": followed}
     write_json(out / "settings.json", settings)
     draw_fits(out, fits, kept, found.doses, written, response=response, seed=choices.seed)
-    with replacing(out / "fit.html") as new:
+    with replacing(out / FIT_PAGE) as new:
         new.write_text(render(fit_content(out, found, written, settings)), encoding="utf-8")
     return comparison
 

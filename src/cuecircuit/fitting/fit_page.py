@@ -12,6 +12,7 @@ from cuecircuit.io.tables import read_json
 from cuecircuit.pages.origin import banner
 from cuecircuit.report.content import Facts, FigureItem, Item, Paragraph, ReportContent, Section, TableItem
 from cuecircuit.report.marks import counted, listed, words
+from cuecircuit.report.neighbors import pages_near
 from cuecircuit.report.tables import tsv
 
 _FIGURES = {
@@ -26,6 +27,7 @@ _TABLES = {
     "thresholds": "Thresholds",
     "elimination": "Factors of the half-lives",
 }
+FIT_PAGE = "fit.html"
 _LONG = 20
 
 
@@ -50,6 +52,7 @@ def fit_content(
         subtitle="Models of self-administration",
         sections=tuple(sections),
         banner=banner(source.simulated),
+        pages=pages_near(out / FIT_PAGE, source.title),
         made_by="cuecircuit fit",
     )
 
@@ -92,7 +95,7 @@ def _best(comparison: pd.DataFrame) -> str:
         return f"{text}: it is the only one."
     second = comparison.iloc[1]
     limits = f"{number(second['difference'], 3)} [{number(second['low'], 3)}, {number(second['high'], 3)}]"
-    told = "; the interval has 0, so that the two are not told apart" if second["high"] >= 0 else ""
+    told = "; the interval includes 0: the data do not tell the two apart" if second["high"] >= 0 else ""
     return f"{text}; the next, {second['model']}, has a log score that differs by {limits} nat per interval{told}."
 
 

@@ -9,7 +9,8 @@ header written by the FED3 library.
 
 import re
 from collections.abc import Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
+from itertools import accumulate
 from pathlib import Path
 
 import numpy as np
@@ -24,16 +25,22 @@ from cuecircuit.records.operant import SET_ASIDE, OperantFault, OperantLog, Oper
 
 TIME_COLUMN = "MM:DD:YYYY hh:mm:ss"
 _NEEDED = ("Device_Number", "Event", "Left_Poke_Count", "Right_Poke_Count", "Pellet_Count")
-_TIME = re.compile(r"(\d{1,2})/(\d{1,2})/(\d{4}|\d{2}) +(\d{1,2}):(\d{2})(?::(\d{2})(?:[.:](\d{1,3}))?)?", re.ASCII)
+_TIME = re.compile(
+    r"(\d{1,2})/(\d{1,2})/(\d{4}|\d{2}) +(\d{1,2}:\d{2})(?::(\d{2})(?:[.:](\d{1,3}))?)?( *[AP]M)?",
+    re.ASCII | re.IGNORECASE,
+)
 _SIDES = ("Left", "Right")
 _FIRST_YEAR = 2016  # no feeder of this kind is older
+_SET_BACK = timedelta(days=1)  # more than a clock is set back by hand or for the winter
+_LONGEST = timedelta(days=366)  # no feeder runs longer without a new file
 
 
 def read_fed3(path: Path, declared: SourceDeclaration | None = None) -> OperantLog:
     """Read one FED3 log; the subject is the device ("FED007"), for the feeder knows no other name.
 
     Raises:
-        DataError: no such file, no FED3 header, no rows, or a time or counter that cannot be read (line).
+        DataError: no such file, no FED3 header, no rows, several devices, or a time or counter that cannot be read
+            (line).
     """
     declared = declared or SourceDeclaration()
     rows = read_rows(path)
@@ -42,12 +49,16 @@ def read_fed3(path: Path, declared: SourceDeclaration | None = None) -> OperantL
         raise DataError(f"{path}:1: no FED3 log: column {', '.join(absent) or TIME_COLUMN} is missing")
     if not rows.cells:
         raise DataError(f"{path}: a header without rows; expected one row per poke or pellet")
+    device, *others = dict.fromkeys(rows.column("Device_Number"))
+    if others:
+        raise DataError(
+            f"{path}: rows of devices {', '.join((device, *others))}; a log is of one feeder, split the file"
+        )
     rows, moments, lost = _on_a_set_clock(path, rows, _moments(path, rows))
     counters = {name: _counter(path, rows, name) for name in _NEEDED[2:]}
     start = min(moments)
     times_s = np.array([(moment - start).total_seconds() for moment in moments])
     names = _names(rows, counters)
-    device = rows.column("Device_Number")[0]
     subject = f"FED{device.zfill(3)}"
     where = {"file": str(path), "line": rows.lines[0], "subject": subject}
     found = [*lost, *_backwards(rows, moments), *_findings(rows, counters, names)]
@@ -78,20 +89,23 @@ def _moments(path: Path, rows: Rows) -> list[datetime]:
     moments: list[datetime] = []
     errors: list[str] = []
     for line, row in zip(rows.lines, rows.cells, strict=True):
-        found = _TIME.fullmatch(row[0])
-        if found is None and (moment := as_moment(row[0])) is not None:
-            moments.append(moment)
-            continue
-        try:
-            assert found is not None
-            year = int(found[3]) + (2000 if len(found[3]) == 2 else 0)
-            parts = (year, int(found[1]), int(found[2]), int(found[4]), int(found[5]), int(found[6] or 0))
-            moments.append(datetime(*parts, int(found[7] or 0) * 1000))
-        except (AssertionError, ValueError):
+        moment = _moment(row[0])
+        if moment is None:
             errors.append(f"{path}:{line}: time {row[0]!r}; expected such as 11/13/2019 15:54:07")
+        else:
+            moments.append(moment)
     if errors:
         raise DataError(one_of_each_kind(errors))
     return moments
+
+
+def _moment(text: str) -> datetime | None:
+    found = _TIME.fullmatch(text)
+    if found is None:
+        return as_moment(text)
+    month, day, year, hour_minute, second, ms, half = found.groups()
+    moment = as_moment(f"{f'20{year}'[-4:]}-{month}-{day} {hour_minute}:{second or '00'}{half or ''}")
+    return moment and moment.replace(microsecond=1000 * int(ms or 0))
 
 
 def _on_a_set_clock(
@@ -99,17 +113,20 @@ def _on_a_set_clock(
 ) -> tuple[Rows, list[datetime], list[tuple[int, str, str]]]:
     """Return the rows whose clock was set, their times, and a finding for the others.
 
-    The clock of a feeder begins in 2000 when it has lost its battery: how long after the row before is not known.
+    The clock of a feeder that has lost its battery begins in 2000, or when its program was compiled: how long after the
+    row before is not known.
     """
-    is_set = [moment.year >= _FIRST_YEAR for moment in moments]
+    last = max(moments)
+    if last.year < _FIRST_YEAR:
+        what = f"the feeder's clock was never set: it begins in {moments[0].year}"
+        return rows, list(moments), [(rows.lines[0], what, "kept; times from the start are right, dates are not")]
+    latest = accumulate(moments, max)
+    is_set = [now >= before - _SET_BACK and now > last - _LONGEST for now, before in zip(moments, latest, strict=True)]
     unset = [line for line, was_set in zip(rows.lines, is_set, strict=True) if not was_set]
     if not unset:
         return rows, list(moments), []
-    if len(unset) == len(moments):
-        what = f"the feeder's clock was never set: it begins in {moments[0].year}"
-        return rows, list(moments), [(unset[0], what, "kept; times from the start are right, dates are not")]
     kept = [k for k, was_set in enumerate(is_set) if was_set]
-    what = f"{len(unset)} rows after the feeder's clock fell back to {min(moments).year}"
+    what = f"{len(unset)} rows after the feeder's clock fell back to {min(moments):%Y-%m-%d}"
     cells, lines = tuple(rows.cells[k] for k in kept), tuple(rows.lines[k] for k in kept)
     whole = Rows(header=rows.header, cells=cells, lines=lines, separator=rows.separator)
     return whole, [moments[k] for k in kept], [(unset[0], what, SET_ASIDE)]

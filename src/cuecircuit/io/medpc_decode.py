@@ -239,7 +239,7 @@ def _values(raw: RawSession, program: Program) -> dict[str, float]:
     found: dict[str, float] = {}
     for name, declared in program.values.items():
         at, scale = (declared, 1.0) if isinstance(declared, str) else (declared.at, declared.scale)
-        if not (at.endswith("-1)") and counted(raw, at[2]) == 0):
+        if not (at.endswith("-1)") and counted(raw, at[2:-3]) == 0):
             found[name] = element(raw, at) * scale
     return found
 

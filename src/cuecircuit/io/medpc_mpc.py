@@ -1,6 +1,6 @@
 """MED-PC program files (.MPC): what the letters are called and how long their arrays are.
 
-Read are `DIM C = 9999` (elements 0 to 9999), `LIST D = 1, 2, 3`, `VAR_ALIAS Name = A(5)`, `^Name = 3`,
+Read are `DIM C = 9999` (elements 0 to 9999), `LIST D = 1, 2, 3`, `VAR_ALIAS Name = A(5)` or `A(^Name)`, `^Name = 3`,
 `DISKVARS = A, B` (the letters written to file; all where it is not there), and comments that say what a letter is, such
 as `\\ A = active presses` or `DIM C = 9999 \\ press times`. Nothing is taken from the state sets.
 """
@@ -15,7 +15,7 @@ from cuecircuit.io.bounded import check_file
 
 _DIM = re.compile(r"DIM\s+([A-Z])\s*=\s*([0-9]{1,7})\b", re.IGNORECASE)
 _LIST = re.compile(r"LIST\s+([A-Z])\s*=\s*(.+)", re.IGNORECASE)
-_ALIAS = re.compile(r"VAR_ALIAS\s+(.+?)\s*=\s*([A-Z])(?:\s*\(\s*([0-9]{1,7})\s*\))?\s*$", re.IGNORECASE)
+_ALIAS = re.compile(r"VAR_ALIAS\s+(.+?)\s*=\s*([A-Z])(?:\s*\(\s*([0-9]{1,7}|\^\w+)\s*\))?\s*$", re.IGNORECASE)
 _CONSTANT = re.compile(r"\^(\w+)\s*=\s*([-+]?[0-9]*\.?[0-9]+)")
 _DISKVARS = re.compile(r"DISKVARS\s*=\s*(.+)", re.IGNORECASE)
 _LABEL = re.compile(
@@ -62,7 +62,7 @@ def parse_mpc(text: str, *, name: str) -> MpcProgram:
     """Read a program; `name` is what the file is called, which is the MSN of its sessions."""
     labels: dict[str, str] = {}
     sizes: dict[str, int] = {}
-    aliases: dict[str, str] = {}
+    named: list[tuple[str, str, str]] = []
     constants: dict[str, float] = {}
     written: set[str] | None = None
     for line in text.splitlines():
@@ -75,7 +75,9 @@ def parse_mpc(text: str, *, name: str) -> MpcProgram:
         elif found := _LIST.match(code):
             sizes[found[1].upper()] = len(found[2].split(","))
         elif found := _ALIAS.match(code):
-            aliases[found[2].upper() + (f"({found[3]})" if found[3] else "")] = found[1]
+            named.append(
+                (found[1], found[2].upper(), f"({found[3]})" if found[3] and found[3].isdigit() else found[3] or "")
+            )
         elif found := _DISKVARS.match(code):
             written = (written or set()) | set(re.findall(r"\b[A-Z]\b", found[1].upper()))
         elif found := _CONSTANT.match(code):
@@ -83,6 +85,13 @@ def parse_mpc(text: str, *, name: str) -> MpcProgram:
         elif not code and (found := _LABEL.match(comment.lstrip("\\* "))):
             element = f"({int(found[2])})" if found[2] and found[2].isdigit() else ""
             labels.setdefault(found[1].upper() + element, found[3].strip())
+    # a constant may be stated under the alias that it is the place of
+    places = {f"^{constant.lower()}": f"({value:.0f})" for constant, value in constants.items() if value >= 0}
+    aliases = {
+        letter + places.get(place.lower(), place): alias
+        for alias, letter, place in named
+        if place.lower() in places or "^" not in place
+    }
     return MpcProgram(
         name=name,
         labels=labels,

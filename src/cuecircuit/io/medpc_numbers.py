@@ -9,6 +9,7 @@ from cuecircuit.arrays import Array, Float
 from cuecircuit.errors import DataError
 from cuecircuit.io.medpc_text import RawLetter, RawSession
 
+_CORRECT = "correct the declaration, or copy the file again from the MED-PC computer"
 _NUMBER = re.compile(r"[-+]?[0-9]+(?:\.[0-9]*)?(?:[eE][-+]?[0-9]+)?")
 
 
@@ -36,7 +37,7 @@ def numbers(letter: RawLetter, name: str) -> Float[Array, "value"]:
 
 
 def element(session: RawSession, at: str) -> float:
-    """Return one number: a scalar (`A`) or an element of an array (`C(10)`, from 0; `F(I-1)` by the value of I).
+    """Return one number: a scalar (`A`) or an element of an array (`C(10)`, from 0; `F(I-1)` and `C(A(3))` by another).
 
     Raises:
         DataError: no such letter or element, or a letter that is not one number.
@@ -44,7 +45,7 @@ def element(session: RawSession, at: str) -> float:
     name, _, index = at.partition("(")
     raw = session.letters.get(name)
     if raw is None:
-        raise DataError(f"line {session.line}: {at} is declared, and letter {name} is not in the record")
+        raise DataError(f"line {session.line}: {at} is declared, and letter {name} is not in the record; {_CORRECT}")
     # most are scalars, read several times in each record
     word = raw.text.strip().replace(",", ".") if raw.numbers is None and not index else ""
     if _NUMBER.fullmatch(word) and isfinite(value := float(word)):
@@ -52,18 +53,18 @@ def element(session: RawSession, at: str) -> float:
     values = numbers(raw, name)
     if not index and values.size != 1:
         found = f"an array of {values.size} values" if values.size else "without a value"
-        raise DataError(f"line {raw.line}: letter {name} is {found}; expected one number")
-    place = _place(session, index.rstrip(")")) if index else 0
+        raise DataError(f"line {raw.line}: letter {name} is {found}; expected one number; {_CORRECT}")
+    place = _place(session, index.removesuffix(")")) if index else 0
     if not 0 <= place < values.size:
-        raise DataError(f"line {raw.line}: {at} is declared, and array {name} holds {values.size} values")
+        raise DataError(f"line {raw.line}: {at} is declared, and array {name} holds {values.size} values; {_CORRECT}")
     return float(values[place])
 
 
 def _place(session: RawSession, index: str) -> int:
-    """Return the number of an element: written, or the value of a scalar, less one where it says so."""
+    """Return the number of an element: written, or the value of another, less one where it says so."""
     if index.isdigit():
         return int(index)
-    return counted(session, index[0]) - (1 if index.endswith("-1") else 0)
+    return counted(session, index.removesuffix("-1")) - (1 if index.endswith("-1") else 0)
 
 
 def counted(session: RawSession, at: str) -> int:
@@ -74,5 +75,5 @@ def counted(session: RawSession, at: str) -> int:
     """
     value = element(session, at)
     if value < 0 or not value.is_integer():
-        raise DataError(f"line {session.letters[at[0]].line}: {at} is {value:g}; expected a count")
+        raise DataError(f"line {session.letters[at[0]].line}: {at} is {value:g}; expected a count; {_CORRECT}")
     return int(value)

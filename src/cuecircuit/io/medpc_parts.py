@@ -25,9 +25,9 @@ def sessions_of_parts(record: OperantSession, raw: RawSession, parts: Sequence[P
     next_s: float | None = 0.0
     for number, part in enumerate(parts, 1):
         start_s = next_s if part.start_s is None else part.start_s
-        if not _was_run(raw, part):
-            continue
         start = record.start + timedelta(seconds=start_s or 0.0)
+        if not _was_run(raw, part, is_over=record.end is not None and start >= record.end):
+            continue
         stop_s = None if start_s is None or part.duration_s is None else start_s + part.duration_s
         events = {}
         if start_s is not None and stop_s is not None:
@@ -54,9 +54,10 @@ def _end(record: OperantSession, start: datetime, duration_s: float) -> datetime
     return min(end, record.end) if record.end is not None and record.end > start else end
 
 
-def _was_run(raw: RawSession, part: Part) -> bool:
+def _was_run(raw: RawSession, part: Part, *, is_over: bool) -> bool:
+    """Return whether a part was run: by its condition, or its counters, or because the record was not over."""
     if part.condition is None:
-        return True
+        return bool(part.counts) or not is_over
     at, comparison, number = part.condition
     value = element(raw, at)
     return {">=": value >= number, "<=": value <= number, "==": value == number}[comparison]

@@ -15,24 +15,32 @@ from importlib import resources
 from pathlib import Path
 from typing import Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, StringConstraints, model_validator
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstraints, model_validator
 
 from cuecircuit.errors import DataError
 from cuecircuit.io.declared import parse_declared, read_declared
 from cuecircuit.io.medpc_mpc import MpcProgram, read_mpc
 
 Letter = Annotated[str, StringConstraints(pattern=r"^[A-Z]$")]
-# a scalar, or one element of an array, whose number may be a scalar less one: F(I-1) is the last of I
-_ELEMENT = r"[A-Z](?:\((?:[0-9]{1,7}|[A-Z](?:-1)?)\))?"
-Element = Annotated[str, StringConstraints(pattern=rf"^{_ELEMENT}$")]
+# a scalar, or one element of an array, whose number may be another less one: F(I-1) is the last of I
+_ELEMENT = r"[A-Z](?:\((?:[0-9]{1,7}|[A-Z](?:\([0-9]{1,7}\))?(?:-1)?)\))?"
 Code = Annotated[str, StringConstraints(pattern=r"^[0-9]+$")]
 Seconds = Annotated[float, Field(gt=0)]
-# "all": the program writes exactly as many elements as there were events
-Count = Element | Literal["all"]
 DateOrder = Literal["mdy", "dmy", "ymd"]
 _CONDITION = re.compile(rf"({_ELEMENT}) *(>=|<=|==) *(-?[0-9]+(?:\.[0-9]+)?)")
 _LETTERS = re.compile(r"[A-Z]")
 _COUNTED_EVENTS = ("active", "inactive", "infusion")
+
+
+def _element(text: str) -> str:
+    if re.fullmatch(_ELEMENT, text) is None:
+        raise ValueError(f"{text!r} is no letter and no element of an array; write such as A, C(10), F(I-1) or C(A(3))")
+    return text
+
+
+Element = Annotated[str, AfterValidator(_element)]
+# "all": the program writes exactly as many elements as there were events
+Count = Literal["all"] | Element
 
 
 class _Declared(BaseModel):
@@ -104,6 +112,13 @@ class Coded(_Events):
     events: dict[Code, str] = Field(default_factory=dict)
     counts: dict[Code, Element] = Field(default_factory=dict, description="elements that count one code each")
     unknown_codes: tuple[Code, ...] = Field(default=(), description="codes that occur and whose meaning nobody stated")
+
+    @model_validator(mode="after")
+    def _codes_have_their_digits(self) -> "Coded":
+        codes = [] if self.place == "leading" else [*self.events, *self.counts, *self.unknown_codes]
+        if odd := [code for code in codes if len(code) != self.digits]:
+            raise ValueError(f"code {odd[0]} has {len(odd[0])} digits, `digits` says {self.digits}; write every digit")
+        return self
 
 
 class Times(_Ended):

@@ -129,6 +129,8 @@ def _values(sheet: object) -> list[Sequence[object]]:
 def _text(cell: object) -> str:
     if cell is None:
         return ""
+    if isinstance(cell, bool):
+        return str(cell).upper()
     if isinstance(cell, float) and cell.is_integer():
         return str(int(cell))
     if isinstance(cell, timedelta):  # a time of day beyond 24 h

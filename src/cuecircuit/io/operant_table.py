@@ -11,7 +11,7 @@ from cuecircuit.arrays import Array, Float
 from cuecircuit.errors import DataError, one_of_each_kind
 from cuecircuit.io.operant_declaration import SourceDeclaration, TableColumns
 from cuecircuit.io.operant_rows import Rows, read_rows
-from cuecircuit.io.table_cells import as_moment, elapsed_s, number
+from cuecircuit.io.table_cells import MISSING, as_moment, elapsed_s, number
 from cuecircuit.records.operant import SET_ASIDE, OperantFault, OperantLog, OperantSession
 
 _DAY_S = 86400
@@ -125,12 +125,14 @@ def _placed(path: Path, rows: Rows, table: TableColumns, bad: dict[int, str]) ->
     moments = {text: as_moment(text, table.start_format) for text in set(starts)}
     if path.suffix.lower() == ".xlsx":  # a date cell has no format of its own
         moments |= {text: as_moment(text) for text, moment in moments.items() if moment is None}
-    expected = "ISO 8601" if table.start_format is None else f"the form {table.start_format!r}"
+    expected = f"the form {table.start_format!r} (start_format)"
+    if table.start_format is None:
+        expected = "ISO 8601 or a dotted date; declare its form, such as start_format: '%d/%m/%Y %H:%M'"
     placed: list[_Row] = []
     for at, (line, subject, text) in enumerate(zip(rows.lines, subjects, starts, strict=True)):
         moment = moments[text]
         if moment is None:
-            bad[at] = f"start {text!r} cannot be read; expected {expected} (start_format)"
+            bad[at] = f"start {text!r} cannot be read; expected {expected}"
         else:
             placed.append(_Row(at=at, line=line, subject=subject, start=moment))
     return placed
@@ -191,7 +193,7 @@ def _times(rows: Rows, table: TableColumns, starts: Mapping[int, datetime], bad:
                 )
             times_s[at] = (clock_s - start_s) % _DAY_S if table.time_of_day else clock_s
         if not np.isfinite(times_s[at]) and at in starts:
-            bad.setdefault(at, f"column {table.time!r} is {text[:40]!r}; expected one number{_comma(text)}")
+            bad.setdefault(at, f"column {table.time!r} is {text[:40]!r}; expected one number{_advice(text)}")
     return times_s
 
 
@@ -213,8 +215,8 @@ def _sessions(
             value = number(text, separator=rows.separator, decimal=table.decimal)
             if value is not None and value >= 0 and value.is_integer():
                 counts[event] = int(value)
-            elif text not in ("", "n/a"):
-                bad[row.at] = f"column {column!r} is {text!r}; expected a count{_comma(text)}"
+            elif text not in MISSING:
+                bad[row.at] = f"column {column!r} is {text!r}; expected a count{_advice(text)}"
         if row.at in bad:
             faults.append(_fault(path, row, bad[row.at], SET_ASIDE))
             continue
@@ -224,8 +226,9 @@ def _sessions(
     return OperantLog(sessions=tuple(sessions), faults=tuple(faults))
 
 
-def _comma(text: str) -> str:
-    return " (is the comma of decimals or thousands? declare decimal: comma or point)" if "," in text else ""
+def _advice(text: str) -> str:
+    sign = "comma" if "," in text else "point" if "." in text else ""
+    return f" (is the {sign} of decimals or thousands? declare decimal: comma or point)" if sign else ""
 
 
 def _grouped(placed: Sequence[_Row], rows: Rows, table: TableColumns) -> Iterable[list[_Row]]:
@@ -258,7 +261,7 @@ def _session(
             faults.append(_fault(path, first, what, f"kept {values[0]!r}, the first"))
     length = said.pop("duration_s")
     duration_s = number(length, separator=rows.separator, decimal=table.decimal)
-    if duration_s is None and length not in ("", "n/a"):
+    if duration_s is None and length not in MISSING:
         faults.append(_fault(path, first, f"column {table.duration_s!r} is {length[:40]!r}", "kept without a length"))
     session = OperantSession(
         subject=first.subject,

@@ -17,7 +17,7 @@ WITHOUT = "none"  # the choice of the scan that lacks an entity
 ANY = "any"  # of those that have it, whatever its value
 COMBINED = "combined"  # that choice for echoes: the combined image has no echo
 # Images that differ in these are other images; acq, ce, dir and rec may differ between the runs of a study.
-_SAME_IN_ALL = ("echo", "part", "space", "res", "den", "cohort", "desc")
+_SAME_IN_ALL = ("echo", "part", "hemi", "chunk", "inv", "split", "space", "res", "den", "cohort", "desc", "label")
 DERIVED_ENTITIES = ("space", "cohort", "res", "den", "desc")  # raw scans have none of these
 _NO_MAGNITUDE = ("phase", "real", "imag")
 _SETTINGS = ("echo", "space", "res")  # of `scans`; other entities are named under scans.entities

@@ -2,7 +2,7 @@
 
 A comma in a number is a decimal comma or a thousands separator. Which, is declared, or known from the file: where
 commas separate the cells it is a thousands separator, where semicolons do it is a decimal comma; elsewhere "2,000" is
-ambiguous and refused.
+ambiguous and refused, as is "2.000" where semicolons separate the cells.
 """
 
 import re
@@ -10,8 +10,9 @@ from datetime import datetime
 from typing import Literal
 
 Decimal = Literal["point", "comma"]
-_THOUSANDS = re.compile(r"[-+]?[0-9]{1,3}(?:,[0-9]{3})+(?:\.[0-9]*)?")
-_DOTTED = re.compile(r"[-+]?[0-9]{1,3}(?:\.[0-9]{3})+(?:,[0-9]*)?")
+MISSING = ("", "n/a", "NA", "NaN")  # as spreadsheets, BIDS, R and pandas write what is not there
+_THOUSANDS = re.compile(r"[-+]?[1-9][0-9]{0,2}(?:,[0-9]{3})+(?:\.[0-9]*)?")
+_DOTTED = re.compile(r"[-+]?[1-9][0-9]{0,2}(?:\.[0-9]{3})+(?:,[0-9]*)?")
 _CLOCK = re.compile(r"([0-9]{1,4}):([0-9]{2}):([0-9]{2}(?:\.[0-9]+)?)")
 _MOMENT = re.compile(
     r"(?:(?P<y>[0-9]{4})-(?P<m>[0-9]{1,2})-(?P<d>[0-9]{1,2})|(?P<d2>[0-9]{1,2})\.(?P<m2>[0-9]{1,2})\.(?P<y2>[0-9]{4}))"
@@ -21,7 +22,7 @@ _MOMENT = re.compile(
 
 
 def number(text: str, *, separator: str, decimal: Decimal | None = None) -> float | None:
-    """Return the number in a cell; None where there is none, or a comma whose meaning is not known.
+    """Return the number in a cell; None where there is none, or a comma or point of unknown meaning.
 
     Args:
         text: the cell.
@@ -41,6 +42,8 @@ def number(text: str, *, separator: str, decimal: Decimal | None = None) -> floa
         if kind == "comma" and "." in text and not _DOTTED.fullmatch(text):
             return None
         text = text.replace(",", "") if kind == "point" else text.replace(".", "").replace(",", ".")
+    elif decimal is None and separator == ";" and _DOTTED.fullmatch(text):
+        return None
     elif decimal == "comma" and _DOTTED.fullmatch(text):
         text = text.replace(".", "")
     try:

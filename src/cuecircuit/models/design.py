@@ -53,6 +53,10 @@ def design(table: pd.DataFrame, model: Model, *, measured: Sequence[str] = ()) -
         DataError: the table is at fault.
         DesignError: the columns do not carry the model.
     """
+    twice = table.columns[table.columns.duplicated()].unique()
+    faults = [f"column '{name}' is there twice; rename one or leave it out" for name in twice]
+    if faults or not len(table):
+        raise DataError(faults or "the table has no row; expected one for each observation")
     if model.formula is None:
         return _strata_design(table, model, measured)
     return _formula_design(table, model, measured)
@@ -129,7 +133,17 @@ def _formula_design(table: pd.DataFrame, model: Model, measured: Sequence[str]) 
         left_out=(*columns.left_out, *lacking),
         roles=columns.roles,
         levels=columns.levels,
-        notes=tuple(filter(None, [family.fitter.design.note])),
+        notes=tuple(filter(None, [family.fitter.design.note, _level_note(model, *family.fitter.design.x.shape)])),
+    )
+
+
+def _level_note(model: Model, n: int, p: int) -> str:
+    """Return where bisquare rejects more often than its p says, as it does up to some 8 + 8 subjects."""
+    if model.fitted_by != "bisquare" or (n >= 6 * p and n - p >= 14):
+        return ""
+    return (
+        f"bisquare: {n} subjects for {p} columns are few, and p is too small: in null studies with 3 + 3 subjects .09 "
+        "were below .05 and .012 below .001, with 6 + 6 .003 below .001; take huber, which keeps both"
     )
 
 

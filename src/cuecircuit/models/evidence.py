@@ -96,8 +96,9 @@ def _scale(test: TermTest, settings: EvidenceSettings) -> int | float:
 
 
 def has_standard(test: TermTest) -> bool:
-    """Return whether the model has one variance to standardize effects by."""
-    return not bool(np.isnan(test.n).all())
+    """Return whether the model has one variance to standardize effects by; where nothing was fitted it may have."""
+    fitted = np.isfinite(test.f)
+    return bool(np.isfinite(np.broadcast_to(test.n, test.f.shape))[fitted].any()) or not fitted.any()
 
 
 def has_d(test: TermTest) -> bool:
@@ -126,6 +127,16 @@ def standardized_effect(test: TermTest, *, confidence: float = 0.95) -> dict[str
     low, high = noncentrality_limits(test.t, test.df2, confidence=confidence)
     d = test.t / root
     return {"d": d, "d_low": low / root, "d_high": high / root, "g": small_sample_factor(test.df2) * d}
+
+
+def effect_size(test: TermTest) -> tuple[Literal["g", "epsilon2"], Float[Array, "response"]]:
+    """Return Hedges's g of one standardized difference, of any other effect partial ε², and which of the two.
+
+    Raises:
+        DesignError: the model has no one variance to standardize by.
+    """
+    check_standardized(test)
+    return ("g", standardized_effect(test)["g"]) if has_d(test) else ("epsilon2", test.partial_epsilon2)
 
 
 def equivalence_p(test: TermTest, bound: int | float) -> Float[Array, "response"]:

@@ -4,18 +4,21 @@ Responses (voxels, edges) chosen for a small p have effects that are too large i
 (the winner's curse; Kriegeskorte et al. 2009, Nat Neurosci 12:535). Subjects are split at random, group by group; in
 one half the responses with p ≤ a bound are chosen, in the other their mean Hedges's g is taken with the sign of the
 first. Then the halves change places. The held-out mean is free of the choice; that halves choose less well than all
-subjects makes it the effect of what half of the subjects would find.
+subjects makes it the effect of what half of the subjects would find. Effects of several degrees of freedom and slopes
+have partial ε² in place of g, without a sign: not η², whose mean out of noise is df1 / (df1 + df2), nor ω², whose
+mean is near 0 alone.
 """
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Literal
 
 import numpy as np
 import pandas as pd
 
 from cuecircuit.arrays import Array, Bool, Float
 from cuecircuit.errors import CuecircuitError, DesignError
-from cuecircuit.models.evidence import has_d, standardized_effect
+from cuecircuit.models.evidence import check_standardized, effect_size
 from cuecircuit.models.fit import fit
 from cuecircuit.models.model import Model
 from cuecircuit.stats.term_test import TermTest
@@ -23,15 +26,17 @@ from cuecircuit.stats.term_test import TermTest
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class SplitHalf:
-    """What was chosen and how large it is: means of g over splits that chose something.
+    """What was chosen and how large it is: means over splits that chose something.
 
-    `g_chosen` in the half that chose, `g_held_out` in the other; `g_all` in all subjects, of what they choose
-    themselves. `halves` has each choosing half: split, chosen (responses), g_chosen, g_held_out.
+    `measure` is g or, of effects without one standardized difference, epsilon2 (partial ε²). `chosen` in the half that
+    chose, `held_out` in the other; `all_subjects` of what all choose themselves. `halves` has each choosing half:
+    split, responses (that it chose), chosen, held_out.
     """
 
-    g_chosen: float
-    g_held_out: float
-    g_all: float
+    measure: Literal["g", "epsilon2"]
+    chosen: float
+    held_out: float
+    all_subjects: float
     halves: pd.DataFrame
 
 
@@ -51,13 +56,13 @@ def split_half(
         table: as of `models.fit.fit`.
         responses: rows as in the table.
         model: names its subject.
-        term: of one degree of freedom, no slope.
+        term: of error strata or least squares, or one of the contrasts.
         p: bound of what is chosen.
         splits: of the subjects, both halves choosing in turn.
         seed: of the splits.
 
     Raises:
-        DesignError: no such term or one without a standardized effect, or too few subjects for halves.
+        DesignError: no such term, a model without one variance to standardize by, or too few subjects for halves.
     """
     if not model.subject:
         raise DesignError("split_half: found no subject, expected the column that names whom the rows belong to")
@@ -67,14 +72,15 @@ def split_half(
         first = half_of_subjects(table, model, rng)
         halves = [_test(table[own], responses[own], model, term) for own in (first, ~first)]
         for choosing, other in (halves, halves[::-1]):
-            g, held_out, n = _means(choosing, other, p)
-            rows.append({"split": split + 1, "chosen": n, "g_chosen": g, "g_held_out": held_out})
-    found = pd.DataFrame(rows)
+            chosen, held_out, n = _means(choosing, other, p)
+            rows.append({"split": split + 1, "responses": n, "chosen": chosen, "held_out": held_out})
+    table_of_halves = pd.DataFrame(rows)
     return SplitHalf(
-        g_chosen=float(found["g_chosen"].mean()),
-        g_held_out=float(found["g_held_out"].mean()),
-        g_all=_means(whole, whole, p)[0],
-        halves=found,
+        measure=effect_size(whole)[0],
+        chosen=float(table_of_halves["chosen"].mean()),
+        held_out=float(table_of_halves["held_out"].mean()),
+        all_subjects=_means(whole, whole, p)[0],
+        halves=table_of_halves,
     )
 
 
@@ -102,15 +108,15 @@ def _test(table: pd.DataFrame, responses: Float[Array, "row response"], model: M
     except CuecircuitError as error:
         error.add_note("split_half fits the model to half of the subjects of each group")
         raise
-    if not has_d(test):
-        raise DesignError(f"{term}: has no one standardized difference; ask for a contrast or a term of one df")
+    check_standardized(test)
     return test
 
 
 def _means(choosing: TermTest, other: TermTest, p: float) -> tuple[float, float, int]:
-    """Return the mean g of what one test chooses in both, with the sign of the first, and how many it chooses."""
+    """Return the mean effect of what one test chooses in both, in the direction of the first, and how many it is."""
     chosen = (choosing.p <= p) & np.isfinite(other.f)
     if not chosen.any():
         return np.nan, np.nan, 0
-    own, held_out = (standardized_effect(each)["g"][chosen] for each in (choosing, other))
-    return float(np.abs(own).mean()), float((np.sign(own) * held_out).mean()), int(chosen.sum())
+    (measure, size), held_out = effect_size(choosing), effect_size(other)[1]
+    direction = np.sign(size) if measure == "g" else np.ones(size.shape)
+    return float((direction * size)[chosen].mean()), float((direction * held_out)[chosen].mean()), int(chosen.sum())

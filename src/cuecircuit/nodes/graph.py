@@ -80,8 +80,8 @@ def _sources(study: Study, derived: object) -> Iterator[str]:
 
 def _asked(study: Study, question: Question) -> Iterator[str]:
     yield node_of(split_reference(question.of)[0])
-    columns = [*question.where, *question.each, *question.covariates]
-    for key in ("between", "within", "by", "controls"):
+    columns = [*question.where, *question.each]
+    for key in ("between", "within", "by", "covariates", "controls"):
         columns += getattr(question, key, ())
     if isinstance(question, Formula):
         columns += formula_of(question.formula).columns

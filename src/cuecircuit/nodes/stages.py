@@ -11,7 +11,7 @@ from cuecircuit.io.tables import ColumnNote, write_table
 from cuecircuit.nodes.graph import upstream
 from cuecircuit.nodes.work import QUESTIONS, Work, computed_maps, maps_folder, tables_of
 from cuecircuit.pages.figures import draw_figures, is_about_maps, look_of
-from cuecircuit.pages.page import page_content
+from cuecircuit.pages.page import PAGE, page_content
 from cuecircuit.pipeline.gate import refuse_doubles
 from cuecircuit.pipeline.progress import say
 from cuecircuit.pipeline.provenance import software
@@ -21,6 +21,7 @@ from cuecircuit.pipeline.store import Stage
 from cuecircuit.pipeline.subject_stages import run_subjects
 from cuecircuit.questions.map_questions import MapWork, write_map_answer
 from cuecircuit.questions.table_questions import answer
+from cuecircuit.report.neighbors import pages_near
 from cuecircuit.report.page import render
 from cuecircuit.study.accounting import split_reference
 from cuecircuit.study.acquisition import Given
@@ -317,8 +318,8 @@ def _report(work: Work, name: str, own: str) -> Stage:
     def make(new: Path) -> None:
         new.write_text(render(page_content(work.files, work.out, work.made, software())), encoding="utf-8")
 
-    settings = {"study": study, "software": software()}
-    return Stage(name=name, target="report.html", settings=settings, inputs=tuple(inputs), make=make, folder=False)
+    settings = {"study": study, "software": software(), "pages": pages_near(work.out / PAGE, study.about.title)}
+    return Stage(name=name, target=PAGE, settings=settings, inputs=tuple(inputs), make=make, folder=False)
 
 
 _KINDS: Mapping[str, Callable[[Work, str, str], Stage]] = {

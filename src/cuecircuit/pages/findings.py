@@ -18,7 +18,6 @@ from cuecircuit.study.schema import Study
 
 _MOST = 5
 _LEVEL = 0.05
-_MEAN = {"(Intercept)": "the mean"}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -48,8 +47,9 @@ def findings(study: Study, out: Path) -> Iterator[str]:
     order = {found.place: (found.name not in drawn, not found.of_maps, found.p) for found in held}
     kept = sorted(held, key=lambda found: order[found.place])[:_MOST]
     yield (
-        f"{counted(len(asked), 'question')} with a test, {len(held)} with an effect at its own level; they are not "
-        f"adjusted for one another.{f' {len(kept)} of them:' if len(held) > len(kept) else ''}"
+        f"Of {counted(len(asked), 'question')} with a test, {len(held)} reach{'es' * (len(held) == 1)} the level set "
+        f"for {'it' if len(held) == 1 else 'them'}; p is not adjusted across questions."
+        f"{f' {len(kept)} of them:' if len(held) > len(kept) else ''}"
     )
     yield from (found.text for found in sorted(kept, key=lambda found: found.place))
 
@@ -80,16 +80,17 @@ def _map(question: AnyQuestion, folder: Path) -> tuple[str, float]:
         return "nothing survives.", np.inf
     best, count = own.iloc[0], effect.get("significant_clusters", 0)
     where = f" in {best['regions'].split(';')[0].rsplit(' ', 3)[0]}" if isinstance(best.get("regions"), str) else ""
-    what = _MEAN.get(str(effect["term"]), effect_text(str(effect["term"])))
+    what = effect_text(str(effect["term"]))
     level, unit = level_text(folder), map_unit(folder)
-    text = f"{what}{f' of {level}' if level else ''} survives in "
-    text += f"{counted(int(count), 'cluster')}, the best{where} ({counted(int(best['voxels']), 'voxel')}"
+    text = f"{what}{f' of {level}' if level else ''} survives in {counted(int(count), 'cluster')} "
+    text += f"({counted(int(effect['significant_voxels']), 'voxel')})"
+    text += f", {'the strongest' if count > 1 else ''}{where}".rstrip(", ")
     if pd.notna(best.get("peak_effect")):
         direction = str(read_json(folder / "settings.json").get("directions", {}).get(str(effect["prefix"]), ""))
         means = words(effect_text(direction))
         size = _with_limits(best, "peak_effect", "peak_effect_low", "peak_effect_high")
         text += f"; {means}{' =' if MINUS in means else ':'} {size}{f' {unit}' if unit else ''} at its peak"
-    return f"{text}), corrected {p_equals(float(best['p_fwe']))}.", float(best["p_fwe"])
+    return f"{text}, corrected {p_equals(float(best['p_fwe']))}.", float(best["p_fwe"])
 
 
 def _table(question: AnyQuestion, folder: Path) -> tuple[str, float] | None:
@@ -99,6 +100,8 @@ def _table(question: AnyQuestion, folder: Path) -> tuple[str, float] | None:
         table = read_table(path) if path.is_file() else pd.DataFrame()
         if stem == "terms" and len(table):
             table = table[table["term"] == shown_effect(question, table)["term"]]
+        if getattr(question, "inside", None) is None:  # no groups are pooled
+            table = table.drop(columns="r_within", errors="ignore")
         if "p" not in table or not table["p"].notna().any():  # nothing that could be tested: too few subjects
             continue
         p = deciding_p(table).astype(float)
@@ -125,11 +128,12 @@ def _network(question: AnyQuestion, folder: Path) -> tuple[str, float] | None:
 def _comparison(row: pd.Series) -> str:
     named = [name for name in row.index if name not in OF_COMPARISONS and pd.notna(row[name])]
     inside = [f"{name} {float(row[name]):g}" if _is_number(row[name]) else str(row[name]) for name in named]
-    where = f"in {' '.join(inside)} " if inside else ""
+    where = f" ({words(', '.join(inside))})" if inside else ""
     pair = effect_text(str(row["comparison"]))  # of a formula, "a - b"
     if "level" in row:
-        pair = f"{words(str(row['level']))} {MINUS} {words(str(row['against']))}"
-    return f"{where}{pair} = {_with_limits(row, 'difference')}"
+        step = f"{pair} " if _is_number(row["level"]) else ""
+        pair = f"{step}{words(str(row['level']))} {MINUS} {words(str(row['against']))}"
+    return f"{pair} = {_with_limits(row, 'difference')}{where}"
 
 
 def _is_number(value: object) -> bool:

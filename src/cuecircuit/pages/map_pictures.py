@@ -89,10 +89,13 @@ def map_picture(tables: Tables, question: Question, folder: Path) -> tuple[Figur
     assert correction is not None
     space = study_space(files)
     z, grid = read_volume(statistic)
+    direction = positive_direction(folder, prefix)
+    if not direction:  # a z below 0 of an F is a large p, not an effect the other way
+        z = np.maximum(z, 0.0)
     significant = space.mask & (read_volume(corrected)[0] <= correction.alpha)
     height = float(stats.norm.isf(voxel_height(correction) / 2))
     sizes = read_volume(effect)[0] if effect.is_file() else None
-    over = effect_label_of(map_unit(folder), positive_direction(folder, prefix))
+    over = effect_label_of(map_unit(folder), direction)
     return _slices(files, z, significant, space, grid, label="z", height=height, effect=sizes, effect_label=over)
 
 

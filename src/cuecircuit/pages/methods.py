@@ -4,21 +4,21 @@ A value that nobody printed carries a visible mark. What a study does not have i
 """
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
 from markupsafe import Markup
 
-from cuecircuit.figures.numbers import effect_text, number, short, threshold
+from cuecircuit.figures.numbers import effect_text, short
 from cuecircuit.io.scan_inventory import COMBINED
-from cuecircuit.io.tables import read_table
-from cuecircuit.pages.map_pictures import map_folders, shown_effect
-from cuecircuit.pages.sentences import edges_sentence, method_sentence, product_words, uneven_sentence
+from cuecircuit.pages.correction_text import correction_text
+from cuecircuit.pages.map_pictures import map_folders
+from cuecircuit.pages.sentences import edges_sentence, method_sentence, product_words
 from cuecircuit.report.content import Paragraph
 from cuecircuit.report.marks import counted, listed, words
-from cuecircuit.report.references import printed_reference, references_of
+from cuecircuit.report.references import by_fmriprep, printed_reference, references_of
 from cuecircuit.study.accounting import split_reference
-from cuecircuit.study.acquisition import Blocks, Correction, EdgeSet, Given, Glm, MapSet, Preprocess, Scans, Seed
+from cuecircuit.study.acquisition import Blocks, Given, Glm, MapSet, Preprocess, Scans, Seed
 from cuecircuit.study.experiment import Drug, Medication, Operant, Phase, Treatment
 from cuecircuit.study.fields import Setting, settings_of
 from cuecircuit.study.questions import AnyQuestion
@@ -26,7 +26,6 @@ from cuecircuit.study.schema import Study
 
 _ASSUMED = Markup('{} <span class="assumed-mark" title="{}">assumed</span>')
 _MARK = re.compile(r'<span class="assumed-mark"[^>]*>assumed</span>')
-_NEIGHBORS = {6: "faces", 18: "faces or edges", 26: "faces, edges or corners"}
 _SHAPES = {"rat": "a rat's", "spm": "SPM's", "glover": "Glover's", "fir": "no assumed (finite impulse)"}
 _NOISE = {"ar1": "first-order autoregressive", "ols": "independent"}
 _BREATHING = {
@@ -34,7 +33,6 @@ _BREATHING = {
     "rvt": "respiration volume per time (Birn et al. 2006)",
     "both": "RETROICOR regressors and respiration volume per time (Glover et al. 2000; Birn et al. 2006)",
 }
-_STATISTICS = {"size": "size", "mass": "mass", "tfce": "threshold-free enhancement", "voxel": "strongest voxel"}
 _REGISTRATION = {
     "rigid": "a rigid transform",
     "affine": "a rigid and an affine transform",
@@ -64,10 +62,18 @@ def methods(study: Study, out: Path, subjects: Mapping[str, int], software: Mapp
         ),
         ("Regions", Markup(" ").join(_regions(study, said))),
         *((_title(name, asked), _question(study, said, out, name)) for name, asked in study.questions.items()),
-        ("Software", Markup("{}; seed {}.").format(listed(f"{k} {v}" for k, v in software.items()), study.seed)),
+        ("Software", _software(study, software)),
         ("References", Markup("<br>").join(printed_reference(each) for each in references_of(study))),
     ]
     yield from (Paragraph(heading=heading, text=text) for heading, text in texts if text)
+
+
+def _software(study: Study, software: Mapping[str, str]) -> Markup:
+    versions = listed(f"{name} {version}" for name, version in software.items())
+    layout = "; results are laid out by BIDS (Gorgolewski et al. 2016)"
+    if study.subjects.species == "Homo sapiens":
+        layout += " and reported by COBIDAS (Nichols et al. 2017)"
+    return Markup("{}; seed {}{}.").format(versions, study.seed, layout)
 
 
 def design_texts(study: Study) -> Iterator[str]:
@@ -167,7 +173,8 @@ def _mg_kg(dose: float) -> str:
 def _phase(name: str, phase: Phase, said: _Marks) -> Markup:
     at = f"operant.phases.{name}"
     days = said(f"{at}.days", counted(phase.days, "day"))
-    text = Markup("{} ({}): {}").format(words(name).capitalize(), words(phase.kind), days)
+    kind = "" if name == phase.kind else f" ({phase.kind.replace('_', '-')})"
+    text = Markup("{}{}: {}").format(words(name).capitalize(), kind, days)
     if phase.treatments:
         text += Markup(" of each of {}").format(
             listed(_treatment(each, one, at, said) for each, one in phase.treatments.items())
@@ -176,7 +183,8 @@ def _phase(name: str, phase: Phase, said: _Marks) -> Markup:
         hours = phase.access_h.items() if isinstance(phase.access_h, dict) else [("", phase.access_h)]
         text += Markup(", {}").format(said(f"{at}.access_h", ", ".join(f"{g} {short(h)} h".strip() for g, h in hours)))
     if isinstance(phase.delivers, dict):
-        text += f", delivering {', '.join(f'{drug} ({group})' for group, drug in phase.delivers.items())}"
+        drugs = [drug if drug == group else f"{drug} ({group})" for group, drug in phase.delivers.items()]
+        text += f", delivering {', '.join(drugs)}{' to the group of that name' * (drugs == list(phase.delivers))}"
     elif phase.delivers is not None:
         text += f", delivering {phase.delivers}"
     if phase.dose_mg_kg:
@@ -222,14 +230,14 @@ def _scans(study: Study, said: _Marks) -> Markup | None:
     text += {"one": ".", "combine": ". Runs of a session were combined.", "key": ". Runs were kept apart."}[scans.runs]
     if trials is not None:
         cells = trials.cells if isinstance(trials.cells, str) else listed(trials.cells)
-        text += Markup(" Conditions are the trial types: {}.").format(cells)
+        text += Markup(" Conditions are told apart by {}.").format(cells)
         for factor, levels in trials.parts.items():
             parts = listed(f"{level} ({', '.join(map(str, numbers))})" for level, numbers in levels.items())
             text += Markup(" Trials of a condition in a scan make the levels of {}: {}.").format(
                 factor, said("trials.parts", parts)
             )
         if trials.others:
-            text += Markup(" Modeled and in no estimate: {}.").format(listed(trials.others))
+            text += Markup(" Modeled, but in no estimate: {}.").format(listed(trials.others))
     return text
 
 
@@ -238,7 +246,10 @@ def _preprocessing(study: Study, said: _Marks) -> Markup | None:
     if scans is None or scans.derivatives is None:
         return None
     if study.preprocess is None:
-        return Markup("Scans were taken as another program had preprocessed them ({}).").format(scans.derivatives)
+        program = "; fMRIPrep, Esteban et al. 2019" * by_fmriprep(study)
+        return Markup("Scans were taken as another program had preprocessed them ({}{}).").format(
+            scans.derivatives, program
+        )
     return Markup(" ").join(_steps(study.preprocess, scans, said))
 
 
@@ -285,17 +296,14 @@ def _maps(study: Study, said: _Marks, name: str, maps: MapSet) -> Markup:
     return Markup(" ").join(sentences)
 
 
-def _edges(study: Study, said: _Marks, edges: EdgeSet) -> Markup:
-    return Markup(" ").join([*_removed(study, said), edges_sentence(edges)])
-
-
 def _removed(study: Study, said: _Marks) -> Iterator[Markup]:
     """Describe what was removed from each series, or stood beside the events, and which volumes were left out."""
     nuisance = study.nuisance
+    more = " (Satterthwaite et al. 2013)" if nuisance.motion > 6 else ""
     signals = [
         *([said("nuisance.white_matter", "the mean white-matter signal")] if nuisance.white_matter else []),
         *([said("nuisance.ventricles", "the mean ventricle signal")] if nuisance.ventricles else []),
-        *([said("nuisance.motion", f"{nuisance.motion} motion terms")] if nuisance.motion else []),
+        *([said("nuisance.motion", f"{nuisance.motion} motion terms{more}")] if nuisance.motion else []),
         *nuisance.columns,
     ]
     if nuisance.acompcor:
@@ -328,29 +336,29 @@ def _response(said: _Marks, at: str, maps: Blocks | Glm | Seed) -> Markup:
         case Blocks():
             return Markup(
                 "The response to a block is the percent change of the mean signal from {} after its onset against the "
-                "mean from {}; blocks of a combination of {} were averaged."
+                "mean from {}; blocks of a {} were averaged."
             ).format(
                 said(f"{at}.window_s", _span(maps.window_s)),
                 said(f"{at}.baseline_s", _span(maps.baseline_s)),
-                listed(maps.cells),
+                _cells(maps.cells),
             )
         case Glm() if maps.beta_series != "none":
             method = "a model of its own" if maps.beta_series == "lss" else "one model of all trials"
             text = Markup(
                 "The response to every trial was estimated by {} with {} response (Mumford et al. 2012); a map of a "
-                "combination of {} is the correlation (Fisher's z) over its trials of each voxel with {} (beta series, "
+                "{} is the correlation (Fisher's z) over its trials of each voxel with {} (beta series, "
                 "Rissman et al. 2004)."
             )
             return text.format(
                 said(f"{at}.beta_series", method),
                 said(f"{at}.hrf", _SHAPES[maps.hrf]),
-                listed(maps.cells),
+                _cells(maps.cells),
                 said(f"{at}.seed", maps.seed),
             ) + _contrasts(maps)
         case Glm():
-            text = Markup(
-                "Each combination of {} is a condition of a general linear model with {} response and {} noise."
-            ).format(listed(maps.cells), said(f"{at}.hrf", _SHAPES[maps.hrf]), said(f"{at}.noise", _NOISE[maps.noise]))
+            text = Markup("Each {} is a condition of a general linear model with {} response and {} noise.").format(
+                _cells(maps.cells), said(f"{at}.hrf", _SHAPES[maps.hrf]), said(f"{at}.noise", _NOISE[maps.noise])
+            )
             text += _contrasts(maps)
             if maps.modulators:
                 text += Markup(" Slopes within conditions: {}.").format(listed(maps.modulators))
@@ -367,8 +375,12 @@ def _response(said: _Marks, at: str, maps: Blocks | Glm | Seed) -> Markup:
             )
 
 
+def _cells(factors: Sequence[str]) -> Markup:
+    return Markup("{} of {}").format("level" if len(factors) == 1 else "combination", listed(factors))
+
+
 def _contrasts(maps: Glm) -> Markup:
-    made = listed(f"{words(one)} ({text})" for one, text in maps.contrasts.items())
+    made = listed(f"{words(one)} ({effect_text(text)})" for one, text in maps.contrasts.items())
     return Markup(" Contrasts: {}.").format(made) if maps.contrasts else Markup("")
 
 
@@ -399,51 +411,4 @@ def _question(study: Study, said: _Marks, out: Path, name: str) -> Markup:
     folder = next((folder for _, folder in map_folders(out / "questions" / name)), out)
     if not (folder / "terms.tsv").is_file():
         return text
-    return text + Markup(" {}").format(_correction(correction, at, said, question, folder))
-
-
-def _correction(correction: Correction, at: str, said: _Marks, question: AnyQuestion, folder: Path) -> Markup:
-    """Describe what kept false clusters away, with the smoothness and smallest cluster of the effect that is shown."""
-    alpha = said(f"{at}.alpha", threshold(correction.alpha))
-    if correction.method == "none":
-        return Markup("Not corrected for the number of voxels.")
-    if correction.method == "fdr":
-        return Markup("Voxels: false discovery rate {} (Benjamini and Hochberg 1995).").format(alpha)
-    height = (
-        said(f"{at}.voxel_p", f"p < {threshold(correction.voxel_p)}")
-        if correction.voxel_p is not None
-        else said(f"{at}.voxel_z", f"Z > {number(correction.voxel_z or 0)}")
-    )
-    clusters = Markup("Clusters of voxels with {} that touch by {}").format(
-        height, said(f"{at}.connectivity", _NEIGHBORS[correction.connectivity])
-    )
-    draws = said(f"{at}.draws", short(correction.draws))
-    if correction.method == "permutation":
-        return Markup(
-            "{} were compared, by their {}, with the largest of each of {} rearrangements of the subjects (all of them "
-            "where fewer are distinct); corrected p ≤ {}."
-        ).format(clusters, _STATISTICS[correction.statistic], draws, alpha)
-    terms = read_table(folder / "terms.tsv", text=("term", "prefix", "stratum"))
-    shown = shown_effect(question, terms)
-    found = read_table(folder / "smoothness.tsv", text=("stratum",))
-    own = found[found["stratum"] == shown["stratum"]] if "stratum" in found else found
-    row = (own if len(own) else found).iloc[0]
-    field = f"FWHM {number(row['fwhm_mm'])} mm"
-    if correction.smoothness == "acf" and "a" in row:
-        field = (
-            f"mixed autocorrelation model of Cox et al. (2017), a = {number(row['a'])}, b = {number(row['b_mm'])} mm, "
-            f"c = {number(row['c_mm'])} mm; {field}"
-        )
-    return Markup(
-        "Smoothness of the residuals ({}; {}). {} that are as large as this noise makes them in fewer than {} of {} "
-        "null fields are reported: {} voxels or more, corrected p ≤ {}.{}"
-    ).format(
-        effect_text(str(shown["term"])),
-        said(f"{at}.smoothness", field),
-        clusters,
-        f"{short(100 * correction.alpha)} %",
-        draws,
-        number(float(shown["cluster_size"]), 1),
-        alpha,
-        uneven_sentence(float(row["unevenness"])),
-    )
+    return text + Markup(" {}").format(correction_text(correction, at, said, question, folder))

@@ -1,6 +1,7 @@
 """The page of a study: its subjects, each table with its questions, the settings, where all came from."""
 
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from itertools import groupby
 from pathlib import Path
 
@@ -24,10 +25,12 @@ from cuecircuit.pages.viewer import viewed_question
 from cuecircuit.pipeline.quality import pages_item
 from cuecircuit.report.alternatives import CURVES_CAPTION, AlternativeFacts, alternatives_section, grid_caption
 from cuecircuit.report.content import Facts, FileList, Item, Paragraph, ReportContent, Section, TableItem
-from cuecircuit.report.marks import counted, value_text
+from cuecircuit.report.marks import counted, value_text, words
+from cuecircuit.report.neighbors import pages_near
 from cuecircuit.study.accounting import split_reference
 from cuecircuit.study.fields import settings_of
 from cuecircuit.study.questions import AnyQuestion
+from cuecircuit.study.schema import Study
 from cuecircuit.tables.operant import known_kinetics
 from cuecircuit.tables.rows import Tables
 from cuecircuit.tables.study_files import StudyFiles
@@ -61,14 +64,16 @@ _TABLES = {
     "layout": "sums of squares",
 }
 # columns of tests that are in the files alone, so that the others fit the page
-_IN_FILES = ("z", "se", "eps_hf", "p_hf", "pes_low", "pes_high", "ges_low", "ges_high", "d_low", "d_high")
+_IN_FILES = ("z", "se", "eps_hf", "p_hf", "ges_low", "ges_high", "d", "d_low", "d_high")
+_WITHIN = ("r_within", "p_within", "q_within")  # the same as r, p and q where no groups are pooled
 # of a folder of results: written after the page, by other commands, or kept for later runs
 _NO_RESULTS = (".cuecircuit", "report", "quality", "alternatives_runs")
 _ESTIMATES = "Estimate of two levels: the first (the reference) less the second. The file has further columns."
 _INTERVALS = (
-    "Brackets after partial η² are its 90 % interval by the noncentral F (Steiger 2004). The η² of a sample is too "
+    "The 90 % interval of partial η² is that of the noncentral F (Steiger 2004). The η² of a sample is too "
     "large on average, most of all where F is small: its interval may then lie below it."
 )
+PAGE = "report.html"
 _ALPHA = 0.05  # of tests on numbers, where a question states no other
 
 
@@ -115,6 +120,7 @@ def page_content(files: StudyFiles, out: Path, made: Mapping[str, Table], softwa
         title=study.about.title,
         subtitle=subtitle(study.about.reference, simulated),
         banner=banner(simulated),
+        pages=pages_near(out / PAGE, study.about.title),
         sections=tuple(sections),
     )
 
@@ -129,7 +135,7 @@ def _opening(files: StudyFiles, out: Path, made: Mapping[str, Table]) -> Section
     if "visits" in made:
         facts["Sessions"] = ", ".join(study.factors["session"].levels)
     if study.operant:
-        facts["Phases"] = ", ".join(study.operant.phases)
+        facts["Phases"] = ", ".join(map(words, study.operant.phases))
     items: list[Item] = [Facts(values=facts)]
     items += [Paragraph(text=text) for text in findings(study, out)]
     if study.assumed:
@@ -163,16 +169,18 @@ def _question(out: Path, name: str, question: AnyQuestion, viewed: str | None, u
     title = question.title or name.replace("_", " ").capitalize()
     facts = read_json(folder / "settings.json")
     lost = left_out_sentence(facts.get("left_out", ()))
-    words = [question.why, method_sentence(question), finding_sentence(question, answer), lost, note_sentence(facts)]
-    yield Paragraph(heading=title, text=" ".join(filter(None, words)))
+    texts = [question.why, method_sentence(question), finding_sentence(question, answer), lost, note_sentence(facts)]
+    yield Paragraph(heading=title, text=" ".join(filter(None, texts)))
     alt = f"{title}. {finding_sentence(question, answer)}"
     caption = " ".join(filter(None, (method_sentence(question), marks_sentence(question, answer))))
     yield from figure_item(out, name, title, caption, alt)
     what = f"{title}: edges that survive, seen from the front"
     yield from figure_item(out, f"{name}_connectogram", what, what, alt)
+    unshown = _IN_FILES + _WITHIN * (getattr(question, "inside", None) is None)
     for stem, table in answer.items():
         folded = stem in ("layout", "means") or len(table) > LONG
-        shown = table[[column for column in table if column not in _IN_FILES and table[column].notna().any()]]
+        shown = table[[column for column in table if column not in unshown and table[column].notna().any()]]
+        shown = shown.map(lambda value: words(value) if isinstance(value, str) else value)
         notes = [_ESTIMATES] if stem == "terms" and "estimate" in shown else []
         notes += [unsaid.pop()] if unsaid and "pes_low" in table and table["pes_low"].notna().any() else []
         head = f"{title}: {_TABLES[stem]}"
@@ -233,7 +241,8 @@ def _alternatives(files: StudyFiles, out: Path) -> Iterator[Section]:
         *figure_item(out, "specification", "Specification curves", CURVES_CAPTION, CURVES_CAPTION, folder=folder.name),
         *figure_item(out, "alternatives", title, caption, caption.striptags(), wide=True, folder=folder.name),
     )
-    yield alternatives_section(facts, figures, verdicts=verdicts, choices=choices)
+    section = alternatives_section(facts, figures, verdicts=verdicts, choices=choices)
+    yield replace(section, items=(*section.items, *_alternative_files(study, out)))
 
 
 def _methods(files: StudyFiles, out: Path, made: Mapping[str, Table], software: Mapping[str, str]) -> Section:
@@ -256,7 +265,7 @@ def _settings(files: StudyFiles) -> Section:
 def _provenance(out: Path, software: Mapping[str, str], seed: int) -> Section:
     programs = pd.DataFrame(software.items(), columns=["program", "version"])
     items = (
-        Facts(values={"Seed": str(seed)}),
+        Facts(values={"Seed of the analysis": str(seed)}),
         TableItem(id="versions", title="Programs", frame=programs),
         Paragraph(
             heading="All results", text="Every file beside this page; a TSV has a JSON that describes its columns."
@@ -266,8 +275,23 @@ def _provenance(out: Path, software: Mapping[str, str], seed: int) -> Section:
     return Section(id="provenance", title="Provenance and files", items=items)
 
 
+def _folder(path: Path) -> Path:
+    return Path(path.parts[0]) if path.parts[0].startswith("sub-") else path.parent
+
+
+def _alternative_files(study: Study, out: Path) -> Iterator[FileList]:
+    """Yield the tables of every question under each alternative."""
+    for name in study.alternatives:
+        folder = Path("alternatives_runs", name, "questions")
+        paths = tuple(path.relative_to(out).as_posix() for path in sorted((out / folder).rglob("*.tsv")))
+        yield FileList(title=f"Tables under {name} ({counted(len(paths), 'file')})", paths=paths, folder=str(folder))
+
+
 def _files(out: Path) -> Iterator[FileList]:
-    """Yield the files of the results by folder; what is written after the page, or hidden, is no result."""
+    """Yield the files of the results by folder, those of a subject together.
+
+    What is written after the page, or hidden, is no result.
+    """
     paths = sorted(path.relative_to(out) for path in out.rglob("*") if path.is_file())
     results = [
         path
@@ -276,8 +300,9 @@ def _files(out: Path) -> Iterator[FileList]:
         and path.suffix not in (".json", ".npz")
         and not any(part.startswith(".") for part in path.parts)
     ]
-    for folder, own in groupby(results, key=lambda path: path.parent):
+    for folder, own in groupby(results, key=_folder):
         names = tuple(path.as_posix() for path in own if folder != Path() or path.suffix == ".tsv")
         title = "Tables of the whole study" if folder == Path() else folder.as_posix()
         if names:
-            yield FileList(title=f"{title} ({counted(len(names), 'file')})", paths=names)
+            title += f" ({counted(len(names), 'file')})"
+            yield FileList(title=title, paths=names, folder="" if folder == Path() else folder.as_posix())

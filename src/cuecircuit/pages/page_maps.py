@@ -40,7 +40,7 @@ _CURSE = (
     "winner's curse)."
 )
 _HELD_OUT = (
-    " The held-out g is free of it: half of the subjects choose the strongest voxel, it is measured in the other half."
+    " The held-out effect is free of it: half of the subjects choose the strongest voxel, the other half measures it."
 )
 
 
@@ -79,7 +79,7 @@ def map_items(out: Path, name: str, question: AnyQuestion, viewed: str | None) -
         yield Paragraph(text=" ".join(filter(None, (f"{own}. {found}", told))))
         effect = shown_effect(question, terms)
         positive = effect_text(positive_direction(folder, str(effect["prefix"])))
-        under = f"Under it the effect itself, above 0 where {positive} is. " if positive else ""
+        under = f"Under it the effect itself: {positive}. " if positive else ""
         caption = (
             f"{effect_text(str(effect['term']))}, z: what survives the correction is outlined, the rest fades with the "
             f"square of z (Taylor et al. 2023); a slice through the peak of every cluster. {under}{found}"
@@ -105,7 +105,10 @@ def map_items(out: Path, name: str, question: AnyQuestion, viewed: str | None) -
 def _table(name: str, title: str, path: Path, *, leads: bool, folded: bool) -> TableItem:
     """Show a table of an answer; its places lead into the interactive brain where that shows the question."""
     frame = read_table(path, text=("term", "prefix", "stratum", "regions", "region"))
-    columns = [name for name in frame if name not in _IN_FILES and frame[name].notna().any()]
+    shown = _with_peaks(frame)
+    columns = [name for name in shown if name not in _IN_FILES and shown[name].notna().any()]
+    if "peak_t" in columns and frame["peak_t"].notna().all():
+        columns.remove("peak_f")
     columns.sort(key=lambda name: name not in ("term", "regions"))  # where a cluster is comes first
     mm = [name for name in (["x", "y", "z"], ["peak_x", "peak_y", "peak_z"]) if set(name) <= set(frame)]
     places = frame[[*mm[0], "prefix"]].itertuples(index=False, name=None) if leads and mm else ()
@@ -113,11 +116,20 @@ def _table(name: str, title: str, path: Path, *, leads: bool, folded: bool) -> T
         id=name,
         title=title,
         frame=frame,
-        display=frame[columns] if len(frame) else None,
-        notes=(_CURSE + _HELD_OUT * ("held_out_g" in columns),) if path.stem == "clusters" and len(frame) else (),
+        display=shown[columns] if len(frame) else None,
+        notes=(_CURSE + _HELD_OUT * ("held_out_inside" in columns),) if path.stem == "clusters" and len(frame) else (),
         folded=folded or len(frame) > LONG or path.stem not in ("terms", "clusters"),
         places=tuple(RowPlace(mm=(float(x), float(y), float(z)), test=str(test)) for x, y, z, test in places),
     )
+
+
+def _with_peaks(frame: pd.DataFrame) -> pd.DataFrame:
+    """Put the three coordinates of a peak into one column."""
+    if "peak_x" not in frame:
+        return frame
+    places = [", ".join(map(short, place)) for place in frame[["peak_x", "peak_y", "peak_z"]].to_numpy()]
+    frame = frame.rename(columns={"peak_x": "Peak x, y, z (mm)"}).drop(columns=["peak_y", "peak_z"])
+    return frame.assign(**{"Peak x, y, z (mm)": places})
 
 
 def _viewer(out: Path) -> Iterator[ViewerItem]:

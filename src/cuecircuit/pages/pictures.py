@@ -110,7 +110,7 @@ def _labels(
 ) -> tuple[list[str], dict[str, Mark]]:
     """Return the combination of some factors in each row, and the marks of combinations in the order of levels."""
     if not names:
-        return [_ALL] * len(rows), marks([_ALL])
+        return [_ALL] * len(rows), {_ALL: _mark_of_all(tables, question)}
     table = split_reference(question.of)[0]
     labels = rows[list(names)].astype(str).agg(" ".join, axis=1)
     order = [tables.levels(table, question, name) or _in_order(rows[name].astype(str)) for name in names]
@@ -122,6 +122,15 @@ def _labels(
     everywhere = Rows(of=question.of)
     factors = [names_in(tables.levels(table, everywhere, name), here) for name, here in zip(names, order, strict=True)]
     return [shown[label] for label in labels], {shown[" ".join(cell)]: cell_mark(cell, factors) for cell in cells}
+
+
+def _mark_of_all(tables: Tables, question: Question) -> Mark:
+    """Return the mark of the only level of a factor that a question asks about, so that it looks as beside others."""
+    factors = tables.files.books.factors
+    for name, levels in question.where.items():
+        if len(levels) == 1 and levels[0] in factors.get(name, ()):
+            return cell_mark(levels, [factors[name]])
+    return marks([_ALL])[_ALL]
 
 
 def _in_order(labels: pd.Series) -> tuple[str, ...]:

@@ -97,7 +97,7 @@ def _data_access(study: Study) -> str:
 
 def _arrive(study: Study, groups: Mapping[str, int]) -> Iterator[Item]:
     factors = "; ".join(f"{words(name)}: {', '.join(factor.levels)}" for name, factor in study.factors.items())
-    units = dict.fromkeys(words(question.unit) for question in study.questions.values())
+    units = dict.fromkeys(words(getattr(question, "unit", "subject")) for question in study.questions.values())
     yield "1a", "Groups compared, with control groups", factors
     yield "1b", "Experimental unit", ", ".join(units)
     yield "2a", "Number of experimental units in each group, and in total", _numbers(groups)

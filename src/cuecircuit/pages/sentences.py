@@ -10,6 +10,7 @@ from cuecircuit.clusters.unevenness import UNEVEN
 from cuecircuit.figures.numbers import effect_text, fraction, number, p_equals, short, threshold
 from cuecircuit.questions.answer import deciding_p
 from cuecircuit.report.marks import counted, listed, words
+from cuecircuit.study.accounting import split_reference
 from cuecircuit.study.acquisition import BetaSeries, EdgeSet, Ppi
 from cuecircuit.study.questions import (
     AnyQuestion,
@@ -25,28 +26,35 @@ from cuecircuit.study.questions import (
     Rows,
     Strata,
 )
+from cuecircuit.tables.rows import RESPONSES
 
 _METHODS = {
-    "reml": "a linear mixed model (REML)",
+    "reml": "a linear mixed model (REML; Bates et al. 2015)",
     "ols": "ordinary least squares",
     "huber": "robust regression (Huber)",
     "bisquare": "robust regression (bisquare)",
-    "mixed-effects": "a mixed-effects meta-regression with first-level variances",
+    "mixed-effects": "a mixed-effects meta-regression with first-level variances (Woolrich et al. 2004)",
     "welch": "Welch's test",
 }
 _ADJUSTED = {
     "bonferroni": "Bonferroni's method",
     "sidak": "Šidák's method",
     "holm": "Holm's method",
-    "fdr": "the false discovery rate (Benjamini-Hochberg)",
+    "fdr": "the false discovery rate (Benjamini and Hochberg 1995)",
     "dunnett": "Dunnett's method",
     "tukey": "Tukey's method",
 }
 
 
+_OF_TABLES = {"maps": "maps of ", "contrasts": "contrast maps of ", "regions": "region means of ", "edges": "edges of "}
+
+
 def rows_words(rows: Rows) -> str:
     """Describe which rows of which response: infusions of phase escalation, averaged over day."""
-    response = rows.of.split(".", 1)[-1].replace("_", " ")
+    table, response = split_reference(rows.of)
+    kind, _, named = table.partition(".")
+    response = RESPONSES.get(response, f"{_OF_TABLES.get(kind, '')}{words(response or named)}")
+    response = response.replace(" mg kg", " in mg/kg")
     where = [f"{key} {' or '.join(map(words, levels))}" for key, levels in rows.where.items()]
     text = f"{response} ({', '.join(where)})" if where else response
     if rows.average:
@@ -55,8 +63,19 @@ def rows_words(rows: Rows) -> str:
 
 
 def marks_sentence(question: AnyQuestion, answer: Mapping[str, pd.DataFrame]) -> str:
-    """Return which points of a figure with a line per result are filled; empty for other figures."""
+    """Return what the marks of a figure are: bars, thin lines, bands, filled points."""
     match question:
+        case Correlation() if question.inside:
+            return "Lines: least squares within groups, with their common slope; dashed: pooled."
+        case Correlation() if len(answer["correlation"]) == 1:
+            return "Line and band: least squares with the 95 % interval of the mean."
+        case Strata() | Formula() if question.each and not question.of.startswith("edges."):
+            p = "adjusted p" if "p_adjusted" in answer["terms"] else "p"
+            return f"Filled: {p} ≤ {threshold(question.alpha)}."
+        case Strata() | Formula() | Means() if not question.each:
+            return "Mean ± SEM over subjects; points or thin lines: subjects."
+        case Means():
+            return "Mean ± SEM over subjects."
         case Correlation() if len(answer["correlation"]) > 1:
             p = "q" if "q" in answer["correlation"] else "p"
             return f"Filled: {p} ≤ {threshold(question.alpha)}; intervals are those of single correlations."
@@ -79,6 +98,8 @@ def method_sentence(question: AnyQuestion) -> str:
                 text = f"{what}: mean against zero"
             if question.covariates:
                 text += f", adjusted for {listed(question.covariates)}"
+            if question.within and not split_reference(question.of)[0].startswith(("maps.", "contrasts.")):
+                text += ", p within subjects after Greenhouse and Geisser (1959)"
             text += "".join(f"; {_comparison(each)}" for each in question.comparisons) + _evidence(question.evidence)
             text += _network_words(question.networks)
         case Formula():
@@ -161,7 +182,7 @@ def map_sentence(terms: pd.DataFrame, clusters: pd.DataFrame | None) -> str:
     parts, nothing = [], []
     for name, row in zip(effect_names(terms), terms.to_dict("records"), strict=True):
         # a term that the question does not ask for has no number
-        if row["term"] == "(Intercept)" or pd.isna(row["significant_clusters"]):
+        if pd.isna(row["significant_clusters"]):
             continue
         count = int(row["significant_clusters"])
         if not count:
@@ -271,7 +292,7 @@ def _tests(question: Strata | Formula, answer: Mapping[str, pd.DataFrame]) -> It
     terms = answer["terms"]
     if question.each:
         count, adjusted = int((deciding_p(terms) <= question.alpha).sum()), "adjusted " * ("p_adjusted" in terms)
-        yield f"{count} of {len(terms)} tests reach {adjusted}p ≤ {short(question.alpha)}."
+        yield f"{count} of {len(terms)} tests {_reach(count)} {adjusted}p ≤ {threshold(question.alpha)}."
         if question.networks is not None:
             yield from _network_findings(question.networks, answer["networks"], list(dict.fromkeys(terms["term"])))
         return
@@ -292,6 +313,10 @@ def _tests(question: Strata | Formula, answer: Mapping[str, pd.DataFrame]) -> It
         )
     if "evidence" in answer:
         yield from map(_weighed, answer["evidence"].to_dict("records"))
+
+
+def _reach(count: int) -> str:
+    return "reaches" if count == 1 else "reach"
 
 
 def _network_findings(asked: Networks, networks: pd.DataFrame, terms: Sequence[str]) -> Iterator[str]:
@@ -324,7 +349,7 @@ def _weighed(row: Mapping[str, Any]) -> str:
 def _correlations(question: Question, table: pd.DataFrame) -> Iterator[str]:
     if len(table) > 1:
         count, adjusted = int((deciding_p(table) <= question.alpha).sum()), "adjusted " * ("q" in table)
-        yield f"{count} of {len(table)} correlations reach {adjusted}p ≤ {short(question.alpha)}."
+        yield f"{count} of {len(table)} correlations {_reach(count)} {adjusted}p ≤ {threshold(question.alpha)}."
         return
     row = table.iloc[0]
     within = getattr(question, "inside", None)
@@ -333,7 +358,8 @@ def _correlations(question: Question, table: pd.DataFrame) -> Iterator[str]:
             f"Within {within}: r = {fraction(float(row['r_within']))}, {p_equals(float(row['p_within']))} "
             f"({p_equals(float(row['p_permutation']))} by permutation)."
         )
-    yield (f"Pooled: r = {_interval(row, 'r', 'ci_low', 'ci_high')}, {p_equals(float(row['p']))}, n = {int(row['n'])}.")
+    pooled = "Pooled: " if within else ""
+    yield (f"{pooled}r = {_interval(row, 'r', 'ci_low', 'ci_high')}, {p_equals(float(row['p']))}, n = {int(row['n'])}.")
 
 
 def note_sentence(facts: Mapping[str, Any]) -> str:

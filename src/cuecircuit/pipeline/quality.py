@@ -3,7 +3,7 @@
 Nobody is left out by this: `subjects.exclude` of the study file does that, with a reason.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -26,11 +26,13 @@ from cuecircuit.pipeline.store import Stage, Store
 from cuecircuit.pipeline.subject_stages import SCAN_COLUMNS, run_subjects
 from cuecircuit.pipeline.threads import one_blas_thread
 from cuecircuit.report.content import FigureItem, Paragraph, ReportContent, Section, TableItem
+from cuecircuit.report.neighbors import pages_near
 from cuecircuit.report.page import data_uri, render
 from cuecircuit.report.tables import tsv
 from cuecircuit.study.acquisition import Quality
 
 QUALITY_TABLE = "quality/scans.tsv"
+_LONG = 30  # rows above which a table is folded
 _PAGE_DPI = 160  # half a megabyte a scan
 _LABELS = {
     "tsnr": "temporal signal-to-noise",
@@ -142,10 +144,13 @@ def _make(
         sections.append(Section(id=f"scan{number}", title=files.name, items=(Paragraph(text=image),)))
     numbers = pd.DataFrame(rows)
     table = numbers[[name for name in COLUMNS if name in numbers]]
-    items = (TableItem(id="scans", title="Scans", frame=table), _link("../index.html", "All scans"))
-    first = Section(id="numbers", title="Numbers", items=items)
+    first = Section(id="numbers", title="Numbers", items=(TableItem(id="scans", title="Scans", frame=table),))
     page = ReportContent(
-        title=f"sub-{subject}", subtitle="Quality of the scans", sections=(first, *sections), banner=banner
+        title=f"sub-{subject}",
+        subtitle="Quality of the scans",
+        sections=(first, *sections),
+        banner=banner,
+        pages={"../index.html": "All scans"},
     )
     (folder / "index.html").write_text(render(page), encoding="utf-8")
     write_table(folder / "scans.tsv", table, {name: COLUMNS[name] for name in table})
@@ -173,24 +178,28 @@ def _write_group(work: QualityWork, store: Store) -> None:
     )
     items = (
         overview_item(table, "group"),
-        TableItem(id="scans", title="Scans", frame=table),
+        *_scan_tables(table, grouped=len(work.order) > 1),
         Paragraph(heading="Flags", text=Markup.escape(flag_rules(work.limits, head_radius_mm=work.head_radius_mm))),
         Paragraph(heading="Subjects", text=links),
     )
-    if (store.root / "report.html").exists():
-        items += (_link("../report.html", "The page of the study"),)
     page = ReportContent(
         title=f"Quality: {work.title}",
         subtitle=work.subtitle,
         banner=work.banner,
+        pages=pages_near(folder / "index.html", work.title),
         sections=(Section(id="group", title="All scans", items=items),),
     )
     with replacing(folder / "index.html") as new:
         new.write_text(render(page), encoding="utf-8")
 
 
-def _link(path: str, text: str) -> Paragraph:
-    return Paragraph(text=Markup('<a href="{}">{}</a>').format(path, text))
+def _scan_tables(table: pd.DataFrame, *, grouped: bool) -> Iterator[TableItem]:
+    """Yield the scans to look at first, where there are any, and all scans; a column without an entry is not shown."""
+    shown = table[[name for name in table if table[name].notna().any() and (grouped or name != "group")]]
+    first = (table["flags"] != "none") | (table["stands_out"] != "none") | table["faults"].notna()
+    if first.any():
+        yield TableItem(id="first", title="Scans to look at first", frame=table[first], display=shown[first])
+    yield TableItem(id="scans", title="All scans", frame=table, display=shown, folded=len(table) > _LONG)
 
 
 def stands_out(table: pd.DataFrame) -> list[str]:

@@ -28,6 +28,7 @@ from cuecircuit.records.operant import SET_ASIDE, UNDECLARED, OperantFault, Oper
 if TYPE_CHECKING:
     from cuecircuit.pipeline.nwb import NwbSettings
 
+_PLACE = re.compile(r":(?: line )?([0-9]+): (?:subject '([^']*)': )?")
 SESSION_COLUMNS = column_notes("sessions")
 EVENT_COLUMNS = column_notes("events")
 BIN_NOTES = column_notes("bins")
@@ -79,20 +80,22 @@ def load_sessions(
     sessions: list[OperantSession] = []
     faults: list[OperantFault] = []
     errors: list[str] = []
+    unread: list[OperantFault] = []
     for path in paths:
         try:
             log = read_operant(path, programs=declared, source=names)
         except DataError as error:
             errors += error.faults
-            faults += [_unread(path, fault) for fault in error.faults]
+            unread += [_unread(path, fault) for fault in error.faults]
         else:
             sessions += log.sessions
             faults += log.faults
-    if not paths or (errors and not sessions):
-        raise DataError(errors or "no operant file given; expected one or more operant data files")
-    return settle(
-        OperantLog(sessions=tuple(sessions), faults=(*faults, *unmet_declarations(sessions, declared))), choices=choices
-    )
+    if not paths:
+        raise DataError("no operant file given; expected one or more operant data files")
+    if errors and not sessions:
+        raise DataError(one_of_each_kind(errors, [fault.what for fault in unread]))
+    faults += [*unread, *unmet_declarations(sessions, declared)]
+    return settle(OperantLog(sessions=tuple(sessions), faults=tuple(faults)), choices=choices)
 
 
 def lost_records(log: OperantLog, subjects: Collection[str]) -> tuple[OperantFault, ...]:
@@ -107,10 +110,11 @@ def lost_records(log: OperantLog, subjects: Collection[str]) -> tuple[OperantFau
 
 
 def _unread(path: Path, fault: str) -> OperantFault:
-    """Return a file set aside, with what was wrong in it and where."""
-    place = re.match(r":(?: line )?([0-9]+): ", rest := fault.removeprefix(str(path)))
+    """Return a file set aside, with what was wrong in it, where and of whom."""
+    place = _PLACE.match(rest := fault.removeprefix(str(path)))
+    line, subject = (int(place[1] or 0), place[2] or "") if place else (0, "")
     what = rest[place.end() :] if place else rest.removeprefix(": ")
-    return OperantFault(file=str(path), line=int(place[1]) if place else 0, subject="", what=what, done=SET_ASIDE)
+    return OperantFault(file=str(path), line=line, subject=subject, what=what, done=SET_ASIDE)
 
 
 def declared_programs(programs: Path | None = None, mpc: Path | None = None) -> tuple[Program, ...]:

@@ -5,7 +5,7 @@ from pathlib import Path
 import pandas as pd
 
 from cuecircuit.behavior.severity import INDEX_MEMBERS, SEVERITY_MEMBERS, severity_table
-from cuecircuit.errors import DataError
+from cuecircuit.errors import DataError, one_of_each_kind
 from cuecircuit.io.tables import read_table
 
 
@@ -24,12 +24,13 @@ def severity_of(table: Path, *, strata: tuple[str, ...] = ()) -> pd.DataFrame:
     absent = [name for name in ("subject", "group", *strata) if name not in frame]
     members = [name for name in dict.fromkeys((*INDEX_MEMBERS, *SEVERITY_MEMBERS)) if name in frame]
     faults = [f"{table}:1: column {name!r} is missing; found: {', '.join(frame)}" for name in absent]
-    faults += [
-        f"{table}: column {name!r} holds text; expected numbers"
-        for name in members
-        if not pd.api.types.is_numeric_dtype(frame[name])
-    ]
+    for name in members:
+        wrong = pd.to_numeric(frame[name], errors="coerce").isna() & frame[name].notna()
+        faults += [
+            f"{table}:{row + 2}: column {name!r} is {frame[name][row]!r}; expected a number, n/a where there is none"
+            for row in wrong.to_numpy().nonzero()[0]
+        ]
     if faults:
-        raise DataError(faults)
+        raise DataError(one_of_each_kind(faults))
     labels = frame[list(strata)].fillna("n/a").agg(" ".join, axis=1).tolist() if strata else None
     return severity_table(frame, strata=labels)

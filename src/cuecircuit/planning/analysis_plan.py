@@ -76,7 +76,9 @@ def measured(study: Study) -> Lines:
     rows = [one for question in study.questions.values() for one in (question, getattr(question, "with_", None)) if one]
     for of in dict.fromkeys(one.of for one in rows):
         yield f"- `{of}`"
-    for name in dict.fromkeys(name for question in study.questions.values() for name in question.covariates):
+    for name in dict.fromkeys(
+        name for question in study.questions.values() for name in getattr(question, "covariates", ())
+    ):
         yield f"- `{name}` (covariate)"
     yield OPEN.format("how each is measured")
 

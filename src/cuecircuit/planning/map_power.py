@@ -9,22 +9,21 @@ from collections.abc import Iterator, Sequence
 
 import numpy as np
 import pandas as pd
-from scipy import stats
 
 from cuecircuit.arrays import Array, Bool, Float
 from cuecircuit.clusters.autocorrelation import Autocorrelation
-from cuecircuit.clusters.clustsim import cluster_p, simulate_cluster_sizes
-from cuecircuit.clusters.labeling import label_clusters
-from cuecircuit.clusters.neighbors import ClusterRule
 from cuecircuit.clusters.null_field import NullField, draw_pair, null_field
+from cuecircuit.clusters.smoothness import stated_smoothness
 from cuecircuit.errors import DesignError
-from cuecircuit.group.correction import CorrectionSettings, on_grid
+from cuecircuit.group.correction import CorrectionSettings, correct, simulate_nulls
+from cuecircuit.records.grid import Grid
 from cuecircuit.stats.simulated_power import shares
+from cuecircuit.stats.term_test import TermTest
 
 
 def simulated_map_power(
     mask: Bool[Array, "x y z"],
-    voxel_mm: Float[Array, "3"],
+    grid: Grid,
     acf: Autocorrelation,
     region: Bool[Array, "x y z"],
     *,
@@ -38,7 +37,7 @@ def simulated_map_power(
 
     Args:
         mask: voxels tested.
-        voxel_mm: edges.
+        grid: of the mask.
         acf: of what the model leaves of a subject's map.
         region: where the effect is.
         d: in standard deviations of subjects: the mean over them (d_z), or of two groups the difference.
@@ -56,29 +55,17 @@ def simulated_map_power(
             f"found {int(inside.sum())} voxels of the region in the mask, {sizes[0]} subjects, {groups} groups; "
             "expected one voxel or more, three subjects or more, 1 or 2 groups"
         )
-    rule = ClusterRule(connectivity=settings.connectivity)
-    null = simulate_cluster_sizes(
-        mask,
-        voxel_mm,
-        acf,
-        rules=(ClusterRule(connectivity=settings.connectivity, sided="2"),),
-        pthr=(settings.voxel_p,),
-        iterations=settings.iterations,
-        seed=settings.seed,
-        n_jobs=settings.n_jobs,
-    )[0]
-    field, found = null_field(mask, voxel_mm, acf), np.zeros((len(sizes), studies, 3))
+    nulls = simulate_nulls(stated_smoothness(acf, np.nan), mask, grid, settings)
+    field, found = null_field(mask, grid.voxel_mm, acf), np.zeros((len(sizes), studies, 3))
     for study in range(studies):
         # a stream beside those of the null, whose keys have one number
         rng = np.random.Generator(np.random.SFC64(np.random.SeedSequence(settings.seed, spawn_key=(study, 1))))
         for place, (t, df) in enumerate(_t_maps(field, d * inside, sizes, groups, rng)):
-            height = float(stats.t.isf(settings.voxel_p / 2, df)) ** 2
-            clusters = label_clusters(on_grid(t**2, mask), mask, height, rule=rule)
-            p = cluster_p(null, settings.voxel_p, clusters.sizes)
-            survives = np.append(False, p <= settings.alpha)[clusters.labels[mask]]
-            reached = np.unique(clusters.labels[mask][survives & inside])
-            elsewhere = survives & ~np.isin(clusters.labels[mask], reached)
-            found[place, study] = reached.size > 0, survives[inside].mean(), elsewhere.any()
+            test = TermTest(name="effect", variables=(), df1=1, df2=df, f=t**2, estimate=t, se=None)
+            corrected = correct(test, mask, nulls)
+            survives, labels = corrected.significant[mask], corrected.clusters.labels[mask]
+            elsewhere = survives & ~np.isin(labels, np.unique(labels[survives & inside]))
+            found[place, study] = (survives & inside).any(), survives[inside].mean(), elsewhere.any()
     counts = found.sum(axis=1)
     power = shares(counts[:, 0].astype(int), studies)
     return pd.DataFrame(

@@ -100,7 +100,7 @@ def one_by_one(ask: Callable[[Tables], pd.DataFrame], studies: Sequence[Tables])
 def _stacks(question: Strata | Formula, tables: Tables) -> bool:
     """Return whether nothing but the response differs between studies: predictors are keys, factors or labels."""
     study = tables.files.study
-    if question.covariates or question.networks or (study.simulation and study.simulation.missing):
+    if getattr(question, "covariates", ()) or question.networks or (study.simulation and study.simulation.missing):
         return False
     if isinstance(question, Strata):
         named = [*question.between, *question.within]

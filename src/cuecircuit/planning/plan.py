@@ -37,9 +37,10 @@ from cuecircuit.planning.drawing import (
 from cuecircuit.planning.multiples import check_multiples, with_multiple
 from cuecircuit.planning.outcomes import Outcomes, outcomes
 from cuecircuit.planning.plan_content import whose_effects
-from cuecircuit.planning.plan_files import write_plan
+from cuecircuit.planning.plan_files import PLAN_PAGE, write_plan
 from cuecircuit.planning.power import DRAWS, FEW_DRAWS, Plan, PlanSettings, World
 from cuecircuit.planning.voxels import Voxels, map_outcomes, prepare_voxels
+from cuecircuit.report.neighbors import pages_near
 from cuecircuit.simulation.declared import with_weights
 from cuecircuit.simulation.planting import first_hypothesis
 from cuecircuit.simulation.question_truth import question_truth
@@ -104,10 +105,12 @@ def plan_study(path: Path, out: Path, *, settings: PlanSettings, n_jobs: int = 1
         stated_study=stated_study,
         voxels=voxels,
     )
+    effects_text = None if settings.effects is None else read_text(settings.effects)
+    pages = pages_near(out / PLAN_PAGE, files.study.about.title)
     with replacing(out.resolve(), folder=True) as new:
-        write_plan(new, plan, read_text(path), None if settings.effects is None else read_text(settings.effects))
+        write_plan(new, plan, read_text(path), effects_text, pages)
     say(f"plan: {whose_effects(plan)}")
-    return out / "plan.html"
+    return out / PLAN_PAGE
 
 
 def _askable(files: StudyFiles, settings: PlanSettings) -> tuple[StudyFiles, dict[str, str], tuple[str, ...]]:

@@ -47,7 +47,7 @@ def whose_effects(plan: Plan) -> str:
             "and not fitted; other parameters have other power, and real animals their own"
         )
     smaller = ", ".join(f"{multiple:g}" for multiple in plan.multiples if multiple != 1)
-    others = f" and of {smaller} times these" if smaller else " and of no others"
+    others = f", and of {smaller} times these" if smaller else ", and of no others"
     return (
         f"power is that of the effects stated in {effects_from(plan)}{others}; nobody knows the true ones, and those "
         "that a first study finds are usually too large"
@@ -62,6 +62,7 @@ def plan_content(
     preregistration: str,
     rerun: str,
     versions: Mapping[str, str],
+    pages: Mapping[str, str],
 ) -> ReportContent:
     """Put the page together.
 
@@ -72,6 +73,7 @@ def plan_content(
         preregistration: Markdown.
         rerun: the command that gives the same plan again.
         versions: of the programs.
+        pages: other pages of the study, by address.
     """
     questions = [name for name in plan.files.study.questions if name in figures]
     sections = [
@@ -93,9 +95,10 @@ def plan_content(
         sections=tuple(sections),
         banner=(
             f"(seed {plan.settings.seed}, hypothesis {plan.hypothesis}). Studies were drawn from the numbers under "
-            "What was assumed; the page shows what a design could find in such a world, not what is so in animals or "
+            "“What was assumed”; the page shows what a design could find in such a world, not what is so in animals or "
             "people."
         ),
+        pages=pages,
         made_by="cuecircuit plan",
     )
 
@@ -122,11 +125,12 @@ def _summary(plan: Plan, tables: PlanTables) -> Section:
         "Between two sizes the normal quantile of power is taken as linear in the root of the number of subjects; "
         "beyond the sizes nothing is claimed."
     )
+    display = by_multiple(tables.smallest[shown], plan.totals)
     table = TableItem(
         id="smallest",
         title=f"Smallest design for a power of {short(100 * settings.power)} %",
         frame=tables.smallest,
-        display=by_multiple(tables.smallest[shown], plan.totals[-1]),
+        display=display[[name for name in display if (display[name] != "").any()]] if len(display) else display,
         notes=(note,),
         folded=sum(shown) > _LONG,
     )
@@ -135,15 +139,20 @@ def _summary(plan: Plan, tables: PlanTables) -> Section:
     return Section(id="summary", title="How many subjects", items=items)
 
 
-def by_multiple(smallest: pd.DataFrame, largest: int) -> pd.DataFrame:
+def by_multiple(smallest: pd.DataFrame, totals: Sequence[int]) -> pd.DataFrame:
     """Put the fewest subjects of a test side by side, a column for each multiple of the effects."""
-    subjects = [f"more than {largest}" if pd.isna(number) else f"{number:g}" for number in smallest["subjects"]]
+    subjects = [_fewest(number, totals) for number in smallest["subjects"]]
     columns = [f"{multiple:g} × effects" for multiple in smallest["multiple"]]
     long = smallest[TEST].assign(subjects=subjects, column=columns)
     order = [f"{multiple:g} × effects" for multiple in sorted(set(smallest["multiple"]))]
-    return long.pivot_table(index=TEST, columns="column", values="subjects", aggfunc="first", sort=False)[
-        order
-    ].reset_index()
+    wide = long.pivot_table(index=TEST, columns="column", values="subjects", aggfunc="first", sort=False)
+    return wide[order].reset_index()
+
+
+def _fewest(subjects: float, totals: Sequence[int]) -> str:
+    if pd.isna(subjects):
+        return f"more than {totals[-1]}"
+    return f"{subjects:g} or fewer" if subjects <= totals[0] else f"{subjects:g}"
 
 
 def _question(plan: Plan, tables: PlanTables, figures: Sequence[FigureItem], name: str) -> tuple[Item, ...]:

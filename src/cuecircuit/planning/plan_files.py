@@ -1,7 +1,7 @@
 """What a plan writes: tables with their sidecars, curves, the page, and the settings it came from."""
 
 import shlex
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import asdict
 from pathlib import Path
 
@@ -23,12 +23,20 @@ from cuecircuit.report.marks import value_text
 from cuecircuit.report.page import render
 from cuecircuit.study.questions import Simulation
 
+PLAN_PAGE = "plan.html"
 _ASSUMED_NOTES = column_notes("plan_assumed")
 _REASON_NOTES: dict[str, ColumnNote] = {"question": "name in the study file", "reason": "why, and what to do"}
 
 
-def write_plan(folder: Path, plan: Plan, study_text: str, effects_text: str | None) -> None:
+def write_plan(folder: Path, plan: Plan, study_text: str, effects_text: str | None, pages: Mapping[str, str]) -> None:
     """Write everything a plan gives.
+
+    Args:
+        folder: an empty one.
+        plan: what was drawn and found.
+        study_text: of the study file.
+        effects_text: of the file of effects.
+        pages: other pages of the study, by address.
 
     Raises:
         DataError: the place cannot be written.
@@ -55,8 +63,8 @@ def write_plan(folder: Path, plan: Plan, study_text: str, effects_text: str | No
     rerun, versions = _rerun(plan), software()
     text = preregistration_text(plan, tables, rerun=rerun, versions=versions)
     (folder / "preregistration.md").write_text(text, encoding="utf-8")
-    page = render(plan_content(plan, tables, figures, preregistration=text, rerun=rerun, versions=versions))
-    (folder / "plan.html").write_text(page, encoding="utf-8")
+    page = plan_content(plan, tables, figures, preregistration=text, rerun=rerun, versions=versions, pages=pages)
+    (folder / PLAN_PAGE).write_text(render(page), encoding="utf-8")
     write_bidsignore(folder)
 
 

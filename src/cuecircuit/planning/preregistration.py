@@ -189,7 +189,7 @@ def _rationale(plan: Plan, tables: PlanTables, rerun: str) -> Lines:
     if len(fewest):
         yield f"Fewest subjects, all groups, for a power of {short(100 * settings.power)} %:"
         yield ""
-        yield from _fewest(by_multiple(fewest, plan.totals[-1]))
+        yield from _fewest(by_multiple(fewest, plan.totals))
     yield f"Assumed ({effects_from(plan)}):"
     yield ""
     yield from markdown_table(
@@ -251,7 +251,7 @@ def _fewest(side: pd.DataFrame) -> Lines:
 
 
 def _number(subjects: str) -> float:
-    return float(subjects) if subjects[0].isdigit() else float("inf")
+    return float(subjects.split()[0]) if subjects[0].isdigit() else float("inf")
 
 
 def _other(plan: Plan, versions: Mapping[str, str]) -> Lines:

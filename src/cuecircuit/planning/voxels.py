@@ -17,7 +17,7 @@ import pandas as pd
 from cuecircuit.arrays import Array, Float32, Int
 from cuecircuit.clusters.autocorrelation import Autocorrelation, gaussian_autocorrelation
 from cuecircuit.clusters.null_field import NullField, draw_pair, null_field
-from cuecircuit.clusters.smoothness import Smoothness
+from cuecircuit.clusters.smoothness import Smoothness, stated_smoothness
 from cuecircuit.errors import DataError, StudyError
 from cuecircuit.group.correction import ClusterNulls, CorrectedTerm, CorrectionSettings, correct, simulate_nulls
 from cuecircuit.group.permuted_correction import permuted_test
@@ -114,27 +114,13 @@ def read_smoothness(text: str) -> Smoothness:
         if absent := set(SMOOTHNESS_COLUMNS) - {"stratum", "unevenness"} - set(rows):
             raise DataError(f"{text}:1: no column {', '.join(absent)}; expected the smoothness.tsv of a question")
         row = rows.loc[rows["fwhm_mm"].idxmax()]
-        acf, classic = (
-            Autocorrelation(**{name: float(row[name]) for name in ("a", "b_mm", "c_mm")}),
-            float(row["fwhm_classic_mm"]),
-        )
-    else:
-        try:
-            classic = float(text)
-        except ValueError:
-            raise DataError(f"smoothness '{text}': expected a FWHM in mm, such as 8, or a smoothness.tsv") from None
-        acf = gaussian_autocorrelation(classic)
-    none = np.zeros(0)
-    return Smoothness(
-        acf=acf,
-        fwhm_axes_mm=np.full(3, classic),
-        fwhm_classic_mm=classic,
-        radii_mm=none,
-        correlations=none,
-        misfit=0.0,
-        voxels=0,
-        left_out=0,
-    )
+        acf = Autocorrelation(**{name: float(row[name]) for name in ("a", "b_mm", "c_mm")})
+        return stated_smoothness(acf, float(row["fwhm_classic_mm"]))
+    try:
+        classic = float(text)
+    except ValueError:
+        raise DataError(f"smoothness '{text}': expected a FWHM in mm, such as 8, or a smoothness.tsv") from None
+    return stated_smoothness(gaussian_autocorrelation(classic), classic)
 
 
 def _is_of_maps(question: AnyQuestion) -> bool:

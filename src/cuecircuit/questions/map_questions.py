@@ -71,8 +71,10 @@ def write_map_answer(tables: Tables, question: AnyQuestion, folder: Path, work: 
         except CuecircuitError as error:
             raise type(error)([f"{' '.join(level)}: {fault}" if level else fault for fault in error.faults]) from error
         facts = read_json(place / "settings.json")
+        absent = (*chosen.left_out, *_of_nobody(tables, question, chosen))
+        facts["left_out"] = list(dict.fromkeys([*absent, *facts.get("left_out", ())]))
         write_json(place / "settings.json", {**facts, "level": " ".join(level), "unit": _unit(tables, question)})
-        lines += chosen.left_out
+        lines += absent
     return tuple(dict.fromkeys(lines))
 
 
@@ -94,7 +96,11 @@ def rehearse_map_answer(tables: Tables, question: AnyQuestion) -> tuple[str, ...
     faults: dict[str, None] = {}
     for level, chosen in map_levels(tables, question):
         try:
-            lines += (*chosen.left_out, *_rehearse_level(tables, question, chosen))
+            lines += (
+                *chosen.left_out,
+                *_of_nobody(tables, question, chosen),
+                *_rehearse_level(tables, question, chosen),
+            )
         except CuecircuitError as error:
             faults |= dict.fromkeys(f"{' '.join(level)}: {fault}" if level else fault for fault in error.faults)
     if faults:
@@ -194,7 +200,7 @@ def _columns(tables: Tables, question: AnyQuestion) -> tuple[str, ...]:
     if isinstance(question, Formula):
         keep = _keep(tables, question)
         return tuple(name for name in formula_of(question.formula).columns if name not in (*keep, "subject"))
-    return names_in(getattr(question, "between", ()), question.covariates)
+    return names_in(*(getattr(question, key, ()) for key in ("between", "covariates")))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -286,6 +292,12 @@ def _model(tables: Tables, question: Strata | Formula, rows: pd.DataFrame) -> Mo
         tests=question.tests,
         df=mixed_df(question),
     )
+
+
+def _of_nobody(tables: Tables, question: AnyQuestion, chosen: Chosen) -> tuple[str, ...]:
+    if not isinstance(question, Strata | Formula):
+        return ()
+    return tables.of_nobody(question, list(_model(tables, question, chosen.rows).factors), chosen.rows)
 
 
 def _factors(

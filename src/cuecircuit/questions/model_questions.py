@@ -1,7 +1,7 @@
 """Questions on tables that fit a model: exact error strata, or a formula, one fit for all levels of `each`."""
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import product
 from typing import Any
 
@@ -65,11 +65,13 @@ def fit_question(tables: Tables, question: Strata | Formula) -> FittedQuestion:
     else:
         keys = tables.files.books.tables[split_reference(question.of)[0]].keys
         named = formula_of(question.formula).columns
-        keep = names_in([n for n in named if n in keys and n != "subject"], question.repeats, question.each)
+        told = [name for name in named if {name, tables.files.books.named_key(name)} & {*keys} and name != "subject"]
+        keep = names_in(told, question.repeats, question.each)
         columns = [name for name in named if name not in keep and name != "subject"]
     chosen = tables.choose(question, keep, columns)
     wide = widen(chosen, question.each, tables, question)
     model = _model(tables, question, wide.rows)
+    chosen = replace(chosen, left_out=(*chosen.left_out, *tables.of_nobody(question, list(model.factors), wide.rows)))
     fitted = fit(_as_labels(wide.rows, list(model.factors)), wide.values, model)
     return FittedQuestion(fit=fitted, wide=wide, chosen=chosen)
 
@@ -240,7 +242,7 @@ def _model_answer(
         "n_rows": int(np.max(fitted.fitted.n_rows)),
         **({"notes": noted} if (noted := [*fitted.design.notes, *notes]) else {}),
     }
-    return Answer(tables=tables, facts=facts, left_out=(*left_out, *fitted.design.left_out))
+    return Answer(tables=tables, facts=facts, left_out=tuple(dict.fromkeys((*left_out, *fitted.design.left_out))))
 
 
 def _model_words(question: Strata | Formula) -> dict[str, Any]:
@@ -308,10 +310,12 @@ def _mean_tables(question: Strata | Formula, fitted: Fit, wide: Wide) -> dict[st
 
 def _comparisons(question: Strata, fitted: Fit, wide: Wide, intervals: bool) -> pd.DataFrame:
     design: MixedDesign = fitted.design.family.model.design  # pyright: ignore[reportAttributeAccessIssue]
-    parts = []
+    tested, parts = np.flatnonzero(np.isfinite(fitted.fitted.tests[0].f)), []
+    if not tested.size:
+        raise DesignError(f"comparisons: no level of {', '.join(question.each)} has enough subjects to be tested")
     for comparison in question.comparisons:
         contrasts, labels = _contrasts(comparison, design)
-        for k in range(len(wide.labels)):
+        for k in tested:
             y = wide.values[fitted.design.rows, k].reshape(len(design.subjects), -1)
             error = "pooled" if comparison.error == "pooled" else "contrast"
             made = compare_cells(

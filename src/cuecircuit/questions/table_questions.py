@@ -8,7 +8,7 @@ import pandas as pd
 
 from cuecircuit.arrays import Array, Float, Int
 from cuecircuit.behavior.counts import conditioning_counts, escalation_counts
-from cuecircuit.errors import DataError, DesignError
+from cuecircuit.errors import DataError
 from cuecircuit.questions.answer import Answer
 from cuecircuit.questions.model_questions import model_answer
 from cuecircuit.regions.brain_behavior import brain_behavior
@@ -197,33 +197,28 @@ def _reliability(tables: Tables, question: Reliability) -> Answer:
     chosen = tables.choose(question, [question.over, *question.each])
     wide = widen(chosen, question.each, tables, question)
     table = split_reference(question.of)[0]
-    levels = tables.levels(table, question, question.over) or tuple(wide.rows[question.over].unique())
-    numbered = wide.rows.assign(row=np.arange(len(wide.rows)))
+    levels = tables.levels(table, question, question.over) or tuple(wide.rows[question.over].astype(str).unique())
+    numbered = wide.rows.assign(**{question.over: wide.rows[question.over].astype(str)}, row=np.arange(len(wide.rows)))
     grid = numbered.pivot(index="subject", columns=question.over, values="row").reindex(columns=list(levels))
     order = list(dict.fromkeys(wide.rows["subject"]))
     complete = grid.loc[order].dropna()
-    result = intraclass_correlation(
-        wide.values[complete.to_numpy(int)],
-        kind=_ICC[question.agreement],  # pyright: ignore[reportArgumentType]
-    )
-    numbers = pd.DataFrame(
-        {
-            "n": len(complete),
-            "icc": result.icc,
-            "ci_low": result.ci_low,
-            "ci_high": result.ci_high,
-            "F": result.f,
-            "df1": result.df1,
-            "df2": result.df2,
-            "p": result.p,
-        }
-    )
+    y = wide.values[complete.to_numpy(int)]
+    numbers = pd.DataFrame([_icc(y[:, :, [k]], question) for k in range(y.shape[2])])
     lost = [f"{subject}: lacks a level of {question.over}" for subject in order if subject not in complete.index]
     return Answer(
         tables={"reliability": pd.concat([wide.labels, numbers], axis=1)},
         facts={"of": question.of, "agreement": question.agreement, "over": question.over, "n_subjects": len(complete)},
         left_out=(*chosen.left_out, *lost),
     )
+
+
+def _icc(y: Float[Array, "subject level 1"], question: Reliability) -> dict[str, float | int]:
+    """Return the agreement of one response among the subjects who have a number at every level; NaN of fewer than 3."""
+    there = np.isfinite(y).all(axis=(1, 2))
+    kind = _ICC[question.agreement]
+    made = intraclass_correlation(y[there] if there.sum() > 2 else y, kind=kind)  # pyright: ignore[reportArgumentType]
+    limits = {"icc": made.icc[0], "ci_low": made.ci_low[0], "ci_high": made.ci_high[0]}
+    return {"n": int(there.sum()), **limits, "F": made.f[0], "df1": made.df1, "df2": made.df2, "p": made.p[0]}
 
 
 def _pooling(tables: Tables, question: Pooling) -> Answer:
@@ -261,15 +256,13 @@ def _counts(tables: Tables, question: Counts) -> Answer:
         days = len(tables.levels(table, question, question.trend)) or int(rows[question.trend].max())
         numbered = rows.assign(session=rows[question.trend].astype(int))
         model = escalation_counts(numbered, phase="here", sessions=days, dv=VALUE, between=between or "all")
-    elif len(question.within) == 1:
+    else:
         factor = question.within[0]
         levels = tables.levels(table, question, factor)
-        numbered = rows.assign(treatment=rows[factor], session=1)
+        numbered = rows.assign(treatment=rows[factor].astype(str), session=1)
         model = conditioning_counts(
             numbered, phase="here", treatments=levels, sessions=1, dv=VALUE, between=between or "all"
         )
-    else:
-        raise DesignError("a model of counts has a trend or one factor within subjects")
     facts = {
         "of": question.of,
         "n_subjects": model.n_animals,

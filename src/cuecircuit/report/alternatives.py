@@ -130,7 +130,7 @@ def _warning(facts: AlternativeFacts) -> Markup:
     return Markup(
         "<strong>This is no correction.</strong> Only the study's own choice was made beforehand, and only its "
         "p-values mean what they say. Whoever runs {} analyses and reports the one that suits is wrong more often than "
-        "the level promises: a map with no effect comes out significant somewhere in up to {} of studies, not in {} "
+        "the level promises: an effect that is not there is significant somewhere in up to {} of studies, not in {} "
         "(the sum over the choices, which is the most it can be). That a result holds everywhere here says that these "
         "choices do not decide it; the choices share their data, so they are no replications of one another, and "
         "choices that nobody listed are not covered (Steegen et al. 2016; Simonsohn et al. 2020)."

@@ -94,11 +94,12 @@ class TextFile:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FileList:
-    """Files beside the page, relative to it, behind a line that opens."""
+    """Files beside the page, relative to it, behind a line that opens; named as they are in `folder`."""
 
     kind: ClassVar[str] = "list"
     title: str
     paths: tuple[str, ...]
+    folder: str = ""
 
 
 Item = Paragraph | Facts | FigureItem | TableItem | ViewerItem | TextFile | FileList
@@ -115,10 +116,14 @@ class Section:
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class ReportContent:
-    """The whole page; `banner` is what it says of simulated data, empty of measured."""
+    """The whole page; `banner` is what it says of simulated data, empty of measured.
+
+    `pages`: names of other pages of the study by their addresses relative to this one.
+    """
 
     title: str
     subtitle: str
     sections: tuple[Section, ...]
     banner: str = ""
+    pages: Mapping[str, str] = field(default_factory=dict)
     made_by: str = "cuecircuit"

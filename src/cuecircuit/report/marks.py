@@ -12,7 +12,7 @@ def value_text(value: object) -> str:
     """Print the value of a setting as the study file would have it, without YAML's quotes."""
     if isinstance(value, Mapping):
         return ", ".join(f"{key}: {value_text(item)}" for key, item in value.items()) or "none"
-    if isinstance(value, tuple):
+    if isinstance(value, tuple | list):
         return ", ".join(map(value_text, value)) or "none"
     if isinstance(value, bool):
         return "yes" if value else "no"

@@ -57,7 +57,7 @@ def references_of(study: Study) -> tuple[Reference, ...]:
 
 
 def _question_keys(study: Study) -> Iterator[str]:
-    yield from ("gorgolewski2016", "nichols2017")
+    yield from ("gorgolewski2016", *(("nichols2017",) if study.subjects.species == "Homo sapiens" else ()))
     if study.alternatives:
         yield from ("simonsohn2020", "steegen2016")
     for question in study.questions.values():
@@ -70,7 +70,7 @@ def _question_keys(study: Study) -> Iterator[str]:
             yield from ("zalesky2010", "freedman1983", "winkler2014")
         match question:
             case Strata(within=within) if within:
-                yield from ("greenhouse1959", "huynh1976")
+                yield "greenhouse1959"
             case Formula(method="reml"):
                 yield "bates2015"
             case Formula(method="mixed-effects", df=df):
@@ -93,7 +93,7 @@ def _map_keys(study: Study) -> Iterator[str]:
             ("chang1992", "ruthotto2012") if study.preprocess and study.preprocess.susceptibility == "auto" else ()
         )
         yield from ("posse1999",) if study.preprocess and scans.echo == "combined" else ()
-        yield from ("esteban2019",) if study.subjects.species == "Homo sapiens" else ()
+        yield from ("esteban2019",) if by_fmriprep(study) else ()
     yield from ("glover2000",) if nuisance.breathing in ("retroicor", "both") else ()
     yield from ("birn2006",) if nuisance.breathing in ("rvt", "both") else ()
     yield from ("power2012",) if nuisance.censor_fd_mm or nuisance.censor_dvars_percent else ()
@@ -105,10 +105,18 @@ def _map_keys(study: Study) -> Iterator[str]:
         permuted = correction.method == "permutation"
         if simulated and correction.smoothness == "acf":
             yield "cox2017"
+        if correction.method == "fdr" or "fdr" in compared:
+            yield "benjamini1995"
         if permuted or "permutation" in compared:
             yield from ("freedman1983", "nichols2002", "winkler2014")
         yield from ("bullmore1999",) if (permuted and correction.statistic == "mass") or "mass" in compared else ()
         yield from ("smith2009",) if (permuted and correction.statistic == "tfce") or "tfce" in compared else ()
+
+
+def by_fmriprep(study: Study) -> bool:
+    """Return whether scans come from a folder that is named for fMRIPrep."""
+    scans = study.scans
+    return scans is not None and study.preprocess is None and "fmriprep" in str(scans.derivatives).lower()
 
 
 def printed_reference(reference: Reference) -> str:

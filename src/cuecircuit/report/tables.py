@@ -1,11 +1,13 @@
 """A DataFrame to printed cells: each column by what its name says it holds.
 
 p and q as p-values, r and ε without their zero, statistics with two decimals, counts whole, mm as finely as they are.
+The limits of an interval are printed behind what they are of: 0.43 [0.12, 0.74].
 """
 
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from numbers import Real
 from typing import Any
 
@@ -20,14 +22,20 @@ _SYMBOLS = {
     "p_permutation_voxel": "p (permutation, voxel)", "q_fdr": "q (FDR)",
     "term": "Effect", "df1": "df₁", "df2": "df₂", "eps_gg": "ε (GG)", "p_gg": "p (GG)", "eps_hf": "ε (HF)",
     "p_hf": "p (HF)", "pes": "η²ₚ", "ges": "η²G", "p_fwe": "p (FWE)", "p_adj": "p (adjusted)",
+    "cluster_size_se": "Cluster size SE", "p_adjusted": "p (adjusted)", "p_permutation": "p (permutation)",
+    "d_av": "d (av)", "bf10": "BF10", "icc": "ICC",
     "F": "F", "t": "t", "z": "z", "p": "p", "q": "q", "r": "r", "n": "n", "tsnr": "tSNR", "dvars": "DVARS (%)",
-    "framewise_displacement": "Displacement (mm)", "sem": "SEM", "se": "SE",
+    "framewise_displacement": "Displacement (mm)", "sem": "SEM", "se": "SE", "sd": "SD",
+    "day_sd": "SD of days", "ks_distance": "KS distance", "ks_p": "p (KS)",
     "sha256": "SHA-256", "mm3": "mm³", "peak_f": "Peak F", "peak_t": "Peak t", "largest_f": "Largest F",
 }  # fmt: skip
 _UNITS = {"mm": "mm", "mm3": "mm³", "s": "s", "hz": "Hz", "min": "min", "h": "h", "percent": "%", "bytes": "bytes"}
-_PROBABILITIES = ("p", "q")
+_PROBABILITIES = ("p", "q", "ks_p", "P value", "P value (GG)")
 _FRACTIONS = ("r", "pes", "ges", "eps_gg", "eps_hf", "dice")
 _STATISTICS = ("F", "t", "z", "peak", "peak_f", "peak_t", "largest_f", "statistic", "mean_statistic")
+_STATISTICS += ("d", "d_av", "g", "peak_g", "held_out_g")
+_BESIDE = ("se", "sem", "sd", "n", "df", "t", "F", "z", "p")  # what may be between an estimate and its limits
+_OF_90 = ("pes", "ges")  # all other intervals are of 95 %
 _EFFECTS = ("term", "effect", "stratum", "contrast", "comparison")
 _FRACTION_STARTS = ("r_", "ci_", "pes_", "ges_")
 
@@ -49,6 +57,24 @@ def heading(column: str) -> str:
     said = " ".join(words[:-1] if unit else words)
     said = said if said[:1].isupper() or len(words[0]) == 1 or words[0] in ("df", "ci") else said[:1].upper() + said[1:]
     return f"{said} ({unit})" if unit else said
+
+
+def limits(columns: Sequence[str]) -> dict[str, tuple[str, str]]:
+    """Return the columns with the limits of an interval by the column that they are of.
+
+    Args:
+        columns: of a table in order; limits are `A_low` and `A_high` of `A`, or `low` and `high` or `ci_low` and
+            `ci_high` of what is before them, an SE and the like between passed over.
+    """
+    pairs: dict[str, tuple[str, str]] = {}
+    for place, (low, high) in enumerate(pairwise(columns)):
+        if not low.endswith("low") or high != f"{low.removesuffix('low')}high":
+            continue
+        before = next((name for name in reversed(columns[:place]) if name not in _BESIDE), "")
+        of = before if low in ("low", "ci_low") else low.removesuffix("_low")
+        if of in columns and not any(of in pair for pair in pairs.values()):
+            pairs[of] = (low, high)
+    return pairs
 
 
 def printed_column(column: str, values: Sequence[Any]) -> tuple[Cell, ...]:
@@ -109,14 +135,35 @@ class Printed:
 def printed(frame: pd.DataFrame, headings: Mapping[str, str]) -> Printed:
     """Print a table; `headings` overrides the headings of some columns."""
     names = [str(column) for column in frame.columns]
-    columns = [printed_column(name, frame.iloc[:, index].tolist()) for index, name in enumerate(names)]
+    pairs = limits(names)
+    shown = [name for name in names if not any(name in pair for pair in pairs.values())]
+    columns = [
+        _with_limits(name, frame[[name, *pairs[name]]])
+        if name in pairs
+        else printed_column(name, frame.iloc[:, names.index(name)].tolist())
+        for name in shown
+    ]
     numeric = [{cell.kind for cell in column} - {"missing"} == {"number"} for column in columns]
+    interval = {name: f" [{90 if name in _OF_90 else 95} % CI]" for name in pairs}
     return Printed(
-        headings=tuple(headings.get(name) or heading(name) for name in names),
+        headings=tuple((headings.get(name) or heading(name)) + interval.get(name, "") for name in shown),
         rows=tuple(zip(*columns, strict=True)),
         # the first column names the row: it stays flush left
         numeric=(False, *numeric[1:]),
     )
+
+
+def _with_limits(column: str, frame: pd.DataFrame) -> tuple[Cell, ...]:
+    """Print numbers with their limits, all with the decimals that the numbers ask for."""
+    digits = _digits(column, [float(value) for value in frame[column] if _is_number(value)])
+    cells = []
+    for value, low, high in frame.itertuples(index=False, name=None):
+        cell = _printed_value(column, value, digits)
+        if cell.kind == "number" and _is_number(low) and _is_number(high):
+            low, high = (_printed_number(column, float(limit), digits) for limit in (low, high))
+            cell = Cell(text=f"{cell.text} [{low}, {high}]", kind="number")
+        cells.append(cell)
+    return tuple(cells)
 
 
 def tsv(frame: pd.DataFrame) -> str:

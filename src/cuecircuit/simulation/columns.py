@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from cuecircuit.study.accounting import Accounting, split_reference
 from cuecircuit.study.acquisition import Blocks, Given, Glm
 from cuecircuit.study.experiment import Counted
-from cuecircuit.study.questions import Composite, Correlation, Formula, Reduce, Rows, Split, Stack
+from cuecircuit.study.questions import Composite, Formula, Reduce, Rows, Split, Stack
 from cuecircuit.study.schema import Study
 from cuecircuit.study.trial_cells import trial_cells
 
@@ -74,7 +74,7 @@ def groupings(study: Study) -> tuple[str, ...]:
     """Return the names of units and of random parts of formulas, in order."""
     names: list[str] = []
     for question in study.questions.values():
-        names.append(question.unit)
+        names.append(getattr(question, "unit", "subject"))
         if isinstance(question, Formula):
             names += [word for part in _RANDOM.finditer(question.formula) for word in _WORD.findall(part[2])]
     return tuple(dict.fromkeys(names))
@@ -93,9 +93,7 @@ def numbers_asked(study: Study) -> Iterator[tuple[str, str]]:
             case Reduce() | Composite():
                 pass
     for name, question in study.questions.items():
-        words = [*question.covariates]
-        if isinstance(question, Correlation):
-            words += question.controls
+        words = [*getattr(question, "covariates", ()), *getattr(question, "controls", ())]
         if isinstance(question, Formula):
             random = " ".join(part[1] for part in _RANDOM.finditer(question.formula))
             words += [word for word in words_of(f"{fixed_part(question.formula)} {random}") if word != "center"]

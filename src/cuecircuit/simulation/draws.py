@@ -27,6 +27,15 @@ class Slope:
     r: float
 
 
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Ends:
+    """The two regions of every row's edge, its subject and its cell, as numbers."""
+
+    regions: Int[Array, "2 row"]
+    subject: Int[Array, "row"]
+    cell: Int[Array, "row"]
+
+
 def draw_response(
     expected: Float[Array, "row"],
     unit: Int[Array, "row"],
@@ -34,6 +43,7 @@ def draw_response(
     rng: np.random.Generator,
     *,
     slopes: Sequence[Slope] = (),
+    ends: Ends | None = None,
 ) -> Float[Array, "row"]:
     """Draw the response of every row.
 
@@ -43,17 +53,31 @@ def draw_response(
         base: SDs, and whether the response is a count.
         rng: source of the draws.
         slopes: correlations that are planted.
+        ends: of edges, which correlate by `base.shared_r` where they share one.
     """
     own = rng.standard_normal(int(unit.max(initial=-1)) + 1)[unit]
+    if ends is not None:
+        own = _sharing(own, ends.subject, ends, base.shared_r, rng)
     own = _leaning(own, slopes, share_between(base))
     if not base.counts:
-        return expected + base.between_sd * own + base.within_sd * rng.standard_normal(len(expected))
+        noise = rng.standard_normal(len(expected))
+        if ends is not None:
+            noise = _sharing(noise, ends.cell, ends, base.shared_r, rng)
+        return expected + base.between_sd * own + base.within_sd * noise
     sigma = _log_sd(base)
     latent = expected * np.exp(sigma * own - sigma**2 / 2)
     if base.within_sd:
         shape = (base.mean / base.within_sd) ** 2
         latent = latent * rng.gamma(shape, 1 / shape, len(expected))
     return np.floor(latent) + (rng.random(len(expected)) < latent % 1)
+
+
+def _sharing(
+    noise: Float[Array, "row"], group: Int[Array, "row"], ends: Ends, r: float, rng: np.random.Generator
+) -> Float[Array, "row"]:
+    """Return noise of SD 1, √(1 − 2r) e + √r (v + w): rows of a group that share a region correlate by r."""
+    parts = rng.standard_normal((int(group.max(initial=-1)) + 1, int(ends.regions.max(initial=-1)) + 1))
+    return np.sqrt(1 - 2 * r) * noise + np.sqrt(r) * (parts[group, ends.regions[0]] + parts[group, ends.regions[1]])
 
 
 def share_between(base: Base) -> float:

@@ -41,8 +41,10 @@ def study_faults(study: Study, columns: Columns) -> Iterator[str]:
     yield from size_faults(study, columns)
     yield from _base_faults(study)
     absent: dict[str, str] = {}
+    scanned, drawn = _sets_of_scans(study)
     for path, name in lacking_bases(study):
-        absent.setdefault(name, path)
+        if not (drawn and name in scanned):  # another set is made of the same scans
+            absent.setdefault(name, path)
     yield from (lacking_fault(path, name) for name, path in absent.items())
     yield from _map_faults(study)
     for name, effects in simulation.hypotheses.items():
@@ -123,10 +125,16 @@ def lacking_fault(path: str, name: str) -> str:
     return f"{path}: asks about {name}, which has no base; {wanted}"
 
 
-def _map_faults(study: Study) -> Iterator[str]:
+def _sets_of_scans(study: Study) -> tuple[list[str], list[str]]:
+    """Return the tables of maps that are made of events in scans, and those of them that have a base."""
     assert study.simulation is not None
     bases = {base.in_ for base in study.simulation.base}
-    drawn = [name for name, maps in study.maps.items() if isinstance(maps, Blocks | Glm) and f"maps.{name}" in bases]
+    scanned = [f"maps.{name}" for name, maps in study.maps.items() if isinstance(maps, Blocks | Glm)]
+    return scanned, [name for name in scanned if name in bases]
+
+
+def _map_faults(study: Study) -> Iterator[str]:
+    drawn = _sets_of_scans(study)[1]
     if len(drawn) > 1:
         yield f"simulation.base: {' and '.join(drawn)} would be drawn into the same scans; give one of them a base"
     if study.maps and study.space is None:

@@ -15,7 +15,7 @@ from cuecircuit.arrays import Array, Bool, Float, Float32, Int
 from cuecircuit.errors import StudyError
 from cuecircuit.generators.brain import Brain, draw_brain
 from cuecircuit.generators.human_plan import REGIONS
-from cuecircuit.generators.human_scan import MEAN_SIGNAL, region_labels
+from cuecircuit.generators.human_scan import MEAN_SIGNAL, NOISE_PERCENT, region_labels
 from cuecircuit.records.atlas import Atlas
 from cuecircuit.records.grid import Grid
 from cuecircuit.study.acquisition import seeds_of
@@ -41,6 +41,11 @@ class Place:
     def regions(self) -> tuple[str, ...]:
         """Names of the regions, in the order of their labels."""
         return tuple(self.brain.atlas.names.values())
+
+    @property
+    def noise_percent(self) -> float | Float32[Array, "voxel"]:
+        """Noise SD of the voxels of the mask, % of the mean signal."""
+        return NOISE_PERCENT if self.kind == "human" else 100 / self.brain.tsnr[self.brain.mask]
 
     def voxel_labels(self) -> Int[Array, "voxel"]:
         """Return the label of each voxel of the mask, 0 where it has none."""

@@ -16,7 +16,7 @@ from cuecircuit.generators.mechanism import WORLDS
 from cuecircuit.generators.operant import TIMEOUT_S
 from cuecircuit.simulation.cohort import Cohort
 from cuecircuit.simulation.columns import WHOLE, Columns
-from cuecircuit.simulation.draws import Slope, draw_response
+from cuecircuit.simulation.draws import Ends, Slope, draw_response
 from cuecircuit.simulation.effects import Tables, chosen, planted
 from cuecircuit.simulation.operant_counts import Profile, measure_table, part_counts, profiles, session_rows
 from cuecircuit.simulation.predictors import sources, standardized, subject_numbers
@@ -177,6 +177,7 @@ def _draw(
     scale: float | Array = 1.0,
 ) -> pd.DataFrame:
     """Draw the response of rows; effects and slopes on it are planted, expected values are scaled."""
+    ends = _ends(rows) if base.shared_r else None
     rows = with_expected(planting, rows, base)
     rows = rows.assign(even=rows["expected"], expected=rows["expected"] * scale)
     slopes = [
@@ -187,8 +188,18 @@ def _draw(
     keys = [key for key in ("subject", "region", "region2" if planting.every_edge else "") if key in rows]
     unit = rows.groupby(keys, sort=False).ngroup().to_numpy(int)
     expected = rows["expected"].to_numpy(float)
-    value = draw_response(expected, unit, base, planting.stream(base.in_), slopes=slopes)
+    value = draw_response(expected, unit, base, planting.stream(base.in_), slopes=slopes, ends=ends)
     return rows.assign(value=value)
+
+
+def _ends(rows: pd.DataFrame) -> Ends:
+    regions, _ = pd.factorize(pd.concat([rows["region"], rows["region2"]]))
+    cells = rows.drop(columns=["region", "region2"])
+    return Ends(
+        regions=regions.reshape(2, -1),
+        subject=pd.factorize(rows["subject"])[0],
+        cell=cells.groupby(list(cells), sort=False, dropna=False).ngroup().to_numpy(int),
+    )
 
 
 def with_expected(planting: Planting, rows: pd.DataFrame, base: Base) -> pd.DataFrame:

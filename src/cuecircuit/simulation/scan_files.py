@@ -14,7 +14,7 @@ from cuecircuit.generators.breathing import SAMPLING_HZ, breathe, draw_wander, s
 from cuecircuit.io.nifti import write_volume
 from cuecircuit.io.tables import ColumnNote, write_json, write_table
 from cuecircuit.records.scan import Trace
-from cuecircuit.simulation.paths import path_percent
+from cuecircuit.simulation.paths import path_percent, seeded_percent
 from cuecircuit.simulation.places import Place
 from cuecircuit.simulation.planting import stream
 from cuecircuit.simulation.series import confound_table, hrf_of, noisy_series, seed_percent, task_percent
@@ -106,6 +106,10 @@ def _percent(plan: ScanPlan, key: ScanKey, events: pd.DataFrame | None) -> Array
         if "session" in rows:
             rows = rows[rows["session"] == key.session]
         match maps:
+            case Glm() if maps.seed and events is not None:
+                own = events[events["number"].notna()]
+                rng = stream(plan.seed, "seeded", name, *key.words)
+                percent += seeded_percent(place, maps, rows, own, tr_s=study.scans.tr_s, volumes=plan.volumes, rng=rng)
             case Blocks() | Glm() if events is not None:
                 cells = list(maps.cells)
                 own = events[events["number"].notna()]

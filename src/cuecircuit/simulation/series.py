@@ -13,16 +13,15 @@ import pandas as pd
 
 from cuecircuit.arrays import Array, Float, Float32, Int
 from cuecircuit.generators.bold import noisy_scan
-from cuecircuit.generators.human_scan import NOISE_PERCENT, noisy_run
+from cuecircuit.generators.human_scan import noisy_run
 from cuecircuit.imaging.compcor import principal_components
 from cuecircuit.imaging.first_level import Hrf, design_matrix
 from cuecircuit.imaging.nuisance import MOTION_NAMES, cosine_drift
 from cuecircuit.imaging.quality import framewise_displacement
+from cuecircuit.simulation.paths import SEED_STRENGTH
 from cuecircuit.simulation.places import Place, amplitude_volume
 from cuecircuit.study.acquisition import Blocks, Glm, Nuisance
 
-# how much stronger than a voxel's noise the course of a seed is in the seed itself
-_SEED_STRENGTH = 3.0
 _RABIES_MOTION = ("mov1", "mov2", "mov3", "rot1", "rot2", "rot3")
 _COMPONENTS = 6
 
@@ -76,12 +75,11 @@ def seed_percent(
         volumes: length of the scan.
         rng: source of the courses.
     """
-    noise = NOISE_PERCENT if place.kind == "human" else 100 / place.brain.tsnr[place.brain.mask]
     percent = np.zeros((int(place.brain.mask.sum()), volumes), np.float32)
     for seed, by_region in z.items():
         own = {region: np.sinh(value) for region, value in by_region.items()}  # r / √(1 − r²) is sinh z
-        size = amplitude_volume(place, own | {seed: _SEED_STRENGTH}, 0.0)
-        percent += np.outer(noise * size, rng.standard_normal(volumes)).astype(np.float32)
+        size = amplitude_volume(place, own | {seed: SEED_STRENGTH}, 0.0)
+        percent += np.outer(place.noise_percent * size, rng.standard_normal(volumes)).astype(np.float32)
     return percent
 
 

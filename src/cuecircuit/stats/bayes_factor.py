@@ -46,7 +46,7 @@ def log_bayes_factor(
         return result
     ratio, half, n = df1 * f[there] / df2[there], (df1 + df2[there]) / 2, n[there]
     bottom = np.log(scale**2 / 90)  # p(g) < e⁻⁴⁵ below
-    top = 64 / (1 + df1) + np.log1p(f[there].max()) + max(0.0, -np.log(n.min()), 2 * np.log(scale))
+    top = 64 / (1 + df1) + np.log1p(f[there].max()) + max(0.0, -np.log(n.min())) + max(0.0, 2 * np.log(scale))
     total = np.full(ratio.shape, -np.inf)
     for y in np.arange(bottom, top + _STEP, _STEP):
         log_ng = np.log1p(n * np.exp(y))
@@ -83,7 +83,10 @@ def _quantiles(
         return np.full(len(quantiles), np.nan)
     spread = 9 * np.sqrt(1 + t * t / (2 * df))
     # the prior draws towards 0: the posterior lies between there and the estimate
-    m = np.linspace(min(0.0, t) - spread, max(0.0, t) + spread, _GRID)
-    weight = noncentral_t_density(np.full(_GRID, t), df, m) * stats.cauchy.pdf(m, scale=scale * np.sqrt(n))
-    below = np.concatenate([[0.0], np.cumsum((weight[1:] + weight[:-1]) / 2)])
+    low, high = min(0.0, t) - spread, max(0.0, t) + spread
+    prior = stats.cauchy(scale=scale * np.sqrt(n))
+    # quantiles of the prior beside even steps: a narrow one is a spike at 0
+    m = np.sort(np.concatenate([np.linspace(low, high, _GRID), prior.ppf(np.linspace(0, 1, _GRID)).clip(low, high)]))
+    weight = noncentral_t_density(np.full(m.size, t), df, m) * prior.pdf(m)
+    below = np.concatenate([[0.0], np.cumsum((weight[1:] + weight[:-1]) / 2 * np.diff(m))])
     return np.interp(quantiles, below / below[-1], m) / np.sqrt(n)

@@ -9,9 +9,12 @@ from scipy import special
 from scipy.interpolate import PchipInterpolator
 
 from cuecircuit.arrays import Array, Float
+from cuecircuit.stats.noncentral_t import noncentrality_at
 
-# SciPy's inverse has four digits; the two steps that follow give it eight
+# SciPy's inverse has four digits and ends at 10,000: large ones are those of t = √(df1·F), which has √λ for the
+# largest part of its noncentrality; the two steps that follow give either eight digits
 _STEPS = 2
+_LARGE = 1_000.0
 # more responses with the same df2 are interpolated between so many values of F, to six digits
 _KNOTS = 512
 
@@ -68,7 +71,8 @@ def _noncentrality(
 def _inverse(
     f: Float[Array, "response"], df1: int, df2: Float[Array, "response"], quantile: float
 ) -> Float[Array, "response"]:
-    value = special.ncfdtrinc(df1, df2, quantile, f)
+    by_t = noncentrality_at(np.sqrt(df1 * f), df2, quantile) ** 2 - (df1 - 1)
+    value = np.where(by_t > _LARGE, by_t, special.ncfdtrinc(df1, df2, quantile, f))
     for _ in range(_STEPS):
         step = 1e-4 * value + 1e-6
         here = special.ncfdtr(df1, df2, value, f)

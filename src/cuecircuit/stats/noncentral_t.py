@@ -59,8 +59,31 @@ def noncentrality_limits(
         The lower and the upper limit; NaN where t or df is not finite.
     """
     tail = (1 - confidence) / 2
-    low, high = _by_knots(t, df, lambda x, n: np.stack([_inverse(x, n, 1 - tail), _inverse(x, n, tail)]))
+    low, high = _by_knots(
+        t, df, lambda x, n: np.stack([noncentrality_at(x, n, 1 - tail), noncentrality_at(x, n, tail)])
+    )
     return low, high
+
+
+def noncentrality_at(t: Float[Array, "response"], df: Float[Array, "response"], p: float) -> Float[Array, "response"]:
+    """Return the noncentrality at which P(T ≤ t) = p, by Newton's steps on its normal deviate, nearly linear in m.
+
+    Where |t| is large it is t times a quantile of s, whose distance from 1 is widened by the normal's own spread.
+    """
+    if p > 0.5:  # by symmetry: a lower tail keeps its digits, and each step its direction
+        return -noncentrality_at(-t, df, 1 - p)
+    goal = special.ndtri(p)
+    m = t - goal * np.sqrt(1 + t * t / (2 * df))
+    far = np.abs(t) > _FAR
+    quantile = np.sqrt(stats.chi2.isf(np.where(t[far] > 0, p, 1 - p), df[far]) / df[far])
+    m[far] = t[far] + t[far] * (quantile - 1) * np.sqrt(1 + 2 * df[far] / t[far] ** 2)
+    t, nodes, near = t[~far], _nodes(df[~far]), m[~far]
+    for _ in range(_STEPS):
+        z = special.ndtri(np.clip(_integrals(t, near, nodes, lambda x, _: special.ndtr(x)), 1e-300, 1 - 1e-16))
+        slope = _integrals(t, near, nodes, lambda x, _: np.exp(-0.5 * x * x)) / np.exp(-0.5 * z * z)
+        near = near + (z - goal) / slope
+    m[~far] = near
+    return m
 
 
 def small_sample_factor(df: int | float | Float[Array, "response"]) -> Float[Array, "*response"]:
@@ -127,22 +150,3 @@ def _integrals(
 @cache
 def _rule() -> tuple[Float[Array, "node"], Float[Array, "node"]]:
     return np.polynomial.legendre.leggauss(_NODES)
-
-
-def _inverse(t: Float[Array, "response"], df: Float[Array, "response"], p: float) -> Float[Array, "response"]:
-    """Return the noncentrality at which P(T ≤ t) = p, by Newton's steps on its normal deviate, nearly linear in m.
-
-    Where |t| is large it is t times a quantile of s, whose distance from 1 is widened by the normal's own spread.
-    """
-    goal = special.ndtri(p)
-    m = t - goal * np.sqrt(1 + t * t / (2 * df))
-    far = np.abs(t) > _FAR
-    quantile = np.sqrt(stats.chi2.isf(np.where(t[far] > 0, p, 1 - p), df[far]) / df[far])
-    m[far] = t[far] + t[far] * (quantile - 1) * np.sqrt(1 + 2 * df[far] / t[far] ** 2)
-    t, nodes, near = t[~far], _nodes(df[~far]), m[~far]
-    for _ in range(_STEPS):
-        z = special.ndtri(np.clip(_integrals(t, near, nodes, lambda x, _: special.ndtr(x)), 1e-300, 1 - 1e-16))
-        slope = _integrals(t, near, nodes, lambda x, _: np.exp(-0.5 * x * x)) / np.exp(-0.5 * z * z)
-        near = near + (z - goal) / slope
-    m[~far] = near
-    return m

@@ -16,6 +16,8 @@ Adjustment is by family (`comparisons`). Dunnett's and Tukey's need one mean squ
 """
 
 from collections.abc import Sequence
+from dataclasses import replace
+from itertools import compress
 from typing import Literal
 
 import numpy as np
@@ -41,7 +43,7 @@ def compare(
     """Test the contrasts of one response.
 
     Args:
-        y: the measure, any unit, no missing cell.
+        y: the measure, any unit; a subject who lacks a cell is left out.
         design: factors only.
         contrasts: weights of groups and of conditions.
         error: the rule for the error term (see the module).
@@ -57,7 +59,10 @@ def compare(
     if error == "contrast" and adjustment in ("dunnett", "tukey"):
         raise DesignError(f"comparisons: {adjustment} needs a pooled error term, found 'contrast'; use holm")
     labels = groups_of(design)
-    member = np.array([[label == group for label in labels] for group in dict.fromkeys(labels)])
+    there = np.asarray(np.isfinite(y).all(axis=1))
+    member = np.array([[label == group for label in labels] for group in dict.fromkeys(labels)])[:, there]
+    between = {name: list(compress(levels, there)) for name, levels in design.between.items()}
+    y, design = y[there], replace(design, subjects=list(compress(design.subjects, there)), between=between)
     estimate = np.array([each.group @ (member @ y / member.sum(1)[:, None]) @ each.condition for each in contrasts])
     if error == "contrast":
         covariance, df = _own_error(y, member, contrasts)

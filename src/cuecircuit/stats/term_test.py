@@ -4,7 +4,8 @@ A test of one row has an estimate with its standard error: a coefficient of sum-
 levels less the second; `models.fit` makes it the difference), a slope, or a contrast of means.
 
 Partial η² is F·df1/(F·df1 + df2), for a sum of squares its share in itself and its error (Cohen 1988, section 9.2;
-Lakens 2013, Front Psychol 4:863, eq. 12).
+Lakens 2013, Front Psychol 4:863, eq. 12). Partial ε² is the same without its bias: 1 − (1 − η²)(df1 + df2)/df2, whose
+mean is 0 where there is no effect (Mordkoff 2019, Adv Methods Pract Psychol Sci 2:228).
 """
 
 from dataclasses import dataclass
@@ -67,6 +68,12 @@ class TermTest:
         """Share of the term in the term and its error; NaN for Wald's test."""
         share = self.f * self.df1
         return np.where(np.isinf(self.df2), np.nan, share / (share + self.df2))
+
+    @property
+    def partial_epsilon2(self) -> Float[Array, "response"]:
+        """Share of the term without its bias, negative as often as noise makes it; NaN for Wald's test."""
+        df2 = np.where(np.isinf(self.df2), np.nan, self.df2)
+        return 1 - (1 - self.partial_eta2) * (self.df1 + df2) / df2
 
     def interval(
         self, confidence: float = 0.95

@@ -110,6 +110,10 @@ class Accounting:
             return tuple(stacks[0].stack)
         return self.factors.get(key, ())
 
+    def named_key(self, factor: str) -> str:
+        """Return the key whose levels a factor names; empty where it names none."""
+        return (self.study.factors[factor].names if factor in self.study.factors else None) or ""
+
     def numbered(self, key: str) -> bool:
         """Return whether a key has whole numbers as levels, which need no declaration."""
         return key in ("day", "bin", "trial", "run") or any(
@@ -120,7 +124,7 @@ class Accounting:
         """Return the keys that rows account for: fixed to one level, averaged, differenced, named by a factor."""
         fixed = (key for key, levels in rows.where.items() if len(levels) == 1)
         named = {*more, *rows.average, rows.change or "", *fixed}
-        return named | {self.study.factors[name].names or "" for name in named if name in self.study.factors}
+        return named | {self.named_key(name) for name in named}
 
     def unaccounted(self, rows: Rows, *modeled: str) -> tuple[str, ...]:
         """Return the keys of the rows that nothing accounts for."""

@@ -307,6 +307,11 @@ class Correction(Section):
                 f"compare sets corrections of one map side by side, and variance: {self.variance} may test another; "
                 "set variance: equal, or leave compare out"
             )
+        if self.method != "permutation":
+            if self.method == "simulation" and self.statistic != "size":
+                raise ValueError(f"simulation is of sizes; statistic: {self.statistic} goes with method: permutation")
+            if self.variance != "equal":
+                raise ValueError(f"variance: {self.variance} is of what is permuted; set method: permutation")
         if self.method in ("simulation", "permutation"):
             if (self.voxel_p is None) == (self.voxel_z is None):
                 raise ValueError(

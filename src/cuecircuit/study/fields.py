@@ -13,10 +13,15 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 Source = Literal["paper", "convention", "assumed", "study file"]
 
 
-def _as_text(value: Any) -> Any:
+def as_text(value: Any) -> Any:
+    """Return the number that YAML reads as text.
+
+    Raises:
+        ValueError: a word that YAML reads as true or false.
+    """
     if isinstance(value, bool):
         raise ValueError(f"YAML reads this word as {str(value).lower()}; put it in quotes")
-    return f"{value:g}" if isinstance(value, int | float) else value
+    return f"{value:g}" if isinstance(value, float) else str(value) if isinstance(value, int) else value
 
 
 def as_list(value: Any) -> Any:
@@ -26,7 +31,7 @@ def as_list(value: Any) -> Any:
 
 # what may be written; without it editors would underline every short form
 Word = str | int | float
-Label = Annotated[str, BeforeValidator(_as_text, json_schema_input_type=Word), Field(min_length=1)]
+Label = Annotated[str, BeforeValidator(as_text, json_schema_input_type=Word), Field(min_length=1)]
 Labels = Annotated[tuple[Label, ...], BeforeValidator(as_list, json_schema_input_type=Word | list[Word])]
 Name = Annotated[str, Field(pattern=r"^[A-Za-z][A-Za-z0-9_]*$")]
 Color = Annotated[str, Field(pattern=r"^#[0-9A-Fa-f]{6}$")]

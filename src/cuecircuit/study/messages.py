@@ -18,6 +18,12 @@ _VARIANTS: Mapping[str, type[Section]] = {
     **QUESTIONS,
     **{"blocks": Blocks, "glm": Glm, "seed": Seed, "given": Given},
 }
+# keys that some kinds of question have
+_OF_SOME_KINDS = {
+    "covariates": "goes with between and within, and with pooling; a formula has center(age), a correlation `controls`",
+    "repeats": "goes with formula and trend; name the keys in `average`",
+    "unit": "goes with between and within",
+}
 # keys of earlier study files and where each is now
 _MOVED = {
     "study": "leave it out: the sections say what a study has",
@@ -60,8 +66,10 @@ def model_faults(error: ValidationError, data: Any, model: type[BaseModel] = Stu
         data: what was read from the file.
         model: what the file is read as.
     """
-    for fault in error.errors():
-        yield _clean_path(fault["loc"], data), _description_of(fault, data, model)
+    faults = [(_clean_path(fault["loc"], data), fault) for fault in error.errors()]
+    for path, fault in faults:
+        if not any(other[: len(path)] == path != other for other, _ in faults):  # else it follows from what is below
+            yield path, _description_of(fault, data, model)
 
 
 def _clean_path(loc: KeyPath, data: Any) -> KeyPath:
@@ -130,6 +138,8 @@ def _moved(path: tuple[str, ...]) -> str | None:
 def _unknown_key(loc: KeyPath, data: Any, model: type[BaseModel]) -> str:
     key = str(loc[-1])
     path = tuple(map(str, _clean_path(loc, data)))
+    if path[0] == "questions" and key in _OF_SOME_KINDS:
+        return _OF_SOME_KINDS[key]
     names = [field.alias or name for one in _sections(loc, model)[:1] for name, field in one.model_fields.items()]
     return not_among(key, names, f"key of {'.'.join(path[:-1]) or 'this file'}")
 
@@ -162,7 +172,7 @@ def _pattern(fault: Any, model: type[BaseModel]) -> str:
         return "expected a color as #RRGGBB, such as '#0072B2' in quotes"
     if model is not Study:
         return f"expected the pattern {fault['ctx']['pattern']}"
-    return "a name has letters, digits and _, a letter first"
+    return "a name has letters (a to z), digits and _, a letter first"
 
 
 def _sections(loc: KeyPath, model: type[BaseModel]) -> list[type[BaseModel]]:

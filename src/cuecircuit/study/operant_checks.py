@@ -52,9 +52,10 @@ def _dose(study: Study, name: str, drug: Drug) -> Iterator[Contradiction]:
         if dose is not None and dose > limit:
             yield (*at, key), f"{dose:g} {unit} in one delivery is impossible; at most {limit:g}"
     weighed = study.subjects.weight_kg is not None or (study.operant is not None and study.operant.weights is not None)
-    if drug.dose_mg is not None and not weighed:
+    per_kg = any(getattr(one, "of", "") == "operant.intake_mg_kg" for one in (study.questions | study.derived).values())
+    if (drug.dose_mg is not None or (per_kg and drug.delivered_mg is not None)) and not weighed:
         ways = "name its column in subjects.weight_kg, or a table by date in operant.weights"
-        yield (*at, "dose_mg"), f"an amount is divided by body weight; {ways}"
+        yield (*at, "dose_mg") if drug.dose_mg else at, f"an amount is divided by body weight; {ways}"
 
 
 def _found_by(at: KeyPath, phase: Phase, operant: Operant) -> Iterator[Contradiction]:
@@ -70,10 +71,13 @@ def _told_by_group(at: KeyPath, phase: Phase, operant: Operant, groups: tuple[st
         told = getattr(phase, key)
         if not isinstance(told, dict):
             continue
+        if not groups:
+            yield ("operant", "by"), f"'{operant.by}' is no factor; name the one whose levels {', '.join(told)} are"
+            return
         for group in told:
             if group not in groups:
                 yield (*at, key, group), not_among(group, groups, f"level of {operant.by}")
-        if missing := [group for group in groups if group not in told]:
+        if missing := [group for group in groups if group not in told and phase.access_of(group) != 0]:
             yield (*at, key), f"says nothing of {', '.join(missing)}; give every level of {operant.by}"
 
 

@@ -12,6 +12,7 @@ from cuecircuit.study.accounting import Accounting, levels_of_phases, names_in, 
 from cuecircuit.study.questions import (
     Composite,
     Correlation,
+    Counts,
     Formula,
     Means,
     Pooling,
@@ -89,7 +90,7 @@ class QuestionChecks:
             yield (*at, "of"), f"nothing makes table {table}; {way}"
             return
         self.used.update((table, response, table.partition(".")[2], *rows.where, *modeled, *rows.average))
-        self.used.update(self.study.factors[name].names or "" for name in modeled if name in self.study.factors)
+        self.used.update(map(self.books.named_key, modeled))
         if plan.responses is not None and response not in plan.responses:
             if plan.responses == {""}:
                 yield (*at, "of"), f"table {table} has one response; leave out '.{response}'"
@@ -119,12 +120,18 @@ class QuestionChecks:
             if name not in keys:
                 yield (*at, "average"), not_among(name, keys, f"key of {table}")
         if rows.change:
-            levels = rows.where.get(rows.change) or self.books.levels(table, rows.change)
+            planned = self.levels_here(table, rows, rows.change)
+            levels = rows.where.get(rows.change) or planned
             if levels and len(levels) != 2:
                 number = f"{rows.change} has {len(levels)} levels here"
                 yield (*at, "change"), f"{number}; name the two in `where`, the earlier first"
             elif rows.change not in columns:
                 yield (*at, "change"), not_among(rows.change, keys, f"key of {table}")
+            elif (
+                levels == ("last", "first") or [level for level in planned if level in levels] == [*levels][::-1] != []
+            ):
+                turned = f"is the later level less the earlier; write {rows.change}: [{levels[1]}, {levels[0]}]"
+                yield (*at, "where", rows.change), turned
 
     def levels_here(self, table: str, rows: Rows, key: str) -> tuple[str, ...]:
         """Return the levels that a key has among the chosen rows; empty where only files have them."""
@@ -188,14 +195,27 @@ class QuestionChecks:
         """Yield faults of questions."""
         for name, question in self.study.questions.items():
             yield from self._question(("questions", name), question)
+        yield from self._compared()
         for name, figure in self.study.figures.items():
             if figure.question not in self.study.questions:
                 yield ("figures", name, "question"), not_among(figure.question, self.study.questions, "question")
 
+    def _compared(self) -> Iterator[Contradiction]:
+        """Yield corrections to compare where no question says at which effect."""
+        way = "compares at the effect that a question by between and within shows; name it in `shown` there"
+        maps = {n: q for n, q in self.study.questions.items() if q.of.startswith(("maps.", "contrasts."))}
+        shown = {name for name, question in maps.items() if isinstance(question, Strata) and question.shown}
+        for name, question in maps.items():
+            if question.correction and question.correction.compare and name not in shown:
+                yield ("questions", name, "correction", "compare"), way
+        own = [name for name, question in maps.items() if question.correction is None]
+        if self.study.correction and self.study.correction.compare and own and not shown & {*own}:
+            yield ("correction", "compare"), way
+
     def _question(self, at: KeyPath, question: Question) -> Iterator[Contradiction]:
         table = split_reference(question.of)[0]
-        modeled = [*question.repeats, *question.each, question.unit]
-        modeled += [getattr(question, "over", ""), getattr(question, "trend", "") or ""]
+        modeled = [*question.each]
+        modeled += [getattr(question, key, "") or "" for key in ("unit", "over", "trend")]
         keys = self.books.tables[table].keys if table in self.books.tables else ()
         known = {*self.labels, *keys, *self._by_day()}
         for key in ("between", "within", "by", "each", "repeats"):
@@ -204,6 +224,8 @@ class QuestionChecks:
                 if name not in known:
                     hint = not_among(name, known, f"key of {table} or factor")
                     yield (*at, key), f"{hint}; a column of labels is listed under factors:"
+                elif key == "between" and {name, self.books.named_key(name)} & {*keys}:
+                    yield (*at, key), f"{name} tells rows of a subject apart; name it in `within`"
                 elif key in ("between", "within") and len(self._levels_left(question, table, name)) == 1:
                     yield (*at, key), f"{name} has one level here; a factor of a model has two or more"
         for name in question.family:
@@ -211,9 +233,11 @@ class QuestionChecks:
                 yield (*at, "family"), not_among(name, question.each, "key of each")
         if isinstance(question, Formula):
             yield from self._formula(at, question, modeled)
-        if isinstance(question, Pooling):
-            yield from self._pooling(at, question, keys)
-        self.used.update((*modeled, *question.covariates, *getattr(question, "controls", ())))
+        if isinstance(question, Pooling | Counts):
+            yield from self._one_model(at, question, keys)
+        for key in ("covariates", "controls"):
+            self.used.update(getattr(question, key, ()))
+        self.used.update(modeled)
         yield from self.rows(at, question, modeled)
         if isinstance(question, Correlation):
             yield from self._partner(at, question, keys)
@@ -231,11 +255,14 @@ class QuestionChecks:
         if (method := getattr(question, "method", "ols")) in _NOT_PERMUTED:
             yield (*at, "method"), f"networks are corrected by permutation, which {method} has none of; use ols or reml"
 
-    def _pooling(self, at: KeyPath, question: Pooling, keys: tuple[str, ...]) -> Iterator[Contradiction]:
-        if question.over not in keys:
+    def _one_model(self, at: KeyPath, question: Pooling | Counts, keys: tuple[str, ...]) -> Iterator[Contradiction]:
+        if isinstance(question, Pooling) and question.over not in keys:
             yield (*at, "over"), not_among(question.over, keys, "key of the table; ask it of regions")
+        numbers = [key for key in keys if self.books.numbered(key)]
+        if isinstance(question, Counts) and question.trend and question.trend not in numbers:
+            yield (*at, "trend"), not_among(question.trend, numbers, "numbered key of the table")
         if question.each:
-            yield (*at, "each"), "pooling is one model of all rows; choose levels in `where`, or average over the key"
+            yield (*at, "each"), "it is one model of all rows; choose levels in `where`, or average over the key"
 
     def _without_side(self, test: str) -> bool:
         """Return whether a test is the term of factors alone, whose sign has no meaning of its own."""
@@ -260,8 +287,6 @@ class QuestionChecks:
             for part in effect.split(":"):
                 if part not in (*terms, *question.covariates):
                     yield (*at, "shown"), not_among(part, terms, "factor of the question")
-        if question.repeats:
-            yield (*at, "repeats"), "error strata have one row per cell; name the keys in `average`, or ask by formula"
         levels = {name: self._levels_left(question, table, name) for name in terms}
         for text in question.contrasts if all(levels.values()) else ():
             yield from contrast_faults((*at, "contrasts"), text, levels)
@@ -298,8 +323,18 @@ class QuestionChecks:
         if "|" not in question.formula and question.method == "reml":
             yield (*at, "method"), "reml needs a random part such as (1 | subject); use ols for none"
 
+    @staticmethod
+    def _of_maps(at: KeyPath, question: Question) -> Iterator[Contradiction]:
+        for key, way in _OF_NUMBERS.items():
+            given = key in question.model_fields_set and getattr(question, key) not in ((), "none", None, False)
+            if given and not (key == "change" and isinstance(question, Correlation)):
+                yield (*at, key), f"is of numbers, not of maps; {way}"
+        if isinstance(question, Correlation) and question.change != question.with_.change:
+            yield (*at, "with", "change"), f"the map is of a change; set it to {question.change}, as for the maps"
+
     def _correction(self, at: KeyPath, question: Question, table: str) -> Iterator[Contradiction]:
         maps = table.startswith(("maps.", "contrasts."))
+        yield from self._of_maps(at, question) if maps else ()
         if question.correction and not maps:
             yield (*at, "correction"), f"corrects maps; {table} is no table of maps (use `adjust`)"
         if not maps or isinstance(question, Means):
@@ -320,6 +355,17 @@ class QuestionChecks:
                 (*at, "method"),
                 f"permutation tests least squares; set method to ols, or correct {method} by simulation",
             )
+
+
+# settings of a question that are of numbers; of maps they would be passed over
+_OF_NUMBERS = {
+    "average": "put the key in `within`, or give a contrast of the set of maps",
+    "change": "put the key in `within`, with a contrast such as late - early",
+    "comparisons": "give `contrasts`, or `tests` such as late - early",
+    "adjust": "voxels are corrected by `correction`",
+    "alpha": "that of maps is correction.alpha",
+    **dict.fromkeys(("inside", "controls", "rank"), "ask it of regions"),
+}
 
 
 def _ordered(term: str) -> tuple[str, ...]:

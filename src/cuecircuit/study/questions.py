@@ -7,10 +7,10 @@ otherwise.
 from collections.abc import Mapping
 from typing import Annotated, Any, Literal
 
-from pydantic import Discriminator, Field, Tag, model_validator
+from pydantic import BeforeValidator, Discriminator, Field, Tag, model_validator
 
 from cuecircuit.study.acquisition import Correction
-from cuecircuit.study.fields import Color, Label, Labels, Name, Names, Section, Where, optional, required
+from cuecircuit.study.fields import Color, Label, Labels, Name, Names, Section, Where, as_text, optional, required
 
 Adjustment = Literal["none", "bonferroni", "sidak", "holm", "fdr"]
 
@@ -32,6 +32,12 @@ class Reduce(Rows):
     complete: bool = optional(True, "who lacks a planned level of `over` has no number; false: of those there are")
     less: Rows | None = optional(None, "subtracted: the same reduced from other rows")
     relative: Literal["difference", "share", "log_ratio"] = optional("difference", "`less`: x-y, x/(x+y), ln x/y")
+
+    @model_validator(mode="after")
+    def _relative_to_less(self) -> "Reduce":
+        if self.relative != "difference" and self.less is None:
+            raise ValueError(f"relative: {self.relative} of what? name the other rows in `less`")
+        return self
 
 
 class Split(Section):
@@ -102,9 +108,6 @@ class Question(Rows):
     each: Names = optional((), "keys whose levels get a fit of their own")
     adjust: Adjustment = optional("none", "over the fits of `each`")
     family: Names = optional((), "keys of `each` that make a family; all where none is named")
-    unit: Name = optional("subject", "who is exchangeable: subject, or the pair of a yoked design")
-    covariates: Names = optional((), "numbers of the rows or of the subject")
-    repeats: Names = optional((), "keys that tell repeated rows apart and are no term; not for exact strata")
     correction: Correction | None = optional(None, "of maps, in place of the study's")
     alpha: float = optional(0.05, "of a test that is no map, for verdicts and stars", gt=0, lt=1)
     shown: Labels = optional((), "effects drawn; the highest interaction where none is named")
@@ -144,6 +147,8 @@ class Strata(Question):
 
     between: Names = optional((), "factors between units")
     within: Names = optional((), "keys crossed within units; who lacks a cell is left out and named")
+    unit: Name = optional("subject", "who is exchangeable: subject, or the pair of a yoked design")
+    covariates: Names = optional((), "numbers of the rows or of the subject")
     comparisons: tuple[Comparison, ...] = optional((), "of means")
     contrasts: Labels = optional((), "of levels: `LgA: naloxone - saline`")
     evidence: Evidence | None = optional(None, "Bayes factors, posteriors of effect sizes, equivalence; `{}` for all")
@@ -158,9 +163,19 @@ class Formula(Question):
     method: Literal["reml", "ols", "huber", "bisquare", "mixed-effects", "welch"] = required("how it is fitted")
     df: Literal["satterthwaite", "kenward-roger", "knapp-hartung"] | None = optional(None, "the method's usual")
     factors: Names = optional((), "columns of numbers that are labels")
+    repeats: Names = optional((), "keys that tell repeated rows apart and are no term")
     comparisons: tuple[Comparison, ...] = optional((), "of marginal means")
     evidence: Evidence | None = optional(None, "Bayes factors, posteriors of effect sizes, equivalence; method ols")
     networks: Networks | None = optional(None, "of edges: networks that survive; each: [region, region2]")
+
+    @model_validator(mode="after")
+    def _df_of_method(self) -> "Formula":
+        rules = {"reml": ("satterthwaite", "kenward-roger"), "mixed-effects": ("knapp-hartung",)}.get(self.method, ())
+        if self.df is not None and self.df not in rules:
+            raise ValueError(
+                f"df: {self.df} is no rule of method: {self.method}; {' or '.join(rules) or 'leave df out'}"
+            )
+        return self
 
 
 class Correlation(Question):
@@ -184,8 +199,15 @@ class Counts(Question):
     """A model of counts."""
 
     trend: Name | None = required("key whose number is a log-linear slope in a negative-binomial GEE; null for none")
-    between: Names = optional((), "factors between subjects")
-    within: Names = optional((), "factors within subjects")
+    between: Names = optional((), "a factor between subjects", max_length=1)
+    within: Names = optional((), "a factor within subjects, without a trend", max_length=1)
+    repeats: Names = optional((), "keys that tell repeated rows apart and are no term")
+
+    @model_validator(mode="after")
+    def _one_course(self) -> "Counts":
+        if (self.trend is None) != bool(self.within):
+            raise ValueError("counts have a trend (trend: day), or a factor within subjects (trend: null, within: cue)")
+        return self
 
 
 class Pooling(Question):
@@ -194,6 +216,7 @@ class Pooling(Question):
     pooling: Literal["partial"] = required("one Bayesian multilevel model of all levels of `over` (Chen 2019)")
     over: Name = optional("region", "key whose levels inform one another")
     between: Names = optional((), "a factor between subjects; its levels less the first are effects", max_length=1)
+    covariates: Names = optional((), "numbers of the rows or of the subject")
     noise: Literal["normal", "student"] = optional("normal", "student where single scores may be far off")
     scale: float = optional(2.5, "of the half-t priors of sds, in sds of the scores", "assumed", gt=0)
     draws: int = optional(4000, "from the posterior", ge=500, le=100_000)
@@ -268,6 +291,18 @@ class Base(Section):
     between_sd: float = required("between subjects", ge=0)
     within_sd: float = required("between the rows of a subject", ge=0)
     counts: bool = optional(False, "rows are whole numbers, effects multiply")
+    shared_r: float = optional(0.0, "of edges: correlation of two that share a region", ge=0, le=0.5)
+
+    @model_validator(mode="after")
+    def _edges_share_regions(self) -> "Base":
+        if self.shared_r and not self.in_.startswith("edges."):
+            raise ValueError(f"shared_r is of edges, and {self.in_} has none; leave it out")
+        return self
+
+
+def _with_labels(tree: Any) -> Any:
+    """Return a tree by levels, numbers among them as text."""
+    return {as_text(key): _with_labels(part) for key, part in tree.items()} if isinstance(tree, Mapping) else tree
 
 
 class Effect(Section):
@@ -276,7 +311,7 @@ class Effect(Section):
     in_: str = required("table.response", alias="in")
     where: Where = optional({}, "rows that it changes; regions too, of maps")
     by: Names = optional((), "keys of `add`, outermost first")
-    add: float | dict[str, Any] | str = required(
+    add: Annotated[float | dict[str, Any] | str, BeforeValidator(_with_labels)] = required(
         "to the mean: a number, a tree by levels, or a TSV with keys and `add`"
     )
     slope_on: str | None = optional(None, "table.column: `add` is then the correlation with it, within groups")

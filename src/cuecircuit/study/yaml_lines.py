@@ -1,7 +1,8 @@
 """YAML text to plain data with the line of every key; nothing of a library shows through."""
 
+import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from typing import Any
+from typing import Any, ClassVar
 
 import yaml
 
@@ -13,7 +14,20 @@ _MOST_CHARACTERS = 1_000_000
 _DEEPEST = 40
 _TOO_DEEP = f"more than {_DEEPEST} levels deep; fewer than ten are needed"
 # the loader of libyaml, ten times as fast, where PyYAML was built with it
-_Loader: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+_Safe: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+_INT, _DATE = "tag:yaml.org,2002:int", "tag:yaml.org,2002:timestamp"
+
+
+class _Loader(_Safe):
+    """YAML that leaves labels as they are written: session 010 is not 8, 1:30 not 90, 2024-01-15 text."""
+
+    yaml_implicit_resolvers: ClassVar = {
+        first: [(tag, pattern) for tag, pattern in resolvers if tag not in (_INT, _DATE)]
+        for first, resolvers in _Safe.yaml_implicit_resolvers.items()
+    }
+
+
+_Loader.add_implicit_resolver(_INT, re.compile(r"[-+]?(0|[1-9][0-9]*)$"), list("-+0123456789"))
 
 
 def parse_yaml(text: str, name: str) -> tuple[dict[str, Any], dict[KeyPath, int], list[str]]:

@@ -37,6 +37,7 @@ from cuecircuit.tables.table import Table
 
 KEYS = ("subject", "phase", "treatment", "day")
 _KEY_NOTES = column_notes("operant_keys")
+_LOST = "a study needs every record: correct it, or leave its file out of operant.logs"
 _NO_TREATMENT = "none"
 _NO_GROUP = ("", "0")  # MED-PC writes 0 where nothing was entered
 
@@ -187,8 +188,8 @@ def _checked(
     logged = [log.sessions[at] for at in sessions["place"]]
     found = list(plan_faults(operant, sessions, logged, groups=factor.levels if factor else ()))
     accepted, refused = accept_faults(found, operant.accept)
-    lost = fault_lines(lost_records(log, who))
-    if errors := (*lost, *_lone_subjects(files, {one.subject for one in log.sessions}, who), *refused):
+    lost = fault_lines([replace(fault, done=_LOST) for fault in lost_records(log, who)])
+    if errors := (*lost, *_lone_subjects(files, {one.subject for one in log.sessions}, subjects.rows), *refused):
         raise DataError(errors)
     yield from accepted
     yield from short_sessions(operant, sessions, logged)
@@ -207,7 +208,8 @@ def _phased(
         group_of = subjects.rows.set_index("subject")[operant.by]
         phases = operant.phases.items()
         without = {(who, name) for who, group in group_of.items() for name, own in phases if own.access_of(group) == 0}
-        faults += _other_groups(table, group_of)
+        factor = files.study.factors.get(operant.by)
+        faults += _other_words(table, factor.levels if factor else (), group_of)
         table = table.assign(log_group=table["group"], group=table["subject"].map(group_of))
     rank = table["subject"].map({subject: k for k, subject in enumerate(who)})
     table = table.assign(_rank=rank).sort_values(["_rank", "start"], kind="stable").drop(columns="_rank")
@@ -351,19 +353,24 @@ def _as_numbers(rows: pd.DataFrame) -> pd.DataFrame:
     return rows.astype(kinds)
 
 
-def _lone_subjects(files: StudyFiles, logged: set[str], subjects: list[str]) -> Iterator[str]:
-    participants = files.path(files.study.subjects.participants)
-    for subject in sorted(logged - set(subjects)):
+def _lone_subjects(files: StudyFiles, logged: set[str], rows: pd.DataFrame) -> Iterator[str]:
+    participants, operant = files.path(files.study.subjects.participants), files.study.operant
+    assert operant is not None
+    for subject in sorted(logged - set(rows["subject"])):
         yield f"subject '{subject}' has operant sessions but is not in {participants}; add or exclude the subject"
-    for subject in (name for name in subjects if name not in logged):
+    groups = rows[operant.by] if operant.by in rows else pd.Series(None, index=rows.index, dtype=object)
+    idle = groups.map(lambda group: all(phase.access_of(group) == 0 for phase in operant.phases.values()))
+    for subject in rows.loc[~(idle | rows["subject"].isin(logged)), "subject"]:
         what = f"is in {participants} but has no operant session; add the logs or exclude the subject"
         yield f"subject '{subject}' {what}"
 
 
-def _other_groups(table: pd.DataFrame, group_of: "pd.Series[str]") -> Iterator[OperantFault]:
+def _other_words(table: pd.DataFrame, levels: Sequence[str], group_of: "pd.Series[str]") -> Iterator[OperantFault]:
+    """Yield the logs whose Group is another word; another group of the study is a fault against the plan."""
     for row in table.itertuples():
         planned = group_of.get(row.subject)
-        if row.group not in (*_NO_GROUP, planned):
+        groups = {level.casefold() for level in levels} - {str(planned).casefold()}
+        if row.group not in (*_NO_GROUP, planned) and str(row.group).strip().casefold() not in groups:
             yield OperantFault(
                 file=str(row.file),
                 line=int(row.line),  # pyright: ignore[reportArgumentType]

@@ -1,6 +1,6 @@
 """Rows of a table as a question asks for them: chosen, averaged over complete sets, as a change, with their columns."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Hashable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from math import prod
 
@@ -44,10 +44,13 @@ class Tables:
             planned = tuple(str(day) for day in range(1, max(phase.days for phase in phases) + 1))
         else:
             planned = self.files.books.levels(table, key)
+        source = self.files.study.derived.get(table.removeprefix("derived."))
+        if not planned and isinstance(source, Rows):  # a derived number keeps the levels of what it is made of
+            planned = self.levels(split_reference(source.of)[0], source, key)
         if not chosen:
             return planned
         ends = {"first": planned[:1], "last": planned[-1:]}
-        named = {level for label in chosen for level in ends.get(label, (label,))}
+        named = {level for label in chosen for level in ((label,) if label in planned else ends.get(label, (label,)))}
         return tuple(level for level in planned if level in named) or chosen
 
     def column(self, table: Table, rows: pd.DataFrame, name: str) -> pd.Series:
@@ -94,24 +97,37 @@ class Tables:
         table = self.made.get(name)
         if table is None:
             raise DataError(f"table {name} is not there; run the step that makes it")
+        left_out = [f"{subject}: left out, {reason}" for subject, reason in getattr(rows, "exclude", {}).items()]
         frame = self._where(table, rows)
         value = self._response(table, frame, response)
         frame = frame.assign(**{VALUE: value}) if value is not None else frame
         keys = names_in(["subject"], keep, [rows.change] if rows.change else [])
         columns = [column for column in names_in(columns) if column not in keys]
         frame = frame.assign(**{column: self.column(table, frame, column) for column in (*keys, *columns)})
-        left_out: list[str] = []
         if rows.average:
             frame = self._averaged(name, rows, frame, keys, columns, left_out)
         if rows.change:
             frame = self._change(name, rows, frame, keys, columns, left_out)
         if frame.empty:
             raise DataError(f"{rows.of}: no row is left of {self._words(rows)}; " + "; ".join(left_out[:3]))
+        if (
+            VALUE in frame and frame[VALUE].isna().all() and not name.startswith("regions.")
+        ):  # of which no voxel survives
+            raise DataError(f"{rows.of}: no row of {self._words(rows)} has a number")
         keys = tuple(key for key in keys if key != rows.change)
         ordered = self.ordered(name, rows, frame, [key for key in keys if key != "subject"])
         wanted = names_in(keys, columns, [VALUE] if VALUE in frame else [], ["map", "variance", "map_unsmoothed"])
         kept = ordered[[column for column in wanted if column in ordered]]
         return Chosen(rows=kept, keys=keys, left_out=tuple(dict.fromkeys(left_out)))
+
+    def of_nobody(self, rows: Rows, factors: Sequence[str], frame: pd.DataFrame) -> tuple[str, ...]:
+        """Return a line for each factor that has planned levels without a row."""
+        planned = {name: self.levels(split_reference(rows.of)[0], rows, name) for name in factors}
+        absent = {
+            name: [level for level in levels if level not in set(_text(frame[name]))]
+            for name, levels in planned.items()
+        }
+        return tuple(f"{name} {', '.join(levels)}: nobody has a row" for name, levels in absent.items() if levels)
 
     def ordered(self, table: str, rows: Rows, frame: pd.DataFrame, keys: Sequence[str]) -> pd.DataFrame:
         """Put rows in the order of the levels of keys, the first key slowest, then of the subjects."""
@@ -126,8 +142,13 @@ class Tables:
         return frame.loc[order].reset_index(drop=True)
 
     def _where(self, table: Table, rows: Rows) -> pd.DataFrame:
-        frame = table.rows
-        frame = frame[frame["subject"].isin(self.made["subjects"].rows["subject"])]
+        frame, subjects = table.rows, set(self.made["subjects"].rows["subject"])
+        excluded = getattr(rows, "exclude", {})
+        if unknown := sorted(set(excluded) - subjects):
+            raise DataError(
+                f"exclude: {', '.join(unknown)} is no subject of the study; correct the name or take it out"
+            )
+        frame = frame[frame["subject"].isin(subjects - set(excluded))]
         for key, named in rows.where.items():
             levels = self.levels(table.name, rows, key) or named
             labels = _text(self.column(table, frame, key))
@@ -157,14 +178,15 @@ class Tables:
         self, table: str, rows: Rows, frame: pd.DataFrame, keys: Sequence[str], columns: list[str], left_out: list[str]
     ) -> pd.DataFrame:
         """Average over keys; who lacks a planned level of one has no row. Trials and runs are averaged as there are."""
-        planned = [self.levels(table, rows, key) for key in rows.average]
-        expected = prod(len(levels) for levels in planned if levels)
+        planned = [key for key in rows.average if self.levels(table, rows, key)]
         grouped = frame.groupby(list(keys), sort=False, dropna=False)
         means = grouped[VALUE].mean()
-        counted = grouped[VALUE].count() if all(planned) else None
         out = means.to_frame().join(grouped[columns].first()).reset_index()
-        if counted is None:
+        if not planned:
             return out
+        there = frame[frame[VALUE].notna()].drop_duplicates([*keys, *planned]).groupby(list(keys), dropna=False).size()
+        counted = there.reindex(means.index, fill_value=0)
+        expected = [self._expected(table, rows, planned, row) for row in out.to_dict("records")]
         # what nobody has, such as a region without voxels, stays as a row without a number
         each = [key for key in getattr(rows, "each", ()) if key in keys]
         nobody = (out.groupby(each)[VALUE].transform("count") == 0).to_numpy() if each else np.zeros(len(out), bool)
@@ -172,6 +194,14 @@ class Tables:
         for row in out[~(complete | nobody)].itertuples():
             left_out.append(f"{row.subject}: lacks a level of {', '.join(rows.average)} in {self._words(rows)}")
         return out[complete | nobody]
+
+    def _expected(self, table: str, rows: Rows, averaged: Sequence[str], row: Mapping[Hashable, object]) -> int:
+        """Return how many planned levels of averaged keys go into a row; phases differ in their days and treatments."""
+        if not self.files.books.of_sessions(table):
+            return prod(len(self.levels(table, rows, key)) for key in averaged)
+        phases = [str(row["phase"])] if "phase" in row else self.levels(table, rows, "phase")
+        of_phases = [rows.model_copy(update={"where": {**rows.where, "phase": (phase,)}}) for phase in phases]
+        return sum(prod(len(self.levels(table, one, key)) or 1 for key in averaged) for one in of_phases)
 
     def _change(
         self, table: str, rows: Rows, frame: pd.DataFrame, keys: Sequence[str], columns: list[str], left_out: list[str]
@@ -195,7 +225,8 @@ class Tables:
 def _text(column: pd.Series) -> pd.Series:
     """Return labels as text; whole numbers without a decimal point."""
     if pd.api.types.is_float_dtype(column):
-        column = column.astype("Int64")
+        whole = (column.dropna() % 1 == 0).all()
+        column = column.astype("Int64") if whole else column.map("{:g}".format, na_action="ignore")
     return column.astype("string").fillna("").astype(object)
 
 

@@ -85,7 +85,7 @@ def accept_faults(
             accepted.append(replace(one.fault, accepted=accept[pattern]))
             idle.pop(pattern, None)
     lines = [_line(alike) for alike in refused.values()]
-    lines += (f"operant.accept: no fault of the logs is called '{name}'; take it out" for name in idle)
+    lines += (f"accept: no fault of the logs is called '{name}'; take it out" for name in idle)
     return tuple(accepted), tuple(lines)
 
 

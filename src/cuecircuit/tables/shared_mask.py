@@ -17,6 +17,7 @@ from cuecircuit.io.brain_masks import find_brain_mask
 from cuecircuit.io.nifti import read_mask
 from cuecircuit.io.scan_inventory import ScanFiles
 from cuecircuit.io.tables import column_notes
+from cuecircuit.pipeline.faults import shared_faults
 from cuecircuit.records.grid import Grid
 
 COLUMNS = column_notes("shared_mask")
@@ -59,20 +60,22 @@ def share_masks(scans: Sequence[ScanFiles], *, share: float) -> SharedMask:
     """
     own: dict[str, Bool[Array, "x y z"]] = {}
     grids: dict[Path, Grid] = {}
-    faults = []
+    faults: list[tuple[str, str]] = []
     for scan in scans:
         path = find_brain_mask(scan.bold)
         if path is None:
-            faults.append(f"{scan.bold}: no brain mask beside it, of which space.mask: auto is made; name a mask")
+            faults.append((str(scan.bold), "no brain mask beside it, of which space.mask: auto is made; name a mask"))
             continue
         mask, grid = read_mask(path)
         if not next(iter(grids.values()), grid).same_as(grid):
-            faults.append(f"{path}: {grid}, but {next(iter(grids))} has {next(iter(grids.values()))}")
+            faults.append((str(path), f"{grid}, but {next(iter(grids))} has {next(iter(grids.values()))}"))
             continue
         grids[path] = grid
         own[scan.subject] = own.get(scan.subject, True) & mask
     if faults or not own:
-        raise DataError(faults or "space.mask: auto: the study has no scan, so no brain mask; name a mask")
+        raise DataError(
+            [*shared_faults(faults)] or "space.mask: auto: the study has no scan, so no brain mask; name a mask"
+        )
     counts = np.sum(list(own.values()), axis=0)
     mask = counts >= np.ceil(share * len(own) - 1e-9)
     if not mask.any():

@@ -7,6 +7,7 @@ import numpy as np
 import pandas as pd
 
 from cuecircuit.arrays import Array, Float
+from cuecircuit.errors import DataError
 from cuecircuit.study.accounting import split_reference
 from cuecircuit.study.questions import Rows
 from cuecircuit.tables.rows import VALUE, Chosen, Tables
@@ -22,7 +23,11 @@ class Wide:
 
 
 def widen(chosen: Chosen, each: Sequence[str], tables: Tables, rows: Rows) -> Wide:
-    """Lay chosen rows out by `each`, its levels in their order, the first key slowest."""
+    """Lay chosen rows out by `each`, its levels in their order, the first key slowest.
+
+    Raises:
+        DataError: several rows of a subject, which no key tells apart.
+    """
     frame = chosen.rows
     if not each:
         kept = frame.drop(columns=VALUE).reset_index(drop=True)
@@ -36,6 +41,12 @@ def widen(chosen: Chosen, each: Sequence[str], tables: Tables, rows: Rows) -> Wi
     values = np.full((len(lines), len(labels)), np.nan)
     place = at_row[pd.MultiIndex.from_frame(frame[keys])].to_numpy()
     column = at_column[pd.MultiIndex.from_frame(frame[list(each)])].to_numpy()
+    if (twice := pd.MultiIndex.from_arrays([place, column]).duplicated()).any():
+        first = frame[twice].iloc[0]
+        raise DataError(
+            f"{rows.of}: several rows of {first['subject']} for {', '.join(f'{key} {first[key]}' for key in each)}; "
+            "name what tells them apart in `within`, `repeats` or as a term of the formula, or average over it"
+        )
     values[place, column] = frame[VALUE].to_numpy(float)
     return Wide(rows=lines, values=values, labels=labels)
 

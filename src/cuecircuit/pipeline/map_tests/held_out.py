@@ -5,7 +5,8 @@ Each voxel of the mask goes to the nearest of a test's surviving clusters. Subje
 one half chooses the strongest voxel of each part, of either sign, and the effect of the other half there counts, in the
 direction of the first; then they change places. The search runs beyond the cluster and over both signs, for the cluster
 was found with the help of both halves: out of noise the mean is 0. Where halves seldom find the cluster, what they find
-instead pulls the effect toward 0.
+instead pulls the effect toward 0. Effects of several degrees of freedom and slopes have partial ε², without a direction
+(`models.split_half`).
 """
 
 from collections.abc import Callable, Sequence
@@ -19,7 +20,7 @@ from scipy.ndimage import distance_transform_edt
 from cuecircuit.arrays import Array, Bool, Float, Int
 from cuecircuit.errors import CuecircuitError
 from cuecircuit.models.design import Design, design
-from cuecircuit.models.evidence import has_d, standardized_effect
+from cuecircuit.models.evidence import effect_size, has_d, has_standard, standardized_effect
 from cuecircuit.models.family import join_blocks
 from cuecircuit.models.fit import fit_design_block, stratum_of
 from cuecircuit.models.split_half import half_of_subjects
@@ -27,6 +28,7 @@ from cuecircuit.pipeline.map_tests.blocks import GroupMaps
 from cuecircuit.pipeline.map_tests.files import Effect, Space, peak_places
 from cuecircuit.pipeline.progress import say, steps
 from cuecircuit.pipeline.threads import one_blas_thread
+from cuecircuit.stats.effect_limits import eta2_limits
 from cuecircuit.stats.noncentral_t import small_sample_factor
 from cuecircuit.stats.responses import of_responses
 from cuecircuit.stats.term_test import TermTest
@@ -44,7 +46,7 @@ def with_held_out(
     seed: int,
     splits: int = 5,
 ) -> list[Effect]:
-    """Return effects, surviving clusters with what held-out subjects show where there is one standardized difference.
+    """Return effects, surviving clusters with what held-out subjects show where effects can be standardized.
 
     Args:
         effects: corrected tests of all subjects.
@@ -67,7 +69,7 @@ def with_held_out(
                     rows += [_chosen(effect, part, one, other, space), _chosen(effect, part, other, one, space)]
             advance(1)
     return [
-        replace(each, held_out=_mean(own) | {"peak_g": _peak_g(each, space)}) if own else each
+        replace(each, held_out=_mean(own) | _peak(each, space)) if own else each
         for each, own in zip(effects, found, strict=True)
     ]
 
@@ -82,7 +84,7 @@ def _survivors(effect: Effect) -> Int[Array, "survivor"]:
 
 
 def _has_survivors(effect: Effect) -> bool:
-    return effect.corrected is not None and has_d(effect.test) and len(_survivors(effect)) > 0
+    return effect.corrected is not None and has_standard(effect.test) and len(_survivors(effect)) > 0
 
 
 def _parts(effect: Effect, space: Space) -> Int[Array, "voxel"]:
@@ -124,24 +126,30 @@ def _fit(maps: GroupMaps, rows: Int[Array, "row"], half: Design) -> tuple[TermTe
 def _chosen(effect: Effect, part: Array, choosing: TermTest, other: TermTest, space: Space) -> dict[str, Array]:
     """Return what one half shows in the voxels the other chose, an array over all clusters of the effect."""
     assert effect.corrected is not None
-    assert effect.test.t is not None
-    assert choosing.t is not None
     survivors = _survivors(effect)
-    signs = np.sign(effect.test.t[peak_places(effect, space)])
-    usable = np.isfinite(choosing.t) & np.isfinite(other.f)
-    at = np.array([np.argmax(np.where(usable & (part == k + 1), np.abs(choosing.t), -np.inf)) for k in survivors])
-    turned = signs[survivors] * np.sign(choosing.t[at])
+    usable = np.isfinite(choosing.f) & np.isfinite(other.f)
+    at = np.array([np.argmax(np.where(usable & (part == k + 1), choosing.f, -np.inf)) for k in survivors])
+    turned = _signs(effect.test)[peak_places(effect, space)][survivors] * _signs(choosing)[at]
     sizes = _sizes(of_responses(other, at), turned)
     inside = effect.corrected.clusters.labels[space.mask][at] == survivors + 1
     values = {"held_out_" + name: values for name, values in sizes.items()} | {"held_out_inside": inside.astype(float)}
-    return {name: _placed(own, survivors, len(signs)) for name, own in values.items()}
+    return {name: _placed(own, survivors, len(effect.corrected.p)) for name, own in values.items()}
+
+
+def _signs(test: TermTest) -> Float[Array, "response"]:
+    """Return the direction of each response, 1 where the effect has none."""
+    return np.sign(test.t) if has_d(test) and test.t is not None else np.ones(test.f.shape)
 
 
 def _sizes(test: TermTest, turned: Float[Array, "response"]) -> dict[str, Float[Array, "response"]]:
-    """Return g with its limits, with the other sign where `turned` is -1."""
-    found, factor = standardized_effect(test), small_sample_factor(test.df2)
-    low, high = (np.where(turned > 0, factor * found[a], -factor * found[b]) for a, b in (_LIMITS, _LIMITS[::-1]))
-    return {"g": turned * found["g"], "g_low": low, "g_high": high}
+    """Return g with its limits, with the other sign where `turned` is -1; or partial ε² with those of η²."""
+    measure, size = effect_size(test)
+    if measure == "epsilon2":
+        low, high = eta2_limits(test.f, test.df1, test.df2)
+    else:
+        effect, factor = standardized_effect(test), small_sample_factor(test.df2)
+        low, high = (np.where(turned > 0, factor * effect[a], -factor * effect[b]) for a, b in (_LIMITS, _LIMITS[::-1]))
+    return {measure: turned * size, f"{measure}_low": low, f"{measure}_high": high}
 
 
 def _placed(values: Array, at: Array, n: int) -> Float[Array, "cluster"]:
@@ -150,8 +158,9 @@ def _placed(values: Array, at: Array, n: int) -> Float[Array, "cluster"]:
     return placed
 
 
-def _peak_g(effect: Effect, space: Space) -> Float[Array, "cluster"]:
-    return standardized_effect(of_responses(effect.test, peak_places(effect, space)))["g"]
+def _peak(effect: Effect, space: Space) -> dict[str, Float[Array, "cluster"]]:
+    measure, size = effect_size(of_responses(effect.test, peak_places(effect, space)))
+    return {f"peak_{measure}": size}
 
 
 def _mean(rows: Sequence[dict[str, Array]]) -> dict[str, Float[Array, "cluster"]]:

@@ -101,7 +101,7 @@ window.cuecircuitTables = (() => {
     const text = tables.map(({ title, headings, numeric, cells, notes }) => [
       `\\begin{longtable}{${numeric.map((right) => (right ? "r" : "l")).join("")}}`,
       `\\caption{${tex(title)}}\\\\`, "\\toprule", row(headings), "\\midrule\\endhead", ...cells.map(row), "\\bottomrule",
-      ...notes.map((note) => `\\multicolumn{${numeric.length}}{l}{\\textit{Note.} ${tex(note)}} \\\\`), "\\end{longtable}", "",
+      ...notes.map((note) => `\\multicolumn{${numeric.length}}{p{.95\\linewidth}}{\\textit{Note.} ${tex(note)}} \\\\`), "\\end{longtable}", "",
     ].join("\n"));
     return new Blob(["% \\usepackage{booktabs,longtable}\n", ...text.map((one) => `${one}\n`)], { type: "application/x-tex" });
   }
