@@ -85,7 +85,9 @@ def _check_content(path: Path) -> None:
     def look(name: str, thing: Any) -> None:
         if isinstance(thing, h5py.Group):
             if name.count("/") > _DEEPEST or h5o.get_info(thing.id).rc > 1:
-                raise DataError(f"groups in one another without end ({str(thing.name)[:80]}); copy it again from its source")
+                raise DataError(
+                    f"groups in one another without end ({str(thing.name)[:80]}); copy it again from its source"
+                )
             links = {name: thing.get(name, getlink=True) for name in thing}
             away = [name for name, link in links.items() if isinstance(link, h5py.ExternalLink)]
             faults.extend(f"{name} in {thing.name} is a link to another file; copy it into this one" for name in away)
