@@ -117,7 +117,7 @@ def edges(
         raise DataError(f"atlas: no voxel has label {label} ({named[label]}); leave it out" for label in absent)
     if len(named) < 2:
         raise DataError(f"atlas: found {', '.join(named.values()) or 'no region'}, expected two regions or more")
-    found = join_scans(
+    scans = join_scans(
         [
             scan_edges(
                 region_courses(series, labels, np.array(list(named))),
@@ -128,7 +128,7 @@ def edges(
             )
         ]
     )
-    tables = [edge_rows(matrix, list(named.values())).assign(trial_type=name) for name, matrix in found.items()]
+    tables = [edge_rows(matrix, list(named.values())).assign(trial_type=name) for name, matrix in scans.items()]
     table = pd.concat(tables, ignore_index=True)
     return table.drop(columns="trial_type") if events is None else table[["trial_type", *EDGE_KEYS, "value"]]
 
@@ -192,9 +192,9 @@ def network_test(
     )
     contrasts = (term,) if " - " in term else ()
     fitted = fit(table, formula, values=values, **{"contrasts": contrasts, **model})
-    found = network_tables(fitted.fit, fitted.fit.test(term), labels, settings, height=height)
-    warn(found.notes)
-    return NetworkTest(**{each.name: getattr(found, each.name) for each in fields(NetworkTables)})
+    tables = network_tables(fitted.fit, fitted.fit.test(term), labels, settings, height=height)
+    warn(tables.notes)
+    return NetworkTest(**{each.name: getattr(tables, each.name) for each in fields(NetworkTables)})
 
 
 def _wide(data: pd.DataFrame, dv: str) -> tuple[pd.DataFrame, Any, pd.DataFrame]:

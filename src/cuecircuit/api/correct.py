@@ -69,16 +69,16 @@ def correct_term(
     test = fit.test(term)
     if method == "permutation":
         # Welch's model has a variance for each group
-        own = {**settings, "variance": "groups"} if fit.design.model.fitted_by == "welch" else settings
-        found, notes = permuted_test(fit, test, mask, statistic, PermutationSettings(**own, n_permutations=n))
+        options = {**settings, "variance": "groups"} if fit.design.model.fitted_by == "welch" else settings
+        corrected, notes = permuted_test(fit, test, mask, statistic, PermutationSettings(**options, n_permutations=n))
     else:
         notes = ()
         shared = {name: value for name, value in settings.items() if name != "variance"}
-        found = _simulated(fit, test, mask, grid, CorrectionSettings(**shared, iterations=n))
-    table = cluster_rows(found, test, mask, grid)
-    labels = found.clusters.labels.astype(np.int32)
+        corrected = _simulated(fit, test, mask, grid, CorrectionSettings(**shared, iterations=n))
+    table = cluster_rows(corrected, test, mask, grid)
+    labels = corrected.clusters.labels.astype(np.int32)
     warn(notes)
-    images = {"p": volume_image(found.p_map, grid), "labels": volume_image(labels, grid)}
+    images = {"p": volume_image(corrected.p_map, grid), "labels": volume_image(labels, grid)}
     return Corrected(**images, clusters=table, notes=notes)
 
 
@@ -103,7 +103,7 @@ def cluster_rows(found: CorrectedTerm, test: TermTest, mask: Bool[Array, "x y z"
     """Return a row for each cluster: voxels, mm³, p, and the signed peak with its place in mm."""
     clusters = found.clusters
     values = {"peak_F": test.f, "peak_t": test.t, "peak_effect": test.estimate}
-    at = {name: on_grid(own, mask) for name, own in values.items() if own is not None}
+    at = {name: on_grid(values_of, mask) for name, values_of in values.items() if values_of is not None}
     places = grid.mm(clusters.peak_voxels.astype(float))
     rows = [
         {

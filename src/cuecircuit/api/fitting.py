@@ -112,8 +112,8 @@ def fit(
         several_rows=model.fitted_by == "reml",
         zero_is_missing=zero_is_missing,
     )
-    found = fit_arrays(maps.columns, maps.values, model, variance=maps.variance)
-    return replace(_noted(found, maps.notes), mask=inside, grid=grid)
+    fitted = fit_arrays(maps.columns, maps.values, model, variance=maps.variance)
+    return replace(_noted(fitted, maps.notes), mask=inside, grid=grid)
 
 
 @checked
@@ -198,8 +198,8 @@ def permute(data: pd.DataFrame, term: str, formula: str | None = None, *, n: Cou
         >>> cc.permute(people, "group", "group", mask=mask, n=99, statistic="voxel").p.shape
         (6, 6, 6)
     """
-    own = ("statistic", "voxel_p", "alpha", "sided", "variance", "seed", "n_jobs")
-    settings = {name: model.pop(name) for name in own if name in model}
+    shared = ("statistic", "voxel_p", "alpha", "sided", "variance", "seed", "n_jobs")
+    settings = {name: model.pop(name) for name in shared if name in model}
     return fit(data, formula, **model).correct(term, method="permutation", n=n, **settings)
 
 
@@ -270,9 +270,9 @@ def split_half(
 
 
 def _of_column(table: pd.DataFrame, dv: str, model: Model, *, average: bool = False) -> Result:
-    found = analyze_table(table.reset_index(drop=True), dv=dv, model=model, average=average)
-    warn(found.notes)
-    return Result(fit=found.fit, tests=_with_effects(found.table, found.fit), notes=found.notes)
+    fitted = analyze_table(table.reset_index(drop=True), dv=dv, model=model, average=average)
+    warn(fitted.notes)
+    return Result(fit=fitted.fit, tests=_with_effects(fitted.table, fitted.fit), notes=fitted.notes)
 
 
 def _with_effects(table: pd.DataFrame, fitted: Fit) -> pd.DataFrame:

@@ -104,8 +104,8 @@ def rows_of(
     for row in y:
         lacking |= np.isnan(row)
     spread = [] if extra is None else [map_facts(fact.name, row) for fact, row in zip(facts, extra, strict=True)]
-    found = coverage_notes(facts, int(lacking.sum()), spread)
-    return MapRows(columns=columns, values=y, variance=extra, notes=(*absent, *aside.values(), *found))
+    notes = coverage_notes(facts, int(lacking.sum()), spread)
+    return MapRows(columns=columns, values=y, variance=extra, notes=(*absent, *aside.values(), *notes))
 
 
 def _names(maps: pd.Series) -> list[str]:

@@ -87,11 +87,11 @@ def map_power(
         away = grid.mm(voxels) - np.asarray(center_mm, float)
         place = (np.linalg.norm(away, axis=1) <= radius_mm).reshape(inside.shape)
     if acf is not None:
-        own = Autocorrelation(a=float(acf[0]), b_mm=float(acf[1]), c_mm=float(acf[2]))
+        autocorrelation = Autocorrelation(a=float(acf[0]), b_mm=float(acf[1]), c_mm=float(acf[2]))
     else:
-        own = gaussian_autocorrelation(float(fwhm_mm or 0.0))
+        autocorrelation = gaussian_autocorrelation(float(fwhm_mm or 0.0))
     settings = CorrectionSettings(voxel_p=voxel_p, alpha=alpha, iterations=iterations, seed=seed, n_jobs=n_jobs)
     sizes = [n] if isinstance(n, int) else list(n)
     return simulated_map_power(
-        inside, grid, own, place, d=float(d), sizes=sizes, groups=groups, settings=settings, studies=studies
+        inside, grid, autocorrelation, place, d=float(d), sizes=sizes, groups=groups, settings=settings, studies=studies
     )

@@ -95,7 +95,7 @@ def pool(
     rows = table.reset_index(drop=True)
     rows = rows.assign(**{name: numeric(rows, name) for name in (dv, *numbers)})
     order = tuple(map(str, levels))
-    found = pool_table(
+    pooled = pool_table(
         rows,
         dv,
         region=region,
@@ -108,5 +108,5 @@ def pool(
         draws=draws,
         seed=seed,
     )
-    warn(found.notes)
-    return PooledRegions(**{each.name: getattr(found, each.name) for each in fields(PooledTables)})
+    warn(pooled.notes)
+    return PooledRegions(**{each.name: getattr(pooled, each.name) for each in fields(PooledTables)})

@@ -74,11 +74,11 @@ class Result:
             [3.0, 4.0]
         """
         names = factors.split(":") if isinstance(factors, str) else list(factors)
-        found = means(self.fit, names, confidence=confidence)
+        table = means(self.fit, names, confidence=confidence)
         if self.mask is not None:
-            return {":".join(cell): self._image(found.mean[place]) for place, cell in enumerate(found.levels)}
-        levels = pd.DataFrame(found.levels, columns=pd.Index(found.factors))
-        numbers = {name: getattr(found, name)[:, 0] for name in ("mean", "se", "df", "ci_low", "ci_high")}
+            return {":".join(cell): self._image(table.mean[place]) for place, cell in enumerate(table.levels)}
+        levels = pd.DataFrame(table.levels, columns=pd.Index(table.factors))
+        numbers = {name: getattr(table, name)[:, 0] for name in ("mean", "se", "df", "ci_low", "ci_high")}
         return levels.assign(**numbers)
 
     @checked
@@ -138,10 +138,10 @@ class Result:
         if self.mask is not None:
             raise DesignError("comparisons of maps: ask for each with `contrast`")
         names, families = (each.split(":") if isinstance(each, str) else list(each) for each in (factors, by))
-        found = compare(self.fit, names, by=families, reference=reference, adjustment=adjust)
+        compared = compare(self.fit, names, by=families, reference=reference, adjustment=adjust)
         numbers = ("estimate", "se", "df", "t", "p", "p_adjusted", "ci_low", "ci_high")
-        named = {"contrast": found.names, "family": found.families}
-        return pd.DataFrame({**named, **{name: np.asarray(getattr(found, name))[:, 0] for name in numbers}})
+        named = {"contrast": compared.names, "family": compared.families}
+        return pd.DataFrame({**named, **{name: np.asarray(getattr(compared, name))[:, 0] for name in numbers}})
 
     @checked
     def evidence(self, *, scale: Positive | None = None, equivalence: Positive | None = None) -> Any:
@@ -295,7 +295,7 @@ class Result:
         if self.mask is None:
             raise DesignError("there is one response, and no map; its numbers are in `tests`")
         values = {"F": test.f, "p": test.p, "z": test.z, "effect": test.estimate, "se": test.se}
-        return {name: self._image(own) for name, own in values.items() if own is not None}
+        return {name: self._image(numbers) for name, numbers in values.items() if numbers is not None}
 
 
 def _name(test: TermTest, tests: Sequence[TermTest]) -> str:

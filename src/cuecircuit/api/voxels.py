@@ -132,11 +132,11 @@ def cluster_table(
     """
     inside, grid = mask_of(image if mask is None else mask)
     values = on_grid(voxels_of([image], inside, grid)[0].astype(np.float64), inside)
-    found = label_clusters(values, inside, threshold, rule=cluster_rule(connectivity, sided))
-    places = grid.mm(found.peak_voxels.astype(float))
-    peaks = values[tuple(found.peak_voxels.T)]
-    table = {"cluster": np.arange(1, len(found.sizes) + 1), "voxels": found.sizes.astype(int)}
-    table |= {"mm3": found.sizes * grid.voxel_mm3, "peak": peaks}
+    clusters = label_clusters(values, inside, threshold, rule=cluster_rule(connectivity, sided))
+    places = grid.mm(clusters.peak_voxels.astype(float))
+    peaks = values[tuple(clusters.peak_voxels.T)]
+    table = {"cluster": np.arange(1, len(clusters.sizes) + 1), "voxels": clusters.sizes.astype(int)}
+    table |= {"mm3": clusters.sizes * grid.voxel_mm3, "peak": peaks}
     return pd.DataFrame({**table, **dict(zip("xyz", places.T, strict=True))})
 
 

@@ -128,10 +128,10 @@ def _counted(chosen: pd.DataFrame, dv: str, between: str) -> pd.DataFrame:
     faults = []
     if rows.empty:
         faults.append(f"counts of {dv}: none found; add the logs or correct the phase")
-    for group, own in rows.groupby(between, sort=False):
-        if own["subject"].nunique() < 2:
+    for group, members in rows.groupby(between, sort=False):
+        if members["subject"].nunique() < 2:
             faults.append(f"counts of {dv}: one animal in group {group}, expected two or more")
-        if not own[dv].sum():
+        if not members[dv].sum():
             faults.append(f"counts of {dv}: none in group {group}; a ratio needs some, use the ANOVA alone")
     if faults:
         raise DesignError(faults)

@@ -38,22 +38,22 @@ def course(values: Float[Array, "session"], *, edge: int = 3) -> Course:
         edge: sessions averaged at either end, at most half of those there are.
     """
     there = np.flatnonzero(np.isfinite(values))
-    known = values[there]
-    n = len(known)
+    measured = values[there]
+    n = len(measured)
     if not n:
         return Course(sessions=0, total=None, mean=None, first=None, last=None, slope=None, index=None, remaining=None)
     k = max(min(edge, n // 2), 1)
-    first, last = float(known[:k].mean()), float(known[-k:].mean())
+    first, last = float(measured[:k].mean()), float(measured[-k:].mean())
     several = n > 1
     return Course(
         sessions=n,
-        total=float(known.sum()),
-        mean=float(known.mean()),
+        total=float(measured.sum()),
+        mean=float(measured.mean()),
         first=first,
         last=last if several else None,
-        slope=float(np.polyfit(there, known, 1)[0]) if several else None,
+        slope=float(np.polyfit(there, measured, 1)[0]) if several else None,
         index=(last - first) / (last + first) if several and last + first > 0 else None,
-        remaining=float(known[-1] / known[0]) if several and known[0] > 0 else None,
+        remaining=float(measured[-1] / measured[0]) if several and measured[0] > 0 else None,
     )
 
 

@@ -85,5 +85,5 @@ def comparison_d(y: Float[Array, "subject condition"], groups: Sequence[str], co
     names = [name for name, weight in zip(dict.fromkeys(groups), contrast.group, strict=True) if weight]
     if len(names) != 1 or abs(contrast.condition.sum()) > 1e-9 or not contrast.condition.any():
         return EffectSize(value=_NONE, ci_low=_NONE, ci_high=_NONE, confidence=0.95)
-    own = y[(np.array(groups) == names[0]) & np.isfinite(y).all(axis=1)]
-    return average_d(own @ np.maximum(-contrast.condition, 0), own @ np.maximum(contrast.condition, 0))
+    first = y[(np.array(groups) == names[0]) & np.isfinite(y).all(axis=1)]
+    return average_d(first @ np.maximum(-contrast.condition, 0), first @ np.maximum(contrast.condition, 0))

@@ -65,15 +65,15 @@ def elimination_profile(
     Raises:
         DataError: as `animal_intervals`.
     """
-    several = any(len(own) > 1 for own in sessions)
+    several = any(len(days) > 1 for days in sessions)
     parameters = model.with_growth(several)
     at = [parameter.name for parameter in parameters].index("threshold")
     likelihood, threshold = [], []
     for factor in factors:
         response = response_of(scaled(kinetics, factor), seconds)
         animals = [
-            animal_intervals(own, dose_mg_kg=dose, response=response)
-            for own, dose in zip(sessions, doses_mg_kg, strict=True)
+            animal_intervals(of_animal, dose_mg_kg=dose, response=response)
+            for of_animal, dose in zip(sessions, doses_mg_kg, strict=True)
         ]
         mean, sd = wide_prior(parameters, animals)
         starts = np.repeat(starts_of(parameters, mean)[None], len(animals), axis=0)
@@ -81,7 +81,7 @@ def elimination_profile(
         likelihood.append(modes.log_likelihood)
         threshold.append(np.exp(modes.mode[:, at]))
     return EliminationProfile(
-        subjects=tuple(own[0].subject for own in sessions),
+        subjects=tuple(of_animal[0].subject for of_animal in sessions),
         factors=np.array(factors, float),
         log_likelihood=np.array(likelihood).T,
         threshold=np.array(threshold).T,

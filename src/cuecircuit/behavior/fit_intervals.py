@@ -112,16 +112,18 @@ def _faults(session: FitSession) -> list[str]:
         return [
             f"{who}: infusion {at + 1} at {times[at]:g} s stands after one at {times[at - 1]:g} s; put times in order"
         ]
-    found = []
+    faults = []
     if gaps.size and gaps.min() < session.timeout_s:
-        found.append(
+        faults.append(
             f"{who}: infusions {gaps.min():g} s apart, within a time-out of {session.timeout_s:g} s; correct --timeout"
         )
     if times.size and times[0] < 0:
-        found.append(f"{who}: an infusion at {times[0]:g} s, before the session")
+        faults.append(f"{who}: an infusion at {times[0]:g} s, before the session")
     if times.size and session.duration_s is not None and times[-1] > session.duration_s:
-        found.append(f"{who}: an infusion at {times[-1]:g} s, after the end of the session at {session.duration_s:g} s")
-    return found
+        faults.append(
+            f"{who}: an infusion at {times[-1]:g} s, after the end of the session at {session.duration_s:g} s"
+        )
+    return faults
 
 
 def _session(session: FitSession, number: int, dose_mg_kg: float, response: Float[Array, "second"]) -> AnimalIntervals:

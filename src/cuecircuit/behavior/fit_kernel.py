@@ -46,9 +46,9 @@ def infusion_rate(model, values, level, minute, unit):
 @njit(cache=True, nogil=True, error_model="numpy")
 def in_session(model, values, growth):
     """The parameters with what grows risen by `growth` (a logarithm): the rate, or the threshold where there is one."""
-    own = values.copy()
-    own[0 if model <= DRIFT else 1] *= np.exp(growth)
-    return own
+    scaled = values.copy()
+    scaled[0 if model <= DRIFT else 1] *= np.exp(growth)
+    return scaled
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
@@ -68,13 +68,13 @@ def interval_terms(model, values, growth, level, minute, weight, interval, sessi
         log_rate: one per interval, changed in place.
         total: likewise.
     """
-    known, own = 0, values
+    opened, current = 0, values
     for point in range(len(level)):
         at = interval[point]
-        if session[at] != known or point == 0:
-            known = session[at]
-            own = in_session(model, values, growth * known)
-        rate = infusion_rate(model, own, level[point], minute[point], unit)
+        if session[at] != opened or point == 0:
+            opened = session[at]
+            current = in_session(model, values, growth * opened)
+        rate = infusion_rate(model, current, level[point], minute[point], unit)
         if weight[point] > 0:
             total[at] += weight[point] * rate
         else:

@@ -97,9 +97,9 @@ class IntervalModel:
 
     def natural(self, estimates: Float[Array, "parameter"]) -> tuple[Float[Array, "value"], float]:
         """Values in their units, and the growth: one more estimate than the model has parameters."""
-        own = estimates[: len(self.parameters)]
-        values = [parameter.natural(x) for parameter, x in zip(self.parameters, own, strict=True)]
-        return np.array(values, float), float(estimates[-1]) if len(estimates) > len(own) else 0.0
+        natural = estimates[: len(self.parameters)]
+        values = [parameter.natural(x) for parameter, x in zip(self.parameters, natural, strict=True)]
+        return np.array(values, float), float(estimates[-1]) if len(estimates) > len(natural) else 0.0
 
 
 _RATE = FitParameter(name="rate", unit="1/min", meaning="infusions per live minute", center=None, sd=1.5)
@@ -209,10 +209,10 @@ def interval_density(
     if model.code is None:
         return _gamma_density(values[0], values[1], growth, animal)
     if model.code == kernel.CONSTANT:
-        found = _gamma_density(values[0], 1.0, growth, animal)
+        density = _gamma_density(values[0], 1.0, growth, animal)
     else:
-        found = _integrated(model.code, values, growth, animal)
-    return _with_lapses(found, values[-2], values[-1], animal) if model.lapses else found
+        density = _integrated(model.code, values, growth, animal)
+    return _with_lapses(density, values[-2], values[-1], animal) if model.lapses else density
 
 
 def typical(parameter: FitParameter, animals: Sequence[AnimalIntervals]) -> float:

@@ -118,7 +118,7 @@ def held_out(fit: ModelFit, animals: Sequence[AnimalIntervals], *, day_sd: float
         animals: the same, in the same order.
         day_sd: SD of the log of what grows between sessions, for sessions that are new; 0 for parts of those fitted.
     """
-    sums = [_predicted(fit, own, animal, day_sd) for own, animal in zip(fit.found.shrunk.mode, animals, strict=True)]
+    sums = [_predicted(fit, mode, animal, day_sd) for mode, animal in zip(fit.found.shrunk.mode, animals, strict=True)]
     return HeldOut(log_density=np.array(sums), intervals=np.array([a.live_min.size for a in animals], float))
 
 
@@ -127,8 +127,8 @@ def _predicted(fit: ModelFit, own: Float[Array, "parameter"], animal: AnimalInte
     weights = _WEIGHTS if day_sd else np.ones(1)
     by_day = []
     for day in days:
-        found = interval_density(fit.model, own + day * _grown(fit), animal).log_density
-        by_day.append(np.bincount(animal.session, weights=found)[np.unique(animal.session)])
+        density = interval_density(fit.model, own + day * _grown(fit), animal).log_density
+        by_day.append(np.bincount(animal.session, weights=density)[np.unique(animal.session)])
     return float(logsumexp(np.array(by_day), axis=0, b=weights[:, None] / weights.sum()).sum())
 
 
@@ -150,8 +150,8 @@ def difference(one: HeldOut, other: HeldOut, *, rng: np.random.Generator, draws:
 def rescaled(fit: ModelFit, animals: Sequence[AnimalIntervals]) -> Rescaled:
     """Hold the rescaled intervals of all animals against the unit exponential; cut-off ones are left out."""
     integrals = [
-        interval_density(fit.model, own, animal).integral[animal.observed]
-        for own, animal in zip(fit.found.shrunk.mode, animals, strict=True)
+        interval_density(fit.model, mode, animal).integral[animal.observed]
+        for mode, animal in zip(fit.found.shrunk.mode, animals, strict=True)
     ]
     test = kstest(np.concatenate(integrals), "expon")
     return Rescaled(distance=float(test.statistic), p=float(test.pvalue))
@@ -187,20 +187,20 @@ def session_scales(fit: ModelFit, animals: Sequence[AnimalIntervals]) -> list[Se
         animals: those it was made of.
     """
     at = int(np.argmax(_grown(fit)))
-    found = []
-    for own, animal in zip(fit.found.shrunk.mode, animals, strict=True):
+    scales = []
+    for estimates, animal in zip(fit.found.shrunk.mode, animals, strict=True):
         modes = [
             subject_modes(
-                [partial(_of_day, fit, own, animal.chosen(animal.session == number))],
+                [partial(_of_day, fit, estimates, animal.chosen(animal.session == number))],
                 np.zeros((1, 1, 1)),
                 mean=np.zeros(1),
                 sd=fit.prior_sd[at : at + 1],
             )
             for number in np.unique(animal.session)
         ]
-        growth = own[-1] if len(own) > len(fit.model.parameters) else 0.0
-        trend = own[at] + growth * np.unique(animal.session)
-        found.append(
+        growth = estimates[-1] if len(estimates) > len(fit.model.parameters) else 0.0
+        trend = estimates[at] + growth * np.unique(animal.session)
+        scales.append(
             SessionScales(
                 subject=animal.subject,
                 estimate=trend + np.array([mode.mode[0, 0] for mode in modes]),
@@ -208,12 +208,12 @@ def session_scales(fit: ModelFit, animals: Sequence[AnimalIntervals]) -> list[Se
                 trend=trend,
             )
         )
-    return found
+    return scales
 
 
 def day_sd(scales: Sequence[SessionScales]) -> float:
     """SD of sessions about the trends of their animals beyond what chance in the estimates makes."""
-    away = np.concatenate([(own.estimate - own.trend) ** 2 - own.se**2 for own in scales])
+    away = np.concatenate([(scale.estimate - scale.trend) ** 2 - scale.se**2 for scale in scales])
     return float(np.sqrt(max(away.mean(), 0.0)))
 
 
@@ -228,7 +228,7 @@ def _log_likelihood(model: IntervalModel, animal: AnimalIntervals, estimates: Fl
 def starts_of(parameters: Sequence[FitParameter], mean: Float[Array, "parameter"]) -> Float[Array, "start parameter"]:
     """Return where searches begin: the center of the wide prior, with several values of what makes hills."""
     tried = [
-        [parameter.estimated(value) for value in _STARTS[parameter.name]] if parameter.name in _STARTS else [own]
-        for parameter, own in zip(parameters, mean.tolist(), strict=True)
+        [parameter.estimated(value) for value in _STARTS[parameter.name]] if parameter.name in _STARTS else [start]
+        for parameter, start in zip(parameters, mean.tolist(), strict=True)
     ]
     return np.array(list(product(*tried)))

@@ -42,8 +42,8 @@ def settle(log: OperantLog, *, choices: SessionChoices = NO_CHOICES) -> OperantL
         else:
             kept.append(session)
     kept = _latest_saves(kept, faults)
-    chosen, told = apply_choices([_as_run(session, faults) for session in kept], choices)
-    faults += told
+    chosen, choice_faults = apply_choices([_as_run(session, faults) for session in kept], choices)
+    faults += choice_faults
     settled = _one_of_a_restart(chosen, faults)
     for session in settled:
         if session.subject in _NOBODY:

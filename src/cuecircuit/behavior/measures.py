@@ -80,7 +80,7 @@ def measure_session(session: OperantSession, *, dose_mg_kg: float | None = None)
     infusions, times = count_events(session, "infusion"), session.events.get("infusion")
     active, inactive = count_events(session, "active"), count_events(session, "inactive")
     first_hour = _first_hour(session)
-    known = np.empty(0) if times is None else times
+    times_s = np.empty(0) if times is None else times
     # counts above the times there are: the array was full before the session was over
     whole = times is not None and infusions == times.size
     return SessionMeasures(
@@ -91,10 +91,10 @@ def measure_session(session: OperantSession, *, dose_mg_kg: float | None = None)
         discrimination=_share(active, None if active is None or inactive is None else active + inactive),
         first_hour_infusions=first_hour,
         first_hour_share=_share(first_hour, infusions),
-        latency_s=float(known.min()) if known.size else None,
-        mean_interval_s=float(np.ptp(known)) / (known.size - 1) if known.size > 1 else None,
+        latency_s=float(times_s.min()) if times_s.size else None,
+        mean_interval_s=float(np.ptp(times_s)) / (times_s.size - 1) if times_s.size > 1 else None,
         intake_mg_kg=None if dose_mg_kg is None or infusions is None else infusions * dose_mg_kg,
-        pattern=None if times is None else infusion_pattern(known, duration_s=session.duration_s if whole else None),
+        pattern=None if times is None else infusion_pattern(times_s, duration_s=session.duration_s if whole else None),
     )
 
 

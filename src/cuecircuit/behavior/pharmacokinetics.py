@@ -139,10 +139,10 @@ def kinetics_of(drug: str, *, half_life_min: float | None = None) -> Kinetics:
             raise StudyError(f"drug '{drug}': half-life {half_life_min:g} min; expected a number above 0")
         compound = Compound(name=drug, half_life_min=half_life_min, source="study file")
         return Kinetics(drug=drug, compounds=(compound,), source="one compartment")
-    known = KINETICS.get(drug.lower())
-    if known is None:
+    kinetics = KINETICS.get(drug.lower())
+    if kinetics is None:
         raise StudyError(f"drug '{drug}': kinetics are known of {', '.join(KINETICS)}; give drug.half_life_min")
-    return known
+    return kinetics
 
 
 def drug_level(
@@ -209,15 +209,15 @@ def _responses(kinetics: Kinetics, minutes: Float[Array, "lag"]) -> list[Float[A
     """Return what one unit of drug leaves of each compound."""
     first = [kinetics.absorption_half_life_min] if kinetics.absorption_half_life_min else []
     lag = [kinetics.brain_half_life_min] if kinetics.brain_half_life_min else []
-    found, share = [], 1.0
-    known: dict[tuple[float, ...], Array] = {}
+    responses, share = [], 1.0
+    exponentials: dict[tuple[float, ...], Array] = {}
     for number, compound in enumerate(kinetics.compounds, 1):
         chain = [*first, *(each.half_life_min for each in kinetics.compounds[:number])]
         share *= compound.share
         # the compound is lost at its own rate while the brain follows at the rate of the lag: e' = k_e (c − e)
         gain = chain[-1] / lag[0] if lag else 1.0
-        found.append(share * gain * _chain_level(minutes, [*chain, *lag], known))
-    return found
+        responses.append(share * gain * _chain_level(minutes, [*chain, *lag], exponentials))
+    return responses
 
 
 def _chain_level(

@@ -122,24 +122,24 @@ def assign_phases(
         {**row, "subject": "" if pd.isna(row["subject"]) else str(row["subject"])} for row in table.to_dict("records")
     ]
     named, faults = _listed_kinds(rows, listed)
-    kinds = [known or _kind_of(row, rules) for row, known in zip(rows, named, strict=True)]
+    kinds = [kind_named or _kind_of(row, rules) for row, kind_named in zip(rows, named, strict=True)]
     planned = {rule.kind: rule.sessions for rule in reversed(rules) if rule.sessions is not None}
-    numbers, told = _numbered(rows, kinds, planned, numbering)
+    numbers, number_faults = _numbered(rows, kinds, planned, numbering)
     phased = table.assign(
         phase=pd.array([kind[0] if kind else None for kind in kinds], dtype="object"),
         treatment=pd.array([(kind[1] or None) if kind else None for kind in kinds], dtype="object"),
         session=pd.array(numbers, dtype="Int64"),
     )
-    known = [row["subject"] for row in rows if row["subject"]] if participants is None else list(participants)
-    faults += [*_strays(rows, kinds, set(known)), *told]
+    expected = [row["subject"] for row in rows if row["subject"]] if participants is None else list(participants)
+    faults += [*_strays(rows, kinds, set(expected)), *number_faults]
     series: dict[tuple[str, _Kind], list[tuple[int, _Row]]] = defaultdict(list)
     for row, kind, number in zip(rows, kinds, numbers, strict=True):
         if kind is not None and number is not None:
             series[row["subject"], kind].append((number, row))
     for kind, n in planned.items():
-        for subject in dict.fromkeys(known):
-            own = 0 if (subject, kind[0]) in without else n
-            faults += _wrong_number(subject, kind, own, series[subject, kind])
+        for subject in dict.fromkeys(expected):
+            asked = 0 if (subject, kind[0]) in without else n
+            faults += _wrong_number(subject, kind, asked, series[subject, kind])
     return PhasedSessions(table=phased, faults=tuple(faults))
 
 
@@ -188,10 +188,10 @@ def _numbered(
     numbers: list[int | None] = [None] * len(rows)
     faults: list[OperantFault] = []
     for kind in dict.fromkeys(kind for kind in kinds if kind is not None):
-        own = [k for k in sorted(range(len(rows)), key=lambda k: str(rows[k]["start"])) if kinds[k] == kind]
-        dates = dict(zip(own, session_dates([_start(rows[k]) for k in own]), strict=True))
+        places = [k for k in sorted(range(len(rows)), key=lambda k: str(rows[k]["start"])) if kinds[k] == kind]
+        dates = dict(zip(places, session_dates([_start(rows[k]) for k in places]), strict=True))
         by_order = numbering == "order"
-        chosen, shorter = (own, []) if by_order else _longest_of_each_date(rows, dates)
+        chosen, shorter = (places, []) if by_order else _longest_of_each_date(rows, dates)
         for k in shorter:
             what = f"another session of {' '.join(kind).strip()} on {dates[k]} ran as long or longer"
             faults.append(_fault(rows[k], what, f"{_UNUSED}; merge them, exclude one, or number by order"))

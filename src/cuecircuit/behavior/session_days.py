@@ -58,12 +58,12 @@ def day_numbers(days: Sequence[SubjectDay], *, planned: int | None, by_order: bo
         planned: sessions that each subject should have; None takes the most that any of its cohort has.
         by_order: number one after the other, whatever the dates.
     """
-    own: dict[str, list[SubjectDay]] = defaultdict(list)
+    days_of: dict[str, list[SubjectDay]] = defaultdict(list)
     for day in days:
-        own[day.subject].append(day)
-    dates = {subject: sorted({day.date for day in mine}) for subject, mine in own.items()}
+        days_of[day.subject].append(day)
+    dates = {subject: sorted({day.date for day in mine}) for subject, mine in days_of.items()}
     numbers: dict[int, int] = {}
-    for subject, mine in own.items():
+    for subject, mine in days_of.items():
         calendar = dates[subject]
         if not by_order and len(mine) == len(calendar):
             calendar = _calendar(subject, dates, planned)
@@ -75,17 +75,19 @@ def day_numbers(days: Sequence[SubjectDay], *, planned: int | None, by_order: bo
 
 def _calendar(subject: str, dates: Mapping[str, Sequence[date]], planned: int | None) -> list[date]:
     """The dates of a subject, and those it lacks; its own alone where it has all or too many would be missing."""
-    own = list(dates[subject])
-    cohort = [name for name, theirs in dates.items() if theirs[0] == own[0] or theirs[-1] == own[-1]]
+    calendar = list(dates[subject])
+    cohort = [name for name, theirs in dates.items() if theirs[0] == calendar[0] or theirs[-1] == calendar[-1]]
     expected = planned or max(len(dates[name]) for name in cohort)
-    if len(own) >= expected:
-        return own
+    if len(calendar) >= expected:
+        return calendar
     if len(cohort) > 1:
         common = [day for day, n in Counter(d for name in cohort for d in dates[name]).items() if 2 * n > len(cohort)]
     else:
-        common = [day for day in _all_dates(dates) if own[0] < day < own[-1] and _is_common(day, dates, subject)]
-    whole = sorted({*own, *common})
-    return whole if whole.index(own[-1]) < expected else own
+        common = [
+            day for day in _all_dates(dates) if calendar[0] < day < calendar[-1] and _is_common(day, dates, subject)
+        ]
+    whole = sorted({*calendar, *common})
+    return whole if whole.index(calendar[-1]) < expected else calendar
 
 
 def _is_common(day: date, dates: Mapping[str, Sequence[date]], subject: str) -> bool:

@@ -29,10 +29,10 @@ def z_scores(values: Float[Array, "animal"], strata: Sequence[str] | None = None
     labels = np.zeros(len(values)) if strata is None else np.asarray(strata)
     z = np.full(len(values), np.nan)
     for label in np.unique(labels):
-        own = labels == label
-        known = values[own][np.isfinite(values[own])]
-        if known.size > 1 and known.std(ddof=1) > 0:
-            z[own] = (values[own] - known.mean()) / known.std(ddof=1)
+        in_stratum = labels == label
+        finite = values[in_stratum][np.isfinite(values[in_stratum])]
+        if finite.size > 1 and finite.std(ddof=1) > 0:
+            z[in_stratum] = (values[in_stratum] - finite.mean()) / finite.std(ddof=1)
     return z
 
 
@@ -53,8 +53,8 @@ def severity_table(
     Raises:
         DesignError: no member of an index is there.
     """
-    wanted = {"addiction_index": INDEX_MEMBERS, "severity": SEVERITY_MEMBERS, **(kinds or {})}
-    used = {name: [each for each in names if each in members.columns] for name, names in wanted.items()}
+    indices = {"addiction_index": INDEX_MEMBERS, "severity": SEVERITY_MEMBERS, **(kinds or {})}
+    used = {name: [each for each in names if each in members.columns] for name, names in indices.items()}
     empty = [name for name, names in used.items() if not names]
     if empty:
         raise DesignError(f"{' and '.join(empty)}: no member found among {', '.join(members.columns)}")

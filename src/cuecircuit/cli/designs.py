@@ -78,10 +78,10 @@ def declared_levels(levels: list[str] | None) -> dict[str, tuple[str, ...]]:
     """Read "group=HC,iHUD", a column and its levels, reference first."""
     declared = {}
     for text in levels or ():
-        name, _, own = text.partition("=")
-        if not name.strip() or not names(own):
+        name, _, labels = text.partition("=")
+        if not name.strip() or not names(labels):
             raise typer.BadParameter("name a column and its levels: group=HC,iHUD", param_hint="--levels")
-        declared[name.strip()] = names(own)
+        declared[name.strip()] = names(labels)
     return declared
 
 
@@ -104,9 +104,9 @@ def model_options(asked: SimpleNamespace) -> dict[str, Any]:
 def check_design(by_columns: bool, formula: str, subject: str) -> None:
     """Refuse a formula beside columns, neither, or columns without a subject."""
     if bool(formula) == by_columns:
-        found = "two models" if formula else "nothing to test"
+        problem = "two models" if formula else "nothing to test"
         raise typer.BadParameter(
-            f"{found}; give either --formula, or --between, --within, --covariate", param_hint="--formula"
+            f"{problem}; give either --formula, or --between, --within, --covariate", param_hint="--formula"
         )
     if by_columns and not subject:
         raise typer.BadParameter("name the column of the subject", param_hint="--subject")

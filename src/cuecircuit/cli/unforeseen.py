@@ -39,7 +39,7 @@ def _report(words: list[str], error: BaseException) -> list[str]:
     lines = [
         f"command: {shlex.join(['cuecircuit', *words])}",
         f"cuecircuit {cuecircuit.__version__}, Python {platform.python_version()}, {platform.platform()}",
-        f"packages: {', '.join(sorted({f'{found.name} {found.version}' for found in distributions()}))}",
+        f"packages: {', '.join(sorted({f'{package.name} {package.version}' for package in distributions()}))}",
         "",
     ]
     link: BaseException | None = error

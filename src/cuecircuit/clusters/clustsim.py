@@ -90,8 +90,8 @@ def simulate_cluster_sizes(
     field = null_field(mask, voxel_mm, acf)
     strictest_first = np.argsort(pthr, kind="stable")
     z = [norm.isf(np.array(pthr) / (1 if rule.sided == "1" else 2)) for rule in rules]
-    wanted: set[Connectivity] = {rule.connectivity for rule in rules}
-    tables = {connectivity: neighbor_table(mask, connectivity) for connectivity in wanted}
+    neighborhoods: set[Connectivity] = {rule.connectivity for rule in rules}
+    tables = {connectivity: neighbor_table(mask, connectivity) for connectivity in neighborhoods}
     sweeps: list[Sweep] = [
         (tables[rule.connectivity], levels[strictest_first], rule.sided != "1", rule.sided == "bi")
         for rule, levels in zip(rules, z, strict=True)
@@ -173,13 +173,13 @@ def _in_parallel(field: NullField, sweeps: list[Sweep], iterations: int, seed: i
 
 
 def _largest(field: NullField, sweeps: list[Sweep], pairs: range, seed: int) -> Int[Array, "rule threshold field"]:
-    found = []
+    sizes = []
     for index in pairs:
         # one child of the seed for each pair of fields, whoever draws it
         rng = np.random.Generator(np.random.SFC64(np.random.SeedSequence(seed, spawn_key=(index,))))
         for statistic in draw_pair(field, rng):
-            found.append([largest_clusters(statistic, *sweep) for sweep in sweeps])
-    return np.moveaxis(np.array(found), 0, -1)
+            sizes.append([largest_clusters(statistic, *sweep) for sweep in sweeps])
+    return np.moveaxis(np.array(sizes), 0, -1)
 
 
 def _sizes_at(maxima: Int[Array, "field"], alpha: Float[Array, "alpha"]) -> Float[Array, "alpha"]:

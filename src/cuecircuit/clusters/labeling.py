@@ -105,9 +105,9 @@ def _labels(statistic: Float[Array, "x y z"], above: Bool[Array, "x y z"], rule:
     parts = [above & (statistic > 0), above & (statistic < 0)] if rule.sided == "bi" else [above]
     labels = np.zeros(above.shape, dtype=np.int32)
     for part in parts:
-        found = np.zeros(above.shape, dtype=np.int32)
-        ndimage.label(part, structure=neighbors, output=found)
-        labels[part] = found[part] + labels.max()
+        label_of = np.zeros(above.shape, dtype=np.int32)
+        ndimage.label(part, structure=neighbors, output=label_of)
+        labels[part] = label_of[part] + labels.max()
     sizes = np.bincount(labels.ravel())[1:]
     _, first = np.unique(labels[labels > 0], return_index=True)
     rank = np.zeros(sizes.size + 1, dtype=np.int32)

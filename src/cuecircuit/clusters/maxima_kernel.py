@@ -133,7 +133,7 @@ def map_maxima(heights, places, steps, threshold, one_sign, depths, height_power
     # keeps negative voxels apart
     link = np.zeros(n_places, np.int32)
     # of a root's cluster: size, mass, best score, level of the last change
-    known = np.empty((n_places, 4), np.float64)
+    maxima_at = np.empty((n_places, 4), np.float64)
     inside = np.empty(steps.size, np.int32)
     order = np.empty(n_voxels, np.uint64)
     spare = np.empty(n_voxels if with_score else 0, np.uint64)
@@ -173,18 +173,18 @@ def map_maxima(heights, places, steps, threshold, one_sign, depths, height_power
                 if other == root:
                     continue
                 if with_score:
-                    gained = extent_weight[int(known[other, 0])] * (known[other, 3] - level)
-                    best = max(best, known[other, 2] + gained)
-                if known[other, 0] >= size:
+                    gained = extent_weight[int(maxima_at[other, 0])] * (maxima_at[other, 3] - level)
+                    best = max(best, maxima_at[other, 2] + gained)
+                if maxima_at[other, 0] >= size:
                     if root != voxel:
                         link[root] = (other + np.int32(1)) * sign
                     root = other
                 else:
                     link[other] = (root + np.int32(1)) * sign
-                size += known[other, 0]
-                mass += known[other, 1]
+                size += maxima_at[other, 0]
+                mass += maxima_at[other, 1]
             link[voxel] = (root + np.int32(1)) * sign
-            known[root, 0], known[root, 1], known[root, 2], known[root, 3] = size, mass, best, level
+            maxima_at[root, 0], maxima_at[root, 1], maxima_at[root, 2], maxima_at[root, 3] = size, mass, best, level
             if value >= threshold:
                 largest = max(largest, size)
                 heaviest = max(heaviest, mass)
@@ -192,7 +192,7 @@ def map_maxima(heights, places, steps, threshold, one_sign, depths, height_power
         for i in range(n):
             voxel = np.int32(order[i] & np.uint64(_MAGNITUDE))
             if with_score and abs(link[voxel]) == voxel + 1:
-                score = max(score, known[voxel, 2] + extent_weight[int(known[voxel, 0])] * known[voxel, 3])
+                score = max(score, maxima_at[voxel, 2] + extent_weight[int(maxima_at[voxel, 0])] * maxima_at[voxel, 3])
             link[voxel] = 0
         maxima[k, 0], maxima[k, 1] = _highest(height), largest
         maxima[k, 2], maxima[k, 3] = heaviest, score

@@ -120,11 +120,11 @@ def smoothness_of_parts(
         )
     inside = mask[box].copy()
     inside[inside] = usable
-    found = list(work(delayed(_of_neighbors)(part, usable, inside) for part in parts))
-    widths = np.concatenate([each for each, _ in found], axis=1)
+    of_parts = list(work(delayed(_of_neighbors)(part, usable, inside) for part in parts))
+    widths = np.concatenate([each for each, _ in of_parts], axis=1)
     if not widths.shape[1]:
         raise DataError("every volume of the residuals is constant in the mask: nothing to estimate smoothness from")
-    axes = np.array([_geometric_mean(own) for own in widths]) * voxel_mm
+    axes = np.array([_geometric_mean(along) for along in widths]) * voxel_mm
     classic = _geometric_mean(axes)
     radius = max(3 * classic, 4 * float(np.cbrt(np.prod(voxel_mm)))) if np.isfinite(classic) else 4 * voxel_mm.max()
     reach = np.minimum(np.floor(radius / voxel_mm).astype(int), np.array(inside.shape) - 1)
@@ -143,7 +143,7 @@ def smoothness_of_parts(
         misfit=float(np.sqrt(np.mean((acf.at(radii) - correlations) ** 2))),
         voxels=int(np.count_nonzero(usable)),
         left_out=int(np.count_nonzero(~usable)),
-        neighbor_variance=neighbor_variance(reduce(np.add, (sums for _, sums in found)), inside),
+        neighbor_variance=neighbor_variance(reduce(np.add, (sums for _, sums in of_parts)), inside),
     )
 
 
@@ -194,8 +194,8 @@ def _of_one_size(volumes: Float[Array, "volume inside"]) -> Float[Array, "volume
 
 
 def _geometric_mean(values: Float[Array, "value"]) -> float:
-    found = values[np.isfinite(values)]
-    return float(np.exp(np.mean(np.log(found)))) if found.size else float("nan")
+    finite = values[np.isfinite(values)]
+    return float(np.exp(np.mean(np.log(finite)))) if finite.size else float("nan")
 
 
 def _classic_fwhm(
@@ -207,8 +207,8 @@ def _classic_fwhm(
         return np.full(len(volumes), np.nan)
     difference = volumes[:, there] - volumes[:, here]
     correlation = 1 - 0.5 * difference.var(axis=1, ddof=1)
-    known = (correlation > 0) & (correlation < 1)
-    return np.where(known, FWHM_PER_SD * np.sqrt(-0.25 / np.log(np.where(known, correlation, 0.5))), np.nan)
+    usable = (correlation > 0) & (correlation < 1)
+    return np.where(usable, FWHM_PER_SD * np.sqrt(-0.25 / np.log(np.where(usable, correlation, 0.5))), np.nan)
 
 
 def _power(

@@ -50,14 +50,14 @@ def neighbor_sums(volumes: Float[Array, "volume inside"], inside: Bool[Array, "x
 
 def neighbor_variance(sums: Float[Array, "4 inside"], inside: Bool[Array, "x y z"]) -> float:
     """Return the variance over neighbors of Fisher's z of their correlation, averaged over axes; NaN without any."""
-    found = []
+    variances = []
     for axis in range(3):
         here, there = neighbors_along(inside, axis)
         size = np.sqrt(sums[0, here] * sums[0, there])
         r = np.divide(sums[axis + 1, here], size, out=np.ones_like(size), where=size > 0)
         z = np.arctanh(r[np.abs(r) < _MOST])
-        found += [np.var(z)] if len(z) > 1 else []
-    return float(np.mean(found)) if found else float("nan")
+        variances += [np.var(z)] if len(z) > 1 else []
+    return float(np.mean(variances)) if variances else float("nan")
 
 
 def unevenness(neighbor_variance: float, df: float) -> float:
@@ -79,9 +79,9 @@ def uneven_note(found: Mapping[str, float]) -> str | None:
     uneven = {name: value for name, value in found.items() if value > UNEVEN}
     if not uneven:
         return None
-    told = ", ".join(f"{name} ({value:.2f})" for name, value in uneven.items())
+    named = ", ".join(f"{name} ({value:.2f})" for name, value in uneven.items())
     return (
         "warning: noise is smoother in some places than in others, which simulated thresholds do not allow for: "
-        f"{told}; 0 is noise of one smoothness ({_MEASURED}). --inference permutation (correction.method in a study "
+        f"{named}; 0 is noise of one smoothness ({_MEASURED}). --inference permutation (correction.method in a study "
         "file) does not assume one smoothness"
     )

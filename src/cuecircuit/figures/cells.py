@@ -56,8 +56,8 @@ def cells_figure(
         width_mm: width of the figure; the narrowest of a journal's widths that holds all columns where none is named.
     """
     if width_mm is None:
-        wanted = _AXIS_MM + _COLUMN_MM * len(cues) * len(levels)
-        width_mm = next((width for width in (PANEL_MM, SINGLE_MM, DOUBLE_MM) if width >= wanted), DOUBLE_MM)
+        needed_mm = _AXIS_MM + _COLUMN_MM * len(cues) * len(levels)
+        width_mm = next((width for width in (PANEL_MM, SINGLE_MM, DOUBLE_MM) if width >= needed_mm), DOUBLE_MM)
     with style():
         figure = sheet(width_mm, PANEL_HEIGHT_MM)
         axes = figure.subplots()

@@ -52,8 +52,10 @@ def corrections_figure(
         width_mm: width of the figure.
     """
     anywhere = np.any(list(survivors.values()), axis=0)
-    found = bool(anywhere.any())
-    y = choose_slices(anywhere if found else brain, grid, most=most, peaks_of=statistic if found else None)
+    any_survives = bool(anywhere.any())
+    y = choose_slices(
+        anywhere if any_survives else brain, grid, most=most, peaks_of=statistic if any_survives else None
+    )
     planes = frame(brain, grid, y, pixels_across=_PIXELS_ACROSS)
     inside = cut(brain.astype(float), grid, planes, order=1) >= 0.5
     background = np.ma.masked_where(~inside, cut(anatomy, anatomy_grid, planes, order=1))
@@ -72,7 +74,7 @@ def corrections_figure(
                     label_slice(axes, float(y[index]), step=coronal_step_mm(grid), sides=False)
             _name(row[0], name, int(kept.sum()))
         figure.supxlabel(f"mm from {reference}", x=0.5, y=0.0)
-        if found:
+        if any_survives:
             figure.colorbar(ScalarMappable(scale, colors), cax=bar).outline.set_linewidth(0.4)  # pyright: ignore
             bar.set_title(label, pad=4)
         else:

@@ -97,12 +97,12 @@ def _along_axes(
     """Sample a volume whose voxel axes are those of space: a spline is then a product of splines along each axis."""
     sampled, axes = volume, []
     for axis, mm in ((1, planes.y), (2, planes.z), (0, planes.x)):  # y first: it leaves the fewest
-        own = int(np.argmax(np.abs(inverse[:3, axis])))
-        places = _whole(inverse[own, axis] * mm + inverse[own, 3])
-        spikes = np.eye(volume.shape[own])
+        voxel_axis = int(np.argmax(np.abs(inverse[:3, axis])))
+        places = _whole(inverse[voxel_axis, axis] * mm + inverse[voxel_axis, 3])
+        spikes = np.eye(volume.shape[voxel_axis])
         weights = np.stack([ndimage.map_coordinates(one, places[None], order=order, mode="constant") for one in spikes])
-        sampled = np.moveaxis(np.tensordot(weights, sampled, axes=(0, own)), 0, own)
-        axes.append(own)
+        sampled = np.moveaxis(np.tensordot(weights, sampled, axes=(0, voxel_axis)), 0, voxel_axis)
+        axes.append(voxel_axis)
     return np.ascontiguousarray(sampled.transpose(axes))
 
 

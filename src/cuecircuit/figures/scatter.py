@@ -105,9 +105,9 @@ def _draw_within(
         return
     slope = float(dx @ dy) / float(dx @ dx)
     for level in dict.fromkeys(labels):
-        own = labels == level
-        ends = np.array([x[own].min(), x[own].max()])
-        line = y[own].mean() + slope * (ends - x[own].mean())
+        members = labels == level
+        ends = np.array([x[members].min(), x[members].max()])
+        line = y[members].mean() + slope * (ends - x[members].mean())
         axes.plot(ends, line, color=looks[level].color, lw=1.2, zorder=2, gid=f"fit-{level}")
 
 

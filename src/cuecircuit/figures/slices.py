@@ -73,9 +73,9 @@ def slices_figure(
         columns: slices in a row.
         width_mm: width of the figure; fewer slices than fill half a row leave it narrower.
     """
-    found = bool(significant.any())
-    shown = significant if found else brain
-    chosen = choose_slices(shown, grid, most=most, peaks_of=statistic if found else None)
+    any_survives = bool(significant.any())
+    shown = significant if any_survives else brain
+    chosen = choose_slices(shown, grid, most=most, peaks_of=statistic if any_survives else None)
     y = np.asarray(positions_mm, float) if positions_mm else chosen
     planes = frame(brain, grid, y, pixels_across=_PIXELS_ACROSS)
     # the edge of the brain is rounded for the eye; it decides nothing
@@ -107,7 +107,7 @@ def slices_figure(
                 label_slice(axes, float(y[index]), step=coronal_step_mm(grid), sides=index == 0)
             block.draw_bar(figure, bar, titled=len(blocks) == 1)
         figure.supxlabel(
-            f"mm from {reference}" + ("" if found else "; no cluster survives the correction"),
+            f"mm from {reference}" + ("" if any_survives else "; no cluster survives the correction"),
             x=(1 - _BAR_MM / width_mm) / 2,
             y=0.0,
         )

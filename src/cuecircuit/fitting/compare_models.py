@@ -65,11 +65,11 @@ def fit_sessions(source: Path, out: Path, choices: FitChoices) -> pd.DataFrame:
         StudyError: a study file at fault, a drug of which nothing is known, or a half-life that is not above 0.
     """
     step = _hold_out(choices.hold_out)
-    found = read_source(source, choices.drug, experiment=choices.experiment, timeout_s=choices.timeout_s)
-    kept = _enough(found)
+    source_sessions = read_source(source, choices.drug, experiment=choices.experiment, timeout_s=choices.timeout_s)
+    kept = _enough(source_sessions)
     seconds = _longest(kept)
-    response = response_of(found.kinetics, seconds)
-    animals = _intervals(kept, found, response)
+    response = response_of(source_sessions.kinetics, seconds)
+    animals = _intervals(kept, source_sessions, response)
     fits = _fitted(animals, choices, step)
     comparison = _comparison(fits, choices.seed)
     followed = next((name for name in comparison["model"] if MODELS[name].grows == "threshold"), None)
@@ -79,18 +79,18 @@ def fit_sessions(source: Path, out: Path, choices: FitChoices) -> pd.DataFrame:
         profile = elimination_profile(
             MODELS[followed],
             list(kept.values()),
-            doses_mg_kg=[found.doses[subject] for subject in kept],
-            kinetics=found.kinetics,
+            doses_mg_kg=[source_sessions.doses[subject] for subject in kept],
+            kinetics=source_sessions.kinetics,
             seconds=seconds,
         )
-    written = _write(out, found, kept, fits, comparison, followed, profile)
-    settings = {"version": cuecircuit.__version__, **asdict(choices), "kinetics": asdict(found.kinetics)}
-    left_out = [subject for subject in found.sessions if subject not in kept]
+    written = _write(out, source_sessions, kept, fits, comparison, followed, profile)
+    settings = {"version": cuecircuit.__version__, **asdict(choices), "kinetics": asdict(source_sessions.kinetics)}
+    left_out = [subject for subject in source_sessions.sessions if subject not in kept]
     settings |= {"animals": list(kept), "left_out": left_out, "thresholds": followed}
     write_json(out / "settings.json", settings)
-    draw_fits(out, fits, kept, found.doses, written, response=response, seed=choices.seed)
+    draw_fits(out, fits, kept, source_sessions.doses, written, response=response, seed=choices.seed)
     with replacing(out / FIT_PAGE) as new:
-        new.write_text(render(fit_content(out, found, written, settings)), encoding="utf-8")
+        new.write_text(render(fit_content(out, source_sessions, written, settings)), encoding="utf-8")
     return comparison
 
 
@@ -108,11 +108,13 @@ def _hold_out(text: str) -> tuple[str, int]:
 
 def _enough(found: FitSource) -> dict[str, list[FitSession]]:
     """Animals with infusions enough; the others are named."""
-    total = {subject: sum(s.infusions_s.size for s in own) for subject, own in found.sessions.items()}
+    total = {subject: sum(s.infusions_s.size for s in of_subject) for subject, of_subject in found.sessions.items()}
     for subject, count in total.items():
         if count < FEWEST_INFUSIONS:
             say(f"fit: {subject} left out: {count} infusions, fewer than {FEWEST_INFUSIONS}")
-    kept = {subject: own for subject, own in found.sessions.items() if total[subject] >= FEWEST_INFUSIONS}
+    kept = {
+        subject: sessions_of for subject, sessions_of in found.sessions.items() if total[subject] >= FEWEST_INFUSIONS
+    }
     if len(kept) < 2:
         raise DataError(
             f"{len(kept)} animal with {FEWEST_INFUSIONS} infusions or more; a population needs two animals or more"
@@ -121,7 +123,9 @@ def _enough(found: FitSource) -> dict[str, list[FitSession]]:
 
 
 def _longest(sessions: Mapping[str, Sequence[FitSession]]) -> int:
-    ends = [s.duration_s or float(s.infusions_s.max(initial=0.0)) for own in sessions.values() for s in own]
+    ends = [
+        s.duration_s or float(s.infusions_s.max(initial=0.0)) for of_subject in sessions.values() for s in of_subject
+    ]
     return int(np.ceil(max(ends))) + 1
 
 
@@ -129,9 +133,9 @@ def _intervals(
     kept: Mapping[str, Sequence[FitSession]], found: FitSource, response: np.ndarray
 ) -> tuple[AnimalIntervals, ...]:
     animals, faults = [], []
-    for subject, own in kept.items():
+    for subject, of_subject in kept.items():
         try:
-            animals.append(animal_intervals(own, dose_mg_kg=found.doses[subject], response=response))
+            animals.append(animal_intervals(of_subject, dose_mg_kg=found.doses[subject], response=response))
         except DataError as error:
             faults += error.faults
     if faults:
@@ -181,12 +185,12 @@ def _comparison(fits: Fits, seed: int) -> pd.DataFrame:
         fit = fits.fits[name]
         row: dict[str, object] = {"model": name, "parameters": len(fit.parameters), "animals": len(fit.subjects)}
         if fits.scores:
-            own, best = fits.scores[name], fits.scores[order[0]]
+            scores, best = fits.scores[name], fits.scores[order[0]]
             # the same animals are drawn for every model
-            gain = difference(own, best, rng=np.random.default_rng(seed))
+            gain = difference(scores, best, rng=np.random.default_rng(seed))
             row |= {
-                "intervals": int(own.intervals.sum()),
-                "log_score": own.per_interval,
+                "intervals": int(scores.intervals.sum()),
+                "log_score": scores.per_interval,
                 "difference": gain.estimate,
                 "low": gain.low,
                 "high": gain.high,
@@ -215,13 +219,15 @@ def _write(
         "population": (population, tables.POPULATION_COLUMNS),
     }
     if followed is not None:
-        starts = {subject: [session.start for session in own] for subject, own in kept.items()}
-        own = session_scales(fits.fits[followed], fits.animals)
-        thresholds = list(tables.threshold_rows(followed, own, starts))
+        starts = {subject: [session.start for session in of_subject] for subject, of_subject in kept.items()}
+        scale_rows = session_scales(fits.fits[followed], fits.animals)
+        thresholds = list(tables.threshold_rows(followed, scale_rows, starts))
         rows["thresholds"] = (thresholds, tables.THRESHOLD_COLUMNS)
     if profile is not None:
         rows["elimination"] = (list(tables.elimination_rows(profile)), tables.ELIMINATION_COLUMNS)
-    written = {name: tables.frame(own, columns) for name, (own, columns) in rows.items()} | {"comparison": comparison}
+    written = {name: tables.frame(entries, columns) for name, (entries, columns) in rows.items()} | {
+        "comparison": comparison
+    }
     notes = {name: columns for name, (_, columns) in rows.items()} | {"comparison": tables.COMPARISON_COLUMNS}
     for name, table in written.items():
         write_table(out / f"{name}.tsv", table, notes[name])

@@ -60,7 +60,7 @@ def draw_fits(
         seed: of the intervals simulated.
     """
     shown = tables["comparison"]["model"].tolist()[:_SHOWN]
-    observed = {subject: _gaps(own) for subject, own in sessions.items()}
+    observed = {subject: _gaps(of_subject) for subject, of_subject in sessions.items()}
     predicted = {
         name: dict(_predicted(fits.fits[name], sessions, doses, response, np.random.default_rng(seed)))
         for name in shown
@@ -68,15 +68,15 @@ def draw_fits(
     drawn = {"intervals": intervals_figure(observed, predicted)}
     if fits.scores:
         drawn["comparison"] = _scores(fits, tables["comparison"])
-    if "thresholds" in tables and any(len(own) > 1 for own in sessions.values()):
+    if "thresholds" in tables and any(len(of_animal) > 1 for of_animal in sessions.values()):
         thresholds = tables["thresholds"].groupby("subject", sort=False)
-        drawn["thresholds"] = thresholds_figure([_threshold(str(name), own) for name, own in thresholds])
+        drawn["thresholds"] = thresholds_figure([_threshold(str(name), curve) for name, curve in thresholds])
     if "elimination" in tables:
-        each = [(str(name), own) for name, own in tables["elimination"].groupby("subject", sort=False)]
+        each = [(str(name), factors) for name, factors in tables["elimination"].groupby("subject", sort=False)]
         curves = {
             column: [
-                AnimalCurve(label=name, x=own["factor"].to_numpy(float), y=own[column].to_numpy(float))
-                for name, own in each
+                AnimalCurve(label=name, x=factors["factor"].to_numpy(float), y=factors[column].to_numpy(float))
+                for name, factors in each
             ]
             for column in ("log_likelihood", "threshold")
         }
@@ -98,16 +98,16 @@ def _predicted(
     rng: np.random.Generator,
 ) -> Iterator[tuple[str, Float[Array, "interval"]]]:
     """Intervals of each animal in as many sessions as it had, several times over, as long as its longest."""
-    for (subject, own), estimates in zip(sessions.items(), fit.found.shrunk.mode, strict=True):
-        lasted = max(s.duration_s or float(s.infusions_s.max(initial=0.0)) for s in own)
+    for (subject, of_subject), estimates in zip(sessions.items(), fit.found.shrunk.mode, strict=True):
+        lasted = max(s.duration_s or float(s.infusions_s.max(initial=0.0)) for s in of_subject)
         rounds = [
             simulate_sessions(
                 fit.model,
                 estimates,
                 subject=subject,
-                sessions=len(own),
+                sessions=len(of_subject),
                 duration_s=int(lasted),
-                timeout_s=round(own[0].timeout_s),
+                timeout_s=round(of_subject[0].timeout_s),
                 dose_mg_kg=doses[subject],
                 response=response,
                 rng=rng,

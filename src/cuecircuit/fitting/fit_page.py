@@ -95,8 +95,8 @@ def _best(comparison: pd.DataFrame) -> str:
         return f"{text}: it is the only one."
     second = comparison.iloc[1]
     limits = f"{number(second['difference'], 3)} [{number(second['low'], 3)}, {number(second['high'], 3)}]"
-    told = "; the interval includes 0: the data do not tell the two apart" if second["high"] >= 0 else ""
-    return f"{text}; the next, {second['model']}, has a log score that differs by {limits} nat per interval{told}."
+    doubt = "; the interval includes 0: the data do not tell the two apart" if second["high"] >= 0 else ""
+    return f"{text}; the next, {second['model']}, has a log score that differs by {limits} nat per interval{doubt}."
 
 
 def _animals(out: Path, source: FitSource, tables: Mapping[str, pd.DataFrame]) -> Iterator[Item]:

@@ -91,33 +91,33 @@ def _of_study(path: Path, choice: DrugChoice, phase: str | None, timeout_s: floa
         raise StudyError(f"{path.name}: the dose changes by day in {name}; name another phase, or give --dose")
     logged = {(one.subject, one.start.isoformat()): one for one in data.log.sessions}
     doses = study_doses(files, operant, subjects)
-    found: dict[str, list[FitSession]] = {}
-    known: dict[str, list[float]] = {}
+    sessions_of: dict[str, list[FitSession]] = {}
+    doses_of: dict[str, list[float]] = {}
     for subject, start, day in zip(table["subject"], table["start"], table["day"], strict=True):
         session = logged[subject, start]
         dose = doses.of(drug, subject=subject, phase=name, day=int(day), session=session)
-        known.setdefault(subject, []).extend([] if dose is None else [dose])
-        own = session.timeout_s if timeout_s is None else timeout_s
-        found.setdefault(subject, []).append(
+        doses_of.setdefault(subject, []).extend([] if dose is None else [dose])
+        timeout = session.timeout_s if timeout_s is None else timeout_s
+        sessions_of.setdefault(subject, []).append(
             FitSession(
                 subject=subject,
                 start=start,
                 infusions_s=np.sort(session.events.get("infusion", np.empty(0))),
                 duration_s=session.duration_s,
-                timeout_s=TIMEOUT_S if own is None else own,
+                timeout_s=TIMEOUT_S if timeout is None else timeout,
             )
         )
-    there, delivered = _there(found, path), files.study.drugs[drug]
+    there, delivered = _there(sessions_of, path), files.study.drugs[drug]
     # the weight of an animal changes little within a phase
-    means = {subject: float(np.mean(own)) for subject, own in known.items() if own}
+    means = {subject: float(np.mean(of_animal)) for subject, of_animal in doses_of.items() if of_animal}
     own_drug = choice.drug in (None, drug)
     group_of = subjects.rows.set_index("subject")[operant.by] if operant.by in subjects.rows else None
     return FitSource(
         title=files.study.about.title,
         simulated=files.simulated,
         sessions=there,
-        doses=_doses(means if choice.dose_mg_kg is None else choice.dose_mg_kg, found),
-        groups={subject: "" if group_of is None else str(group_of[subject]) for subject in found},
+        doses=_doses(means if choice.dose_mg_kg is None else choice.dose_mg_kg, sessions_of),
+        groups={subject: "" if group_of is None else str(group_of[subject]) for subject in sessions_of},
         kinetics=kinetics_of(
             choice.drug or drug, half_life_min=choice.half_life_min or (delivered.half_life_min if own_drug else None)
         ),
@@ -147,18 +147,23 @@ def _of_tables(source: Path, choice: DrugChoice, experiment: str | None, timeout
     sessions = _table(folder / "sessions.tsv", ("subject", "start", "duration_s"))
     events = _table(folder / "events.tsv", ("subject", "start", "event", "time_s"))
     if experiment is not None:
-        known = sessions["experiment"].fillna("") if "experiment" in sessions else pd.Series("", sessions.index)
-        if experiment not in set(known):
-            raise DataError(f"{folder / 'sessions.tsv'}: no session of experiment '{experiment}'; found: {_few(known)}")
-        sessions = sessions[known == experiment]
+        experiments = sessions["experiment"].fillna("") if "experiment" in sessions else pd.Series("", sessions.index)
+        if experiment not in set(experiments):
+            raise DataError(
+                f"{folder / 'sessions.tsv'}: no session of experiment '{experiment}'; found: {_few(experiments)}"
+            )
+        sessions = sessions[experiments == experiment]
     infusions = events[events["event"] == "infusion"]
     if infusions.empty:
         raise DataError(f"{folder / 'events.tsv'}: no event 'infusion'; found: {_few(events['event'])}")
-    times = {key: own.to_numpy(float) for key, own in infusions.groupby(["subject", "start"], sort=False)["time_s"]}
-    found: dict[str, list[FitSession]] = {}
+    times = {
+        key: in_session.to_numpy(float)
+        for key, in_session in infusions.groupby(["subject", "start"], sort=False)["time_s"]
+    }
+    sessions_of: dict[str, list[FitSession]] = {}
     for row in sessions.sort_values("start", kind="stable").itertuples():
         subject, start, length = str(row.subject), str(row.start), float(row.duration_s)  # pyright: ignore
-        found.setdefault(subject, []).append(
+        sessions_of.setdefault(subject, []).append(
             FitSession(
                 subject=subject,
                 start=start,
@@ -172,8 +177,8 @@ def _of_tables(source: Path, choice: DrugChoice, experiment: str | None, timeout
     return FitSource(
         title=folder.name,
         simulated=programs.str.match("SIMULATED |CUECIRCUIT ").any() or None,
-        sessions=_there(found, folder),
-        doses=_doses(choice.dose_mg_kg or 0.0, found),
+        sessions=_there(sessions_of, folder),
+        doses=_doses(choice.dose_mg_kg or 0.0, sessions_of),
         groups=dict(zip(sessions["subject"], groups, strict=True)),
         kinetics=kinetics_of(choice.drug or "", half_life_min=choice.half_life_min),
     )
@@ -208,7 +213,7 @@ def _few(names: "pd.Series[str]") -> str:
 
 
 def _there(found: dict[str, list[FitSession]], where: Path) -> dict[str, list[FitSession]]:
-    if not any(session.infusions_s.size for own in found.values() for session in own):
+    if not any(session.infusions_s.size for of_subject in found.values() for session in of_subject):
         raise DataError(f"{where}: none of the sessions to be fitted has an infusion")
     return found
 

@@ -37,10 +37,10 @@ def parameter_rows(fit: ModelFit, groups: Mapping[str, str]) -> Iterator[dict[st
     alone, shrunk = fit.found.alone, fit.found.shrunk
     for at, subject in enumerate(fit.subjects):
         for k, parameter in enumerate(fit.parameters):
-            own, se = float(alone.mode[at, k]), float(alone.se[at, k])
+            alone_mode, se = float(alone.mode[at, k]), float(alone.se[at, k])
             mode, mode_se = float(shrunk.mode[at, k]), float(fit.found.shrunk_se[at, k])
             wide, narrow = _Z * se, _Z * mode_se
-            natural = [own, own - wide, own + wide, mode, mode - narrow, mode + narrow]
+            natural = [alone_mode, alone_mode - wide, alone_mode + wide, mode, mode - narrow, mode + narrow]
             estimate, low, high, middle, shrunk_low, shrunk_high = parameter.natural(np.array(natural)).tolist()
             yield {
                 "subject": subject,
@@ -63,10 +63,10 @@ def parameter_rows(fit: ModelFit, groups: Mapping[str, str]) -> Iterator[dict[st
 
 def population_rows(fit: ModelFit) -> Iterator[dict[str, Any]]:
     """Yield a row for each parameter."""
-    found, n = fit.found, len(fit.subjects)
-    half = float(student.ppf(0.975, n - 1)) * found.mean_se
+    population, n = fit.found, len(fit.subjects)
+    half = float(student.ppf(0.975, n - 1)) * population.mean_se
     for k, parameter in enumerate(fit.parameters):
-        ends = np.array([found.mean[k], found.mean[k] - half[k], found.mean[k] + half[k]])
+        ends = np.array([population.mean[k], population.mean[k] - half[k], population.mean[k] + half[k]])
         median, low, high = parameter.natural(ends).tolist()
         yield {
             "model": fit.model.name,
@@ -76,8 +76,8 @@ def population_rows(fit: ModelFit) -> Iterator[dict[str, Any]]:
             "low": low,
             "high": high,
             "scale": parameter.scale,
-            "se": float(found.mean_se[k]),
-            "sd": float(found.sd[k]),
+            "se": float(population.mean_se[k]),
+            "sd": float(population.sd[k]),
             "animals": n,
         }
 
@@ -86,14 +86,14 @@ def threshold_rows(
     model: str, scales: Sequence[SessionScales], starts: Mapping[str, Sequence[str]]
 ) -> Iterator[dict[str, Any]]:
     """Yield a row for each animal and session."""
-    for own in scales:
-        low, high = own.estimate - _Z * own.se, own.estimate + _Z * own.se
-        for number, values in enumerate(np.exp(np.column_stack([own.estimate, low, high, own.trend])).tolist()):
+    for scale in scales:
+        low, high = scale.estimate - _Z * scale.se, scale.estimate + _Z * scale.se
+        for number, values in enumerate(np.exp(np.column_stack([scale.estimate, low, high, scale.trend])).tolist()):
             yield {
-                "subject": own.subject,
+                "subject": scale.subject,
                 "model": model,
                 "session": number + 1,
-                "start": starts[own.subject][number],
+                "start": starts[scale.subject][number],
                 **dict(zip(("threshold", "low", "high", "trend"), values, strict=True)),
             }
 

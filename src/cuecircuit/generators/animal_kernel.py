@@ -228,8 +228,8 @@ def live_session(amounts, mind, body, rule, transfer, uniform):
             n_infusion += 1
             blocked_until = second + rule.timeout
         if rule.taken >= 0:
-            own = body.ligands[rule.taken]
-            came = 1 / (1 + bound - amounts[int(own[_SITE])] / own[_HALF])
+            taken = body.ligands[rule.taken]
+            came = 1 / (1 + bound - amounts[int(taken[_SITE])] / taken[_HALF])
             amounts[rule.entry] += rule.dose_mg_kg
         learn(mind, body, ill, came, rule.shock_ma)
     return active[:n_active], infusion[:n_infusion], record, outcome

@@ -137,9 +137,9 @@ class Animal:
         if self.world.learning:
             if plan.cue is not None:
                 self.odors[:, plan.cue] += self.own["salience"] * (outcome - self.odors[:, plan.cue])
-            known = self.places.get(plan.context, 0.0)
-            self.places[plan.context] = known + self.own["salience"] * (
-                float(record[:, RECORD.index("effect")].max()) - known
+            place_learned = self.places.get(plan.context, 0.0)
+            self.places[plan.context] = place_learned + self.own["salience"] * (
+                float(record[:, RECORD.index("effect")].max()) - place_learned
             )
         return LivedSession(plan=plan, active=active, inactive=inactive, infusion=infusion, record=record)
 

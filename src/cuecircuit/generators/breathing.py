@@ -75,8 +75,8 @@ def draw_breathing(
         rng: source of wander and variation between rats and blocks.
     """
     wander = _WANDER_SD * draw_wander(length_s, rng)
-    own = change + _RAT_SD * rng.standard_normal() if change else 0.0
-    steps = own + (_BLOCK_SD * rng.standard_normal(len(onsets_s)) if change else np.zeros(len(onsets_s)))
+    rat_change = change + _RAT_SD * rng.standard_normal() if change else 0.0
+    steps = rat_change + (_BLOCK_SD * rng.standard_normal(len(onsets_s)) if change else np.zeros(len(onsets_s)))
     return breathe(level, wander, steps, onsets_s, duration_s, rng)
 
 

@@ -108,13 +108,13 @@ def fit_drives(
         inputs: of the cells.
         kept: True where a cell is fitted.
     """
-    wanted = LARGEST * np.arctanh(np.clip(table / LARGEST, -0.99, 0.99))
+    unsaturated = LARGEST * np.arctanh(np.clip(table / LARGEST, -0.99, 0.99))
     best = (np.inf, 0.0, np.zeros((len(CLASSES), len(inputs))))
     for gain in GAINS:
         spread = np.linalg.solve(np.eye(len(REGIONS)) - gain * paths(), classes())
         columns = np.einsum("rk,ic->rcki", spread, inputs).reshape(*table.shape, -1)[kept]
-        drives, *_ = np.linalg.lstsq(columns, wanted[kept], rcond=None)
-        error = float(((wanted[kept] - columns @ drives) ** 2).sum())
+        drives, *_ = np.linalg.lstsq(columns, unsaturated[kept], rcond=None)
+        error = float(((unsaturated[kept] - columns @ drives) ** 2).sum())
         if error < best[0]:
             best = error, float(gain), drives.reshape(len(CLASSES), len(inputs))
     return best[1], best[2]

@@ -209,8 +209,8 @@ def _write_responses(folder: Path, study: HumanStudy) -> None:
         (person.participant, person.group, f"ses-{session + 1}", region, cell, percent)
         for row, person in enumerate(study.people.people)
         for session in range(person.sessions)
-        for region, own in zip(study.people.regions, study.people.responses[row, session], strict=True)
-        for cell, percent in zip(plan.CELLS, own, strict=True)
+        for region, amplitudes in zip(study.people.regions, study.people.responses[row, session], strict=True)
+        for cell, percent in zip(plan.CELLS, amplitudes, strict=True)
     ]
     notes = {
         "participant_id": "name of the person",
@@ -224,8 +224,8 @@ def _write_responses(folder: Path, study: HumanStudy) -> None:
     cells = [
         (region, group, cell, percent, "assumed")
         for region, both in zip(study.people.regions, study.people.means.tolist(), strict=True)
-        for group, own in zip(plan.GROUPS, both, strict=True)
-        for cell, percent in zip(plan.CELLS, own, strict=True)
+        for group, of_group in zip(plan.GROUPS, both, strict=True)
+        for cell, percent in zip(plan.CELLS, of_group, strict=True)
     ]
     notes = {
         "region": "region",

@@ -205,11 +205,13 @@ def plan_people(hypothesis: str, rng: np.random.Generator, *, sizes: Sizes = Siz
     responses = np.full((len(people), 2, len(regions), len(CELLS)), np.nan)
     for row, person in enumerate(people):
         group = GROUPS.index(person.group)
-        own = sizes.person_sd * rng.standard_normal((len(regions), 1))
+        deviations = sizes.person_sd * rng.standard_normal((len(regions), 1))
         for session in range(person.sessions):
             recovers = session and person.group == "iHUD"
             drug = np.array([SECOND_SESSION_SHARE if recovers and "drug" in cell else 1.0 for cell in CELLS])
-            cells = means[:, group] * drug + own + sizes.cell_sd * rng.standard_normal((len(regions), len(CELLS)))
+            cells = (
+                means[:, group] * drug + deviations + sizes.cell_sd * rng.standard_normal((len(regions), len(CELLS)))
+            )
             for slope, r, (middle, sd) in leaning if person.group == "iHUD" else ():
                 place = regions.index(slope.region), CELLS.index(slope.cell)
                 mean = means[place[0], group, place[1]] * drug[place[1]]

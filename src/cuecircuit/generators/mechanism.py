@@ -116,14 +116,14 @@ def _slopes(
     response: Float[Array, "subject region"], group: Int[Array, "subject"], behavior: Float[Array, "subject"]
 ) -> Float[Array, "region"]:
     """Change of the circuit's response for one SD of behavior, both about their group's mean."""
-    own, answer = behavior.astype(float), response.copy()
+    numeric, answer = behavior.astype(float), response.copy()
     for level in np.unique(group):
-        own[group == level] -= own[group == level].mean()
+        numeric[group == level] -= numeric[group == level].mean()
         answer[group == level] -= answer[group == level].mean(axis=0)
-    spread = float(own @ own)
+    spread = float(numeric @ numeric)
     if spread == 0:
         return np.zeros(response.shape[1])
-    return own @ answer / spread * np.sqrt(spread / (len(own) - len(np.unique(group))))
+    return numeric @ answer / spread * np.sqrt(spread / (len(numeric) - len(np.unique(group))))
 
 
 def counts_of(lived: Lived, design: RatDesign) -> list[PhaseCounts]:
@@ -131,10 +131,12 @@ def counts_of(lived: Lived, design: RatDesign) -> list[PhaseCounts]:
     edges_s = [60 * start for start in PARTS_MIN] + [np.inf]
     counted = []
     for phase in design.phases:
-        named = [(own.name, own.experiment) for own in phase.treatments] or [("", phase.experiment)]
+        named = [(way.name, way.experiment) for way in phase.treatments] or [("", phase.experiment)]
         for treatment, experiment in named:
             mine = [[one for one in life.sessions if _is_of(one, phase.name, treatment)] for life in lived.lives]
-            tables = [[_histogram(s.infusion if phase.rewarded else s.active, edges_s) for s in own] for own in mine]
+            tables = [
+                [_histogram(s.infusion if phase.rewarded else s.active, edges_s) for s in sessions] for sessions in mine
+            ]
             counted.append(
                 PhaseCounts(
                     phase=phase,
@@ -150,9 +152,9 @@ def counts_of(lived: Lived, design: RatDesign) -> list[PhaseCounts]:
 def days_of(lived: Lived, design: RatDesign, rats: Sequence[Rat], rng: np.random.Generator) -> list[Day]:
     """Put what the animals did on the calendar; every group has the same days."""
     words = {
-        (phase.name, own.name if own else ""): own.experiment if own else phase.experiment
+        (phase.name, treatment.name if treatment else ""): treatment.experiment if treatment else phase.experiment
         for phase in design.phases
-        for own in phase.treatments or (None,)
+        for treatment in phase.treatments or (None,)
     }
     days: list[Day] = []
     for place, first in enumerate(lived.lives[0].sessions):

@@ -189,14 +189,14 @@ NAMES = tuple(parameter.name for parameter in PARAMETERS)
 
 def parameter_faults(values: Mapping[str, float]) -> Iterator[tuple[str, str]]:
     """Yield the name of each value that is unknown or impossible, with what is wrong."""
-    known = {parameter.name: parameter for parameter in PARAMETERS}
+    parameter_of = {parameter.name: parameter for parameter in PARAMETERS}
     for name, value in values.items():
-        if name not in known:
+        if name not in parameter_of:
             yield name, f"no such parameter of the mechanism; expected one of: {', '.join(NAMES)}"
-        elif not known[name].lowest <= value <= known[name].highest:
-            low, high = known[name].lowest, known[name].highest
-            yield name, f"{value:g} {known[name].unit} is impossible; expected {low:g} to {high:g}"
-    gain, innate = (values.get(name, known[name].value) for name in ("opponent_gain", "innate"))
+        elif not parameter_of[name].lowest <= value <= parameter_of[name].highest:
+            low, high = parameter_of[name].lowest, parameter_of[name].highest
+            yield name, f"{value:g} {parameter_of[name].unit} is impossible; expected {low:g} to {high:g}"
+    gain, innate = (values.get(name, parameter_of[name].value) for name in ("opponent_gain", "innate"))
     if gain * (1 + innate) >= 1:
         what = "it must stay below 1, or the opponent process outgrows its drug and no agonist relieves for good"
         name = "opponent_gain" if "opponent_gain" in values else "innate"
@@ -217,6 +217,6 @@ def draw_parameters(
     for parameter in PARAMETERS:
         # drawn for all, so that a parameter without spread leaves the others as they were
         z = rng.standard_normal(animals)
-        own = values.get(parameter.name, parameter.value) * np.exp(parameter.sd * z)
-        drawn[parameter.name] = np.minimum(own, parameter.highest)
+        one_value = values.get(parameter.name, parameter.value) * np.exp(parameter.sd * z)
+        drawn[parameter.name] = np.minimum(one_value, parameter.highest)
     return drawn

@@ -196,8 +196,10 @@ def _given(study: Study) -> Iterator[tuple[str, str]]:
     for name, phase in phases.items():
         yield from ((f"drugs.{drug}", drug) for drug in phase.drugs)
         at = f"operant.phases.{name}"
-        yield from ((f"{at}.treatments.{n}.drug", own.drug) for n, own in phase.treatments.items() if own.drug)
-        yield from ((f"{at}.medications.{n}.drug", own.drug) for n, own in phase.medications.items())
+        yield from (
+            (f"{at}.treatments.{n}.drug", treatment.drug) for n, treatment in phase.treatments.items() if treatment.drug
+        )
+        yield from ((f"{at}.medications.{n}.drug", medication.drug) for n, medication in phase.medications.items())
 
 
 def _protocol_faults(study: Study, *, shocks: bool) -> Iterator[str]:
@@ -208,16 +210,16 @@ def _protocol_faults(study: Study, *, shocks: bool) -> Iterator[str]:
         yield f"simulation.parameters.{name}: {what}"
     for path, drug in _given(study):
         if drug not in substances() and drug not in VEHICLES:
-            known = ", ".join((*substances(), *VEHICLES))
-            yield f"{path}: the mechanism does not know {drug}; expected one of: {known}"
+            names = ", ".join((*substances(), *VEHICLES))
+            yield f"{path}: the mechanism does not know {drug}; expected one of: {names}"
     if study.drugs.get("heroin") and study.drugs["heroin"].half_life_min:
         yield "drugs.heroin.half_life_min: heroin has three compounds; set theirs in simulation.parameters instead"
     longest = max((hours for phase in study.operant.phases.values() for hours in _hours(phase)), default=0.0)
     for name, phase in study.operant.phases.items():
         at = f"operant.phases.{name}"
-        for each, own in phase.medications.items():
-            if own.hours_before > 24 - longest:
-                what = f"{own.hours_before:g} h before a session an animal may be in its last one"
+        for each, medication in phase.medications.items():
+            if medication.hours_before > 24 - longest:
+                what = f"{medication.hours_before:g} h before a session an animal may be in its last one"
                 yield f"{at}.medications.{each}.hours_before: {what}; at most {24 - longest:g}"
         for drug in phase.drugs:
             if drug not in VEHICLES and _dose_of(study, phase, drug, 1) is None:

@@ -127,12 +127,12 @@ def _phase(study: Study, name: str, phase: Phase, groups: tuple[str, ...], cues:
     treatments = tuple(
         RatTreatment(
             name=each,
-            experiment=own.experiment or "",
-            drug=own.drug,
-            dose_mg_kg=own.dose_mg_kg or 0.0,
-            cue=None if own.cue is None else cues.index(own.cue),
+            experiment=treatment.experiment or "",
+            drug=treatment.drug,
+            dose_mg_kg=treatment.dose_mg_kg or 0.0,
+            cue=None if treatment.cue is None else cues.index(treatment.cue),
         )
-        for each, own in phase.treatments.items()
+        for each, treatment in phase.treatments.items()
     )
     return RatPhase(
         name=name,
@@ -157,7 +157,7 @@ def counted_window(study: Study, phase: str) -> tuple[float, float] | None:
         measure = study.operant.measures.get(response)
         if table != "operant" or measure is None or measure.window_min is None:
             continue
-        if any(own is study.operant.phases[phase] for own in levels_of_phases(study.operant, rows)):
+        if any(phase_levels is study.operant.phases[phase] for phase_levels in levels_of_phases(study.operant, rows)):
             return measure.window_min
     return None
 
@@ -195,8 +195,8 @@ def _operant_faults(study: Study) -> Iterator[str]:
             yield f"operant.phases: the generator of rats needs a phase of kind {kind}"
     drugs = dict.fromkeys(name for phase in operant.phases.values() for name in phase.drugs)
     if len(drugs) != 1 or not study.drugs[next(iter(drugs))].dose_mg_kg:
-        found = ", ".join(drugs) or "none"
-        yield f"operant.phases: the generator of rats knows one drug with dose_mg_kg, of all groups; found {found}"
+        named = ", ".join(drugs) or "none"
+        yield f"operant.phases: the generator of rats knows one drug with dose_mg_kg, of all groups; found {named}"
     for name, phase in operant.phases.items():
         if phase.kind == "conditioning" and len(phase.treatments) != 2:
             yield f"operant.phases.{name}.treatments: the generator of rats knows two, found {len(phase.treatments)}"

@@ -49,8 +49,8 @@ def _of_phase(life: Life, phase: str, treatment: str) -> tuple[float, ...]:
         return (np.nan,) * len(READOUTS)
     breathing = [_column(one, "ventilation") for one in mine]
     lowest_felt = min(float(_in_window(one, _column(one, "felt")).min()) for one in mine)
-    overdose = any(is_overdose(own) for own in breathing)
-    return max(-lowest_felt, 0.0), 100 * min(float(own.min()) for own in breathing), float(overdose)
+    overdose = any(is_overdose(readout) for readout in breathing)
+    return max(-lowest_felt, 0.0), 100 * min(float(breaths.min()) for breaths in breathing), float(overdose)
 
 
 def _column(session: LivedSession, name: str) -> Float[Array, "minute"]:

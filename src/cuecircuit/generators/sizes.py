@@ -17,9 +17,9 @@ def stated_sizes(defaults: S, stated: Mapping[str, float]) -> S:
         StudyError: names that the generator does not know, all at once.
     """
     defined = asdict(defaults)
-    known = ", ".join(f"{name} ({size:g})" for name, size in defined.items())
+    size_names = ", ".join(f"{name} ({size:g})" for name, size in defined.items())
     if unknown := [name for name in stated if name not in defined]:
         raise StudyError(
-            [f"simulation.sizes.{name}: unknown to this generator; expected one of: {known}" for name in unknown]
+            [f"simulation.sizes.{name}: unknown to this generator; expected one of: {size_names}" for name in unknown]
         )
     return replace(defaults, **stated)

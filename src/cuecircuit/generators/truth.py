@@ -167,9 +167,9 @@ def _write_slopes(folder: Path, experiment: Experiment) -> None:
 def _write_breathing(folder: Path, experiment: Experiment, rates: Float[Array, "subject cue=2 block"]) -> None:
     rows = [
         (rat.participant, rat.group, cue, rat.run_of(order), block, rate, change[order])
-        for rat, own, change in zip(experiment.rats, rates, experiment.rates, strict=True)
+        for rat, rat_rates, change in zip(experiment.rats, rates, experiment.rates, strict=True)
         for order, cue in enumerate(experiment.design.cues)
-        for block, rate in enumerate(own[order], 1)
+        for block, rate in enumerate(rat_rates[order], 1)
     ]
     notes = {
         "participant_id": "Name of the rat",
@@ -207,7 +207,7 @@ def _write_intake(folder: Path, experiment: Experiment) -> None:
     }
     content: dict[str, object] = {"source": "assumed", "mean_counts_by_session": totals}
     if experiment.intake is not None:
-        own = asdict(experiment.intake)
-        model = {key: list(value) if isinstance(value, tuple) else value for key, value in own.items()}
+        sizes = asdict(experiment.intake)
+        model = {key: list(value) if isinstance(value, tuple) else value for key, value in sizes.items()}
         content = {"parameters": model, **content}
     write_json(folder / "intake.json", content)

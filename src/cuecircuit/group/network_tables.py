@@ -51,27 +51,27 @@ def network_tables(
         raise DataError(f"networks: no column {', '.join(absent)}; an edge is named by {' and '.join(EDGE_KEYS)}")
     ends = labels[list(EDGE_KEYS)].astype(str).to_numpy()
     pairs = np.unique(ends, return_inverse=True)[1].reshape(ends.shape)
-    found = network_test(fit, test, pairs, settings, height=height)
+    tested = network_test(fit, test, pairs, settings, height=height)
     p = np.exp(test.log_p)
     edges = labels[list(EDGE_KEYS)].reset_index(drop=True)
-    edges = edges.assign(statistic=found.statistic, p=p, q=adjust_p(p, "fdr"), network=found.label)
-    members = [list(dict.fromkeys(ends[found.label == number].ravel())) for number in range(1, len(found.extent) + 1)]
+    edges = edges.assign(statistic=tested.statistic, p=p, q=adjust_p(p, "fdr"), network=tested.label)
+    members = [list(dict.fromkeys(ends[tested.label == number].ravel())) for number in range(1, len(tested.extent) + 1)]
     networks = pd.DataFrame(
         {
             "network": np.arange(1, len(members) + 1),
-            "edges": found.extent,
-            "intensity": found.intensity,
-            "p_extent": found.p_extent,
-            "p_intensity": found.p_intensity,
-            "regions": [", ".join(own) for own in members],
+            "edges": tested.extent,
+            "intensity": tested.intensity,
+            "p_extent": tested.p_extent,
+            "p_intensity": tested.p_intensity,
+            "regions": [", ".join(member) for member in members],
         }
     )
-    untested = int(np.isnan(found.statistic).sum())
+    untested = int(np.isnan(tested.statistic).sum())
     notes = [f"{untested} of {len(p)} edges lack a value of somebody, or any spread; they join no network"]
     return NetworkTables(
         networks=networks,
         edges=edges,
-        height=found.height,
-        exchanged=found.exchanged,
-        notes=(*(notes if untested else ()), *filter(None, (found.note,))),
+        height=tested.height,
+        exchanged=tested.exchanged,
+        notes=(*(notes if untested else ()), *filter(None, (tested.note,))),
     )

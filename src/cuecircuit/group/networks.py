@@ -120,8 +120,8 @@ def largest_networks(
     """Return the largest extent and the largest intensity of each arrangement, 0 where no edge is strong."""
     places, _, network, excess = _strong_edges(statistics, pairs, height, sided)
     largest = np.zeros((2, len(statistics)))
-    for own, weights in zip(largest, (None, excess), strict=True):
-        np.maximum.at(own, places, np.bincount(network, weights=weights)[network])
+    for largest_of, weights in zip(largest, (None, excess), strict=True):
+        np.maximum.at(largest_of, places, np.bincount(network, weights=weights)[network])
     return largest[0], largest[1]
 
 

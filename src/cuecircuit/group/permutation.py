@@ -296,11 +296,11 @@ def permute_prepared(
             "fit); check the maps"
         )
     if isinstance(plan, ScorePlan):
-        found, n_rows = found_heights(blocks, plan), len(plan.rows)
+        observed, n_rows = found_heights(blocks, plan), len(plan.rows)
     elif isinstance(plan, RotationPlan):
-        found, n_rows = found_heights(blocks, plan), len(plan.basis)
+        observed, n_rows = found_heights(blocks, plan), len(plan.basis)
     else:
-        found, n_rows = test.f if test.t is None else test.t, len(plan.basis)
+        observed, n_rows = test.f if test.t is None else test.t, len(plan.basis)
     where = voxel_places(mask, settings.connectivity)
     rule = maxima_rule(
         plan.tested,
@@ -310,14 +310,14 @@ def permute_prepared(
         sided=settings.sided,
         score=settings.tfce if "tfce" in statistics else None,
     )
-    statistic = np.where(fitted, found.astype(np.float64), np.nan)
+    statistic = np.where(fitted, observed.astype(np.float64), np.nan)
     maxima: dict[MapStatistic, Array] = {}
     share = np.ones(fitted.size)
     stop = None if plan.enumerated else settings.stop_error
     strength = least_equal(statistic if rule.rule.sided == "1" else np.abs(statistic))
     options = {"n_rows": n_rows, "n_jobs": settings.n_jobs, "progress": progress}
-    for done, own in arranged_maxima(blocks, plan, where, rule, strength, **options):
-        maxima, share = maxima_by_name(done, statistics), own
+    for done, arranged in arranged_maxima(blocks, plan, where, rule, strength, **options):
+        maxima, share = maxima_by_name(done, statistics), arranged
         if stop is not None and is_hopeless(maxima, plan, settings.alpha, stop):
             break
     share = np.where(fitted, share, np.nan)

@@ -57,9 +57,11 @@ def prepare_term(
 ) -> tuple[Float[Array, "row voxel"] | Rotated, Bool[Array, "voxel"]]:
     """Return what arrangements of an error-strata model work on, and where; `f` is NaN where nothing can be tested."""
     if isinstance(plan, RotationPlan):
-        residuals, own, fitted = rotation_residuals(y, plan, testable=np.isfinite(f))
-        found = permuted_heights(own, plan.basis.T[None].astype(own.dtype), tested=plan.tested, df2=plan.df2)[0]
-        return Rotated(residuals=residuals, found=found), fitted
+        residuals, variances, fitted = rotation_residuals(y, plan, testable=np.isfinite(f))
+        heights = permuted_heights(
+            variances, plan.basis.T[None].astype(variances.dtype), tested=plan.tested, df2=plan.df2
+        )[0]
+        return Rotated(residuals=residuals, found=heights), fitted
     # a voxel that lacks maps has fewer subjects to exchange than the others
     fitted = np.isfinite(f) & np.isfinite(y).all(axis=(0, 1))
     return unit_residuals(y, plan, testable=fitted), fitted
@@ -136,16 +138,16 @@ def arranged_maxima(
     maxima = np.empty((n, len(MAP_STATISTICS)))
     workers: Any = Parallel(n_jobs=n_jobs, prefer="threads", return_as="generator")
     # a batch travels with its own arrangements alone
-    own = (replace(plan, arrangements=plan.arrangements[part]) for part in batches)
-    tasks = (delayed(_maxima)(blocks, each, where, rule, strength) for each in own)
+    parts = (replace(plan, arrangements=plan.arrangements[part]) for part in batches)
+    tasks = (delayed(_maxima)(blocks, each, where, rule, strength) for each in parts)
     larger = np.zeros(where.places.size)
     # around all threads: a limit that one of them takes back would be gone for the others
     with _one_blas_thread():
-        for part, (found, counts) in zip(batches, workers(tasks), strict=True):
-            maxima[part] = found
+        for part, (part_maxima, counts) in zip(batches, workers(tasks), strict=True):
+            maxima[part] = part_maxima
             larger += counts
             if progress is not None:
-                progress(len(found) - (part.start == 0))
+                progress(len(part_maxima) - (part.start == 0))
             yield maxima[: part.stop], larger / part.stop
 
 

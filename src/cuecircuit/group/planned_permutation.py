@@ -52,8 +52,8 @@ def prepare_test(fit: Fit, test: TermTest, settings: PermutationSettings) -> Per
         variances = formula_variances([y], family.fitter.design)
     else:
         assert strata is not None
-        own = of_stratum(strata, stratum)
-        variances = compare_in_stratum([y], own, own.strata[0])
+        in_stratum = of_stratum(strata, stratum)
+        variances = compare_in_stratum([y], in_stratum, in_stratum.strata[0])
     compared = {} if variances is None else {stratum: variances}
     plan = plan_of(family, test, settings, compared)
     if isinstance(plan, ScorePlan):
@@ -82,8 +82,8 @@ def plan_of(
     """
     if (model := _strata_model(family)) is not None:
         stratum = stratum_of(test) or ONE_ERROR
-        own = of_stratum(model, stratum)
-        return plan_term(own, test.name, stratum=stratum, settings=permutation, variances=variances.get(stratum))
+        in_stratum = of_stratum(model, stratum)
+        return plan_term(in_stratum, test.name, stratum=stratum, settings=permutation, variances=variances.get(stratum))
     assert isinstance(family, FormulaFamily)
     assert isinstance(family.fitter, MixedFitter)
     hypothesis = next(each for each in family.fitter.hypotheses if each.name == test.name)

@@ -33,8 +33,8 @@ def compare_variances(read: ReadBlocks, family: Family) -> Variances:
     """
     if isinstance(family, StrataFamily):
         strata = (*family.model.strata, *family.model.contrast_strata)
-        found = {each.name: compare_in_stratum(read(), family.model, each) for each in strata}
-        return {name: each for name, each in found.items() if each is not None}
+        compared = {each.name: compare_in_stratum(read(), family.model, each) for each in strata}
+        return {name: each for name, each in compared.items() if each is not None}
     assert isinstance(family, FormulaFamily)
     between = formula_variances(read(), family.fitter.design)
     return {} if between is None else {ONE_ERROR: between}
@@ -59,13 +59,13 @@ def variance_note(variances: Variances, variance: Variance, family: Family) -> s
         f"{group} (n = {n}, SD {sd:.2f})" for group, n, sd in zip(worst.groups, worst.n, worst.sd, strict=True)
     )
     where = f", largest in {name}" if len(variances) > 1 else ""
-    found = f"groups differ in variance: {groups}; SD ratio {worst.sd_ratio:.2f}, p = {worst.p:.2g}{where}"
+    sentence = f"groups differ in variance: {groups}; SD ratio {worst.sd_ratio:.2f}, p = {worst.p:.2g}{where}"
     if variance != "equal" and not mixed:
-        return f"{found}: subjects are rotated within groups ({', '.join(differ)})"
+        return f"{sentence}: subjects are rotated within groups ({', '.join(differ)})"
     cell = nearest_measured_error(worst)
     power = "such a design loses power; " if cell.rate < 0.05 and cell.sd_ratio < 1 else ""
     return (
-        f"warning: {found}: in null studies of groups of {cell.n[0]} and {cell.n[1]}, the first with "
+        f"warning: {sentence}: in null studies of groups of {cell.n[0]} and {cell.n[1]}, the first with "
         f"{cell.sd_ratio:.2g} × the SD, permutation at .05 found something in {100 * cell.rate:.0f} %; "
         f"{power}{_MIXED_REMEDY if mixed else _REMEDY}"
     )

@@ -33,7 +33,7 @@ def bright_voxels(mean: Float[Array, "x y z"]) -> Bool[Array, "x y z"]:
         warnings.simplefilter("error", MaskWarning)
         try:
             # no opening: it would wear away scans of few slices
-            found = compute_epi_mask(nib.Nifti1Image(values, np.eye(4)), opening=False)
+            mask_image = compute_epi_mask(nib.Nifti1Image(values, np.eye(4)), opening=False)
         except (MaskWarning, ValueError) as error:
             raise DataError(fault) from error
-    return np.asarray(found.dataobj) > 0
+    return np.asarray(mask_image.dataobj) > 0

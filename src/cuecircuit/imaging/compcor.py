@@ -31,9 +31,9 @@ def principal_components(
     """
     keep = np.ones(len(data), dtype=bool) if keep is None else keep
     columns = [np.ones((len(data), 1)), *([] if drift is None else [drift])]
-    known = np.hstack(columns)
+    nuisance = np.hstack(columns)
     series = data.astype(np.float64)
-    series -= known @ np.linalg.lstsq(known[keep], series[keep], rcond=None)[0]
+    series -= nuisance @ np.linalg.lstsq(nuisance[keep], series[keep], rcond=None)[0]
     scale = series[keep].std(axis=0)
     series = series[:, scale > 0] / scale[scale > 0]
     values, vectors = np.linalg.eigh(series[keep] @ series[keep].T)

@@ -126,10 +126,10 @@ def _own_slopes(
     left = len(y) - basis.shape[1] - columns.shape[1]
     if left < max(min_df, 1):
         raise DesignError(f"{len(y)} volumes leave {left} degrees of freedom, expected {max(min_df, 1)} or more")
-    own = columns - basis @ (basis.T @ columns)
-    if np.linalg.svd(own / np.linalg.norm(columns, axis=0), compute_uv=False)[-1] < 1e-6:
+    residuals = columns - basis @ (basis.T @ columns)
+    if np.linalg.svd(residuals / np.linalg.norm(columns, axis=0), compute_uv=False)[-1] < 1e-6:
         raise DesignError(
             "a condition's product with the course of a region cannot be told from the other columns of the model; "
             "check that each condition is on for part of the scan"
         )
-    return np.linalg.lstsq(own, y, rcond=None)[0]
+    return np.linalg.lstsq(residuals, y, rcond=None)[0]

@@ -106,7 +106,9 @@ def _convolved_columns(events: pd.DataFrame, *, hrf: Hrf, n_volumes: int, tr_s: 
     names, slopes = events["trial_type"].astype(str).to_numpy(), height.notna().to_numpy()
     groups = [(name, (names == name) & ~slopes) for name in sorted({*names[~slopes]})]
     groups += [(name, (names == name) & slopes) for name in dict.fromkeys(names[slopes])]
-    columns = [compute_regressor(numbers[:, own], _response(hrf), np.arange(n_volumes) * tr_s)[0] for _, own in groups]
+    columns = [
+        compute_regressor(numbers[:, number], _response(hrf), np.arange(n_volumes) * tr_s)[0] for _, number in groups
+    ]
     values = np.hstack([np.empty((n_volumes, 0)), *columns])
     return Regressors(values=values, names=tuple(name for name, _ in groups))
 
@@ -127,10 +129,12 @@ def fir_names(condition: str, *, tr_s: float, fir_s: float) -> tuple[str, ...]:
 def _fir_columns(events: pd.DataFrame, *, n_volumes: int, tr_s: float, fir_s: float) -> Regressors:
     names: list[str] = []
     columns: list[Array] = [np.empty((n_volumes, 0))]
-    for condition, own in events.groupby("trial_type"):
-        height = own["modulation"].fillna(1.0).to_numpy(dtype=float) if "modulation" in own else np.ones(len(own))
+    for condition, trials in events.groupby("trial_type"):
+        height = (
+            trials["modulation"].fillna(1.0).to_numpy(dtype=float) if "modulation" in trials else np.ones(len(trials))
+        )
         # the first volume at or after the onset; a hundredth of a TR is rounding of the onset
-        first = np.ceil(own["onset"].to_numpy(dtype=float) / tr_s - 0.01).astype(int)
+        first = np.ceil(trials["onset"].to_numpy(dtype=float) / tr_s - 0.01).astype(int)
         for step, name in enumerate(fir_names(str(condition), tr_s=tr_s, fir_s=fir_s)):
             column = np.zeros(n_volumes)
             inside = (first + step >= 0) & (first + step < n_volumes)
@@ -267,18 +271,20 @@ def _fit_block(
 
     mean = data.mean(axis=0, dtype=np.float64)
     usable = np.flatnonzero(mean > 0)
-    found = np.full((2, len(weights), len(mean)), np.nan)
+    estimates = np.full((2, len(weights), len(mean)), np.nan)
     percent = 100 * (data[:, usable] / mean[usable] - 1)
     fit = OLSModel(design).fit(percent)
     fits: Iterable[Any] = [(slice(None), fit)]
     if noise == "ar1":
         rho = _autocorrelation(fit.whitened_residuals)  # of least squares: nothing is whitened yet
-        own = ((rho == value, value) for value in np.unique(rho))
-        fits = ((voxels, ARModel(design, value).fit(percent[:, voxels])) for voxels, value in own)
+        by_rho = ((rho == value, value) for value in np.unique(rho))
+        fits = ((voxels, ARModel(design, value).fit(percent[:, voxels])) for voxels, value in by_rho)
     for voxels, each in fits:
-        found[0][:, usable[voxels]] = weights @ each.theta
-        found[1][:, usable[voxels]] = np.outer(np.einsum("kc,cd,kd->k", weights, each.cov, weights), each.dispersion)
-    return found
+        estimates[0][:, usable[voxels]] = weights @ each.theta
+        estimates[1][:, usable[voxels]] = np.outer(
+            np.einsum("kc,cd,kd->k", weights, each.cov, weights), each.dispersion
+        )
+    return estimates
 
 
 def _autocorrelation(residuals: Float64[Array, "volume voxel"]) -> Float64[Array, "voxel"]:

@@ -135,19 +135,19 @@ def resample(
         places_mm: where each voxel of the result lies in the reference; NaN gives 0.
         motion: of each volume; None where nothing moved.
     """
-    known = np.isfinite(places_mm).all(axis=1)
+    finite = np.isfinite(places_mm).all(axis=1)
     values = np.zeros((series.n_volumes, len(places_mm)), np.float32)
-    if not known.any():
+    if not finite.any():
         return values
-    ends = places_mm[known] if motion is None else _moved_box(places_mm[known], motion)
+    ends = places_mm[finite] if motion is None else _moved_box(places_mm[finite], motion)
     back = np.linalg.inv(series.grid.affine)
     series = _cut(series, _box_around(ends @ back[:3, :3].T + back[:3, 3], series.grid.shape))
     for volume in range(series.n_volumes):
-        places = places_mm[known].astype(np.float64)
+        places = places_mm[finite].astype(np.float64)
         if motion is not None:
             places = move(places, motion.parameters[volume], motion.center_mm)
         coefficients = spline_filter(series.data[..., volume].astype(np.float64))
-        values[volume, known] = _sample(coefficients, places, series.grid)
+        values[volume, finite] = _sample(coefficients, places, series.grid)
     return values
 
 

@@ -57,9 +57,9 @@ def ants_module() -> Any:
 @contextmanager
 def reproducible(seed: int) -> Iterator[None]:
     """Keep ANTs to one thread and one seed: sums over threads and sampled voxels differ otherwise."""
-    wanted = {"ITK_GLOBAL_DEFAULT_NUMBER_OF_THREADS": "1", "ANTS_RANDOM_SEED": str(max(seed, 1))}
-    before = {name: os.environ.get(name) for name in wanted}
-    os.environ.update(wanted)
+    environment = {"ITK_GLOBAL_DEFAULT_NUMBER_OF_THREADS": "1", "ANTS_RANDOM_SEED": str(max(seed, 1))}
+    before = {name: os.environ.get(name) for name in environment}
+    os.environ.update(environment)
     try:
         yield
     finally:
@@ -119,15 +119,15 @@ def register(
     moving, fixed = to_ants(epi * epi_mask, grid), to_ants(template * template_mask, template_grid)
     name = {"rigid": "Rigid", "affine": "Affine", "syn": "SyNOnly"}
     with reproducible(seed):
-        found: dict[str, Any] = {}
+        transforms: dict[str, Any] = {}
         for step in ("rigid", "affine", "syn"):
-            start = {"initial_transform": found["fwdtransforms"]} if found else {}
-            found = _step(ants, fixed, moving, name[step], folder / step, start, seed)
+            start = {"initial_transform": transforms["fwdtransforms"]} if transforms else {}
+            transforms = _step(ants, fixed, moving, name[step], folder / step, start, seed)
             if step == kind:
                 break
-    inverse = tuple(found["invtransforms"])
+    inverse = tuple(transforms["invtransforms"])
     return Transform(
-        forward=tuple(found["fwdtransforms"]),
+        forward=tuple(transforms["fwdtransforms"]),
         inverse=inverse,
         inverted=tuple(name.endswith(".mat") for name in inverse),
     )

@@ -100,8 +100,8 @@ def removed_signals(
         if getattr(nuisance, name):
             columns[name] = series.within(tissue).mean(axis=1, dtype=np.float64)
         if nuisance.acompcor:
-            found = principal_components(series.within(tissue), nuisance.acompcor, drift=slow, keep=keep)
-            columns |= {f"{name}_acompcor{number}": column for number, column in enumerate(found.T)}
+            components = principal_components(series.within(tissue), nuisance.acompcor, drift=slow, keep=keep)
+            columns |= {f"{name}_acompcor{number}": column for number, column in enumerate(components.T)}
     if nuisance.motion and signals.motion is not None:
         moved = motion_columns(signals.motion, nuisance.motion)
         columns |= dict(zip(motion_names(nuisance.motion), moved.T, strict=True))
@@ -173,10 +173,10 @@ def _asked(signals: ScanSignals, nuisance: Nuisance) -> Iterator[tuple[str, str]
     for tissue, names in TISSUE_COLUMNS.items():
         if getattr(nuisance, tissue) and tissue not in signals.tissues:
             yield tissue, next((name for name in names if name in table), names[0])
-    for wanted in nuisance.columns:
-        found = [wanted] if wanted in table else sorted(name for name in table if name.startswith(wanted))
+    for column in nuisance.columns:
+        matching = [column] if column in table else sorted(name for name in table if name.startswith(column))
         # fMRIPrep has columns of outliers only where there are some
-        yield from (("columns", name) for name in found or ([] if wanted.startswith(_MAY_LACK) else [wanted]))
+        yield from (("columns", name) for name in matching or ([] if column.startswith(_MAY_LACK) else [column]))
 
 
 _MAY_LACK = ("non_steady_state_outlier", "motion_outlier")

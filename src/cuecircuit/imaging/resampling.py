@@ -30,15 +30,17 @@ def target_grid(grid: Grid, voxel_mm: float) -> Grid:
 def on_grid(data: Array, grid: Grid, target: Grid, *, labels: bool) -> Array:
     """Read a volume at the voxels of another grid, slice by slice; outside it is 0."""
     back = np.linalg.inv(grid.affine) @ target.affine
-    found = np.empty(target.shape, data.dtype)
+    resampled = np.empty(target.shape, data.dtype)
     plane = np.indices(target.shape[1:]).reshape(2, -1)
     for number in range(target.shape[0]):
         index = np.vstack([np.full(plane.shape[1], number), plane])
         at = back[:3, :3] @ index + back[:3, 3:]
         whole = np.rint(at)
         at = np.where(np.abs(at - whole) < _ROUNDING, whole, at)
-        found[number] = map_coordinates(data, at, order=0 if labels else 1, mode="constant").reshape(target.shape[1:])
-    return found
+        resampled[number] = map_coordinates(data, at, order=0 if labels else 1, mode="constant").reshape(
+            target.shape[1:]
+        )
+    return resampled
 
 
 def coarser(data: Float[Array, "x y z"], grid: Grid, target: Grid) -> Float[Array, "i j k"]:

@@ -143,10 +143,10 @@ def _bridge(values: Float64[Array, "sample"], missing: Bool[Array, "sample"]) ->
 
 
 def _standing_out(smooth: Float64[Array, "sample"], *, distance: float) -> Array:
-    peaks, found = find_peaks(smooth, distance=distance, prominence=0)
+    peaks, properties = find_peaks(smooth, distance=distance, prominence=0)
     if len(peaks) == 0:
         return peaks
-    depth = found["prominences"]
+    depth = properties["prominences"]
     around = percentile_filter(depth, 75, size=_NEIGHBORS, mode="nearest")
     return peaks[depth > np.maximum(_PROMINENCE * around, _SILENCE * np.percentile(depth, 75))]
 

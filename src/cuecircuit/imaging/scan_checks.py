@@ -111,10 +111,10 @@ def _time_faults(
 ) -> Iterator[str]:
     if tr_header_s > 0 and tr_sidecar_s is not None and abs(tr_header_s - tr_sidecar_s) > _SAME_TR_S:
         yield f"TR is {tr_header_s:g} s in the header and {tr_sidecar_s:g} s in the sidecar; one of them is wrong"
-    for found, where in ((tr_header_s or None, "header"), (tr_sidecar_s, "sidecar")):
-        if found is not None and abs(found - scans.tr_s) > _SAME_TR_S:
-            unit = "; is it in milliseconds?" if np.isclose(found, 1000 * scans.tr_s, rtol=0.01) else ""
-            yield f"TR is {found:g} s in the {where} and {scans.tr_s:g} s in the study (scans.tr_s){unit}"
+    for tr_s_of, where in ((tr_header_s or None, "header"), (tr_sidecar_s, "sidecar")):
+        if tr_s_of is not None and abs(tr_s_of - scans.tr_s) > _SAME_TR_S:
+            unit = "; is it in milliseconds?" if np.isclose(tr_s_of, 1000 * scans.tr_s, rtol=0.01) else ""
+            yield f"TR is {tr_s_of:g} s in the {where} and {scans.tr_s:g} s in the study (scans.tr_s){unit}"
     if tr_header_s <= 0 and tr_sidecar_s is None:
         yield "neither header nor sidecar states TR; add RepetitionTime to the sidecar"
     if scans.volumes is not None and volumes != scans.volumes:

@@ -108,7 +108,7 @@ def scan_edges(
     slopes = psychophysiological_slopes(
         data[:, there], design[names].to_numpy(), regressors, keep=keep, min_df=settings.min_df, neural=neural
     )
-    return ScanEdges(matrices={name: _whole(own, there) for name, own in zip(names, slopes, strict=True)})
+    return ScanEdges(matrices={name: _whole(slope, there) for name, slope in zip(names, slopes, strict=True)})
 
 
 def join_scans(
@@ -128,15 +128,15 @@ def join_scans(
         responses = np.concatenate([part.responses for part in with_trials if part.responses is not None])
         runs = np.repeat(np.arange(len(with_trials)), [len(part.conditions) for part in with_trials])
         conditions = np.array([name for part in with_trials for name in part.conditions])
-        found, faults = {}, []
+        joined, faults = {}, []
         for name in dict.fromkeys(each for each in conditions.tolist() if wanted is None or each in wanted):
             try:
-                found[name] = trial_correlations(responses[conditions == name], runs[conditions == name])
+                joined[name] = trial_correlations(responses[conditions == name], runs[conditions == name])
             except DesignError as error:
                 faults += [f"condition {name}: {fault}" for fault in error.faults]
         if faults:
             raise DesignError(faults)
-        return found
+        return joined
     names = dict.fromkeys(name for part in parts for name in part.matrices if wanted is None or name in wanted)
     return {
         name: np.mean([part.matrices[name] for part in parts if name in part.matrices], axis=0, dtype=float)

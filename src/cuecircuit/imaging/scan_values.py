@@ -94,24 +94,24 @@ def check_values(
         mask: voxels analyzed.
         percent: maps are percent of the mean signal, which must be above 0.
     """
-    found = _pass_over(data, mask)
-    covered = float(found.varies.mean())
-    if found.distance.max() <= _LEAST_CHANGE * _signal(found.usual):
-        faults = [_same_throughout(found)]
+    measured = _pass_over(data, mask)
+    covered = float(measured.varies.mean())
+    if measured.distance.max() <= _LEAST_CHANGE * _signal(measured.usual):
+        faults = [_same_throughout(measured)]
     else:
-        spikes = _spike_volumes(found)
+        spikes = _spike_volumes(measured)
         # a slice that is never there is a matter of coverage
-        lost = found.flat & ~found.flat.all(axis=1, keepdims=True)
+        lost = measured.flat & ~measured.flat.all(axis=1, keepdims=True)
         faults = [
-            *_repeated(found),
-            *(_spike(found, spikes) if spikes.any() else ()),
-            *_changed_brightness(np.where(spikes | lost.any(axis=0), np.nan, found.mean)[_UNSTEADY:]),
+            *_repeated(measured),
+            *(_spike(measured, spikes) if spikes.any() else ()),
+            *_changed_brightness(np.where(spikes | lost.any(axis=0), np.nan, measured.mean)[_UNSTEADY:]),
             *_lost_slices(lost & ~spikes, mask),
             *_uncovered(covered),
-            *(() if spikes.any() else _clipped(data, found.highest)),
-            *(_without_mean(found.usual[found.varies]) if percent else ()),
+            *(() if spikes.any() else _clipped(data, measured.highest)),
+            *(_without_mean(measured.usual[measured.varies]) if percent else ()),
         ]
-    return ScanValues(faults=tuple(faults), covered=covered, volumes=tuple(sorted(found.steps)[:_SKETCHED]))
+    return ScanValues(faults=tuple(faults), covered=covered, volumes=tuple(sorted(measured.steps)[:_SKETCHED]))
 
 
 def motion_faults(motion: Float[Array, "volume 6"], *, head_radius_mm: float) -> Iterator[ScanFault]:

@@ -38,14 +38,20 @@ def seed_series(
         DesignError: conditions with fewer than four trials, all of them.
     """
     kinds = np.asarray(conditions)
-    trials = {name: kinds == name for own in weights.values() for name in own}
-    if few := [f"{name} has {own.sum()}" for name, own in trials.items() if own.sum() < FEWEST_TRIALS]:
+    trials = {name: kinds == name for by_cell in weights.values() for name in by_cell}
+    if few := [
+        f"{name} has {chosen_trials.sum()}"
+        for name, chosen_trials in trials.items()
+        if chosen_trials.sum() < FEWEST_TRIALS
+    ]:
         raise DesignError(f"beta_series: of trials {', '.join(few)}; expected {FEWEST_TRIALS} or more of a condition")
-    z = {name: fisher_z(responses[own], seed[own, None])[0] for name, own in trials.items()}
+    z = {
+        name: fisher_z(responses[chosen_trials], seed[chosen_trials, None])[0] for name, chosen_trials in trials.items()
+    }
     made = {}
-    for label, own in weights.items():
-        effect = np.sum([weight * z[name] for name, weight in own.items()], axis=0)
-        spread = sum(weight**2 / (trials[name].sum() - 3) for name, weight in own.items())
+    for label, cell_weights in weights.items():
+        effect = np.sum([weight * z[name] for name, weight in cell_weights.items()], axis=0)
+        spread = sum(weight**2 / (trials[name].sum() - 3) for name, weight in cell_weights.items())
         made[label] = Estimate(effect=effect, variance=np.where(np.isfinite(effect), spread, np.nan))
     return made
 

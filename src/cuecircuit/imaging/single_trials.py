@@ -69,9 +69,9 @@ def trial_responses(
     columns = trials - base @ (base.T @ trials)
     types = np.unique(events["trial_type"].astype(str), return_inverse=True)[1]
     weights = _separate(columns, types) if method == "lss" else _together(columns, base.shape[1])
-    told = np.einsum("kn,nk->k", weights, columns)
+    information = np.einsum("kn,nk->k", weights, columns)
     # a weight row is the trial's own only if it gives 1 for the trial itself
-    unknown = [str(row + 1) for row in np.flatnonzero(~(np.abs(told - 1) < _TOLD))]
+    unknown = [str(row + 1) for row in np.flatnonzero(~(np.abs(information - 1) < _TOLD))]
     if unknown:
         raise DesignError(
             f"trials {', '.join(unknown[:8])}: the scan tells nothing of them ({len(unknown)} of {len(events)}); they "
@@ -79,10 +79,10 @@ def trial_responses(
         )
     data = smooth_in_mask(series.within(mask), mask, fwhm_mm=fwhm_mm, voxel_mm=series.grid.voxel_mm)
     mean = data.mean(axis=0, dtype=np.float64)
-    found = np.full((len(events), len(mean)), np.nan)
+    responses = np.full((len(events), len(mean)), np.nan)
     usable = mean > 0
-    found[:, usable] = weights @ (100 * (data[:, usable] / mean[usable] - 1))
-    return found
+    responses[:, usable] = weights @ (100 * (data[:, usable] / mean[usable] - 1))
+    return responses
 
 
 def _separate(columns: Float[Array, "volume trial"], types: Array) -> Float64[Array, "trial volume"]:

@@ -128,10 +128,10 @@ def clipped(trace: Trace) -> Bool[Array, "sample"]:
         return np.zeros(len(values), bool)
     at_end = (values == finite.max()) | (values == finite.min())
     edges = np.flatnonzero(np.diff(np.r_[False, at_end, False].astype(int)))
-    found = np.zeros(len(values), bool)
+    at_limit = np.zeros(len(values), bool)
     for start, stop in zip(edges[::2], edges[1::2], strict=True):
-        found[start:stop] = stop - start >= _RAIL
-    return found
+        at_limit[start:stop] = stop - start >= _RAIL
+    return at_limit
 
 
 def _in_block(samples: Bool[Array, "sample"], trace: Trace, block: Block) -> float:

@@ -38,8 +38,8 @@ def find_scans(root: Path, *, task: str, confounds: bool = True) -> tuple[ScanFi
     scans = [file for file in files if _is_image(file)]
     of_task = [scan for scan in scans if scan["task"] == task]
     if not of_task:
-        found = ", ".join(sorted({str(scan["task"]) for scan in scans})) or "none"
-        raise DataError(f"{root}: no scans of task '{task}'; tasks found: {found}")
+        tasks = ", ".join(sorted({str(scan["task"]) for scan in scans})) or "none"
+        raise DataError(f"{root}: no scans of task '{task}'; tasks found: {tasks}")
     tables = [*files, *_derivatives(root)] if confounds else files
     return tuple(_scan_files(scan, tables, root) for scan in sorted(of_task, key=_order))
 
@@ -62,9 +62,9 @@ def find_derivatives(root: Path, folder: Path, *, task: str, desc: str = "prepro
     images = [file for file in tables if _is_image(file)]
     scans = [file for file in images if file["task"] == task and file["desc"] == desc]
     if not scans:
-        found = ", ".join(sorted({f"task {file['task']} desc {file['desc']}" for file in images})) or "none"
+        kinds = ", ".join(sorted({f"task {file['task']} desc {file['desc']}" for file in images})) or "none"
         raise DataError(
-            f"{folder}: no preprocessed scans of task '{task}' with desc {desc}; found: {found}; name the one "
+            f"{folder}: no preprocessed scans of task '{task}' with desc {desc}; found: {kinds}; name the one "
             "to take in scans.entities.desc"
         )
     raw = index_files(root) if root.is_dir() and root.resolve() != folder.resolve() else []
@@ -178,7 +178,7 @@ def _entities(file: BidsFile) -> dict[str, str]:
 
 def _beside(scan: BidsFile, suffix: str, tables: Sequence[BidsFile]) -> Path | None:
     """Find the table of that suffix that speaks of the scan; entities that tell images apart (echo) it may lack."""
-    found = [
+    files = [
         table
         for table in tables
         if table["suffix"] == suffix
@@ -186,15 +186,15 @@ def _beside(scan: BidsFile, suffix: str, tables: Sequence[BidsFile]) -> Path | N
         and all(table[name] == scan[name] for name in ("sub", "ses", "task", "run"))
         and all(table[name] in (None, scan[name]) for name in _ENTITIES)
     ]
-    if len(found) > 1:
+    if len(files) > 1:
         # several recordings of one scan: the one that says it holds respiration
-        found = [table for table in found if str(table["recording"]).lower().startswith("resp")] or found
-    if len(found) > 1:  # motion as it was before a filter (XCP-D)
-        found = [table for table in found if table["desc"] != "filtered"] or found
-    if len(found) > 1:
-        names = ", ".join(str(table["path"]) for table in found)
-        raise DataError(f"{scan['path']}: {len(found)} {suffix} files belong to it ({names}); keep one")
-    return found[0]["path"] if found else None
+        files = [table for table in files if str(table["recording"]).lower().startswith("resp")] or files
+    if len(files) > 1:  # motion as it was before a filter (XCP-D)
+        files = [table for table in files if table["desc"] != "filtered"] or files
+    if len(files) > 1:
+        names = ", ".join(str(table["path"]) for table in files)
+        raise DataError(f"{scan['path']}: {len(files)} {suffix} files belong to it ({names}); keep one")
+    return files[0]["path"] if files else None
 
 
 def sidecar(path: Path, root: Path) -> dict[str, Any]:
@@ -222,12 +222,12 @@ def _inherited(path: Path, root: Path, *, suffix: str | None = None, ending: str
     if suffix:
         entities["suffix"] = suffix
     folders = [folder for folder in (path.parent, *path.parent.parents) if folder == root or root in folder.parents]
-    found = []
+    inherited = []
     for folder in reversed(folders):
         above = {file: _named(file) for file in folder.glob(f"*{entities.get('suffix', '')}{ending}")}
         speaking = [file for file, its in above.items() if its.items() <= entities.items()]
-        found += sorted(speaking, key=lambda file: len(above[file]))
-    return found
+        inherited += sorted(speaking, key=lambda file: len(above[file]))
+    return inherited
 
 
 def _named(path: Path) -> dict[str, str]:

@@ -47,24 +47,24 @@ def read_brainglobe(name: str) -> NamedAtlas:
             f"brainglobe:{name} needs BrainGlobe's atlases; install them with: pip install brainglobe-atlasapi"
         ) from error
     try:
-        found: Any = BrainGlobeAtlas(name, check_latest=False)
+        atlas: Any = BrainGlobeAtlas(name, check_latest=False)
     except (OSError, ValueError) as error:
         raise DataError(
             f"brainglobe:{name}: {error}; see https://brainglobe.info for the names, or fetch the atlas once where "
             "there is a network"
         ) from error
-    order, flips = _ras(str(found.orientation))
-    image, labels = (_turned(np.asarray(data), order, flips) for data in (_image_of(found), found.annotation))
-    voxel_mm = np.array([found.resolution[axis] for axis in order]) / 1000
+    order, flips = _ras(str(atlas.orientation))
+    image, labels = (_turned(np.asarray(data), order, flips) for data in (_image_of(atlas), atlas.annotation))
+    voxel_mm = np.array([atlas.resolution[axis] for axis in order]) / 1000
     affine = np.diag([*voxel_mm, 1.0])
     affine[:3, 3] = -voxel_mm * (np.array(labels.shape) - 1) / 2
     return NamedAtlas(
         image=image.astype(np.float32),
         labels=labels.astype(np.int32),
-        names={int(label): str(structure["name"]) for label, structure in found.structures.items()},
-        tissues={tissue: _below(found.structures, called) for tissue, called in _TISSUES.items()},
+        names={int(label): str(structure["name"]) for label, structure in atlas.structures.items()},
+        tissues={tissue: _below(atlas.structures, called) for tissue, called in _TISSUES.items()},
         grid=Grid(shape=labels.shape, affine=affine),
-        version=str(found.metadata["version"]),
+        version=str(atlas.metadata["version"]),
     )
 
 
@@ -85,4 +85,4 @@ def _turned(data: Array, order: tuple[int, ...], flips: tuple[bool, ...]) -> Arr
 
 def _below(structures: Any, called: tuple[str, ...]) -> tuple[int, ...]:
     tops = {label for label, structure in structures.items() if str(structure["name"]).lower() in called}
-    return tuple(int(label) for label, own in structures.items() if tops & set(own["structure_id_path"]))
+    return tuple(int(label) for label, entry in structures.items() if tops & set(entry["structure_id_path"]))

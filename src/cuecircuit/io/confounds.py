@@ -51,10 +51,10 @@ def component_names(columns: Iterable[str], notes: Mapping[str, object]) -> dict
         columns: of the table.
         notes: the JSON beside the table: for each component an object with its Mask.
     """
-    found = [(int(match[1]), match[0]) for name in columns if (match := re.fullmatch(r"a_comp_cor_(\d+)", name))]
+    numbered = [(int(match[1]), match[0]) for name in columns if (match := re.fullmatch(r"a_comp_cor_(\d+)", name))]
     masks = {name: note.get("Mask") for name, note in notes.items() if isinstance(note, Mapping)}
     names = {}
     for mask, start in (("combined", "a"), ("WM", "w"), ("CSF", "c")):
-        own = [name for _, name in sorted(found) if masks.get(name) == mask]
-        names |= {name: f"{start}_comp_cor_{number:02d}" for number, name in enumerate(own)}
+        of_mask = [name for _, name in sorted(numbered) if masks.get(name) == mask]
+        names |= {name: f"{start}_comp_cor_{number:02d}" for number, name in enumerate(of_mask)}
     return names

@@ -62,8 +62,8 @@ class DiskMatrix:
         for slab in self.rows if by_rows else self.columns:
             length, width = slab.stop - slab.start, part.stop - part.start
             offset = np.dtype(self.dtype).itemsize * length * part.start
-            found = np.fromfile(self._file(slab), self.dtype, count=length * width, offset=offset)
-            tiles.append(found.reshape((length, width) if by_rows else (width, length)))
+            values = np.fromfile(self._file(slab), self.dtype, count=length * width, offset=offset)
+            tiles.append(values.reshape((length, width) if by_rows else (width, length)))
         return np.concatenate(tiles, axis=0 if by_rows else 1)
 
     def _file(self, slab: slice) -> Path:

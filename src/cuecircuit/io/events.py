@@ -128,10 +128,10 @@ def _row(onset: Any, duration: Any, condition: Any) -> _Row:
 
 
 def _missing(table: pd.DataFrame, absent: Iterable[str]) -> Iterator[str]:
-    found = ", ".join(map(str, table.columns))
+    present = ", ".join(map(str, table.columns))
     for name in absent:
         advice = "" if name in _TIMES else "; name the column of the conditions (trials.column)"
-        yield f"column {name} is missing{advice}; found: {found}"
+        yield f"column {name} is missing{advice}; found: {present}"
     if table.empty:
         yield "no events; expected one row per event"
 

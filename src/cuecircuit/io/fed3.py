@@ -61,7 +61,7 @@ def read_fed3(path: Path, declared: SourceDeclaration | None = None) -> OperantL
     names = _names(rows, counters)
     subject = f"FED{device.zfill(3)}"
     where = {"file": str(path), "line": rows.lines[0], "subject": subject}
-    found = [*lost, *_backwards(rows, moments), *_findings(rows, counters, names)]
+    ledger = [*lost, *_backwards(rows, moments), *_findings(rows, counters, names)]
     events, faults = ordered(split_events(names, times_s, declared.events), **where)
     session = OperantSession(
         subject=subject,
@@ -78,10 +78,10 @@ def read_fed3(path: Path, declared: SourceDeclaration | None = None) -> OperantL
         file=str(path),
         line=rows.lines[0],
     )
-    told = [
-        OperantFault(file=str(path), line=line, subject=subject, what=what, done=done) for line, what, done in found
+    faults_of_file = [
+        OperantFault(file=str(path), line=line, subject=subject, what=what, done=done) for line, what, done in ledger
     ]
-    return OperantLog(sessions=(session,), faults=tuple(told + faults))
+    return OperantLog(sessions=(session,), faults=tuple(faults_of_file + faults))
 
 
 def _moments(path: Path, rows: Rows) -> list[datetime]:
@@ -100,10 +100,10 @@ def _moments(path: Path, rows: Rows) -> list[datetime]:
 
 
 def _moment(text: str) -> datetime | None:
-    found = _TIME.fullmatch(text)
-    if found is None:
+    match = _TIME.fullmatch(text)
+    if match is None:
         return as_moment(text)
-    month, day, year, hour_minute, second, ms, half = found.groups()
+    month, day, year, hour_minute, second, ms, half = match.groups()
     moment = as_moment(f"{f'20{year}'[-4:]}-{month}-{day} {hour_minute}:{second or '00'}{half or ''}")
     return moment and moment.replace(microsecond=1000 * int(ms or 0))
 
@@ -170,19 +170,19 @@ def _names(rows: Rows, counters: dict[str, Float[Array, "row"]]) -> list[str]:
 
 def _findings(rows: Rows, counters: dict[str, Float[Array, "row"]], names: list[str]) -> list[tuple[int, str, str]]:
     """Return what is out of order: line, what, what was done."""
-    found: list[tuple[int, str, str]] = []
+    findings: list[tuple[int, str, str]] = []
     if not any(row[0].count(":") > 1 for row in rows.cells):
         what = "times without seconds: the log was saved by a spreadsheet"
-        found.append((rows.lines[0], what, "kept; intervals are good to a minute"))
+        findings.append((rows.lines[0], what, "kept; intervals are good to a minute"))
     for name, counter in counters.items():
         fell = np.flatnonzero(np.diff(counter) < 0)
         if fell.size:
             what = f"{name} falls from {counter[fell[0]]:g} to {counter[fell[0] + 1]:g}: the feeder was restarted"
-            found.append((rows.lines[fell[0] + 1], what, "kept as one session"))
+            findings.append((rows.lines[fell[0] + 1], what, "kept as one session"))
     pellets, counted = names.count("pellet"), counters["Pellet_Count"]
     risen = int(np.maximum(np.diff(counted, prepend=0), 0).sum())
     if pellets != risen:
-        found.append(
+        findings.append(
             (
                 rows.lines[-1],
                 f"Pellet_Count counts {risen} pellets, the log has {pellets} rows of them",
@@ -191,7 +191,7 @@ def _findings(rows: Rows, counters: dict[str, Float[Array, "row"]], names: list[
         )
     vague = [line for line, name in zip(rows.lines, names, strict=True) if name in ("Poke", "unnamed")]
     if vague:
-        found.append(
+        findings.append(
             (vague[0], f"{len(vague)} rows do not say which side was poked", "kept under the name Poke or unnamed")
         )
-    return found
+    return findings

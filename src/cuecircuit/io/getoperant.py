@@ -75,16 +75,16 @@ def _decoded(
     program = find_program(msn, programs)
     data = [(line, label, text) for line, label, text in cells if label and label not in (*HEADER_FIELDS, "Filename")]
     if program is None or not program.labels:
-        stems = dict.fromkeys(found[1] if (found := _NUMBERED.fullmatch(label)) else label for _, label, _ in data)
+        stems = dict.fromkeys(match[1] if (match := _NUMBERED.fullmatch(label)) else label for _, label, _ in data)
         raise DataError(
             f"subject {subject!r}: program (MSN) {msn!r} has no declaration with labels; labels found: "
             f"{', '.join(map(repr, stems))}; say in a YAML file which letter each is (labels: letter: label) and pass "
             "its folder with --programs"
         )
-    letters, told = _letters(data, program, subject)
+    letters, letter_faults = _letters(data, program, subject)
     raw = RawSession(header=header, letters=letters, comments=(), line=4)
     decoded = decode_record(raw, [_narrowed(program, letters)])
-    return decoded.sessions, [*told, *decoded.faults]
+    return decoded.sessions, [*letter_faults, *decoded.faults]
 
 
 def _letters(
@@ -105,7 +105,7 @@ def _letters(
     if missing:
         raise DataError(f"subject {subject!r}: no row for label {', '.join(missing)}; was another profile used?")
     others = {line: label for line, label, _ in data if line not in used}
-    stems = {found[1] if (found := _NUMBERED.fullmatch(label)) else label: line for line, label in others.items()}
+    stems = {match[1] if (match := _NUMBERED.fullmatch(label)) else label: line for line, label in others.items()}
     unknown = sorted(stems.keys() - set(program.unknown_labels))
     if not unknown:
         return letters, []
@@ -115,7 +115,7 @@ def _letters(
 
 def _run(data: Sequence[tuple[int, str, str]], label: str) -> list[tuple[int, str, str]]:
     """Return the rows of an array: numbered, or all under the label alone."""
-    numbered = [row for row in data if (found := _NUMBERED.fullmatch(row[1])) and found[1] == label]
+    numbered = [row for row in data if (match := _NUMBERED.fullmatch(row[1])) and match[1] == label]
     return numbered or [row for row in data if row[1] == label]
 
 
@@ -126,7 +126,7 @@ def _scalar(run: Sequence[tuple[int, str, str]]) -> RawLetter:
 
 def _array(run: Sequence[tuple[int, str, str]], label: str, subject: str) -> RawLetter:
     """An array from its rows, without the empty cells that pad it."""
-    numbers = [int(found[2]) for _, text, _ in run if (found := _NUMBERED.fullmatch(text)) and found[1] == label]
+    numbers = [int(match[2]) for _, text, _ in run if (match := _NUMBERED.fullmatch(text)) and match[1] == label]
     step = numbers[1] - numbers[0] if len(numbers) > 1 else 1
     for before, after, (line, _, _) in zip(numbers, numbers[1:], run[1:], strict=False):
         if after - before != step:

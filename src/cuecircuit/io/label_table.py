@@ -84,10 +84,10 @@ def _lines(text: str) -> Lines:
 
 def _of_form(rows: list[tuple[int, str]], form: re.Pattern[str]) -> Lines:
     for line, row in rows:
-        found = form.fullmatch(row)
-        if found is None:
+        match = form.fullmatch(row)
+        if match is None:
             raise DataError(f"{line}: '{row[:60]}' is no line of a label file like the first one")
-        yield line, found[1], found[2].strip()
+        yield line, match[1], match[2].strip()
 
 
 def _of_xml(text: str) -> Lines:
@@ -147,7 +147,7 @@ def distinct_names(names: Mapping[int, str], x_mm: Mapping[int, float]) -> dict[
     pairs = {
         name
         for name in times
-        if times[name] == 2 and len({sides[label] for label, own in names.items() if own == name}) == 2
+        if times[name] == 2 and len({sides[label] for label, name_of in names.items() if name_of == name}) == 2
     }
     return {
         label: name if times[name] == 1 else f"{name} ({sides[label] if name in pairs else f'label {label}'})"

@@ -82,8 +82,8 @@ def _take(out: Path, path: Path) -> tuple[Path, int]:
     while True:
         lock = os.open(path, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_NONBLOCK, 0o644)
         try:
-            found = os.fstat(lock)
-            if not stat.S_ISREG(found.st_mode) or found.st_nlink > 1:
+            state = os.fstat(lock)
+            if not stat.S_ISREG(state.st_mode) or state.st_nlink > 1:
                 raise DataError(f"{path}: expected a lock of cuecircuit, found something else; move it away")
             if not _locked(lock):
                 raise DataError(f"{out}: {_holder(lock)} is writing here; wait for it, or choose another folder")

@@ -42,9 +42,9 @@ def read_maps(names: Sequence[str], folder: Path, mask: Bool[Array, "x y z"], gr
         rows.setdefault(file, []).append((volume, row))
     y = np.empty((len(names), int(mask.sum())), maps_precision(names, folder))
     faults: list[str] = []
-    for file, wanted in rows.items():
+    for file, places in rows.items():
         try:
-            _read_file(folder / file, sorted(wanted, key=lambda item: item[0] or 0), mask, grid, y)
+            _read_file(folder / file, sorted(places, key=lambda item: item[0] or 0), mask, grid, y)
         except DataError as error:
             faults += error.faults
     faults += [
@@ -88,9 +88,11 @@ def _read_file(
         # kept open, so that the volumes of a compressed file are read in one pass
         image = nib.load(path, keep_file_open=True)  # pyright: ignore[reportPrivateImportUsage]
         check_image(path, image)
-        found = grid_of(image)
-        if not grid.same_as(found):
-            raise DataError(f"{path}: {found}, but the mask has {grid} (or another origin); resample one to the other")
+        image_grid = grid_of(image)
+        if not grid.same_as(image_grid):
+            raise DataError(
+                f"{path}: {image_grid}, but the mask has {grid} (or another origin); resample one to the other"
+            )
         # AFNI and ITK write volumes along the fifth axis, the fourth has one
         axes = image.shape[3:]  # pyright: ignore[reportAttributeAccessIssue]
         n_volumes = int(np.prod(axes))
@@ -140,12 +142,12 @@ def write_maps(
         sums = [head.sum]
         files = [new.with_name(f"part{k}.deflated") for k in range(len(parts))]
         work: Any = Parallel(n_jobs=n_jobs, prefer="threads", return_as="generator")
-        packed = work(delayed(_pack)(part, mask, own) for part, own in zip(parts, files, strict=True))
-        for own, found in zip(files, packed, strict=True):
-            with own.open("rb") as one:
+        packed = work(delayed(_pack)(part, mask, name) for part, name in zip(parts, files, strict=True))
+        for volume_file, content in zip(files, packed, strict=True):
+            with volume_file.open("rb") as one:
                 shutil.copyfileobj(one, file)
-            own.unlink()
-            sums += found
+            volume_file.unlink()
+            sums += content
         file.write(gzip_end(sums))
 
 

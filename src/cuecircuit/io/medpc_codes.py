@@ -29,8 +29,8 @@ def split_code(word: str, line: int, letter: str, declared: Coded) -> SplitCode:
     Raises:
         DataError: it holds no code of as many digits as declared, or one that rounding has made ambiguous.
     """
-    found = _PLAIN.fullmatch(word.replace(",", "."))
-    whole, decimals = (found[1], found[2] or "") if found else ("", "")
+    match = _PLAIN.fullmatch(word.replace(",", "."))
+    whole, decimals = (match[1], match[2] or "") if match else ("", "")
     if declared.place == "decimals" and whole:
         if len(decimals) >= declared.digits:
             rest = decimals[declared.digits :].strip("0")

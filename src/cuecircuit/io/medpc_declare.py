@@ -26,7 +26,7 @@ def skeletons(paths: Sequence[Path], *, programs: Sequence[Program], mpc: Sequen
     Raises:
         DataError: files that cannot be read as MED-PC, every one of them named.
     """
-    found: dict[str, str] = {}
+    drafts: dict[str, str] = {}
     errors: list[str] = []
     for path in paths:
         try:
@@ -40,11 +40,11 @@ def skeletons(paths: Sequence[Path], *, programs: Sequence[Program], mpc: Sequen
             continue
         for raw in sessions:
             msn = raw.header.get("MSN", "")
-            if find_program(msn, programs) is None and msn not in found:
-                found[msn] = skeleton(raw, find_mpc(msn, mpc))
+            if find_program(msn, programs) is None and msn not in drafts:
+                drafts[msn] = skeleton(raw, find_mpc(msn, mpc))
     if errors:
         raise DataError(errors)
-    return found
+    return drafts
 
 
 def skeleton(raw: RawSession, mpc: MpcProgram | None = None) -> str:
@@ -85,9 +85,9 @@ def _named_numbers(raw: RawSession, mpc: MpcProgram | None) -> list[str]:
             # a name of its own, which no column of the tables has
             values[f"{slug if slug[:1].isalpha() else 'n'}_{re.sub(r'[()]', '', at.lower())}"] = at
     return [
-        f"{key}:  # as the program file names them\n" + "\n".join(f"  {name}: {at}" for name, at in found.items())
-        for key, found in (("counts", counts), ("values", values))
-        if found
+        f"{key}:  # as the program file names them\n" + "\n".join(f"  {name}: {at}" for name, at in names.items())
+        for key, names in (("counts", counts), ("values", values))
+        if names
     ]
 
 

@@ -67,7 +67,7 @@ def decode_record(raw: RawSession, programs: Sequence[Program], *, file_name: st
         findings.append(Finding(line=raw.line, what="no readable end date and time", done="kept without an end"))
     times, counts = _events(raw, program, findings)
     # most are in order already, which this kind of sort is quick to see
-    events = {name: np.sort(found, kind="stable") for name, found in times.items()}
+    events = {name: np.sort(times_s, kind="stable") for name, times_s in times.items()}
     counts |= _totals(raw, program, events, findings)
     findings += _disagreements(raw, program, events, counts)
     session = OperantSession(
@@ -124,21 +124,21 @@ def _events(
     for letter, meaning in program.letters.items():
         match meaning:
             case Timestamps():
-                found = timestamps(raw, letter, meaning)
+                stamps = timestamps(raw, letter, meaning)
             case Coded():
-                found = coded_events(raw, letter, meaning)
+                stamps = coded_events(raw, letter, meaning)
             case Times():
-                found = paired_events(raw, letter, meaning)
+                stamps = paired_events(raw, letter, meaning)
             case _:
                 continue
-        findings += found.findings
+        findings += stamps.findings
         line = raw.letters[letter].line
-        for name, events in found.times.items():
+        for name, events in stamps.times.items():
             if backwards := int(np.count_nonzero(events[1:] < events[:-1])):
                 what = f"times of {name} in array {letter} run backwards {backwards} times"
                 findings.append(Finding(line=line, what=what, done="kept all, put in order"))
             times[name] = np.concatenate([times[name], events]) if name in times else events
-        counts.update(found.counts)  # adds: several arrays may hold one kind of event
+        counts.update(stamps.counts)  # adds: several arrays may hold one kind of event
     return times, dict(counts)
 
 
@@ -155,12 +155,12 @@ def _disagreements(
         what = f"letters not declared for this program: {' '.join(undeclared)}"
         findings.append(Finding(line=raw.letters[undeclared[0]].line, what=what, done="left undecoded"))
     for rule in program.invariants:
-        found = times.get(rule.event, np.empty(0))
+        event_times = times.get(rule.event, np.empty(0))
         if isinstance(rule, Subset):
-            missing = int((~_near(found, times.get(rule.of, np.empty(0)))).sum())
-            what = f"{missing} of {found.size} {rule.event} times are not times of {rule.of}" if missing else ""
+            missing = int((~_near(event_times, times.get(rule.of, np.empty(0)))).sum())
+            what = f"{missing} of {event_times.size} {rule.event} times are not times of {rule.of}" if missing else ""
         else:
-            close = int((np.diff(found) < rule.seconds - _TOLERANCE_S).sum())
+            close = int((np.diff(event_times) < rule.seconds - _TOLERANCE_S).sum())
             what = f"{close} intervals between {rule.event} are under {rule.seconds:g} s" if close else ""
         if what:
             findings.append(Finding(line=raw.line, what=what, done="kept as written"))
@@ -183,10 +183,10 @@ def _bins_and_trials(raw: RawSession, program: Program, counts: Mapping[str, int
         if isinstance(meaning, Bins):
             values = numbers(raw.letters[letter], letter)[meaning.offset :: meaning.every]
             total = float(values[1:].sum() if meaning.total_first else values.sum())
-            wanted = values[:1].tolist() if meaning.total_first else []
-            wanted += [float(counts[meaning.event])] if meaning.event in counts else []
-            if any(total != number for number in wanted):
-                expected = " and ".join(f"{number:g}" for number in wanted)
+            first = values[:1].tolist() if meaning.total_first else []
+            first += [float(counts[meaning.event])] if meaning.event in counts else []
+            if any(total != number for number in first):
+                expected = " and ".join(f"{number:g}" for number in first)
                 what = f"bins {letter} add up to {total:g} {meaning.event}, counted {expected}"
                 findings.append(Finding(line=line, what=what, done="kept both as written"))
         elif isinstance(meaning, Trials) and meaning.count != "all":
@@ -199,12 +199,12 @@ def _bins_and_trials(raw: RawSession, program: Program, counts: Mapping[str, int
 
 def _tick(program: Program, events: Mapping[str, Float[Array, "event"]]) -> float:
     """Return the resolution of presses and infusions: the unit of their arrays, where they are whole numbers of it."""
-    known = [events[name] for name in ("active", "infusion") if name in events and events[name].size]
+    timed = [events[name] for name in ("active", "infusion") if name in events and events[name].size]
     units = {meaning.unit_s for meaning in program.letters.values() if isinstance(meaning, Timestamps | Coded | Times)}
     unit_s = max(units, default=_TICK_S)
     # a few of the first tell mostly
-    is_whole = unit_s > _TICK_S and all(_are_whole(t[:3] / unit_s) and _are_whole(t / unit_s) for t in known)
-    return unit_s if known and is_whole else _TICK_S
+    is_whole = unit_s > _TICK_S and all(_are_whole(t[:3] / unit_s) and _are_whole(t / unit_s) for t in timed)
+    return unit_s if timed and is_whole else _TICK_S
 
 
 def _are_whole(values: Float[Array, "value"]) -> bool:
@@ -236,12 +236,12 @@ def _bins(raw: RawSession, program: Program) -> dict[str, EventBins]:
 
 def _values(raw: RawSession, program: Program) -> dict[str, float]:
     """Other numbers of the session; the last of none, F(I-1) where I is 0, is left out."""
-    found: dict[str, float] = {}
+    numbers: dict[str, float] = {}
     for name, declared in program.values.items():
         at, scale = (declared, 1.0) if isinstance(declared, str) else (declared.at, declared.scale)
         if not (at.endswith("-1)") and counted(raw, at[2:-3]) == 0):
-            found[name] = element(raw, at) * scale
-    return found
+            numbers[name] = element(raw, at) * scale
+    return numbers
 
 
 def _duration(raw: RawSession, program: Program, findings: list[Finding]) -> float | None:

@@ -22,10 +22,10 @@ def has_bare_returns(data):
     Args:
         data: uint8, the text.
     """
-    found = False
+    has_bare = False
     for at in range(data.size - 1):
-        found |= data[at] == _RETURN and data[at + 1] != _FEED and data[at + 1] != _RETURN
-    return found
+        has_bare |= data[at] == _RETURN and data[at + 1] != _FEED and data[at + 1] != _RETURN
+    return has_bare
 
 
 @njit(cache=True, nogil=True)
@@ -70,10 +70,10 @@ def read_lines(data):
                 n_runs += 1
             before = filled
             at, filled = _numbers(data, at, values, filled)
-            found = filled - before
-            columns = columns or found
+            n_read = filled - before
+            columns = columns or n_read
             # every row before this one was full, or its index would be another
-            is_regular &= 0 < found <= columns and index == before - first and index % columns == 0
+            is_regular &= 0 < n_read <= columns and index == before - first and index % columns == 0
             filled = filled if is_regular else first
             runs[n_runs - 1, 3:] = at, columns if is_regular else 0, first, filled
         at += 1

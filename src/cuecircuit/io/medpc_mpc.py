@@ -68,23 +68,23 @@ def parse_mpc(text: str, *, name: str) -> MpcProgram:
     for line in text.splitlines():
         code, _, comment = line.partition("\\")
         code = code.strip()
-        if found := _DIM.match(code):
-            sizes[found[1].upper()] = int(found[2]) + 1
+        if match := _DIM.match(code):
+            sizes[match[1].upper()] = int(match[2]) + 1
             if comment.strip():
-                labels.setdefault(found[1].upper(), comment.strip())
-        elif found := _LIST.match(code):
-            sizes[found[1].upper()] = len(found[2].split(","))
-        elif found := _ALIAS.match(code):
+                labels.setdefault(match[1].upper(), comment.strip())
+        elif match := _LIST.match(code):
+            sizes[match[1].upper()] = len(match[2].split(","))
+        elif match := _ALIAS.match(code):
             named.append(
-                (found[1], found[2].upper(), f"({found[3]})" if found[3] and found[3].isdigit() else found[3] or "")
+                (match[1], match[2].upper(), f"({match[3]})" if match[3] and match[3].isdigit() else match[3] or "")
             )
-        elif found := _DISKVARS.match(code):
-            written = (written or set()) | set(re.findall(r"\b[A-Z]\b", found[1].upper()))
-        elif found := _CONSTANT.match(code):
-            constants[found[1]] = float(found[2])
-        elif not code and (found := _LABEL.match(comment.lstrip("\\* "))):
-            element = f"({int(found[2])})" if found[2] and found[2].isdigit() else ""
-            labels.setdefault(found[1].upper() + element, found[3].strip())
+        elif match := _DISKVARS.match(code):
+            written = (written or set()) | set(re.findall(r"\b[A-Z]\b", match[1].upper()))
+        elif match := _CONSTANT.match(code):
+            constants[match[1]] = float(match[2])
+        elif not code and (match := _LABEL.match(comment.lstrip("\\* "))):
+            element = f"({int(match[2])})" if match[2] and match[2].isdigit() else ""
+            labels.setdefault(match[1].upper() + element, match[3].strip())
     # a constant may be stated under the alias that it is the place of
     places = {f"^{constant.lower()}": f"({value:.0f})" for constant, value in constants.items() if value >= 0}
     aliases = {

@@ -52,8 +52,8 @@ def element(session: RawSession, at: str) -> float:
         return value
     values = numbers(raw, name)
     if not index and values.size != 1:
-        found = f"an array of {values.size} values" if values.size else "without a value"
-        raise DataError(f"line {raw.line}: letter {name} is {found}; expected one number; {_CORRECT}")
+        holds = f"an array of {values.size} values" if values.size else "without a value"
+        raise DataError(f"line {raw.line}: letter {name} is {holds}; expected one number; {_CORRECT}")
     place = _place(session, index.removesuffix(")")) if index else 0
     if not 0 <= place < values.size:
         raise DataError(f"line {raw.line}: {at} is declared, and array {name} holds {values.size} values; {_CORRECT}")

@@ -193,8 +193,8 @@ class Part(_Declared):
     @cached_property
     def condition(self) -> tuple[str, str, float] | None:
         """Element, comparison and number of `run`."""
-        found = _CONDITION.fullmatch(self.run) if self.run else None
-        return None if found is None else (found[1], found[2], float(found[3]))
+        match = _CONDITION.fullmatch(self.run) if self.run else None
+        return None if match is None else (match[1], match[2], float(match[3]))
 
 
 class Program(_Declared):
@@ -271,15 +271,15 @@ def load_programs(folder: Path | None = None) -> tuple[Program, ...]:
     Raises:
         DataError: the folder is missing or holds none, or a declaration is at fault (file, key, what was expected).
     """
-    own: list[Program] = []
+    of_folder: list[Program] = []
     if folder is not None:
         paths = sorted([*folder.glob("*.yaml"), *folder.glob("*.yml")])
         if not paths:
             raise DataError(
                 f"{folder}: no program declarations here; expected a folder of .yaml files, one per program"
             )
-        own = [_with_mpc(read_declared(path, Program), path) for path in paths]
-    return (*own, *_shipped())
+        of_folder = [_with_mpc(read_declared(path, Program), path) for path in paths]
+    return (*of_folder, *_shipped())
 
 
 def _with_mpc(program: Program, path: Path) -> Program:

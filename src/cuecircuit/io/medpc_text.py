@@ -129,7 +129,7 @@ def parse_sessions(content: bytes | str) -> ParsedLog:
     for k, group in enumerate(groups, 1):
         blocks = [(mark, runs.get(mark.line, [])) for mark in group]
         try:
-            session, found = _session(blocks)
+            session, session_faults = _session(blocks)
             if k == len(groups):
                 _check_end(session, data)
         except DataError as error:
@@ -138,7 +138,7 @@ def parse_sessions(content: bytes | str) -> ParsedLog:
             faults += [_set_aside(group[0].line, header.get("Subject", ""), what) for what in error.faults]
         else:
             sessions.append(session)
-            faults += found
+            faults += session_faults
     if not sessions:
         raise DataError(errors)
     return ParsedLog(sessions=tuple(sessions), faults=tuple(faults))
@@ -206,14 +206,14 @@ def _rows(runs: Sequence[_Run]) -> list[_Row]:
 
 def _mark(number: int, line: str) -> _Mark:
     """Describe what a line is that is not a row."""
-    if found := _LETTER.match(line):
+    if match := _LETTER.match(line):
         # no value: an array
-        comment = (found[3] or "").strip()
-        return _Mark(line=number, kind="letter", letter=found[1], text=found[2] or "", comment=comment)
+        comment = (match[3] or "").strip()
+        return _Mark(line=number, kind="letter", letter=match[1], text=match[2] or "", comment=comment)
     if line.lstrip().startswith("\\"):
         return _Mark(line=number, kind="comment", comment=line.strip().lstrip("\\").strip())
-    if found := CONDENSED.match(line) or CONDENSED_TIMES.match(line):
-        fields = {CONDENSED_FIELDS[key]: value.strip() for key, value in found.groupdict().items() if value is not None}
+    if match := CONDENSED.match(line) or CONDENSED_TIMES.match(line):
+        fields = {CONDENSED_FIELDS[key]: value.strip() for key, value in match.groupdict().items() if value is not None}
         return _Mark(line=number, kind="header", fields=fields, text=line.strip())
     head, _, value = line.partition(":")
     if name := FIELDS.get(head.strip().lower()):
@@ -265,8 +265,8 @@ def _header(blocks: Sequence[_Block]) -> tuple[dict[str, str], list[str], list[O
         for name in sorted(mark.fields.keys() & header.keys()):
             faults.append(_fault(mark.line, subject, f"header field {name!r} is duplicated", "kept the later one"))
         header |= mark.fields
-        found, extra = _words(mark, _rows(runs), subject)
-        words += found
+        fields, extra = _words(mark, _rows(runs), subject)
+        words += fields
         faults += extra
     return header, words, faults
 
@@ -287,8 +287,8 @@ def _letters(blocks: Sequence[_Block], subject: str) -> tuple[dict[str, RawLette
         goes_on = bool(pieces) and not pieces[-1][0].text and mark.kind != "letter"
         if goes_on:
             pieces[-1][1].extend(runs)
-        found, extra = _words(mark, [] if goes_on else _rows(runs), subject)
-        words += found
+        arrays, extra = _words(mark, [] if goes_on else _rows(runs), subject)
+        words += arrays
         faults += extra
     letters: dict[str, RawLetter] = {}
     for mark, runs in pieces:
@@ -382,9 +382,9 @@ def _is_cut(lines: Sequence[str]) -> bool:
 
 
 def _set_aside(line: int, subject: str, what: str) -> OperantFault:
-    found = _LINE.match(what)
-    told = (found[2] if found else what).removeprefix(f"subject {subject!r}: ")
-    return _fault(int(found[1]) if found else line, subject, told, SET_ASIDE)
+    match = _LINE.match(what)
+    reason = (match[2] if match else what).removeprefix(f"subject {subject!r}: ")
+    return _fault(int(match[1]) if match else line, subject, reason, SET_ASIDE)
 
 
 def _fault(line: int, subject: str, what: str, done: str) -> OperantFault:

@@ -260,9 +260,11 @@ def read_atlas(path: Path, names: Mapping[int, str]) -> Atlas:
 
 def _middles(labels: Int[Array, "x y z"], grid: Grid) -> dict[int, float]:
     """Return the mean x of each label, mm."""
-    found = np.unique(labels)
-    middles: Any = center_of_mass(np.ones(labels.shape, np.uint8), labels, found)
-    return {int(label): float((grid.affine @ (*middle, 1.0))[0]) for label, middle in zip(found, middles, strict=True)}
+    present = np.unique(labels)
+    middles: Any = center_of_mass(np.ones(labels.shape, np.uint8), labels, present)
+    return {
+        int(label): float((grid.affine @ (*middle, 1.0))[0]) for label, middle in zip(present, middles, strict=True)
+    }
 
 
 def volume_image(data: Any, grid: Grid, *, tr_s: float | None = None, intent: Intent | None = None) -> Nifti1Image:

@@ -87,5 +87,5 @@ def _cell(path: Path, key: str, value: str, column: str) -> str | None:
     rows = read_rows(path)
     if key not in rows.header or column not in rows.header:
         return None
-    found = dict(zip(rows.column(key), rows.column(column), strict=True)).get(value, "")
-    return None if found in ("", "n/a") else found
+    value_of = dict(zip(rows.column(key), rows.column(column), strict=True)).get(value, "")
+    return None if value_of in ("", "n/a") else value_of

@@ -48,20 +48,20 @@ def read_nwb_log(path: Path, declared: SourceDeclaration | None = None) -> Opera
         opened: Any = NWBHDF5IO
         with opened(str(path), "r", load_namespaces=True) as file:
             content = file.read()
-            session, found = _session(path, content, declared), _logged(content)
+            session, logged = _session(path, content, declared), _logged(content)
             for thing in content.objects.values():
-                found += _events_of(thing)
-                _check_number(sum(len(times) for _, times in found))
+                logged += _events_of(thing)
+                _check_number(sum(len(times) for _, times in logged))
     except DataError as error:
         raise DataError([f"{path}: {fault}" for fault in error.faults]) from error
     except Exception as error:  # h5py, hdmf and pynwb let through what a damaged file makes them raise
         raise DataError(f"{path}: cannot be read as NWB ({type(error).__name__}: {error})") from error
-    if not found and not session["counts"]:
+    if not logged and not session["counts"]:
         raise DataError(
             f"{path}: no events; expected an EventsTable, BehavioralEvents, ndx-events, annotations or trials"
         )
     events: dict[str, Array] = {}
-    for name, times in found:
+    for name, times in logged:
         called = declared.events.get(name, name)
         events[called] = np.concatenate([events[called], times]) if called in events else times
     bad = [name for name, times in events.items() if not np.isfinite(times).all()]

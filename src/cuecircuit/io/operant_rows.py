@@ -113,17 +113,17 @@ def _values(sheet: object) -> list[Sequence[object]]:
     if rows is None:
         return []
     getattr(sheet, "reset_dimensions", lambda: None)()  # what the file says of its size may be wrong
-    found: list[Sequence[object]] = []
+    filled: list[Sequence[object]] = []
     widest = 1
     for row in rows(values_only=True):
-        found.append(row)
+        filled.append(row)
         widest = max(widest, len(row))
-        if len(found) * widest > MOST_CELLS:
+        if len(filled) * widest > MOST_CELLS:
             raise DataError(
-                f"sheet {getattr(sheet, 'title', '')!r}: a cell in row {len(found)} and one in column {widest}, which "
+                f"sheet {getattr(sheet, 'title', '')!r}: a cell in row {len(filled)} and one in column {widest}, which "
                 f"makes more than {MOST_CELLS} cells; clear what is far away from the table"
             )
-    return [[*row, *[None] * (widest - len(row))] for row in found]
+    return [[*row, *[None] * (widest - len(row))] for row in filled]
 
 
 def _text(cell: object) -> str:

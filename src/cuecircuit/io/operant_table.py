@@ -61,10 +61,10 @@ def _declared_rows(path: Path, table: TableColumns) -> Rows:
     """Return the rows that are wanted, with a column for each label."""
     named = [table.subject, *table.starts, table.event, table.time, table.duration_s, *table.counts.values()]
     named += [*table.where, *(getattr(table, name) for name in _TEXTS)]
-    wanted = [name for name in dict.fromkeys(named) if name is not None and name not in table.labels]
-    rows = read_rows(path, sheet=table.sheet, columns=wanted)
-    found = ", ".join(rows.header)
-    faults = [f"{path}:1: column {name!r} is missing; found: {found}" for name in wanted if name not in rows.header]
+    missing = [name for name in dict.fromkeys(named) if name is not None and name not in table.labels]
+    rows = read_rows(path, sheet=table.sheet, columns=missing)
+    present = ", ".join(rows.header)
+    faults = [f"{path}:1: column {name!r} is missing; found: {present}" for name in missing if name not in rows.header]
     values = {label: rows.labeled(label) for label in table.labels}
     faults += [
         f"{path}: label {label!r} has {len(cells) or 'no'} values in the next cell, expected one; correct `labels`"
@@ -166,11 +166,11 @@ def _events(
         at = np.array([row.at for row in members])
         events = split_events([names[k] for k in at], times_s[at], declared.events, logged=kinds)
         where = {"file": str(path), "line": first.line, "subject": first.subject}
-        events, found = ordered(events, **where)
-        faults += found
-        session, found = _session(path, rows, declared, table, members, events, {})
+        events, event_faults = ordered(events, **where)
+        faults += event_faults
+        session, event_faults = _session(path, rows, declared, table, members, events, {})
         sessions.append(session)
-        faults += found
+        faults += event_faults
     return OperantLog(sessions=tuple(sessions), faults=tuple(faults))
 
 
@@ -220,9 +220,9 @@ def _sessions(
         if row.at in bad:
             faults.append(_fault(path, row, bad[row.at], SET_ASIDE))
             continue
-        session, found = _session(path, rows, declared, table, [row], {}, counts)
+        session, session_faults = _session(path, rows, declared, table, [row], {}, counts)
         sessions.append(session)
-        faults += found
+        faults += session_faults
     return OperantLog(sessions=tuple(sessions), faults=tuple(faults))
 
 

@@ -75,15 +75,15 @@ def find_reversed_pair(scans: Sequence[ScanFiles], of_task: Sequence[ScanFiles],
     reverse = [one for one in candidates if one.along(first) < 0]
     if not reverse and not meant:
         return None
-    own = [first, *(_encoding(scan.bold, dataset) for scan in scans[1:])]
-    _check(first, own, candidates if meant else reverse)
+    encodings = [first, *(_encoding(scan.bold, dataset) for scan in scans[1:])]
+    _check(first, encodings, candidates if meant else reverse)
     same = next((one for one in candidates if meant and one.along(first) > 0), None)
     return ReversedPair(
         forward=same.path if same else None,
         reverse=reverse[0].path,
         axis=first.axis,
         factors=(_factor(same, first) if same else 1.0, _factor(reverse[0], first)),
-        scan_factors={scan.name: _factor(one, first) for scan, one in zip(scans, own, strict=True)},
+        scan_factors={scan.name: _factor(one, first) for scan, one in zip(scans, encodings, strict=True)},
     )
 
 

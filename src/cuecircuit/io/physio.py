@@ -86,13 +86,13 @@ def read_medpc_breaths(path: Path, notes: dict[str, Any]) -> dict[str, Trace]:
     except DataError as error:
         error.add_note(f"in {path}")
         raise
-    own = [one for one in sessions if notes.get("Subject") in (None, one.header.get("Subject"))]
-    if len(own) != 1 or letter not in own[0].letters:
+    fitting = [one for one in sessions if notes.get("Subject") in (None, one.header.get("Subject"))]
+    if len(fitting) != 1 or letter not in fitting[0].letters:
         raise DataError(
-            f"{path}: {len(own)} of {len(sessions)} sessions fit the sidecar, expected one with an array {letter}; "
+            f"{path}: {len(fitting)} of {len(sessions)} sessions fit the sidecar, expected one with an array {letter}; "
             "name its Subject, and the letter of the breaths as BreathArray"
         )
-    times_s = np.array(own[0].letters[letter].values(), dtype=np.float64)
+    times_s = np.array(fitting[0].letters[letter].values(), dtype=np.float64)
     times_s = times_s[: np.flatnonzero(times_s)[-1] + 1] if times_s.any() else times_s[:0]  # arrays are padded by zeros
     if len(times_s) < _FEWEST_BREATHS or (np.diff(times_s) <= 0).any():
         raise DataError(
@@ -183,10 +183,12 @@ def read_respiration(path: Path, root: Path, *, column: str | None = None) -> Tr
         DataError: as `read_physio`, or no such column, or several.
     """
     traces = read_physio(path, root)
-    wanted = [name for name in traces if (name == column if column else name.lower().split(" ")[0] in _RESPIRATORY)]
-    if len(wanted) != 1:
+    respiratory = [
+        name for name in traces if (name == column if column else name.lower().split(" ")[0] in _RESPIRATORY)
+    ]
+    if len(respiratory) != 1:
         raise DataError(
             f"{path}: expected one column {column or 'of respiration (' + ', '.join(_RESPIRATORY) + ')'}, "
-            f"found {len(wanted)} among: {', '.join(traces)}"
+            f"found {len(respiratory)} among: {', '.join(traces)}"
         )
-    return traces[wanted[0]]
+    return traces[respiratory[0]]

@@ -35,21 +35,23 @@ def find_rabies(root: Path, folder: Path, *, task: str) -> tuple[ScanFiles, ...]
     """
     bold = sorted((folder / _BOLD).rglob("*.nii.gz"))
     motion = [path for place in _MOTION for path in sorted((folder / place).rglob("*.csv"))]
-    found, faults = [], []
+    scans, faults = [], []
     for raw in find_scans(root, task=task):
-        own, moved = _of(raw, bold), _of(raw, motion)
-        if len(own) > 1:
-            faults.append(f"{raw.bold}: {len(own)} scans in common space are made of it: {', '.join(map(str, own))}")
-        elif own:
-            found.append(replace(raw, bold=own[0], confounds=moved[0] if len(moved) == 1 else None))
-    if not found and not faults:
+        volumes, moved = _of(raw, bold), _of(raw, motion)
+        if len(volumes) > 1:
+            faults.append(
+                f"{raw.bold}: {len(volumes)} scans in common space are made of it: {', '.join(map(str, volumes))}"
+            )
+        elif volumes:
+            scans.append(replace(raw, bold=volumes[0], confounds=moved[0] if len(moved) == 1 else None))
+    if not scans and not faults:
         faults.append(
             f"{folder / _BOLD}: none of {len(bold)} scans is called like a raw scan of task '{task}' under {root}; "
             "scans.dataset must be the data set that RABIES was given"
         )
     if faults:
         raise DataError(faults)
-    return tuple(found)
+    return tuple(scans)
 
 
 def _of(raw: ScanFiles, files: Iterable[Path]) -> list[Path]:

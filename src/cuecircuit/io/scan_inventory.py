@@ -146,9 +146,9 @@ def _setting(entity: str) -> str:
 def _other_values(scan: ScanFiles, choice: ScanChoice) -> str:
     """Name the entities in which a scan differs from the choice; empty where it does not."""
     return "; ".join(
-        f"{entity} {scan.value(entity)}; {_setting(entity)} takes {wanted}"
-        for entity, wanted in choice.entities.items()
-        if not _is_of(scan.value(entity), wanted)
+        f"{entity} {scan.value(entity)}; {_setting(entity)} takes {chosen}"
+        for entity, chosen in choice.entities.items()
+        if not _is_of(scan.value(entity), chosen)
     )
 
 
@@ -157,21 +157,21 @@ def _is_of(value: str, wanted: str) -> bool:
 
 
 def _missing_sessions(scans: Sequence[ScanFiles], choice: ScanChoice) -> Iterator[str]:
-    found = sorted({scan.session or WITHOUT for scan in scans})
+    present = sorted({scan.session or WITHOUT for scan in scans})
     for session in choice.sessions:
-        if session not in found:
-            yield f"no scans of session {session} ({choice.session_setting}); found: {', '.join(found)}"
+        if session not in present:
+            yield f"no scans of session {session} ({choice.session_setting}); found: {', '.join(present)}"
 
 
 def _faults(of_sessions: Sequence[ScanFiles], kept: Sequence[ScanFiles], choice: ScanChoice) -> Iterator[str]:
-    found = [
+    faults = [
         *_run_faults(kept),
         *(() if choice.sessions or choice.sessions_apart else _session_faults(kept, choice)),
         *_lost_runs(of_sessions, kept, choice),
         *_several_of_one_run(kept),
     ]
-    yield from _once(found)
-    if not found:
+    yield from _once(faults)
+    if not faults:
         yield from _mixed(kept)
 
 
@@ -192,10 +192,10 @@ def _run_faults(scans: Sequence[ScanFiles]) -> Iterator[tuple[str, str]]:
                 yield str(scan.bold), f"{entity} '{scan.entities[entity]}' is no whole number; rename the file"
     sessions = groupby(sorted(scans, key=_order), key=lambda scan: (scan.subject, scan.session))
     for _, group in sessions:
-        own = list(group)
-        if own[0].run is None and own[-1].run is not None:
+        of_run = list(group)
+        if of_run[0].run is None and of_run[-1].run is not None:
             yield (
-                f"{own[0].bold} and {own[-1].bold}",
+                f"{of_run[0].bold} and {of_run[-1].bold}",
                 "one has the entity run, the other has not, so that they may be one run, or one of all runs; give both "
                 f"a run number, keep one, or name which to take in {_setting('run')} ({ANY}: those with a number, "
                 f"{WITHOUT}: the other)",
@@ -203,10 +203,10 @@ def _run_faults(scans: Sequence[ScanFiles]) -> Iterator[tuple[str, str]]:
 
 
 def _session_faults(scans: Sequence[ScanFiles], choice: ScanChoice) -> Iterator[tuple[str, str]]:
-    found: dict[str, set[str]] = {}
+    present: dict[str, set[str]] = {}
     for scan in scans:
-        found.setdefault(scan.subject, set()).add(scan.session or WITHOUT)
-    for subject, sessions in found.items():
+        present.setdefault(scan.subject, set()).add(scan.session or WITHOUT)
+    for subject, sessions in present.items():
         if len(sessions) > 1:
             yield (
                 f"sub-{subject}",
@@ -223,30 +223,30 @@ def _lost_runs(
     taken = {scan.name for scan in kept}
     lost = [scan for scan in of_sessions if scan.name not in taken]
     for name, group in groupby(sorted(lost, key=_order), key=lambda scan: scan.name):
-        own = list(group)
-        for entity, wanted in choice.entities.items():
-            found = sorted({scan.value(entity) for scan in own})
-            if entity != "run" and not any(_is_of(value, wanted) for value in found):
+        of_run = list(group)
+        for entity, chosen in choice.entities.items():
+            values = sorted({scan.value(entity) for scan in of_run})
+            if entity != "run" and not any(_is_of(value, chosen) for value in values):
                 yield (
                     name,
-                    f"no scan with {entity} {wanted} ({_setting(entity)}); found: {', '.join(found)}; name one of "
+                    f"no scan with {entity} {chosen} ({_setting(entity)}); found: {', '.join(values)}; name one of "
                     "these, or exclude the subject (subjects.exclude)",
                 )
 
 
 def _several_of_one_run(scans: Sequence[ScanFiles]) -> Iterator[tuple[str, str]]:
     for name, group in groupby(sorted(scans, key=_order), key=lambda scan: scan.name):
-        own = list(group)
-        entities = dict.fromkeys(entity for scan in own for entity in scan.entities)
-        differing = [entity for entity in entities if len({scan.value(entity) for scan in own}) > 1]
+        of_run = list(group)
+        entities = dict.fromkeys(entity for scan in of_run for entity in scan.entities)
+        differing = [entity for entity in entities if len({scan.value(entity) for scan in of_run}) > 1]
         for entity in differing:
-            yield name, _ways_out(entity, sorted({scan.value(entity) for scan in own}))
-        alike = Counter(tuple(scan.value(entity) for entity in entities) for scan in own)
+            yield name, _ways_out(entity, sorted({scan.value(entity) for scan in of_run}))
+        alike = Counter(tuple(scan.value(entity) for entity in entities) for scan in of_run)
         if max(alike.values()) > 1:
-            files = ", ".join(str(scan.bold) for scan in own)
+            files = ", ".join(str(scan.bold) for scan in of_run)
             yield name, f"several scans are called so ({files}); keep one"
-        part = own[0].value("part")
-        if len(own) == 1 and part in _NO_MAGNITUDE:
+        part = of_run[0].value("part")
+        if len(of_run) == 1 and part in _NO_MAGNITUDE:
             yield name, f"part-{part} is no magnitude image; add the magnitude (part-mag), or exclude the subject"
 
 
@@ -271,9 +271,9 @@ def _mixed(scans: Sequence[ScanFiles]) -> Iterator[str]:
         for scan in scans:
             first.setdefault(scan.value(entity), scan.name)
         if len(first) > 1:
-            found = ", ".join(f"{value} ({name})" for value, name in first.items())
+            shown = ", ".join(f"{value} ({name})" for value, name in first.items())
             yield (
-                f"scans of different {entity}: {found}; they are not one kind of image: name the one to take in "
+                f"scans of different {entity}: {shown}; they are not one kind of image: name the one to take in "
                 f"{_setting(entity)}, or exclude the subjects that lack it (subjects.exclude)"
             )
 

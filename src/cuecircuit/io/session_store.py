@@ -123,9 +123,9 @@ def _table(sessions: Sequence[OperantSession], schema: "pa.Schema") -> "pa.Table
     kinds = [np.array([events[name] for name in names])[kind] for names, kind, _ in parts]
 
     def repeated(words: list[str | None]) -> Any:
-        known = {word: k for k, word in enumerate(dict.fromkeys(filter(None, words)))}
-        codes = np.repeat(np.array([known[word] if word else -1 for word in words], dtype=np.int32), sizes)
-        return pa.DictionaryArray.from_arrays(pa.array(codes, mask=codes < 0), pa.array(list(known), pa.string()))
+        code_of = {word: k for k, word in enumerate(dict.fromkeys(filter(None, words)))}
+        codes = np.repeat(np.array([code_of[word] if word else -1 for word in words], dtype=np.int32), sizes)
+        return pa.DictionaryArray.from_arrays(pa.array(codes, mask=codes < 0), pa.array(list(code_of), pa.string()))
 
     starts = np.array([session.start for session in sessions], dtype="datetime64[us]")
     columns = [

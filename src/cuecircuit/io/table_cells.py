@@ -55,8 +55,8 @@ def number(text: str, *, separator: str, decimal: Decimal | None = None) -> floa
 
 def elapsed_s(text: str) -> float | None:
     """Return seconds of an elapsed time such as 0:10:30 (hours, minutes, seconds); None where it is none."""
-    found = _CLOCK.fullmatch(text)
-    return 3600 * int(found[1]) + 60 * int(found[2]) + float(found[3]) if found else None
+    match = _CLOCK.fullmatch(text)
+    return 3600 * int(match[1]) + 60 * int(match[2]) + float(match[3]) if match else None
 
 
 def as_moment(text: str, form: str | None = None) -> datetime | None:
@@ -69,16 +69,16 @@ def as_moment(text: str, form: str | None = None) -> datetime | None:
     try:
         if form is not None:
             return datetime.strptime(text, form).replace(tzinfo=None)
-        found = _MOMENT.fullmatch(text)
-        if found is None:
+        match = _MOMENT.fullmatch(text)
+        if match is None:
             return datetime.fromisoformat(text).replace(tzinfo=None)
-        year, month, day = (int(found[name] or found[f"{name}2"]) for name in "ymd")
-        hour, half = int(found["hour"]), (found["half"] or "").upper()
+        year, month, day = (int(match[name] or match[f"{name}2"]) for name in "ymd")
+        hour, half = int(match["hour"]), (match["half"] or "").upper()
         if half and 1 <= hour <= 12:
             hour = hour % 12 + (12 if half == "PM" else 0)
         elif half:
             return None
-        moment = datetime(year, month, day, hour, int(found["minute"]), int(found["second"] or 0))
+        moment = datetime(year, month, day, hour, int(match["minute"]), int(match["second"] or 0))
         # fromisoformat keeps fractions of a second
         return datetime.fromisoformat(text).replace(tzinfo=None) if "." in text.partition(":")[2] else moment
     except (ValueError, TypeError):

@@ -82,7 +82,7 @@ def _strata_design(table: pd.DataFrame, model: Model, measured: Sequence[str]) -
         raise DataError(faults)
     contrasts = [strata_contrast(text, cells.design) for text in model.contrasts]
     bound = strata_model(cells.design, contrasts=contrasts)
-    levels = {name: tuple(level for level in order[name] if level in set(own)) for name, own in named.items()}
+    levels = {name: tuple(level for level in order[name] if level in set(used)) for name, used in named.items()}
     return Design(
         model=model,
         family=StrataFamily(
@@ -93,7 +93,7 @@ def _strata_design(table: pd.DataFrame, model: Model, measured: Sequence[str]) -
         rows=cells.rows.ravel(),
         left_out=tuple(str(line) for line in cells.excluded),
         roles={
-            **{name: f"factor {', '.join(own)}" for name, own in levels.items()},
+            **{name: f"factor {', '.join(used)}" for name, used in levels.items()},
             **dict.fromkeys(model.covariates, "number"),
         },
         levels=levels,

@@ -162,12 +162,12 @@ def evidence_frame(tests: Sequence[TermTest], settings: EvidenceSettings, respon
 
 def evidence_row(test: TermTest, settings: EvidenceSettings) -> dict[str, object]:
     """Return the evidence of a test of one response, with the posterior of d, as a row of a table."""
-    found = evidence(test, settings)
+    row_evidence = evidence(test, settings)
     posterior = np.full(3, np.nan)
-    if found.d is not None and test.t is not None:
-        posterior = effect_posterior(test.t, test.df2, float(np.max(test.n)), found.scale)[:, 0]
-    log_bf10 = float(found.log_bf10[0])
-    numbers = {"d": found.d, "d_low": found.d_low, "d_high": found.d_high, "g": found.g}
+    if row_evidence.d is not None and test.t is not None:
+        posterior = effect_posterior(test.t, test.df2, float(np.max(test.n)), row_evidence.scale)[:, 0]
+    log_bf10 = float(row_evidence.log_bf10[0])
+    numbers = {"d": row_evidence.d, "d_low": row_evidence.d_low, "d_high": row_evidence.d_high, "g": row_evidence.g}
     with np.errstate(over="ignore"):
         return {
             "term": test.name,
@@ -175,7 +175,7 @@ def evidence_row(test: TermTest, settings: EvidenceSettings) -> dict[str, object
             **{name: np.nan if values is None else float(values[0]) for name, values in numbers.items()},
             "bf10": float(np.exp(log_bf10)),
             "log_bf10": log_bf10,
-            "scale": found.scale,
+            "scale": row_evidence.scale,
             **dict(zip(("posterior_low", "posterior_median", "posterior_high"), posterior.tolist(), strict=True)),
-            "p_equivalence": np.nan if found.p_equivalence is None else float(found.p_equivalence[0]),
+            "p_equivalence": np.nan if row_evidence.p_equivalence is None else float(row_evidence.p_equivalence[0]),
         }

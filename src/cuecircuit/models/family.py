@@ -164,8 +164,8 @@ def fit_block(
         if fewer is None:
             continue
         kept = np.flatnonzero(np.isin(family.units, pattern.rows))
-        own = _columns(extra, kept, pattern.responses)
-        parts.append(fewer.fit(y[np.ix_(kept, pattern.responses)], own, residuals=residuals))
+        extra_columns = _columns(extra, kept, pattern.responses)
+        parts.append(fewer.fit(y[np.ix_(kept, pattern.responses)], extra_columns, residuals=residuals))
         rows.append(kept)
         places.append(pattern.responses)
     return assembled(parts, rows, places, y.shape)
@@ -210,9 +210,9 @@ def assembled(
         if values[0] is None:
             return None
         placed = np.full(shape, np.nan, values[0].dtype)
-        for own, kept, place in zip(values, rows, places, strict=True):
+        for residual, kept, place in zip(values, rows, places, strict=True):
             at = np.arange(n)[place]
-            placed[np.ix_(kept, at)] = own
+            placed[np.ix_(kept, at)] = residual
         return placed
 
     n_units = place_values([part.n_units for part in parts], places, n)

@@ -72,8 +72,8 @@ class Fit:
     @property
     def tests(self) -> tuple[TermTest, ...]:
         """Those the model keeps: terms, then contrasts."""
-        wanted = self.design.model.tests
-        return tuple(test for test in self.fitted.tests if not wanted or test.name in wanted)
+        asked = self.design.model.tests
+        return tuple(test for test in self.fitted.tests if not asked or test.name in asked)
 
     def test(self, name: str, stratum: str | None = None) -> TermTest:
         """Find a test by its name; a covariate within subjects needs its stratum as well.
@@ -206,11 +206,11 @@ def find_test(tests: Iterable[TermTest], name: str, stratum: str | None = None) 
         DesignError: there is no such test, or more than one.
     """
     tests = tuple(tests)
-    found = [test for test in tests if test.name == name and stratum in (None, stratum_of(test))]
-    if len(found) != 1:
-        known = ", ".join(" in ".join(filter(None, (test.name, stratum_of(test)))) for test in tests)
-        raise DesignError(f"term '{name}': found {len(found)} tests of that name, expected one of {known}")
-    return found[0]
+    matching = [test for test in tests if test.name == name and stratum in (None, stratum_of(test))]
+    if len(matching) != 1:
+        names = ", ".join(" in ".join(filter(None, (test.name, stratum_of(test)))) for test in tests)
+        raise DesignError(f"term '{name}': found {len(matching)} tests of that name, expected one of {names}")
+    return matching[0]
 
 
 def tidy_row(test: TermTest, response: int, confidence: float = 0.95) -> dict[str, object]:

@@ -245,11 +245,11 @@ class FormulaFamily:
             return fitted
         errors = [np.asarray(test.se) for test in fitted.tests]
         # var(a + b) = var a + var b + 2 cov
-        found = {
+        groups = {
             correlation_name(i, j): (both**2 - errors[i] ** 2 - errors[j] ** 2) / (2 * errors[i] * errors[j])
             for (i, j), both in zip(combinations(range(n), 2), errors[n:], strict=True)
         }
-        return replace(fitted, tests=fitted.tests[:n], maps=found)
+        return replace(fitted, tests=fitted.tests[:n], maps=groups)
 
     def given(self, extra: Float[Array, "row response"]) -> "FormulaFamily":
         """Return the model of responses with these variances: the same."""

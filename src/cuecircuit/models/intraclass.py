@@ -18,7 +18,7 @@ def intraclass_maps(fit: MixedFit, *, confidence: float = 0.95) -> dict[str, Flo
         return {}
     psi, covariance = fit.estimates.psi, fit.estimates.covariance[:, :-1, :-1]
     total, reach = 1 + psi.sum(axis=1), stats.norm.isf((1 - confidence) / 2)
-    found = {}
+    values = {}
     for k, term in enumerate(terms):
         icc = psi[:, k] / total
         # derivative of log ψ_k − log(1 + Σ of the others)
@@ -27,9 +27,9 @@ def intraclass_maps(fit: MixedFit, *, confidence: float = 0.95) -> dict[str, Flo
         error = np.sqrt(np.einsum("vm,vmn,vn->v", slope, covariance, slope))
         logit = np.log(np.divide(icc, 1 - icc, out=np.full(len(psi), np.nan), where=icc > 0))
         name = ":".join(term.grouping)
-        found |= {
+        values |= {
             f"icc {name}": icc,
             f"icc low {name}": special.expit(logit - reach * error),
             f"icc high {name}": special.expit(logit + reach * error),
         }
-    return found
+    return values

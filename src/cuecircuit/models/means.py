@@ -92,7 +92,7 @@ def compare(
     cells = _cells(fit, [*by, *factors], at or {})
     family, weights = fit.design.family, list(cells.values())
     pairs = family_pairs(list(cells), len(by), reference)
-    hypotheses = [family.difference(name, own, weights[i], weights[j]) for name, own, i, j in pairs]
+    hypotheses = [family.difference(name, pair_family, weights[i], weights[j]) for name, pair_family, i, j in pairs]
     estimate, se, df = _estimates(fit, hypotheses)
 
     def correlations(here: Int[Array, "test"]) -> Float[Array, "test test response"]:
@@ -104,7 +104,7 @@ def compare(
 
     return compare_families(
         [name for name, _, _, _ in pairs],
-        [own for _, own, _, _ in pairs],
+        [family_name for _, family_name, _, _ in pairs],
         estimate,
         se,
         df,
@@ -120,8 +120,8 @@ def _cells(fit: Fit, factors: Sequence[str], at: Mapping[str, float]) -> dict[tu
     if faults := factor_faults(factors, family.levels, "design"):
         raise DesignError(faults)
     cells = level_cells(factors, family.levels)
-    found = {cell: family.cell(":".join(cell), weights, at) for cell, weights in cells.items()}
-    estimable = {cell: mean for cell, mean in found.items() if mean is not None}
+    hypotheses = {cell: family.cell(":".join(cell), weights, at) for cell, weights in cells.items()}
+    estimable = {cell: mean for cell, mean in hypotheses.items() if mean is not None}
     if not estimable:
         raise DesignError(f"means of {' × '.join(factors)}: none can be estimated, nobody has some of their cells")
     return estimable

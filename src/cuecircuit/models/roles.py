@@ -64,17 +64,17 @@ def read_columns(
             be labels. All faults are listed.
     """
     factors = {} if factors is None else factors
-    wanted: list[str] = list(dict.fromkeys((*names, *groupings, *([subject] if subject else []))))
-    absent = [name for name in wanted if name not in table.columns]
+    needed: list[str] = list(dict.fromkeys((*names, *groupings, *([subject] if subject else []))))
+    absent = [name for name in needed if name not in table.columns]
     absent += [name for name in (*factors, *numbers) if name not in table.columns]
     if absent:
-        known = ", ".join(map(str, table.columns))
-        raise DataError(f"no column '{name}', expected one of {known}" for name in dict.fromkeys(absent))
+        columns = ", ".join(map(str, table.columns))
+        raise DataError(f"no column '{name}', expected one of {columns}" for name in dict.fromkeys(absent))
     declared = {*factors, *(name for name in groupings if name not in names), subject}
     faults: list[str] = []
     values: dict[str, Array] = {}
     missing: dict[str, Array] = {}
-    for name in wanted:
+    for name in needed:
         column = table[name]
         is_number, column_faults = _number_or_label(column, name, name in declared, name in (*numbers, *centered))
         faults += column_faults
@@ -93,12 +93,12 @@ def read_columns(
     numbered = row_numbers(table.index)
     left_out = tuple(
         f"{whom[row] if whom is not None else f'row {numbered[row]}'}: left out, no "
-        + ", ".join(name for name in wanted if missing[name][row])
+        + ", ".join(name for name in needed if missing[name][row])
         for row in np.flatnonzero(~complete)
     )
     labels = {name: each[complete] for name, each in values.items() if each.dtype.kind != "f"}
     levels = {name: tuple(factors.get(name) or levels_of(table[name], each)) for name, each in labels.items()}
-    roles = {name: _role(labels[name], levels[name]) if name in labels else "number" for name in wanted}
+    roles = {name: _role(labels[name], levels[name]) if name in labels else "number" for name in needed}
     by_column = {str(name): values[name] for name in table.columns if name in values}
     return Columns(values=by_column, complete=complete, left_out=left_out, roles=roles, levels=levels)
 
@@ -113,13 +113,13 @@ def levels_of(column: pd.Series, labels: Iterable[object]) -> tuple[str, ...]:
     Returns:
         The levels, by value where all are numbers, else by letters.
     """
-    found = set(map(str, labels))
+    present = set(map(str, labels))
     if isinstance(column.dtype, pd.CategoricalDtype):
-        return tuple(level for level in map(str, column.cat.categories) if level in found)
+        return tuple(level for level in map(str, column.cat.categories) if level in present)
     try:
-        return tuple(sorted(found, key=lambda label: (float(label), label)))
+        return tuple(sorted(present, key=lambda label: (float(label), label)))
     except ValueError:
-        return tuple(sorted(found))
+        return tuple(sorted(present))
 
 
 def same_level_faults(name: str, labels: Array) -> list[str]:
@@ -128,10 +128,10 @@ def same_level_faults(name: str, labels: Array) -> list[str]:
     for label in dict.fromkeys(map(str, labels)):
         spellings.setdefault(" ".join(label.split()).casefold(), {})[label] = None
     return [
-        f"column '{name}': found the levels {' and '.join(map(repr, found))}, which differ in case or spaces alone; "
+        f"column '{name}': found the levels {' and '.join(map(repr, alike))}, which differ in case or spaces alone; "
         "write one of them everywhere"
-        for found in spellings.values()
-        if len(found) > 1
+        for alike in spellings.values()
+        if len(alike) > 1
     ]
 
 
@@ -187,7 +187,7 @@ def _code_faults(values: Array, name: str, table: pd.DataFrame, subject: str, cr
 
 
 def _role(values: Array, levels: Sequence[str]) -> str:
-    found = dict.fromkeys(map(str, values))
-    ordered = [level for level in levels if level in found] or list(found)
+    labels = dict.fromkeys(map(str, values))
+    ordered = [level for level in levels if level in labels] or list(labels)
     shown = ordered if len(ordered) <= _NAMED else [*ordered[:3], f"… ({len(ordered)} levels)"]
     return f"factor {', '.join(shown)}"

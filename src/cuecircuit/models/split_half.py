@@ -70,7 +70,7 @@ def split_half(
     rng, rows = np.random.default_rng(seed), []
     for split in range(splits):
         first = half_of_subjects(table, model, rng)
-        halves = [_test(table[own], responses[own], model, term) for own in (first, ~first)]
+        halves = [_test(table[half], responses[half], model, term) for half in (first, ~first)]
         for choosing, other in (halves, halves[::-1]):
             chosen, held_out, n = _means(choosing, other, p)
             rows.append({"split": split + 1, "responses": n, "chosen": chosen, "held_out": held_out})
@@ -90,8 +90,8 @@ def half_of_subjects(table: pd.DataFrame, model: Model, rng: np.random.Generator
     constant = [name for name in _labels(table, model) if table.groupby(model.subject)[name].nunique().max() == 1]
     groups = subjects[constant].astype(str).agg(":".join, axis=1) if constant else pd.Series("", index=subjects.index)
     chosen: list[object] = []
-    for _, own in subjects.groupby(groups, sort=False):
-        order = rng.permutation(own[model.subject].to_numpy())
+    for _, members in subjects.groupby(groups, sort=False):
+        order = rng.permutation(members[model.subject].to_numpy())
         chosen += list(order[: (len(order) + int(rng.integers(2))) // 2])
     return table[model.subject].isin(chosen).to_numpy()
 

@@ -158,10 +158,10 @@ class StrataFamily:
             scores = np.einsum("scv,c->sv", y, stratum.scores[:, 0])
             lengths.append(stratum.terms[0].basis[:, 0])
             lefts.append(scores - stratum.basis @ (stratum.basis.T @ scores))
-        found = {}
+        correlations = {}
         for i, j in combinations(range(len(lefts)), 2):
             shared = np.einsum("sv,sv->v", lefts[i], lefts[j])
             size = np.sqrt(np.einsum("sv,sv->v", lefts[i], lefts[i]) * np.einsum("sv,sv->v", lefts[j], lefts[j]))
             cosine = np.divide(shared, size, out=np.zeros_like(shared), where=size > 0)
-            found[correlation_name(i, j)] = (lengths[i] @ lengths[j]) * cosine
-        return found
+            correlations[correlation_name(i, j)] = (lengths[i] @ lengths[j]) * cosine
+        return correlations

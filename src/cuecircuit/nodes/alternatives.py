@@ -57,16 +57,16 @@ def run_alternatives(work: Work) -> None:
             remove(root)
     for name, files in alternative_files(work.files).items():
         say(f"alternative {name}: {study.alternatives[name].why}")
-        own = Work(files, Store(work.out / RUNS / name, work.store.sources, tuple(done), files.roots), work.n_jobs)
+        chosen = Work(files, Store(work.out / RUNS / name, work.store.sources, tuple(done), files.roots), work.n_jobs)
         try:
-            for node in own.nodes:
-                bring_up_to_date(own, node)
+            for node in chosen.nodes:
+                bring_up_to_date(chosen, node)
         except CuecircuitError as error:
             faults += (f"alternative {name}: {fault}" for fault in error.faults)
             continue
-        shared = len(own.store.taken_over())
-        say(f"alternative {name}: {counted(len(own.store.records()) - shared, 'stage')} of its own, {shared} shared")
-        done.append(own.out)
+        shared = len(chosen.store.taken_over())
+        say(f"alternative {name}: {counted(len(chosen.store.records()) - shared, 'stage')} of its own, {shared} shared")
+        done.append(chosen.out)
     if faults:
         raise DataError(faults)
     stage = alternatives_stage(work)
@@ -84,8 +84,8 @@ def alternatives_stage(work: Work) -> Stage:
         studies = {PLANNED: work.files.study, **{n: f.study for n, f in alternative_files(work.files).items()}}
         records = {name: Store(root).records() for name, root in roots.items()}
         touched = {
-            (choice, name): choice == PLANNED or _differs(own, records[PLANNED], f"{QUESTIONS}.{name}")
-            for choice, own in records.items()
+            (choice, name): choice == PLANNED or _differs(of_choice, records[PLANNED], f"{QUESTIONS}.{name}")
+            for choice, of_choice in records.items()
             for name in work.files.study.questions
         }
         _write(folder, {name: (studies[name], root / QUESTIONS) for name, root in roots.items()}, touched)
@@ -136,14 +136,16 @@ def _write(folder: Path, runs: Mapping[str, tuple[Study, Path]], touched: Mappin
 
 def _curves(planned: Study, rows: pd.DataFrame) -> Iterator[Curve]:
     """Yield a curve for each question that a choice touches: of the shown effect, else of the strongest as planned."""
-    for name, own in rows[rows["estimate"].notna()].groupby("question", sort=False):
-        named = [own["result"].str.endswith(f", {term}") for term in planned.questions[str(name)].shown]
-        asked = own[np.any(named, axis=0)] if named else own
+    for name, of_question in rows[rows["estimate"].notna()].groupby("question", sort=False):
+        named = [of_question["result"].str.endswith(f", {term}") for term in planned.questions[str(name)].shown]
+        asked = of_question[np.any(named, axis=0)] if named else of_question
         first = asked[asked["choice"] == PLANNED].sort_values("p", kind="stable")
         if first.empty:
             continue
         result, measure = str(first.iloc[0]["result"]), str(first.iloc[0]["measure"])
-        shown = own[(own["result"] == result) & ((own["touched"] == "yes") | (own["choice"] == PLANNED))]
+        shown = of_question[
+            (of_question["result"] == result) & ((of_question["touched"] == "yes") | (of_question["choice"] == PLANNED))
+        ]
         if len(shown) > 1:
             yield Curve(
                 result=result,
@@ -158,18 +160,18 @@ def _curves(planned: Study, rows: pd.DataFrame) -> Iterator[Curve]:
 def _choices(runs: Mapping[str, tuple[Study, Path]]) -> pd.DataFrame:
     """Return a row for each setting that an alternative changes, with the study's own value and its source."""
     (planned, _), *_ = runs.values()
-    own = {setting.path: setting for setting in settings_of(planned, planned.assumed, planned.about.follows)}
+    setting_of = {setting.path: setting for setting in settings_of(planned, planned.assumed, planned.about.follows)}
     rows = []
     for name, alternative in planned.alternatives.items():
         for path, value in alternative.settings.items():
-            known = own.get(path)
+            stated = setting_of.get(path)
             rows.append(
                 {
                     "choice": name,
                     "setting": path,
                     "value": value_text(value),
-                    "planned": value_text(known.value) if known else "n/a",
-                    "source": known.source if known else "study file",
+                    "planned": value_text(stated.value) if stated else "n/a",
+                    "source": stated.source if stated else "study file",
                     "reason": alternative.why,
                 }
             )

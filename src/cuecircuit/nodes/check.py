@@ -70,11 +70,11 @@ def check_alternatives(files: StudyFiles) -> None:
         StudyError: every fault of all, each with the name of its alternative.
     """
     faults = []
-    for name, own in alternative_files(files).items():
+    for name, choice_files in alternative_files(files).items():
         say(f"check: alternative {name}")
-        scans = any(getattr(own.study, section) != getattr(files.study, section) for section in _OF_SCANS)
+        scans = any(getattr(choice_files.study, section) != getattr(files.study, section) for section in _OF_SCANS)
         try:
-            check_files(own, scans=scans)
+            check_files(choice_files, scans=scans)
         except CuecircuitError as error:
             faults += (f"alternative {name}: {fault}" for fault in error.faults)
     if faults:
@@ -105,9 +105,11 @@ def check_files(files: StudyFiles, *, data: bool = False, scans: bool = True) ->
         if failed & before or (of_drawn and _is_split(files, name)):
             failed.add(name)
             continue
-        found = _faults(name, lambda name=name: notes.extend(_dry_run(Tables(files=files, made=made), made, name)))
-        failed |= {name} if found else set()
-        faults += found
+        node_faults = _faults(
+            name, lambda name=name: notes.extend(_dry_run(Tables(files=files, made=made), made, name))
+        )
+        failed |= {name} if node_faults else set()
+        faults += node_faults
     if scans and files.makes_maps and not {"subjects", "trials"} & failed:
         faults += _faults("scans", lambda: notes.extend(check_scans(files, made, data=data)))
     if faults:

@@ -97,13 +97,13 @@ def _derived_columns(study: Study, columns: Iterable[str]) -> Iterator[str]:
 
 def upstream(order: Mapping[str, tuple[str, ...]], name: str) -> tuple[str, ...]:
     """Return everything that a node goes back to, in order."""
-    wanted, waiting = set[str](), [name]
+    above, waiting = set[str](), [name]
     while waiting:
         for other in order[waiting.pop()]:
-            if other not in wanted:
-                wanted.add(other)
+            if other not in above:
+                above.add(other)
                 waiting.append(other)
-    return tuple(other for other in order if other in wanted)
+    return tuple(other for other in order if other in above)
 
 
 def participant_nodes(study: Study) -> tuple[str, ...]:

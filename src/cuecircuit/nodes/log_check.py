@@ -26,16 +26,16 @@ def phase_faults(rules: Sequence[PhaseRule], sessions: pd.DataFrame, subjects: S
         ways.setdefault(rule.kind, []).append(rule.words)
     for rule in {rule.kind: rule for rule in rules}.values():
         treatment = sessions["treatment"].isna() if not rule.treatment else sessions["treatment"] == rule.treatment
-        own = sessions[(sessions["phase"] == rule.phase) & treatment]
-        if own.empty:
-            column = "experiment" if "the Experiment" in (wanted := " or ".join(ways[rule.kind])) else "msn"
-            found = ", ".join(map(repr, sorted(set(sessions[column]))))
+        of_phase = sessions[(sessions["phase"] == rule.phase) & treatment]
+        if of_phase.empty:
+            column = "experiment" if "the Experiment" in (needed := " or ".join(ways[rule.kind])) else "msn"
+            present = ", ".join(map(repr, sorted(set(sessions[column]))))
             yield (
-                f"phase {rule.name}: no session has {wanted}; found: {found}; correct what the phase is found by, or "
+                f"phase {rule.name}: no session has {needed}; found: {present}; correct what the phase is found by, or "
                 "add the logs (operant.logs)"
             )
             continue
-        counts = own["subject"].value_counts().reindex(list(subjects), fill_value=0)
+        counts = of_phase["subject"].value_counts().reindex(list(subjects), fill_value=0)
         if (counts != rule.sessions).all():
             span = " to ".join(str(n) for n in dict.fromkeys((counts.min(), counts.max())))
             yield (

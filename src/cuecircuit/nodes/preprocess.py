@@ -46,10 +46,10 @@ def _raw_study(files: StudyFiles) -> RawStudy:
         lacking = [name for name, section in (("preprocess", settings), ("scans", scans)) if section is None]
         raise StudyError(f"{files.file}: no section {' and '.join(f'`{name}`' for name in lacking)} (docs/scans.md)")
     dataset, choice = files.path(scans.dataset), scan_choice(files, scans)
-    found = raw_scans(dataset, scans.task, choice, exclude=study.subjects.exclude)
-    own = [scan for scan in found if scan.subject not in study.subjects.exclude]
-    pairs = reversed_pairs(dataset, scans.task, own) if settings.susceptibility == "auto" else {}
-    _report_uncorrected(own, pairs, dataset)
+    all_scans = raw_scans(dataset, scans.task, choice, exclude=study.subjects.exclude)
+    kept = [scan for scan in all_scans if scan.subject not in study.subjects.exclude]
+    pairs = reversed_pairs(dataset, scans.task, kept) if settings.susceptibility == "auto" else {}
+    _report_uncorrected(kept, pairs, dataset)
     return RawStudy(
         title=study.about.title,
         root=files.file.parent,
@@ -57,7 +57,7 @@ def _raw_study(files: StudyFiles) -> RawStudy:
         dataset=dataset,
         task=scans.task,
         subjects=tuple(subjects_table(files).rows["subject"]),
-        scans=found,
+        scans=all_scans,
         pairs=pairs,
         echoes=raw_echoes(dataset, scans.task, choice, exclude=study.subjects.exclude),
         settings=settings,

@@ -82,10 +82,10 @@ def run_files(
     """
     order = ordered_nodes(files.study)
     nodes = [*order, *SHOWN]
-    known = {*nodes, *(name.partition(".")[0] for name in nodes)}
-    if unknown := [name for name in stages if name not in known]:
+    names = {*nodes, *(name.partition(".")[0] for name in nodes)}
+    if unknown := [name for name in stages if name not in names]:
         raise StudyError(
-            f"{files.file}: has no stage {', '.join(unknown)}; expected some of: {', '.join(sorted(known))}"
+            f"{files.file}: has no stage {', '.join(unknown)}; expected some of: {', '.join(sorted(names))}"
         )
     asked = [name for name in nodes if not stages or {name, name.partition(".")[0]} & set(stages)]
     # figures and page show all of a study

@@ -97,13 +97,13 @@ def check_scans(files: StudyFiles, made: Mapping[str, Table], *, data: bool = Fa
             f"{files.path(space.mask)}: the mask holds every voxel of its grid, air as well; give a mask of the brain, "
             f"or accept it with a reason (scans.accept: {{{FULL_MASK}: reason}})"
         )
-    found: list[tuple[str, str]] = [*_copied_tables(scans, accept, met)]
+    scan_faults: list[tuple[str, str]] = [*_copied_tables(scans, accept, met)]
     notes: dict[str, list[str]] = {}
-    wanted = {name: wanted_maps(study, name, maps) for name, maps in study.maps.items() if not isinstance(maps, Given)}
-    shared = _Shared(files=files, mask=mask, grid=grid, tissues=tissues, wanted=wanted, notes=notes)
+    asked = {name: wanted_maps(study, name, maps) for name, maps in study.maps.items() if not isinstance(maps, Given)}
+    shared = _Shared(files=files, mask=mask, grid=grid, tissues=tissues, wanted=asked, notes=notes)
     for scan in scans:
-        found += _scan_faults(shared, scan, trials_of_scan(made, scan))
-    faults += shared_faults(found)
+        scan_faults += _scan_faults(shared, scan, trials_of_scan(made, scan))
+    faults += shared_faults(scan_faults)
     for name, maps in study.maps.items():
         if seeds := seeds_of(maps):
             faults += (f"maps.{name}: {fault}" for fault in seed_faults(seeds, read_regions(files), mask))
@@ -179,8 +179,8 @@ def _scan_faults(shared: _Shared, scan: ScanFiles, trials: pd.DataFrame) -> Iter
     """Yield the file and the fault."""
     bold = str(scan.bold)
     header = header_faults(shared.files, scan, shared.grid)
-    if found := header or tuple(attempt(lambda: _refuse_uncovered(shared, scan))):
-        yield from _named(bold, found)
+    if early_faults := header or tuple(attempt(lambda: _refuse_uncovered(shared, scan))):
+        yield from _named(bold, early_faults)
     else:
         yield from _content_faults(shared, scan, trials, read_grid(scan.bold)[1])
 
@@ -210,8 +210,8 @@ def _content_faults(shared: _Shared, scan: ScanFiles, trials: pd.DataFrame, volu
         *_event_faults(files, scan, blocks, volumes, shared.notes, events),
         *_named(str(scan.confounds or scan.bold), attempt(lambda: signals.append(look()))),
     ]
-    for own in signals:
-        faults += _signal_faults(files, scan, own)
+    for signal in signals:
+        faults += _signal_faults(files, scan, signal)
     faults += _breathing_faults(files, scan, blocks, volumes, shared.notes)
     yield from faults or _estimate_faults(shared, scan, trials, other_events(files, events[0]), signals[0], volumes)
 
@@ -223,10 +223,10 @@ def _estimate_faults(
     assert files.study.scans is not None
     signals = replace(signals, breaths=read_breaths(files, scan, volumes))
     drawn = rehearsed_scan(scan, signals, trials, others, volumes=volumes, tr_s=files.study.scans.tr_s)
-    for name, wanted in shared.wanted.items():
+    for name, estimated in shared.wanted.items():
         maps = files.study.maps[name]
         assert not isinstance(maps, Given)
-        faults = rehearse_scan(drawn, maps, nuisance, wanted)
+        faults = rehearse_scan(drawn, maps, nuisance, estimated)
         yield from _named(str(scan.bold), (f"maps.{name}: {fault}" for fault in faults))
     for name, edges in files.study.edges.items():
         faults = rehearse_edges(drawn, edges, nuisance)

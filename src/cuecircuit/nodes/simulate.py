@@ -116,11 +116,13 @@ def simulate_design(
 
 def _check_people(study: Study) -> None:
     """Refuse a study of other people than those of the article, which the generator draws whatever the file says."""
-    own = parse_study(design_text("huang2023"))
-    differs = [name for name in ("factors", "trials", "scans", "space") if getattr(study, name) != getattr(own, name)]
+    shipped = parse_study(design_text("huang2023"))
+    differs = [
+        name for name in ("factors", "trials", "scans", "space") if getattr(study, name) != getattr(shipped, name)
+    ]
     assert study.simulation is not None
-    assert own.simulation is not None
-    if study.simulation.n != own.simulation.n:
+    assert shipped.simulation is not None
+    if study.simulation.n != shipped.simulation.n:
         differs.append("simulation.n")
     if differs:
         raise StudyError(

@@ -44,9 +44,9 @@ def bring_up_to_date(work: Work, name: str) -> None:
     if computed := computed_maps(work, name):
         stages = subject_stages(work.files, *computed, work.scans, work.made)
         run_subjects(work.store, stages, n_jobs=work.n_jobs, what=name)
-        own = computed[0]
+        result = computed[0]
         accept = work.files.study.scans.accept if work.files.study.scans else {}
-        tables = {one: work.out / subject_table(work.files, own, one, "quality") for one in work.subjects}
+        tables = {one: work.out / subject_table(work.files, result, one, "quality") for one in work.subjects}
         refuse_doubles(tables, accept)
     stage = stage_of(work, name)
     why = work.store.why_stale(stage)
@@ -58,8 +58,8 @@ def bring_up_to_date(work: Work, name: str) -> None:
 
 def stage_of(work: Work, name: str) -> Stage:
     """Return the stage of the store that makes a node."""
-    kind, _, own = name.partition(".")
-    return _KINDS[kind](work, name, own)
+    kind, _, short_name = name.partition(".")
+    return _KINDS[kind](work, name, short_name)
 
 
 def _inputs(work: Work, name: str) -> tuple[Path, ...]:
@@ -163,8 +163,8 @@ def _computed_maps(work: Work, name: str, own: str, maps: Computed) -> Stage:
         tables = gathered_maps(work.files, own, maps, work.out, work.scans, work.made)
         for table in tables:
             table.write(folder / FOLDER)
-        known = {"subjects": work.made["subjects"], **{table.name: table for table in tables}}
-        for line in lacking_maps(work.files, own, maps, work.scans, known):
+        tables_made = {"subjects": work.made["subjects"], **{table.name: table for table in tables}}
+        for line in lacking_maps(work.files, own, maps, work.scans, tables_made):
             say(f"{name}: {line}")
 
     named = [work.out / subject_table(work.files, own, subject, "maps") for subject in work.subjects]
@@ -247,12 +247,12 @@ def _question(work: Work, name: str, own: str) -> Stage:
 
     def make(folder: Path) -> None:
         try:
-            found = answer(work.tables, question)
+            answered = answer(work.tables, question)
         except CuecircuitError as error:
             raise type(error)([f"questions.{own}: {fault}" for fault in error.faults]) from error
-        for line in found.left_out:
+        for line in answered.left_out:
             say(f"{name}: {line}")
-        found.write(folder)
+        answered.write(folder)
 
     kept = question.model_copy(update={"title": "", "why": "", "shown": ()})
     settings = {"question": kept, "factors": dict(study.factors), "operant": study.operant, "seed": study.seed}

@@ -50,9 +50,9 @@ def correction_text(
         ).format(_compared(correction.statistic, clusters, touch), draws, alpha)
     terms = read_table(folder / "terms.tsv", text=("term", "prefix", "stratum"))
     shown = shown_effect(question, terms)
-    found = read_table(folder / "smoothness.tsv", text=("stratum",))
-    own = found[found["stratum"] == shown["stratum"]] if "stratum" in found else found
-    row = (own if len(own) else found).iloc[0]
+    smoothness = read_table(folder / "smoothness.tsv", text=("stratum",))
+    of_stratum = smoothness[smoothness["stratum"] == shown["stratum"]] if "stratum" in smoothness else smoothness
+    row = (of_stratum if len(of_stratum) else smoothness).iloc[0]
     field = f"FWHM {number(row['fwhm_mm'])} mm"
     if correction.smoothness == "acf" and "a" in row:
         field = (

@@ -55,7 +55,7 @@ def connectogram(tables: Tables, question: Question, answer: Mapping[str, pd.Dat
         effect.pairs[effect.marked],
         effect.names,
         title=effect.label,
-        places_mm=space.grid.mm(np.array([own.mean(axis=0) for own in voxels])),
+        places_mm=space.grid.mm(np.array([region_voxels.mean(axis=0) for region_voxels in voxels])),
         brain=(space.mask, space.grid),
     )
 
@@ -76,8 +76,8 @@ def _effect(tables: Tables, question: Question, answer: Mapping[str, pd.DataFram
     if networks is None:
         marked = (deciding_p(rows) <= question.alpha).to_numpy()
     else:
-        found = answer["networks"]
-        kept = found.loc[(found["term"] == term) & (found[f"p_{networks.statistic}"] <= networks.alpha), "network"]
+        parts = answer["networks"]
+        kept = parts.loc[(parts["term"] == term) & (parts[f"p_{networks.statistic}"] <= networks.alpha), "network"]
         edges = answer["network_edges"]
         strong = edges[(edges["term"] == term) & edges["network"].isin(kept)]
         joined = set(zip(strong["region"], strong["region2"], strict=True))

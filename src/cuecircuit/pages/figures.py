@@ -89,11 +89,11 @@ def _of_question(tables: Tables, question: AnyQuestion, place: Path, name: str) 
             yield from _connectogram(tables, question, place, name)
         return
     for level, folder in map_folders(place):
-        found = map_picture(tables, question, folder)
-        if found is not None:
+        picture = map_picture(tables, question, folder)
+        if picture is not None:
             effect: ColumnNote = {"Description": "size of the effect in the voxel", "Units": map_unit(folder)}
             notes = {**_MM, "z": "statistic of the voxel", "value": "of the voxel", "effect": effect}
-            yield f"{name}_{level}" if level else name, DrawnFigure(figure=found[0], source=found[1], notes=notes)
+            yield f"{name}_{level}" if level else name, DrawnFigure(figure=picture[0], source=picture[1], notes=notes)
 
 
 def _connectogram(tables: Tables, question: AnyQuestion, place: Path, name: str) -> Iterator[tuple[str, DrawnFigure]]:

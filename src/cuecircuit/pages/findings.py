@@ -39,12 +39,12 @@ def findings(study: Study, out: Path) -> Iterator[str]:
         study: whose questions were asked.
         out: the results.
     """
-    asked = [found for place, name in enumerate(study.questions) for found in _of_question(study, out, name, place)]
-    held = [found for found in asked if found.p <= found.alpha]
+    asked = [one for place, name in enumerate(study.questions) for one in _of_question(study, out, name, place)]
+    held = [finding for finding in asked if finding.p <= finding.alpha]
     if not asked:
         return
     drawn = {named.question for named in study.figures.values()}
-    order = {found.place: (found.name not in drawn, not found.of_maps, found.p) for found in held}
+    order = {finding.place: (finding.name not in drawn, not finding.of_maps, finding.p) for finding in held}
     kept = sorted(held, key=lambda found: order[found.place])[:_MOST]
     yield (
         f"Of {counted(len(asked), 'question')} with a test, {len(held)} reach{'es' * (len(held) == 1)} the level set "
@@ -58,16 +58,16 @@ def _of_question(study: Study, out: Path, name: str, place: int) -> Iterator[_Fi
     question, folder = study.questions[name], out / "questions" / name
     title = question.title or words(name).capitalize()
     correction = question.correction or study.correction
-    if any((own / "terms.tsv").is_file() and (own / "clusters.tsv").is_file() for _, own in map_folders(folder)):
-        found = min((_map(question, own) for _, own in map_folders(folder)), key=lambda each: each[1])
+    if any((part / "terms.tsv").is_file() and (part / "clusters.tsv").is_file() for _, part in map_folders(folder)):
+        best = min((_map(question, part_folder) for _, part_folder in map_folders(folder)), key=lambda each: each[1])
         alpha, of_maps = correction.alpha if correction else _LEVEL, True
     else:
         said = _network(question, folder) or _table(question, folder)
         if said is None:
             return
-        found, alpha, of_maps = said, question.alpha, False
-    text = f"{title}{'' if title.endswith('?') else ':'} {found[0]}"
-    yield _Finding(place=place, name=name, text=text, p=found[1], alpha=alpha, of_maps=of_maps)
+        best, alpha, of_maps = said, question.alpha, False
+    text = f"{title}{'' if title.endswith('?') else ':'} {best[0]}"
+    yield _Finding(place=place, name=name, text=text, p=best[1], alpha=alpha, of_maps=of_maps)
 
 
 def _map(question: AnyQuestion, folder: Path) -> tuple[str, float]:
@@ -75,10 +75,10 @@ def _map(question: AnyQuestion, folder: Path) -> tuple[str, float]:
     terms = read_table(folder / "terms.tsv", text=("term", "prefix", "stratum"))
     effect = shown_effect(question, terms)
     clusters = read_table(folder / "clusters.tsv", text=("term", "prefix", "regions"))
-    own = clusters[clusters["prefix"] == effect["prefix"]].sort_values("p_fwe", kind="stable")
-    if own.empty:
+    clusters_of_term = clusters[clusters["prefix"] == effect["prefix"]].sort_values("p_fwe", kind="stable")
+    if clusters_of_term.empty:
         return "nothing survives.", np.inf
-    best, count = own.iloc[0], effect.get("significant_clusters", 0)
+    best, count = clusters_of_term.iloc[0], effect.get("significant_clusters", 0)
     where = f" in {best['regions'].split(';')[0].rsplit(' ', 3)[0]}" if isinstance(best.get("regions"), str) else ""
     what = effect_text(str(effect["term"]))
     level, unit = level_text(folder), map_unit(folder)

@@ -108,8 +108,8 @@ def effect_label_of(unit: str, direction: str) -> str:
 
 def _number_picture(files: StudyFiles, question: Question, folder: Path) -> tuple[Figure, pd.DataFrame] | None:
     """Draw a map of intraclass or of ordinary correlations."""
-    known = {"icc": ("iccLow", "ICC"), "changeR": ("changeP", "r")}
-    for statistic, (bound, label) in known.items():
+    stems = {"icc": ("iccLow", "ICC"), "changeR": ("changeP", "r")}
+    for statistic, (bound, label) in stems.items():
         paths = [next(iter(sorted(folder.glob(f"*_stat-{one}_statmap.nii.gz"))), None) for one in (statistic, bound)]
         if paths[0] is None or paths[1] is None:
             continue

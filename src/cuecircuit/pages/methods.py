@@ -194,7 +194,7 @@ def _phase(name: str, phase: Phase, said: _Marks) -> Markup:
         text += Markup("; presses that the deliveries cost: {}").format(costs)
     for key, meaning in (("rest_days", "days of rest before it"), ("context", "place")):
         if shown := getattr(phase, key):
-            parts = [f"{who} {own}" for who, own in shown.items()] if isinstance(shown, dict) else [str(shown)]
+            parts = [f"{who} {value}" for who, value in shown.items()] if isinstance(shown, dict) else [str(shown)]
             text += Markup("; {}: {}").format(meaning, said(f"{at}.{key}", ", ".join(parts)))
     for each, medication in phase.medications.items():
         text += Markup("; {}").format(_medication(medication, f"{at}.medications.{each}", said))

@@ -300,8 +300,8 @@ def _files(out: Path) -> Iterator[FileList]:
         and path.suffix not in (".json", ".npz")
         and not any(part.startswith(".") for part in path.parts)
     ]
-    for folder, own in groupby(results, key=_folder):
-        names = tuple(path.as_posix() for path in own if folder != Path() or path.suffix == ".tsv")
+    for folder, in_folder in groupby(results, key=_folder):
+        names = tuple(path.as_posix() for path in in_folder if folder != Path() or path.suffix == ".tsv")
         title = "Tables of the whole study" if folder == Path() else folder.as_posix()
         if names:
             title += f" ({counted(len(names), 'file')})"

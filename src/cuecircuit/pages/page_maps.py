@@ -66,36 +66,36 @@ def map_items(out: Path, name: str, question: AnyQuestion, viewed: str | None) -
     title = question.title or name.replace("_", " ").capitalize()
     yield Paragraph(heading=title, text=" ".join(filter(None, (question.why, method_sentence(question)))))
     for number, (level, folder) in enumerate(map_folders(out / "questions" / name)):
-        own = f"{title}, {level_text(folder)}" if level else title
+        heading = f"{title}, {level_text(folder)}" if level else title
         stem = f"{name}_{level}" if level else name
         if not (folder / "terms.tsv").is_file():
-            yield from _number_maps(out, stem, own, folder)
+            yield from _number_maps(out, stem, heading, folder)
             continue
         terms = read_table(folder / "terms.tsv", text=("term", "prefix", "stratum"))
         path = folder / "clusters.tsv"
         clusters = read_table(path, text=("term", "prefix")) if path.is_file() else None
-        found = map_sentence(terms, clusters)
-        told = note_sentence(read_json(folder / "settings.json"))
-        yield Paragraph(text=" ".join(filter(None, (f"{own}. {found}", told))))
+        sentence = map_sentence(terms, clusters)
+        note = note_sentence(read_json(folder / "settings.json"))
+        yield Paragraph(text=" ".join(filter(None, (f"{heading}. {sentence}", note))))
         effect = shown_effect(question, terms)
         positive = effect_text(positive_direction(folder, str(effect["prefix"])))
         under = f"Under it the effect itself: {positive}. " if positive else ""
         caption = (
             f"{effect_text(str(effect['term']))}, z: what survives the correction is outlined, the rest fades with the "
-            f"square of z (Taylor et al. 2023); a slice through the peak of every cluster. {under}{found}"
+            f"square of z (Taylor et al. 2023); a slice through the peak of every cluster. {under}{sentence}"
         )
-        yield from figure_item(out, stem, own, caption, f"{own}. {found}", wide=True)
+        yield from figure_item(out, stem, heading, caption, f"{heading}. {sentence}", wide=True)
         leads = name == viewed and number == 0 and (out / "figures" / VIEWER).is_file()
         if leads:
             yield from _viewer(out)
         if (folder / "evidence.tsv").is_file():
             weighed = read_table(folder / "evidence.tsv", text=("term", "prefix"))
-            yield Paragraph(text=f"{own}, evidence. {evidence_sentence(weighed)}")
+            yield Paragraph(text=f"{heading}, evidence. {evidence_sentence(weighed)}")
         for file, kind in _TABLES.items():
             if (folder / f"{file}.tsv").is_file():
                 yield _table(
                     f"{stem}-{file}",
-                    f"{own}: {kind}",
+                    f"{heading}: {kind}",
                     folder / f"{file}.tsv",
                     leads=leads,
                     folded=bool(level) and file == "terms",
@@ -155,9 +155,9 @@ def _number_maps(out: Path, stem: str, title: str, folder: Path) -> Iterator[Ite
     shown = (
         "the 95 % interval lies above 0" if agreement else "p is at most .05, not corrected for the number of voxels"
     )
-    found = f"{title}: {what} of {facts['n_subjects']} subjects, median over voxels {short(float(whole['median']))}."
-    yield Paragraph(text=" ".join(filter(None, (found, left_out_sentence(facts.get("left_out", ()))))))
-    yield from figure_item(out, stem, title, f"{found} Drawn where {shown}.", found, wide=True)
+    sentence = f"{title}: {what} of {facts['n_subjects']} subjects, median over voxels {short(float(whole['median']))}."
+    yield Paragraph(text=" ".join(filter(None, (sentence, left_out_sentence(facts.get("left_out", ()))))))
+    yield from figure_item(out, stem, title, f"{sentence} Drawn where {shown}.", sentence, wide=True)
     yield TableItem(id=f"{stem}-summary", title=f"{title}: by region", frame=summary, folded=True)
 
 
@@ -180,9 +180,13 @@ def scan_items(out: Path) -> Iterator[Item]:
     table = out / "figures" / f"{SHARED_MASK}.tsv"
     if table.is_file():
         frame = read_table(table, text=("subject",))
-        found = shared_mask_sentence(frame)
+        sentence = shared_mask_sentence(frame)
         yield from figure_item(
-            out, SHARED_MASK, "Mask of the study", f"{found} Color: part of the subjects that have a voxel.", found
+            out,
+            SHARED_MASK,
+            "Mask of the study",
+            f"{sentence} Color: part of the subjects that have a voxel.",
+            sentence,
         )
         yield TableItem(id=SHARED_MASK, title="Brain masks of the subjects", frame=frame, folded=True)
     paths = sorted(out.glob("sub-*/func/*_quality.tsv"))

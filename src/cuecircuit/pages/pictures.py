@@ -199,9 +199,9 @@ def _stars(
     comparisons: pd.DataFrame, by: Sequence[str], key: str, levels: Sequence[str], last: int
 ) -> Float[Array, "group step"] | None:
     """Return the deciding p of each step of each line; None where comparisons are not of these lines."""
-    own = comparisons[comparisons["comparison"] == key].assign(p=deciding_p)
+    compared = comparisons[comparisons["comparison"] == key].assign(p=deciding_p)
     p = np.full((len(levels), last), np.nan)
-    for row in own.to_dict("records"):
+    for row in compared.to_dict("records"):
         level = " ".join(words(str(row[name])) for name in by)
         for place in [levels.index(level)] if level in levels else range(len(levels)) if not by else []:
             p[place, int(row["level"]) - 1] = row["p"]

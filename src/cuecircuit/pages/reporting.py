@@ -49,14 +49,14 @@ def _numbers(groups: Mapping[str, int]) -> str:
 
 def left_out(study: Study) -> str:
     """Name who the study file leaves out, and why."""
-    own = [f"{who} ({why})" for who, why in study.subjects.exclude.items()]
-    own += [
+    excluded = [f"{who} ({why})" for who, why in study.subjects.exclude.items()]
+    excluded += [
         f"{who} in {words(name)} ({why})"
         for name, question in study.questions.items()
         for who, why in question.exclude.items()
     ]
-    own += [f"a session of {row.subject} ({row.reason})" for row in study.operant.exclude] if study.operant else []
-    return "; ".join(own) or "nobody by the study file; who lacks data is named with each question"
+    excluded += [f"a session of {row.subject} ({row.reason})" for row in study.operant.exclude] if study.operant else []
+    return "; ".join(excluded) or "nobody by the study file; who lacks data is named with each question"
 
 
 def _outcomes(study: Study) -> str:

@@ -43,10 +43,10 @@ def session_figures(study: Study, folder: Path, kinetics: Mapping[str, Kinetics]
     yield "cumulative_record", _drawn(cumulative_figure([each.events for each in shown], levels), _event_table(shown))
     dosed = [each for each in shown if each.drug in kinetics and each.dose_mg_kg]
     for drug in dict.fromkeys(each.drug for each in dosed):
-        own = [each for each in dosed if each.drug == drug]
-        courses = [_level(each, kinetics[drug]) for each in own]
+        of_drug = [each for each in dosed if each.drug == drug]
+        courses = [_level(each, kinetics[drug]) for each in of_drug]
         figure = drug_level_figure(
-            [each.events for each in own],
+            [each.events for each in of_drug],
             levels,
             [course["time_s"].to_numpy() for course in courses],
             [course["level_mg_kg"].to_numpy() for course in courses],
@@ -65,7 +65,8 @@ def session_captions(study: Study, kinetics: Mapping[str, Kinetics]) -> dict[str
     which = f"the last session of {drawn.phase}" if drawn.day == "last" else f"day {drawn.day} of {drawn.phase}"
     chosen = "Animals named by the study." if drawn.subjects else "Of each group, the animal nearest the median."
     half_lives = "; ".join(
-        f"{drug}: {', '.join(_half_life(each) for each in found.compounds)}" for drug, found in kinetics.items()
+        f"{drug}: {', '.join(_half_life(each) for each in drug_kinetics.compounds)}"
+        for drug, drug_kinetics in kinetics.items()
     )
     return {
         "event_raster": f"Events of {which} of every animal, one row each: infusions above the line, colored by "
@@ -92,8 +93,8 @@ class _Session:
 
 
 def _events(row: Mapping[str, object], times: pd.DataFrame) -> _Session:
-    own = times[times["subject"] == row["subject"]]
-    when = {name: own.loc[own["event"] == name, "time_s"].to_numpy(float) for name in KINDS}
+    of_subject = times[times["subject"] == row["subject"]]
+    when = {name: of_subject.loc[of_subject["event"] == name, "time_s"].to_numpy(float) for name in KINDS}
     dose = row["dose_mg_kg"]
     return _Session(
         events=SessionEvents(

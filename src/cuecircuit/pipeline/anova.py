@@ -138,7 +138,7 @@ def followup_tables(fitted: Fit, wanted: Followup) -> list[pd.DataFrame]:
     if wanted.means:
         tables.append(mean_rows(fitted, wanted.means, wanted.confidence))
     if wanted.posthoc:
-        found = compare(
+        comparisons = compare(
             fitted,
             wanted.posthoc,
             by=wanted.by,
@@ -146,7 +146,7 @@ def followup_tables(fitted: Fit, wanted: Followup) -> list[pd.DataFrame]:
             adjustment=wanted.adjust,
             confidence=wanted.confidence,
         )
-        tables.append(comparison_rows(found))
+        tables.append(comparison_rows(comparisons))
     if wanted.evidence is not None:
         compared = contrasts(fitted, wanted.contrasts) if wanted.contrasts else ()
         tables.append(evidence_frame((*fitted.tests, *compared), wanted.evidence))
@@ -170,9 +170,9 @@ def contrast_rows(fitted: Fit, texts: Sequence[str], confidence: float = 0.95) -
 
 def mean_rows(fitted: Fit, factors: Sequence[str], confidence: float = 0.95) -> pd.DataFrame:
     """Marginal means of one response: levels, mean, its error and interval."""
-    found = means(fitted, factors, confidence=confidence)
-    levels = pd.DataFrame(found.levels, columns=pd.Index(found.factors))
-    return levels.assign(**{name: getattr(found, name)[:, 0] for name in ("mean", "se", "df", "ci_low", "ci_high")})
+    estimated = means(fitted, factors, confidence=confidence)
+    levels = pd.DataFrame(estimated.levels, columns=pd.Index(estimated.factors))
+    return levels.assign(**{name: getattr(estimated, name)[:, 0] for name in ("mean", "se", "df", "ci_low", "ci_high")})
 
 
 def comparison_rows(found: Comparisons) -> pd.DataFrame:

@@ -52,10 +52,10 @@ def audit_file(path: Path, *, n: int | None = None, groups: int = 1) -> pd.DataF
         lines = [(line, _sentence(rows.header, cells)) for line, cells in zip(rows.lines, rows.cells, strict=True)]
     else:
         lines = [(None, read_text(path))]
-    found = [{"line": line, **_row(test)} for line, text in lines for test in audit(text, n=n, groups=groups)]
-    if not found:
+    audited = [{"line": line, **_row(test)} for line, text in lines for test in audit(text, n=n, groups=groups)]
+    if not audited:
         raise DataError(f"{path}: found no F, t, r, ρ, χ², Q, H or z; expected such as 'F(9,171)=4.25, P=0.002'")
-    return pd.DataFrame(found).astype({"line": "Int64"})
+    return pd.DataFrame(audited).astype({"line": "Int64"})
 
 
 def _sentence(header: tuple[str, ...], cells: tuple[str, ...]) -> str:

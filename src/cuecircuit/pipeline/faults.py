@@ -49,5 +49,5 @@ def faults_named(file: Path, *, unless: Path | None = None) -> Iterator[None]:
     try:
         yield
     except CuecircuitError as error:
-        known = str(unless or file)
-        raise DataError(fault if known in fault else f"{file}: {fault}" for fault in error.faults) from error
+        name = str(unless or file)
+        raise DataError(fault if name in fault else f"{file}: {fault}" for fault in error.faults) from error

@@ -53,15 +53,15 @@ class Gate:
             DataError: every fault that the study does not accept.
         """
         values = check_values(series.within(self.mask), self.mask, percent=self.percent)
-        found = (*values.faults, *motion_faults(_motion(scan), head_radius_mm=self.head_radius_mm))
-        faults = [fault for fault in found if f"{scan.name} {fault.kind}" not in self.accept]
+        seen = (*values.faults, *motion_faults(_motion(scan), head_radius_mm=self.head_radius_mm))
+        faults = [fault for fault in seen if f"{scan.name} {fault.kind}" not in self.accept]
         if faults:
             raise DataError(
                 f"{scan.bold}: {fault.text}, or accept it with a reason (scans.accept: {{{scan.name} {fault.kind}: "
                 "reason})"
                 for fault in faults
             )
-        return replace(values, faults=found)
+        return replace(values, faults=seen)
 
     def read(self, scan: ScanFiles) -> ScanValues:
         """Read a scan and check its values.
@@ -155,5 +155,5 @@ def _motion(scan: ScanFiles) -> Float[Array, "volume 6"]:
     if scan.confounds.suffix == ".csv":
         return read_motion(scan.confounds)
     table = read_confounds(scan.confounds)
-    known = all(name in table for name in MOTION_NAMES)
-    return np.nan_to_num(np.column_stack([table[name] for name in MOTION_NAMES])) if known else np.zeros((1, 6))
+    has_motion = all(name in table for name in MOTION_NAMES)
+    return np.nan_to_num(np.column_stack([table[name] for name in MOTION_NAMES])) if has_motion else np.zeros((1, 6))

@@ -121,21 +121,24 @@ def raw_echoes(
         DataError: as `raw_scans`, one echo alone, or a sidecar without EchoTime.
     """
     values = _raw_echoes(find_scans(dataset, task=task, confounds=False), choice)
-    found: dict[str, tuple[Echo, ...]] = {}
+    echoes_of: dict[str, tuple[Echo, ...]] = {}
     for value in values:
-        own = replace(choice, entities={**choice.entities, "echo": value})
-        for scan in raw_scans(dataset, task, own, exclude=exclude):
-            found[scan.name] = (*found.get(scan.name, ()), Echo(bold=scan.bold, echo_s=_echo_s(scan.bold, dataset)))
-    if lone := [name for name, echoes in found.items() if len(echoes) < 2]:
+        of_echo = replace(choice, entities={**choice.entities, "echo": value})
+        for scan in raw_scans(dataset, task, of_echo, exclude=exclude):
+            echoes_of[scan.name] = (
+                *echoes_of.get(scan.name, ()),
+                Echo(bold=scan.bold, echo_s=_echo_s(scan.bold, dataset)),
+            )
+    if lone := [name for name, echoes in echoes_of.items() if len(echoes) < 2]:
         raise DataError(f"{lone[0]}: one echo, of which nothing is combined; leave scans.echo out")
-    return found
+    return echoes_of
 
 
 def _echo_s(bold: Path, dataset: Path) -> float:
     time = sidecar(bold, dataset).get("EchoTime")
     if not isinstance(time, int | float) or not 0 < time < 1:
-        found = "no EchoTime" if time is None else f"EchoTime {time!r}"
-        raise DataError(f"{bold}: {found} in the sidecar; to combine echoes, write seconds, such as 0.015")
+        stated = "no EchoTime" if time is None else f"EchoTime {time!r}"
+        raise DataError(f"{bold}: {stated} in the sidecar; to combine echoes, write seconds, such as 0.015")
     return float(time)
 
 
@@ -148,10 +151,10 @@ def reversed_pairs(dataset: Path, task: str, scans: Sequence[ScanFiles]) -> dict
     of_task = find_scans(dataset, task=task, confounds=False)
     pairs, faults = {}, []
     for _, session in groupby(scans, key=lambda scan: (scan.subject, scan.session)):
-        own = tuple(session)
+        session_scans = tuple(session)
         try:
-            if pair := find_reversed_pair(own, of_task, dataset):
-                pairs[own[0].name] = pair
+            if pair := find_reversed_pair(session_scans, of_task, dataset):
+                pairs[session_scans[0].name] = pair
         except DataError as error:
             faults += error.faults
     if faults:
@@ -194,7 +197,7 @@ def _space_stage(raw: RawStudy, template: Template) -> Stage:
 
 def _subject_stages(raw: RawStudy, template: Template) -> list[Stage]:
     settings = {"preprocess": raw.settings, "template": template.digest(), "head_radius_mm": raw.head_radius_mm}
-    own = {subject: tuple(scan for scan in raw.scans if scan.subject == subject) for subject in raw.subjects}
+    scans_of = {subject: tuple(scan for scan in raw.scans if scan.subject == subject) for subject in raw.subjects}
     return [
         Stage(
             name=f"sub-{subject}",
@@ -207,7 +210,7 @@ def _subject_stages(raw: RawStudy, template: Template) -> list[Stage]:
             ),
             make=partial(_subject, replace(raw, scans=scans), template, subject),
         )
-        for subject, scans in own.items()
+        for subject, scans in scans_of.items()
     ]
 
 
@@ -306,7 +309,7 @@ def _aligned(
     target = target_grid(template.grid, wanted.voxel_mm)
     inside = mask_on(template, "mask", target)
     with scratch_beside(stem) as scratch:
-        found = align(
+        alignment = align(
             mean,
             grid,
             template.image,
@@ -315,33 +318,33 @@ def _aligned(
             kind=wanted.registration,
             folder=scratch,
         )
-        atlas = to_epi(template.labels, template.grid, found.transform, grid)
-        places = places_in_epi(target, found.transform, grid, inside)
+        atlas = to_epi(template.labels, template.grid, alignment.transform, grid)
+        places = places_in_epi(target, alignment.transform, grid, inside)
     for name, values in (
         ("desc-mean_boldref", mean.astype(np.float32)),
-        ("desc-brain_mask", found.mask.astype(np.uint8)),
+        ("desc-brain_mask", alignment.mask.astype(np.uint8)),
         ("desc-atlas_dseg", atlas),
     ):
         write_volume(stem.with_name(f"{stem.name}_{name}.nii.gz"), values, grid)
     notes = {
-        "dice_headers": found.dice_headers,
-        "dice_first_round": found.dice_first_round,
+        "dice_headers": alignment.dice_headers,
+        "dice_first_round": alignment.dice_first_round,
         "outside_the_scan": float(np.isnan(places).any(axis=1).mean()),
     }
     return _Aligned(
-        reference=mean, mask=found.mask, grid=grid, target=target, inside=inside, places=places, notes=notes
+        reference=mean, mask=alignment.mask, grid=grid, target=target, inside=inside, places=places, notes=notes
     )
 
 
 def _prepared(raw: RawStudy, scan: ScanFiles) -> tuple[Series, tuple[str, ...]]:
     """Read a scan, its echoes combined; these were measured within one volume, so before motion is estimated."""
-    wanted = raw.settings
+    settings = raw.settings
     first, *further = [_read(raw, bold, tr_s=scan.tr_s or 0.0) for bold in _images(raw, scan)]
     if further:
         with faults_named(scan.bold):
             times = [echo.echo_s for echo in raw.echoes[scan.name]]
             first = replace(first, data=combine_echoes([one.data for one in (first, *further)], times))
-    repaired = repair_grid(first.grid, voxel_scale=wanted.scan_scale, origin=wanted.scan_origin)
+    repaired = repair_grid(first.grid, voxel_scale=settings.scan_scale, origin=settings.scan_origin)
     for line in repaired.log:
         say(f"{scan.bold}: {line}")
     return replace(first, grid=repaired.grid), repaired.log

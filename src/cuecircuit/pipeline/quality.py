@@ -115,14 +115,14 @@ def write_pages(work: QualityWork, store: Store, *, n_jobs: int = 1, dask: str |
 
 
 def _stage(work: QualityWork, subject: str) -> Stage:
-    own = tuple(scan for scan in work.scans if scan.subject == subject)
-    inputs = [path for scan in own for path in (scan.bold, scan.events, scan.physio, scan.confounds) if path]
+    scans = tuple(scan for scan in work.scans if scan.subject == subject)
+    inputs = [path for scan in scans for path in (scan.bold, scan.events, scan.physio, scan.confounds) if path]
     return Stage(
         name=f"quality-{subject}",
         target=f"quality/sub-{subject}",
         settings=work.settings,
         inputs=(*inputs, *work.space_files),
-        make=partial(_make, work.look, work.banner, subject, own),
+        make=partial(_make, work.look, work.banner, subject, scans),
     )
 
 
@@ -159,9 +159,9 @@ def _make(
 def _write_group(work: QualityWork, store: Store) -> None:
     folder = store.root / "quality"
     store.check_inside(folder)
-    found = [(subject, folder / f"sub-{subject}" / "scans.tsv") for subject in work.groups]
+    tables = [(subject, folder / f"sub-{subject}" / "scans.tsv") for subject in work.groups]
     text = ("session", "voxels", "faults")
-    parts = [read_table(path, text=text).assign(subject=subject) for subject, path in found if path.is_file()]
+    parts = [read_table(path, text=text).assign(subject=subject) for subject, path in tables if path.is_file()]
     if not parts:
         return
     table = pd.concat(parts, ignore_index=True)

@@ -137,14 +137,14 @@ def declare_programs(files: Sequence[Path], *, programs: Path | None = None, mpc
     Raises:
         DataError: a file cannot be read, none is MED-PC, or every program is declared.
     """
-    found = skeletons(
+    drafts = skeletons(
         [path for path in files if operant_kind(path) == "medpc"],
         programs=load_programs(programs),
         mpc=() if mpc is None else read_mpc(mpc),
     )
-    if not found:
+    if not drafts:
         raise DataError("every MED-PC program of these files is declared; nothing to write")
-    return "---\n".join(found.values())
+    return "---\n".join(drafts.values())
 
 
 @writing

@@ -52,19 +52,19 @@ def share(results: Path, out: Path, about: SharedAs) -> pd.DataFrame:
         raise DataError(f"{out}: expected a name that ends in .zip")
     root = results / "questions" if (results / "questions").is_dir() else results  # a run has copies beside them
     try:
-        found = [image for terms in sorted(root.rglob("terms.tsv")) for image in _images(root, terms.parent, about)]
+        images = [image for terms in sorted(root.rglob("terms.tsv")) for image in _images(root, terms.parent, about)]
     except (KeyError, TypeError, ValueError) as error:
         what = f"{type(error).__name__}: {error}"
         raise DataError(f"{results}: terms.tsv or settings.json was edited ({what}); run again") from error
-    if not found:
+    if not images:
         raise DataError(
             f"{results}: no statistical map of a test in it; give the folder of `cuecircuit group`, or of a run"
         )
-    records = [record for _, record in found]
+    records = [record for _, record in images]
     with replacing(out) as new, ZipFile(new, "w", ZIP_STORED) as package:  # images are compressed already
         text = json.dumps(records, indent=2, ensure_ascii=False) + "\n"
         package.writestr(ZipInfo("metadata.json"), text.encode())
-        for path, record in found:
+        for path, record in images:
             package.writestr(ZipInfo(str(record["file"])), path.read_bytes())
     shown = ["file", "name", "map_type", "number_of_subjects", "contrast_definition"]
     return pd.DataFrame(records)[shown]

@@ -20,22 +20,22 @@ def smoothness_table(residuals_path: Path, mask_path: Path) -> pd.DataFrame:
     _, volumes, _ = read_grid(residuals_path)
     names = [f"{residuals_path}#{volume}" for volume in range(volumes)] if volumes > 1 else [str(residuals_path)]
     try:
-        found = estimate_smoothness(read_maps(names, Path(), mask, grid), mask, grid.voxel_mm)
+        estimated = estimate_smoothness(read_maps(names, Path(), mask, grid), mask, grid.voxel_mm)
     except DataError as error:
         error.add_note(f"in {residuals_path}")
         raise
-    x, y, z = found.fwhm_axes_mm
+    x, y, z = estimated.fwhm_axes_mm
     row = {
-        "a": found.acf.a,
-        "b_mm": found.acf.b_mm,
-        "c_mm": found.acf.c_mm,
-        "fwhm_mm": found.acf.fwhm_mm,
+        "a": estimated.acf.a,
+        "b_mm": estimated.acf.b_mm,
+        "c_mm": estimated.acf.c_mm,
+        "fwhm_mm": estimated.acf.fwhm_mm,
         "fwhm_x_mm": x,
         "fwhm_y_mm": y,
         "fwhm_z_mm": z,
-        "fwhm_classic_mm": found.fwhm_classic_mm,
+        "fwhm_classic_mm": estimated.fwhm_classic_mm,
         "volumes": volumes,
-        "voxels": found.voxels,
-        "voxels_left_out": found.left_out,
+        "voxels": estimated.voxels,
+        "voxels_left_out": estimated.left_out,
     }
     return pd.DataFrame([row])

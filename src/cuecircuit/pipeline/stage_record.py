@@ -58,7 +58,7 @@ def read_hashes(path: Path) -> set[str]:
 
 
 def _content(path: Path) -> bytes:
-    found = path.lstat()
-    if not stat.S_ISREG(found.st_mode) or found.st_size > _MOST_BYTES:
+    state = path.lstat()
+    if not stat.S_ISREG(state.st_mode) or state.st_size > _MOST_BYTES:
         raise OSError("no record")  # a link, a pipe that would never end, or far too much
     return path.read_bytes()

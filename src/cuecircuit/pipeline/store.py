@@ -198,7 +198,7 @@ class Store:
                 self.check_inside(place.parent)
                 with replacing(place) as new:
                     (scratch / PurePath(name).relative_to(stage.target)).replace(new)
-        self._remove({name: known for name, known in earlier.items() if name not in outputs})
+        self._remove({name: recorded for name, recorded in earlier.items() if name not in outputs})
         self._finish(stage, {**key, "outputs": outputs})
 
     def check_inside(self, folder: Path) -> None:
@@ -269,9 +269,9 @@ class Store:
                 remove(left)
 
     def _remove(self, outputs: Mapping[str, str]) -> None:
-        for output, known in outputs.items():
+        for output, recorded in outputs.items():
             path = self.root / output
-            if self._is_inside(path) and path.is_file() and file_hash(path) == known:
+            if self._is_inside(path) and path.is_file() and file_hash(path) == recorded:
                 path.unlink()
                 with suppress(OSError):  # the first folder that is not empty, or a link
                     for folder in path.parents[: len(PurePath(output).parents) - 1]:
@@ -354,11 +354,11 @@ def _hashes(stage: Stage, made: Path) -> dict[str, str]:
 
 
 def _damage(root: Path, outputs: Mapping[str, str]) -> str | None:
-    for name, known in outputs.items():
+    for name, recorded in outputs.items():
         path = root / name
         if not path.is_file():
             return f"output {name} is gone"
-        if file_hash(path) != known:
+        if file_hash(path) != recorded:
             return f"output {name} was edited"
     return None
 

@@ -66,20 +66,20 @@ def read_template(root: Path, wanted: Preprocess) -> Template:
     Raises:
         DataError: a file or the named atlas cannot be read, or the atlas has no white matter or ventricles.
     """
-    found = _named(wanted) if wanted.by_name else _from_files(root, wanted)
+    template = _named(wanted) if wanted.by_name else _from_files(root, wanted)
     for name in _OWN_FILES if wanted.by_name else ():
         if getattr(wanted, name) is not None:
-            own = _onto(root, wanted, getattr(wanted, name), found.grid)
-            labels = {"labels": np.rint(own).astype(np.int32), "names": None}
-            found = replace(found, **labels if name == "atlas" else {_part(name): own > 0.5})
-    absent = [name for name in ("white_matter", "ventricles") if not getattr(found, name).any()]
+            own_grid = _onto(root, wanted, getattr(wanted, name), template.grid)
+            labels = {"labels": np.rint(own_grid).astype(np.int32), "names": None}
+            template = replace(template, **labels if name == "atlas" else {_part(name): own_grid > 0.5})
+    absent = [name for name in ("white_matter", "ventricles") if not getattr(template, name).any()]
     if absent:
         raise DataError(
             f"preprocess.template: {wanted.template} has no voxel of {' or '.join(absent)}; name a mask of your own "
             f"({', '.join(f'preprocess.{name}' for name in absent)})"
         )
     fine = wanted.voxel_mm / 2
-    return _coarser(found, fine) if found.grid.voxel_mm.min() < 0.9 * fine else found
+    return _coarser(template, fine) if template.grid.voxel_mm.min() < 0.9 * fine else template
 
 
 def _part(name: str) -> str:
@@ -126,8 +126,8 @@ def _read(root: Path, wanted: Preprocess, path: str) -> tuple[Array, Grid]:
 
 
 def _onto(root: Path, wanted: Preprocess, path: str, grid: Grid) -> Array:
-    data, own = _read(root, wanted, path)
-    return data if own.same_as(grid) else on_grid(data, own, grid, labels=True)
+    data, own_grid = _read(root, wanted, path)
+    return data if own_grid.same_as(grid) else on_grid(data, own_grid, grid, labels=True)
 
 
 def _coarser(template: Template, voxel_mm: float) -> Template:

@@ -145,21 +145,21 @@ def _deciding(study: Study, question: AnyQuestion) -> str:
     over = adjusted if question.each and question.adjust != "none" else "not adjusted"
     match question:
         case Strata():
-            own = f"F in its own error stratum, Greenhouse-Geisser's where an effect has several scores; {over}"
+            rule = f"F in its own error stratum, Greenhouse-Geisser's where an effect has several scores; {over}"
         case Formula():
-            own = f"of the tests {', '.join(question.tests)}; {over}"
+            rule = f"of the tests {', '.join(question.tests)}; {over}"
         case Correlation():
-            own = f"of r; {over}" + (f"; within {question.inside} also by permutation" if question.inside else "")
+            rule = f"of r; {over}" + (f"; within {question.inside} also by permutation" if question.inside else "")
         case Reliability():
-            own = f"of the F of the ICC; {over}"
+            rule = f"of the F of the ICC; {over}"
         case Counts():
-            own = "of each ratio, not adjusted"
+            rule = "of each ratio, not adjusted"
         case Pooling():
-            own = "none; an effect of a region is named where P+ is at least .975 or at most .025"
+            rule = "none; an effect of a region is named where P+ is at least .975 or at most .025"
         case Means():
-            own = "nothing is tested"
+            rule = "nothing is tested"
     compared = getattr(question, "comparisons", ())
-    return own + "".join(f"; comparisons of {one.factor} adjusted by {one.adjust}" for one in compared)
+    return rule + "".join(f"; comparisons of {one.factor} adjusted by {one.adjust}" for one in compared)
 
 
 def exclusion(study: Study) -> Lines:

@@ -41,7 +41,7 @@ def askable(study: Study, regions: Sequence[str]) -> Askable:
         regions: of the atlas, or those that the study names; none where it has neither.
     """
     # nothing of a map is drawn that could choose voxels, and the question that would may not be asked
-    whole = {name: own.model_copy(update={"within": None}) for name, own in study.regions.items()}
+    whole = {name: region_set.model_copy(update={"within": None}) for name, region_set in study.regions.items()}
     study = study.model_copy(update={"regions": whole})
     reasons = {}
     for name, question in study.questions.items():
@@ -91,10 +91,10 @@ def _rows_behind(study: Study, question: Question) -> Iterator[Rows]:
     other = getattr(question, "with_", None)
     if other is not None:
         yield other
-    name = next(name for name, own in study.questions.items() if own is question)
+    name = next(name for name, asked in study.questions.items() if asked is question)
     for node in upstream(ordered_nodes(study), f"questions.{name}"):
-        kind, _, own = node.partition(".")
-        derived = study.derived.get(own) if kind == "derived" else None
+        kind, _, short_name = node.partition(".")
+        derived = study.derived.get(short_name) if kind == "derived" else None
         if isinstance(derived, Reduce):
             yield derived
             if derived.less is not None:
@@ -111,7 +111,9 @@ def _without(study: Study, reasons: dict[str, str]) -> Study:
     for name in (*needed, *(f"questions.{name}" for name in kept.questions)):
         needed |= set(upstream(order, name))
     return kept.model_copy(
-        update={"derived": {name: own for name, own in kept.derived.items() if f"derived.{name}" in needed}}
+        update={
+            "derived": {name: definition for name, definition in kept.derived.items() if f"derived.{name}" in needed}
+        }
     )
 
 
@@ -133,8 +135,8 @@ def _without_measures(study: Study, names: set[str]) -> Study:
     assert study.trials is not None
     trials = study.trials.model_copy(update={"measures": tuple(n for n in study.trials.measures if n not in names)})
     maps = {
-        name: own.model_copy(update={"carry": tuple(one for one in own.carry if one not in names)})
-        for name, own in study.maps.items()
+        name: kind.model_copy(update={"carry": tuple(one for one in kind.carry if one not in names)})
+        for name, kind in study.maps.items()
     }
     return study.model_copy(update={"trials": trials, "maps": maps})
 

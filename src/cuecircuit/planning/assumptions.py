@@ -66,10 +66,10 @@ def _stated(path: Path, study: Study) -> Simulation:
     data, lines, faults = parse_yaml(read_text(path), path.name)
     if set(data) == {"simulation"} and isinstance(data["simulation"], dict):
         data, lines = data["simulation"], {key[1:]: line for key, line in lines.items() if len(key) > 1}
-    known = study.simulation
-    if known is None and "n" not in data:
+    planted = study.simulation
+    if planted is None and "n" not in data:
         faults.append(f"{path.name}:1: n: missing, and the study has no section simulation; give subjects by group")
-    more = {} if "n" in data or known is None else {"n": known.n}
+    more = {} if "n" in data or planted is None else {"n": planted.n}
     try:
         stated = Simulation.model_validate({**more, **data})
     except ValidationError as error:
@@ -78,7 +78,7 @@ def _stated(path: Path, study: Study) -> Simulation:
         raise StudyError(faults) from None
     if faults:
         raise StudyError(faults)
-    return _merged(stated, known, data)
+    return _merged(stated, planted, data)
 
 
 def _merged(stated: Simulation, known: Simulation | None, data: Mapping[str, object]) -> Simulation:
@@ -122,12 +122,12 @@ def group_sizes(simulation: Simulation, texts: Sequence[str], power: float = 0.8
             faults.append(f"n '{text}': {max(numbers)} subjects of a group; give {MOST_SUBJECTS} or fewer")
         else:
             sizes.add(numbers * len(groups) if len(numbers) == 1 else numbers)
-    totals = [sum(own) for own in sizes] if texts else []
+    totals = [sum(sizes_of) for sizes_of in sizes] if texts else []
     for total in sorted({total for total in totals if totals.count(total) > 1}):
         faults.append(f"n: two designs of {total} in all; give designs of different size")
     if faults:
         raise StudyError(faults)
-    return tuple(dict(zip(groups, own, strict=True)) for own in sorted(sizes, key=sum))
+    return tuple(dict(zip(groups, of_size, strict=True)) for of_size in sorted(sizes, key=sum))
 
 
 def located(error: StudyError, path: Path, effects: Path | None) -> StudyError:

@@ -190,7 +190,9 @@ def first_subjects(study: DrawnStudy, group: str | None, sizes: Mapping[str, int
 def _among_subjects(study: Study) -> list[str]:
     """Return the derived tables that depend on who else takes part: of standardized numbers, splits and these."""
     order = ordered_nodes(study)
-    relative = {f"derived.{name}" for name, own in study.derived.items() if isinstance(own, Composite | Split)}
+    relative = {
+        f"derived.{name}" for name, definition in study.derived.items() if isinstance(definition, Composite | Split)
+    }
     return [node for node in order if node.startswith("derived.") and relative & {node, *upstream(order, node)}]
 
 
@@ -241,8 +243,8 @@ def _trials(files: StudyFiles, drawn: Drawn) -> Table | None:
         return None
     keys = files.books.tables["trials"].keys
     first = next(iter(measures.values()))
-    own = [str(name) for name in first if not str(name).startswith("effect_") and name not in _OF_DRAWS]
-    rows = first[own].assign(**{name: one["value"].to_numpy() for name, one in measures.items()})
+    names = [str(name) for name in first if not str(name).startswith("effect_") and name not in _OF_DRAWS]
+    rows = first[names].assign(**{name: one["value"].to_numpy() for name, one in measures.items()})
     if "run" in rows:
         rows["run"] = rows["run"].astype(str)
     return drawn_table("trials", keys, rows)

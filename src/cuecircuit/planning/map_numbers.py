@@ -21,11 +21,11 @@ def map_tables(files: StudyFiles, drawn: Drawn, trials: Table | None) -> dict[st
     """Return the drawn maps and their contrasts, with key region and what maps carry of their trials."""
     made = {}
     for name, maps in files.study.maps.items():
-        own = drawn.responses.get(f"maps.{name}")
-        if own is None:
+        response = drawn.responses.get(f"maps.{name}")
+        if response is None:
             continue
         keys = files.books.tables[f"maps.{name}"].keys
-        rows = own.loc[own["region"] != REST, [*keys, "region", "value"]].reset_index(drop=True)
+        rows = response.loc[response["region"] != REST, [*keys, "region", "value"]].reset_index(drop=True)
         if maps.carry and trials is not None:
             shared = [key for key in keys if key in trials.rows]
             carried = trials.rows.groupby(shared, sort=False)[list(maps.carry)].mean().reset_index()

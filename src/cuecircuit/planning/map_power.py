@@ -56,7 +56,7 @@ def simulated_map_power(
             "expected one voxel or more, three subjects or more, 1 or 2 groups"
         )
     nulls = simulate_nulls(stated_smoothness(acf, np.nan), mask, grid, settings)
-    field, found = null_field(mask, grid.voxel_mm, acf), np.zeros((len(sizes), studies, 3))
+    field, detected = null_field(mask, grid.voxel_mm, acf), np.zeros((len(sizes), studies, 3))
     for study in range(studies):
         # a stream beside those of the null, whose keys have one number
         rng = np.random.Generator(np.random.SFC64(np.random.SeedSequence(settings.seed, spawn_key=(study, 1))))
@@ -65,8 +65,8 @@ def simulated_map_power(
             corrected = correct(test, mask, nulls)
             survives, labels = corrected.significant[mask], corrected.clusters.labels[mask]
             elsewhere = survives & ~np.isin(labels, np.unique(labels[survives & inside]))
-            found[place, study] = (survives & inside).any(), survives[inside].mean(), elsewhere.any()
-    counts = found.sum(axis=1)
+            detected[place, study] = (survives & inside).any(), survives[inside].mean(), elsewhere.any()
+    counts = detected.sum(axis=1)
     power = shares(counts[:, 0].astype(int), studies)
     return pd.DataFrame(
         {

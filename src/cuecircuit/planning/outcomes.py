@@ -114,9 +114,9 @@ def _stacks(question: Strata | Formula, tables: Tables) -> bool:
 def _stacked(question: Question, studies: Sequence[Tables]) -> Tables:
     """Return the tables of the first study with the rows of all in the table that is asked about."""
     name, first = split_reference(question.of)[0], studies[0]
-    own = first.made[name]
+    first_table = first.made[name]
     rows = pd.concat([one.made[name].rows.assign(**{_DRAW: k}) for k, one in enumerate(studies)], ignore_index=True)
-    return replace(first, made={**first.made, name: replace(own, keys=(_DRAW, *own.keys), rows=rows)})
+    return replace(first, made={**first.made, name: replace(first_table, keys=(_DRAW, *first_table.keys), rows=rows)})
 
 
 def _of_all(question: Any) -> Any:
@@ -200,8 +200,8 @@ def _networks(question: Strata | Formula, asked: FittedQuestion, seed: int) -> p
     strong = made["network_edges"].join(p.rename("p_network"), on=["term", "network"])
     parts = []
     for name, test in named_tests(question, asked.fit):
-        own = strong[strong["term"] == test.name].set_index(list(EDGE_KEYS))["p_network"]
-        edges = asked.wide.labels.join(own, on=list(EDGE_KEYS))
+        of_term = strong[strong["term"] == test.name].set_index(list(EDGE_KEYS))["p_network"]
+        edges = asked.wide.labels.join(of_term, on=list(EDGE_KEYS))
         level = [_level(question, row) for row in edges.to_dict("records")]
         parts.append(pd.DataFrame({"level": level, "term": name, "p": edges["p_network"].fillna(1.0).to_numpy()}))
     return pd.concat(parts).assign(

@@ -79,7 +79,7 @@ def plan_study(path: Path, out: Path, *, settings: PlanSettings, n_jobs: int = 1
     few = settings.smoothness or stated_study.simulation.lived
     settings = replace(settings, draws=settings.draws or (FEW_DRAWS if few else DRAWS))
     hypotheses = tuple(dict.fromkeys(settings.hypotheses)) or (first_hypothesis(files.study),)
-    largest = {group: max(own[group] for own in sizes) for group in sizes[0]}
+    largest = {group: max(size[group] for size in sizes) for group in sizes[0]}
     try:
         stated = {name: template_of(files, hypothesis=name, regions=regions, sizes=largest) for name in hypotheses}
         templates = {
@@ -94,14 +94,16 @@ def plan_study(path: Path, out: Path, *, settings: PlanSettings, n_jobs: int = 1
     if settings.smoothness:
         voxels = prepare_voxels(stated_study, files, settings.smoothness, effects, n_jobs=n_jobs)
     with one_blas_thread(), engine(dask, n_jobs):
-        found = {world: _simulate(template, sizes, settings, voxels, n_jobs) for world, template in templates.items()}
+        simulated = {
+            world: _simulate(template, sizes, settings, voxels, n_jobs) for world, template in templates.items()
+        }
     plan = Plan(
         files=files,
         settings=settings,
         sizes=sizes,
-        outcomes={world: rows for world, (rows, _) in found.items()},
+        outcomes={world: rows for world, (rows, _) in simulated.items()},
         truth={world: _truth(template) for world, template in templates.items()},
-        reasons=reasons | _untestable(files, found),
+        reasons=reasons | _untestable(files, simulated),
         stated_study=stated_study,
         voxels=voxels,
     )
@@ -117,10 +119,10 @@ def _askable(files: StudyFiles, settings: PlanSettings) -> tuple[StudyFiles, dic
     """Return the study with the questions that can be planned, why others cannot, and the regions of its maps."""
     study = with_weights(files.study)
     if unknown := [name for name in settings.questions if name not in study.questions]:
-        known = ", ".join(study.questions)
-        raise StudyError([f"{files.file.name}: no question '{name}'; expected one of: {known}" for name in unknown])
+        names = ", ".join(study.questions)
+        raise StudyError([f"{files.file.name}: no question '{name}'; expected one of: {names}" for name in unknown])
     if settings.questions:
-        kept = {name: own for name, own in study.questions.items() if name in settings.questions}
+        kept = {name: question for name, question in study.questions.items() if name in settings.questions}
         study = study.model_copy(update={"questions": kept})
     regions = region_names(StudyFiles(study=study, file=files.file))
     asked = askable(study, regions)
@@ -167,18 +169,18 @@ def _batch(
     parts, faults = [], dict[str, str]()
     with one_blas_thread():
         largest = [draw_tables(template, draw_seed(settings.seed, draw), voxels) for draw in draws]
-        for place, own in enumerate(sizes):
-            drawn = [first_subjects(one, group, own) for one in largest]
+        for place, size in enumerate(sizes):
+            drawn = [first_subjects(one, group, size) for one in largest]
             for name, question in study.questions.items():
                 needed = upstream(order, f"questions.{name}")
                 ask = partial(outcomes, question, bayes=settings.stop is not None)
                 if voxels and name in voxels.questions:
                     ask = partial(map_outcomes, voxels, name)
-                found = _testable(ask, drawn, needed)
-                number = found.rows["_draw"].to_numpy(int) + draws.start
-                parts.append(found.rows.assign(size=place, question=name, draw=number).drop(columns="_draw"))
-                if found.fault:
-                    faults.setdefault(name, found.fault)
+                answered = _testable(ask, drawn, needed)
+                number = answered.rows["_draw"].to_numpy(int) + draws.start
+                parts.append(answered.rows.assign(size=place, question=name, draw=number).drop(columns="_draw"))
+                if answered.fault:
+                    faults.setdefault(name, answered.fault)
     return pd.concat(parts, ignore_index=True), faults
 
 
@@ -188,9 +190,9 @@ def _testable(
     """Answer a question in the studies in which everything that it goes back to could be made."""
     lost = {k: fault for k, one in enumerate(drawn) for node, fault in one.faults.items() if node in needed}
     kept = [k for k in range(len(drawn)) if k not in lost]
-    found = ask([drawn[k].with_maps for k in kept])
-    rows = found.rows.assign(_draw=np.asarray(kept, int)[found.rows["_draw"].to_numpy(int)])
-    return Outcomes(rows=rows, fault=found.fault or next(iter(lost.values()), None))
+    answered = ask([drawn[k].with_maps for k in kept])
+    rows = answered.rows.assign(_draw=np.asarray(kept, int)[answered.rows["_draw"].to_numpy(int)])
+    return Outcomes(rows=rows, fault=answered.fault or next(iter(lost.values()), None))
 
 
 def draw_seed(seed: int, draw: int) -> int:

@@ -156,12 +156,12 @@ def _fewest(subjects: float, totals: Sequence[int]) -> str:
 
 
 def _question(plan: Plan, tables: PlanTables, figures: Sequence[FigureItem], name: str) -> tuple[Item, ...]:
-    own = tables.power[(tables.power["question"] == name) & (tables.power["hypothesis"] == plan.hypothesis)]
+    of_question = tables.power[(tables.power["question"] == name) & (tables.power["hypothesis"] == plan.hypothesis)]
     table = TableItem(
         id=f"power-table-{name}",
         title=f"{title_of(plan, name)}: power and precision",
         frame=tables.power[tables.power["question"] == name],
-        display=own.drop(columns=["hypothesis", "question", "by_group", "draws", "found"]),
+        display=of_question.drop(columns=["hypothesis", "question", "by_group", "draws", "found"]),
         folded=True,
     )
     question = plan.files.study.questions[name]

@@ -54,12 +54,12 @@ def write_plan(folder: Path, plan: Plan, study_text: str, effects_text: str | No
     if effects_text is not None:
         (folder / "effects.yaml").write_text(effects_text, encoding="utf-8")
     notes = (POWER_NOTES, SMALLEST_NOTES, _ASSUMED_NOTES, _REASON_NOTES, SEQUENTIAL_NOTES)
-    for name, own in zip(PlanTables.__dataclass_fields__, notes, strict=True):
+    for name, table_notes in zip(PlanTables.__dataclass_fields__, notes, strict=True):
         if (table := getattr(tables, name)) is not None:
-            write_table(folder / f"{name}.tsv", table, own)
+            write_table(folder / f"{name}.tsv", table, table_notes)
     write_json(folder / "settings.json", _settings(plan))
     figures = {name: tuple(_figures(folder, plan, power, name)) for name in plan.files.study.questions}
-    figures = {name: own for name, own in figures.items() if own}
+    figures = {name: drawn for name, drawn in figures.items() if drawn}
     rerun, versions = _rerun(plan), software()
     text = preregistration_text(plan, tables, rerun=rerun, versions=versions)
     (folder / "preregistration.md").write_text(text, encoding="utf-8")
@@ -96,22 +96,22 @@ def _base_text(mean: float, between: float, within: float) -> str:
 
 
 def _settings(plan: Plan) -> dict[str, object]:
-    own = asdict(plan.settings)
+    settings = asdict(plan.settings)
     simulation: Simulation | None = plan.files.study.simulation
     assert simulation is not None
     return {
         "study": plan.files.file.name,
         "simulated": True,
         "subjects_by_group": [dict(sizes) for sizes in plan.sizes],
-        "draws": own["draws"],
-        "power": own["power"],
+        "draws": settings["draws"],
+        "power": settings["power"],
         "hypotheses": {name: list(simulation.hypotheses.get(name, ())) for name in plan.hypotheses},
         "multiples": list(plan.multiples),
-        "stop": own["stop"],
+        "stop": settings["stop"],
         "smoothness": _smoothness(plan),
         "questions": list(plan.files.study.questions),
         "effects": None if plan.settings.effects is None else plan.settings.effects.name,
-        "seed": own["seed"],
+        "seed": settings["seed"],
         "software": software(),
     }
 
@@ -125,16 +125,16 @@ def _smoothness(plan: Plan) -> dict[str, object] | None:
 
 
 def _rerun(plan: Plan) -> str:
-    own = plan.settings
+    settings = plan.settings
     words = [
         "cuecircuit",
         "plan",
         plan.files.file.name,
         "OUT",
         "--studies",
-        str(own.draws),
+        str(settings.draws),
         "--power",
-        f"{own.power:g}",
+        f"{settings.power:g}",
     ]
     for sizes in plan.sizes:
         words += ["--n", ",".join(map(str, sizes.values()))]
@@ -142,30 +142,30 @@ def _rerun(plan: Plan) -> str:
         words += ["--hypothesis", name]
     for multiple in plan.multiples:
         words += ["--multiple", f"{multiple:g}"]
-    for name in own.questions:
+    for name in settings.questions:
         words += ["--test", name]
-    if own.effects is not None:
-        words += ["--effects", own.effects.name]
-    if own.stop is not None:
-        words += ["--stop", f"{own.stop:g}"]
-    if own.smoothness:
-        words += ["--smoothness", Path(own.smoothness).name]
-    return shlex.join([*words, "--seed", str(own.seed)]) + "\n"
+    if settings.effects is not None:
+        words += ["--effects", settings.effects.name]
+    if settings.stop is not None:
+        words += ["--stop", f"{settings.stop:g}"]
+    if settings.smoothness:
+        words += ["--smoothness", Path(settings.smoothness).name]
+    return shlex.join([*words, "--seed", str(settings.seed)]) + "\n"
 
 
 def _figures(folder: Path, plan: Plan, power: pd.DataFrame, question: str) -> Iterator[FigureItem]:
     """Yield power over subjects, and over the size of the effects in the design nearest to that of the file."""
-    own = power[(power["hypothesis"] == plan.hypothesis) & (power["question"] == question)]
-    if own.empty:
+    of_question = power[(power["hypothesis"] == plan.hypothesis) & (power["question"] == question)]
+    if of_question.empty:
         return
     title = title_of(plan, question)
     seen = f"Share of {plan.settings.draws} drawn studies in which the test finds something, under {plan.hypothesis}, "
     bands = f"; bands: exact 95 % Monte Carlo intervals; dashed: the power wanted, {100 * plan.settings.power:g} %."
-    stated = own[own["multiple"] == 1]
+    stated = of_question[of_question["multiple"] == 1]
     yield _figure(folder, f"power_{question}", plan, stated, "subjects", title, f"{seen}effects as stated{bands}")
     if len(plan.multiples) > 1:
         total = plan.totals[plan.stated]
-        sized = own[own["subjects"] == total]
+        sized = of_question[of_question["subjects"] == total]
         text = f"{seen}with {total} subjects, over true effects as multiples of those stated{bands}"
         yield _figure(folder, f"effects_{question}", plan, sized, "multiple", f"{title}: {total} subjects", text)
 

@@ -76,7 +76,7 @@ class Plan:
     @property
     def totals(self) -> tuple[int, ...]:
         """Subjects of each design."""
-        return tuple(sum(own.values()) for own in self.sizes)
+        return tuple(sum(size.values()) for size in self.sizes)
 
     @property
     def hypothesis(self) -> str:
@@ -151,9 +151,9 @@ def power_table(plan: Plan) -> pd.DataFrame:
 
 def _of_design(plan: Plan, world: World, size: int, rows: pd.DataFrame) -> pd.DataFrame:
     questions = plan.files.study.questions
-    alpha = rows["question"].map({name: own.alpha for name, own in questions.items()})
-    networks = {name: getattr(own, "networks", None) for name, own in questions.items()}
-    of_networks = {name: own.alpha for name, own in networks.items() if own is not None}
+    alpha = rows["question"].map({name: asked.alpha for name, asked in questions.items()})
+    networks = {name: getattr(question, "networks", None) for name, question in questions.items()}
+    of_networks = {name: network.alpha for name, network in networks.items() if network is not None}
     alpha = alpha.where(rows["kind"] != NETWORK, rows["question"].map(of_networks))
     rows = rows.assign(alpha=alpha, found=rows["p"] <= alpha, tested=rows["p"].notna())
     grouped = rows.groupby(TEST, sort=False, dropna=False)
@@ -181,15 +181,15 @@ def _of_design(plan: Plan, world: World, size: int, rows: pd.DataFrame) -> pd.Da
 
 
 def _with_truth(table: pd.DataFrame, truth: pd.DataFrame) -> pd.DataFrame:
-    known = {(one.question, one.level, one.effect): (one.planted, one.value) for one in truth.itertuples()}
+    truth_of = {(one.question, one.level, one.effect): (one.planted, one.value) for one in truth.itertuples()}
     planted, true = [], []
     for one in table.itertuples():
         correlation = one.kind == "correlation"
         level, effect = str(one.level), "correlation" if correlation else one.term
-        answer = known.get((one.question, level, effect), ("unknown", np.nan))
+        answer = truth_of.get((one.question, level, effect), ("unknown", np.nan))
         if level.endswith(ANYWHERE):
-            own = [known[key][0] for key in known if (key[0], key[2]) == (one.question, effect)]
-            answer = next((yes for yes in ("yes", "unknown") if yes in own), "no"), np.nan
+            planted_of = [truth_of[key][0] for key in truth_of if (key[0], key[2]) == (one.question, effect)]
+            answer = next((yes for yes in ("yes", "unknown") if yes in planted_of), "no"), np.nan
         planted.append(answer[0])
         # the correlation that is planted is one of single rows, not of what is averaged
         true.append(np.nan if correlation else answer[1])
@@ -199,17 +199,17 @@ def _with_truth(table: pd.DataFrame, truth: pd.DataFrame) -> pd.DataFrame:
 
 def smallest_table(plan: Plan, power: pd.DataFrame) -> pd.DataFrame:
     """Return the fewest subjects for the wanted power, of every test and multiple of the effects."""
-    own = power[power["hypothesis"] == plan.hypothesis]
-    wanted, rows = plan.settings.power, []
-    for names, test in own.groupby([*TEST, "multiple"], sort=False):
+    stated = power[power["hypothesis"] == plan.hypothesis]
+    enough, rows = plan.settings.power, []
+    for names, test in stated.groupby([*TEST, "multiple"], sort=False):
         test = test.set_index("subjects").reindex(list(plan.totals)).fillna({"power": 0.0, "low": 0.0, "high": 0.0})
         size, high, low = (
-            smallest_size(plan.totals, test[column].to_numpy(float), wanted) for column in ("power", "low", "high")
+            smallest_size(plan.totals, test[column].to_numpy(float), enough) for column in ("power", "low", "high")
         )
         numbers = {"subjects": size, "subjects_low": low, "subjects_high": high}
         rows.append(
             dict(zip([*TEST, "multiple"], names, strict=True))
-            | {"wanted_power": wanted}
+            | {"wanted_power": enough}
             | {name: math.ceil(value) if math.isfinite(value) else np.nan for name, value in numbers.items()}
             | {"how": _how(plan.totals, size)}
         )

@@ -30,11 +30,11 @@ def power_figure(power: pd.DataFrame, title: str, wanted: float, *, over: Over) 
         wanted: power asked for, dashed.
         over: what is along x; the other is the same in all rows.
     """
-    own = power.assign(test=[_name(row) for row in power.to_dict("records")])
-    places = sorted(own[over].unique().tolist())
-    front = _in_front(own)
+    named = power.assign(test=[_name(row) for row in power.to_dict("records")])
+    places = sorted(named[over].unique().tolist())
+    front = _in_front(named)
     curves = []
-    for name, rows in own.groupby("test", sort=False):
+    for name, rows in named.groupby("test", sort=False):
         rows = rows.set_index(over).reindex(places)
         y, low, high = (rows[column].to_numpy(float) for column in ("power", "low", "high"))
         label = _shortened(effect_text(str(name))) if name in front else ""
@@ -42,7 +42,7 @@ def power_figure(power: pd.DataFrame, title: str, wanted: float, *, over: Over) 
     behind = "other tests" if any(not curve.label for curve in curves) else ""
     panel = Panel(title=title, curves=tuple(curves), background=behind)
     figure = curves_figure([panel], places, ylabel="Power", xlabel=_LABELS[over], line=wanted, long_labels=True)
-    drawn = own.rename(columns={"question": "panel"}).assign(panel=title)
+    drawn = named.rename(columns={"question": "panel"}).assign(panel=title)
     return figure, drawn[list(CURVE_NOTES)].reset_index(drop=True)
 
 

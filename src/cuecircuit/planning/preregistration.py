@@ -107,12 +107,12 @@ def _hypotheses(plan: Plan, tables: PlanTables) -> Lines:
     for number, (name, question) in enumerate(tested(plan.stated_study).items(), 1):
         asks = f" {one_line(question.why)}" if question.why else ""
         if name in plan.reasons:
-            found = f"No power is stated: {one_line(plan.reasons[name])}."
+            sentence = f"No power is stated: {one_line(plan.reasons[name])}."
         elif name not in plan.files.study.questions:
-            found = "No power is stated: not asked of this plan."
+            sentence = "No power is stated: not asked of this plan."
         else:
-            found = _predicted(planned[planned["question"] == name])
-        yield f"{number}. **{named(name, question)}.**{asks} {found}"
+            sentence = _predicted(planned[planned["question"] == name])
+        yield f"{number}. **{named(name, question)}.**{asks} {sentence}"
     yield OPEN.format("each hypothesis in words, with its direction")
 
 
@@ -145,8 +145,8 @@ def _design(plan: Plan) -> Lines:
 
 
 def _sizes(plan: Plan) -> str:
-    own = plan.sizes[plan.stated]
-    return f"{counted(sum(own.values()), 'subject')}: {', '.join(f'{n} {group}' for group, n in own.items())}."
+    stated = plan.sizes[plan.stated]
+    return f"{counted(sum(stated.values()), 'subject')}: {', '.join(f'{n} {group}' for group, n in stated.items())}."
 
 
 def _collection(study: Study) -> Lines:
@@ -162,7 +162,7 @@ def _sample_size(plan: Plan) -> Lines:
         yield ""
         yield from markdown_table(
             ["Designs of the plan, subjects", "By group"],
-            [(str(sum(own.values())), ", ".join(f"{n} {group}" for group, n in own.items())) for own in plan.sizes],
+            [(str(sum(size.values())), ", ".join(f"{n} {group}" for group, n in size.items())) for size in plan.sizes],
         )
 
 
@@ -176,9 +176,9 @@ def _rationale(plan: Plan, tables: PlanTables, rerun: str) -> Lines:
         f"without a planted effect it is the error rate. {whose_effects(plan).capitalize()}."
     )
     power = tables.power[(tables.power["hypothesis"] == plan.hypothesis) & (tables.power["kind"] != "comparison")]
-    own = power[power["subjects"] == plan.totals[plan.stated]]
+    at_size = power[power["subjects"] == plan.totals[plan.stated]]
     for what, column, rows in (
-        (f"Power with {_sizes(plan)[:-1]}, by the size of the true effects", "multiple", own),
+        (f"Power with {_sizes(plan)[:-1]}, by the size of the true effects", "multiple", at_size),
         ("Power of effects as stated, by the number of subjects", "subjects", power[power["multiple"] == 1]),
     ):
         yield from ["", f"{what}:", "", *_power(rows, column)]
@@ -246,7 +246,7 @@ def _fewest(side: pd.DataFrame) -> Lines:
     lines = []
     for names, test in side.groupby(["question", "kind", "term"], sort=False):
         ranges = [sorted(set(test[column]), key=_number) for column in columns]
-        lines.append([*_test(names, test), *(" to ".join(dict.fromkeys((own[0], own[-1]))) for own in ranges)])
+        lines.append([*_test(names, test), *(" to ".join(dict.fromkeys((ends[0], ends[-1]))) for ends in ranges)])
     yield from markdown_table(["Question", "Test", *columns], lines)
 
 

@@ -23,9 +23,9 @@ def operant_table(files: StudyFiles, planting: Planting, drawn: Drawn, subjects:
     groups = rows[operant.by] if operant.by in rows else pd.Series([None] * len(rows), dtype=object)
     phases = [operant.phases[name] for name in rows["phase"]]
     rows = rows[list(KEYS)].assign(delivers=[p.drug_of(g) for p, g in zip(phases, groups, strict=True)])
-    for of, own in drawn.responses.items():
+    for of, response in drawn.responses.items():
         if of.startswith("operant."):
-            column = own[[*KEYS, "value"]].rename(columns={"value": of.partition(".")[2]})
+            column = response[[*KEYS, "value"]].rename(columns={"value": of.partition(".")[2]})
             rows = rows.merge(column, on=list(KEYS), how="left")
     if "infusions" in rows:
         doses = study_doses(files, operant, subjects)
@@ -40,7 +40,11 @@ def operant_table(files: StudyFiles, planting: Planting, drawn: Drawn, subjects:
             for infusions, phase in zip(rows["infusions"], phases, strict=True)
         ]
     for name in sorted({name for phase in operant.phases.values() for name in phase.by_day}):
-        values = {phase: own.by_day[name] for phase, own in operant.phases.items() if name in own.by_day}
+        values = {
+            phase: phase_numbers.by_day[name]
+            for phase, phase_numbers in operant.phases.items()
+            if name in phase_numbers.by_day
+        }
         rows[name] = [
             values[phase][day - 1] if phase in values else None
             for phase, day in zip(rows["phase"], rows["day"], strict=True)

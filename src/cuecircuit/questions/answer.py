@@ -27,8 +27,8 @@ class Answer:
     def write(self, folder: Path) -> None:
         """Write every table, and `settings.json`."""
         for name, table in self.tables.items():
-            told = {str(column): _note(str(column)) for column in table} | dict(NOTES) | dict(self.notes)
-            write_table(folder / f"{name}.tsv", table, {column: told[column] for column in map(str, table)})
+            notes = {str(column): _note(str(column)) for column in table} | dict(NOTES) | dict(self.notes)
+            write_table(folder / f"{name}.tsv", table, {column: notes[column] for column in map(str, table)})
         write_json(folder / "settings.json", {**self.facts, "left_out": list(self.left_out)})
 
 

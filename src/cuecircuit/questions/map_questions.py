@@ -173,10 +173,12 @@ def map_levels(tables: Tables, question: AnyQuestion) -> Iterator[tuple[tuple[st
     ranks = {key: tables.levels(table, question, key) or tuple(dict.fromkeys(there[key])) for key in keys}
     order = there.assign(**{f"_{k}": there[k].map(ranks[k].index) for k in keys}).sort_values([f"_{k}" for k in keys])
     for labels in order[keys].itertuples(index=False, name=None):
-        own = chosen.rows[(chosen.rows[keys] == list(labels)).all(axis=1)].drop(columns=keys).reset_index(drop=True)
+        of_level = (
+            chosen.rows[(chosen.rows[keys] == list(labels)).all(axis=1)].drop(columns=keys).reset_index(drop=True)
+        )
         yield (
             tuple(map(str, labels)),
-            Chosen(rows=own, keys=tuple(k for k in chosen.keys if k not in keys), left_out=chosen.left_out),
+            Chosen(rows=of_level, keys=tuple(k for k in chosen.keys if k not in keys), left_out=chosen.left_out),
         )
 
 
@@ -324,12 +326,12 @@ def _agreement(
 ) -> None:
     levels, subjects, names = _paired(tables, question, chosen, question.over)
     y = _read(names, space, work).reshape(len(subjects), len(levels), -1)
-    found = intraclass_correlation(y, kind=_ICC[question.agreement])  # pyright: ignore[reportArgumentType]
-    maps = {"icc": found.icc, "iccLow": found.ci_low, "iccHigh": found.ci_high}
+    intraclass = intraclass_correlation(y, kind=_ICC[question.agreement])  # pyright: ignore[reportArgumentType]
+    maps = {"icc": intraclass.icc, "iccLow": intraclass.ci_low, "iccHigh": intraclass.ci_high}
     _write(folder, question.over, maps, space)
     facts = {"of": question.of, "over": question.over, "n_subjects": len(subjects)}
     left_out = [f"{one}: lacks a level of {question.over}" for one in _others(chosen, subjects)]
-    _summary(folder, {"icc": found.icc}, space)
+    _summary(folder, {"icc": intraclass.icc}, space)
     write_json(folder / "settings.json", {**facts, "left_out": left_out})
 
 
@@ -357,9 +359,9 @@ def _change(tables: Tables, question: Correlation, chosen: Chosen, space: Space,
     change = _changes(tables, question, chosen)
     assert question.change is not None
     y = _read(change.names, space, work).reshape(*change.x.shape, -1)
-    found = change_correlation(change.x, y)
-    _write(folder, question.change, {"changeR": found.r, "changeP": found.p}, space)
-    _summary(folder, {"r": found.r}, space)
+    correlated = change_correlation(change.x, y)
+    _write(folder, question.change, {"changeR": correlated.r, "changeP": correlated.p}, space)
+    _summary(folder, {"r": correlated.r}, space)
     n, first, last = len(change.subjects), change.levels[0], change.levels[-1]
     facts = {"of": question.of, "with": question.with_.of, "change": question.change, "n_subjects": n}
     left_out = [f"{one}: lacks {first} or {last} on one side" for one in _others(chosen, change.subjects)]
@@ -378,9 +380,9 @@ def _summary(folder: Path, numbers: Mapping[str, Float[Array, "voxel"]], space: 
     rows = []
     for statistic, values in numbers.items():
         for region, inside in parts.items():
-            own = values[inside & np.isfinite(values)]
-            low, median, high = np.percentile(own, [5, 50, 95]) if len(own) else (np.nan,) * 3
-            row = {"region": region, "statistic": statistic, "voxels": len(own)}
+            finite = values[inside & np.isfinite(values)]
+            low, median, high = np.percentile(finite, [5, 50, 95]) if len(finite) else (np.nan,) * 3
+            row = {"region": region, "statistic": statistic, "voxels": len(finite)}
             rows.append({**row, "median": median, "percentile_5": low, "percentile_95": high})
     notes: dict[str, ColumnNote] = {
         "region": "region of the atlas",

@@ -65,8 +65,8 @@ def fit_question(tables: Tables, question: Strata | Formula) -> FittedQuestion:
     else:
         keys = tables.files.books.tables[split_reference(question.of)[0]].keys
         named = formula_of(question.formula).columns
-        told = [name for name in named if {name, tables.files.books.named_key(name)} & {*keys} and name != "subject"]
-        keep = names_in(told, question.repeats, question.each)
+        telling = [name for name in named if {name, tables.files.books.named_key(name)} & {*keys} and name != "subject"]
+        keep = names_in(telling, question.repeats, question.each)
         columns = [name for name in named if name not in keep and name != "subject"]
     chosen = tables.choose(question, keep, columns)
     wide = widen(chosen, question.each, tables, question)
@@ -128,14 +128,14 @@ def network_answer(
     question: Strata | Formula, asked: FittedQuestion, *, seed: int, notes: list[str]
 ) -> dict[str, pd.DataFrame]:
     """Return the networks of every test and their edges; what is to be said of them is added to the notes."""
-    wanted = question.networks
-    assert wanted is not None
+    asked_networks = question.networks
+    assert asked_networks is not None
     settings = PermutationSettings(
-        voxel_p=wanted.edge_p,
-        alpha=wanted.alpha,
-        n_permutations=wanted.draws,
-        sided={"two": "bi", "one": "1", "f": "2"}[wanted.sided],  # pyright: ignore[reportArgumentType]
-        variance=wanted.variance,
+        voxel_p=asked_networks.edge_p,
+        alpha=asked_networks.alpha,
+        n_permutations=asked_networks.draws,
+        sided={"two": "bi", "one": "1", "f": "2"}[asked_networks.sided],  # pyright: ignore[reportArgumentType]
+        variance=asked_networks.variance,
         seed=seed,
     )
     names = getattr(question, "tests", ())
@@ -143,11 +143,13 @@ def network_answer(
     networks, edges = [], []
     noted: dict[str, list[str]] = {}
     for test in tests or asked.fit.tests:
-        found = network_tables(asked.fit, test, asked.wide.labels, settings)
-        strong = found.edges[found.edges["network"] > 0]
-        networks.append(found.networks.assign(term=test.name, height=found.height, exchanged=found.exchanged))
+        tables_made = network_tables(asked.fit, test, asked.wide.labels, settings)
+        strong = tables_made.edges[tables_made.edges["network"] > 0]
+        networks.append(
+            tables_made.networks.assign(term=test.name, height=tables_made.height, exchanged=tables_made.exchanged)
+        )
         edges.append(strong.assign(term=test.name).sort_values("network", kind="stable"))
-        for note in found.notes:
+        for note in tables_made.notes:
             noted.setdefault(note.replace("correction.variance", "networks.variance"), []).append(test.name)
     notes += [f"{NETWORKS_OF}{', '.join(names)}: {note}" for note, names in noted.items()]
     order = ["term", "network", "edges", "intensity", "p_extent", "p_intensity", "height", "exchanged", "regions"]

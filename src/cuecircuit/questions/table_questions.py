@@ -108,9 +108,9 @@ def _correlated(
     batches = [(x, slice(None))] if x.ndim == 1 else [(x[:, k], slice(k, k + 1)) for k in range(x.shape[1])]
     controls = sides.controls if sides.controls.shape[1] else None
     rows = []
-    for own, place in batches:
-        found = brain_behavior(
-            own,
+    for batch, place in batches:
+        correlations = brain_behavior(
+            batch,
             y[:, place],
             sides.codes,
             permutations=question.draws,
@@ -120,16 +120,16 @@ def _correlated(
             adjust=question.adjust,
         )
         numbers = {
-            "n": np.where(np.isfinite(found.pooled.r), found.pooled.n, 0),
-            "r": found.pooled.r,
-            "ci_low": found.pooled.ci_low,
-            "ci_high": found.pooled.ci_high,
-            "p": found.pooled.p,
-            "q": found.q,
-            "r_within": found.within.r,
-            "p_within": found.within.p,
-            "q_within": found.q_within,
-            "p_permutation": found.p_permutation,
+            "n": np.where(np.isfinite(correlations.pooled.r), correlations.pooled.n, 0),
+            "r": correlations.pooled.r,
+            "ci_low": correlations.pooled.ci_low,
+            "ci_high": correlations.pooled.ci_high,
+            "p": correlations.pooled.p,
+            "q": correlations.q,
+            "r_within": correlations.within.r,
+            "p_within": correlations.within.p,
+            "q_within": correlations.q_within,
+            "p_permutation": correlations.p_permutation,
         }
         rows.append(pd.DataFrame(numbers, index=columns[place]))
     table = pd.concat(rows)
@@ -224,7 +224,7 @@ def _icc(y: Float[Array, "subject level 1"], question: Reliability) -> dict[str,
 def _pooling(tables: Tables, question: Pooling) -> Answer:
     between = next(iter(question.between), "")
     chosen = tables.choose(question, [question.over], [*question.between, *question.covariates])
-    found = pool_table(
+    pooled = pool_table(
         chosen.rows,
         VALUE,
         region=question.over,
@@ -239,9 +239,9 @@ def _pooling(tables: Tables, question: Pooling) -> Answer:
     )
     facts = {"of": question.of, "over": question.over, "noise": question.noise, "scale": question.scale}
     return Answer(
-        tables={name: getattr(found, name) for name in ("regions", "spread", "checks", "sensitivity")},
-        facts={**facts, "draws": question.draws, "n_subjects": found.n_subjects},
-        left_out=(*chosen.left_out, *found.notes),
+        tables={name: getattr(pooled, name) for name in ("regions", "spread", "checks", "sensitivity")},
+        facts={**facts, "draws": question.draws, "n_subjects": pooled.n_subjects},
+        left_out=(*chosen.left_out, *pooled.notes),
         notes={"mean": "posterior mean, in units of the response", "sd": "of the posterior; of the model's part"},
     )
 
@@ -298,10 +298,10 @@ def _side_by_side(means: pd.DataFrame, question: Means, source: Table) -> pd.Dat
         counts = source.rows.drop_duplicates("region").set_index("region")
         made["voxels"] = made["region"].map(counts["voxels"])
         made["region_voxels"] = made["region"].map(counts["voxels_of_region"])
-    for levels, own in rows.groupby(list(question.by), sort=False):
+    for levels, part in rows.groupby(list(question.by), sort=False):
         name = "_".join(map(str, levels))
         made = made.merge(
-            own[[*each, "mean", "sem"]].rename(columns={"mean": f"{name}_mean", "sem": f"{name}_sem"}),
+            part[[*each, "mean", "sem"]].rename(columns={"mean": f"{name}_mean", "sem": f"{name}_sem"}),
             on=each,
             how="left",
         )

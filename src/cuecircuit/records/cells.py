@@ -76,8 +76,8 @@ def complete_cells(
     numbers = {name: numeric(table, name) for name in (*covariates, *measured)}
     _check_groups(labels[subject], {name: labels[name] for name in between})
     ordered = {
-        name: factor(name, labels[name], own).levels
-        for name, own in (levels or {}).items()
+        name: factor(name, labels[name], present).levels
+        for name, present in (levels or {}).items()
         if name in (*between, *within)
     }
     conditioned = {name: ordered.get(name) or tuple(dict.fromkeys(labels[name])) for name in within}
@@ -109,7 +109,10 @@ def complete_cells(
 
 def _gone(labels: Mapping[str, Sequence[str]], there: Mapping[str, set[str]], subject: str) -> tuple[Exclusion, ...]:
     """Name the levels between subjects of which nobody is complete; refuse a factor that is left with one."""
-    gone = {name: [level for level in dict.fromkeys(labels[name]) if level not in own] for name, own in there.items()}
+    gone = {
+        name: [level for level in dict.fromkeys(labels[name]) if level not in present]
+        for name, present in there.items()
+    }
     faults = [
         f"factor '{name}': no subject of {' or '.join(levels)} has every cell, and one level is left; leave the factor "
         f"or the cell out, or use a mixed model, a formula with (1 | {subject}), which takes the cells that there are"
@@ -134,12 +137,12 @@ def _in_order(
 ) -> list[int]:
     groups = [{place: labels[at[place, 0]] for place in kept} for labels in between.values()]
     codes = [
-        {label: code for code, label in enumerate(levels.get(name) or dict.fromkeys(own.values()))}
-        for name, own in zip(between, groups, strict=True)
+        {label: code for code, label in enumerate(levels.get(name) or dict.fromkeys(group_labels.values()))}
+        for name, group_labels in zip(between, groups, strict=True)
     ]
 
     def key(place: int) -> tuple[object, ...]:
-        return (*(code[own[place]] for own, code in zip(groups, codes, strict=True)), ids[place])
+        return (*(code[labels[place]] for labels, code in zip(groups, codes, strict=True)), ids[place])
 
     return sorted(kept, key=key)
 
@@ -226,9 +229,9 @@ def _check_groups(ids: Sequence[str], between: dict[str, list[str]]) -> None:
         for subject, label in zip(ids, labels, strict=True):
             seen.setdefault(subject, {})[label] = None
         faults += [
-            f"{subject}: is in {' and '.join(found)} of '{name}', expected one; is it a factor within subjects?"
-            for subject, found in seen.items()
-            if len(found) > 1
+            f"{subject}: is in {' and '.join(groups)} of '{name}', expected one; is it a factor within subjects?"
+            for subject, groups in seen.items()
+            if len(groups) > 1
         ]
     if faults:
         raise DataError(faults)

@@ -82,10 +82,10 @@ class ChoiceGrid:
 
     def deviant(self, result: int) -> tuple[str, ...]:
         """Name the choices under which a result is not what it is in the study: held or not, or its direction."""
-        own, sign = self.holds[result, 0], np.sign(self.value[result, 0])
+        held, sign = self.holds[result, 0], np.sign(self.value[result, 0])
         return tuple(
             choice
             for index, choice in enumerate(self.choices)
-            if self.holds[result, index] != own
-            or (own and self.signed[result] and np.sign(self.value[result, index]) != sign)
+            if self.holds[result, index] != held
+            or (held and self.signed[result] and np.sign(self.value[result, index]) != sign)
         )

@@ -153,15 +153,15 @@ def _region_rows(
     regions: Sequence[str],
 ) -> pd.DataFrame:
     low, high = np.quantile(found.effects, [0.025, 0.975], axis=0)
-    own = np.linalg.lstsq(x, y, rcond=None)[0]
-    error = np.sum((y - x @ own) ** 2, axis=0) / (len(x) - x.shape[1])
+    alone = np.linalg.lstsq(x, y, rcond=None)[0]
+    error = np.sum((y - x @ alone) ** 2, axis=0) / (len(x) - x.shape[1])
     columns = {
         "mean": found.effects.mean(axis=0),
         "sd": found.effects.std(axis=0),
         "low": low,
         "high": high,
         "p_positive": found.p_positive,
-        "unpooled": own,
+        "unpooled": alone,
         "unpooled_se": np.sqrt(np.diag(np.linalg.inv(x.T @ x))[:, None] * error),
     }
     labels = {"effect": np.repeat(list(effects), len(regions)), "region": np.tile(list(regions), len(effects))}

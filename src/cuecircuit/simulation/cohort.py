@@ -78,7 +78,7 @@ def _crossed(study: Study, names: list[str], number: int) -> dict[str, str]:
     levels = [study.factors[name].levels for name in names]
     steps = [prod(len(each) for each in levels[:at]) for at in range(len(levels))]
     return {
-        name: own[number // step % len(own)] for name, own, step in zip(names, levels, steps, strict=True)
+        name: labels[number // step % len(labels)] for name, labels, step in zip(names, levels, steps, strict=True)
     }  # one digit of the number for each factor
 
 
@@ -99,6 +99,8 @@ def _visits(study: Study, columns: Columns, subjects: pd.DataFrame) -> pd.DataFr
 def _first_level(study: Study, columns: Columns, subjects: pd.DataFrame, levels: tuple[str, ...]) -> list[int]:
     for name in columns.factors:
         order = study.factors[name].levels
-        if len(order) == len(levels) and all(own.startswith(level) for own, level in zip(order, levels, strict=True)):
-            return [order.index(own) for own in subjects[name]]
+        if len(order) == len(levels) and all(
+            label.startswith(level) for label, level in zip(order, levels, strict=True)
+        ):
+            return [order.index(word) for word in subjects[name]]
     return [number % len(levels) for number in range(len(subjects))]

@@ -128,7 +128,7 @@ def plan_world(
 
 def makes_scans(study: Study) -> bool:
     """Return whether anything is estimated from scans."""
-    return bool(study.edges) or any(not isinstance(own, Given) for own in study.maps.values())
+    return bool(study.edges) or any(not isinstance(maps, Given) for maps in study.maps.values())
 
 
 def with_weights(study: Study) -> Study:
@@ -171,14 +171,14 @@ def trial_rows(keys: tuple[ScanKey, ...], events: Mapping[tuple[str, ...], pd.Da
     """Return the trials of all scans that are cells: subject, session, run, trial (by onset, from 1), factors."""
     tables = []
     for key in keys:
-        own = events[key.words]
-        own = own[own["number"].notna()].reset_index(drop=True)
-        own.insert(0, "subject", key.subject)
+        of_scan = events[key.words]
+        of_scan = of_scan[of_scan["number"].notna()].reset_index(drop=True)
+        of_scan.insert(0, "subject", key.subject)
         if key.session is not None:
-            own.insert(1, "session", key.session)
+            of_scan.insert(1, "session", key.session)
         if key.run is not None:
-            own.insert(2, "run", key.run)
-        tables.append(own.assign(trial=range(1, len(own) + 1)))
+            of_scan.insert(2, "run", key.run)
+        tables.append(of_scan.assign(trial=range(1, len(of_scan) + 1)))
     return pd.concat(tables, ignore_index=True)
 
 
@@ -187,11 +187,11 @@ def _measured(events: pd.DataFrame, words: tuple[str, ...], drawn: Mapping[str, 
     events = events.copy()
     is_cell = events["number"].notna().to_numpy()
     for of, rows in drawn.items():
-        own = rows[rows["subject"] == words[0]]
+        of_subject = rows[rows["subject"] == words[0]]
         for name, value in (("session", words[1]), ("run", words[2])):
-            if name in own:
-                own = own[own[name].astype(str) == value]
-        events.loc[is_cell, of.partition(".")[2]] = own["value"].round(4).to_numpy()
+            if name in of_subject:
+                of_subject = of_subject[of_subject[name].astype(str) == value]
+        events.loc[is_cell, of.partition(".")[2]] = of_subject["value"].round(4).to_numpy()
     return events
 
 
@@ -202,14 +202,14 @@ def effect_tables(study: Study, beside: Path | None) -> dict[str, pd.DataFrame]:
         DataError: a table without a column `add`.
     """
     names = [effect.add for effect in study.simulation.effects.values()] if study.simulation else []
-    found = {}
+    tables = {}
     for name in names:
         if isinstance(name, str) and beside is not None and (beside / name).is_file():
             table = read_table(beside / name)
             if "add" not in table:
                 raise DataError(f"{beside / name}:1: column add is missing; expected keys and add")
-            found[name] = table
-    return found
+            tables[name] = table
+    return tables
 
 
 def check_effects(planting: Planting) -> None:

@@ -55,17 +55,17 @@ def draw_response(
         slopes: correlations that are planted.
         ends: of edges, which correlate by `base.shared_r` where they share one.
     """
-    own = rng.standard_normal(int(unit.max(initial=-1)) + 1)[unit]
+    unit_noise = rng.standard_normal(int(unit.max(initial=-1)) + 1)[unit]
     if ends is not None:
-        own = _sharing(own, ends.subject, ends, base.shared_r, rng)
-    own = _leaning(own, slopes, share_between(base))
+        unit_noise = _sharing(unit_noise, ends.subject, ends, base.shared_r, rng)
+    unit_noise = _leaning(unit_noise, slopes, share_between(base))
     if not base.counts:
         noise = rng.standard_normal(len(expected))
         if ends is not None:
             noise = _sharing(noise, ends.cell, ends, base.shared_r, rng)
-        return expected + base.between_sd * own + base.within_sd * noise
+        return expected + base.between_sd * unit_noise + base.within_sd * noise
     sigma = _log_sd(base)
-    latent = expected * np.exp(sigma * own - sigma**2 / 2)
+    latent = expected * np.exp(sigma * unit_noise - sigma**2 / 2)
     if base.within_sd:
         shape = (base.mean / base.within_sd) ** 2
         latent = latent * rng.gamma(shape, 1 / shape, len(expected))

@@ -121,8 +121,8 @@ def lacking_bases(study: Study) -> Iterator[tuple[str, str]]:
 
 def lacking_fault(path: str, name: str) -> str:
     """Return the fault of who asks about a response without a base."""
-    wanted = "give its mean, between_sd and within_sd under simulation.base"
-    return f"{path}: asks about {name}, which has no base; {wanted}"
+    advice = "give its mean, between_sd and within_sd under simulation.base"
+    return f"{path}: asks about {name}, which has no base; {advice}"
 
 
 def _sets_of_scans(study: Study) -> tuple[list[str], list[str]]:
@@ -175,8 +175,12 @@ def effect_faults(study: Study, rows: Mapping[str, pd.DataFrame], tables: Mappin
 def _level_faults(rows: pd.DataFrame, effect: Effect) -> Iterator[str]:
     for key, levels in effect.where.items():
         if key in rows:
-            known = set(as_text(rows[key])) | ({"first", "last"} if pd.api.types.is_numeric_dtype(rows[key]) else set())
-            yield from (f"{key}: {_no(level, known, f'level of {key} here')}" for level in levels if level not in known)
+            present = set(as_text(rows[key])) | (
+                {"first", "last"} if pd.api.types.is_numeric_dtype(rows[key]) else set()
+            )
+            yield from (
+                f"{key}: {_no(level, present, f'level of {key} here')}" for level in levels if level not in present
+            )
 
 
 def _add_faults(
@@ -197,11 +201,11 @@ def _add_faults(
             elif base.counts and value < 0:
                 yield f"add: {value:g} multiplies a count; give 0 or more"
         if effect.by and isinstance(effect.add, dict) and effect.by[0] in rows:
-            known = set(as_text(rows[effect.by[0]]))
+            present = set(as_text(rows[effect.by[0]]))
             yield from (
-                f"add: {_no(str(level), known, f'level of {effect.by[0]} here')}"
+                f"add: {_no(str(level), present, f'level of {effect.by[0]} here')}"
                 for level in effect.add
-                if str(level) not in known
+                if str(level) not in present
             )
 
 

@@ -34,11 +34,11 @@ def write_given(folder: Path, name: str, maps: Given, rows: pd.DataFrame, place:
     """
     table, keys = Path(maps.table), list(maps.keys)
     listed = []
-    for labels, own in rows.groupby(["subject", *keys], sort=False):
+    for labels, of_map in rows.groupby(["subject", *keys], sort=False):
         subject, *levels = map(str, labels)
         parts = [f"{bids_label(key)}-{bids_label(level)}" for key, level in zip(keys, levels, strict=True)]
         file = Path(f"sub-{subject}", "_".join([f"sub-{subject}", *parts, f"desc-{bids_label(name)}_statmap.nii.gz"]))
-        values = dict(zip(own["region"], own["value"], strict=True))
+        values = dict(zip(of_map["region"], of_map["value"], strict=True))
         voxels = amplitude_volume(place, values, values[REST])
         voxels = voxels + np.float32(sd) * _noise(place, stream(seed, "map", name, subject, *levels))
         volume = np.zeros(place.brain.mask.shape, np.float32)
@@ -53,5 +53,5 @@ def write_given(folder: Path, name: str, maps: Given, rows: pd.DataFrame, place:
 def _noise(place: Place, rng: np.random.Generator) -> Float32[Array, "voxel"]:
     sigma = _FWHM_VOXELS / np.sqrt(8 * np.log(2))
     field = ndimage.gaussian_filter(rng.standard_normal(place.brain.mask.shape), sigma, mode="wrap")
-    own = field[place.brain.mask]
-    return ((own - own.mean()) / own.std()).astype(np.float32)
+    in_mask = field[place.brain.mask]
+    return ((in_mask - in_mask.mean()) / in_mask.std()).astype(np.float32)

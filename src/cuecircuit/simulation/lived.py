@@ -100,9 +100,9 @@ def live_cohort(
     groups = cohort.subjects.get(study.operant.by, [None] * len(cohort.subjects))
     lives = {}
     for box, (subject, group) in enumerate(zip(cohort.subjects["subject"], groups, strict=True)):
-        own = {name: float(values[box]) for name, values in parameters.items()}
+        animal = {name: float(values[box]) for name, values in parameters.items()}
         rng = stream(seed, "lives", str(box))
-        lives[subject] = live(own, program_of(study, group, box), rng, world=WORLDS[hypothesis])
+        lives[subject] = live(animal, program_of(study, group, box), rng, world=WORLDS[hypothesis])
     return lives
 
 

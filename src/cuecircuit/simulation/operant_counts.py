@@ -70,16 +70,18 @@ def profiles(
         effects: on any response; those on measures of the same events count.
         tables: tables of `add`.
     """
-    measures = {name: own for name, own in operant.measures.items() if WHOLE[own.count] == response}
+    measures = {
+        name: of_response for name, of_response in operant.measures.items() if WHOLE[of_response.count] == response
+    }
     shaping = [(measures[name], effect) for effect in effects if (name := effect.in_.partition(".")[2]) in measures]
-    found = []
-    for length, own in rows.groupby("length_min", sort=True):
+    profiles_made = []
+    for length, of_length in rows.groupby("length_min", sort=True):
         edges = _edges(measures, float(str(length)))
-        rates = np.ones((len(own), len(edges) - 1))
+        rates = np.ones((len(of_length), len(edges) - 1))
         for measure, effect in shaping:
-            rates *= _rate(own, measure, effect, edges, tables)
-        found.append(Profile(rows=own.index.to_numpy(int), edges_min=edges, rates=rates))
-    return tuple(found)
+            rates *= _rate(of_length, measure, effect, edges, tables)
+        profiles_made.append(Profile(rows=of_length.index.to_numpy(int), edges_min=edges, rates=rates))
+    return tuple(profiles_made)
 
 
 def _edges(measures: Mapping[str, Measure], length_min: float) -> Float[Array, "edge"]:
@@ -139,20 +141,22 @@ def measure_table(
     """
     tables = []
     for profile, counts in found:
-        own = rows.loc[profile.rows]
+        of_profile = rows.loc[profile.rows]
         middle = (profile.edges_min[:-1] + profile.edges_min[1:]) / 2
-        expected = own[column].to_numpy()[:, None] * profile.shares
+        expected = of_profile[column].to_numpy()[:, None] * profile.shares
         if measure.every_min is None:
             start, stop = measure.window_min or (0.0, np.inf)
             if profile.edges_min[-1] < stop < np.inf:  # over before the window is
                 continue
             inside = (middle > start) & (middle < stop)
-            tables.append(own.assign(expected=expected[:, inside].sum(axis=1), value=counts[:, inside].sum(axis=1)))
+            tables.append(
+                of_profile.assign(expected=expected[:, inside].sum(axis=1), value=counts[:, inside].sum(axis=1))
+            )
             continue
         number = (middle // measure.every_min).astype(int)
         for bin_number in range(number[-1] + 1):
             inside = number == bin_number
-            part = own.assign(expected=expected[:, inside].sum(axis=1), value=counts[:, inside].sum(axis=1))
+            part = of_profile.assign(expected=expected[:, inside].sum(axis=1), value=counts[:, inside].sum(axis=1))
             tables.append(part.assign(bin=bin_number + 1))
     if not tables:
         return rows.iloc[:0].assign(expected=0.0, value=0.0)

@@ -51,12 +51,12 @@ def spread_events(
 ) -> list[Float[Array, "event"]]:
     """Draw the times (s) of the events of each row of a profile."""
     edges = 60 * profile.edges_min
-    found = []
-    for own in counts:
-        parts = zip(own, edges[:-1], edges[1:], strict=True)
+    times = []
+    for n_events in counts:
+        parts = zip(n_events, edges[:-1], edges[1:], strict=True)
         ticks = [spread_ticks(int(count), start, stop, gap_s, rng) for count, start, stop in parts]
-        found.append(np.concatenate(ticks) / _TICKS_PER_S)
-    return found
+        times.append(np.concatenate(ticks) / _TICKS_PER_S)
+    return times
 
 
 def session_times(
@@ -182,8 +182,8 @@ def _log(
         start=date,
         # the program is stopped by hand a little after the levers go in
         end=date + timedelta(seconds=length_s + int(rng.integers(20, 300))),
-        scalars={_LETTERS[kind][0]: len(own) for kind, own in arrays.items()} | {"K": length_s},
-        arrays={_LETTERS[kind][1]: own for kind, own in arrays.items()},
+        scalars={_LETTERS[kind][0]: len(times_s) for kind, times_s in arrays.items()} | {"K": length_s},
+        arrays={_LETTERS[kind][1]: stamps for kind, stamps in arrays.items()},
     )
 
 

@@ -114,12 +114,12 @@ def _course(
 ) -> Float[Array, "volume"]:
     if isinstance(edges, Correlated) or events is None:
         return rng.standard_normal(volumes)
-    own = events[np.logical_and.reduce([events[cell].astype(str) == str(row[cell]) for cell in edges.cells])]
-    if own.empty:
+    of_cell = events[np.logical_and.reduce([events[cell].astype(str) == str(row[cell]) for cell in edges.cells])]
+    if of_cell.empty:
         return np.zeros(volumes)
-    design = _trial_responses(own, tr_s=tr_s, n_volumes=volumes, hrf=edges.hrf)
+    design = _trial_responses(of_cell, tr_s=tr_s, n_volumes=volumes, hrf=edges.hrf)
     if edges.kind == "beta_series":  # the regions' answers to a trial are large or small together
-        return design @ rng.standard_normal(len(own))
+        return design @ rng.standard_normal(len(of_cell))
     return design.sum(axis=1) * rng.standard_normal(volumes)
 
 

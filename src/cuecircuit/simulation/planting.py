@@ -104,13 +104,13 @@ def ordered(study: Study, effects: Mapping[str, Effect]) -> tuple[Base, ...]:
     for effect in effects.values():
         if effect.slope_on is not None and effect.in_ in needs:
             needs[effect.in_] |= set(sources(study, effect.slope_on)) & set(waiting)
-    found: list[Base] = []
+    bases: list[Base] = []
     while waiting:
         ready = [name for name in waiting if not needs[name] & set(waiting)]
         if not ready:
             raise StudyError(f"simulation.effects: {' and '.join(waiting)} lean on one another; take one slope out")
-        found += [waiting.pop(name) for name in ready]
-    return tuple(found)
+        bases += [waiting.pop(name) for name in ready]
+    return tuple(bases)
 
 
 def rows_of(planting: Planting, base: Base) -> pd.DataFrame:
@@ -258,13 +258,13 @@ def _draw_sessions(planting: Planting, base: Base, rows: pd.DataFrame, drawn: Ma
     kept = value.copy()
     for profile, counts in parts:
         kept[profile.rows] = counts.sum(axis=1)
-    found = {base.in_: rows.assign(value=kept).drop(columns="even")}
+    responses = {base.in_: rows.assign(value=kept).drop(columns="even")}
     for name, measure in operant.measures.items():
         if WHOLE[measure.count] == response:
             table = f"bins.{name}" if measure.every_min else f"operant.{name}"
-            own = measure_table(rows, parts, measure, "even").drop(columns="even")
-            found[table] = own.assign(**_effect_columns(own, table, planting, counts=True))
-    return Drawn(responses=found, parts={base.in_: tuple(parts)}, left_out=int((value - kept).sum()))
+            measured = measure_table(rows, parts, measure, "even").drop(columns="even")
+            responses[table] = measured.assign(**_effect_columns(measured, table, planting, counts=True))
+    return Drawn(responses=responses, parts={base.in_: tuple(parts)}, left_out=int((value - kept).sum()))
 
 
 def gap_of(response: str, *, deliveries: bool) -> float:

@@ -88,10 +88,14 @@ def _reduced(rows: pd.DataFrame, derived: Reduce, value: str) -> "pd.Series[floa
     by = rows.groupby(["subject", derived.over], sort=False, dropna=False)[value].mean().reset_index()
     place = {level: at for at, level in enumerate(dict.fromkeys(by[derived.over]))}
     by = by.assign(place=by[derived.over].map(place)).sort_values("place", kind="stable")
-    found = by.groupby("subject")["place"].transform("size")
-    groups = by[found >= (len(place) if derived.complete else 1)].groupby("subject")
+    sizes = by.groupby("subject")["place"].transform("size")
+    groups = by[sizes >= (len(place) if derived.complete else 1)].groupby("subject")
     if derived.how == "slope":
-        slopes = {str(subject): np.polyfit(own["place"], own[value], 1)[0] for subject, own in groups if len(own) > 1}
+        slopes = {
+            str(subject): np.polyfit(of_subject["place"], of_subject[value], 1)[0]
+            for subject, of_subject in groups
+            if len(of_subject) > 1
+        }
         return pd.Series(slopes, dtype=float)
     return groups[value].agg(derived.how)
 
@@ -104,8 +108,8 @@ def standardized(numbers: "pd.Series[float]", subjects: pd.DataFrame, group: str
         subjects: `subject` and the group's column.
         group: name of that column; None for one group.
     """
-    own = subjects["subject"].map(numbers)
+    in_order = subjects["subject"].map(numbers)
     groups = subjects[group] if group else pd.Series("all", index=subjects.index)
-    centered = own - own.groupby(groups).transform("mean")
-    spread = own.groupby(groups).transform(lambda values: values.std(ddof=0))
+    centered = in_order - in_order.groupby(groups).transform("mean")
+    spread = in_order.groupby(groups).transform(lambda values: values.std(ddof=0))
     return (centered / spread.where(spread > 0)).fillna(0.0).to_numpy(float)

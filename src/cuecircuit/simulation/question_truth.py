@@ -47,13 +47,13 @@ def question_truth(planting: Planting, drawn: Drawn) -> pd.DataFrame:
     rows = []
     for name, question in planting.study.questions.items():
         try:
-            found = [
+            truth_rows = [
                 _measured(answer, not question.of.endswith("intake_mg_kg"))
                 for answer in _answers(planting, question, drawn)
             ]
         except (StudyError, DesignError, KeyError):  # a rule that does not reach this question
-            found = [("", effect, "unknown", np.nan, np.nan) for effect in _effects(question)]
-        rows += [(name, *answer) for answer in found]
+            truth_rows = [("", effect, "unknown", np.nan, np.nan) for effect in _effects(question)]
+        rows += [(name, *answer) for answer in truth_rows]
     return pd.DataFrame(rows, columns=list(COLUMNS))
 
 
@@ -82,12 +82,12 @@ def _answers(planting: Planting, question: Question, drawn: Drawn) -> Iterator[A
     rows = rows[chosen(rows, question.where)]
     each = [*question.each, *(["region"] if "region" in rows and "region" not in question.each else [])]
     parts = rows.groupby(each, sort=False) if each else [("", rows)]
-    for level, own in parts:
+    for level, part in parts:
         text = ", ".join(map(str, level)) if isinstance(level, tuple) else str(level)
         if isinstance(question, Correlation):
-            yield text, "correlation", *_correlation(planting, question, own)
+            yield text, "correlation", *_correlation(planting, question, part)
         else:
-            yield from ((text, *answer) for answer in _cell_answers(planting.study, question, own))
+            yield from ((text, *answer) for answer in _cell_answers(planting.study, question, part))
 
 
 def expected_of(study: Study, rows: Rows, drawn: Drawn) -> pd.DataFrame:
@@ -101,8 +101,8 @@ def expected_of(study: Study, rows: Rows, drawn: Drawn) -> pd.DataFrame:
     if kind == "derived":
         return _derived(study, name, drawn)
     if kind == "regions":
-        found = expected_of(study, Rows(of=study.regions[name].of), drawn)
-        return found[found["region"] != REST]
+        expected = expected_of(study, Rows(of=study.regions[name].of), drawn)
+        return expected[expected["region"] != REST]
     if kind == "contrasts":
         return _contrasts(study, name, drawn)
     of = rows.of if rows.of in drawn else drawn_source(study, rows.of)
@@ -121,17 +121,17 @@ def _derived(study: Study, name: str, drawn: Drawn) -> pd.DataFrame:
     source = expected_of(study, derived, drawn)
     source = source[chosen(source, derived.where)]
     tables = []
-    for level, own in source.groupby(keys, sort=False) if keys else [((), source)]:
+    for level, group in source.groupby(keys, sort=False) if keys else [((), source)]:
         # the rows of one level of the other keys are all that the number is reduced from
         levels = dict(zip(keys, map(str, level), strict=True))
         part = derived.model_copy(
             update={"where": {**derived.where, **{key: (text,) for key, text in levels.items()}}, "less": None}
         )
-        number = _number(study, part, {**drawn, drawn_source(study, derived.of): own})
+        number = _number(study, part, {**drawn, drawn_source(study, derived.of): group})
         if derived.less is not None:
             less = part.model_copy(update={"of": derived.less.of, "where": derived.less.where})
             number = number - _number(study, less, drawn)
-        subjects = own.drop_duplicates("subject").drop(columns="expected")
+        subjects = group.drop_duplicates("subject").drop(columns="expected")
         tables.append(subjects.assign(expected=subjects["subject"].map(number)))
     return pd.concat(tables).dropna(subset="expected")
 
@@ -153,8 +153,8 @@ def _contrasts(study: Study, name: str, drawn: Drawn) -> pd.DataFrame:
         weights = parse_contrast(text, levels).weights
         weight = np.ones(len(rows))
         for cell in cells:
-            own = weights.get(cell, np.full(len(levels[cell]), 1 / len(levels[cell])))
-            weight = weight * as_text(rows[cell]).map(dict(zip(levels[cell], own, strict=True))).to_numpy(float)
+            cell_weight = weights.get(cell, np.full(len(levels[cell]), 1 / len(levels[cell])))
+            weight = weight * as_text(rows[cell]).map(dict(zip(levels[cell], cell_weight, strict=True))).to_numpy(float)
         summed = rows.assign(expected=rows["expected"] * weight).groupby(others, sort=False, dropna=False)["expected"]
         tables.append(summed.sum().reset_index().assign(contrast=contrast))
     return pd.concat(tables, ignore_index=True)
@@ -199,7 +199,7 @@ def cell_means(rows: pd.DataFrame, factors: Sequence[str]) -> tuple[Float[Array,
     values = cells.reindex(full if full is not None else levels[factors[0]]).to_numpy(float)
     if np.isnan(values).any():
         raise StudyError("a cell has no rows")
-    return values.reshape([len(own) for own in levels.values()]), levels
+    return values.reshape([len(labels) for labels in levels.values()]), levels
 
 
 def term_deviations(means: Float[Array, "..."], axes: Sequence[int]) -> Float[Array, "..."]:
@@ -220,8 +220,8 @@ def _term_answer(means: Array, factors: Sequence[str], term: Sequence[str]) -> t
 def _contrast_answer(means: Array, levels: Mapping[str, list[str]], text: str) -> tuple[str, float, float]:
     weights = parse_contrast(text, levels).weights
     value = means
-    for name, own in reversed(list(levels.items())):  # the last axis first
-        value = value @ weights.get(name, np.full(len(own), 1 / len(own)))
+    for name, labels in reversed(list(levels.items())):  # the last axis first
+        value = value @ weights.get(name, np.full(len(labels), 1 / len(labels)))
     return ("yes" if abs(value) > _ZERO else "no"), np.nan, float(value)
 
 
@@ -242,14 +242,14 @@ def _correlation(planting: Planting, question: Correlation, rows: pd.DataFrame) 
     """Return the correlation that slopes plant in some of these rows: that of one row, before any change of rows."""
     study = planting.study
     other = set(sources(study, question.with_.of))
-    found = [
+    slopes = [
         effect.add
         for effect in planting.effects.values()
         if effect.slope_on is not None
         and effect.in_ in sources(study, question.of)
         and other & set(sources(study, effect.slope_on))
-        and chosen(rows, {key: own for key, own in effect.where.items() if key in rows}).any()
+        and chosen(rows, {key: label for key, label in effect.where.items() if key in rows}).any()
     ]
-    if not found:
+    if not slopes:
         return "no", np.nan, 0.0
-    return "yes", np.nan, float(str(found[0]))
+    return "yes", np.nan, float(str(slopes[0]))

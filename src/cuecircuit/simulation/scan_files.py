@@ -107,19 +107,21 @@ def _percent(plan: ScanPlan, key: ScanKey, events: pd.DataFrame | None) -> Array
             rows = rows[rows["session"] == key.session]
         match maps:
             case Glm() if maps.seed and events is not None:
-                own = events[events["number"].notna()]
+                numbered = events[events["number"].notna()]
                 rng = stream(plan.seed, "seeded", name, *key.words)
-                percent += seeded_percent(place, maps, rows, own, tr_s=study.scans.tr_s, volumes=plan.volumes, rng=rng)
+                percent += seeded_percent(
+                    place, maps, rows, numbered, tr_s=study.scans.tr_s, volumes=plan.volumes, rng=rng
+                )
             case Blocks() | Glm() if events is not None:
                 cells = list(maps.cells)
-                own = events[events["number"].notna()]
+                numbered = events[events["number"].notna()]
                 table = [(cell, by) for cell, by in rows.groupby(cells, sort=False)]
                 numbers = {cell: number for number, (cell, _) in enumerate(table)}
-                place_of = own[cells].apply(tuple, axis=1).map(numbers)
+                place_of = numbered[cells].apply(tuple, axis=1).map(numbers)
                 counted = place_of.notna()
                 percent += task_percent(
                     place,
-                    own[counted],
+                    numbered[counted],
                     place_of[counted].to_numpy(int),
                     [dict(zip(by["region"], by["value"], strict=True)) for _, by in table],
                     hrf=hrf_of(maps, place.kind),
@@ -136,9 +138,9 @@ def _percent(plan: ScanPlan, key: ScanKey, events: pd.DataFrame | None) -> Array
         if rows is not None:
             here = rows["subject"] == key.subject
             rows = rows[here & (rows["session"] == key.session)] if "session" in rows else rows[here]
-            own = None if events is None else events[events["number"].notna()]
+            numbered = None if events is None else events[events["number"].notna()]
             rng = stream(plan.seed, "edges", name, *key.words)
-            percent += path_percent(place, edges, rows, own, tr_s=study.scans.tr_s, volumes=plan.volumes, rng=rng)
+            percent += path_percent(place, edges, rows, numbered, tr_s=study.scans.tr_s, volumes=plan.volumes, rng=rng)
     return percent
 
 
@@ -167,19 +169,19 @@ def _write_series(folder: Path, plan: ScanPlan, data: Array, key: ScanKey, name:
         write_json(folder / place / f"{name}_bold.json", notes)
         return str(raw)
     if plan.rabies:
-        own = Path(scans.derivatives, "bold_datasink", "commonspace_bold", f"{name}_bold")
-        done = own / f"{name}_bold_RAS_EPI_commonspace_combined.nii.gz"
+        below = Path(scans.derivatives, "bold_datasink", "commonspace_bold", f"{name}_bold")
+        done = below / f"{name}_bold_RAS_EPI_commonspace_combined.nii.gz"
         write_volume(folder / done, data, grid, tr_s=scans.tr_s)
         (folder / place).mkdir(parents=True, exist_ok=True)
         shutil.copyfile(folder / done, folder / raw)
         write_json(folder / place / f"{name}_bold.json", notes)
         return str(done)
     stem = f"{name}_space-{scans.space or _SPACES[plan.place.kind]}" + (f"_res-{scans.res}" if scans.res else "")
-    own = Path(scans.derivatives) / _place(key)
-    done = own / f"{stem}_desc-preproc_bold.nii.gz"
+    below = Path(scans.derivatives) / _place(key)
+    done = below / f"{stem}_desc-preproc_bold.nii.gz"
     write_volume(folder / done, data, grid, tr_s=scans.tr_s)
-    write_json(folder / own / f"{stem}_desc-preproc_bold.json", notes | {"SkullStripped": False})
-    write_volume(folder / own / f"{stem}_desc-brain_mask.nii.gz", plan.place.brain.mask.astype(np.uint8), grid)
+    write_json(folder / below / f"{stem}_desc-preproc_bold.json", notes | {"SkullStripped": False})
+    write_volume(folder / below / f"{stem}_desc-brain_mask.nii.gz", plan.place.brain.mask.astype(np.uint8), grid)
     return str(done)
 
 
@@ -227,9 +229,13 @@ def _breathing(plan: ScanPlan, events: pd.DataFrame | None, rng: np.random.Gener
     column = study.trials.breathing if study.trials else None
     level, onsets, steps, duration = _RATES[plan.place.kind], np.empty(0), np.empty(0), 1.0
     if events is not None and column in events:
-        own = events[events["number"].notna()]
-        rates = own[column].to_numpy(float)
-        level, onsets, duration = float(rates.mean()), own["onset"].to_numpy(float), float(own["duration"].iloc[0])
+        numbered = events[events["number"].notna()]
+        rates = numbered[column].to_numpy(float)
+        level, onsets, duration = (
+            float(rates.mean()),
+            numbered["onset"].to_numpy(float),
+            float(numbered["duration"].iloc[0]),
+        )
         steps = (rates - level) / step_gain(duration)
     return breathe(level, _WANDER * level * draw_wander(length_s, rng), steps, onsets, duration, rng).trace
 

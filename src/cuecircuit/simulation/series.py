@@ -28,8 +28,8 @@ _COMPONENTS = 6
 
 def hrf_of(maps: Blocks | Glm, kind: str) -> Hrf:
     """Return the response that maps are drawn with: that of the fit, the species' own where it assumes none."""
-    own: Hrf = "rat" if kind == "rodent" else "spm"
-    return maps.hrf if isinstance(maps, Glm) and maps.hrf != "fir" else own
+    shape: Hrf = "rat" if kind == "rodent" else "spm"
+    return maps.hrf if isinstance(maps, Glm) and maps.hrf != "fir" else shape
 
 
 def task_percent(
@@ -77,8 +77,8 @@ def seed_percent(
     """
     percent = np.zeros((int(place.brain.mask.sum()), volumes), np.float32)
     for seed, by_region in z.items():
-        own = {region: np.sinh(value) for region, value in by_region.items()}  # r / √(1 − r²) is sinh z
-        size = amplitude_volume(place, own | {seed: SEED_STRENGTH}, 0.0)
+        slope_of = {region: np.sinh(value) for region, value in by_region.items()}  # r / √(1 − r²) is sinh z
+        size = amplitude_volume(place, slope_of | {seed: SEED_STRENGTH}, 0.0)
         percent += np.outer(place.noise_percent * size, rng.standard_normal(volumes)).astype(np.float32)
     return percent
 
@@ -130,17 +130,17 @@ def confound_table(
         names = {"global": "global_signal", "white_matter": "white_matter", "csf": "csf"}
         table = pd.DataFrame(motion, columns=list(MOTION_NAMES)).assign(framewise_displacement=moved)
     table = table.assign(**{names[tissue]: mean for tissue, mean in means.items()})
-    wanted = [*nuisance.columns, *(["a_comp_cor_"] if nuisance.acompcor else [])]
-    if any(name.startswith("a_comp_cor") for name in wanted):
+    asked = [*nuisance.columns, *(["a_comp_cor_"] if nuisance.acompcor else [])]
+    if any(name.startswith("a_comp_cor") for name in asked):
         water = brain.white_matter | brain.ventricles
-        found = principal_components(data[water].T.astype(float), max(_COMPONENTS, nuisance.acompcor))
-        table = table.assign(**{f"a_comp_cor_{k:02d}": column for k, column in enumerate(found.T)})
-    if any(name.startswith("cosine") for name in wanted):
+        components = principal_components(data[water].T.astype(float), max(_COMPONENTS, nuisance.acompcor))
+        table = table.assign(**{f"a_comp_cor_{k:02d}": column for k, column in enumerate(components.T)})
+    if any(name.startswith("cosine") for name in asked):
         slow = cosine_drift(volumes, tr_s=tr_s, period_s=128.0)
         table = table.assign(**{f"cosine{k:02d}": column for k, column in enumerate(slow.T)})
-    if any(name.startswith("non_steady") for name in wanted):
+    if any(name.startswith("non_steady") for name in asked):
         table["non_steady_state_outlier00"] = np.eye(volumes)[0]
-    for name in wanted:
+    for name in asked:
         if not any(fnmatchcase(column, f"{name}*") for column in table):
             table[name] = rng.standard_normal(volumes)
     return table

@@ -62,7 +62,7 @@ def timing_of(study: Study, kind: str, scale: str) -> Timing:
         rest = before + max(after - duration, 10.0)
         gap, lead, tail = (rest, rest + 5.0), before + 5.0, max(after - duration, 10.0) + 5.0
     if study.trials and study.trials.parts:
-        repeats = max(number for part in study.trials.parts.values() for own in part.values() for number in own)
+        repeats = max(number for part in study.trials.parts.values() for numbers in part.values() for number in numbers)
     types = trial_cells(study)["trial_type"].nunique() if study.trials else 0
     n, tr_s = types * repeats, study.scans.tr_s
     if study.scans.volumes is None:

@@ -150,19 +150,21 @@ def _write_subjects(folder: Path, world: World) -> None:
             write_people(folder / tables.pop(0), visits, study.subjects.species)
             elsewhere = elsewhere if tables else []
         else:
-            for subject, own in visits.groupby("subject", sort=False):
+            for subject, of_subject in visits.groupby("subject", sort=False):
                 path = folder / f"sub-{subject}" / f"sub-{subject}_sessions.tsv"
-                write_people(path, own.drop(columns="subject"), study.subjects.species)
+                write_people(path, of_subject.drop(columns="subject"), study.subjects.species)
     for name, table in numbers.items():
         if name not in elsewhere:
             people[name] = people["subject"].map(dict(zip(table["subject"], table["value"].round(4), strict=True)))
     write_people(folder / study.subjects.participants, people, study.subjects.species)
     for number, path in enumerate(tables):
-        own = cohort.subjects[["subject"]].copy()
+        of_subject = cohort.subjects[["subject"]].copy()
         for name in elsewhere[number :: len(tables)]:
             table = numbers[name]
-            own[name] = own["subject"].map(dict(zip(table["subject"], table["value"].round(4), strict=True)))
-        write_people(folder / path, own, study.subjects.species)
+            of_subject[name] = of_subject["subject"].map(
+                dict(zip(table["subject"], table["value"].round(4), strict=True))
+            )
+        write_people(folder / path, of_subject, study.subjects.species)
 
 
 def _visits(world: World) -> pd.DataFrame | None:
@@ -242,10 +244,10 @@ def _sessions(world: World) -> tuple[pd.DataFrame, dict[SessionKey, Times]]:
         rng, rows = planting.stream(of, "times"), drawn.responses[of]
         gap_s = gap_of(response, deliveries=deliveries)
         for profile, counts in parts:
-            found = spread_events(profile, counts, gap_s, rng)
+            spread = spread_events(profile, counts, gap_s, rng)
             keys = rows.loc[profile.rows, ["subject", "phase", "treatment", "day"]].itertuples(index=False, name=None)
-            for key, own in zip(keys, found, strict=True):
-                times.setdefault(key, {})[_KINDS[response]] = own
+            for key, times_of in zip(keys, spread, strict=True):
+                times.setdefault(key, {})[_KINDS[response]] = times_of
     rows = planting.cohort.resolved(expected_rows(planting.study, "operant", planting.cohort.subjects))
     rows = session_rows(operant, planting.cohort.present(rows), "any", deliveries=deliveries)
     rows = sorted_by_box(rows, planting.cohort.subjects["subject"].tolist())
@@ -253,8 +255,8 @@ def _sessions(world: World) -> tuple[pd.DataFrame, dict[SessionKey, Times]]:
     complete: dict[SessionKey, Times] = {}
     for row in rows.to_dict("records"):
         key = (row["subject"], row["phase"], row["treatment"], row["day"])
-        own = times.get(key, {})
-        complete[key] = session_times(own, 60 * row["length_min"], delivers=bool(row["delivers"]), rng=rng)
+        times_of = times.get(key, {})
+        complete[key] = session_times(times_of, 60 * row["length_min"], delivers=bool(row["delivers"]), rng=rng)
     return rows, complete
 
 

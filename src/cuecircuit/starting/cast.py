@@ -48,16 +48,16 @@ class Cast:
     @cached_property
     def species(self) -> Choice | str:
         """The species that a column states, a choice where it states several or none."""
-        found = self._species_of["species"].dropna().map(_species_name).value_counts()
-        if len(found) == 1:
-            return str(found.index[0])
-        several = ", ".join(f"{name} ({n})" for name, n in found.items())
+        counts = self._species_of["species"].dropna().map(_species_name).value_counts()
+        if len(counts) == 1:
+            return str(counts.index[0])
+        several = ", ".join(f"{name} ({n})" for name, n in counts.items())
         return Choice(
             path="subjects.species",
             question=f"species of the study ({several})" if several else "species, Latin name",
-            likeliest=str(found.index[0]) if len(found) else self.default_species,
+            likeliest=str(counts.index[0]) if len(counts) else self.default_species,
             why=f"found {several}; the others are left out" if several else "no file states it",
-            options=tuple(map(str, found.index)) or tuple(_SPECIES.values()),
+            options=tuple(map(str, counts.index)) or tuple(_SPECIES.values()),
         )
 
     @cached_property
@@ -199,7 +199,7 @@ def make_cast(inventory: Inventory, sources: Sources, place: Place, answers: Ans
         )
         for one in tables[1:]
     ]
-    known = [one for one in inventory.tables if set(one.subjects) & names and one.has_one_row_each]
+    subject_tables = [one for one in inventory.tables if set(one.subjects) & names and one.has_one_row_each]
     notes += [
         Note(path="subjects", text=f"{one.path} has several rows for one subject and is not used")
         for one in inventory.tables
@@ -208,7 +208,7 @@ def make_cast(inventory: Inventory, sources: Sources, place: Place, answers: Ans
     return Cast(
         table=table,
         is_drafted=not tables,
-        others=tuple(known),
+        others=tuple(subject_tables),
         sources=sources,
         answers=answers,
         place=place,

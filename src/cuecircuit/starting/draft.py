@@ -87,14 +87,14 @@ def draft_study(inventory: Inventory, place: Place, answers: Answers) -> Draft:
 
 
 def _sources(inventory: Inventory, plan: ScanPlan | None) -> Sources:
-    found: dict[str, frozenset[str]] = {}
+    sources: dict[str, frozenset[str]] = {}
     if inventory.logs is not None and len(inventory.logs.sessions):
-        found["operant session"] = frozenset(inventory.logs.sessions["subject"])
+        sources["operant session"] = frozenset(inventory.logs.sessions["subject"])
     if plan is not None:
-        found[f"scan of task {plan.task}"] = plan.subjects
+        sources[f"scan of task {plan.task}"] = plan.subjects
     for table in inventory.map_tables:
-        found[f"map in {table.path.name}"] = table.subjects
-    return Sources(subjects=found)
+        sources[f"map in {table.path.name}"] = table.subjects
+    return Sources(subjects=sources)
 
 
 def _usual_species(inventory: Inventory) -> str:

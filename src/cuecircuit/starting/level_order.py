@@ -9,13 +9,13 @@ from cuecircuit.starting.words import in_time, is_reference, reference_first
 def level_choice(factor: str, levels: Iterable[str]) -> Choice:
     """Return the choice of the reference level of a factor with at least one level."""
     ordered = in_time(levels) if factor == "session" else reference_first(levels)
-    known = factor != "session" and is_reference(ordered[0])
+    is_clear = factor != "session" and is_reference(ordered[0])
     return Choice(
         path=f"factors.{factor}.levels",
         question=f"reference level of {factor}",
         likeliest=ordered[0],
         why=f"{ordered[0]} comes first"
-        + (", a usual reference" if known else " by words for time, numbers and the alphabet"),
+        + (", a usual reference" if is_clear else " by words for time, numbers and the alphabet"),
         options=ordered,
     )
 

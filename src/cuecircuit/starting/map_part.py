@@ -23,8 +23,8 @@ def given_part(table: MapTable, people: Cast, answers: Answers) -> tuple[str, Pa
     unit = Choice(path=f"maps.{name}.unit", question="unit of the maps", likeliest="a.u.", why="no sidecar states it")
     factors: dict[str, Any] = {}
     choices = [] if table.unit else [unit]
-    for key, found in table.keys.items():
-        choices.append(level_choice(key, found))
+    for key, levels in table.keys.items():
+        choices.append(level_choice(key, levels))
         factors[key] = list(order_levels(choices[-1], answers))
     settings: dict[str, Any] = {
         "maps": {
@@ -58,19 +58,19 @@ def space_part(
     choices: list[Choice] = []
     kinds: tuple[Kind, ...] = ("mask", "white_matter", "ventricles", "anatomy", "atlas")
     for kind in kinds:
-        own = [volume for volume in on_grid if volume.kind == kind]
-        if not own:
+        of_kind = [volume for volume in on_grid if volume.kind == kind]
+        if not of_kind:
             continue
-        by_name = {people.place.written(volume.path): volume for volume in sorted(own, key=_preference)}
+        by_name = {people.place.written(volume.path): volume for volume in sorted(of_kind, key=_preference)}
         first = next(iter(by_name))
         choice = Choice(
             path=f"space.{kind}",
             question=f"{kind.replace('_', ' ')} to take",
             likeliest=first,
-            why=f"{len(own)} lie on the grid of the maps: {', '.join(by_name)}",
+            why=f"{len(of_kind)} lie on the grid of the maps: {', '.join(by_name)}",
             options=tuple(by_name),
         )
-        choices += [choice] if len(own) > 1 else []
+        choices += [choice] if len(of_kind) > 1 else []
         taken[kind] = answers.of(choice)
         if kind == "atlas" and (labels := by_name[taken[kind]].labels):
             taken["labels"] = people.place.written(labels)
@@ -178,8 +178,8 @@ def _partner(drafted: Part, people: Cast) -> tuple[str | None, dict[str, Any]]:
 
 
 def _levels(factors: Mapping[str, Any], name: str) -> list[str]:
-    found = factors.get(name, [])
-    return found["levels"] if isinstance(found, Mapping) else found
+    levels = factors.get(name, [])
+    return levels["levels"] if isinstance(levels, Mapping) else levels
 
 
 def _contrasts(factors: Mapping[str, Any], between: str | None, within: list[str]) -> list[str]:

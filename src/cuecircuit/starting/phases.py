@@ -63,8 +63,8 @@ def find_phases(sessions: pd.DataFrame) -> tuple[tuple[Phase, ...], tuple[str, .
         named = named[~blank]
     patterns = _patterns(named)
     phases = [
-        Phase(name=name, found_by=found_by, pattern=pattern, treatments={}, rows=named[named["label"].isin(own)])
-        for name, (pattern, own) in patterns.items()
+        Phase(name=name, found_by=found_by, pattern=pattern, treatments={}, rows=named[named["label"].isin(treatments)])
+        for name, (pattern, treatments) in patterns.items()
     ]
     joined = _with_treatments(phases) if found_by == "experiment" else phases
     ordered = sorted((_counted(phase) for phase in joined), key=lambda phase: phase.start)
@@ -121,8 +121,8 @@ def _patterns(sessions: pd.DataFrame) -> dict[str, tuple[str, tuple[str, ...]]]:
     numbered = {label: match for label in labels if (match := _NUMBERED.fullmatch(label))}
     stems = Counter(match["stem"].casefold() for match in numbered.values())
     rows = sessions.groupby("label")["subject"]
-    once = {label for label, own in rows if 1.5 * own.nunique() > len(own)}
-    found: dict[str, tuple[str, tuple[str, ...]]] = {}
+    once = {label for label, subjects in rows if 1.5 * subjects.nunique() > len(subjects)}
+    patterns: dict[str, tuple[str, tuple[str, ...]]] = {}
     for label in labels:
         match = numbered.get(label)
         if match and stems[match["stem"].casefold()] > 2 and label in once:
@@ -131,12 +131,12 @@ def _patterns(sessions: pd.DataFrame) -> dict[str, tuple[str, tuple[str, ...]]]:
         else:
             key, pattern = label, escape(label)
         name = slug(key)
-        known = found.get(name, (pattern, ()))
-        if known[0].casefold() != pattern.casefold():
-            name = slug(f"{key}_{len(found) + 1}")
-            known = (pattern, ())
-        found[name] = (pattern, (*known[1], label))
-    return found
+        previous = patterns.get(name, (pattern, ()))
+        if previous[0].casefold() != pattern.casefold():
+            name = slug(f"{key}_{len(patterns) + 1}")
+            previous = (pattern, ())
+        patterns[name] = (pattern, (*previous[1], label))
+    return patterns
 
 
 def _with_treatments(phases: Sequence[Phase]) -> list[Phase]:
@@ -148,15 +148,15 @@ def _with_treatments(phases: Sequence[Phase]) -> list[Phase]:
         key = first if rest and kind in _WITH_TREATMENTS else f"alone:{phase.name}"
         groups.setdefault((key, kind or ""), []).append(phase)
     joined = []
-    for (first, _), own in groups.items():
-        subjects = [set(phase.rows["subject"]) for phase in own]
-        if len(own) > 1 and 2 * len(set.intersection(*subjects)) >= max(map(len, subjects)):
-            labels = {slug(_rest(phase)): phase.pattern for phase in own}
+    for (first, _), members in groups.items():
+        subjects = [set(phase.rows["subject"]) for phase in members]
+        if len(members) > 1 and 2 * len(set.intersection(*subjects)) >= max(map(len, subjects)):
+            labels = {slug(_rest(phase)): phase.pattern for phase in members}
             ordered = {name: labels[name] for name in reference_first(labels)}
-            rows = pd.concat([phase.rows for phase in own])
+            rows = pd.concat([phase.rows for phase in members])
             joined.append(Phase(name=slug(first), found_by="experiment", pattern="", treatments=ordered, rows=rows))
         else:
-            joined += own
+            joined += members
     return joined
 
 

@@ -62,12 +62,12 @@ def _scans(plan: ScanPlan, people: Cast) -> tuple[dict[str, Any], list[Note]]:
     trs = Counter(round(header.tr_s, 4) for header in headers)
     volumes = Counter(header.volumes for header in headers)
     if len(trs) > 1:
-        found = ", ".join(f"{tr:g} s ({n} scans)" for tr, n in trs.most_common())
-        notes.append(Note(path="scans", text=f"TR differs: {found}; take scans of one TR", is_open=True))
+        times = ", ".join(f"{tr:g} s ({n} scans)" for tr, n in trs.most_common())
+        notes.append(Note(path="scans", text=f"TR differs: {times}; take scans of one TR", is_open=True))
     grids: list[tuple[str, int]] = Counter(str(header.grid) for header in headers).most_common()
     if len(grids) > 1:
-        found = "; ".join(f"{grid} ({n} scans)" for grid, n in grids)
-        text = f"scans are on several grids: {found}; preprocess them to one space, or leave some out"
+        times = "; ".join(f"{grid} ({n} scans)" for grid, n in grids)
+        text = f"scans are on several grids: {times}; preprocess them to one space, or leave some out"
         notes.append(Note(path="scans", text=text, is_open=True))
     sessions = f", sessions {', '.join(plan.sessions)}" if plan.sessions else ""
     lengths = ", ".join(f"{number} volumes: {n} scans" for number, n in sorted(volumes.items()))
@@ -99,8 +99,8 @@ def _cells(scans: list[ScanFiles], answers: Answers) -> tuple[dict[str, Any], li
         return {}, [], [Note(path="scans", text="no events files: nothing says when cues were shown", is_open=True)]
     column, choices = _column(tables, answers)
     if column is None:
-        found = ", ".join(map(str, tables[0].columns))
-        text = f"no column of the events names conditions (found: {found}); add trial_type"
+        columns = ", ".join(map(str, tables[0].columns))
+        text = f"no column of the events names conditions (found: {columns}); add trial_type"
         return {}, [], [Note(path="scans", text=text, is_open=True)]
     counts = Counter(str(value) for table in tables if column in table for value in table[column].dropna())
     others = _others(list(counts))

@@ -54,8 +54,8 @@ class ScanPlan:
     @cached_property
     def sessions(self) -> tuple[str, ...]:
         """Sessions in their likely order in time; none where nobody has several."""
-        own = Counter(subject for subject, _ in {(scan.subject, scan.session) for scan in self.scans})
-        several = max(own.values(), default=0) > 1
+        sessions_of = Counter(subject for subject, _ in {(scan.subject, scan.session) for scan in self.scans})
+        several = max(sessions_of.values(), default=0) > 1
         return in_time({scan.session for scan in self.scans if scan.session}) if several else ()
 
     @property
@@ -92,9 +92,9 @@ def plan_scans(inventory: Inventory, place: Place, answers: Answers) -> ScanPlan
     source = derived or raw
     assert source is not None
     task, task_choice = _task(raw if derived is None or derived.is_rabies else source, answers)
-    found = _scan_files(raw.path if raw else place.folder, derived, task)
+    files = _scan_files(raw.path if raw else place.folder, derived, task)
     described = {} if derived is None or derived.is_rabies else _described(derived, task)
-    scans, entities, entity_choices = _chosen(found, described, answers)
+    scans, entities, entity_choices = _chosen(files, described, answers)
     return ScanPlan(
         raw=raw.path if raw else None,
         derived=derived.path if derived else None,
@@ -175,8 +175,8 @@ def _scan_files(root: Path, derived: ImageFolder | None, task: str) -> tuple[Sca
 
 def _described(derived: ImageFolder, task: str) -> dict[str, str]:
     """Return the entity desc of a derivative where it is not the usual one."""
-    found = Counter(derived.images["desc"][derived.images["task"] == task].dropna())
-    return {} if "preproc" in found or not found else {"desc": found.most_common(1)[0][0]}
+    counts = Counter(derived.images["desc"][derived.images["task"] == task].dropna())
+    return {} if "preproc" in counts or not counts else {"desc": counts.most_common(1)[0][0]}
 
 
 def _doubled(scans: Iterable[ScanFiles]) -> bool:

@@ -132,11 +132,11 @@ def run_logs(
     """
     files = [path for named in logs for path in _log_files(named)]
     table = read_subject_table(participants)
-    found = read_logs([Path(path).absolute() for path in files], programs)
-    if found.undeclared and (found.sessions.empty or found.undeclared_subjects & set(table.subjects)):
+    read = read_logs([Path(path).absolute() for path in files], programs)
+    if read.undeclared and (read.sessions.empty or read.undeclared_subjects & set(table.subjects)):
         folder = out.absolute().parent / PROGRAMS
-        raise DataError(_undeclared(write_declarations(found.undeclared, folder), f"--programs {folder}"))
-    inventory = Inventory(participants=(table,), logs=found)
+        raise DataError(_undeclared(write_declarations(read.undeclared, folder), f"--programs {folder}"))
+    inventory = Inventory(participants=(table,), logs=read)
     place = out.absolute() / "study.yaml"
     started = start_study(inventory, place, answers=Answers(), assume=True)
     if started.faults:
@@ -181,8 +181,8 @@ def _undeclared(files: Sequence[Path], then: str) -> list[str]:
 def _log_files(named: Path) -> list[Path]:
     if not named.is_dir():
         return [named]
-    if found := sorted(path for path in named.rglob("*") if path.is_file() and is_log(path)):
-        return found
+    if logs := sorted(path for path in named.rglob("*") if path.is_file() and is_log(path)):
+        return logs
     raise DataError(f"{named}: no operant log in this folder")
 
 

@@ -74,9 +74,9 @@ def read_subject_table(path: Path) -> SubjectTable:
             rows = rows.rename(columns={column: key})
             rows[key] = rows[key].astype("string").str.removeprefix(prefix).astype(object)
     rows = rows.dropna(subset=["subject"])
-    own = [name for name in rows if name not in ("subject", "session")]
+    columns = [name for name in rows if name not in ("subject", "session")]
     return SubjectTable(
-        path=path, rows=rows, columns=tuple(_column(str(name), rows, notes.get(str(name))) for name in own)
+        path=path, rows=rows, columns=tuple(_column(str(name), rows, notes.get(str(name))) for name in columns)
     )
 
 

@@ -35,8 +35,8 @@ def subject_part(cast: Cast) -> Part:
             Note(path=f"factors.{factor}", text=", ".join(f"{level}: {counts[level]}" for level in cast.levels))
         )
     if cast.column and not factor:
-        found = ", ".join(f"{level}: {n}" for level, n in sorted(Counter(cast.labels.values()).items()))
-        text = f"{cast.column} ({found}) has too few subjects to compare; all are asked about together"
+        level_counts = ", ".join(f"{level}: {n}" for level, n in sorted(Counter(cast.labels.values()).items()))
+        text = f"{cast.column} ({level_counts}) has too few subjects to compare; all are asked about together"
         notes.append(Note(path="subjects", text=text, is_open=True))
     if unused := _unused(cast):
         notes.append(Note(path="subjects", text=f"further columns: {'; '.join(unused)}"))

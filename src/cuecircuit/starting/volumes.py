@@ -55,7 +55,7 @@ class MapTable:
 def read_volumes(files: Sequence[Path]) -> tuple[Volume, ...]:
     """Read the headers of single volumes among files; what cannot be read is none."""
     images = [path for path in files if path.name.endswith((".nii", ".nii.gz"))]
-    found = []
+    readable = []
     for path in images:
         try:
             grid, volumes, _ = read_grid(path)
@@ -64,8 +64,8 @@ def read_volumes(files: Sequence[Path]) -> tuple[Volume, ...]:
         if volumes == 1:
             labels = _labels_beside(path)
             kind: Kind = "atlas" if labels else _kind(path)
-            found.append(Volume(path=path, kind=kind, grid=grid, labels=labels))
-    return tuple(found)
+            readable.append(Volume(path=path, kind=kind, grid=grid, labels=labels))
+    return tuple(readable)
 
 
 def is_map_table(path: Path) -> bool:
@@ -89,11 +89,11 @@ def read_map_table(path: Path) -> MapTable:
     sidecar = path.with_suffix(".json")
     note: Any = read_json(sidecar).get("map") if sidecar.is_file() else None
     first = path.parent / str(rows["map"].iloc[0]).partition("#")[0] if len(rows) else None
-    own = [str(name) for name in rows if name not in (who, "map", "variance")]
+    columns = [str(name) for name in rows if name not in (who, "map", "variance")]
     return MapTable(
         path=path,
         subjects=frozenset(rows[who].dropna().str.removeprefix("sub-")),
-        keys={name: levels for name in own if (levels := _varying_levels(rows, who, name))},
+        keys={name: levels for name in columns if (levels := _varying_levels(rows, who, name))},
         n=len(rows),
         grid=read_grid(first)[0] if first is not None and first.is_file() else None,
         unit=note.get("Units") if isinstance(note, dict) else None,

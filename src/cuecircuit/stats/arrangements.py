@@ -158,8 +158,8 @@ def _all_orders(classes: Int[Array, "subject"], blocks: Sequence[Int[Array, "_"]
     for row, chosen in enumerate(product(*ways)):
         for each, order in zip(blocks, chosen, strict=True):
             rows[row, each] = order
-    found = (rows == classes).all(axis=1)
-    return np.vstack([rows[found], rows[~found]])
+    same = (rows == classes).all(axis=1)
+    return np.vstack([rows[same], rows[~same]])
 
 
 def _distinct_orders(ordered: list[int]) -> Iterator[tuple[int, ...]]:

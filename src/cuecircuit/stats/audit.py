@@ -284,5 +284,5 @@ def _crossing(test: PrintedTest, p: float, tail: Tail | None) -> str | None:
     claimed = test.p.value <= _ALPHA and test.p.relation != ">"
     if claimed == (p <= _ALPHA):
         return None
-    found = f"p = {p:.4f}" if p >= 0.001 else f"p = {p:.2g}"
-    return f"{found} is {'not ' if claimed else ''}below .05"
+    shown = f"p = {p:.4f}" if p >= 0.001 else f"p = {p:.2g}"
+    return f"{shown} is {'not ' if claimed else ''}below .05"

@@ -73,7 +73,7 @@ def effect_posterior(
         quantiles: between 0 and 1.
     """
     each = zip(np.ravel(t), np.broadcast_to(df, np.shape(t)).ravel(), strict=True)
-    return np.stack([_quantiles(float(own), float(nu), n, scale, quantiles) for own, nu in each], axis=1)
+    return np.stack([_quantiles(float(statistic), float(nu), n, scale, quantiles) for statistic, nu in each], axis=1)
 
 
 def _quantiles(

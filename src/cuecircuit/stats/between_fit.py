@@ -61,10 +61,10 @@ class BetweenFit:
         Raises:
             DesignError: there is none of that name.
         """
-        found = [test for test in self.tests if test.name == name]
-        if not found:
+        matching = [test for test in self.tests if test.name == name]
+        if not matching:
             raise DesignError(f"test '{name}': expected one of {', '.join(test.name for test in self.tests)}")
-        return found[0]
+        return matching[0]
 
 
 def fit_between(
@@ -153,17 +153,17 @@ def _fit(
     usable = np.asarray(np.isfinite(y).all(axis=0))
     if variance is not None:
         usable = usable & (np.isfinite(variance) & (variance > 0)).all(axis=0)
-    own = y[:, usable].astype(np.float64)
+    complete = y[:, usable].astype(np.float64)
     if variance is not None:
-        found = _mixed_effects(own, model, variance[:, usable].astype(np.float64), criterion, test)
+        fitted = _mixed_effects(complete, model, variance[:, usable].astype(np.float64), criterion, test)
     elif method == "welch":
-        found = _welch(own, model)
+        fitted = _welch(complete, model)
     elif method == "huber" or method == "bisquare":
-        found = _robust(own, model, method)
+        fitted = _robust(complete, model, method)
     else:
-        found = _least_squares(own, model, None if missing is None else missing[usable])
-    failed = found.failed & ~found.no_error
-    bad = failed | found.no_error
+        fitted = _least_squares(complete, model, None if missing is None else missing[usable])
+    failed = fitted.failed & ~fitted.no_error
+    bad = failed | fitted.no_error
 
     # NaN where there is no fit
     places, good = [np.flatnonzero(usable)[~bad]], ~bad
@@ -171,19 +171,19 @@ def _fit(
     def spread(values: Array) -> Array:
         return place_values([values[..., good]], places, len(usable))
 
-    residuals = spread(found.left.astype(y.dtype, copy=False))
+    residuals = spread(fitted.left.astype(y.dtype, copy=False))
     return BetweenFit(
         model=model,
         method=method,
-        tests=place_tests([[of_responses(test, good) for test in found.tests]], places, len(usable)),
-        coefficients=spread(found.beta),
+        tests=place_tests([[of_responses(test, good) for test in fitted.tests]], places, len(usable)),
+        coefficients=spread(fitted.beta),
         residuals=residuals,
-        noise=residuals if found.noise is found.left else spread(found.noise.astype(y.dtype, copy=False)),
-        tau2=None if found.tau2 is None else spread(found.tau2),
-        weights=None if found.weights is None else spread(found.weights),
+        noise=residuals if fitted.noise is fitted.left else spread(fitted.noise.astype(y.dtype, copy=False)),
+        tau2=None if fitted.tau2 is None else spread(fitted.tau2),
+        weights=None if fitted.weights is None else spread(fitted.weights),
         finite=usable,
         n_not_finite=int((~usable).sum()),
-        n_no_error=int(found.no_error.sum()),
+        n_no_error=int(fitted.no_error.sum()),
         n_not_converged=int(failed.sum()),
     )
 

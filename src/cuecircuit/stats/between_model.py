@@ -116,12 +116,12 @@ def _in_own_words() -> Iterator[None]:
     try:
         yield
     except DesignError as error:
-        own = (fault.replace(f" + (1 | {_ROW})", "").replace(f", {_ROW}", "") for fault in error.faults)
-        raise DesignError(own) from error
+        reworded = (fault.replace(f" + (1 | {_ROW})", "").replace(f", {_ROW}", "") for fault in error.faults)
+        raise DesignError(reworded) from error
 
 
 def _factors(model: BetweenModel) -> dict[str, Int[Array, "row"]]:
-    return {name: own.codes for name, own in model.design.factors.items() if name in fixed_levels(model.design)}
+    return {name: factor.codes for name, factor in model.design.factors.items() if name in fixed_levels(model.design)}
 
 
 def groups_of_rows(model: BetweenModel) -> Int[Array, "row"]:
@@ -144,13 +144,13 @@ def as_strata(model: BetweenModel) -> StrataModel:
     terms = []
     factors, groups = _factors(model), groups_of_rows(model)
     for each in model.hypotheses:
-        own, lengths = np.linalg.qr(basis @ np.linalg.solve(triangle.T, each.rows.T))
+        columns, lengths = np.linalg.qr(basis @ np.linalg.solve(triangle.T, each.rows.T))
         # sums of columns of length 1 that are 0 but for rounding
-        of_a_mean = bool((np.abs(own.sum(axis=0)) > 1e-9 * len(x)).any())
+        of_a_mean = bool((np.abs(columns.sum(axis=0)) > 1e-9 * len(x)).any())
         levels = len(set(zip(*(factors[name] for name in each.variables if name in factors), strict=True))) or 1
         slope = any(name not in factors for name in each.variables)
         # QR leaves the sign open: along Lβ
-        along = own * np.where(np.diag(lengths) < 0, -1.0, 1.0)
+        along = columns * np.where(np.diag(lengths) < 0, -1.0, 1.0)
         terms.append(
             StratumTerm(
                 name=each.name,

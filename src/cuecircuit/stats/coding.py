@@ -56,16 +56,16 @@ def factor(name: str, labels: Sequence[object], levels: Sequence[str] = ()) -> F
     Raises:
         DesignError: the factor has one level only, or a label that is not among the levels.
     """
-    found = dict.fromkeys(str(label) for label in labels)
-    unknown = [label for label in found if label not in levels] if levels else []
+    present = dict.fromkeys(str(label) for label in labels)
+    unknown = [label for label in present if label not in levels] if levels else []
     if unknown:
         raise DesignError(
             f"factor '{name}': found the level {', '.join(map(repr, unknown))}, expected one of {', '.join(levels)}"
         )
-    levels = tuple(level for level in levels if level in found) or tuple(found)
+    levels = tuple(level for level in levels if level in present) or tuple(present)
     if len(levels) < 2:
-        found = f"only the level '{levels[0]}'" if levels else "no level"
-        raise DesignError(f"factor '{name}': found {found}, expected two or more; leave the factor out")
+        present = f"only the level '{levels[0]}'" if levels else "no level"
+        raise DesignError(f"factor '{name}': found {present}, expected two or more; leave the factor out")
     position = {level: code for code, level in enumerate(levels)}
     return Factor(name=name, levels=levels, codes=np.array([position[str(label)] for label in labels]))
 

@@ -154,10 +154,10 @@ def compare_families(
         here = np.flatnonzero(np.array(families) == family)
         own_t, own_p, own_df = (each[here].reshape(len(here), -1) for each in (t, np.exp(log_p), df))
         shared = correlations(here) if adjustment == "dunnett" else None
-        found = adjust_family(
+        in_families = adjust_family(
             own_t, own_p, own_df, adjustment, correlations=shared, confidence=confidence, largest=largest
         )
-        adjusted[here], critical[here] = (values.reshape(t[here].shape) for values in found)
+        adjusted[here], critical[here] = (values.reshape(t[here].shape) for values in in_families)
     return Comparisons(
         names=tuple(names),
         families=tuple(families),

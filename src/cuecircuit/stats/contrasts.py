@@ -54,9 +54,9 @@ def parse_contrast(text: str, levels: Mapping[str, Sequence[str]], covariates: S
     for part in _parts(text, levels, covariates):
         owners = set.intersection(*(set(owned) for _, _, owned in part))
         if len(owners) != 1:
-            found = ", ".join(f"{name} ({' or '.join(owned)})" for _, name, owned in part)
+            read = ", ".join(f"{name} ({' or '.join(owned)})" for _, name, owned in part)
             raise DesignError(
-                f"contrast '{text}': found {found}, expected levels of one factor between colons; write factor=level "
+                f"contrast '{text}': found {read}, expected levels of one factor between colons; write factor=level "
                 "where factors share a level"
             )
         owner = owners.pop()
@@ -69,7 +69,7 @@ def parse_contrast(text: str, levels: Mapping[str, Sequence[str]], covariates: S
         for weight, name, _ in part:
             weights[owner][list(levels[owner]).index(name)] += weight
     # weights are short decimals: 1e-9 is far above rounding
-    if not slopes and not any(abs(own.sum()) < 1e-9 and np.any(own) for own in weights.values()):
+    if not slopes and not any(abs(weight_of.sum()) < 1e-9 and np.any(weight_of) for weight_of in weights.values()):
         raise DesignError(f"contrast '{text}': found no comparison, expected weights of some factor that sum to 0")
     return ParsedContrast(text=text, weights=weights, slopes=tuple(slopes))
 
@@ -78,12 +78,12 @@ def _parts(
     text: str, levels: Mapping[str, Sequence[str]], covariates: Sequence[str]
 ) -> list[list[tuple[float, str, tuple[str, ...]]]]:
     """(weight, level, factors that have it) of each part; longest names first, so that "CS+" is not "CS" and "+"."""
-    known: dict[str, tuple[str, tuple[str, ...]]] = {name: (name, (name,)) for name in covariates}
+    owners: dict[str, tuple[str, tuple[str, ...]]] = {name: (name, (name,)) for name in covariates}
     for factor, names in levels.items():
         for name in names:
-            known[f"{factor}={name}"] = (name, (factor,))
-            known[name] = (name, (*known.get(name, (name, ()))[1], factor))
-    written = sorted(known, key=len, reverse=True)
+            owners[f"{factor}={name}"] = (name, (factor,))
+            owners[name] = (name, (*owners.get(name, (name, ()))[1], factor))
+    written = sorted(owners, key=len, reverse=True)
     parts: list[list[tuple[float, str, tuple[str, ...]]]] = [[]]
     at, sign, open_ended = 0, 1.0, True
     while True:
@@ -108,7 +108,7 @@ def _parts(
         if not name:
             listed = "; ".join(f"{factor}: {', '.join(names)}" for factor, names in levels.items())
             raise DesignError(f"contrast '{text}': found '{text[at:]}', expected a level there ({listed})")
-        parts[-1].append((sign, *known[name]))
+        parts[-1].append((sign, *owners[name]))
         at, open_ended = at + len(name), False
 
 
@@ -172,7 +172,9 @@ def grid_row(
     levels = fixed_levels(design)
     each = [weights.get(name, np.full(len(names), 1 / len(names))) for name, names in levels.items()]
     cells = np.array(list(product(*(range(len(names)) for names in levels.values()))), int).reshape(-1, len(levels))
-    weight = np.array([np.prod([own[code] for own, code in zip(each, cell, strict=True)]) for cell in cells])
+    weight = np.array(
+        [np.prod([of_factor[code] for of_factor, code in zip(each, cell, strict=True)]) for cell in cells]
+    )
     codes = {name: cells[:, column] for column, name in enumerate(levels)}
     middle = {name: float(values.mean()) for name, values in design.covariates.items()} | dict(at or {})
 
@@ -181,10 +183,10 @@ def grid_row(
         return weight @ design_rows(design, codes, covariates)
 
     # the model is linear in each covariate: a difference over one unit of each is the (mixed) slope
-    found = np.zeros(design.from_kept.shape[1])
+    total = np.zeros(design.from_kept.shape[1])
     for signs in product((0, 1), repeat=len(slopes)):
-        found += (-1) ** (len(slopes) - sum(signs)) * row(dict(zip(slopes, map(float, signs), strict=True)))
-    return on_kept(design, found)
+        total += (-1) ** (len(slopes) - sum(signs)) * row(dict(zip(slopes, map(float, signs), strict=True)))
+    return on_kept(design, total)
 
 
 def fixed_contrast(text: str, design: MixedColumns) -> Hypothesis:
@@ -270,7 +272,7 @@ def _cell_weights(
     places = [list(names) for names in levels.values()]
     return np.array(
         [
-            np.prod([own[place.index(level)] for own, place, level in zip(each, places, cell, strict=True)])
+            np.prod([of_factor[place.index(level)] for of_factor, place, level in zip(each, places, cell, strict=True)])
             for cell in cells
         ]
     )

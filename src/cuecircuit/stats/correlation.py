@@ -127,16 +127,16 @@ def permute_correlation(
     y_left, tested = _left_of_y(y, nuisance, ranks)
     y_left = y_left[:, tested]
     # the margin keeps arrangements equal but for rounding from counting as smaller
-    found = np.abs(x_left @ y_left) - 1e-12
-    exceed, exceed_family = np.zeros(len(found), int), np.zeros(len(found), int)
+    r_abs = np.abs(x_left @ y_left) - 1e-12
+    exceed, exceed_family = np.zeros(len(r_abs), int), np.zeros(len(r_abs), int)
     codes = np.zeros(len(x), int) if groups is None else groups
     for start in range(0, n_permutations, batch):
         shuffled = _shuffled(x_left, codes, min(batch, n_permutations - start), rng)
         r = np.abs(shuffled @ y_left)
         if covariates is not None:  # y is free of them already, so only the length of x changes
             r /= np.sqrt(1 - ((shuffled @ linalg.orth(nuisance)) ** 2).sum(axis=1))[:, None]
-        exceed += (r >= found).sum(axis=0)
-        exceed_family += (r.max(axis=1, initial=0.0)[:, None] >= found).sum(axis=0)
+        exceed += (r >= r_abs).sum(axis=0)
+        exceed_family += (r.max(axis=1, initial=0.0)[:, None] >= r_abs).sum(axis=0)
     p, p_family = np.full(y.shape[1], np.nan), np.full(y.shape[1], np.nan)
     p[tested] = (1 + exceed) / (1 + n_permutations)
     p_family[tested] = (1 + exceed_family) / (1 + n_permutations)

@@ -64,22 +64,22 @@ def crossed_design(design: MixedColumns, x: Float[Array, "observation column"]) 
     """Reduce a design of random intercepts; `x` are orthonormal fixed columns."""
     n, p = x.shape
     levels = [term.levels for term in design.random]
-    parts = [sparse.csr_array((np.ones(n), (np.arange(n), own))) for own in levels]
+    parts = [sparse.csr_array((np.ones(n), (np.arange(n), codes))) for codes in levels]
     z = sparse.csr_array(sparse.hstack(parts))
     reach = z.T @ x
     values, vectors = np.linalg.eigh((z.T @ z).toarray() - reach @ reach.T)
     kept = values > _ROUNDING * values.max()
     length, vectors = np.sqrt(values[kept]), vectors[:, kept]
-    ends = np.cumsum([own.max() + 1 for own in levels])
+    ends = np.cumsum([level_codes.max() + 1 for level_codes in levels])
     gammas = np.split(length[:, None] * vectors.T, ends[:-1], axis=1)
     reaches = np.split(reach, ends[:-1])
     return CrossedDesign(
         z=z,
         turn=vectors / length,
         generators=np.array([gamma @ gamma.T for gamma in gammas]),
-        fixed=np.array([own.T @ gamma.T for own, gamma in zip(reaches, gammas, strict=True)]),
-        fixed_forms=np.array([own.T @ own for own in reaches]),
-        per_level=np.array([n / (own.max() + 1) for own in levels]),
+        fixed=np.array([spanned.T @ gamma.T for spanned, gamma in zip(reaches, gammas, strict=True)]),
+        fixed_forms=np.array([spans.T @ spans for spans in reaches]),
+        per_level=np.array([n / (level_codes.max() + 1) for level_codes in levels]),
         ranks=np.array([float(np.linalg.matrix_rank(gamma, tol=1e-7)) for gamma in gammas]),
         within=np.array([[nested(fine, coarse) for fine in levels] for coarse in levels]),
         n_left=n - p,
@@ -144,9 +144,12 @@ def exact_fixed(psi: Float[Array, "response term"], design: CrossedDesign) -> Fi
     t = f @ inverse
     c = np.eye(f.shape[1]) + np.tensordot(psi, design.fixed_forms, axes=1) - t @ np.swapaxes(f, 1, 2)
     # F_j − T G_j
-    pulls = [own - t @ generator for own, generator in zip(design.fixed, design.generators, strict=True)]
-    crosses = [own @ np.swapaxes(t, 1, 2) for own in pulls]
-    dc = [form - cross - t @ own.T for form, cross, own in zip(design.fixed_forms, crosses, design.fixed, strict=True)]
+    pulls = [fixed - t @ generator for fixed, generator in zip(design.fixed, design.generators, strict=True)]
+    crosses = [pull @ np.swapaxes(t, 1, 2) for pull in pulls]
+    dc = [
+        form - cross - t @ at_fixed.T
+        for form, cross, at_fixed in zip(design.fixed_forms, crosses, design.fixed, strict=True)
+    ]
     bends = [[one @ inverse @ np.swapaxes(other, 1, 2) for other in pulls] for one in pulls]
     bend = np.array(bends)
     d2c = np.moveaxis(-bend - np.swapaxes(bend, 3, 4), 2, 0)

@@ -74,10 +74,10 @@ def fit_crossed(
         )
     doubtful = np.flatnonzero(~converged | ~inside(x))
     for part in response_chunks(len(doubtful), design):
-        own = doubtful[part]
-        x[own], converged[own] = minimize(
-            lambda x, rows, own=own: _exact_by_shrinkage(x, u[:, own[rows]], s0[own[rows]], design),
-            x[own],
+        doubted = doubtful[part]
+        x[doubted], converged[doubted] = minimize(
+            lambda x, rows, own=doubted: _exact_by_shrinkage(x, u[:, own[rows]], s0[own[rows]], design),
+            x[doubted],
             design.n_left,
             EXACT_LOWEST,
         )
@@ -123,13 +123,13 @@ def _at_minimum(
 ) -> CrossedFit:
     parts, shift = [], np.empty((len(psi), design.fixed.shape[1]))
     for rows, table in routes(psi, design):
-        own, its_u, its_s0 = psi[rows], u[:, rows], s0[rows]
+        psi_here, its_u, its_s0 = psi[rows], u[:, rows], s0[rows]
         if table is None:
-            parts.append((rows, exact_criterion(own, its_u, its_s0, design)))
-            shift[rows] = exact_shift(own, its_u, design)
+            parts.append((rows, exact_criterion(psi_here, its_u, its_s0, design)))
+            shift[rows] = exact_shift(psi_here, its_u, design)
         else:
-            x = to_shrinkage(own, design)
-            parts.append((rows, by_psi(table_criterion(x, quadratics(its_u, table), its_s0, table), own, design)))
+            x = to_shrinkage(psi_here, design)
+            parts.append((rows, by_psi(table_criterion(x, quadratics(its_u, table), its_s0, table), psi_here, design)))
             shift[rows] = table_shift(x, its_u, table)
     return CrossedFit(psi=psi, at=joined(parts, len(psi)), shift=shift, converged=converged)
 

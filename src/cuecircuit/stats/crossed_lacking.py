@@ -118,10 +118,10 @@ def fit_crossed_lacking(prepared: CrossedLacking, part: Int[Array, "part"]) -> C
         )
     doubtful = np.flatnonzero(~converged | ~inside(x))
     for chunk in response_chunks(len(doubtful), design):
-        own = doubtful[chunk]
-        x[own], converged[own] = minimize(
-            lambda x, rows, own=own: _exact_by_shrinkage(x, part[own[rows]], prepared),
-            x[own],
+        doubted = doubtful[chunk]
+        x[doubted], converged[doubted] = minimize(
+            lambda x, rows, own=doubted: _exact_by_shrinkage(x, part[own[rows]], prepared),
+            x[doubted],
             n_left,
             EXACT_LOWEST,
         )
@@ -143,8 +143,8 @@ def lacking_covariance(
     for rows, table in routes(psi, prepared.design):
         form, g = _form(psi[rows], part[rows], prepared, table)
         swept, added = _without(form, prepared.missing.shape[1])
-        own, (_, dg, d2g) = _block(swept, slice(None, -1)), _added(g, added)
-        parts.append((rows, FixedCovariance(c=-own.value, dc=-own.first, d2c=-own.second, dg=dg, d2g=d2g)))
+        inner, (_, dg, d2g) = _block(swept, slice(None, -1)), _added(g, added)
+        parts.append((rows, FixedCovariance(c=-inner.value, dc=-inner.first, d2c=-inner.second, dg=dg, d2g=d2g)))
     return joined(parts, len(psi))
 
 
@@ -234,8 +234,8 @@ def _exact_by_shrinkage(
 ) -> Criterion:
     psi = to_psi(x, prepared.design)
     inverse = inverses(psi, prepared.design)
-    own = _exact_forms(inverse, part, prepared)
-    return by_shrinkage(_criterion(own, _exact_log_det(inverse, prepared.design)), psi, prepared.design)
+    forms = _exact_forms(inverse, part, prepared)
+    return by_shrinkage(_criterion(forms, _exact_log_det(inverse, prepared.design)), psi, prepared.design)
 
 
 def _exact_log_det(inverse: Array, design: CrossedDesign) -> tuple[Array, Array, Array]:

@@ -114,13 +114,13 @@ def table_error(table: CrossedTable) -> float:
     x = np.where(rng.random(x.shape) < 0.2, 1.0, np.where(rng.random(x.shape) < 0.2, 2 * LOWEST, x))
     psi, u = to_psi(x, design), rng.standard_normal((design.turn.shape[1], len(x)))
     none = np.zeros(len(x))
-    exact, found = exact_criterion(psi, u, none, design), table_criterion(x, quadratics(u, table), none, table)
+    exact, tabled = exact_criterion(psi, u, none, design), table_criterion(x, quadratics(u, table), none, table)
     c, c_found = exact_fixed(psi, design).c, table_fixed(psi, table).c
     size = np.sqrt(np.einsum("vpp->vp", c))
     shift = exact_shift(psi, u, design) - table_shift(x, u, table)
     errors = (
-        (found.q - exact.q) / exact.q,
-        (found.g - exact.g) / design.n_left,
+        (tabled.q - exact.q) / exact.q,
+        (tabled.g - exact.g) / design.n_left,
         (c_found - c) / (size[:, :, None] * size[:, None, :]),
         shift / (size * np.sqrt(exact.q / len(u))[:, None]),
     )
@@ -157,17 +157,17 @@ def series_slopes(coefficients: Array, t: Array, most: int = 2) -> Mapping[tuple
         t: of `chebyshev`.
         most: highest total order.
     """
-    found: dict[tuple[int, ...], Array] = {(): coefficients}
+    slopes: dict[tuple[int, ...], Array] = {(): coefficients}
     for term in range(t.shape[1]):
         step = {}
-        for orders, values in found.items():
+        for orders, values in slopes.items():
             flat = values.reshape(*values.shape[:2], -1)
             for order in range(most - sum(orders) + 1):
-                own = t[order, term]
-                reduced = own @ flat[0] if len(flat) == 1 else (own[:, None, :] @ flat)[:, 0]
+                order_slopes = t[order, term]
+                reduced = order_slopes @ flat[0] if len(flat) == 1 else (order_slopes[:, None, :] @ flat)[:, 0]
                 step[(*orders, order)] = reduced.reshape(-1, *values.shape[2:])
-        found = step
-    return found
+        slopes = step
+    return slopes
 
 
 def gradient_and_hessian(slopes: Mapping[tuple[int, ...], Array]) -> tuple[Array, Array, Array]:
@@ -228,5 +228,5 @@ def table_shift(
 ) -> Float[Array, "response column"]:
     """Read β̂ less the least-squares coefficients, −T u."""
     m, t = x.shape[1], chebyshev(x, table.log_det.shape[0] - 1)
-    own = np.moveaxis(table.shift @ u, -1, 0)
-    return -series_slopes(own, t, most=0)[(0,) * m]
+    shift = np.moveaxis(table.shift @ u, -1, 0)
+    return -series_slopes(shift, t, most=0)[(0,) * m]

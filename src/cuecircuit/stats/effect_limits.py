@@ -53,19 +53,19 @@ def _noncentrality(
     f: Float[Array, "response"], df1: int, df2: Float[Array, "response"], quantile: float
 ) -> Float[Array, "response"]:
     """Return λ at which F lies at a quantile; 0 where even λ = 0 puts it lower."""
-    found = np.full(f.shape, np.nan)
+    noncentrality = np.full(f.shape, np.nan)
     there = np.isfinite(f) & np.isfinite(df2)
-    found[there] = 0.0
+    noncentrality[there] = 0.0
     above = there & (special.fdtr(df1, df2, f) > quantile)
     x, n = f[above].astype(np.float64), df2[above]
     if x.size > _KNOTS and np.ptp(n) == 0:
         start = float(special.fdtri(df1, n[0], quantile))
         root = np.sqrt(x.max() - start) * np.linspace(0, 1, _KNOTS)[1:] ** 2
         knots = _inverse(start + root**2, df1, np.full(root.shape, n[0]), quantile)
-        found[above] = PchipInterpolator(np.r_[0, root], np.r_[0, knots])(np.sqrt(x - start))
+        noncentrality[above] = PchipInterpolator(np.r_[0, root], np.r_[0, knots])(np.sqrt(x - start))
     else:
-        found[above] = _inverse(x, df1, n, quantile)
-    return found
+        noncentrality[above] = _inverse(x, df1, n, quantile)
+    return noncentrality
 
 
 def _inverse(

@@ -65,8 +65,8 @@ def indicators(
     """
     columns, reference = np.ones((n, 1)), np.zeros(1, bool)
     for each, coded in zip(factors, contrasts, strict=True):
-        own = np.eye(len(each.levels))[each.codes]
-        columns = (columns[:, :, None] * own[:, None, :]).reshape(n, -1)
+        indicator = np.eye(len(each.levels))[each.codes]
+        columns = (columns[:, :, None] * indicator[:, None, :]).reshape(n, -1)
         first = (np.arange(len(each.levels)) == 0) & coded
         reference = (reference[:, None] | first).ravel()
     product_of_all = np.prod([np.ones(n), *covariates.values()], axis=0)
@@ -124,17 +124,19 @@ def type_three(terms: Sequence[Indicators], x: Float[Array, "row column"]) -> li
     row_space = _row_space(every)
     rows: list[Float[Array, "_ column"]] = []
     for term, place in zip(terms, places, strict=True):
-        above = [own for other, own in zip(terms, places, strict=True) if other.contains(term)]
+        above = [columns_above for other, columns_above in zip(terms, places, strict=True) if other.contains(term)]
         above = np.concatenate(above) if above else np.zeros(0, int)
         higher = _concerning(row_space, above)
         functions_of_term = _concerning(row_space, np.concatenate([place, above]))
         space = _row_space(functions_of_term - functions_of_term @ higher.T @ higher)
-        own = functions[np.isin(treatment, place)]
-        own = own - own @ higher.T @ higher
-        own = own[np.linalg.norm(own, axis=1) > _ROUNDING]
+        tested_functions = functions[np.isin(treatment, place)]
+        tested_functions = tested_functions - tested_functions @ higher.T @ higher
+        tested_functions = tested_functions[np.linalg.norm(tested_functions, axis=1) > _ROUNDING]
         # in designs with many holes treatment coding leaves out functions by the order of levels; the space has none
-        alike = len(own) == len(space) == len(_row_space(own)) and np.allclose(own @ space.T @ space, own, atol=1e-7)
-        rows.append(_in_coded_units(own if alike else space, place, term) @ to_x / term.scale)
+        alike = len(tested_functions) == len(space) == len(_row_space(tested_functions)) and np.allclose(
+            tested_functions @ space.T @ space, tested_functions, atol=1e-7
+        )
+        rows.append(_in_coded_units(tested_functions if alike else space, place, term) @ to_x / term.scale)
     return rows
 
 
@@ -172,8 +174,8 @@ def span_of_hypotheses(
     stacked = np.vstack(rows)
     rest = np.linalg.svd(stacked)[2][len(stacked) :]
     columns = x @ np.linalg.inv(np.vstack([stacked, rest]))
-    *own, left = np.split(columns, np.cumsum([len(each) for each in rows]), axis=1)
-    return own, left
+    *spanned, left = np.split(columns, np.cumsum([len(each) for each in rows]), axis=1)
+    return spanned, left
 
 
 def note_of_missing(unit: str, cells: Sequence[str], tested: Mapping[str, tuple[int, int]]) -> str:
@@ -223,16 +225,16 @@ def estimable_between(
     ]
     columns, rest = span_of_hypotheses(x[:, kept], type_three(full, x[:, kept]))
     recoded = [
-        replace(term, columns=own, labels=term.labels[: own.shape[1]])
-        for term, own in zip(terms, columns, strict=True)
-        if own.shape[1]
+        replace(term, columns=term_columns, labels=term.labels[: term_columns.shape[1]])
+        for term, term_columns in zip(terms, columns, strict=True)
+        if term_columns.shape[1]
     ]
     if rest.shape[1]:
         recoded.append(BetweenTerm(factors=("",), columns=rest, labels=("not tested",) * rest.shape[1]))
     short = {
-        term_name(term.factors): (own.shape[1], term.columns.shape[1])
-        for term, own in zip(terms, columns, strict=True)
-        if own.shape[1] < term.columns.shape[1]
+        term_name(term.factors): (part.shape[1], term.columns.shape[1])
+        for term, part in zip(terms, columns, strict=True)
+        if part.shape[1] < term.columns.shape[1]
     }
     cells = f"{':'.join(by_name)} {', '.join(missing_cells(factors))}"
     return recoded, note_of_missing(unit, [cells], short)

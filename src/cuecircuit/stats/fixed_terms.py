@@ -136,9 +136,9 @@ def estimable_note(coded: Sequence[FixedTerm], estimable: Sequence[FixedTerm], t
     for term in sorted(coded, key=lambda term: len(term.variables)):
         names = frozenset(each.name for each in _factors(term, table))
         # those of a term of more factors follow from it
-        if not any(inner <= names for inner in cells) and (found := missing_cells(_factors(term, table))):
-            more = f" and {len(found) - _NAMED} more" if len(found) > _NAMED else ""
-            cells[names] = f"{':'.join(each.name for each in _factors(term, table))} {', '.join(found[:_NAMED])}{more}"
+        if not any(inner <= names for inner in cells) and (gaps := missing_cells(_factors(term, table))):
+            more = f" and {len(gaps) - _NAMED} more" if len(gaps) > _NAMED else ""
+            cells[names] = f"{':'.join(each.name for each in _factors(term, table))} {', '.join(gaps[:_NAMED])}{more}"
     return note_of_missing("row", list(cells.values()), short)
 
 

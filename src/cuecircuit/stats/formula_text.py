@@ -44,14 +44,14 @@ def _tokens(part: str, text: str) -> list[str]:
     tokens, at = [], 0
     end = len(part.rstrip())
     while at < end:
-        found = _TOKEN.match(part, at)
-        if found is None:
+        match = _TOKEN.match(part, at)
+        if match is None:
             raise DesignError(
                 f"formula '{text}': found {part[at:].strip()[:20]!r}, expected columns, center(column) and the signs "
                 "+ - * : / ^ ( ); a column with other letters in its name goes in `backticks`"
             )
-        tokens.append(found[0].strip())
-        at = found.end()
+        tokens.append(match[0].strip())
+        at = match.end()
     return [*tokens, _END]
 
 
@@ -72,8 +72,8 @@ class _Reading:
         return self.tokens[self.at - 1]
 
     def unexpected(self, expected: str) -> DesignError:
-        found = f"'{self.next}'" if self.next else "the end"
-        return DesignError(f"formula '{self.text}': found {found} after '{' '.join(self.tokens[: self.at])}', "
+        here = f"'{self.next}'" if self.next else "the end"
+        return DesignError(f"formula '{self.text}': found {here} after '{' '.join(self.tokens[: self.at])}', "
                            f"expected {expected}")  # fmt: skip
 
     def bounded(self, n_terms: int) -> int:

@@ -74,8 +74,8 @@ def residual_traces(
     """
     traces = []
     for rows in groups:
-        own = np.eye(len(rows)) - basis[rows] @ basis[rows].T
-        traces.append((np.trace(own), np.sum(own**2)))
+        residual_maker = np.eye(len(rows)) - basis[rows] @ basis[rows].T
+        traces.append((np.trace(residual_maker), np.sum(residual_maker**2)))
     t, squares = np.array(traces).T
     return t, t**2 / np.where(squares > 0, squares, 1)
 
@@ -189,15 +189,15 @@ def _log_ratios(
     squares: Float[Array, "subject voxel"], arranged: Bool[Array, "arrangement group subject"]
 ) -> Float64[Array, "arrangement group"]:
     """Return the log mean square of each arranged group over that of the others, summed over voxels."""
-    found = np.zeros(arranged.shape[:2])
+    ratios = np.zeros(arranged.shape[:2])
     n = arranged.sum(axis=2)
     for start in range(0, squares.shape[1], _BLOCK):
         part = squares[:, start : start + _BLOCK]
         for group in range(arranged.shape[1]):
             share = arranged[:, group].astype(np.float64) @ (part / part.sum(axis=0))
             share = np.clip(share, _LEAST_SHARE, 1 - _LEAST_SHARE)
-            found[:, group] += np.log(share / (1 - share)).sum(axis=1)
-    return found + squares.shape[1] * np.log((arranged.shape[2] - n) / n)
+            ratios[:, group] += np.log(share / (1 - share)).sum(axis=1)
+    return ratios + squares.shape[1] * np.log((arranged.shape[2] - n) / n)
 
 
 def _ratio_bias(

@@ -97,7 +97,10 @@ def subject_modes(
     step = sd if scale is None else scale
     expected = [np.diag(sd**2)] * len(starts) if curvature is None else curvature
     modes = np.array(
-        [_search(of, own, mean, sd, around) for of, own, around in zip(log_likelihoods, starts, expected, strict=True)]
+        [
+            _search(of, start, mean, sd, around)
+            for of, start, around in zip(log_likelihoods, starts, expected, strict=True)
+        ]
     )
     information, covariance = np.empty((2, len(modes), sd.size, sd.size))
     for number, (of, mode) in enumerate(zip(log_likelihoods, modes, strict=True)):

@@ -83,8 +83,8 @@ def mixed_blocks(design: MixedColumns, x: Float[Array, "observation column"]) ->
     blocks: list[_Block] = []
     rest = []
     for key, members in patterns.items():
-        found, others = _pattern_blocks(members, key[0], columns)
-        blocks += found
+        pattern_blocks, others = _pattern_blocks(members, key[0], columns)
+        blocks += pattern_blocks
         rest.append(others)
     rotation = _rotation([*(scores for block in blocks for scores in block.scores), *rest], len(x))
     sizes = np.array([len(block.scores) for block in blocks], np.int64)
@@ -117,10 +117,10 @@ def _subject_z(
         levels = np.unique(term.levels[rows])
         n_levels.append(len(levels))
         parts += [z[rows] * (term.levels[rows] == level)[:, None] for level in levels]
-    own = np.hstack(parts)
+    joined = np.hstack(parts)
     # rounding to 1e-9 joins subjects whose slopes differ by nothing but rounding
-    alike = np.round(own.T @ own, 9) + 0.0
-    return own, (tuple(n_levels), len(rows), alike.tobytes())
+    alike = np.round(joined.T @ joined, 9) + 0.0
+    return joined, (tuple(n_levels), len(rows), alike.tobytes())
 
 
 def _pattern_blocks(
@@ -133,7 +133,7 @@ def _pattern_blocks(
     lengths, turned = lengths[:rank], turned[:rank]
     generators = _generators(lengths[:, None] * turned, n_levels, columns)
     strata = _common_strata(generators)
-    rows = np.stack([own for own, _ in members])
+    rows = np.stack([member_rows for member_rows, _ in members])
     basis = np.stack([z for _, z in members]) @ turned.T / lengths
     complete = np.linalg.qr(basis, mode="complete")[0]
     rest = _Scores(weights=complete[:, :, rank:].swapaxes(1, 2), rows=rows)
@@ -151,15 +151,15 @@ def _pattern_blocks(
 def _generators(
     factor: Float[Array, "coordinate effect"], n_levels: tuple[int, ...], columns: Int[Array, "term"]
 ) -> Float[Array, "coordinate coordinate parameter"]:
-    found, at = [], 0
+    generators, at = [], 0
     for levels, k in zip(n_levels, columns, strict=True):
-        own = factor[:, at : at + levels * k].reshape(len(factor), levels, k)
+        part = factor[:, at : at + levels * k].reshape(len(factor), levels, k)
         at += levels * k
         for b in range(k):
             for a in range(b, k):
-                product = own[:, :, a] @ own[:, :, b].T
-                found.append(product if a == b else product + product.T)
-    return np.stack(found, axis=2)
+                product = part[:, :, a] @ part[:, :, b].T
+                generators.append(product if a == b else product + product.T)
+    return np.stack(generators, axis=2)
 
 
 def _common_strata(

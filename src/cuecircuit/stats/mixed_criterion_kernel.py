@@ -96,10 +96,10 @@ def _weigh(psi, blocks, w, dw, d2w, dl, d2l):
             e += 1
             continue
         inverse = np.empty((r, r))
-        own = _block_inverse(psi, generators, at, inverse)
-        if np.isnan(own):
+        weights_inverse = _block_inverse(psi, generators, at, inverse)
+        if np.isnan(weights_inverse):
             return np.nan
-        log_det += counts[block] * own
+        log_det += counts[block] * weights_inverse
         e = _block_weights(inverse, generators[at : at + r * r], counts[block], e, w, dw, d2w, dl, d2l)
     return log_det
 

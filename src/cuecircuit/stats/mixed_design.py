@@ -170,9 +170,9 @@ def _check_crossed(design: MixedColumns) -> None:
 
 def on_kept(design: MixedColumns, row: Float[Array, "coded"]) -> Float[Array, "column"] | None:
     """Weights of all coded columns as weights of those in X; None where the rows do not tell the weighted sum."""
-    own = row[design.kept]
+    kept_row = row[design.kept]
     # weights are of size 1, or of that of a covariate
-    return own if np.allclose(own @ design.from_kept, row, rtol=1e-7, atol=1e-7 * np.abs(row).max()) else None
+    return kept_row if np.allclose(kept_row @ design.from_kept, row, rtol=1e-7, atol=1e-7 * np.abs(row).max()) else None
 
 
 def subject_groups(design: MixedColumns) -> tuple[str, ...]:
@@ -326,9 +326,9 @@ def _random_term(
     bar: RandomBar, levels: Int[Array, "observation"], z: Float[Array, "observation column"], labels: list[str]
 ) -> RandomTerm:
     names = tuple(label.replace("(Intercept)", "1") for label in labels)
-    own = names if names[0] == "1" else ("0", *names)
+    effects = names if names[0] == "1" else ("0", *names)
     return RandomTerm(
-        label=f"({' + '.join(own)} | {':'.join(bar.grouping)})",
+        label=f"({' + '.join(effects)} | {':'.join(bar.grouping)})",
         grouping=bar.grouping,
         labels=names,
         z=z,

@@ -106,8 +106,8 @@ def fixed_covariance(
         for j in range(i + 1):
             bent, product = c @ weighted_forms(weights.d2w[i, j], forms), half[i] @ half[j]
             d2c[:, i, j] = d2c[:, j, i] = (product + half[j] @ half[i] - bent) @ c
-            own = weights.d2_log_det[i, j] + np.trace(bent - product, axis1=1, axis2=2)
-            d2g[:, i, j] = d2g[:, j, i] = own
+            second = weights.d2_log_det[i, j] + np.trace(bent - product, axis1=1, axis2=2)
+            d2g[:, i, j] = d2g[:, j, i] = second
     traces = np.stack([np.trace(each, axis1=1, axis2=2) for each in half], axis=1)
     dc = np.stack([-each @ c for each in half], axis=1)
     return FixedCovariance(c=c, dc=dc, d2c=d2c, dg=weights.d_log_det.T + traces, d2g=d2g)
@@ -212,8 +212,8 @@ def kenward_roger_test(
     v0, v1, v2 = 1 + g / share * b, 1 - (q - g) / share * b, 1 - (q + 2 - g) / share * b
     # pbkrtest's guards against 0/0
     v0 = np.where(np.abs(v0) < 1e-10, 0.0, v0)
-    known = (np.abs(1 - a2 / q) >= 1e-14) | (np.abs(v1) >= 1e-14)
-    ratio = np.where(known, (1 - a2 / q) / np.where(known, v1, 1.0), 1.0)
+    is_regular = (np.abs(1 - a2 / q) >= 1e-14) | (np.abs(v1) >= 1e-14)
+    ratio = np.where(is_regular, (1 - a2 / q) / np.where(is_regular, v1, 1.0), 1.0)
     df = 4 + (q + 2) / (ratio**2 * v0 / v2 - 1)
     near_two = np.abs(df - 2) < 0.01
     scale = np.where(near_two, 1.0, df * (1 - a2 / q) / np.where(near_two, 1.0, df - 2))

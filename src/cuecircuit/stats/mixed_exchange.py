@@ -105,22 +105,22 @@ def plan_scores(
     scored = shares > _NO_SHARE * shares.max()
     rng = np.random.default_rng(seed)
     flips = kind == "sign flips"
-    found = _flips_of(scored, n_permutations, rng, one_sided) if flips else orders(classes, blocks, n_permutations, rng)
-    smallest = 1 / len(found.rows)
-    if not flips and found.enumerated and found.n_distinct > 1:
-        smallest = _ties(model, stacked, found, rows, ends, one_sided)
+    drawn = _flips_of(scored, n_permutations, rng, one_sided) if flips else orders(classes, blocks, n_permutations, rng)
+    smallest = 1 / len(drawn.rows)
+    if not flips and drawn.enumerated and drawn.n_distinct > 1:
+        smallest = _ties(model, stacked, drawn, rows, ends, one_sided)
     n = int(scored.sum())
     # a nuisance that differs between subjects takes one n-th of the variance of flipped sums for each of its columns
     df2 = n - len(stacked) - round(n * leaning)
-    if found.n_distinct < 2 or df2 < 1:
+    if drawn.n_distinct < 2 or df2 < 1:
         raise DesignError(_nothing_to_exchange(hypothesis.name, kind, model, blocks, n, df2))
     return ScorePlan(
         model=model,
         hypothesis=hypothesis,
         kind=kind,
-        arrangements=found.rows,
-        n_distinct=found.n_distinct,
-        enumerated=found.enumerated,
+        arrangements=drawn.rows,
+        n_distinct=drawn.n_distinct,
+        enumerated=drawn.enumerated,
         smallest_p=smallest,
         one_sided=one_sided,
         rows=rows,
@@ -177,14 +177,14 @@ def _patterns(model: NestedModel) -> tuple[Array, Array, list[tuple], list[Array
     starts = np.searchsorted(design.subjects[rows], np.arange(n))
     cells: list[tuple] = []
     patterns: dict[tuple, list[int]] = {}
-    for subject, own in enumerate(np.split(rows, starts[1:])):
-        keys = [tuple(int(codes[row]) for codes in within) for row in own]
+    for subject, at in enumerate(np.split(rows, starts[1:])):
+        keys = [tuple(int(codes[row]) for codes in within) for row in at]
         seen: dict[tuple, int] = {}
         for key in keys:
             seen[key] = seen.get(key, -1) + 1
             cells.append((*key, seen[key]))
         covariance = b"".join(
-            (np.round((term.z[own, a, None] * term.z[own, b]) * (term.levels[own, None] == term.levels[own]), 9) + 0.0)
+            (np.round((term.z[at, a, None] * term.z[at, b]) * (term.levels[at, None] == term.levels[at]), 9) + 0.0)
             .tobytes()
             for term in design.random
             for a in range(term.z.shape[1])
@@ -234,8 +234,8 @@ def _classes(design: Array, ends: Array, blocks: Sequence[Array]) -> Int[Array, 
     for members in blocks:
         seen: dict[bytes, int] = {}
         for subject in members.tolist():
-            own = np.round(design[ends[subject] : ends[subject + 1]], 9) + 0.0
-            classes[subject] = seen.setdefault(own.tobytes(), subject)
+            pattern = np.round(design[ends[subject] : ends[subject + 1]], 9) + 0.0
+            classes[subject] = seen.setdefault(pattern.tobytes(), subject)
     return classes
 
 
@@ -251,20 +251,20 @@ def _start_shares(model: NestedModel, stacked: Array) -> tuple[Array, float]:
 def _flips_of(
     scored: Bool[Array, "subject"], n_permutations: int, rng: np.random.Generator, one_sided: bool
 ) -> Arrangements:
-    found = sign_flips(int(scored.sum()), n_permutations, rng, one_sided=one_sided)
-    rows = np.ones((len(found.rows), len(scored)), int)
-    rows[:, scored] = found.rows
-    return replace(found, rows=rows)
+    flips = sign_flips(int(scored.sum()), n_permutations, rng, one_sided=one_sided)
+    rows = np.ones((len(flips.rows), len(scored)), int)
+    rows[:, scored] = flips.rows
+    return replace(flips, rows=rows)
 
 
 def _ties(model: NestedModel, stacked: Array, found: Arrangements, rows: Array, ends: Array, one_sided: bool) -> float:
     """Share of the arrangements that give the statistic of the one found whatever the data: exchanged equal groups."""
     basis = np.linalg.qr((model.basis @ _start_k(model, stacked))[rows])[0]
-    own = [basis[start:end] for start, end in pairwise(ends)]
+    bases = [basis[start:end] for start, end in pairwise(ends)]
     same = 0
     for order in found.rows:
         # subjects of one block have as many rows, in the same order
-        product = basis.T @ np.concatenate([own[j] for j in order])
+        product = basis.T @ np.concatenate([bases[j] for j in order])
         kept = np.sum(product**2) > len(stacked) - 1e-9
         same += bool(kept and (not one_sided or product[0, 0] > 0))
     return same / len(found.rows)
@@ -313,11 +313,13 @@ def leaning_scores(
     step = max(1, NUMBERS // (r * p * n))
     parts = [slice(start, start + step) for start in range(0, v, step)]
     # a common turn of the nuisance directions, so that few of them matter
-    products = sum(np.tensordot(found, found, ((0, 1, 3), (0, 1, 3))) for found in map(leaning, parts))
+    products = sum(
+        np.tensordot(leaning_part, leaning_part, ((0, 1, 3), (0, 1, 3))) for leaning_part in map(leaning, parts)
+    )
     values, vectors = np.linalg.eigh(products / v)
     turn = vectors[:, values > _LITTLE].T
-    found = np.empty((n, len(turn) * r, v))
+    leanings = np.empty((n, len(turn) * r, v))
     for part in parts:
         turned = turn @ leaning(part)
-        found[:, :, part] = turned.transpose(3, 2, 1, 0).reshape(n, -1, len(turned))
-    return found
+        leanings[:, :, part] = turned.transpose(3, 2, 1, 0).reshape(n, -1, len(turned))
+    return leanings

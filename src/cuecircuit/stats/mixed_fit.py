@@ -160,15 +160,15 @@ def fit_lacking(
     for part in parts:
         fit, scaled, covariance = fit_part(y[:, part], missing[part], model, residuals=residuals)
         _keep(fit, scaled, model, n_left, out, part)
-        own = _estimates_of(out.estimates, part)
-        fitted = np.flatnonzero(np.isfinite(own.sigma2))
+        part_estimates = _estimates_of(out.estimates, part)
+        fitted = np.flatnonzero(np.isfinite(part_estimates.sigma2))
 
         def at(
             psi: Float[Array, "part parameter"], of: Covariance = covariance, fitted: Array = fitted
         ) -> FixedCovariance:
             return of(psi, fitted)
 
-        tests.append(tested(hypotheses, own, model.to_coded, at, n_left, df=df))
+        tests.append(tested(hypotheses, part_estimates, model.to_coded, at, n_left, df=df))
     return _mixed_fit(
         model,
         df,
@@ -232,7 +232,7 @@ def _fit_block(y: Float[Array, "observation response"], model: MixedModel, out: 
 
 
 def _keep(fit: _BlockFit, scaled: ScaledResiduals, model: MixedModel, n_left: int, out: _Out, part: slice) -> None:
-    own, status, size = fit.own, fit.status, scaled.size
+    estimates, status, size = fit.own, fit.status, scaled.size
     status[~scaled.usable] = NO_ERROR_VARIANCE
     status[~scaled.finite] = _NOT_FINITE
     good = status == CONVERGED
@@ -241,10 +241,10 @@ def _keep(fit: _BlockFit, scaled: ScaledResiduals, model: MixedModel, n_left: in
     out.status[part] = status
     # to the units of y and the coding of X
     out.criterion[part] = fit.minimum + 2 * n_left * np.log(size) - 2 * np.linalg.slogdet(model.to_coded)[1]
-    out.estimates.beta[part] = own.beta * size[:, None] + scaled.ols.T
-    out.estimates.sigma2[part] = own.sigma2 * size**2
-    out.estimates.psi[part] = own.psi
-    out.estimates.covariance[part] = own.covariance
+    out.estimates.beta[part] = estimates.beta * size[:, None] + scaled.ols.T
+    out.estimates.sigma2[part] = estimates.sigma2 * size**2
+    out.estimates.psi[part] = estimates.psi
+    out.estimates.covariance[part] = estimates.covariance
     for values in (out.criterion, *(getattr(out.estimates, each.name) for each in fields(Estimates))):
         values[part][~good] = np.nan
 
@@ -268,8 +268,8 @@ def _lacking_nested(
     scaled = replace(prepared.residuals, finite=prepared.testable)
     fit = _fit_sums(scaled, prepared.sums, prepared.forms, model, prepared.n_left)
     left = prepared.left_by(fit.own.beta, fit.own.psi) if residuals else None
-    own = replace(fit.own, beta=fit.own.beta[:, : model.basis.shape[1]])
-    return replace(fit, own=own, residuals=left), scaled, prepared.covariance
+    estimates = replace(fit.own, beta=fit.own.beta[:, : model.basis.shape[1]])
+    return replace(fit, own=estimates, residuals=left), scaled, prepared.covariance
 
 
 def _lacking_crossed(
@@ -301,8 +301,8 @@ def _fit_sums(
     n_left: int,
 ) -> _BlockFit:
     """Fit scaled residuals by their sums; `forms` are those of each response or one for all."""
-    blocks, own = model.blocks, _empty_estimates(model, len(sums.s), sums.c.shape[2])
-    minimum, status, phi = np.empty(len(sums.s)), np.empty(len(sums.s), np.int64), np.empty_like(own.psi)
+    blocks, estimates = model.blocks, _empty_estimates(model, len(sums.s), sums.c.shape[2])
+    minimum, status, phi = np.empty(len(sums.s)), np.empty(len(sums.s), np.int64), np.empty_like(estimates.psi)
     fit_responses(
         starting_point(blocks.columns),
         blocks.columns,
@@ -312,18 +312,18 @@ def _fit_sums(
         sums.s,
         n_left,
         phi,
-        own.psi,
-        own.beta,
-        own.sigma2,
+        estimates.psi,
+        estimates.beta,
+        estimates.sigma2,
         minimum,
         status,
     )
     good = (status == CONVERGED) & scaled.usable
     own_forms = forms[good] if len(forms) > 1 else forms[0]
-    at = likelihood(own.psi[good], blocks, own_forms, sums.c[good], sums.s[good])
-    theta = relative_factor(own.psi[good], blocks.columns)
-    own.covariance[good] = parameter_covariance(theta, blocks.columns, at.gradient, at.curvature)
-    return _BlockFit(own=own, minimum=minimum, status=status, residuals=None)
+    at = likelihood(estimates.psi[good], blocks, own_forms, sums.c[good], sums.s[good])
+    theta = relative_factor(estimates.psi[good], blocks.columns)
+    estimates.covariance[good] = parameter_covariance(theta, blocks.columns, at.gradient, at.curvature)
+    return _BlockFit(own=estimates, minimum=minimum, status=status, residuals=None)
 
 
 def _fit_crossed(scaled: ScaledResiduals, model: MixedModel, *, residuals: bool) -> _BlockFit:
@@ -340,7 +340,7 @@ def _fit_crossed(scaled: ScaledResiduals, model: MixedModel, *, residuals: bool)
 
 def _crossed_block(fit: CrossedFit, part: Int[Array, "part"], n: int, model: MixedModel, n_left: int) -> _BlockFit:
     """Put the fits of some of n responses in their places."""
-    own, status, minimum = (
+    estimates, status, minimum = (
         _empty_estimates(model, n, model.basis.shape[1]),
         np.full(n, NOT_CONVERGED),
         np.full(n, np.nan),
@@ -351,11 +351,11 @@ def _crossed_block(fit: CrossedFit, part: Int[Array, "part"], n: int, model: Mix
     curvature[:, :m, :m] = at.d2g + at.d2q / sigma2[:, None, None]
     curvature[:, m, :m] = curvature[:, :m, m] = -2 * pull
     curvature[:, m, m] = 4 * n_left
-    own.psi[part], own.sigma2[part], own.beta[part] = fit.psi, sigma2, fit.shift
-    own.covariance[part] = parameter_covariance(np.sqrt(fit.psi), model.columns, at.dg + pull, curvature)
+    estimates.psi[part], estimates.sigma2[part], estimates.beta[part] = fit.psi, sigma2, fit.shift
+    estimates.covariance[part] = parameter_covariance(np.sqrt(fit.psi), model.columns, at.dg + pull, curvature)
     minimum[part] = at.g + n_left * (np.log(2 * np.pi * sigma2) + 1)
     status[part[fit.converged]] = CONVERGED
-    return _BlockFit(own=own, minimum=minimum, status=status, residuals=None)
+    return _BlockFit(own=estimates, minimum=minimum, status=status, residuals=None)
 
 
 def _test_parts(
@@ -367,8 +367,10 @@ def _test_parts(
     n_jobs: int,
 ) -> tuple[TermTest, ...]:
     def test(part: slice) -> tuple[TermTest, ...]:
-        own = _estimates_of(estimates, part)
-        return tested(hypotheses, own, model.to_coded, lambda psi: fixed_covariance_of(model, psi), model.n_left, df=df)
+        part_estimates = _estimates_of(estimates, part)
+        return tested(
+            hypotheses, part_estimates, model.to_coded, lambda psi: fixed_covariance_of(model, psi), model.n_left, df=df
+        )
 
     if n_jobs == 1:
         done = [test(part) for part in parts]
@@ -383,15 +385,15 @@ def _estimates_of(estimates: Estimates, part: slice) -> Estimates:
 
 
 def _components(model: MixedModel, estimates: Estimates) -> tuple[VarianceComponent, ...]:
-    found, row = [], 0
+    components, row = [], 0
     for term, scale in zip(model.design.random, model.scale, strict=True):
         for b in range(len(scale)):
             for a in range(b, len(scale)):
                 value = estimates.psi[:, row] * estimates.sigma2 / (scale[a] * scale[b])
                 labels = (term.labels[a],) if a == b else (term.labels[b], term.labels[a])
-                found.append(VarianceComponent(term=term.label, labels=labels, value=value))
+                components.append(VarianceComponent(term=term.label, labels=labels, value=value))
                 row += 1
-    return (*found, VarianceComponent(term="residual", labels=("1",), value=estimates.sigma2.copy()))
+    return (*components, VarianceComponent(term="residual", labels=("1",), value=estimates.sigma2.copy()))
 
 
 def _singular(model: MixedModel, psi: Float[Array, "response parameter"]) -> Bool[Array, "response"]:

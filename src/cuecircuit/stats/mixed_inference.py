@@ -89,16 +89,16 @@ def tested(
     beta, psi = estimates.beta[fitted], estimates.psi[fitted]
     fixed = covariance(psi)
     if df == "kenward-roger":
-        own = kenward_roger_covariance(fixed, psi, n_left)
+        adjusted = kenward_roger_covariance(fixed, psi, n_left)
     else:
-        own = satterthwaite_covariance(fixed, estimates.covariance[fitted])
+        adjusted = satterthwaite_covariance(fixed, estimates.covariance[fitted])
     tests = []
     for each, rows in zip(hypotheses, np.split(stacked, starts), strict=True):
-        f, df2 = (kenward_roger_test if df == "kenward-roger" else satterthwaite_test)(rows, beta, own)
+        f, df2 = (kenward_roger_test if df == "kenward-roger" else satterthwaite_test)(rows, beta, adjusted)
         test = {"f": f / estimates.sigma2[fitted], "df2": np.full_like(df2, np.inf) if df == "none" else df2}
         if len(rows) == 1:
             test["estimate"] = beta @ rows[0]
-            test["se"] = np.sqrt(estimates.sigma2[fitted] * (own.adjusted @ rows[0] @ rows[0]))
+            test["se"] = np.sqrt(estimates.sigma2[fitted] * (adjusted.adjusted @ rows[0] @ rows[0]))
         spread = {name: np.full(len(fitted), np.nan) for name in ("f", "df2", "estimate", "se")}
         for name, values in test.items():
             spread[name][fitted] = values

@@ -66,16 +66,16 @@ def _reorder(psi, columns, order, phi):
     for k in columns:
         for step in range(k - 1):
             # variances that the columns before `step` leave
-            best, largest, own = step, 0.0, 0.0
+            best, largest, pivot = step, 0.0, 0.0
             for a in range(step, k):
                 left = 0.0
                 for c in range(step, a + 1):
                     left += phi[at + _place(a, c, k)] ** 2
                 if a == step:
-                    own = left
+                    pivot = left
                 if left > largest:
                     best, largest = a, left
-            if largest > 4.0 * own:
+            if largest > 4.0 * pivot:
                 order[first + step], order[first + best] = order[first + best], order[first + step]
                 _factor(psi, k, order[first : first + k], phi, at)
         at += k * (k + 1) // 2

@@ -55,20 +55,20 @@ def covariance_weights(psi: Float[Array, "response parameter"], blocks: MixedBlo
     for r, count, start in zip(blocks.sizes, blocks.counts, blocks.starts, strict=True):
         generators = blocks.generators[start : start + r * r].T.reshape(m, r, r)
         inverse = np.linalg.inv(np.eye(r) + np.tensordot(psi, generators, axes=1))
-        own = slice(at, at + r * (r + 1) // 2)
+        at_term = slice(at, at + r * (r + 1) // 2)
         a, b = np.tril_indices(r)
         left = inverse @ generators[:, None]
         twice = left @ inverse
-        out.w[:, own] = inverse[:, a, b]
-        out.dw[:, :, own] = -twice[:, :, a, b]
+        out.w[:, at_term] = inverse[:, a, b]
+        out.dw[:, :, at_term] = -twice[:, :, a, b]
         out.log_det[:] -= count * np.linalg.slogdet(inverse)[1]
         out.d_log_det[:] += count * np.trace(left, axis1=2, axis2=3)
         for i in range(m):
             for j in range(m):
                 product = left[i] @ twice[j]
-                out.d2w[i, j][:, own] = (product + np.swapaxes(product, 1, 2))[:, a, b]
+                out.d2w[i, j][:, at_term] = (product + np.swapaxes(product, 1, 2))[:, a, b]
                 out.d2_log_det[i, j] -= count * np.einsum("vab,vba->v", left[i], left[j])
-        at = own.stop
+        at = at_term.stop
     return out
 
 

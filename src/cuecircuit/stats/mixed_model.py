@@ -204,9 +204,9 @@ def no_information(
         The parameters without any, and where each has some the direction among them that has none, 0 if all have.
     """
     information = -at.d2g - at.dg[:, :, None] * at.dg[:, None, :] / n_left
-    own = np.diagonal(information, axis1=1, axis2=2)
-    none = own < _NO_INFORMATION * n_left
-    size = np.sqrt(np.where(none, 1.0, own))
+    diagonal = np.diagonal(information, axis1=1, axis2=2)
+    none = diagonal < _NO_INFORMATION * n_left
+    size = np.sqrt(np.where(none, 1.0, diagonal))
     values, vectors = np.linalg.eigh(information / (size[:, :, None] * size[:, None, :]))
     apart = (values[:, :1] >= _NO_INFORMATION) | none.any(axis=1, keepdims=True)
     return none, np.where(apart, 0.0, vectors[:, :, 0])

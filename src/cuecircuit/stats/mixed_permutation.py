@@ -83,7 +83,7 @@ def subject_scores(y: Float[Array, "observation response"], plan: ScorePlan, *, 
     fitted, r = fit.converged.copy(), plan.tested
     flips = plan.kind == "sign flips"
     (n_rows, v), n = y.shape, plan.model.n_subjects
-    own = np.zeros((n, r, v), np.float32)
+    by_subject = np.zeros((n, r, v), np.float32)
     weights = np.zeros((r, n_rows, v), np.float32)
     leaning = []
     forms = subject_forms(plan.model) if flips else None
@@ -101,18 +101,18 @@ def subject_scores(y: Float[Array, "observation response"], plan: ScorePlan, *, 
         fitted[part] = good
         if flips:
             turned = np.linalg.inv(np.linalg.cholesky(np.where(good[:, None, None], spread, np.eye(r))))
-            own[:, :, part] = np.where(good, np.einsum("vqr,riv->iqv", turned, scores), 0.0)
+            by_subject[:, :, part] = np.where(good, np.einsum("vqr,riv->iqv", turned, scores), 0.0)
             leaning.append((w, k))
         else:
             size = np.where(good, np.sqrt(np.einsum("vrr->v", spread)), 1.0)
             weights[:, :, part] = each / size
-    found = None
+    first = None
     if forms is not None:
         w, k = (np.concatenate(each) for each in zip(*leaning, strict=True))
-        found = (leaning_scores(stacked, forms, w, k) * plan.scored[:, None, None]).astype(np.float32)
+        first = (leaning_scores(stacked, forms, w, k) * plan.scored[:, None, None]).astype(np.float32)
     return Scores(
-        own=own if flips else None,
-        leaning=found,
+        own=by_subject if flips else None,
+        leaning=first,
         whitened=None if flips else np.where(fitted, fit.residuals[plan.rows], 0.0).astype(np.float32),
         weights=None if flips else weights,
         fitted=fitted,
@@ -136,7 +136,7 @@ def _without(model: NestedModel, hypothesis: Hypothesis) -> NestedModel:
 def arranged_statistics(scores: Scores, plan: ScorePlan, part: slice) -> Float32[Array, "arrangement response"]:
     """Return t (one row) or F (more) of some of the arrangements in every response, 0 where there is no fit."""
     chosen = plan.arrangements[part]
-    found = np.zeros((len(chosen), scores.fitted.size), np.float32)
+    statistics = np.zeros((len(chosen), scores.fitted.size), np.float32)
     for start in range(0, scores.fitted.size, _BLOCK):
         block = slice(start, start + _BLOCK)
         if scores.own is not None:
@@ -147,8 +147,8 @@ def arranged_statistics(scores: Scores, plan: ScorePlan, part: slice) -> Float32
         f = plan.df2 / plan.tested * share / np.maximum(n - share, 1e-6 * n)
         if scores.leaning is not None:
             f /= np.maximum(1 - _leaned(scores.leaning[:, :, block], chosen.astype(np.float32)), _FLOOR)
-        found[:, block] = np.copysign(np.sqrt(f), sums) if plan.tested == 1 else f
-    return np.where(scores.fitted, found, np.float32(0))
+        statistics[:, block] = np.copysign(np.sqrt(f), sums) if plan.tested == 1 else f
+    return np.where(scores.fitted, statistics, np.float32(0))
 
 
 def _flipped(scores: Scores, signs: Float32[Array, "arrangement subject"], block: slice) -> tuple[Array, Array]:
@@ -177,11 +177,11 @@ def _exchanged(
     ends = np.append(plan.starts, len(plan.rows))
     for members in plan.blocks:
         length = int(ends[members[0] + 1] - ends[members[0]])
-        own = whitened[plan.starts[members][:, None] + np.arange(length)]
+        member_rows = whitened[plan.starts[members][:, None] + np.arange(length)]
         given = plan.classes[orders_[:, members]]
         for donor in np.unique(plan.classes[members]):
             there = weights[:, ends[donor] : ends[donor] + length]
-            pairs = np.einsum("rov,iov->riv", there, own)
+            pairs = np.einsum("rov,iov->riv", there, member_rows)
             takes = (given == donor).astype(np.float32)
             for a in range(r):
                 sums[a] += takes @ pairs[a]

@@ -65,10 +65,10 @@ class MixedFit:
         Raises:
             DesignError: there is no such term.
         """
-        found = [term for term in self.terms if term.name == name]
-        if not found:
+        matching = [term for term in self.terms if term.name == name]
+        if not matching:
             raise DesignError(f"term '{name}': expected one of {', '.join(term.name for term in self.terms)}")
-        return found[0]
+        return matching[0]
 
     def component(self, term: str) -> VarianceComponent:
         """Find the (first) variance of a random term by its label, or "residual".
@@ -76,8 +76,8 @@ class MixedFit:
         Raises:
             DesignError: there is no such term.
         """
-        found = [each for each in self.components if each.term == term]
-        if not found:
-            known = ", ".join(dict.fromkeys(each.term for each in self.components))
-            raise DesignError(f"variance component '{term}': expected one of {known}")
-        return found[0]
+        matching = [each for each in self.components if each.term == term]
+        if not matching:
+            names = ", ".join(dict.fromkeys(each.term for each in self.components))
+            raise DesignError(f"variance component '{term}': expected one of {names}")
+        return matching[0]

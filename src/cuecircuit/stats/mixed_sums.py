@@ -124,9 +124,9 @@ def conditional_residuals(
     left = sums.scores - blocks.x @ shift
     at = 0
     for r, count, start in zip(blocks.sizes, blocks.counts, blocks.starts, strict=True):
-        own = left[at : at + r * count].reshape(r, count, -1)
+        of_level = left[at : at + r * count].reshape(r, count, -1)
         generators = blocks.generators[start : start + r * r].reshape(r, r, -1)
         inner = np.eye(r)[:, :, None] + generators @ psi.T
-        own[:] = np.moveaxis(np.linalg.solve(np.moveaxis(inner, 2, 0), np.moveaxis(own, 2, 0)), 0, 2)
+        of_level[:] = np.moveaxis(np.linalg.solve(np.moveaxis(inner, 2, 0), np.moveaxis(of_level, 2, 0)), 0, 2)
         at += r * count
     return blocks.rotation.T @ left

@@ -111,10 +111,10 @@ def _by_knots(t: Float[Array, "response"], df: int | float | Float[Array, "respo
 
 def _expected(t: Array, df: int | float | Array, m: int | float | Array, of: Integrand) -> Float[Array, "response"]:
     t, df, m = np.broadcast_arrays(np.asarray(t, float), np.asarray(df, float), np.asarray(m, float))
-    found = np.full(t.shape, np.nan)
+    expected = np.full(t.shape, np.nan)
     there = np.isfinite(t) & np.isfinite(df) & np.isfinite(m)
-    found[there] = _integrals(t[there], m[there], _nodes(df[there]), of)
-    return found
+    expected[there] = _integrals(t[there], m[there], _nodes(df[there]), of)
+    return expected
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -138,13 +138,13 @@ def _nodes(df: Float[Array, "response"]) -> _Nodes:
 def _integrals(
     t: Float[Array, "response"], m: Float[Array, "response"], nodes: _Nodes, of: Integrand
 ) -> Float[Array, "response"]:
-    found = np.empty(len(t))
+    integrals = np.empty(len(t))
     for start in range(0, len(t), _BLOCK):
         part = slice(start, start + _BLOCK)
         s = nodes.s[nodes.row[part]]
         x = t[part, None] * s - m[part, None]
-        found[part] = np.einsum("rn,rn->r", nodes.weights[nodes.row[part]], of(x, s))
-    return found
+        integrals[part] = np.einsum("rn,rn->r", nodes.weights[nodes.row[part]], of(x, s))
+    return integrals
 
 
 @cache

@@ -106,10 +106,10 @@ def plan_permutations(
     check_scheme(model, n_permutations, blocks)
     rng, one_sided = np.random.default_rng(seed), one_sided and len(term.columns) == 1
     if set(term.factors) <= set(where.within) and term.covariate is None:
-        found = sign_flips(n, n_permutations, rng, one_sided=one_sided)
+        drawn = sign_flips(n, n_permutations, rng, one_sided=one_sided)
     else:
-        found = orders(_classes(where, n), members(n, blocks), n_permutations, rng)
-    if found.n_distinct == 1:
+        drawn = orders(_classes(where, n), members(n, blocks), n_permutations, rng)
+    if drawn.n_distinct == 1:
         raise DesignError(
             f"term {term.name}: the {n} {model.design.unit}s cannot be rearranged"
             f"{' within their blocks' if blocks is not None else ''}, so there is nothing to compare with; "
@@ -118,11 +118,11 @@ def plan_permutations(
     plan = PermutationPlan(
         stratum=where,
         term=term,
-        kind=found.kind,
-        arrangements=found.rows,
-        n_distinct=found.n_distinct,
-        enumerated=found.enumerated,
-        smallest_p=1 / len(found.rows),
+        kind=drawn.kind,
+        arrangements=drawn.rows,
+        n_distinct=drawn.n_distinct,
+        enumerated=drawn.enumerated,
+        smallest_p=1 / len(drawn.rows),
         basis=term_basis(where, term),
         one_sided=one_sided,
     )
@@ -207,12 +207,12 @@ def find_term(model: StrataModel, name: str, stratum: str | None) -> tuple[Strat
     Raises:
         DesignError: no such term, or several.
     """
-    known = [(each, term) for each in model.strata for term in each.terms]
-    found = [(each, term) for each, term in known if term.name == name and stratum in (None, each.name)]
-    if len(found) != 1:
-        names = ", ".join(f"{term.name} ({each.name})" for each, term in known)
-        raise DesignError(f"term '{name}': found {len(found)} tests of that name, expected one of {names}")
-    return found[0]
+    every_term = [(each, term) for each in model.strata for term in each.terms]
+    matching = [(each, term) for each, term in every_term if term.name == name and stratum in (None, each.name)]
+    if len(matching) != 1:
+        names = ", ".join(f"{term.name} ({each.name})" for each, term in every_term)
+        raise DesignError(f"term '{name}': found {len(matching)} tests of that name, expected one of {names}")
+    return matching[0]
 
 
 def term_basis(stratum: Stratum, term: StratumTerm) -> Float64[Array, "row column"]:

@@ -92,7 +92,7 @@ def pool_regions(
     gram, right = design.T @ design, design.T @ values
     owners = np.repeat(np.arange(k + 2), [0, n, *[n_regions] * k])
     counts = np.array([values.size, n, *[n_regions] * k])
-    found = {"effects": [], "sd": [], "replicated": [], "observed": []}
+    kept_draws = {"effects": [], "sd": [], "replicated": [], "observed": []}
     for draw in range(-_WARM, draws):
         if noise == "student":
             weighed = design * weights[:, None]
@@ -111,18 +111,18 @@ def pool_regions(
             weights = rng.gamma((nu + 1) / 2, 2 / (nu + residual**2 / variance[0]))
         if draw < 0:
             continue
-        beta, own = coefficients[:k], coefficients[k + n :].reshape(k, n_regions)
-        found["effects"].append((beta[:, None] + own) * unit)
-        found["sd"].append(np.sqrt(variance) * unit)
+        beta, of_regions = coefficients[:k], coefficients[k + n :].reshape(k, n_regions)
+        kept_draws["effects"].append((beta[:, None] + of_regions) * unit)
+        kept_draws["sd"].append(np.sqrt(variance) * unit)
         if draw % _CHECKED == 0:
             errors = rng.standard_normal(values.size) if noise == "normal" else rng.standard_t(nu, values.size)
             errors *= np.sqrt(variance[0])
             subjects = rng.standard_normal(n) * np.sqrt(variance[1])
             regions = rng.standard_normal((k, n_regions)) * np.sqrt(variance[2:, None])
             again = (x @ (beta[:, None] + regions) + subjects[:, None]).ravel() + errors
-            found["replicated"].append(_statistics(again.reshape(y.shape), errors))
-            found["observed"].append(_statistics(values.reshape(y.shape), residual))
-    return Pooled(**{name: np.array(each) for name, each in found.items()})
+            kept_draws["replicated"].append(_statistics(again.reshape(y.shape), errors))
+            kept_draws["observed"].append(_statistics(values.reshape(y.shape), residual))
+    return Pooled(**{name: np.array(each) for name, each in kept_draws.items()})
 
 
 def _check(y: Float[Array, "subject region"], x: Float[Array, "subject effect"]) -> None:

@@ -70,9 +70,9 @@ def compare(
         covariance, df = _pooled_error(y, design, member, contrasts, error)
     families = [each.family for each in contrasts]
     for family in dict.fromkeys(families) if adjustment in ("dunnett", "tukey") else ():
-        own = df[np.array(families) == family]
-        if np.ptp(own) > 1e-6 * own[0]:
-            low, high = own.min(), own.max()
+        of_family = df[np.array(families) == family]
+        if np.ptp(of_family) > 1e-6 * of_family[0]:
+            low, high = of_family.min(), of_family.max()
             raise DesignError(f"comparisons: {adjustment} needs one df per family, found {low:g} to {high:g}")
     # a difference that is the same in every subject has no error of its own, and no test
     return family_comparisons(

@@ -161,7 +161,7 @@ def printed_tests(text: str) -> tuple[PrintedTest, ...]:
     if len(text) > MOST_LETTERS:
         raise DataError(f"a text of {len(text)} letters, expected at most {MOST_LETTERS}; give it in parts")
     text = _plain(text)
-    found = _matches(text)
+    matches = _matches(text)
     ps = list(_P.finditer(text))
     starts, ends = [p.start() for p in ps], [p.end() for p in ps]
 
@@ -171,18 +171,18 @@ def printed_tests(text: str) -> tuple[PrintedTest, ...]:
         between = nearest >= 0 and _BETWEEN.fullmatch(text, ends[nearest], match.start())
         return ps[nearest] if between else None
 
-    p_first = bool(found) and leading(found[0][1]) is not None
+    p_first = bool(matches) and leading(matches[0][1]) is not None
     tests = []
-    for place, (kind, match) in enumerate(found):
+    for place, (kind, match) in enumerate(matches):
         if p_first:
             p = leading(match)
         else:
-            end = found[place + 1][1].start() if place + 1 < len(found) else len(text)
+            end = matches[place + 1][1].start() if place + 1 < len(matches) else len(text)
             after = bisect_left(starts, match.end())
             p = ps[after] if after < len(ps) and starts[after] < min(end, match.end() + _REACH) else None
-        until = found[place + 1][1].start() if place + 1 < len(found) else len(text)
+        until = matches[place + 1][1].start() if place + 1 < len(matches) else len(text)
         beside = text[match.end() : min(until, match.end() + 2 * _REACH)]
-        before = text[max(match.start() - _TAIL_REACH, found[place - 1][1].end() if place else 0) : match.start()]
+        before = text[max(match.start() - _TAIL_REACH, matches[place - 1][1].end() if place else 0) : match.start()]
         tail = _tail(before, beside, len(p.group()) + p.start() - match.end() if p and not p_first else 0)
         test = replace(_test(text, kind, match, p), effects=printed_effects(beside), tail=tail)
         if kind == "r" and not test.df and test.n is None and (later := _LATER_N.search(beside)):
@@ -194,12 +194,12 @@ def printed_tests(text: str) -> tuple[PrintedTest, ...]:
 def printed_effects(text: str) -> tuple[PrintedEffect, ...]:
     """Find the effect sizes in `text`, in order."""
     text = _plain(text)
-    found: list[tuple[int, EffectKind, re.Match[str]]] = [
+    matches: list[tuple[int, EffectKind, re.Match[str]]] = [
         (match.start(), kind, match) for kind, pattern in _EFFECTS for match in pattern.finditer(text)
     ]
     return tuple(
         PrintedEffect(kind=kind, number=_number(match["relation"], match["value"]))
-        for _, kind, match in sorted(found, key=lambda each: each[0])
+        for _, kind, match in sorted(matches, key=lambda each: each[0])
     )
 
 
@@ -213,14 +213,14 @@ def _plain(text: str) -> str:
 
 
 def _matches(text: str) -> list[tuple[Kind, re.Match[str]]]:
-    found: list[tuple[Kind, re.Match[str]]] = []
+    matches: list[tuple[Kind, re.Match[str]]] = []
     taken = bytearray(len(text))
     for kind, pattern in _TESTS:
         for match in pattern.finditer(text):
             if not any(taken[match.start() : match.end()]):
                 taken[match.start() : match.end()] = b"\1" * (match.end() - match.start())
-                found.append((kind, match))
-    return sorted(found, key=lambda each: each[1].start())
+                matches.append((kind, match))
+    return sorted(matches, key=lambda each: each[1].start())
 
 
 def _test(text: str, kind: Kind, match: re.Match[str], p: re.Match[str] | None) -> PrintedTest:
@@ -250,11 +250,11 @@ def _tail(before: str, beside: str, p_end: int) -> DeclaredTail | None:
         beside: text after its statistic.
         p_end: where in it the p ends.
     """
-    own = beside[:p_end] + beside[p_end:].partition(";")[0]
-    found = _TAIL.search(own) or _TAIL.search(before.rpartition(";")[2])
-    if found is None:
+    sentence = beside[:p_end] + beside[p_end:].partition(";")[0]
+    match = _TAIL.search(sentence) or _TAIL.search(before.rpartition(";")[2])
+    if match is None:
         return None
-    return "one-tailed" if found["sides"].lower() in ("one", "1") else "two-tailed"
+    return "one-tailed" if match["sides"].lower() in ("one", "1") else "two-tailed"
 
 
 def _p_value(match: re.Match[str]) -> Number:

@@ -40,29 +40,29 @@ def fit_variances(x, y, v, restricted, tau2, beta, inverse, status):
         solve_weighted(x, y[k], w, inverse[k], beta[k])
         residuals(x, y[k], beta[k], r)
         spread = (r**2).sum() / (n - p)
-        found = max(spread - mean_v, 0.0)
-        value = _criterion(x, y[k], v[k], found, restricted, w, r, a, a2, a3, beta[k], inverse[k])
+        between = max(spread - mean_v, 0.0)
+        value = _criterion(x, y[k], v[k], between, restricted, w, r, a, a2, a3, beta[k], inverse[k])
         status[k] = NOT_CONVERGED
         for _ in range(_STEPS):
             score, information = _slope(w, r, a2, a3, inverse[k], product, restricted)
-            if found == 0.0 and score >= 0.0:
+            if between == 0.0 and score >= 0.0:
                 status[k] = CONVERGED
                 break
             step = -score / information
-            change, lower, trial = 0.0, value, found
+            change, lower, trial = 0.0, value, between
             for _ in range(40):
-                trial = max(found + step, 0.0)
+                trial = max(between + step, 0.0)
                 lower = _criterion(x, y[k], v[k], trial, restricted, w, r, a, a2, a3, beta[k], inverse[k])
-                change = abs(trial - found)
-                if lower <= value + _DESCENT * score * (trial - found) or change <= _TOLERANCE * (found + mean_v):
+                change = abs(trial - between)
+                if lower <= value + _DESCENT * score * (trial - between) or change <= _TOLERANCE * (between + mean_v):
                     break
                 step /= 2.0
-            found, value = trial, lower
-            if change <= _TOLERANCE * (found + mean_v):
+            between, value = trial, lower
+            if change <= _TOLERANCE * (between + mean_v):
                 status[k] = CONVERGED
                 break
         at_zero = _criterion(x, y[k], v[k], 0.0, restricted, w, r, a, a2, a3, beta[k], inverse[k])
-        tau2[k] = 0.0 if at_zero <= value else found
+        tau2[k] = 0.0 if at_zero <= value else between
         _criterion(x, y[k], v[k], tau2[k], restricted, w, r, a, a2, a3, beta[k], inverse[k])
 
 

@@ -49,7 +49,9 @@ def _place_test(tests: Sequence[AnyTest], places: Sequence[Place], n: int) -> An
     for name in (field.name for field in fields(tests[0])):
         values = [getattr(test, name) for test in tests]
         if name in ("df2", "n") and not _all_equal(values):
-            values = [np.broadcast_to(np.float64(own), test.f.shape) for own, test in zip(values, tests, strict=True)]
+            values = [
+                np.broadcast_to(np.float64(value), test.f.shape) for value, test in zip(values, tests, strict=True)
+            ]
         if isinstance(values[0], np.ndarray):
             placed[name] = place_values(values, places, n)
     return replace(tests[0], **placed)

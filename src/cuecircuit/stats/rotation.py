@@ -218,9 +218,9 @@ def _rotated_group(
     outer, inner = u[:, kept], length[kept, None] * v[kept]
     inverse = np.linalg.inv((nuisance / sd[:, None]).T @ (nuisance / sd[:, None]))
     left, directions = np.linalg.eigh(np.eye(len(inner)) - inner @ inverse @ inner.T / sd[rows[0]] ** 2)
-    own = outer @ directions[:, left < _OWN]
+    group_directions = outer @ directions[:, left < _OWN]
     # subjects' directions all of whose scores are the group's own nuisance
-    spent = np.einsum("akbk->ab", (own @ own.T).reshape(len(subjects), c, len(subjects), c))
+    spent = np.einsum("akbk->ab", (group_directions @ group_directions.T).reshape(len(subjects), c, len(subjects), c))
     free, vectors = np.linalg.eigh(c * np.eye(len(subjects)) - spent)
     span = vectors[:, free > _OWN]
     columns = basis[rows].reshape(len(subjects), -1)
@@ -264,30 +264,30 @@ def rotation_residuals(
         block: responses worked on at a time, in double precision.
     """
     shape = (len(plan.basis), y.shape[2])
-    rotated, found = np.zeros(shape, np.float32), np.zeros(shape, np.float32)
+    rotated, observed = np.zeros(shape, np.float32), np.zeros(shape, np.float32)
     fitted = np.ones(shape[1], bool) if testable is None else testable.copy()
     fitted &= np.isfinite(y).all(axis=(0, 1))
     for start in range(0, shape[1], block):
         part = np.flatnonzero(fitted[start : start + block]) + start
         values = y[:, :, part].astype(np.float64)
         scores = np.matmul(plan.stratum.scores.T, values).reshape(shape[0], -1)
-        own = _own_variances(scores, plan)
-        good = (own > 0).all(axis=0)
+        variances = _own_variances(scores, plan)
+        good = (variances > 0).all(axis=0)
         fitted[part[~good]] = False
         part, scores = part[good], scores[:, good]
-        rotated[:, part] = _unit(_freed_of_leverage(scores, own[:, good], plan) / plan.sd[:, None])
+        rotated[:, part] = _unit(_freed_of_leverage(scores, variances[:, good], plan) / plan.sd[:, None])
         nuisance = plan.basis[:, plan.tested :]
         weighted = scores / plan.sd[:, None]
-        found[:, part] = _unit(weighted - nuisance @ (nuisance.T @ weighted))
-    return rotated, found, fitted
+        observed[:, part] = _unit(weighted - nuisance @ (nuisance.T @ weighted))
+    return rotated, observed, fitted
 
 
 def _own_variances(scores: Float64[Array, "row response"], plan: RotationPlan) -> Float64[Array, "group response"]:
     left = scores - plan.unweighted @ (plan.unweighted.T @ scores)
     size = np.square(scores).sum(axis=0)
-    own = np.stack([np.square(left[group.rows]).sum(axis=0) / group.trace for group in plan.groups])
+    variances = np.stack([np.square(left[group.rows]).sum(axis=0) / group.trace for group in plan.groups])
     # what rounding leaves of a constant is no variance
-    return np.where(own > 1e-20 * size, own, 0.0)
+    return np.where(variances > 1e-20 * size, variances, 0.0)
 
 
 def _freed_of_leverage(

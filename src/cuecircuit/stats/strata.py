@@ -186,8 +186,8 @@ def _fit_stratum(
             sums.along[row, part] = lengths[0]
             sums.ss[row, part] = np.einsum("kb,kb->b", lengths, lengths)
             if lost is not None and lacking is not None and sums.stretch is not None and sums.n is not None:
-                own = lacking_term(term, lengths, stratum, lost, lacking.groups)
-                sums.ss[row, part], sums.stretch[row, part], sums.n[row, part] = own.ss, own.stretch, own.n
+                reduced = lacking_term(term, lengths, stratum, lost, lacking.groups)
+                sums.ss[row, part], sums.stretch[row, part], sums.n[row, part] = reduced.ss, reduced.stretch, reduced.n
         scores -= stratum.basis @ (stratum.basis.T @ scores)
     else:
         flat = _fit_covariate(scores, x, sums, part)
@@ -223,9 +223,9 @@ def _fit_covariate(
     square = np.where(flat, 1.0, square)
     slope = np.einsum("kb,kb->b", x_scores, scores) / square
     scores -= slope * x_scores
-    for row, (lengths, own) in enumerate(ends):
-        lengths = lengths - slope * own
-        shared = np.einsum("kb,kb->b", lengths, own) ** 2 / (square + np.einsum("kb,kb->b", own, own))
+    for row, (lengths, slopes) in enumerate(ends):
+        lengths = lengths - slope * slopes
+        shared = np.einsum("kb,kb->b", lengths, slopes) ** 2 / (square + np.einsum("kb,kb->b", slopes, slopes))
         sums.along[row, part] = lengths[0]
         sums.ss[row, part] = np.maximum(np.einsum("kb,kb->b", lengths, lengths) - shared, 0.0)
     sums.along[-1, part], sums.ss[-1, part] = slope, slope**2 * square

@@ -209,12 +209,14 @@ def strata_model(
     factors = [factor(name, labels) for name, labels in design.between.items()]
     coded, note = estimable_between(between_terms(factors, len(design.subjects)), factors, design.unit)
     between = [replace(term, columns=term.columns[kept]) for term in coded]
-    wanted = [(effect, _stratum_parts(between, effect, covariates, design)) for effect in within_effects(design.within)]
-    n_effects = len(wanted)
-    wanted += [_contrast_parts(each, covariates, design, kept) for each in contrasts]
+    effects = [
+        (effect, _stratum_parts(between, effect, covariates, design)) for effect in within_effects(design.within)
+    ]
+    n_effects = len(effects)
+    effects += [_contrast_parts(each, covariates, design, kept) for each in contrasts]
     faults: list[str] = []
     strata = []
-    for effect, parts in wanted:
+    for effect, parts in effects:
         stratum_faults = _alias_faults(parts, design, len(kept))
         faults += stratum_faults
         if not stratum_faults:
@@ -251,17 +253,17 @@ def _checked_covariates(design: MixedDesign) -> dict[str, Float[Array, "subject 
         for name, levels in design.within.items()
         if len(set(levels)) < max(2, len(levels))
     ]
-    found = {}
+    checked = {}
     for name, values in design.covariates.items():
         values = np.asarray(values, np.float64)
         if values.shape not in ((n,), (n, len(cells))):
             faults.append(f"covariate '{name}': found shape {values.shape}, expected ({n},) or ({n}, {len(cells)})")
             continue
-        found[name] = np.broadcast_to(values[:, None], (n, len(cells))) if values.ndim == 1 else values
-        faults += _covariate_faults(name, found[name], design)
+        checked[name] = np.broadcast_to(values[:, None], (n, len(cells))) if values.ndim == 1 else values
+        faults += _covariate_faults(name, checked[name], design)
     if faults:
         raise DesignError(faults)
-    return found
+    return checked
 
 
 def _covariate_faults(name: str, values: Float[Array, "subject condition"], design: MixedDesign) -> list[str]:
@@ -269,8 +271,8 @@ def _covariate_faults(name: str, values: Float[Array, "subject condition"], desi
     if bad.size:
         subject, cell = bad[0]
         where = " ".join(conditions(design.within)[cell])
-        found = f"{values[subject, cell]} for {design.unit} {design.subjects[subject]} {where}".rstrip()
-        return [f"covariate '{name}': found {found} ({len(bad)} such), expected a number; fill in or exclude"]
+        value = f"{values[subject, cell]} for {design.unit} {design.subjects[subject]} {where}".rstrip()
+        return [f"covariate '{name}': found {value} ({len(bad)} such), expected a number; fill in or exclude"]
     # an average of equal numbers may be off by rounding, 1e-16 of its size
     if np.ptp(values) <= 1e-14 * np.abs(values).max():
         return [f"covariate '{name}': found {values.flat[0]:g} everywhere, expected it to vary; leave it out"]
@@ -324,10 +326,13 @@ def _contrast_parts(
     columns = np.linalg.inv(np.vstack([contrast.group, across]))[codes[kept]]
     # weights are short decimals: 1e-9 is far above rounding
     compares = [abs(weights.sum()) < 1e-9 for weights in (contrast.group, contrast.condition)]
-    names = [tuple(part) if own else () for own, part in zip(compares, (design.between, design.within), strict=True)]
+    names = [
+        tuple(part) if compares_here else ()
+        for compares_here, part in zip(compares, (design.between, design.within), strict=True)
+    ]
     effect = WithinEffect(factors=names[1], scores=contrast.condition[:, None])
     rest = ("groups",) * (columns.shape[1] - 1)
-    own = _Part(
+    interaction = _Part(
         name=contrast.name,
         factors=(*names[0], *names[1]),
         covariate=None,
@@ -335,7 +340,7 @@ def _contrast_parts(
         labels=(contrast.name,),
     )
     others = [_Part(name="groups", factors=(), covariate=None, columns=columns[:, 1:], labels=rest)] if rest else []
-    return effect, [own, *others, *_covariate_parts(covariates, effect, design)]
+    return effect, [interaction, *others, *_covariate_parts(covariates, effect, design)]
 
 
 def _alias_faults(parts: Sequence[_Part], design: MixedDesign, n_subjects: int) -> list[str]:
@@ -392,8 +397,8 @@ def _stratum(
     for part, end in zip(parts, ends, strict=True):
         if not part.name:
             continue
-        own = np.arange(end - part.columns.shape[1], end)
-        others = np.delete(columns, own, axis=1)
+        places = np.arange(end - part.columns.shape[1], end)
+        others = np.delete(columns, places, axis=1)
         if part.name == "(Intercept)":
             others = _uncentered(parts, covariates)
         basis, triangle = np.linalg.qr(part.columns - _projection(others, part.columns))
@@ -406,9 +411,9 @@ def _stratum(
                 name=part.name,
                 factors=part.factors,
                 covariate=part.covariate,
-                columns=own,
+                columns=places,
                 basis=basis,
-                per_length=float(1 / abs(triangle[0, 0])) if len(own) == 1 else None,
+                per_length=float(1 / abs(triangle[0, 0])) if len(places) == 1 else None,
                 n=subjects_behind(basis, groups, levels=levels, slope=part.covariate is not None),
                 is_slope=part.covariate is not None,
                 levels=levels,

@@ -84,9 +84,9 @@ def lacking_term(
     groups: Int[Array, "subject"],
 ) -> LackingTerm:
     """Sum up a term of responses that are filled in; `lengths` are Q_T'y."""
-    own = term.basis[lost.rows]
-    weights = lost.inverse @ own
-    square = np.eye(own.shape[2]) + own.swapaxes(1, 2) @ weights
+    lost_basis = term.basis[lost.rows]
+    weights = lost.inverse @ lost_basis
+    square = np.eye(lost_basis.shape[2]) + lost_basis.swapaxes(1, 2) @ weights
     return LackingTerm(
         ss=np.einsum("qb,bq->b", lengths, np.linalg.solve(square, lengths.T[:, :, None])[:, :, 0]),
         stretch=np.sqrt(square[:, 0, 0]),

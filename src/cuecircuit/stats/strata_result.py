@@ -105,8 +105,8 @@ def find_test(tests: Sequence[StratumTest], name: str, stratum: str | None = Non
     Raises:
         DesignError: there is no such test, or more than one.
     """
-    found = [test for test in tests if test.name == name and stratum in (None, test.stratum)]
-    if len(found) != 1:
-        known = ", ".join(f"{test.name} ({test.stratum})" for test in tests)
-        raise DesignError(f"term '{name}': found {len(found)} tests of that name, expected one of {known}")
-    return found[0]
+    matching = [test for test in tests if test.name == name and stratum in (None, test.stratum)]
+    if len(matching) != 1:
+        names = ", ".join(f"{test.name} ({test.stratum})" for test in tests)
+        raise DesignError(f"term '{name}': found {len(matching)} tests of that name, expected one of {names}")
+    return matching[0]

@@ -47,8 +47,8 @@ def nearest_measured_error(variances: GroupVariances) -> MeasuredError:
     low, high = int(np.argmin(variances.sd)), int(np.argmax(variances.sd))
     fewer, more = (low, high) if variances.n[low] < variances.n[high] else (high, low)
     n, ratio = (variances.n[fewer], variances.n[more]), variances.sd[fewer] / variances.sd[more]
-    own = _place(n, ratio)
-    return min(_CELLS, key=lambda cell: float(np.sum((_place(cell.n, cell.sd_ratio) - own) ** 2)))
+    place = _place(n, ratio)
+    return min(_CELLS, key=lambda cell: float(np.sum((_place(cell.n, cell.sd_ratio) - place) ** 2)))
 
 
 def _place(n: tuple[int, int], sd_ratio: float) -> np.ndarray:

@@ -103,5 +103,5 @@ def _used_by_operant(study: Study) -> set[str]:
     treatments = [treatment for phase in phases for treatment in phase.treatments.values()]
     drugs = {drug for phase in phases for drug in phase.drugs} | {str(treatment.drug) for treatment in treatments}
     cues = {name for name, factor in study.factors.items() for t in treatments if t.cue in factor.levels}
-    drugs |= {own.drug for phase in phases for own in phase.medications.values()}
+    drugs |= {medication.drug for phase in phases for medication in phase.medications.values()}
     return drugs | cues | {study.operant.by}

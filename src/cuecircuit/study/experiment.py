@@ -176,8 +176,11 @@ class Phase(SessionRule):
         """What the sessions of each treatment must fit ("" without treatments), one of several each."""
         if not self.treatments:
             return {"": [way.given for way in (self, *self.also) if way.given]}
-        ways = {name: [way.given for way in (own, *own.also) if way.given] for name, own in self.treatments.items()}
-        return {name: [self.given | way for way in own] for name, own in ways.items()}
+        ways = {
+            name: [way.given for way in (treatment, *treatment.also) if way.given]
+            for name, treatment in self.treatments.items()
+        }
+        return {name: [self.given | way for way in ways_of] for name, ways_of in ways.items()}
 
     def access_of(self, group: str | None) -> float | None:
         """Hours of access of a group; None where the file gives none."""

@@ -68,16 +68,16 @@ def _found_by(at: KeyPath, phase: Phase, operant: Operant) -> Iterator[Contradic
 
 def _told_by_group(at: KeyPath, phase: Phase, operant: Operant, groups: tuple[str, ...]) -> Iterator[Contradiction]:
     for key in ("access_h", "delivers", "rest_days", "context"):
-        told = getattr(phase, key)
-        if not isinstance(told, dict):
+        by_group = getattr(phase, key)
+        if not isinstance(by_group, dict):
             continue
         if not groups:
-            yield ("operant", "by"), f"'{operant.by}' is no factor; name the one whose levels {', '.join(told)} are"
+            yield ("operant", "by"), f"'{operant.by}' is no factor; name the one whose levels {', '.join(by_group)} are"
             return
-        for group in told:
+        for group in by_group:
             if group not in groups:
                 yield (*at, key, group), not_among(group, groups, f"level of {operant.by}")
-        if missing := [group for group in groups if group not in told and phase.access_of(group) != 0]:
+        if missing := [group for group in groups if group not in by_group and phase.access_of(group) != 0]:
             yield (*at, key), f"says nothing of {', '.join(missing)}; give every level of {operant.by}"
 
 

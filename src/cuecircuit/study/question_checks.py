@@ -109,11 +109,11 @@ class QuestionChecks:
     def _choice(self, at: KeyPath, table: str, rows: Rows) -> Iterator[Contradiction]:
         keys = self.books.tables[table].keys
         columns = {*keys, *self.labels}
-        for name, wanted in rows.where.items():
+        for name, asked in rows.where.items():
             levels = self.levels_here(table, rows, name)
             if name not in columns:
                 yield (*at, "where", name), not_among(name, columns, f"key of {table} or factor")
-            for level in wanted if levels else ():
+            for level in asked if levels else ():
                 if level not in levels and level not in ("first", "last"):
                     yield (*at, "where", name), not_among(level, levels, f"level of {name}")
         for name in rows.average:
@@ -208,8 +208,8 @@ class QuestionChecks:
         for name, question in maps.items():
             if question.correction and question.correction.compare and name not in shown:
                 yield ("questions", name, "correction", "compare"), way
-        own = [name for name, question in maps.items() if question.correction is None]
-        if self.study.correction and self.study.correction.compare and own and not shown & {*own}:
+        uncorrected = [name for name, question in maps.items() if question.correction is None]
+        if self.study.correction and self.study.correction.compare and uncorrected and not shown & {*uncorrected}:
             yield ("correction", "compare"), way
 
     def _question(self, at: KeyPath, question: Question) -> Iterator[Contradiction]:
@@ -217,12 +217,12 @@ class QuestionChecks:
         modeled = [*question.each]
         modeled += [getattr(question, key, "") or "" for key in ("unit", "over", "trend")]
         keys = self.books.tables[table].keys if table in self.books.tables else ()
-        known = {*self.labels, *keys, *self._by_day()}
+        names = {*self.labels, *keys, *self._by_day()}
         for key in ("between", "within", "by", "each", "repeats"):
             for name in getattr(question, key, ()):
                 modeled.append(name)
-                if name not in known:
-                    hint = not_among(name, known, f"key of {table} or factor")
+                if name not in names:
+                    hint = not_among(name, names, f"key of {table} or factor")
                     yield (*at, key), f"{hint}; a column of labels is listed under factors:"
                 elif key == "between" and {name, self.books.named_key(name)} & {*keys}:
                     yield (*at, key), f"{name} tells rows of a subject apart; name it in `within`"

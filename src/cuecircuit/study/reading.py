@@ -75,7 +75,7 @@ def _by_line(faults: Sequence[str]) -> list[str]:
 def _alternative_faults(data: Mapping[str, Any], study: Study) -> Iterator[Contradiction]:
     """Yield what is wrong with the alternatives, each looked at as a study of its own."""
     whole = study.model_dump(by_alias=True)
-    known = {what for _, what in contradictions(study)} if study.alternatives else set()
+    already = {what for _, what in contradictions(study)} if study.alternatives else set()
     same_as = {_decided(study): "the rest of the file"}
     for name, alternative in study.alternatives.items():
         at = ("alternatives", name, "settings")
@@ -91,7 +91,7 @@ def _alternative_faults(data: Mapping[str, Any], study: Study) -> Iterator[Contr
                 yield (*at, *_blamed(alternative.settings, path)), what
             continue
         for path, what in contradictions(other, unused=False):
-            if what not in known:
+            if what not in already:
                 yield (*at, *_blamed(alternative.settings, path)), f"{'.'.join(map(str, path))}: {what}"
         twin = same_as.setdefault(_decided(other), f"alternative {name}")
         if twin != f"alternative {name}":

@@ -78,11 +78,13 @@ class SectionChecks:
         if trials is None:
             yield at, f"kind {maps.kind} needs the events of scans; give trials:"
             return
-        told = {trials.cells} if isinstance(trials.cells, str) else {f for cell in trials.cells.values() for f in cell}
-        told |= set(trials.parts)
+        columns = (
+            {trials.cells} if isinstance(trials.cells, str) else {f for cell in trials.cells.values() for f in cell}
+        )
+        columns |= set(trials.parts)
         for factor in maps.cells:
-            if factor not in told:
-                yield (*at, "cells"), not_among(factor, told, "factor of trials.cells or trials.parts")
+            if factor not in columns:
+                yield (*at, "cells"), not_among(factor, columns, "factor of trials.cells or trials.parts")
         if isinstance(maps, Glm):
             if maps.seed and not (self.study.space and self.study.space.atlas):
                 yield (*at, "seed"), "a seed needs space.atlas and space.labels"
@@ -137,8 +139,8 @@ class SectionChecks:
         trials, factors = self.study.trials, self.study.factors
         if trials is None:
             return
-        told = {"": {trials.cells: ""}} if isinstance(trials.cells, str) else trials.cells
-        for cell, levels in told.items():
+        cells_of = {"": {trials.cells: ""}} if isinstance(trials.cells, str) else trials.cells
+        for cell, levels in cells_of.items():
             at = ("trials", "cells", cell) if cell else ("trials", "cells")
             for factor, level in levels.items():
                 self.asked.used.add(factor)
@@ -210,11 +212,11 @@ class SectionChecks:
             *self.asked.labels,
             *({"region"} if table.startswith("maps.") else ()),
         }
-        for name, wanted in effect.where.items():
+        for name, asked in effect.where.items():
             levels = self.asked.levels_here(table, Rows(of=effect.in_, where=effect.where), name)
             if name not in columns:
                 yield (*at, "where", name), not_among(name, columns, f"key of {table} or factor")
-            for level in wanted if levels else ():
+            for level in asked if levels else ():
                 if level not in levels:
                     yield (*at, "where", name), not_among(level, levels, f"level of {name}")
         tree = effect.add

@@ -30,8 +30,8 @@ def map_cells(study: Study, maps: Blocks | Glm | BetaSeries | Ppi) -> pd.DataFra
     A factor that no trial type has a level of is a fault of the study; nothing is made of it.
     """
     made = trial_cells(study)
-    own = list(maps.cells)
-    return made[own].dropna().drop_duplicates().reset_index(drop=True) if set(own) <= {*made} else pd.DataFrame()
+    cells = list(maps.cells)
+    return made[cells].dropna().drop_duplicates().reset_index(drop=True) if set(cells) <= {*made} else pd.DataFrame()
 
 
 def slope_contrasts(study: Study, maps: Glm) -> tuple[str, ...]:

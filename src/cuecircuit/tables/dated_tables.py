@@ -85,9 +85,9 @@ def _unknown_phases(path: Path, rows: pd.DataFrame, operant: Operant) -> Iterato
         phase = operant.phases.get(str(name))
         if phase is None:
             yield f"{path}:{line}: phase '{name}' is none of the study; expected one of: {', '.join(operant.phases)}"
-        elif (known := tuple(phase.treatments)) and treatment not in known:
-            yield f"{path}:{line}: treatment '{treatment}' is none of {name}; expected one of: {', '.join(known)}"
-        elif not known and not pd.isna(treatment):
+        elif (in_phase := tuple(phase.treatments)) and treatment not in in_phase:
+            yield f"{path}:{line}: treatment '{treatment}' is none of {name}; expected one of: {', '.join(in_phase)}"
+        elif not in_phase and not pd.isna(treatment):
             yield f"{path}:{line}: treatment is '{treatment}', but phase {name} has none; write n/a"
 
 

@@ -80,13 +80,13 @@ def _over(tables: Tables, rows: Rows, derived: Reduce, keys: tuple[str, ...] | l
     levels = tables.levels(table, rows, over) if has_over else ()
     places = {level: place for place, level in enumerate(levels)}
     reduced = []
-    for labels, own in chosen.groupby(list(keys), sort=False):
+    for labels, part in chosen.groupby(list(keys), sort=False):
         if not has_over:
-            values = own[VALUE].to_numpy(float)
+            values = part[VALUE].to_numpy(float)
         else:
-            place = own[over].astype(str).map(places).to_numpy(int) if levels else np.arange(len(own))
-            values = np.full(len(levels) or len(own), np.nan)
-            values[place] = own[VALUE].to_numpy(float)
+            place = part[over].astype(str).map(places).to_numpy(int) if levels else np.arange(len(part))
+            values = np.full(len(levels) or len(part), np.nan)
+            values[place] = part[VALUE].to_numpy(float)
         labels = labels if isinstance(labels, tuple) else (labels,)
         reduced.append((*labels, _one_number(values, derived)))
     return pd.DataFrame(reduced, columns=[*keys, VALUE]).astype({VALUE: float})
@@ -149,8 +149,8 @@ def _composite(tables: Tables, name: str, derived: Composite) -> Table:
 def _split(tables: Tables, name: str, derived: Split) -> Table:
     subjects = tables.made["subjects"].rows
     if f"derived.{derived.split}" in tables.made:
-        known = tables.made[f"derived.{derived.split}"].rows.set_index("subject")[VALUE]
-        number = subjects["subject"].map(known).to_numpy(float)
+        split_of = tables.made[f"derived.{derived.split}"].rows.set_index("subject")[VALUE]
+        number = subjects["subject"].map(split_of).to_numpy(float)
     elif derived.split in subjects:
         number = pd.to_numeric(subjects[derived.split], errors="coerce").to_numpy(float)
     else:

@@ -126,9 +126,15 @@ def _subjects(tables: Tables, name: str, scans: Sequence[ScanFiles]) -> Iterator
         conditions = {condition(levels): dict(zip(edges.cells, levels, strict=True)) for levels in cells}
     trials = {} if "trials" not in tables.made else {"trials": tables.made["trials"]}
     for subject in tables.made["subjects"].rows["subject"]:
-        own = tuple(scan for scan in scans if scan.subject == subject)
+        scans_of = tuple(scan for scan in scans if scan.subject == subject)
         yield _SubjectScans(
-            files=files, name=name, subject=subject, scans=own, trials=trials, regions=regions, conditions=conditions
+            files=files,
+            name=name,
+            subject=subject,
+            scans=scans_of,
+            trials=trials,
+            regions=regions,
+            conditions=conditions,
         )
 
 

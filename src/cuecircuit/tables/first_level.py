@@ -75,7 +75,7 @@ def answer_blocks(scan: ScanAtWork, maps: Blocks, nuisance: Nuisance, atlas: Atl
         raise DataError("no event of this scan is a cell of the study; add its events, or exclude it")
     keep, regressors = removed_of(scan, nuisance)
     blocks = blocks_of_trials(scan.trials)
-    found = [
+    answers = [
         block_responses(
             scan.series,
             blocks,
@@ -100,7 +100,7 @@ def answer_blocks(scan: ScanAtWork, maps: Blocks, nuisance: Nuisance, atlas: Atl
         span_s=maps.course_s,
         keep=keep,
     )
-    first = found[0]
+    first = answers[0]
     quality = quality_row(scan, nuisance, keep, regressors) | {
         "residual_df": first.residual_df,
         "dropped": ", ".join(first.dropped) or "none",
@@ -109,7 +109,7 @@ def answer_blocks(scan: ScanAtWork, maps: Blocks, nuisance: Nuisance, atlas: Atl
     return ScanAnswer(
         trials=scan.trials,
         smoothed=first,
-        unsmoothed=found[1] if maps.unsmoothed else None,
+        unsmoothed=answers[1] if maps.unsmoothed else None,
         course=course,
         quality=quality,
     )
@@ -127,8 +127,8 @@ def averaged_blocks(
         cells: the trials of each, those of the scans after one another.
         smoothed: which of the two responses.
     """
-    found = [answer.smoothed if smoothed else answer.unsmoothed for answer in answers]
-    parts = [each for each in found if isinstance(each, BlockResponses)]
+    estimates = [answer.smoothed if smoothed else answer.unsmoothed for answer in answers]
+    parts = [each for each in estimates if isinstance(each, BlockResponses)]
     percent = np.concatenate([each.percent for each in parts])
     spread = np.concatenate([np.full_like(e.percent, np.nan) if e.variance is None else e.variance for e in parts])
     return {
@@ -164,13 +164,13 @@ def answer_glm(
         return _answer_series(scan, maps, nuisance, parts, atlas)
     if maps.seed and len(events):
         assert atlas is not None
-        own = _seed_columns(scan, maps, nuisance, events, atlas)
-        columns = Regressors(values=np.hstack([own.values, columns.values]), names=(*own.names, *columns.names))
+        seeds = _seed_columns(scan, maps, nuisance, events, atlas)
+        columns = Regressors(values=np.hstack([seeds.values, columns.values]), names=(*seeds.names, *columns.names))
         events = events[:0]
     smoothed, unsmoothed = (
         {
-            name: (frozenset(parts[name]), Estimate(effect=found.effect, variance=found.variance))
-            for name, found in fit_first_level(
+            name: (frozenset(parts[name]), Estimate(effect=estimate.effect, variance=estimate.variance))
+            for name, estimate in fit_first_level(
                 scan.series,
                 events,
                 weights,
@@ -264,12 +264,12 @@ def answer_seed(scan: ScanAtWork, maps: Seed, nuisance: Nuisance, atlas: Atlas) 
     means = regress(seed_courses(scan, maps.seeds, atlas), regressors, keep=keep).data[keep]
     cleaned = regress(scan.series.within(scan.mask), regressors, keep=keep, min_df=max(nuisance.min_residual_df, 3))
     voxel_mm = scan.series.grid.voxel_mm
-    found = []
+    answers = []
     for fwhm_mm in (maps.smoothing_fwhm_mm, *([0.0] if maps.unsmoothed else [])):
         data = smooth_in_mask(cleaned.data, scan.mask, fwhm_mm=fwhm_mm, voxel_mm=voxel_mm)[keep]
         z = fisher_z(data, means)
         variance = np.full(z.shape[1], 1 / (cleaned.residual_df - 2))
-        found.append(
+        answers.append(
             {
                 seed: (frozenset([seed]), Estimate(effect=row, variance=np.where(np.isfinite(row), variance, np.nan)))
                 for seed, row in zip(maps.seeds, z, strict=True)
@@ -278,8 +278,8 @@ def answer_seed(scan: ScanAtWork, maps: Seed, nuisance: Nuisance, atlas: Atlas) 
     quality = quality_row(scan, nuisance, keep, regressors) | {"residual_df": cleaned.residual_df}
     return ScanAnswer(
         trials=scan.trials,
-        smoothed=found[0],
-        unsmoothed=found[1] if maps.unsmoothed else None,
+        smoothed=answers[0],
+        unsmoothed=answers[1] if maps.unsmoothed else None,
         course=None,
         quality=quality,
     )
@@ -293,8 +293,8 @@ def combined_runs(answers: Sequence[ScanAnswer], wanted: Sequence[Estimated], *,
         wanted: the estimates; those that no scan says anything of are left out.
         smoothed: which of the two.
     """
-    found = [answer.smoothed if smoothed else answer.unsmoothed for answer in answers]
-    parts = [each for each in found if isinstance(each, dict)]
+    estimates = [answer.smoothed if smoothed else answer.unsmoothed for answer in answers]
+    parts = [each for each in estimates if isinstance(each, dict)]
     combined = {}
     for each in wanted:
         there = [part[each.label] for part in parts if each.label in part]
@@ -324,11 +324,11 @@ def model_events(scan: ScanAtWork, maps: Glm | BetaSeries | Ppi) -> pd.DataFrame
     )
     slopes = []
     for measure in getattr(maps, "modulators", ()):
-        for name, own in cells.groupby("trial_type", sort=False):
-            values = rows.loc[own.index, measure]
+        for name, trials in cells.groupby("trial_type", sort=False):
+            values = rows.loc[trials.index, measure]
             centered = (values - values.mean()).fillna(0.0)
             if values.nunique() > 1:
-                slopes.append(own.assign(trial_type=slope(str(name), measure), modulation=centered))
+                slopes.append(trials.assign(trial_type=slope(str(name), measure), modulation=centered))
     parts = [part for part in (cells, others, *slopes) if len(part)]
     return pd.concat(parts, ignore_index=True) if parts else cells
 
@@ -365,15 +365,15 @@ def quality_row(
 ) -> dict[str, object]:
     """Return the numbers of a scan's quality; the kind of map may know more."""
     inside = scan.series.within(scan.mask)
-    found = scan_quality(inside)
+    quality = scan_quality(inside)
     moved = displacement(scan.signals)
     spent = int(np.linalg.matrix_rank(np.column_stack([np.ones(len(keep)), regressors.values])))
     return {
         "session": scan.files.session,
         "run": scan.files.run,
         "volumes": len(keep),
-        "tsnr": found.tsnr_median,
-        "dvars": float(np.median(found.dvars_percent)),
+        "tsnr": quality.tsnr_median,
+        "dvars": float(np.median(quality.dvars_percent)),
         "framewise_displacement": np.nan if moved is None or not np.isfinite(moved).any() else float(np.nanmean(moved)),
         "censored": int((~keep).sum()),
         "regressors": len(regressors.names),

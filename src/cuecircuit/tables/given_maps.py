@@ -61,9 +61,9 @@ def grid_faults(files: StudyFiles, table: Table) -> Iterator[str]:
         headers: list[Grid] = []
         yield from attempt(lambda name=name, headers=headers: headers.append(read_grid(files.path(name))[0]))
         yield from (
-            f"{name}: {own}, but the mask has {grid} (or another origin); resample one to the other"
-            for own in headers
-            if not grid.same_as(own)
+            f"{name}: {header}, but the mask has {grid} (or another origin); resample one to the other"
+            for header in headers
+            if not grid.same_as(header)
         )
 
 

@@ -135,10 +135,10 @@ def runs_of(conditions: Collection[str], held: Sequence[Collection[str]]) -> tup
         conditions: of the estimate.
         held: those that each scan holds.
     """
-    whole = tuple(set(conditions) <= set(own) for own in held)
+    whole = tuple(set(conditions) <= set(conditions_held) for conditions_held in held)
     if any(whole):
         return whole
-    parts = [frozenset(conditions) & frozenset(own) for own in held]
+    parts = [frozenset(conditions) & frozenset(held_here) for held_here in held]
     counted = [one for part in set(parts) for one in part]
     adds_up = sorted(counted) == sorted(conditions)
     return tuple(bool(part) and adds_up for part in parts)
@@ -159,8 +159,8 @@ def held_conditions(rows: pd.DataFrame, maps: Blocks | Glm | Seed) -> frozenset[
     slopes = (
         slope(str(name), measure)
         for measure in getattr(maps, "modulators", ())
-        for name, own in rows.groupby(names, sort=False)
-        if own[measure].nunique() > 1
+        for name, trials in rows.groupby(names, sort=False)
+        if trials[measure].nunique() > 1
     )
     return frozenset([*names, *slopes])
 
@@ -177,10 +177,10 @@ def _contrast(study: Study, maps: Glm, cells: Sequence[tuple[str, ...]], text: s
     for named in product(*(levels[factor] for factor in parsed)):
         weight = prod(float(parsed[f][levels[f].index(level)]) for f, level in zip(parsed, named, strict=True))
         where = [maps.cells.index(factor) for factor in parsed]
-        own = [cell for cell in cells if tuple(cell[k] for k in where) == named]
-        if weight and not own:
+        matching = [cell for cell in cells if tuple(cell[k] for k in where) == named]
+        if weight and not matching:
             raise DesignError(f"contrast '{text}': no trial is {' and '.join(named)}; compare what occurs")
-        weights |= {condition(cell): weight / len(own) for cell in own if weight}
+        weights |= {condition(cell): weight / len(matching) for cell in matching if weight}
     return weights
 
 

@@ -57,15 +57,15 @@ def planned_maps(
     files: StudyFiles, name: str, maps: Computed, scans: Sequence[ScanFiles], made: Mapping[str, Table]
 ) -> tuple[Table, ...]:
     """Return the rows that the tables will have, without files, as a dry run needs them."""
-    wanted = wanted_maps(files.study, name, maps)
+    estimated = wanted_maps(files.study, name, maps)
     rows: list[dict[str, object]] = []
     for subject in made["subjects"].rows["subject"]:
-        for keys, own in scan_sets(files, f"maps.{name}", [scan for scan in scans if scan.subject == subject]):
-            held = [held_conditions(trials_of_scan(made, scan), maps) for scan in own]
+        for keys, scan_set in scan_sets(files, f"maps.{name}", [scan for scan in scans if scan.subject == subject]):
+            held = [held_conditions(trials_of_scan(made, scan), maps) for scan in scan_set]
             who = {"subject": subject, **keys}
             rows += [
                 {"table": each.table, **who, **each.keys, **_planned_files(files, name, who, each.label)}
-                for each in wanted
+                for each in estimated
                 if any(runs_of(each.weights, held))
             ]
     frame = pd.DataFrame(rows, columns=["table", *_keys(files, name), *_FILES]).assign(n_trials=0, n_runs=0)
@@ -84,8 +84,8 @@ def trials_of_scan(made: Mapping[str, Table], scan: ScanFiles) -> pd.DataFrame:
         return pd.DataFrame({"onset_s": [], "duration_s": [], "trial_type": []})
     rows = made["trials"].rows
     scan_keys = {"subject": scan.subject, "session": scan.session, "run": run_label(scan)}
-    own = _places_by_scan(made["trials"]).get(tuple(scan_keys[key] for key in scan_keys if key in rows), [])
-    return rows.iloc[own].reset_index(drop=True)
+    places = _places_by_scan(made["trials"]).get(tuple(scan_keys[key] for key in scan_keys if key in rows), [])
+    return rows.iloc[places].reset_index(drop=True)
 
 
 @lru_cache(maxsize=1)
@@ -110,40 +110,43 @@ def lacking_maps(
         scans: that maps are made of.
         made: tables subjects, and maps and contrasts of the set.
     """
-    wanted = wanted_maps(files.study, name, maps)
+    estimated = wanted_maps(files.study, name, maps)
     scanned = [
         {"subject": subject, **keys}
         for subject in made["subjects"].rows["subject"]
         for keys, _ in scan_sets(files, f"maps.{name}", [scan for scan in scans if scan.subject == subject])
     ]
     for table in (f"maps.{name}", f"contrasts.{name}"):
-        labels = [each.keys for each in wanted if each.table == table and table in made]
+        labels = [each.keys for each in estimated if each.table == table and table in made]
         keys = list(made[table].keys) if table in made else []
         there = set(made[table].rows[keys].itertuples(index=False, name=None)) if keys else set()
-        lost = [[own for own in labels if tuple({**who, **own}[key] for key in keys) not in there] for who in scanned]
-        nobody = [own for own in labels if all(own in lacks for lacks in lost)]
+        lost = [
+            [labels_of for labels_of in labels if tuple({**who, **labels_of}[key] for key in keys) not in there]
+            for who in scanned
+        ]
+        nobody = [labels_here for labels_here in labels if all(labels_here in lacks for lacks in lost)]
         if nobody:
             yield f"{table}: nobody has a map of {_labels(nobody)}"
         for who, lacks in zip(scanned, lost, strict=True):
-            if some := [own for own in lacks if own not in nobody]:
+            if some := [labels_here for labels_here in lacks if labels_here not in nobody]:
                 lacking = f"{table}: {' '.join(who.values())} has no map of {_labels(some)}"
                 yield f"{lacking}: a cell of it has no trial, or a measure no spread"
 
 
 def _labels(keys: Sequence[Mapping[str, str]]) -> str:
-    return "; ".join(" ".join(own.values()) for own in keys)
+    return "; ".join(" ".join(labels.values()) for labels in keys)
 
 
 def key_notes(keys: Sequence[str]) -> dict[str, ColumnNote]:
     """Explain the keys of maps."""
-    known: dict[str, ColumnNote] = {
+    notes: dict[str, ColumnNote] = {
         "subject": "participant label",
         "session": "entity ses",
         "run": "entity run",
         "contrast": "contrast of the set, or CELL.MEASURE for a slope",
         "seed": "region whose mean is correlated",
     }
-    return {key: known.get(key, f"factor {key}") for key in keys}
+    return {key: notes.get(key, f"factor {key}") for key in keys}
 
 
 def map_notes(maps: Computed) -> dict[str, ColumnNote]:
@@ -173,12 +176,14 @@ def _tables(
             continue
         keys = files.books.tables[table].keys
         named = ["map", "variance", *(["map_unsmoothed"] if maps.unsmoothed else [])]
-        own = rows.loc[rows["table"] == table, [*keys, *named, "n_trials", "n_runs"]].reset_index(drop=True)
+        of_table = rows.loc[rows["table"] == table, [*keys, *named, "n_trials", "n_runs"]].reset_index(drop=True)
         if maps.carry and table.startswith("maps."):
             carried = _carried(keys, maps, scans, made)
-            own = own.merge(carried, on=[key for key in keys if key in carried], how="left", sort=False)
+            of_table = of_table.merge(carried, on=[key for key in keys if key in carried], how="left", sort=False)
         notes = {**key_notes(keys), **map_notes(maps), **dict.fromkeys(maps.carry, "mean over the trials of the map")}
-        tables.append(Table(name=table, keys=keys, rows=own, notes={str(column): notes[str(column)] for column in own}))
+        tables.append(
+            Table(name=table, keys=keys, rows=of_table, notes={str(column): notes[str(column)] for column in of_table})
+        )
     return tuple(tables)
 
 
@@ -187,8 +192,8 @@ def _carried(
 ) -> pd.DataFrame:
     """Return the mean of each carried measure over the trials of each map, of the scans that maps are made of."""
     rows = pd.concat([trials_of_scan(made, scan) for scan in scans], ignore_index=True)
-    own = [key for key in keys if key in rows]
-    return rows.groupby(own, sort=False)[list(maps.carry)].mean().reset_index()
+    carried = [key for key in keys if key in rows]
+    return rows.groupby(carried, sort=False)[list(maps.carry)].mean().reset_index()
 
 
 def _keys(files: StudyFiles, name: str) -> tuple[str, ...]:

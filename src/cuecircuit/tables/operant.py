@@ -63,10 +63,10 @@ def log_files(files: StudyFiles, operant: Operant) -> tuple[Path, ...]:
     Raises:
         DataError: no file fits the pattern of operant.logs.
     """
-    found = {pattern: _fitting(files, pattern) for pattern in operant.log_patterns}
-    if empty := [pattern for pattern, paths in found.items() if not paths]:
+    fitting = {pattern: _fitting(files, pattern) for pattern in operant.log_patterns}
+    if empty := [pattern for pattern, paths in fitting.items() if not paths]:
         raise DataError(f"operant.logs: no file fits {files.path(pattern)}" for pattern in empty)
-    return tuple(sorted({path for paths in found.values() for path in paths}))
+    return tuple(sorted({path for paths in fitting.values() for path in paths}))
 
 
 def _fitting(files: StudyFiles, pattern: str) -> list[Path]:
@@ -110,22 +110,24 @@ def operant_data(files: StudyFiles, operant: Operant, subjects: Table, *, levels
     sessions, faults = _phased(files, operant, subjects, log)
     faults += _checked(files, operant, subjects, log, sessions)
     planned = _planned(sessions, operant)
-    own = [log.sessions[at] for at in planned.pop("place")]
+    sessions_planned = [log.sessions[at] for at in planned.pop("place")]
     sessions = sessions.drop(columns="place")
     drugs = [operant.phases[p].drug_of(g) for p, g in zip(planned["phase"], _groups(planned), strict=True)]
     planned = planned.assign(delivers=drugs)
     dose = study_doses(files, operant, subjects).of
     doses = [
         dose(drug, subject=one.subject, phase=phase, day=int(day), session=one)
-        for drug, phase, day, one in zip(drugs, planned["phase"], planned["day"], own, strict=True)
+        for drug, phase, day, one in zip(drugs, planned["phase"], planned["day"], sessions_planned, strict=True)
     ]
     named = sessions.assign(file=[files.shown(file) for file in sessions["file"]])
     return OperantData(
-        table=_operant_table(files, operant, planned, own, doses, known_kinetics(files.study) if levels else {}),
-        bins=_bins_table(operant, planned, own),
+        table=_operant_table(
+            files, operant, planned, sessions_planned, doses, known_kinetics(files.study) if levels else {}
+        ),
+        bins=_bins_table(operant, planned, sessions_planned),
         sessions=named,
         log=log,
-        single=single_sessions(operant, planned, own, doses),
+        single=single_sessions(operant, planned, sessions_planned, doses),
         faults=tuple(_placed(fault, files) for fault in (*log.faults, *faults)),
     )
 
@@ -173,11 +175,11 @@ def phase_rules(operant: Operant) -> list[PhaseRule]:
 
 def known_kinetics(study: Study) -> dict[str, Kinetics]:
     """Return the kinetics of each drug of which something is known; no level is estimated of the others."""
-    known = {}
+    kinetics = {}
     for name, drug in study.drugs.items():
         with suppress(StudyError):
-            known[name] = kinetics_of(name, half_life_min=drug.half_life_min)
-    return known
+            kinetics[name] = kinetics_of(name, half_life_min=drug.half_life_min)
+    return kinetics
 
 
 def _checked(
@@ -186,8 +188,8 @@ def _checked(
     """Yield what the ledger has about the plan; raise what the study must decide, all at once."""
     who, factor = list(subjects.rows["subject"]), files.study.factors.get(operant.by)
     logged = [log.sessions[at] for at in sessions["place"]]
-    found = list(plan_faults(operant, sessions, logged, groups=factor.levels if factor else ()))
-    accepted, refused = accept_faults(found, operant.accept)
+    against_plan = list(plan_faults(operant, sessions, logged, groups=factor.levels if factor else ()))
+    accepted, refused = accept_faults(against_plan, operant.accept)
     lost = fault_lines([replace(fault, done=_LOST) for fault in lost_records(log, who)])
     if errors := (*lost, *_lone_subjects(files, {one.subject for one in log.sessions}, subjects.rows), *refused):
         raise DataError(errors)
@@ -207,7 +209,9 @@ def _phased(
     if operant.by in subjects.rows:
         group_of = subjects.rows.set_index("subject")[operant.by]
         phases = operant.phases.items()
-        without = {(who, name) for who, group in group_of.items() for name, own in phases if own.access_of(group) == 0}
+        without = {
+            (who, name) for who, group in group_of.items() for name, phase in phases if phase.access_of(group) == 0
+        }
         factor = files.study.factors.get(operant.by)
         faults += _other_words(table, factor.levels if factor else (), group_of)
         table = table.assign(log_group=table["group"], group=table["subject"].map(group_of))
@@ -279,8 +283,8 @@ def _intake(
     made: dict[str, list[float | None]] = {name: [] for name in ("intake_mg_kg", *LevelMeasures.__dataclass_fields__)}
     for infusions, delivers, session, dose in zip(rows["infusions"], rows["delivers"], sessions, doses, strict=True):
         made["intake_mg_kg"].append(None if dose is None or pd.isna(infusions) else float(infusions) * dose)
-        known = kinetics.get(delivers) if isinstance(delivers, str) else None
-        level = measure_level(session, dose_mg_kg=dose, kinetics=known) if known and dose else None
+        drug_kinetics = kinetics.get(delivers) if isinstance(delivers, str) else None
+        level = measure_level(session, dose_mg_kg=dose, kinetics=drug_kinetics) if drug_kinetics and dose else None
         for field in LevelMeasures.__dataclass_fields__:
             made[field].append(getattr(level, field, None))
     return made

@@ -116,8 +116,8 @@ class Tables:
             raise DataError(f"{rows.of}: no row of {self._words(rows)} has a number")
         keys = tuple(key for key in keys if key != rows.change)
         ordered = self.ordered(name, rows, frame, [key for key in keys if key != "subject"])
-        wanted = names_in(keys, columns, [VALUE] if VALUE in frame else [], ["map", "variance", "map_unsmoothed"])
-        kept = ordered[[column for column in wanted if column in ordered]]
+        needed = names_in(keys, columns, [VALUE] if VALUE in frame else [], ["map", "variance", "map_unsmoothed"])
+        kept = ordered[[column for column in needed if column in ordered]]
         return Chosen(rows=kept, keys=keys, left_out=tuple(dict.fromkeys(left_out)))
 
     def of_nobody(self, rows: Rows, factors: Sequence[str], frame: pd.DataFrame) -> tuple[str, ...]:
@@ -231,8 +231,8 @@ def _text(column: pd.Series) -> pd.Series:
 
 
 def _looked_up(rows: pd.DataFrame, table: Table, keys: Sequence[str], name: str) -> pd.Series:
-    known = table.rows.set_index(list(keys))[name]
+    values = table.rows.set_index(list(keys))[name]
     if len(keys) == 1:
-        return rows[keys[0]].map(known)
+        return rows[keys[0]].map(values)
     index = pd.MultiIndex.from_frame(rows[list(keys)])
-    return pd.Series(known.reindex(index).to_numpy(), index=rows.index)
+    return pd.Series(values.reindex(index).to_numpy(), index=rows.index)

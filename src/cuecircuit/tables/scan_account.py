@@ -56,8 +56,8 @@ def account(files: StudyFiles, subjects: Collection[str], out: Path) -> ScanSele
 
 def _reasons(files: StudyFiles, selection: ScanSelection) -> Iterator[tuple[ScanFiles, str | None]]:
     yield from ((scan, None) for scan in selection.scans)
-    known = {scan.name for scan in (*selection.scans, *(scan for scan, _ in selection.left_out))}
-    yield from ((one, "a raw scan without a preprocessed one") for one in _raw(files) if one.name not in known)
+    names = {scan.name for scan in (*selection.scans, *(scan for scan, _ in selection.left_out))}
+    yield from ((one, "a raw scan without a preprocessed one") for one in _raw(files) if one.name not in names)
     yield from selection.left_out
 
 

@@ -29,14 +29,14 @@ def header_faults(files: StudyFiles, scan: ScanFiles, grid: Grid | None, *, even
             faults.append(
                 f"RepetitionTime {tr_s!r} in the sidecar is no number; write seconds, such as {study.scans.tr_s:g}"
             )
-    for own, volumes, tr_header_s in headers:
+    for header, volumes, tr_header_s in headers:
         faults += run_faults(
-            grid=own,
+            grid=header,
             volumes=volumes,
             tr_header_s=tr_header_s,
             tr_sidecar_s=scan.tr_s,
             scans=study.scans,
-            space_grid=grid or own,
+            space_grid=grid or header,
         )
     if events and study.trials is not None and scan.events is None:
         faults.append("no events file belongs to it")

@@ -106,9 +106,11 @@ def read_tissues(files: StudyFiles) -> dict[str, Bool[Array, "x y z"]]:
     tissues = {}
     for name in TISSUE_COLUMNS:
         if (path := getattr(space, name)) is not None:
-            tissues[name], own = read_mask(files.path(path))
-            if not own.same_as(grid):
-                raise DataError(f"space.{name}: {files.path(path)}: {own}, but the mask has {grid} (or another origin)")
+            tissues[name], tissue_grid = read_mask(files.path(path))
+            if not tissue_grid.same_as(grid):
+                raise DataError(
+                    f"space.{name}: {files.path(path)}: {tissue_grid}, but the mask has {grid} (or another origin)"
+                )
     return tissues
 
 
@@ -140,10 +142,10 @@ def read_signals(
     rows = len(next(iter(table.values())))
     if rows != volumes:
         raise DataError(f"{scan.confounds}: {rows} rows, the scan {scan.bold} has {volumes} volumes")
-    known = all(name in table for name in MOTION_NAMES)
+    has_motion = all(name in table for name in MOTION_NAMES)
     return ScanSignals(
         tissues=tissues,
-        motion=np.column_stack([table[name] for name in MOTION_NAMES]) if known else None,
+        motion=np.column_stack([table[name] for name in MOTION_NAMES]) if has_motion else None,
         table=table,
         head_radius_mm=head_radius_mm,
     )

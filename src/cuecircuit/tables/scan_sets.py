@@ -22,9 +22,9 @@ def scan_sets(
     keys = [key for key in ("session", "run") if key in files.books.tables[table].keys]
     groups: dict[tuple[str, ...], list[ScanFiles]] = {}
     for scan in scans:
-        known = {"session": scan.session or "", "run": run_label(scan)}
-        groups.setdefault(tuple(known[key] for key in keys), []).append(scan)
-    yield from ((dict(zip(keys, labels, strict=True)), tuple(own)) for labels, own in groups.items())
+        key_of = {"session": scan.session or "", "run": run_label(scan)}
+        groups.setdefault(tuple(key_of[key] for key in keys), []).append(scan)
+    yield from ((dict(zip(keys, labels, strict=True)), tuple(members)) for labels, members in groups.items())
 
 
 def run_label(scan: ScanFiles) -> str:

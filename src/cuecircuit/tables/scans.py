@@ -127,11 +127,11 @@ def _refuse_runs(scans: tuple[ScanFiles, ...]) -> None:
     runs: dict[tuple[str, str | None], list[ScanFiles]] = {}
     for scan in scans:
         runs.setdefault((scan.subject, scan.session), []).append(scan)
-    several = {key: own for key, own in runs.items() if len(own) > 1}
+    several = {key: members for key, members in runs.items() if len(members) > 1}
     if several:
-        (subject, session), own = next(iter(several.items()))
+        (subject, session), held = next(iter(several.items()))
         where = f"sub-{subject}" + (f" ses-{session}" if session else "")
         raise DataError(
-            f"{len(several)} sessions have several runs, such as {where} with {len(own)}; set scans.runs to combine "
+            f"{len(several)} sessions have several runs, such as {where} with {len(held)}; set scans.runs to combine "
             "(fixed effects over runs) or key (runs are kept apart, and questions account for them)"
         )

@@ -55,9 +55,9 @@ class StudyDoses:
     def _weight_kg(self, subject: str, session: OperantSession | None) -> float | None:
         if session is not None and self.weights is not None:
             dates = self.weights["date"] <= session.start.date().isoformat()
-            known = self.weights["weight_kg"][dates & (self.weights["subject"] == subject)]
-            if len(known):
-                return float(known.iloc[-1])
+            weights = self.weights["weight_kg"][dates & (self.weights["subject"] == subject)]
+            if len(weights):
+                return float(weights.iloc[-1])
         if session is not None and self.operant.weights == "logs":
             weight_g = session.values.get("weight_g", 0.0)
             if weight_g > 0:

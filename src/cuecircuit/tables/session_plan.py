@@ -101,14 +101,14 @@ def plan_faults(
         groups: of the study; another name in a log is no group.
     """
     logged = pd.Series(list(sessions), index=rows.index, dtype=object)
-    for subject, own in rows.groupby("subject", sort=False):
-        yield from _other_group(str(subject), own, logged[own.index], groups)
-    for (subject, name), own in rows.groupby(["subject", "phase"], sort=False):
+    for subject, of_subject in rows.groupby("subject", sort=False):
+        yield from _other_group(str(subject), of_subject, logged[of_subject.index], groups)
+    for (subject, name), of_subject in rows.groupby(["subject", "phase"], sort=False):
         phase = operant.phases[str(name)]
-        yield from _other_length(f"{subject} {name}", phase, own, logged[own.index])
-        if extra := int((own["day"] > phase.days).sum()):
+        yield from _other_length(f"{subject} {name}", phase, of_subject, logged[of_subject.index])
+        if extra := int((of_subject["day"] > phase.days).sum()):
             what = f"{extra} sessions of {name} more than the {phase.days} planned"
-            fault = _fault(own[own["day"] > phase.days], what, "the first enter tests")
+            fault = _fault(of_subject[of_subject["day"] > phase.days], what, "the first enter tests")
             advice = "correct `days`, leave sessions out (operant.exclude)"
             yield PlanFault(name=f"{subject} {name} sessions", fault=fault, advice=advice)
 

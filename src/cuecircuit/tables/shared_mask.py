@@ -58,7 +58,7 @@ def share_masks(scans: Sequence[ScanFiles], *, share: float) -> SharedMask:
     Raises:
         DataError: a scan has no brain mask, masks are on several grids, or no voxel is shared.
     """
-    own: dict[str, Bool[Array, "x y z"]] = {}
+    held: dict[str, Bool[Array, "x y z"]] = {}
     grids: dict[Path, Grid] = {}
     faults: list[tuple[str, str]] = []
     for scan in scans:
@@ -71,16 +71,16 @@ def share_masks(scans: Sequence[ScanFiles], *, share: float) -> SharedMask:
             faults.append((str(path), f"{grid}, but {next(iter(grids))} has {next(iter(grids.values()))}"))
             continue
         grids[path] = grid
-        own[scan.subject] = own.get(scan.subject, True) & mask
-    if faults or not own:
+        held[scan.subject] = held.get(scan.subject, True) & mask
+    if faults or not held:
         raise DataError(
             [*shared_faults(faults)] or "space.mask: auto: the study has no scan, so no brain mask; name a mask"
         )
-    counts = np.sum(list(own.values()), axis=0)
-    mask = counts >= np.ceil(share * len(own) - 1e-9)
+    counts = np.sum(list(held.values()), axis=0)
+    mask = counts >= np.ceil(share * len(held) - 1e-9)
     if not mask.any():
         raise DataError(
-            f"space.mask: auto: no voxel is in the brain masks of {share:g} of {len(own)} subjects; they have at most "
+            f"space.mask: auto: no voxel is in the brain masks of {share:g} of {len(held)} subjects; they have at most "
             f"{counts.max()} in common: check that all scans are in one space, or lower space.mask_share"
         )
     n_scans = pd.Series([scan.subject for scan in scans]).value_counts()
@@ -91,9 +91,9 @@ def share_masks(scans: Sequence[ScanFiles], *, share: float) -> SharedMask:
             "voxels": int(voxels.sum()),
             "outside": int((voxels & ~mask).sum()),
             "missing": int((mask & ~voxels).sum()),
-            "lost": int(((counts == len(own) - 1) & ~voxels).sum()),
+            "lost": int(((counts == len(held) - 1) & ~voxels).sum()),
         }
-        for subject, voxels in own.items()
+        for subject, voxels in held.items()
     ]
     grid = next(iter(grids.values()))
     return SharedMask(mask=mask, grid=grid, counts=counts, subjects=pd.DataFrame(rows), files=tuple(grids))

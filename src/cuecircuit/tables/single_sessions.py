@@ -46,11 +46,11 @@ def single_sessions(
     """
     if operant.drawn is None:
         return None
-    own = _of_day(operant.drawn, planned)
-    groups = [str(group) for group in own["group"].fillna("everyone")]
-    chosen = _chosen(operant.drawn, own.assign(group=groups))
+    days = _of_day(operant.drawn, planned)
+    groups = [str(group) for group in days["group"].fillna("everyone")]
+    chosen = _chosen(operant.drawn, days.assign(group=groups))
     rows, parts = [], []
-    for at, group in zip(own.index, groups, strict=True):
+    for at, group in zip(days.index, groups, strict=True):
         session, delivers = sessions[at], planned["delivers"][at]
         times = {name: np.sort(session.events.get(name, np.empty(0))) for name in KINDS}
         length = session.duration_s or max((float(each[-1]) for each in times.values() if each.size), default=0.0)
@@ -63,12 +63,12 @@ def single_sessions(
 
 
 def _of_day(drawn: Drawn, planned: pd.DataFrame) -> pd.DataFrame:
-    own = planned[planned["phase"] == drawn.phase]
+    of_phase = planned[planned["phase"] == drawn.phase]
     if drawn.day != "last":
-        own = own[own["day"].astype(str) == drawn.day]
-    if own.empty:
+        of_phase = of_phase[of_phase["day"].astype(str) == drawn.day]
+    if of_phase.empty:
         raise DataError(f"operant.drawn: no session of phase {drawn.phase}, day {drawn.day}")
-    return own.sort_values("day", kind="stable").groupby("subject", sort=False).tail(1)
+    return of_phase.sort_values("day", kind="stable").groupby("subject", sort=False).tail(1)
 
 
 def _chosen(drawn: Drawn, own: pd.DataFrame) -> set[str]:

@@ -92,16 +92,16 @@ def subject_stages(
     }
     stages = []
     for subject in made["subjects"].rows["subject"]:
-        own = tuple(scan for scan in scans if scan.subject == subject)
+        subject_scans = tuple(scan for scan in scans if scan.subject == subject)
         rows = _of_subject(made, subject)
         digest = {table: hashlib.sha256(one.rows.to_csv().encode()).hexdigest() for table, one in rows.items()}
-        work = _SubjectWork(files=files, name=name, maps=maps, subject=subject, scans=own, made=rows)
+        work = _SubjectWork(files=files, name=name, maps=maps, subject=subject, scans=subject_scans, made=rows)
         stages.append(
             Stage(
                 name=stage_name(name, subject),
                 target="",
                 settings={**settings, **digest},
-                inputs=(*scan_paths(own), *space),
+                inputs=(*scan_paths(subject_scans), *space),
                 make=partial(_make, work),
                 shared=True,
             )
@@ -138,15 +138,15 @@ def _make(work: _SubjectWork, folder: Path) -> None:
         raise DataError("no scan is left (inputs.tsv says why); exclude the subject (subjects.exclude)")
     files, maps = work.files, work.maps
     atlas = None if isinstance(maps, Glm) and not maps.seed else read_regions(files)
-    wanted = wanted_maps(files.study, work.name, maps)
+    estimated = wanted_maps(files.study, work.name, maps)
     rows: list[dict[str, object]] = []
     quality: list[dict[str, object]] = []
     courses: list[pd.DataFrame] = []
     for keys, scans in scan_sets(files, f"maps.{work.name}", work.scans):
         # one scan at a time is held; what is kept of it are maps
-        answers = [_answer(work, scan, wanted, atlas) for scan in scans]
+        answers = [_answer(work, scan, estimated, atlas) for scan in scans]
         quality += [answer.quality for answer in answers]
-        rows += _rows(work, folder, {"subject": work.subject, **keys}, wanted, answers)
+        rows += _rows(work, folder, {"subject": work.subject, **keys}, estimated, answers)
         if isinstance(maps, Blocks) and atlas is not None:
             courses.append(_courses(maps, answers, atlas).assign(**keys))
     if not rows:
@@ -166,8 +166,8 @@ def _make(work: _SubjectWork, folder: Path) -> None:
 def _answer(work: _SubjectWork, scan: ScanFiles, wanted: Sequence[Estimated], atlas: Atlas | None) -> ScanAnswer:
     nuisance, maps = work.files.study.nuisance, work.maps
     with faults_named(scan.bold, unless=scan.bold.parent):
-        found = read_scan(work.files, scan, trials_of_scan(work.made, scan))
-        return answer_scan(found, maps, nuisance, wanted, atlas)
+        at_work = read_scan(work.files, scan, trials_of_scan(work.made, scan))
+        return answer_scan(at_work, maps, nuisance, wanted, atlas)
 
 
 def _rows(
@@ -230,10 +230,10 @@ def _courses(maps: Blocks, answers: Sequence[ScanAnswer], atlas: Atlas) -> pd.Da
     regions = list(atlas.names.values())
     rows = []
     for levels, chosen in trials.groupby(list(maps.cells), sort=False):
-        own = percent[chosen.index.to_numpy()]
-        count = np.isfinite(own).sum(axis=0)
-        mean = np.where(count > 0, np.nansum(own, axis=0) / np.maximum(count, 1), np.nan)
-        squares = np.nansum((own - mean) ** 2, axis=0)
+        series = percent[chosen.index.to_numpy()]
+        count = np.isfinite(series).sum(axis=0)
+        mean = np.where(count > 0, np.nansum(series, axis=0) / np.maximum(count, 1), np.nan)
+        squares = np.nansum((series - mean) ** 2, axis=0)
         sem = np.where(count > 1, np.sqrt(squares / np.maximum(count - 1, 1) / np.maximum(count, 1)), np.nan)
         columns = {
             "region": np.repeat(regions, len(seconds)),

@@ -46,10 +46,10 @@ def _refuse_mixed_species(path: Path, rows: pd.DataFrame) -> None:
     species = rows["species"].dropna().astype(str).str.strip().str.lower()
     counts = species.value_counts()
     if len(counts) > 1:
-        found = ", ".join(f"{name} ({count})" for name, count in counts.items())
+        counted = ", ".join(f"{name} ({count})" for name, count in counts.items())
         fewest = ", ".join(rows["subject"][species[species == counts.index[-1]].index])
         raise DataError(
-            f"{path}: subjects of several species: {found}; a study has one: exclude the others (subjects.exclude), "
+            f"{path}: subjects of several species: {counted}; a study has one: exclude the others (subjects.exclude), "
             f"such as {fewest}, or correct the column"
         )
 
@@ -99,15 +99,15 @@ def visits_table(files: StudyFiles, subjects: Table) -> Table:
     rows = pd.DataFrame({"subject": pd.Series(dtype=str), "session": pd.Series(dtype=str)})
     notes: dict[str, ColumnNote] = {"subject": _SUBJECT, "session": _SESSION}
     for path in _visit_files(files):
-        own, own_notes = _read(files, path)
-        if "session" not in own:
+        visits, own_notes = _read(files, path)
+        if "session" not in visits:
             continue
-        _refuse_duplicates(path, own, ["subject", "session"])
-        repeated = [name for name in own if name in rows and name not in ("subject", "session")]
+        _refuse_duplicates(path, visits, ["subject", "session"])
+        repeated = [name for name in visits if name in rows and name not in ("subject", "session")]
         if path.name.endswith("_sessions.tsv"):
-            rows = pd.concat([rows, own], ignore_index=True)
+            rows = pd.concat([rows, visits], ignore_index=True)
         else:
-            rows = rows.drop(columns=repeated).merge(own, on=["subject", "session"], how="outer", sort=False)
+            rows = rows.drop(columns=repeated).merge(visits, on=["subject", "session"], how="outer", sort=False)
         notes |= own_notes
     rows = rows[rows["subject"].isin(subjects.rows["subject"])]
     factor = files.study.factors["session"]
@@ -175,11 +175,11 @@ def _refuse_strangers(path: Path, more: pd.DataFrame, participants: Path, rows: 
 
 def _notes(path: Path, rows: pd.DataFrame) -> Iterator[ColumnNote]:
     sidecar = path.with_suffix(".json")
-    told = read_json(sidecar) if sidecar.is_file() else {}
-    known: Mapping[str, ColumnNote] = {"subject": _SUBJECT, "session": _SESSION}
+    described = read_json(sidecar) if sidecar.is_file() else {}
+    notes: Mapping[str, ColumnNote] = {"subject": _SUBJECT, "session": _SESSION}
     for name in rows:
-        note = told.get(str(name))
-        yield known.get(str(name)) or (note if isinstance(note, dict) else f"column of {path.name}")
+        note = described.get(str(name))
+        yield notes.get(str(name)) or (note if isinstance(note, dict) else f"column of {path.name}")
 
 
 def _constant(rows: pd.DataFrame) -> pd.DataFrame:
@@ -224,16 +224,16 @@ def _included(files: StudyFiles, path: Path, rows: pd.DataFrame) -> pd.DataFrame
 
 def _check_levels(files: StudyFiles, path: Path, rows: pd.DataFrame, levels: Mapping[str, tuple[str, ...]]) -> None:
     faults = []
-    for name, known in levels.items():
+    for name, expected in levels.items():
         column = rows[name]
         if column.isna().any():
             who = ", ".join(rows["subject"][column.isna()])
             faults.append(f"{path}: no {name} for {who}; fill it in, or exclude the subject (subjects.exclude)")
-        for level in sorted(set(column.dropna()) - set(known)):
+        for level in sorted(set(column.dropna()) - set(expected)):
             who = list(rows["subject"][column == level])
             named = ", ".join(who[:3]) + (f" and {len(who) - 3} more" if len(who) > 3 else "")
             faults.append(
-                f"{path}: {name} is '{level}' for {named}; {files.file.name} lists {', '.join(known)}; add it to "
+                f"{path}: {name} is '{level}' for {named}; {files.file.name} lists {', '.join(expected)}; add it to "
                 f"factors.{name}.levels, or to leave_out with a reason"
             )
     if faults:

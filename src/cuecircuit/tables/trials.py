@@ -103,27 +103,27 @@ def scan_trials(files: StudyFiles, trials: Trials, scan: ScanFiles) -> pd.DataFr
             f"{scan.events}: {trials.column} {', '.join(strays)} is neither a cell of the study ({', '.join(cells)}) "
             "nor in trials.others (modeled) or trials.ignored (left out); name it in one of them"
         )
-    own = events[events["trial_type"].isin(list(cells))].sort_values("onset", kind="stable").reset_index(drop=True)
+    in_cells = events[events["trial_type"].isin(list(cells))].sort_values("onset", kind="stable").reset_index(drop=True)
     rows = pd.DataFrame(
         {
             "subject": scan.subject,
             "session": scan.session,
             "run": "1" if scan.run is None else str(scan.run),
-            "trial": np.arange(1, len(own) + 1),
-            "onset_s": own["onset"].astype(float),
-            "duration_s": own["duration"].astype(float),
-            "trial_type": own["trial_type"].astype(str),
+            "trial": np.arange(1, len(in_cells) + 1),
+            "onset_s": in_cells["onset"].astype(float),
+            "duration_s": in_cells["duration"].astype(float),
+            "trial_type": in_cells["trial_type"].astype(str),
         }
     )
     for name in _factors(files, trials):
-        rows[name] = [cells[kind].get(name) for kind in own["trial_type"]]
+        rows[name] = [cells[kind].get(name) for kind in in_cells["trial_type"]]
     for part, levels in trials.parts.items():
         level_of = {place: level for level, places in levels.items() for place in places}
         rows[part] = (rows.groupby("trial_type").cumcount() + 1).map(level_of)
-    _check_measures(scan, own, trials)
+    _check_measures(scan, in_cells, trials)
     rows = rows.assign(
-        **{name: own[name].astype(float) for name in trials.measures},
-        **{name: own[name].astype("string").astype(object) for name in trials.labels},
+        **{name: in_cells[name].astype(float) for name in trials.measures},
+        **{name: in_cells[name].astype("string").astype(object) for name in trials.labels},
     )
     if trials.breathing:
         rates, valid = _breathing(files, scan, rows)

@@ -143,14 +143,14 @@ def store_maps(
                 delayed(_store)(names[part], maps_folder, space.mask, space.grid, matrix, part, zero)
                 for part in matrix.rows
             )
-            own: list[MapFacts] = []
-            for part, (found, absent, wrong) in zip(matrix.rows, _work(n_jobs)(tasks), strict=True):
+            kept_facts: list[MapFacts] = []
+            for part, (part_facts, absent, wrong) in zip(matrix.rows, _work(n_jobs)(tasks), strict=True):
                 faults |= dict.fromkeys(wrong)
-                own += found
+                kept_facts += part_facts
                 if not faults:
                     lacking |= absent
                     advance(part.stop - part.start)
-            facts.append(tuple(own))
+            facts.append(tuple(kept_facts))
     if faults:
         raise DataError(faults)
     back = n_cells * max(1, _BACK_NUMBERS // (n_voxels * n_cells))
@@ -204,8 +204,8 @@ def fit_maps(maps: GroupMaps, bound: Design, what: str) -> Fitted:
     fitted = []
     with steps(what, maps.residuals.shape[1]) as advance:
         tasks = (delayed(_fit)(bound, maps, part) for part in maps.blocks)
-        for part, own in zip(maps.blocks, _work(maps.n_jobs)(tasks), strict=True):
-            fitted.append(own)
+        for part, part_fit in zip(maps.blocks, _work(maps.n_jobs)(tasks), strict=True):
+            fitted.append(part_fit)
             advance(part.stop - part.start)
     return join_blocks(fitted, maps.blocks, maps.residuals.shape[1])
 

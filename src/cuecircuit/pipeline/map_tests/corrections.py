@@ -102,16 +102,18 @@ def correction_rows(term: str, chosen: Sequence[Correction], clusters: Clusters)
     rows = []
     for each in chosen:
         counts = np.bincount(clusters.labels[each.voxels], minlength=len(clusters.sizes) + 1)
-        known = {
+        shared = {
             "term": term,
             "method": each.method,
             "family_wise": "yes" if each.family_wise else "no",
             "alpha": each.alpha,
         }
         for label, count in enumerate(counts):
-            own = {"voxels": int(clusters.sizes[label - 1]), "p": float(each.p_clusters[label - 1])} if label else {}
+            largest = (
+                {"voxels": int(clusters.sizes[label - 1]), "p": float(each.p_clusters[label - 1])} if label else {}
+            )
             survives = {"survives": "yes" if count else "no"} if label else {}
-            rows.append({**known, "cluster": label, **own, **survives, "voxels_surviving": int(count)})
+            rows.append({**shared, "cluster": label, **largest, **survives, "voxels_surviving": int(count)})
     return rows
 
 

@@ -47,10 +47,10 @@ def write_evidence(folder: Path, effects: Sequence[Effect], space: Space, settin
     for effect in effects:
         if effect.test.name == "(Intercept)" and len(effects) > 1:
             continue  # the grand mean of responses to cues has no null of interest
-        found = evidence(effect.test, settings)
-        for statistic, values in _maps(found).items():
+        term_evidence = evidence(effect.test, settings)
+        for statistic, values in _maps(term_evidence).items():
             write_term_map(folder, effect, statistic, values, space)
-        rows.append(_row(effect, found, settings))
+        rows.append(_row(effect, term_evidence, settings))
     write_table(folder / "evidence.tsv", pd.DataFrame(rows, columns=list(COLUMNS)), COLUMNS)
 
 

@@ -147,14 +147,14 @@ def write_smoothness(folder: Path, noise: Mapping[str, Smoothness], uneven: Mapp
     rows = [
         {
             "stratum": stratum,
-            "a": found.acf.a,
-            "b_mm": found.acf.b_mm,
-            "c_mm": found.acf.c_mm,
-            "fwhm_mm": found.acf.fwhm_mm,
-            "fwhm_classic_mm": found.fwhm_classic_mm,
+            "a": measured.acf.a,
+            "b_mm": measured.acf.b_mm,
+            "c_mm": measured.acf.c_mm,
+            "fwhm_mm": measured.acf.fwhm_mm,
+            "fwhm_classic_mm": measured.fwhm_classic_mm,
             "unevenness": uneven[stratum],
         }
-        for stratum, found in noise.items()
+        for stratum, measured in noise.items()
     ]
     write_table(folder / "smoothness.tsv", pd.DataFrame(rows), SMOOTHNESS_COLUMNS)
 
@@ -193,8 +193,8 @@ def _intent(test: TermTest, statistic: str) -> Intent | None:
 
 def _one_df2(test: TermTest) -> float | None:
     """Return the denominator's degrees of freedom where all voxels have the same; None where they differ."""
-    own = np.unique(np.broadcast_to(test.df2, test.f.shape)[np.isfinite(test.f)])
-    return None if len(own) > 1 else float(own[0] if len(own) else np.max(test.df2))
+    distinct = np.unique(np.broadcast_to(test.df2, test.f.shape)[np.isfinite(test.f)])
+    return None if len(distinct) > 1 else float(distinct[0] if len(distinct) else np.max(test.df2))
 
 
 def _write_corrected(folder: Path, effect: Effect, space: Space) -> None:
@@ -206,9 +206,9 @@ def _write_corrected(folder: Path, effect: Effect, space: Space) -> None:
 
 
 def _write_clusters(folder: Path, effects: Sequence[Effect], space: Space, rule: Mapping[str, Any]) -> None:
-    found = [row for effect in effects for row in _overlap_rows(effect, space)]
+    overlap_rows = [row for effect in effects for row in _overlap_rows(effect, space)]
     regions: dict[tuple[object, object], list[str]] = {}
-    for row in found:
+    for row in overlap_rows:
         share = "" if np.isnan(row["percent_of_region"]) else f" ({row['percent_of_region']:.0f} %)"
         regions.setdefault((row["prefix"], row["cluster"]), []).append(f"{row['region']} {row['voxels']}{share}")
     rows = [row for effect in effects for row in _cluster_rows(effect, space)]
@@ -225,7 +225,7 @@ def _write_clusters(folder: Path, effects: Sequence[Effect], space: Space, rule:
     if space.atlas is not None:
         notes["regions"] = _REGIONS_NOTE
         rows = [row | {"regions": "; ".join(regions[row["prefix"], row["cluster"]])} for row in rows]
-        table = pd.DataFrame(found, columns=list(OVERLAP_COLUMNS))
+        table = pd.DataFrame(overlap_rows, columns=list(OVERLAP_COLUMNS))
         write_table(folder / "cluster_regions.tsv", table, OVERLAP_COLUMNS)
     write_table(folder / "clusters.tsv", pd.DataFrame(rows, columns=list(notes)), notes)
     peaks = [row for effect in effects for row in _peak_rows(effect, space)]
@@ -239,8 +239,8 @@ def _overlap_rows(effect: Effect, space: Space) -> list[dict[str, Any]]:
         return []
     labels = effect.corrected.clusters.labels
     clusters = np.arange(1, len(effect.corrected.clusters.sizes) + 1)
-    known = {"term": effect.test.name, "prefix": effect.prefix}
-    return [{**known, **row} for row in overlaps(labels, clusters, space.atlas, space.mask)]
+    shared = {"term": effect.test.name, "prefix": effect.prefix}
+    return [{**shared, **row} for row in overlaps(labels, clusters, space.atlas, space.mask)]
 
 
 def _term_row(effect: Effect) -> dict[str, Any]:
@@ -268,29 +268,29 @@ def _term_row(effect: Effect) -> dict[str, Any]:
 def _cluster_rows(effect: Effect, space: Space) -> list[dict[str, Any]]:
     if effect.corrected is None:
         return []
-    found, f = effect.corrected.clusters, on_grid(effect.test.f, space.mask)
+    clusters, f = effect.corrected.clusters, on_grid(effect.test.f, space.mask)
     at = peak_places(effect, space)
     low, high = effect.test.interval()
     named = {"peak_t": effect.test.t, "peak_effect": effect.test.estimate}
     named |= {"peak_effect_low": low, "peak_effect_high": high}
-    numbers = {name: np.full(len(at), np.nan) if own is None else own[at] for name, own in named.items()}
-    peaks = space.grid.mm(found.peak_voxels.astype(float))
-    centers = space.grid.mm(found.center_voxels)
+    numbers = {name: np.full(len(at), np.nan) if values is None else values[at] for name, values in named.items()}
+    peaks = space.grid.mm(clusters.peak_voxels.astype(float))
+    centers = space.grid.mm(clusters.center_voxels)
     return [
         {
             "term": effect.test.name,
             "prefix": effect.prefix,
             "cluster": index + 1,
-            "voxels": int(found.sizes[index]),
-            "mm3": float(found.sizes[index] * space.grid.voxel_mm3),
+            "voxels": int(clusters.sizes[index]),
+            "mm3": float(clusters.sizes[index] * space.grid.voxel_mm3),
             "p_fwe": effect.corrected.p[index],
-            "peak_f": f[tuple(found.peak_voxels[index])],
-            **{name: own[index] for name, own in (numbers | dict(effect.held_out)).items()},
+            "peak_f": f[tuple(clusters.peak_voxels[index])],
+            **{name: column[index] for name, column in (numbers | dict(effect.held_out)).items()},
             **{f"peak_{axis}": mm for axis, mm in zip("xyz", peaks[index], strict=True)},
             **{f"center_{axis}": mm for axis, mm in zip("xyz", centers[index], strict=True)},
             **{f"p_{name.replace(' ', '_')}": p[index] for name, p in effect.p_by_method.items()},
         }
-        for index in range(len(found.sizes))
+        for index in range(len(clusters.sizes))
     ]
 
 
@@ -311,7 +311,7 @@ def _peak_rows(effect: Effect, space: Space) -> list[dict[str, Any]]:
     for cluster, number, voxel in local_peaks(f, labels, space.grid, apart_mm=peak_distance_mm(space.grid)):
         place = dict(zip("xyz", space.grid.mm(voxel[None].astype(float))[0], strict=True))
         at = tuple(voxel)
-        known = {"term": effect.test.name, "prefix": effect.prefix, "cluster": cluster, "peak": number, "f": f[at]}
+        shared = {"term": effect.test.name, "prefix": effect.prefix, "cluster": cluster, "peak": number, "f": f[at]}
         label = None if space.atlas is None else space.atlas.names.get(int(space.atlas.labels[at]), OUTSIDE)
-        rows.append({**known, "t": np.nan if t is None else t[at], **place, "region": label})
+        rows.append({**shared, "t": np.nan if t is None else t[at], **place, "region": label})
     return rows

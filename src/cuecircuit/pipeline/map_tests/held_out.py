@@ -59,18 +59,18 @@ def with_held_out(
     """
     parts = [_parts(effect, space) if _has_survivors(effect) else None for effect in effects]
     halves = _halves(bound, columns, seed, splits) if any(part is not None for part in parts) else []
-    found: list[list[dict[str, Array]]] = [[] for _ in effects]
+    by_half: list[list[dict[str, Array]]] = [[] for _ in effects]
     with steps("held-out effects", len(halves)) as advance:
         for pair in halves:
             fitted = [_fit(maps, rows, half) for rows, half in pair]
-            for effect, part, rows in zip(effects, parts, found, strict=True):
+            for effect, part, rows in zip(effects, parts, by_half, strict=True):
                 if part is not None:
                     one, other = (next(t for t in tests if _same(t, effect.test)) for tests in fitted)
                     rows += [_chosen(effect, part, one, other, space), _chosen(effect, part, other, one, space)]
             advance(1)
     return [
-        replace(each, held_out=_mean(own) | _peak(each, space)) if own else each
-        for each, own in zip(effects, found, strict=True)
+        replace(each, held_out=_mean(of_effect) | _peak(each, space)) if of_effect else each
+        for each, of_effect in zip(effects, by_half, strict=True)
     ]
 
 
@@ -133,7 +133,7 @@ def _chosen(effect: Effect, part: Array, choosing: TermTest, other: TermTest, sp
     sizes = _sizes(of_responses(other, at), turned)
     inside = effect.corrected.clusters.labels[space.mask][at] == survivors + 1
     values = {"held_out_" + name: values for name, values in sizes.items()} | {"held_out_inside": inside.astype(float)}
-    return {name: _placed(own, survivors, len(effect.corrected.p)) for name, own in values.items()}
+    return {name: _placed(volume, survivors, len(effect.corrected.p)) for name, volume in values.items()}
 
 
 def _signs(test: TermTest) -> Float[Array, "response"]:

@@ -40,7 +40,7 @@ def local_peaks(
     order = np.lexsort((-strength[tuple(voxels.T)], cluster))
     kept: dict[int, list[int]] = {}
     for peak in order.tolist():
-        own = kept.setdefault(int(cluster[peak]), [])
-        if not own or np.linalg.norm(places[own] - places[peak], axis=1).min() >= apart_mm:
-            own.append(peak)
-            yield int(cluster[peak]), len(own), voxels[peak]
+        in_cluster = kept.setdefault(int(cluster[peak]), [])
+        if not in_cluster or np.linalg.norm(places[in_cluster] - places[peak], axis=1).min() >= apart_mm:
+            in_cluster.append(peak)
+            yield int(cluster[peak]), len(in_cluster), voxels[peak]

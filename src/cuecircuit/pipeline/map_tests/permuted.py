@@ -101,10 +101,10 @@ def permute_tests(
             term = permute_map(maps, plan, test, space, correction.settings, (correction.statistic,), advance)
         return permuted_map(term, correction.statistic)
 
-    found = {(test.name, stratum_of(test)): permuted(test) for test in kept}
+    permuted_of = {(test.name, stratum_of(test)): permuted(test) for test in kept}
     for line in refused:
         say(f"group: not corrected: {line}")
-    return found
+    return permuted_of
 
 
 def permute_map(

@@ -54,24 +54,24 @@ def plan_tests(
     check_request(frame, model, correction, comparison, evidence)
     y = np.random.default_rng(0).standard_normal((len(frame), _VOXELS))
     columns = frame[[name for name in frame if name not in ("map", model.variance)]]
-    found = fit(columns, y, model, variance=np.ones_like(y) if model.variance else None)
-    bound, notes = found.design, [*found.design.left_out, *found.design.notes]
-    if not any(np.isfinite(test.f).any() for test in found.fitted.tests):
+    fitted = fit(columns, y, model, variance=np.ones_like(y) if model.variance else None)
+    bound, notes = fitted.design, [*fitted.design.left_out, *fitted.design.notes]
+    if not any(np.isfinite(test.f).any() for test in fitted.fitted.tests):
         raise DesignError("the design leaves nothing for error in any test; add subjects, or ask for fewer terms")
     faults: list[str] = []
 
     def plan() -> Iterator[str]:
         settings = for_method(correction, model)
-        sideless = without_side(bound, found.fitted, settings)
+        sideless = without_side(bound, fitted.fitted, settings)
         yield from (f"not corrected: {name}: one side, and the term of a factor has no side" for name in sideless)
         if isinstance(settings, Permutation):
-            tests = tuple(test for test in kept_tests(bound, found.fitted) if test.name not in sideless)
+            tests = tuple(test for test in kept_tests(bound, fitted.fitted) if test.name not in sideless)
             variances = _variances(y[bound.rows], bound, settings.settings)
             yield from (f"not corrected: {line}" for line in permutable(bound.family, tests, settings, variances)[1])
 
     def compare() -> Iterator[str]:
         if comparison is not None:
-            strata_tests = [test for test in found.fitted.tests if isinstance(test, StratumTest)]
+            strata_tests = [test for test in fitted.fitted.tests if isinstance(test, StratumTest)]
             test = find_test(strata_tests, comparison.term, comparison.stratum)
             plan_of(bound.family, test, comparison.permutation, {})
         yield from ()
@@ -121,8 +121,8 @@ def check_request(
 
 def kept_tests(bound: Design, fitted: Fitted) -> tuple[TermTest, ...]:
     """Return the tests that the model keeps, which are corrected."""
-    wanted = bound.model.tests
-    return tuple(test for test in fitted.tests if not wanted or test.name in wanted)
+    asked = bound.model.tests
+    return tuple(test for test in fitted.tests if not asked or test.name in asked)
 
 
 def for_method(correction: Correction, model: Model) -> Correction:

@@ -229,7 +229,7 @@ def _effects(
     if correction or exploratory or comparison:
         noise = _noise(task)
         uneven = _unevenness(task, noise)
-        write_smoothness(task.folder, {name or ONE_ERROR: own for name, own in noise.items()}, uneven)
+        write_smoothness(task.folder, {name or ONE_ERROR: measured for name, measured in noise.items()}, uneven)
     simulated = [each for each in (correction, exploratory) if isinstance(each, CorrectionSettings)]
     if simulated and (note := uneven_note(uneven)):
         say(f"group: {note}")
@@ -268,12 +268,12 @@ def _key(test: TermTest) -> Key:
 def _written(
     task: _Task, nulls: Mapping[str | None, ClusterNulls], permuted: Mapping[Key, PermutedMap]
 ) -> list[Effect]:
-    wanted = {_key(test) for test in task.corrected}
+    asked = {_key(test) for test in task.corrected}
     effects = []
     for test in task.fitted.tests:
         key = _key(test)
         corrected = permuted[key].corrected if key in permuted else None
-        if nulls and key in wanted:
+        if nulls and key in asked:
             corrected = correct(test, task.space.mask, nulls[key[1]])
         more = effect_maps(test, task.fitted.maps if test is task.fitted.tests[0] else {})
         if key in permuted:
@@ -300,19 +300,19 @@ def _noise(task: _Task) -> dict[str | None, Smoothness]:
     if isinstance(family, StrataFamily):
         strata = (*family.model.strata, *family.model.contrast_strata)
         return {each.name: smoothness_of_residuals(task.maps, task.space, each) for each in strata}
-    own = smoothness_of_residuals(task.maps, task.space)
-    return {stratum_of(test): own for test in task.fitted.tests[:1]}
+    smoothness = smoothness_of_residuals(task.maps, task.space)
+    return {stratum_of(test): smoothness for test in task.fitted.tests[:1]}
 
 
 def _unevenness(task: _Task, noise: Mapping[str | None, Smoothness]) -> dict[str, float]:
     """Return how uneven the noise of each stratum is; NaN for mixed models, whose maps are not independent."""
-    family, found = task.bound.family, {}
+    family, uneven = task.bound.family, {}
     mixed = isinstance(family, FormulaFamily) and isinstance(family.fitter, MixedFitter)
-    for stratum, own in noise.items():
+    for stratum, measured in noise.items():
         tests = [test for test in task.fitted.tests if stratum_of(test) == stratum]
         df = float(np.nanmedian(tests[0].df2)) if tests and not mixed else float("nan")
-        found[stratum or ONE_ERROR] = unevenness(own.neighbor_variance, df)
-    return found
+        uneven[stratum or ONE_ERROR] = unevenness(measured.neighbor_variance, df)
+    return uneven
 
 
 def _nulls(
@@ -322,14 +322,14 @@ def _nulls(
     if not corrections:
         return []
     heights = [each.voxel_p for each in corrections]
-    found: list[dict[str | None, ClusterNulls]] = [{} for _ in corrections]
+    simulated: list[dict[str | None, ClusterNulls]] = [{} for _ in corrections]
     with steps("null fields", corrections[0].iterations * len(noise)) as advance:
-        for stratum, own in noise.items():
+        for stratum, measured in noise.items():
             mask = task.where_fitted(stratum)
-            nulls = simulate_nulls_at(heights, own, mask, task.space.grid, corrections[0], progress=advance)
+            nulls = simulate_nulls_at(heights, measured, mask, task.space.grid, corrections[0], progress=advance)
             for place, null in enumerate(nulls):
-                found[place][stratum] = null
-    return found
+                simulated[place][stratum] = null
+    return simulated
 
 
 def _say_verdicts(effects: Sequence[Effect]) -> None:
