@@ -38,7 +38,7 @@ simulation:
 FOLLOW = ("NAc", "BLA")
 
 
-def test_the_regions_that_a_cue_joins_to_the_seed_are_found_and_no_others(tmp_path: Path) -> None:
+def test_the_regions_that_a_cue_joins_to_the_seed_are_found(tmp_path: Path) -> None:
     (tmp_path / "study.yaml").write_text(STUDY, encoding="utf-8")
     study = simulate_design(str(tmp_path / "study.yaml"), tmp_path / "data", seed=1, scale="tiny")
     run_study(study, tmp_path / "out")
