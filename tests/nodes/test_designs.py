@@ -115,7 +115,7 @@ def test_planted_displacement_is_found_in_its_region_and_peaks_there(ran: Ran) -
 
 def test_levels_have_their_names_and_effects_their_unit_where_maps_are_asked_level_by_level(ran: Ran) -> None:
     page = (ran("smokers_two_sessions")[1] / "report.html").read_text(encoding="utf-8")
-    assert "Reactivity: the mean of smoking food survives" in page
+    assert "Reactivity: mean of smoking food survives" in page
     assert "% of the mean of the voxel at its peak" in page
     assert "Reactivity, smoking neutral" in page
 
