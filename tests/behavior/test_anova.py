@@ -131,7 +131,7 @@ def test_order_of_rows_unit_and_origin_do_not_matter(order: list[int], unit: flo
         (lambda t: pd.concat([t, t.iloc[:1]]), r"several rows in S00 1 \(2 rows\)"),
         (lambda t: t.assign(y="x"), "line 2: column 'y' has 'x', expected a number"),
         (lambda t: t.assign(group=["c", *t["group"][1:]]), "S00: is in c and a of 'group'"),
-        (lambda t: t.iloc[:0], "the table has no rows"),
+        (lambda t: t.iloc[:0], "the table has no row"),
     ],
 )
 def test_a_table_that_holds_no_such_design_is_refused_by_name(change: object, fault: str):

@@ -203,7 +203,7 @@ def _check_columns(table: pd.DataFrame, wanted: Sequence[str]) -> None:
     faults = [absent_column(name, table.columns) for name in dict.fromkeys(wanted) if name not in table.columns]
     faults += [f"column '{name}' is given two roles" for name in dict.fromkeys(wanted) if wanted.count(name) > 1]
     if faults or table.empty:
-        raise DataError(faults or "the table has no rows")
+        raise DataError(faults or "the table has no row; expected one for each observation")
 
 
 def cell_labels(table: pd.DataFrame, name: str) -> list[str]:
