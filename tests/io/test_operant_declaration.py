@@ -42,5 +42,5 @@ def test_a_declaration_at_fault_is_named(tmp_path: Path, text: str, found: str):
 
 
 def test_a_missing_declaration_is_named(tmp_path: Path):
-    with pytest.raises(DataError, match="cannot be read"):
+    with pytest.raises(DataError, match="no such file"):
         read_declared(tmp_path / "none.yaml", SourceDeclaration)
