@@ -117,5 +117,5 @@ def test_a_column_has_one_role():
 
 
 def test_an_empty_table_is_named():
-    with pytest.raises(DataError, match="no rows"):
+    with pytest.raises(DataError, match="no row"):
         complete_cells(table().iloc[:0], **ROLES)
