@@ -86,8 +86,8 @@ def _calendar(subject: str, dates: Mapping[str, Sequence[date]], planned: int | 
         common = [
             day for day in _all_dates(dates) if calendar[0] < day < calendar[-1] and _is_common(day, dates, subject)
         ]
-    whole = sorted({*calendar, *common})
-    return whole if whole.index(calendar[-1]) < expected else calendar
+    filled = sorted({*calendar, *common})
+    return filled if filled.index(calendar[-1]) < expected else calendar
 
 
 def _is_common(day: date, dates: Mapping[str, Sequence[date]], subject: str) -> bool:

@@ -72,11 +72,11 @@ def draw_fits(
         thresholds = tables["thresholds"].groupby("subject", sort=False)
         drawn["thresholds"] = thresholds_figure([_threshold(str(name), curve) for name, curve in thresholds])
     if "elimination" in tables:
-        each = [(str(name), factors) for name, factors in tables["elimination"].groupby("subject", sort=False)]
+        profiles = [(str(name), factors) for name, factors in tables["elimination"].groupby("subject", sort=False)]
         curves = {
             column: [
                 AnimalCurve(label=name, x=factors["factor"].to_numpy(float), y=factors[column].to_numpy(float))
-                for name, factors in each
+                for name, factors in profiles
             ]
             for column in ("log_likelihood", "threshold")
         }

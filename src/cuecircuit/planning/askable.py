@@ -41,8 +41,8 @@ def askable(study: Study, regions: Sequence[str]) -> Askable:
         regions: of the atlas, or those that the study names; none where it has neither.
     """
     # nothing of a map is drawn that could choose voxels, and the question that would may not be asked
-    whole = {name: region_set.model_copy(update={"within": None}) for name, region_set in study.regions.items()}
-    study = study.model_copy(update={"regions": whole})
+    plain_sets = {name: region_set.model_copy(update={"within": None}) for name, region_set in study.regions.items()}
+    study = study.model_copy(update={"regions": plain_sets})
     reasons = {}
     for name, question in study.questions.items():
         if reason := next(_reasons(study, question, regions), None):

@@ -170,19 +170,19 @@ def _write_series(folder: Path, plan: ScanPlan, data: Array, key: ScanKey, name:
         return str(raw)
     if plan.rabies:
         below = Path(scans.derivatives, "bold_datasink", "commonspace_bold", f"{name}_bold")
-        done = below / f"{name}_bold_RAS_EPI_commonspace_combined.nii.gz"
-        write_volume(folder / done, data, grid, tr_s=scans.tr_s)
+        bold_file = below / f"{name}_bold_RAS_EPI_commonspace_combined.nii.gz"
+        write_volume(folder / bold_file, data, grid, tr_s=scans.tr_s)
         (folder / place).mkdir(parents=True, exist_ok=True)
-        shutil.copyfile(folder / done, folder / raw)
+        shutil.copyfile(folder / bold_file, folder / raw)
         write_json(folder / place / f"{name}_bold.json", notes)
-        return str(done)
+        return str(bold_file)
     stem = f"{name}_space-{scans.space or _SPACES[plan.place.kind]}" + (f"_res-{scans.res}" if scans.res else "")
     below = Path(scans.derivatives) / _place(key)
-    done = below / f"{stem}_desc-preproc_bold.nii.gz"
-    write_volume(folder / done, data, grid, tr_s=scans.tr_s)
+    bold_file = below / f"{stem}_desc-preproc_bold.nii.gz"
+    write_volume(folder / bold_file, data, grid, tr_s=scans.tr_s)
     write_json(folder / below / f"{stem}_desc-preproc_bold.json", notes | {"SkullStripped": False})
     write_volume(folder / below / f"{stem}_desc-brain_mask.nii.gz", plan.place.brain.mask.astype(np.uint8), grid)
-    return str(done)
+    return str(bold_file)
 
 
 def _write_confounds(folder: Path, plan: ScanPlan, table: pd.DataFrame, key: ScanKey, name: str) -> str:
