@@ -33,7 +33,7 @@ def drawn(grid: Grid, statistic: np.ndarray | None = None, **options: object) ->
     values = 20.0 - distance if statistic is None else statistic
     return slices_figure(
         values, significant, brain, grid, anatomy=far(FINE, np.zeros(3)), anatomy_grid=FINE, label="F(1, 18)",
-        height=19.0, width_mm=60, **options,
+        height=19.0, width_mm=60.0, **options,
     )  # pyright: ignore  # fmt: skip
 
 
