@@ -97,7 +97,7 @@ def method_sentence(question: AnyQuestion) -> str:
             if not question.between and not question.within:
                 text = f"{what}: mean against zero"
             if question.covariates:
-                text += f", adjusted for {listed(question.covariates)}"
+                text += f", adjusted for {listed(map(words, question.covariates))}"
             if question.within and not split_reference(question.of)[0].startswith(("maps.", "contrasts.")):
                 text += ", p within subjects after Greenhouse and Geisser (1959)"
             text += "".join(f"; {_comparison(each)}" for each in question.comparisons) + _evidence(question.evidence)
@@ -114,7 +114,7 @@ def method_sentence(question: AnyQuestion) -> str:
                     f"{short(question.draws)} permutations inside {question.inside}"
                 )
             if question.controls:
-                text += f", {listed(question.controls)} partialled out"
+                text += f", {listed(map(words, question.controls))} partialled out"
         case Reliability():
             kind = "ICC(A,1)" if question.agreement == "absolute" else "ICC(C,1)"
             text = f"{what}: {kind} over {question.over} (McGraw and Wong 1996)"
@@ -122,6 +122,7 @@ def method_sentence(question: AnyQuestion) -> str:
             effect = f"a log-linear slope over {question.trend}" if question.trend else listed(question.within)
             text = f"{what} as counts: negative-binomial GEE with {effect}"
             text += f" by {listed(question.between)}" if question.between else ""
+            text += " (log link, exchangeable correlation, sandwich errors corrected by Mancl and DeRouen 2001)"
         case Pooling():
             noise = "normal" if question.noise == "normal" else "Student's t"
             among = f" by {question.between[0]}" if question.between else ""
@@ -291,6 +292,8 @@ def _interval(row: Mapping[str, Any] | pd.Series, value: str, low: str, high: st
 def _tests(question: Strata | Formula, answer: Mapping[str, pd.DataFrame]) -> Iterator[str]:
     terms = answer["terms"]
     if question.each:
+        if isinstance(question, Formula):  # other terms are in the model and are not asked about
+            terms = pd.concat([terms[terms["term"].isin(question.tests)], answer.get("contrasts", pd.DataFrame())])
         count, adjusted = int((deciding_p(terms) <= question.alpha).sum()), "adjusted " * ("p_adjusted" in terms)
         yield f"{count} of {len(terms)} tests {_reach(count)} {adjusted}p ≤ {threshold(question.alpha)}."
         if question.networks is not None:
@@ -368,8 +371,13 @@ def note_sentence(facts: Mapping[str, Any]) -> str:
 
 
 def left_out_sentence(lines: Sequence[str]) -> str:
-    """Describe who is not in an answer."""
-    return "" if not lines else f"Left out: {'; '.join(lines)}."
+    """Describe who is not in an answer, those of one reason together."""
+    subjects: dict[str, list[str]] = {}
+    for line in lines:
+        subject, _, reason = line.partition(": ")
+        subjects.setdefault(reason.removeprefix("left out, "), []).append(subject)
+    named = (f"{listed(who)} ({reason})" if reason else listed(who) for reason, who in subjects.items())
+    return f"Left out: {'; '.join(named)}." if lines else ""
 
 
 def uneven_sentence(unevenness: float) -> str:
