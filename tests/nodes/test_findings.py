@@ -14,9 +14,7 @@ STUDY = parse_study(design_text("alcohol_mice"))
 TEST = {"df1": 1, "df2": 9, "F": 20.0, "p": 0.001, "pes": 0.5, "pes_low": 0.1, "pes_high": 0.7}
 
 
-def written(
-    folder: Path, question: str, stem: str, rows: list[dict[str, object]], study: Study = STUDY
-) -> list[str]:
+def written(folder: Path, question: str, stem: str, rows: list[dict[str, object]], study: Study = STUDY) -> list[str]:
     path = folder / "questions" / question / f"{stem}.tsv"
     path.parent.mkdir(parents=True)
     write_table(path, pd.DataFrame(rows), dict.fromkeys(rows[0], "of the test"))
@@ -47,7 +45,16 @@ def test_where_nothing_is_named_the_highest_effect_that_reaches_its_level_is_tol
 
 
 def test_a_correlation_of_pooled_groups_says_what_is_left_within_them(tmp_path: Path) -> None:
-    row = {"region": "Insula", "r": 0.5, "ci_low": 0.1, "ci_high": 0.8, "p": 0.02, "r_within": 0.1, "p_within": 0.6, "n": 20}
+    row = {
+        "region": "Insula",
+        "r": 0.5,
+        "ci_low": 0.1,
+        "ci_high": 0.8,
+        "p": 0.02,
+        "r_within": 0.1,
+        "p_within": 0.6,
+        "n": 20,
+    }
     rats = parse_study(design_text("carmack2019"))
     _, found = written(tmp_path, "withdrawal_severity", "correlation", [row], rats)
     assert found.endswith("r = .50 [.10, .80] (within groups .10, p = .600), p = .020.")

@@ -18,7 +18,14 @@ from cuecircuit.simulation.cohort import Cohort
 from cuecircuit.simulation.columns import WHOLE, Columns
 from cuecircuit.simulation.draws import Ends, Slope, draw_response
 from cuecircuit.simulation.effects import Tables, chosen, planted
-from cuecircuit.simulation.operant_counts import Profile, measure_table, most_deliveries, part_counts, profiles, session_rows
+from cuecircuit.simulation.operant_counts import (
+    Profile,
+    measure_table,
+    most_deliveries,
+    part_counts,
+    profiles,
+    session_rows,
+)
 from cuecircuit.simulation.predictors import sources, standardized, subject_numbers
 from cuecircuit.study.acquisition import Given
 from cuecircuit.study.expected import expected_rows
