@@ -172,7 +172,7 @@ def test_deliveries_of_a_progressive_ratio_cost_their_presses():
     active = times["active"]
     since = np.array([0.0, *(infusion[:-1] + 20)])
     assert [((active >= a) & (active <= b)).sum() for a, b in zip(since, infusion, strict=True)] == [1, 2, 4]
-    assert breakpoint_of(3, ratios=(1, 2, 4), presses=active.size) == 4
+    assert breakpoint_of(3.0, ratios=(1, 2, 4), presses=float(active.size)) == 4
     # presses alone: the 1st, 3rd and 7th pay
     presses = np.arange(10.0) * 30
     paid = session_times({"active": presses}, 3600.0, ratios=(1, 2, 4), rng=np.random.default_rng(1))["infusion"]

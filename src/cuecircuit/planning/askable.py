@@ -63,7 +63,7 @@ def _reasons(study: Study, question: Question, regions: Sequence[str]) -> Iterat
         if kind in ("maps", "contrasts", "regions", "edges"):
             yield from _map_reasons(study, question, regions)
             if slopes := [label for label in rows.where.get("contrast", ()) if "." in label]:
-                yield f"slopes within a cell ({', '.join(slopes)}) are not drawn; ask about the cells or their contrasts"
+                yield f"slopes within a cell ({', '.join(slopes)}) are not drawn; ask about cells or contrasts"
         if kind == "operant":
             yield from _operant_reasons(study, rows, response)
 
