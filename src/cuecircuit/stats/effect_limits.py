@@ -71,8 +71,9 @@ def _noncentrality(
 def _inverse(
     f: Float[Array, "response"], df1: int, df2: Float[Array, "response"], quantile: float
 ) -> Float[Array, "response"]:
-    by_t = noncentrality_at(np.sqrt(df1 * f), df2, quantile) ** 2 - (df1 - 1)
-    value = np.where(by_t > _LARGE, by_t, special.ncfdtrinc(df1, df2, quantile, f))
+    value = special.ncfdtrinc(df1, df2, quantile, f)
+    large = ~(value < _LARGE)
+    value[large] = noncentrality_at(np.sqrt(df1 * f[large]), df2[large], quantile) ** 2 - (df1 - 1)
     for _ in range(_STEPS):
         step = 1e-4 * value + 1e-6
         here = special.ncfdtr(df1, df2, value, f)
