@@ -65,7 +65,7 @@ def rows_words(rows: Rows) -> str:
 def marks_sentence(question: AnyQuestion, answer: Mapping[str, pd.DataFrame]) -> str:
     """Return what the marks of a figure are: bars, thin lines, bands, filled points."""
     match question:
-        case Correlation() if question.inside:
+        case Correlation() if question.inside and len(answer["correlation"]) == 1:
             return "Lines: least squares within groups, with their common slope; dashed: pooled."
         case Correlation() if len(answer["correlation"]) == 1:
             return "Line and band: least squares with the 95 % interval of the mean."
@@ -78,7 +78,8 @@ def marks_sentence(question: AnyQuestion, answer: Mapping[str, pd.DataFrame]) ->
             return "Mean ± SEM over subjects."
         case Correlation() if len(answer["correlation"]) > 1:
             p = "q" if "q" in answer["correlation"] else "p"
-            return f"Filled: {p} ≤ {threshold(question.alpha)}; intervals are those of single correlations."
+            pooled = "Pooled r. " if question.inside else ""
+            return f"{pooled}Filled: {p} ≤ {threshold(question.alpha)}; intervals are those of single correlations."
         case Reliability() | Pooling():
             return "Filled: the interval excludes 0."
         case Counts():
