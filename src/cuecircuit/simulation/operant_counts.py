@@ -35,7 +35,7 @@ class Profile:
 
 
 def session_rows(operant: Operant, rows: pd.DataFrame, response: str, *, deliveries: bool) -> pd.DataFrame:
-    """Keep the sessions in which a response is drawn, with `length_min`, `delivers` and `schedule`.
+    """Keep the sessions in which a response is drawn, with `length_min` and `delivers`.
 
     Args:
         operant: section of the study.
@@ -48,7 +48,6 @@ def session_rows(operant: Operant, rows: pd.DataFrame, response: str, *, deliver
     rows = rows.assign(
         length_min=[60 * (phase.access_of(group) or 1.0) for phase, group in zip(phases, groups, strict=True)],
         delivers=[phase.drug_of(group) or "" for phase, group in zip(phases, groups, strict=True)],
-        schedule=["PR" if phase.kind == "progressive_ratio" else "FR1" for phase in phases],
     )
     keep = np.ones(len(rows), bool)
     if response == "infusions":

@@ -137,7 +137,7 @@ def calendar(operant: Operant, rows: pd.DataFrame) -> list[tuple[datetime, str, 
 
     Args:
         operant: section of the study.
-        rows: sessions with `box` (from 0), `length_min`, `delivers` and `schedule`.
+        rows: sessions with `box` (from 0) and `length_min`.
     """
     groups = rows[operant.by].tolist() if operant.by in rows else [None] * len(rows)
     planned = {
@@ -169,21 +169,22 @@ def log_day(
     logs = []
     for row in rows.to_dict("records"):
         key = (row["subject"], phase, row["treatment"], row["day"])
-        logs.append(_log(row, words[phase, row["treatment"]], date, times[key], str(row.get(operant.by, "")), rng))
+        logs.append(_log(operant, row, words[phase, row["treatment"]], date, times[key], rng))
     return Day(name=f"{date:%Y-%m-%d}_{phase}-{number:02d}", logs=tuple(logs))
 
 
 def _log(
-    row: Mapping[str, object], word: str, date: datetime, times: Times, group: str, rng: np.random.Generator
+    operant: Operant, row: Mapping[str, object], word: str, date: datetime, times: Times, rng: np.random.Generator
 ) -> MedpcSession:
     length_s = 60 * float(str(row["length_min"]))
+    schedule = "PR" if operant.phases[str(row["phase"])].kind == "progressive_ratio" else "FR1"
     arrays = {kind: times.get(kind, np.empty(0)) for kind in _LETTERS}
     return MedpcSession(
         subject=str(row["subject"]),
         experiment=word,
-        group=group,
+        group=str(row.get(operant.by, "")),
         box=str(int(str(row["box"])) + 1),
-        msn=f"SIMULATED {str(row['delivers'] or 'no delivery').upper()} {row['schedule']}",
+        msn=f"SIMULATED {str(row['delivers'] or 'no delivery').upper()} {schedule}",
         start=date,
         # the program is stopped by hand a little after the levers go in
         end=date + timedelta(seconds=length_s + int(rng.integers(20, 300))),
