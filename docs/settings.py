@@ -36,18 +36,34 @@ def settings(node: dict[str, Any] = SCHEMA, path: str = "") -> Iterator[tuple[st
 def tables() -> str:
     """Return a heading and a table for each section, in Markdown."""
     lines: list[str] = []
-    listed: set[str] = set()
+    kinds: dict[str, list[tuple[dict[str, Any], bool]]] = {}
     for path, setting, required in settings():
+        kinds.setdefault(path, []).append((setting, required))
+    for path, ((setting, required), *others) in kinds.items():
         # the correction of one question has the settings of `correction`
-        if path in listed or path.startswith("questions.NAME.correction."):
+        if path.startswith("questions.NAME.correction."):
             continue
-        listed.add(path)
         if "." not in path:
             lines += ["", f"## `{path}`", "", "| setting | default | what it is |", "|---|---|---|"]
         default = "required" if required else _shown(setting.get("default"))
         assumed = " *Assumed.*" if setting.get("source") == "assumed" else ""
-        lines.append(f"| `{path}` | {default} | {setting.get('description', '').replace('|', '&#124;')}{assumed} |")
+        said = "; ".join(dict.fromkeys(_described(one) for one in (setting, *(one for one, _ in others))))
+        lines.append(f"| `{path}` | {default} | {said.replace('|', '&#124;')}{assumed} |")
     return "\n".join(lines)
+
+
+def _described(setting: dict[str, Any]) -> str:
+    """Return what a setting is, with the words that it takes."""
+    text = setting.get("description", "")
+    if "const" in setting:
+        return f"`{setting['const']}`: {text}"
+    words = dict.fromkeys(map(str, _words(setting)))
+    return f"{text}; takes {', '.join(f'`{word}`' for word in words)}" if words else text
+
+
+def _words(node: dict[str, Any]) -> list[Any]:
+    parts = [*node.get("anyOf", ()), *([node["items"]] if isinstance(node.get("items"), dict) else [])]
+    return [*node.get("enum", ()), *(word for part in parts for word in _words(part))]
 
 
 def columns() -> str:

@@ -8,16 +8,17 @@ from cuecircuit.io.tables import write_table
 from cuecircuit.nodes.designs import design_text
 from cuecircuit.pages.findings import findings
 from cuecircuit.study.reading import parse_study
+from cuecircuit.study.schema import Study
 
 STUDY = parse_study(design_text("alcohol_mice"))
 TEST = {"df1": 1, "df2": 9, "F": 20.0, "p": 0.001, "pes": 0.5, "pes_low": 0.1, "pes_high": 0.7}
 
 
-def written(folder: Path, question: str, stem: str, rows: list[dict[str, object]]) -> list[str]:
+def written(folder: Path, question: str, stem: str, rows: list[dict[str, object]], study: Study = STUDY) -> list[str]:
     path = folder / "questions" / question / f"{stem}.tsv"
     path.parent.mkdir(parents=True)
     write_table(path, pd.DataFrame(rows), dict.fromkeys(rows[0], "of the test"))
-    return list(findings(STUDY, folder))
+    return list(findings(study, folder))
 
 
 def test_a_comparison_names_its_levels_where_it_was_made_and_no_further_number(tmp_path: Path) -> None:
@@ -33,3 +34,27 @@ def test_of_several_tests_of_the_shown_effect_the_strongest_is_told(tmp_path: Pa
     counted, *found = written(tmp_path, "escalation", "terms", rows)
     assert counted.startswith("Of 1 question with a test, 0 reach the level set for them")
     assert not found
+
+
+def test_where_nothing_is_named_the_highest_effect_that_reaches_its_level_is_told(tmp_path: Path) -> None:
+    # factors between and within: group and day; the strongest of the same order
+    rows = [{"term": name, **TEST, "p": p} for name, p in (("group", 0.02), ("day", 0.001), ("group:day", 0.3))]
+    _, found = written(tmp_path, "escalation", "terms", rows)
+    assert "day, F(1, 9)" in found
+    assert found.endswith("p = .001.")
+
+
+def test_a_correlation_of_pooled_groups_says_what_is_left_within_them(tmp_path: Path) -> None:
+    row = {
+        "region": "Insula",
+        "r": 0.5,
+        "ci_low": 0.1,
+        "ci_high": 0.8,
+        "p": 0.02,
+        "r_within": 0.1,
+        "p_within": 0.6,
+        "n": 20,
+    }
+    rats = parse_study(design_text("carmack2019"))
+    _, found = written(tmp_path, "withdrawal_severity", "correlation", [row], rats)
+    assert found.endswith("r = .50 [.10, .80] (within groups .10, p = .600), p = .020.")

@@ -6,13 +6,14 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from cuecircuit.behavior.course import breakpoint_of
 from cuecircuit.behavior.ledger import settle
 from cuecircuit.behavior.phases import PhaseRule, assign_phases
 from cuecircuit.errors import StudyError
 from cuecircuit.io.medpc import read_medpc
 from cuecircuit.records.operant import OperantLog
 from cuecircuit.simulation.declared import plan_world
-from cuecircuit.simulation.operant_logs import experiment_words, log_path
+from cuecircuit.simulation.operant_logs import experiment_words, log_path, session_times
 from cuecircuit.simulation.write import write_dataset
 
 KEY = ["subject", "phase", "treatment", "day"]
@@ -163,3 +164,30 @@ def test_files_are_named_as_the_pattern_asks(pattern, path):
 def test_patterns_that_cannot_be_named_are_refused(pattern):
     with pytest.raises(StudyError, match=r"operant\.logs"):
         log_path(pattern, "d")
+
+
+def test_deliveries_of_a_progressive_ratio_cost_their_presses():
+    infusion = np.array([100.0, 400.0, 900.0])
+    times = session_times({"infusion": infusion}, 3600.0, ratios=(1, 2, 4), rng=np.random.default_rng(1))
+    active = times["active"]
+    since = np.array([0.0, *(infusion[:-1] + 20)])
+    assert [((active >= a) & (active <= b)).sum() for a, b in zip(since, infusion, strict=True)] == [1, 2, 4]
+    assert breakpoint_of(3.0, ratios=(1, 2, 4), presses=float(active.size)) == 4
+    # presses alone: the 1st, 3rd and 7th pay
+    presses = np.arange(10.0) * 30
+    paid = session_times({"active": presses}, 3600.0, ratios=(1, 2, 4), rng=np.random.default_rng(1))["infusion"]
+    np.testing.assert_array_equal(paid, presses[[0, 2, 6]])
+
+
+def test_no_session_has_more_deliveries_of_a_progressive_ratio_than_a_press_a_second_pays_for(design):
+    edits = {
+        "operant.phases.drinking.kind": "progressive_ratio",
+        "operant.phases.drinking.access_h": 1,
+        "simulation.n": {"water": 2, "sucrose": 2, "ethanol": 2},
+        "simulation.missing": {"day=2": 0.1},
+    }
+    drawn = plan_world(design("alcohol_mice", edits), seed=4, scale="tiny").drawn.responses["operant.infusions"]
+    costs = np.round(5 * np.exp(0.2 * np.arange(1, 40)) - 5)  # Richardson and Roberts 1996
+    most = int((costs.cumsum() <= 3600).sum())
+    assert drawn["value"].max() == most
+    assert (drawn["day"] == 2).sum() == 5

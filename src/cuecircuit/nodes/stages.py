@@ -21,6 +21,7 @@ from cuecircuit.pipeline.store import Stage
 from cuecircuit.pipeline.subject_stages import run_subjects
 from cuecircuit.questions.map_questions import MapWork, write_map_answer
 from cuecircuit.questions.table_questions import answer
+from cuecircuit.report.marks import counted
 from cuecircuit.report.neighbors import pages_near
 from cuecircuit.report.page import render
 from cuecircuit.study.accounting import split_reference
@@ -133,7 +134,7 @@ def _write_sessions(folder: Path, data: OperantData) -> None:
     if data.single is not None:
         data.single.write(folder)
     if data.faults:
-        say(f"operant: {len(data.faults)} faults in the logs, listed in operant/faults.tsv")
+        say(f"operant: {counted(len(data.faults), 'fault')} in the logs, listed in operant/faults.tsv")
 
 
 def _derived(work: Work, name: str, own: str) -> Stage:

@@ -9,7 +9,7 @@ import pandas as pd
 
 from cuecircuit.figures.numbers import MINUS, effect_text, fraction, number, p_equals
 from cuecircuit.io.tables import read_json, read_table
-from cuecircuit.pages.map_pictures import level_text, map_folders, map_unit, shown_effect
+from cuecircuit.pages.map_pictures import level_text, map_folders, map_unit, named_effects, shown_effect
 from cuecircuit.questions.answer import deciding_p
 from cuecircuit.questions.model_questions import OF_COMPARISONS
 from cuecircuit.report.marks import counted, words
@@ -48,7 +48,7 @@ def findings(study: Study, out: Path) -> Iterator[str]:
     kept = sorted(held, key=lambda found: order[found.place])[:_MOST]
     yield (
         f"Of {counted(len(asked), 'question')} with a test, {len(held)} reach{'es' * (len(held) == 1)} the level set "
-        f"for {'it' if len(held) == 1 else 'them'}; p is not adjusted across questions."
+        f"for {'it' if len(held) == 1 else 'them'}; p is not adjusted across questions, nor across effects of one."
         f"{f' {len(kept)} of them:' if len(held) > len(kept) else ''}"
     )
     yield from (found.text for found in sorted(kept, key=lambda found: found.place))
@@ -59,8 +59,8 @@ def _of_question(study: Study, out: Path, name: str, place: int) -> Iterator[_Fi
     title = question.title or words(name).capitalize()
     correction = question.correction or study.correction
     if any((part / "terms.tsv").is_file() and (part / "clusters.tsv").is_file() for _, part in map_folders(folder)):
-        best = min((_map(question, part_folder) for _, part_folder in map_folders(folder)), key=lambda each: each[1])
         alpha, of_maps = correction.alpha if correction else _LEVEL, True
+        best = min((_map(question, part, alpha) for _, part in map_folders(folder)), key=lambda each: each[1])
     else:
         said = _network(question, folder) or _table(question, folder)
         if said is None:
@@ -70,11 +70,25 @@ def _of_question(study: Study, out: Path, name: str, place: int) -> Iterator[_Fi
     yield _Finding(place=place, name=name, text=text, p=best[1], alpha=alpha, of_maps=of_maps)
 
 
-def _map(question: AnyQuestion, folder: Path) -> tuple[str, float]:
-    """Describe where the effect that is shown survives; p of its best cluster."""
+def _decisive(question: AnyQuestion, terms: pd.DataFrame, p: pd.Series, alpha: float) -> pd.Series:
+    """Return the effect that a question is decided by: of those that it names, else of its factors.
+
+    The first named that reaches the level, else the highest interaction that does, of several the one with the smallest
+    p; where none does, what is drawn.
+    """
+    named = terms["term"].isin(named_effects(question))
+    covariates = getattr(question, "covariates", ())
+    of_factors = ~terms["term"].str.split(":").map(lambda parts: bool({*parts} & {"(Intercept)", *covariates}))
+    held = terms.loc[p[(p <= alpha) & (named if named.any() else of_factors)].sort_values(ascending=False).index]
+    return shown_effect(question, held if len(held) else terms)
+
+
+def _map(question: AnyQuestion, folder: Path, alpha: float) -> tuple[str, float]:
+    """Describe where the effect that decides survives; p of its best cluster."""
     terms = read_table(folder / "terms.tsv", text=("term", "prefix", "stratum"))
-    effect = shown_effect(question, terms)
     clusters = read_table(folder / "clusters.tsv", text=("term", "prefix", "regions"))
+    smallest = clusters.groupby("prefix")["p_fwe"].min() if len(clusters) else {}
+    effect = _decisive(question, terms, terms["prefix"].map(smallest).astype(float), alpha)
     clusters_of_term = clusters[clusters["prefix"] == effect["prefix"]].sort_values("p_fwe", kind="stable")
     if clusters_of_term.empty:
         return "nothing survives.", np.inf
@@ -99,7 +113,8 @@ def _table(question: AnyQuestion, folder: Path) -> tuple[str, float] | None:
         path = folder / f"{stem}.tsv"
         table = read_table(path) if path.is_file() else pd.DataFrame()
         if stem == "terms" and len(table):
-            table = table[table["term"] == shown_effect(question, table)["term"]]
+            p = deciding_p(table).astype(float) if "p" in table else pd.Series(np.nan, table.index)
+            table = table[table["term"] == _decisive(question, table, p, question.alpha)["term"]]
         if getattr(question, "inside", None) is None:  # no groups are pooled
             table = table.drop(columns="r_within", errors="ignore")
         if "p" not in table or not table["p"].notna().any():  # nothing that could be tested: too few subjects
@@ -153,7 +168,10 @@ def _with_limits(row: pd.Series, value: str, low: str = "low", high: str = "high
 
 
 def _correlation(row: pd.Series) -> str:
-    within = f" (within groups {fraction(float(row['r_within']))})" if pd.notna(row.get("r_within")) else ""
+    within = ""
+    if pd.notna(row.get("r_within")):
+        p = ("q", row["q_within"]) if "q_within" in row else ("p", row["p_within"])
+        within = f" (within groups {fraction(float(row['r_within']))}, {p_equals(float(p[1]), p[0])})"
     return (
         f"r = {fraction(float(row['r']))} [{fraction(float(row['ci_low']))}, {fraction(float(row['ci_high']))}]{within}"
     )

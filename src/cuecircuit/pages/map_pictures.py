@@ -45,11 +45,15 @@ def level_text(folder: Path) -> str:
     return words(str(read_json(folder / "settings.json").get("level", "")))
 
 
+def named_effects(question: AnyQuestion) -> tuple[str, ...]:
+    """Return the effects that a question names, the one that is drawn first."""
+    tests = question.tests if isinstance(question, Formula) else ()
+    return (*question.shown, *tests, *(question.contrasts if isinstance(question, Strata) else ()))
+
+
 def shown_effect(question: AnyQuestion, terms: pd.DataFrame) -> pd.Series:
     """Return the row of the effect that is drawn: the one that is asked for, else the highest interaction."""
-    asked = (*question.shown, *(question.tests if isinstance(question, Formula) else ()))
-    asked += question.contrasts if isinstance(question, Strata) else ()
-    for effect in asked:
+    for effect in named_effects(question):
         rows = terms[terms["term"] == effect]
         if len(rows):
             return rows.iloc[0]

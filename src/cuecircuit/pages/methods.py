@@ -13,13 +13,13 @@ from cuecircuit.figures.numbers import effect_text, short
 from cuecircuit.io.scan_inventory import COMBINED
 from cuecircuit.pages.correction_text import correction_text
 from cuecircuit.pages.map_pictures import map_folders
+from cuecircuit.pages.operant_methods import derived_texts, operant_text
 from cuecircuit.pages.sentences import edges_sentence, method_sentence, product_words
 from cuecircuit.report.content import Paragraph
 from cuecircuit.report.marks import counted, listed, words
 from cuecircuit.report.references import by_fmriprep, printed_reference, references_of
 from cuecircuit.study.accounting import split_reference
 from cuecircuit.study.acquisition import Blocks, Given, Glm, MapSet, Preprocess, Scans, Seed
-from cuecircuit.study.experiment import Drug, Medication, Operant, Phase, Treatment
 from cuecircuit.study.fields import Setting, settings_of
 from cuecircuit.study.questions import AnyQuestion
 from cuecircuit.study.schema import Study
@@ -52,7 +52,7 @@ def methods(study: Study, out: Path, subjects: Mapping[str, int], software: Mapp
     said = _Marks(study)
     texts = [
         ("Subjects", _subjects(study, said, subjects)),
-        ("Operant sessions", _operant(study, said)),
+        ("Operant sessions", operant_text(study, said)),
         ("Scans", _scans(study, said)),
         ("Preprocessing", _preprocessing(study, said)),
         *((f"Maps: {words(name)}", _maps(study, said, name, maps)) for name, maps in study.maps.items()),
@@ -61,6 +61,7 @@ def methods(study: Study, out: Path, subjects: Mapping[str, int], software: Mapp
             for name, edges in study.edges.items()
         ),
         ("Regions", Markup(" ").join(_regions(study, said))),
+        ("Derived numbers", Markup("{}").format(" ".join(derived_texts(study)))),
         *((_title(name, asked), _question(study, said, out, name)) for name, asked in study.questions.items()),
         ("Software", _software(study, software)),
         ("References", Markup("<br>").join(printed_reference(each) for each in references_of(study))),
@@ -79,7 +80,7 @@ def _software(study: Study, software: Mapping[str, str]) -> Markup:
 def design_texts(study: Study) -> Iterator[str]:
     """Yield in plain words what the study file states of sessions, scans, preprocessing, maps and regions."""
     said = _Marks(study)
-    texts = [_operant(study, said), _scans(study, said), _preprocessing(study, said)]
+    texts = [operant_text(study, said), _scans(study, said), _preprocessing(study, said)]
     texts += [_maps(study, said, name, maps) for name, maps in study.maps.items()]
     texts += [Markup(" ").join(_regions(study, said))]
     for text in texts:
@@ -112,112 +113,6 @@ def _subjects(study: Study, said: _Marks, subjects: Mapping[str, int]) -> Markup
     if about.exclude:
         text += Markup(" Left out: {}.").format(listed(f"{who} ({why})" for who, why in about.exclude.items()))
     return text
-
-
-def _operant(study: Study, said: _Marks) -> Markup | None:
-    if study.operant is None:
-        return None
-    delivered = dict.fromkeys(name for phase in study.operant.phases.values() for name in phase.drugs)
-    drugs = [
-        Markup("{} ({}{}).").format(
-            words(name).capitalize(),
-            said(f"drugs.{name}.route", study.drugs[name].route),
-            _dose(study.drugs[name], name, said),
-        )
-        for name in delivered
-    ]
-    phases = [_phase(name, phase, said) for name, phase in study.operant.phases.items()]
-    measures = [
-        Markup("{}: {} in minutes {} to {} of a session.").format(
-            words(name).capitalize(),
-            words(measure.count),
-            said(f"operant.measures.{name}.window_min", short(measure.window_min[0])),
-            short(measure.window_min[1]),
-        )
-        for name, measure in study.operant.measures.items()
-        if measure.window_min
-    ]
-    return Markup(" ").join([*drugs, *phases, *measures, *_session_choices(study.operant)])
-
-
-def _session_choices(operant: Operant) -> Iterator[Markup]:
-    """Yield what the study does with single sessions, each with its reason."""
-    for what, sessions in (("Sessions left out", operant.exclude), ("Sessions joined", operant.merge)):
-        if sessions:
-            named = listed(f"{one.subject} on {one.start or one.date} ({one.reason})" for one in sessions)
-            yield Markup("{}: {}.").format(what, named)
-    if operant.shortest_min:
-        yield Markup("Sessions shorter than {} min were left out.").format(short(operant.shortest_min))
-    if operant.number == "order":
-        yield Markup("Sessions were numbered one after the other, whatever their dates.")
-    if operant.accept:
-        reasons = listed(f"{name} ({reason})" for name, reason in operant.accept.items())
-        yield Markup("Taken as logged against the plan: {}.").format(reasons)
-
-
-def _dose(drug: Drug, name: str, said: _Marks) -> Markup:
-    at = f"drugs.{name}"
-    if drug.dose_mg_kg is not None:
-        return Markup(", {} per delivery").format(said(f"{at}.dose_mg_kg", _mg_kg(drug.dose_mg_kg)))
-    if drug.dose_mg is not None:
-        return Markup(", {} per delivery").format(said(f"{at}.dose_mg", f"{short(drug.dose_mg)} mg"))
-    if drug.concentration_percent is not None:
-        return Markup(", {}").format(said(f"{at}.concentration_percent", f"{short(drug.concentration_percent)} %"))
-    return Markup("")
-
-
-def _mg_kg(dose: float) -> str:
-    return f"{short(1000 * dose)} µg/kg" if dose < 1 else f"{short(dose)} mg/kg"
-
-
-def _phase(name: str, phase: Phase, said: _Marks) -> Markup:
-    at = f"operant.phases.{name}"
-    days = said(f"{at}.days", counted(phase.days, "day"))
-    kind = "" if name == phase.kind else f" ({phase.kind.replace('_', '-')})"
-    text = Markup("{}{}: {}").format(words(name).capitalize(), kind, days)
-    if phase.treatments:
-        text += Markup(" of each of {}").format(
-            listed(_treatment(each, one, at, said) for each, one in phase.treatments.items())
-        )
-    if phase.access_h:
-        hours = phase.access_h.items() if isinstance(phase.access_h, dict) else [("", phase.access_h)]
-        text += Markup(", {}").format(said(f"{at}.access_h", ", ".join(f"{g} {short(h)} h".strip() for g, h in hours)))
-    if isinstance(phase.delivers, dict):
-        drugs = [drug if drug == group else f"{drug} ({group})" for group, drug in phase.delivers.items()]
-        text += f", delivering {', '.join(drugs)}{' to the group of that name' * (drugs == list(phase.delivers))}"
-    elif phase.delivers is not None:
-        text += f", delivering {phase.delivers}"
-    if phase.dose_mg_kg:
-        text += Markup(", {} per delivery").format(said(f"{at}.dose_mg_kg", _mg_kg(phase.dose_mg_kg)))
-    if phase.ratios:
-        costs = said(f"{at}.ratios", ", ".join(map(str, phase.ratios)))
-        text += Markup("; presses that the deliveries cost: {}").format(costs)
-    for key, meaning in (("rest_days", "days of rest before it"), ("context", "place")):
-        if shown := getattr(phase, key):
-            parts = [f"{who} {value}" for who, value in shown.items()] if isinstance(shown, dict) else [str(shown)]
-            text += Markup("; {}: {}").format(meaning, said(f"{at}.{key}", ", ".join(parts)))
-    for each, medication in phase.medications.items():
-        text += Markup("; {}").format(_medication(medication, f"{at}.medications.{each}", said))
-    return text + "."
-
-
-def _medication(medication: Medication, at: str, said: _Marks) -> Markup:
-    if medication.pump_mg_kg_day is not None:
-        end = f" to the end of {words(medication.through)}" if medication.through else ""
-        dose = said(f"{at}.pump_mg_kg_day", _mg_kg(medication.pump_mg_kg_day)) + f" a day by pump{end}"
-    else:
-        before = f" {short(medication.hours_before)} h before the session"
-        dose = said(f"{at}.dose_mg_kg", _mg_kg(medication.dose_mg_kg or 0.0)) + before
-    whom = ", ".join((*medication.groups, *medication.treatments, *(f"day {day}" for day in medication.days)))
-    return Markup("{} {}{}").format(medication.drug, dose, f" ({whom})" if whom else "")
-
-
-def _treatment(name: str, treatment: Treatment, at: str, said: _Marks) -> Markup:
-    if treatment.drug and treatment.dose_mg_kg:
-        drug = "" if treatment.drug == name else f"{treatment.drug}, "
-        dose = said(f"{at}.treatments.{name}.dose_mg_kg", _mg_kg(treatment.dose_mg_kg))
-        return Markup("{} ({}{})").format(words(name), drug, dose)
-    return Markup("{}").format(words(name))
 
 
 def _scans(study: Study, said: _Marks) -> Markup | None:
@@ -290,13 +185,14 @@ def _maps(study: Study, said: _Marks, name: str, maps: MapSet) -> Markup:
         return Markup("Maps were given by another program ({}; {}).").format(maps.table, maps.unit)
     at = f"maps.{name}"
     smoothing = said(f"{at}.smoothing_fwhm_mm", f"{short(maps.smoothing_fwhm_mm)} mm")
-    sentences = [*_removed(study, said), _response(said, at, maps), Markup("Smoothing: {} FWHM.").format(smoothing)]
+    removed = _removed(study, said, modeled=isinstance(maps, Glm))
+    sentences = [*removed, _response(said, at, maps), Markup("Smoothing: {} FWHM.").format(smoothing)]
     if maps.carry:
         sentences.append(Markup("Each map carries the mean of {} over its trials.").format(listed(maps.carry)))
     return Markup(" ").join(sentences)
 
 
-def _removed(study: Study, said: _Marks) -> Iterator[Markup]:
+def _removed(study: Study, said: _Marks, *, modeled: bool = False) -> Iterator[Markup]:
     """Describe what was removed from each series, or stood beside the events, and which volumes were left out."""
     nuisance = study.nuisance
     more = " (Satterthwaite et al. 2013)" if nuisance.motion > 6 else ""
@@ -316,10 +212,8 @@ def _removed(study: Study, said: _Marks) -> Iterator[Markup]:
         signals.append(said("nuisance.drift_period_s", drift))
     if nuisance.low_pass_hz is not None:
         signals.append(said("nuisance.low_pass_hz", f"frequencies above {short(nuisance.low_pass_hz)} Hz"))
-    if signals:
-        yield Markup("Removed by one multiple regression: {}.").format(listed(signals))
-    else:
-        yield Markup("No nuisance signal was removed.")
+    how = "Modeled beside the conditions" if modeled else "Removed by one multiple regression"
+    yield Markup("{}: {}.").format(how, listed(signals)) if signals else Markup("No nuisance signal was removed.")
     limits = []
     if nuisance.censor_fd_mm is not None:
         fd = f"displacement above {short(nuisance.censor_fd_mm)} mm"
@@ -394,10 +288,11 @@ def _regions(study: Study, said: _Marks) -> Iterator[Markup]:
         if regions.within:
             effect, of = effect_text(regions.within.effect), words(regions.within.question)
             voxels = f"those of its voxels in which {effect} survives ({of})"
+        maps = study.maps[split_reference(regions.of)[0].partition(".")[2]]
+        smoothed = "" if isinstance(maps, Given) or not maps.smoothing_fwhm_mm else "smoothed "
+        kind = "maps without smoothing" if regions.unsmoothed else f"{smoothed}maps"
         yield Markup("{}: the number of a region is the mean of {} over {}.").format(
-            words(name).capitalize(),
-            said(f"regions.{name}.unsmoothed", "maps without smoothing" if regions.unsmoothed else "smoothed maps"),
-            voxels,
+            words(name).capitalize(), said(f"regions.{name}.unsmoothed", kind), voxels
         )
 
 

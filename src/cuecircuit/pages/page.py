@@ -32,7 +32,7 @@ from cuecircuit.study.fields import settings_of
 from cuecircuit.study.questions import AnyQuestion
 from cuecircuit.study.schema import Study
 from cuecircuit.tables.operant import known_kinetics
-from cuecircuit.tables.rows import Tables
+from cuecircuit.tables.rows import VALUE, Tables
 from cuecircuit.tables.study_files import StudyFiles
 from cuecircuit.tables.table import Table
 
@@ -202,9 +202,12 @@ def _further(files: StudyFiles) -> dict[str, list[tuple[str, str]]]:
 
 def _derived_tables(files: StudyFiles, made: Mapping[str, Table]) -> Iterator[Item]:
     for name in files.study.derived:
-        rows = made[f"derived.{name}"].rows
+        table = made[f"derived.{name}"]
+        note = table.notes.get(VALUE)
+        unit = note.get("Units") if isinstance(note, Mapping) else None
         title = f"{name.replace('_', ' ').capitalize()}, subject by subject"
-        yield TableItem(id=f"derived-{name}", title=title, frame=rows, folded=True)
+        headings = {VALUE: f"Value ({unit})"} if unit else {}
+        yield TableItem(id=f"derived-{name}", title=title, frame=table.rows, headings=headings, folded=True)
 
 
 def _session_items(files: StudyFiles, out: Path) -> Iterator[Item]:

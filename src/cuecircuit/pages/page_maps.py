@@ -125,6 +125,7 @@ def _table(name: str, title: str, path: Path, *, leads: bool, folded: bool) -> T
 
 def _with_peaks(frame: pd.DataFrame) -> pd.DataFrame:
     """Put the three coordinates of a peak into one column."""
+    frame = frame.rename(columns={"f": "F", "peak": "maximum", **{axis: f"peak_{axis}" for axis in "xyz"}})
     if "peak_x" not in frame:
         return frame
     places = [", ".join(map(short, place)) for place in frame[["peak_x", "peak_y", "peak_z"]].to_numpy()]

@@ -65,7 +65,7 @@ def rows_words(rows: Rows) -> str:
 def marks_sentence(question: AnyQuestion, answer: Mapping[str, pd.DataFrame]) -> str:
     """Return what the marks of a figure are: bars, thin lines, bands, filled points."""
     match question:
-        case Correlation() if question.inside:
+        case Correlation() if question.inside and len(answer["correlation"]) == 1:
             return "Lines: least squares within groups, with their common slope; dashed: pooled."
         case Correlation() if len(answer["correlation"]) == 1:
             return "Line and band: least squares with the 95 % interval of the mean."
@@ -78,7 +78,8 @@ def marks_sentence(question: AnyQuestion, answer: Mapping[str, pd.DataFrame]) ->
             return "Mean ± SEM over subjects."
         case Correlation() if len(answer["correlation"]) > 1:
             p = "q" if "q" in answer["correlation"] else "p"
-            return f"Filled: {p} ≤ {threshold(question.alpha)}; intervals are those of single correlations."
+            pooled = "Pooled r. " if question.inside else ""
+            return f"{pooled}Filled: {p} ≤ {threshold(question.alpha)}; intervals are those of single correlations."
         case Reliability() | Pooling():
             return "Filled: the interval excludes 0."
         case Counts():
@@ -97,7 +98,7 @@ def method_sentence(question: AnyQuestion) -> str:
             if not question.between and not question.within:
                 text = f"{what}: mean against zero"
             if question.covariates:
-                text += f", adjusted for {listed(question.covariates)}"
+                text += f", adjusted for {listed(map(words, question.covariates))}"
             if question.within and not split_reference(question.of)[0].startswith(("maps.", "contrasts.")):
                 text += ", p within subjects after Greenhouse and Geisser (1959)"
             text += "".join(f"; {_comparison(each)}" for each in question.comparisons) + _evidence(question.evidence)
@@ -114,7 +115,7 @@ def method_sentence(question: AnyQuestion) -> str:
                     f"{short(question.draws)} permutations inside {question.inside}"
                 )
             if question.controls:
-                text += f", {listed(question.controls)} partialled out"
+                text += f", {listed(map(words, question.controls))} partialled out"
         case Reliability():
             kind = "ICC(A,1)" if question.agreement == "absolute" else "ICC(C,1)"
             text = f"{what}: {kind} over {question.over} (McGraw and Wong 1996)"
@@ -122,6 +123,7 @@ def method_sentence(question: AnyQuestion) -> str:
             effect = f"a log-linear slope over {question.trend}" if question.trend else listed(question.within)
             text = f"{what} as counts: negative-binomial GEE with {effect}"
             text += f" by {listed(question.between)}" if question.between else ""
+            text += " (log link, exchangeable correlation, sandwich errors corrected by Mancl and DeRouen 2001)"
         case Pooling():
             noise = "normal" if question.noise == "normal" else "Student's t"
             among = f" by {question.between[0]}" if question.between else ""
@@ -291,6 +293,8 @@ def _interval(row: Mapping[str, Any] | pd.Series, value: str, low: str, high: st
 def _tests(question: Strata | Formula, answer: Mapping[str, pd.DataFrame]) -> Iterator[str]:
     terms = answer["terms"]
     if question.each:
+        if isinstance(question, Formula):  # other terms are in the model and are not asked about
+            terms = pd.concat([terms[terms["term"].isin(question.tests)], answer.get("contrasts", pd.DataFrame())])
         count, adjusted = int((deciding_p(terms) <= question.alpha).sum()), "adjusted " * ("p_adjusted" in terms)
         yield f"{count} of {len(terms)} tests {_reach(count)} {adjusted}p ≤ {threshold(question.alpha)}."
         if question.networks is not None:
@@ -368,8 +372,13 @@ def note_sentence(facts: Mapping[str, Any]) -> str:
 
 
 def left_out_sentence(lines: Sequence[str]) -> str:
-    """Describe who is not in an answer."""
-    return "" if not lines else f"Left out: {'; '.join(lines)}."
+    """Describe who is not in an answer, those of one reason together."""
+    subjects: dict[str, list[str]] = {}
+    for line in lines:
+        subject, _, reason = line.partition(": ")
+        subjects.setdefault(reason.removeprefix("left out, "), []).append(subject)
+    named = (f"{listed(who)} ({reason})" if reason else listed(who) for reason, who in subjects.items())
+    return f"Left out: {'; '.join(named)}." if lines else ""
 
 
 def uneven_sentence(unevenness: float) -> str:

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from functools import cache
 from importlib.resources import files
 
-from cuecircuit.study.questions import Formula, Pooling, Reliability, Strata
+from cuecircuit.study.questions import Counts, Formula, Pooling, Reliability, Strata
 from cuecircuit.study.schema import Study
 
 
@@ -60,6 +60,9 @@ def _question_keys(study: Study) -> Iterator[str]:
     yield from ("gorgolewski2016", *(("nichols2017",) if study.subjects.species == "Homo sapiens" else ()))
     if study.alternatives:
         yield from ("simonsohn2020", "steegen2016")
+    phases = study.operant.phases.values() if study.operant else ()
+    if any(phase.kind == "progressive_ratio" and not phase.ratios for phase in phases):
+        yield "richardson1996"
     for question in study.questions.values():
         if question.adjust == "fdr":
             yield "benjamini1995"
@@ -77,6 +80,8 @@ def _question_keys(study: Study) -> Iterator[str]:
                 yield from ("woolrich2004", *(("knapp2003",) if df == "knapp-hartung" else ()))
             case Reliability():
                 yield "mcgraw1996"
+            case Counts():
+                yield "mancl2001"
             case Pooling():
                 yield "chen2019"
 

@@ -35,7 +35,7 @@ def study_faults(study: Study, columns: Columns) -> Iterator[str]:
         yield "preprocess: simulated scans lie in the space of the maps; leave the section out"
     for name in ("source", "sessions", "weights") if study.operant is not None else ():
         if getattr(study.operant, name) is not None:
-            yield f"operant.{name}: MED-PC files are written, each with what it is of; leave it out"
+            yield f"operant.{name}: MED-PC files are written, and no file that it could name; leave it out to simulate"
     for subject in study.subjects.exclude:
         yield f"subjects.exclude: {subject} is no simulated subject; leave it out"
     yield from size_faults(study, columns)

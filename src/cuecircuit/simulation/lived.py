@@ -121,7 +121,7 @@ def _faults(study: Study, hypothesis: str) -> Iterator[str]:
             yield f"simulation.{name}: nothing is planted in animals that live through a study; leave it out"
     for name in ("source", "sessions", "weights"):
         if getattr(study.operant, name) is not None:
-            yield f"operant.{name}: MED-PC files are written, each with what it is of; leave it out"
+            yield f"operant.{name}: MED-PC files are written, and no file that it could name; leave it out to simulate"
     yield from (
         f"subjects.exclude: {subject} is no simulated subject; leave it out" for subject in study.subjects.exclude
     )

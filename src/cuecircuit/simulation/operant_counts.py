@@ -12,6 +12,7 @@ import numpy as np
 import pandas as pd
 
 from cuecircuit.arrays import Array, Float, Int
+from cuecircuit.generators.protocol import ratios_of
 from cuecircuit.simulation.columns import WHOLE
 from cuecircuit.simulation.effects import Tables, planted
 from cuecircuit.study.experiment import Measure, Operant
@@ -56,6 +57,21 @@ def session_rows(operant: Operant, rows: pd.DataFrame, response: str, *, deliver
     elif response == "shocks":
         keep = np.array([phase.kind == "punishment" for phase in phases])
     return rows[keep].reset_index(drop=True)
+
+
+def delivery_costs(ratios: Sequence[int], deliveries: int) -> Int[Array, "delivery"]:
+    """Return the presses that each delivery costs, the last ratio from then on."""
+    return np.asarray(ratios)[np.minimum(np.arange(deliveries), len(ratios) - 1)]
+
+
+def most_deliveries(operant: Operant, rows: pd.DataFrame) -> Float[Array, "row"]:
+    """Return how many deliveries a press per second (assumed) pays for on a progressive ratio; other sessions inf."""
+    most = np.full(len(rows), np.inf)
+    for row, (phase, minutes) in enumerate(zip(rows["phase"], rows["length_min"], strict=True)):
+        if operant.phases[phase].kind == "progressive_ratio":
+            costs = np.cumsum(ratios_of(operant.phases[phase]))
+            most[row] = np.searchsorted(costs, 60 * minutes, side="right")
+    return most
 
 
 def profiles(

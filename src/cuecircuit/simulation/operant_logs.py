@@ -1,8 +1,8 @@
 """Counts of sessions to logs: when each event was, on which day, and the MED-PC file of each day.
 
-FR1 with a time-out: an active press earns a delivery unless the last one is less than 20 s away. Active presses of a
-session without deliveries are drawn; in one with deliveries they are those that earn, and some in the time-out. A
-subject has one session a day; phases follow one another, treatments of a phase take turns.
+A time-out of 20 s follows each delivery, which costs one active press, or those of its place in a progressive ratio.
+Active presses of a session without deliveries are drawn; in one with deliveries they are those that earn, and some in
+the time-out. A subject has one session a day; phases follow one another, treatments of a phase take turns.
 """
 
 import re
@@ -18,7 +18,7 @@ from cuecircuit.arrays import Array, Float
 from cuecircuit.errors import StudyError
 from cuecircuit.generators.operant import START, TIMEOUT_S, spread_ticks
 from cuecircuit.io.medpc_write import MedpcSession
-from cuecircuit.simulation.operant_counts import Profile
+from cuecircuit.simulation.operant_counts import Profile, delivery_costs
 from cuecircuit.study.experiment import Operant
 from cuecircuit.study.session_days import planned_days
 
@@ -60,24 +60,29 @@ def spread_events(
 
 
 def session_times(
-    drawn: Mapping[str, Float[Array, "event"]], length_s: float, *, delivers: bool, rng: np.random.Generator
+    drawn: Mapping[str, Float[Array, "event"]], length_s: float, *, ratios: Sequence[int], rng: np.random.Generator
 ) -> dict[str, Float[Array, "event"]]:
     """Complete the events of a session: presses that earn, presses in the time-out, inactive presses.
 
     Args:
         drawn: times of the kinds that are drawn.
         length_s: of the session.
-        delivers: presses are rewarded.
+        ratios: presses that each delivery costs, the last one from then on; empty where nothing is delivered.
         rng: source of the times.
     """
     times = dict(drawn)
-    if delivers and "infusion" in times:
+    if ratios and "infusion" in times:
         earned = times["infusion"]
+        unpaid = delivery_costs(ratios, len(earned)) - 1
+        since = np.repeat(np.concatenate([[0.0], earned[:-1] + TIMEOUT_S])[: len(earned)], unpaid)
+        toward = since + (np.repeat(earned, unpaid) - since) * rng.random(len(since))
         idle = np.repeat(earned, rng.poisson(TIMEOUT_PRESSES, len(earned)))
         idle = idle + rng.integers(_TICKS_PER_S, round((TIMEOUT_S - 1) * _TICKS_PER_S), len(idle)) / _TICKS_PER_S
-        times["active"] = np.sort(np.concatenate([earned, idle[idle < length_s]]))
-    elif delivers:
-        times["infusion"] = times.get("active", np.empty(0))
+        times["active"] = np.sort(np.concatenate([earned, toward.round(2), idle[idle < length_s]]))
+    elif ratios:
+        presses = times.get("active", np.empty(0))
+        paying = np.cumsum(delivery_costs(ratios, len(presses))) - 1
+        times["infusion"] = presses[paying[paying < len(presses)]]
     if "inactive" not in times:
         count = rng.poisson(INACTIVE_PER_HOUR * length_s / 3600)
         times["inactive"] = spread_ticks(int(count), 0.0, length_s, 0.0, rng) / _TICKS_PER_S
@@ -164,21 +169,22 @@ def log_day(
     logs = []
     for row in rows.to_dict("records"):
         key = (row["subject"], phase, row["treatment"], row["day"])
-        logs.append(_log(row, words[phase, row["treatment"]], date, times[key], str(row.get(operant.by, "")), rng))
+        logs.append(_log(operant, row, words[phase, row["treatment"]], date, times[key], rng))
     return Day(name=f"{date:%Y-%m-%d}_{phase}-{number:02d}", logs=tuple(logs))
 
 
 def _log(
-    row: Mapping[str, object], word: str, date: datetime, times: Times, group: str, rng: np.random.Generator
+    operant: Operant, row: Mapping[str, object], word: str, date: datetime, times: Times, rng: np.random.Generator
 ) -> MedpcSession:
     length_s = 60 * float(str(row["length_min"]))
+    schedule = "PR" if operant.phases[str(row["phase"])].kind == "progressive_ratio" else "FR1"
     arrays = {kind: times.get(kind, np.empty(0)) for kind in _LETTERS}
     return MedpcSession(
         subject=str(row["subject"]),
         experiment=word,
-        group=group,
+        group=str(row.get(operant.by, "")),
         box=str(int(str(row["box"])) + 1),
-        msn=f"SIMULATED {str(row['delivers'] or 'no delivery').upper()} FR1",
+        msn=f"SIMULATED {str(row['delivers'] or 'no delivery').upper()} {schedule}",
         start=date,
         # the program is stopped by hand a little after the levers go in
         end=date + timedelta(seconds=length_s + int(rng.integers(20, 300))),

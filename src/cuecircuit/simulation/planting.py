@@ -18,7 +18,14 @@ from cuecircuit.simulation.cohort import Cohort
 from cuecircuit.simulation.columns import WHOLE, Columns
 from cuecircuit.simulation.draws import Ends, Slope, draw_response
 from cuecircuit.simulation.effects import Tables, chosen, planted
-from cuecircuit.simulation.operant_counts import Profile, measure_table, part_counts, profiles, session_rows
+from cuecircuit.simulation.operant_counts import (
+    Profile,
+    measure_table,
+    most_deliveries,
+    part_counts,
+    profiles,
+    session_rows,
+)
 from cuecircuit.simulation.predictors import sources, standardized, subject_numbers
 from cuecircuit.study.acquisition import Given
 from cuecircuit.study.expected import expected_rows
@@ -253,9 +260,10 @@ def _draw_sessions(planting: Planting, base: Base, rows: pd.DataFrame, drawn: Ma
     rows = _draw(planting, base, rows, drawn, scale)
     rng = planting.stream(base.in_, "parts")
     value = rows["value"].to_numpy(float)
+    possible = np.minimum(value, most_deliveries(operant, rows)) if response == "infusions" else value
     gap_s = gap_of(response, deliveries=draws_deliveries(study))
-    parts = [(profile, part_counts(value, profile, gap_s, rng)) for profile in shapes]
-    kept = value.copy()
+    parts = [(profile, part_counts(possible, profile, gap_s, rng)) for profile in shapes]
+    kept = possible.copy()
     for profile, counts in parts:
         kept[profile.rows] = counts.sum(axis=1)
     responses = {base.in_: rows.assign(value=kept).drop(columns="even")}

@@ -10,6 +10,7 @@ import pandas as pd
 
 import cuecircuit
 from cuecircuit.arrays import Array
+from cuecircuit.generators.protocol import ratios_of
 from cuecircuit.io.derivatives import BIDS_VERSION
 from cuecircuit.io.medpc_write import write_medpc
 from cuecircuit.io.nifti import write_volume
@@ -256,7 +257,8 @@ def _sessions(world: World) -> tuple[pd.DataFrame, dict[SessionKey, Times]]:
     for row in rows.to_dict("records"):
         key = (row["subject"], row["phase"], row["treatment"], row["day"])
         times_of = times.get(key, {})
-        complete[key] = session_times(times_of, 60 * row["length_min"], delivers=bool(row["delivers"]), rng=rng)
+        ratios = ratios_of(operant.phases[row["phase"]]) if row["delivers"] else ()
+        complete[key] = session_times(times_of, 60 * row["length_min"], ratios=ratios, rng=rng)
     return rows, complete
 
 

@@ -9,7 +9,11 @@ _REFERENCES = (
     + ("first", "sha", "wt", "wildtype", "light", "off", "unpaired", "cs-")
 )  # fmt: skip
 _IN_TIME = ("baseline", "bl", "pre", "before", "early", "first", "mid", "during", "post", "after", "late", "followup")
-_NO_CELL = re.compile(r"rest|fix|iti|blank|baseline|instruct|cross|null|jitter|feedback|response|button|isi|end", re.I)
+# whole words, short ones to their end: "positive" holds iti, "friend" end
+_NO_CELL = re.compile(
+    r"(rest|resting|restblock|fix|iti|isi|blank|null|end)\d*$"
+    "|fixation|baseline|instruct|cross|jitter|feedback|respon[sd]|button|rating"
+)
 # in this order: a reinstatement test is a reinstatement
 _KINDS = (
     ("progressive_ratio", r"(^|[^a-z])pr([^a-z]|$)|progressive"),
@@ -19,7 +23,7 @@ _KINDS = (
     ("cue_test", r"cue.?test|test.?cue|cue|seeking"),
     ("extinction", r"(^|[^a-z])ext|extinction"),
     ("self_administration", r"(^|[^a-z])(fr|vr|fi|vi|sa|sha|lga|inta?|acq|esc)\d*h?([^a-z]|$)|self|acquisition|escalat"
-                            r"|training|access|drink|intake"),
+                            r"|training|access|drink|intake|choice|2bc|bottle"),
 )  # fmt: skip
 
 
@@ -43,9 +47,14 @@ def in_time(levels: Iterable[str]) -> tuple[str, ...]:
     return tuple(sorted(levels, key=lambda level: (_moment(level), _natural(level))))
 
 
+def says_time(level: str) -> bool:
+    """Recognize a session whose name says when it was."""
+    return _moment(level) < len(_IN_TIME)
+
+
 def is_no_cell(trial_type: str) -> bool:
     """Recognize a trial type that is usually no condition: rest, fixation, an instruction, a response."""
-    return bool(_NO_CELL.search(trial_type)) or trial_type in ("n/a", "")
+    return any(map(_NO_CELL.match, words_of(trial_type))) or trial_type in ("n/a", "")
 
 
 def kind_of_phase(name: str) -> str | None:

@@ -197,10 +197,12 @@ class SectionChecks:
             if split_reference(base.in_)[0] not in self.asked.books.tables:
                 table = split_reference(base.in_)[0]
                 yield ("simulation", "base", place, "in"), not_among(table, self.asked.books.tables, "table")
+        phases = self.study.operant.phases.values() if self.study.operant else ()
+        days = {str(day) for phase in phases for day in range(1, phase.days + 1)}
         for rows in plan.missing:
             key, _, level = rows.partition("=")
-            if level not in self.asked.books.levels("", key):
-                yield ("simulation", "missing", rows), "write a key with one of its levels, such as session=2"
+            if level not in (days if key == "day" else self.asked.books.levels("", key)):
+                yield ("simulation", "missing", rows), "write a key with one of its levels, such as session=2 or day=3"
 
     def _planted(self, at: KeyPath, effect: Effect) -> Iterator[Contradiction]:
         table = split_reference(effect.in_)[0]

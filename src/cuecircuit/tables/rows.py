@@ -109,7 +109,7 @@ class Tables:
         if rows.change:
             frame = self._change(name, rows, frame, keys, columns, left_out)
         if frame.empty:
-            raise DataError(f"{rows.of}: no row is left of {self._words(rows)}; " + "; ".join(left_out[:3]))
+            raise DataError(f"{rows.of}: no row is left of {'; '.join([self._words(rows), *left_out[:3]])}")
         if (
             VALUE in frame and frame[VALUE].isna().all() and not name.startswith("regions.")
         ):  # of which no voxel survives
