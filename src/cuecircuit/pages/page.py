@@ -29,7 +29,6 @@ from cuecircuit.report.marks import counted, value_text, words
 from cuecircuit.report.neighbors import pages_near
 from cuecircuit.study.accounting import split_reference
 from cuecircuit.study.fields import settings_of
-from cuecircuit.study.questions import AnyQuestion
 from cuecircuit.study.schema import Study
 from cuecircuit.tables.operant import known_kinetics
 from cuecircuit.tables.rows import Tables
@@ -97,7 +96,7 @@ def page_content(files: StudyFiles, out: Path, made: Mapping[str, Table], softwa
     for kind in _TITLES:
         items = []
         for name in kinds.get(kind, ()):
-            items += _question(out, name, study.questions[name], viewed, unsaid)
+            items += _question(study, out, name, viewed, unsaid)
             items += [
                 item for stem, title in further.get(name, ()) for item in figure_item(out, stem, title, title, title)
             ]
@@ -158,7 +157,9 @@ def _groups(files: StudyFiles, made: Mapping[str, Table]) -> dict[str, int]:
     return {level: int(counts[level]) for level in levels if level in counts}
 
 
-def _question(out: Path, name: str, question: AnyQuestion, viewed: str | None, unsaid: list[str]) -> Iterator[Item]:
+def _question(study: Study, out: Path, name: str, viewed: str | None, unsaid: list[str]) -> Iterator[Item]:
+    question = study.questions[name]
+    method = method_sentence(question, study)
     folder = out / "questions" / name
     if split_reference(question.of)[0].startswith(("maps.", "contrasts.")):
         yield from map_items(out, name, question, viewed)
@@ -169,10 +170,10 @@ def _question(out: Path, name: str, question: AnyQuestion, viewed: str | None, u
     title = question.title or name.replace("_", " ").capitalize()
     facts = read_json(folder / "settings.json")
     lost = left_out_sentence(facts.get("left_out", ()))
-    texts = [question.why, method_sentence(question), finding_sentence(question, answer), lost, note_sentence(facts)]
+    texts = [question.why, method, finding_sentence(question, answer), lost, note_sentence(facts)]
     yield Paragraph(heading=title, text=" ".join(filter(None, texts)))
     alt = f"{title}. {finding_sentence(question, answer)}"
-    caption = " ".join(filter(None, (method_sentence(question), marks_sentence(question, answer))))
+    caption = " ".join(filter(None, (method, marks_sentence(question, answer))))
     yield from figure_item(out, name, title, caption, alt)
     what = f"{title}: edges that survive, seen from the front"
     yield from figure_item(out, f"{name}_connectogram", what, what, alt)

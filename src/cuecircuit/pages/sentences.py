@@ -10,7 +10,7 @@ from cuecircuit.clusters.unevenness import UNEVEN
 from cuecircuit.figures.numbers import effect_text, fraction, number, p_equals, short, threshold
 from cuecircuit.questions.answer import deciding_p
 from cuecircuit.report.marks import counted, listed, words
-from cuecircuit.study.accounting import split_reference
+from cuecircuit.study.accounting import response_words, split_reference
 from cuecircuit.study.acquisition import BetaSeries, EdgeSet, Ppi
 from cuecircuit.study.questions import (
     AnyQuestion,
@@ -26,7 +26,7 @@ from cuecircuit.study.questions import (
     Rows,
     Strata,
 )
-from cuecircuit.tables.rows import RESPONSES
+from cuecircuit.study.schema import Study
 
 _METHODS = {
     "reml": "a linear mixed model (REML; Bates et al. 2015)",
@@ -49,11 +49,10 @@ _ADJUSTED = {
 _OF_TABLES = {"maps": "maps of ", "contrasts": "contrast maps of ", "regions": "region means of ", "edges": "edges of "}
 
 
-def rows_words(rows: Rows) -> str:
+def rows_words(rows: Rows, study: Study | None = None) -> str:
     """Describe which rows of which response: infusions of phase escalation, averaged over day."""
-    table, response = split_reference(rows.of)
-    kind, _, named = table.partition(".")
-    response = RESPONSES.get(response, f"{_OF_TABLES.get(kind, '')}{words(response or named)}")
+    kind, _, named = split_reference(rows.of)[0].partition(".")
+    response = f"{_OF_TABLES.get(kind, '')}{words(response_words(study, rows) or named)}"
     response = response.replace(" mg kg", " in mg/kg")
     where = [f"{key} {' or '.join(map(words, levels))}" for key, levels in rows.where.items()]
     text = f"{response} ({', '.join(where)})" if where else response
@@ -86,9 +85,9 @@ def marks_sentence(question: AnyQuestion, answer: Mapping[str, pd.DataFrame]) ->
     return ""
 
 
-def method_sentence(question: AnyQuestion) -> str:
-    """Describe how a question was tested."""
-    what = rows_words(question)
+def method_sentence(question: AnyQuestion, study: Study | None = None) -> str:
+    """Describe how a question of a study was tested."""
+    what = rows_words(question, study)
     what = what[:1].upper() + what[1:]
     match question:
         case Strata():
@@ -107,7 +106,7 @@ def method_sentence(question: AnyQuestion) -> str:
             text += _network_words(question.networks)
         case Correlation():
             kind = "Spearman" if question.rank else "Pearson"
-            text = f"{what} against {rows_words(question.with_)}: {kind} correlation"
+            text = f"{what} against {rows_words(question.with_, study)}: {kind} correlation"
             if question.inside:
                 text += (
                     f", pooled and with the means of {question.inside} taken out, the latter also by "

@@ -86,14 +86,14 @@ def measured(study: Study) -> Lines:
 def indices(study: Study) -> Lines:
     """Yield how derived numbers and means of regions are made."""
     for name, one in study.derived.items():
-        yield f"- `{name}`: {_index(one)}"
+        yield f"- `{name}`: {_index(one, study)}"
     for name, regions in study.regions.items():
         yield f"- `regions.{name}`: mean of {regions.of} over the voxels of each region"
     if not study.derived and not study.regions:
         yield "None."
 
 
-def _index(derived: Reduce | Split | Composite | Stack) -> str:
+def _index(derived: Reduce | Split | Composite | Stack, study: Study) -> str:
     match derived:
         case Split():
             return f"{derived.split} split at {derived.at}: {', '.join(derived.labels)}"
@@ -105,14 +105,14 @@ def _index(derived: Reduce | Split | Composite | Stack) -> str:
             parts = ", ".join(f"{column} ({level})" for level, column in derived.stack.items())
             return f"columns of {derived.of} as rows: {parts}"
         case Reduce():
-            less = f", {derived.relative} to that of {rows_words(derived.less)}" if derived.less else ""
-            return f"{derived.how} of {rows_words(derived)} over {derived.over}{less}"
+            less = f", {derived.relative} to that of {rows_words(derived.less, study)}" if derived.less else ""
+            return f"{derived.how} of {rows_words(derived, study)} over {derived.over}{less}"
 
 
 def models(study: Study) -> Lines:
     """Yield the model of every question."""
     for name, question in tested(study).items():
-        yield f"- **{named(name, question)}.** {one_line(method_sentence(question))}"
+        yield f"- **{named(name, question)}.** {one_line(method_sentence(question, study))}"
 
 
 def transformations(study: Study) -> Lines:

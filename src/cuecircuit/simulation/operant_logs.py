@@ -1,6 +1,6 @@
 """Counts of sessions to logs: when each event was, on which day, and the MED-PC file of each day.
 
-FR1 with a time-out: an active press earns a delivery unless the last one is less than 20 s away. Active presses of a
+FR1, or the ratios of a progressive ratio, with a time-out of 20 s after each delivery. Active presses of a
 session without deliveries are drawn; in one with deliveries they are those that earn, and some in the time-out. A
 subject has one session a day; phases follow one another, treatments of a phase take turns.
 """
@@ -60,7 +60,12 @@ def spread_events(
 
 
 def session_times(
-    drawn: Mapping[str, Float[Array, "event"]], length_s: float, *, delivers: bool, rng: np.random.Generator
+    drawn: Mapping[str, Float[Array, "event"]],
+    length_s: float,
+    *,
+    delivers: bool,
+    ratios: Sequence[int] = (1,),
+    rng: np.random.Generator,
 ) -> dict[str, Float[Array, "event"]]:
     """Complete the events of a session: presses that earn, presses in the time-out, inactive presses.
 
@@ -68,6 +73,7 @@ def session_times(
         drawn: times of the kinds that are drawn.
         length_s: of the session.
         delivers: presses are rewarded.
+        ratios: presses that each delivery costs, the last one from then on.
         rng: source of the times.
     """
     times = dict(drawn)
@@ -75,13 +81,24 @@ def session_times(
         earned = times["infusion"]
         idle = np.repeat(earned, rng.poisson(TIMEOUT_PRESSES, len(earned)))
         idle = idle + rng.integers(_TICKS_PER_S, round((TIMEOUT_S - 1) * _TICKS_PER_S), len(idle)) / _TICKS_PER_S
-        times["active"] = np.sort(np.concatenate([earned, idle[idle < length_s]]))
+        times["active"] = np.sort(np.concatenate([_earning(earned, ratios), idle[idle < length_s]]))
     elif delivers:
         times["infusion"] = times.get("active", np.empty(0))
     if "inactive" not in times:
         count = rng.poisson(INACTIVE_PER_HOUR * length_s / 3600)
         times["inactive"] = spread_ticks(int(count), 0.0, length_s, 0.0, rng) / _TICKS_PER_S
     return times
+
+
+def _earning(earned: Float[Array, "event"], ratios: Sequence[int]) -> Float[Array, "press"]:
+    """Return the presses that earn deliveries, evenly from the last time-out to the delivery, one a tick at most."""
+    starts = np.concatenate([[0.0], earned[:-1] + TIMEOUT_S])[: len(earned)]
+    most = np.maximum((earned - starts) * _TICKS_PER_S, 1).astype(int)
+    costs = np.minimum([ratios[min(k, len(ratios) - 1)] for k in range(len(earned))], most)
+    presses = [
+        np.linspace(at, start, cost, endpoint=False) for at, start, cost in zip(earned, starts, costs, strict=True)
+    ]
+    return np.concatenate(presses) if presses else earned
 
 
 def experiment_words(operant: Operant) -> dict[tuple[str, str], str]:
@@ -161,16 +178,22 @@ def log_day(
 ) -> Day:
     """Write down the sessions of one day as their boxes do."""
     date, phase, number, rows = day
-    logs = []
+    logs, schedule = [], "PR" if operant.phases[phase].kind == "progressive_ratio" else "FR1"
     for row in rows.to_dict("records"):
-        key = (row["subject"], phase, row["treatment"], row["day"])
-        logs.append(_log(row, words[phase, row["treatment"]], date, times[key], str(row.get(operant.by, "")), rng))
+        key, word = (row["subject"], phase, row["treatment"], row["day"]), words[phase, row["treatment"]]
+        logs.append(_log(row, (word, schedule), date, times[key], str(row.get(operant.by, "")), rng))
     return Day(name=f"{date:%Y-%m-%d}_{phase}-{number:02d}", logs=tuple(logs))
 
 
 def _log(
-    row: Mapping[str, object], word: str, date: datetime, times: Times, group: str, rng: np.random.Generator
+    row: Mapping[str, object],
+    header: tuple[str, str],
+    date: datetime,
+    times: Times,
+    group: str,
+    rng: np.random.Generator,
 ) -> MedpcSession:
+    word, schedule = header
     length_s = 60 * float(str(row["length_min"]))
     arrays = {kind: times.get(kind, np.empty(0)) for kind in _LETTERS}
     return MedpcSession(
@@ -178,7 +201,7 @@ def _log(
         experiment=word,
         group=group,
         box=str(int(str(row["box"])) + 1),
-        msn=f"SIMULATED {str(row['delivers'] or 'no delivery').upper()} FR1",
+        msn=f"SIMULATED {str(row['delivers'] or 'no delivery').upper()} {schedule}",
         start=date,
         # the program is stopped by hand a little after the levers go in
         end=date + timedelta(seconds=length_s + int(rng.integers(20, 300))),

@@ -10,6 +10,7 @@ import pandas as pd
 
 import cuecircuit
 from cuecircuit.arrays import Array
+from cuecircuit.generators.protocol import ratios_of
 from cuecircuit.io.derivatives import BIDS_VERSION
 from cuecircuit.io.medpc_write import write_medpc
 from cuecircuit.io.nifti import write_volume
@@ -255,8 +256,9 @@ def _sessions(world: World) -> tuple[pd.DataFrame, dict[SessionKey, Times]]:
     complete: dict[SessionKey, Times] = {}
     for row in rows.to_dict("records"):
         key = (row["subject"], row["phase"], row["treatment"], row["day"])
-        times_of = times.get(key, {})
-        complete[key] = session_times(times_of, 60 * row["length_min"], delivers=bool(row["delivers"]), rng=rng)
+        ratios, delivers = ratios_of(operant.phases[row["phase"]]), bool(row["delivers"])
+        times_of, length_s = times.get(key, {}), 60 * row["length_min"]
+        complete[key] = session_times(times_of, length_s, delivers=delivers, ratios=ratios, rng=rng)
     return rows, complete
 
 

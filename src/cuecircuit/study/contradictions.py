@@ -5,6 +5,7 @@ from pathlib import PurePosixPath
 from typing import Any
 
 from cuecircuit.study.accounting import Accounting
+from cuecircuit.study.figure_checks import figure_faults
 from cuecircuit.study.operant_checks import operant_contradictions
 from cuecircuit.study.question_checks import Contradiction, QuestionChecks, not_among
 from cuecircuit.study.schema import Study
@@ -26,6 +27,7 @@ def contradictions(study: Study, *, unused: bool = True) -> Iterator[Contradicti
     sections = SectionChecks(asked)
     yield from asked.derived()
     yield from asked.questions()
+    yield from figure_faults(asked)
     yield from operant_contradictions(study)
     yield from sections.maps_and_regions()
     yield from sections.trials()

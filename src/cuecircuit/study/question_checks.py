@@ -196,9 +196,6 @@ class QuestionChecks:
         for name, question in self.study.questions.items():
             yield from self._question(("questions", name), question)
         yield from self._compared()
-        for name, figure in self.study.figures.items():
-            if figure.question not in self.study.questions:
-                yield ("figures", name, "question"), not_among(figure.question, self.study.questions, "question")
 
     def _compared(self) -> Iterator[Contradiction]:
         """Yield corrections to compare where no question says at which effect."""
