@@ -20,7 +20,7 @@ def faults_of(design: str, figure: dict[str, Any]) -> list[str]:
 
 
 @pytest.mark.parametrize(
-    "design, figure, words",
+    ("design", "figure", "words"),
     [
         ("pet_displacement", {"question": "questionnaire", "kind": "map"}, "no figure of kind map; expected cells"),
         ("pet_displacement", {"question": "displacement", "kind": "corrections"}, "expected map,"),
@@ -37,7 +37,7 @@ def test_a_figure_that_a_question_does_not_have_is_named(design: str, figure: di
 
 
 @pytest.mark.parametrize(
-    "design, figure",
+    ("design", "figure"),
     [
         ("pet_displacement", {"question": "displacement", "kind": "map"}),
         ("pet_displacement", {"question": "severity", "kind": "scatter", "only": {"region": "vmPFC"}}),

@@ -271,3 +271,11 @@ def test_effects_that_no_hypothesis_names_are_planted_together() -> None:
 
     assert plain.hypotheses == {"stated": ("one", "other")}
     assert named.hypotheses == {}
+
+
+@pytest.mark.parametrize("name", ["low", "high", "level", "value"])
+def test_a_factor_that_is_called_like_a_column_of_results_is_refused(name: str) -> None:
+    data = yaml.safe_load(MINIMAL.replace("group", name))
+    data["operant"]["by"] = name
+    faults = faults_of(yaml.safe_dump(data, sort_keys=False))
+    assert any(f"{name} is also a column of results" in fault for fault in faults)

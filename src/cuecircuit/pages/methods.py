@@ -13,7 +13,7 @@ from cuecircuit.figures.numbers import effect_text, short
 from cuecircuit.io.scan_inventory import COMBINED
 from cuecircuit.pages.correction_text import correction_text
 from cuecircuit.pages.map_pictures import map_folders
-from cuecircuit.pages.sentences import edges_sentence, method_sentence, product_words
+from cuecircuit.pages.sentences import derived_words, edges_sentence, method_sentence, product_words
 from cuecircuit.report.content import Paragraph
 from cuecircuit.report.marks import counted, listed, words
 from cuecircuit.report.references import by_fmriprep, printed_reference, references_of
@@ -61,6 +61,13 @@ def methods(study: Study, out: Path, subjects: Mapping[str, int], software: Mapp
             for name, edges in study.edges.items()
         ),
         ("Regions", Markup(" ").join(_regions(study, said))),
+        (
+            "Derived numbers",
+            Markup(" ").join(
+                Markup("{}: {}.").format(words(name).capitalize(), derived_words(one, study))
+                for name, one in study.derived.items()
+            ),
+        ),
         *((_title(name, asked), _question(study, said, out, name)) for name, asked in study.questions.items()),
         ("Software", _software(study, software)),
         ("References", Markup("<br>").join(printed_reference(each) for each in references_of(study))),
@@ -162,7 +169,9 @@ def _dose(drug: Drug, name: str, said: _Marks) -> Markup:
     if drug.dose_mg is not None:
         return Markup(", {} per delivery").format(said(f"{at}.dose_mg", f"{short(drug.dose_mg)} mg"))
     if drug.concentration_percent is not None:
-        return Markup(", {}").format(said(f"{at}.concentration_percent", f"{short(drug.concentration_percent)} %"))
+        percent = said(f"{at}.concentration_percent", f"{short(drug.concentration_percent)} %")
+        volume = said(f"{at}.volume_ml", f", {short(drug.volume_ml)} ml per delivery") if drug.volume_ml else ""
+        return Markup(", {}{}").format(percent, volume)
     return Markup("")
 
 
@@ -192,6 +201,8 @@ def _phase(name: str, phase: Phase, said: _Marks) -> Markup:
     if phase.ratios:
         costs = said(f"{at}.ratios", ", ".join(map(str, phase.ratios)))
         text += Markup("; presses that the deliveries cost: {}").format(costs)
+    for column, values in phase.by_day.items():
+        text += Markup("; {} by day: {}").format(words(column), said(f"{at}.by_day", ", ".join(map(short, values))))
     for key, meaning in (("rest_days", "days of rest before it"), ("context", "place")):
         if shown := getattr(phase, key):
             parts = [f"{who} {value}" for who, value in shown.items()] if isinstance(shown, dict) else [str(shown)]

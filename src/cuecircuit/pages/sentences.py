@@ -14,6 +14,7 @@ from cuecircuit.study.accounting import response_words, split_reference
 from cuecircuit.study.acquisition import BetaSeries, EdgeSet, Ppi
 from cuecircuit.study.questions import (
     AnyQuestion,
+    Composite,
     Correlation,
     Counts,
     Evidence,
@@ -22,8 +23,11 @@ from cuecircuit.study.questions import (
     Networks,
     Pooling,
     Question,
+    Reduce,
     Reliability,
     Rows,
+    Split,
+    Stack,
     Strata,
 )
 from cuecircuit.study.schema import Study
@@ -59,6 +63,24 @@ def rows_words(rows: Rows, study: Study | None = None) -> str:
     if rows.average:
         text += f", averaged over {listed(rows.average)}"
     return f"the change of {text} over {rows.change}" if rows.change else text
+
+
+def derived_words(derived: Reduce | Split | Composite | Stack, study: Study) -> str:
+    """Describe what a derived number or label is made of."""
+    match derived:
+        case Split():
+            return f"{derived.split} split at {derived.at}: {', '.join(derived.labels)}"
+        case Composite():
+            inside = f" within {', '.join(derived.inside)}" if derived.inside else ""
+            how = "mean" if derived.mean else "sum"
+            return f"{how} of {', '.join(derived.sum_of_z)}, each standardized{inside}"
+        case Stack():
+            parts = ", ".join(f"{column} ({level})" for level, column in derived.stack.items())
+            return f"columns of {derived.of} as rows: {parts}"
+        case Reduce():
+            how = {"difference": "less", "share": "as a share x/(x + y) of it and", "log_ratio": "log ratio to"}
+            less = f", {how[derived.relative]} that of {rows_words(derived.less, study)}" if derived.less else ""
+            return f"{derived.how} of {rows_words(derived, study)} over {derived.over}{less}"
 
 
 def marks_sentence(question: AnyQuestion, answer: Mapping[str, pd.DataFrame]) -> str:
@@ -145,7 +167,7 @@ def _evidence(asked: Evidence | None) -> str:
     scale = "√2/2 of one effect, ½ of several, √2/4 of a slope" if asked.scale is None else short(asked.scale)
     text = f"; JZS Bayes factors, scale of the prior {scale} (Rouder et al. 2009, 2012)"
     if asked.equivalence is not None:
-        text += f"; equivalence to within |d| < {short(asked.equivalence)} by two one-sided tests (Lakens 2017)"
+        text += f"; equivalence of effects of one degree of freedom to within |d| < {short(asked.equivalence)} by two one-sided tests (Lakens 2017)"
     return text
 
 
@@ -261,7 +283,7 @@ def _findings(question: AnyQuestion, answer: Mapping[str, pd.DataFrame]) -> Iter
         case Counts():
             for row in answer["ratios"].to_dict("records"):
                 yield (
-                    f"{row['comparison']}: ratio {number(row['ratio'])} [{number(row['ci_low'])}, "
+                    f"{words(row['comparison'])}: ratio {number(row['ratio'])} [{number(row['ci_low'])}, "
                     f"{number(row['ci_high'])}], {p_equals(float(row['p']))}."
                 )
         case Pooling():

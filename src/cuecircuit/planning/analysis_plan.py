@@ -4,21 +4,17 @@ from collections.abc import Iterable, Iterator, Sequence
 
 from cuecircuit.figures.numbers import short
 from cuecircuit.pages.reporting import correction_words, criteria, left_out
-from cuecircuit.pages.sentences import method_sentence, rows_words
+from cuecircuit.pages.sentences import derived_words, method_sentence
 from cuecircuit.report.marks import words
 from cuecircuit.study.accounting import split_reference
 from cuecircuit.study.questions import (
     AnyQuestion,
-    Composite,
     Correlation,
     Counts,
     Formula,
     Means,
     Pooling,
-    Reduce,
     Reliability,
-    Split,
-    Stack,
     Strata,
 )
 from cuecircuit.study.schema import Study
@@ -86,27 +82,11 @@ def measured(study: Study) -> Lines:
 def indices(study: Study) -> Lines:
     """Yield how derived numbers and means of regions are made."""
     for name, one in study.derived.items():
-        yield f"- `{name}`: {_index(one, study)}"
+        yield f"- `{name}`: {derived_words(one, study)}"
     for name, regions in study.regions.items():
         yield f"- `regions.{name}`: mean of {regions.of} over the voxels of each region"
     if not study.derived and not study.regions:
         yield "None."
-
-
-def _index(derived: Reduce | Split | Composite | Stack, study: Study) -> str:
-    match derived:
-        case Split():
-            return f"{derived.split} split at {derived.at}: {', '.join(derived.labels)}"
-        case Composite():
-            inside = f" within {', '.join(derived.inside)}" if derived.inside else ""
-            how = "mean" if derived.mean else "sum"
-            return f"{how} of {', '.join(derived.sum_of_z)}, each standardized{inside}"
-        case Stack():
-            parts = ", ".join(f"{column} ({level})" for level, column in derived.stack.items())
-            return f"columns of {derived.of} as rows: {parts}"
-        case Reduce():
-            less = f", {derived.relative} to that of {rows_words(derived.less, study)}" if derived.less else ""
-            return f"{derived.how} of {rows_words(derived, study)} over {derived.over}{less}"
 
 
 def models(study: Study) -> Lines:

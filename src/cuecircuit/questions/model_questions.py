@@ -13,6 +13,7 @@ from cuecircuit.behavior.effect_sizes import comparison_d, generalized_eta2_limi
 from cuecircuit.errors import CuecircuitError, DesignError
 from cuecircuit.group.network_tables import network_tables
 from cuecircuit.group.permutation import PermutationSettings
+from cuecircuit.models.design import zero_notes
 from cuecircuit.models.evidence import EvidenceSettings, evidence_frame, has_d, standardized_effect
 from cuecircuit.models.fit import Fit, fit, tidy_row
 from cuecircuit.models.means import compare, means
@@ -242,7 +243,7 @@ def _model_answer(
         "roles": dict(fitted.design.roles),
         "n_units": int(np.max(fitted.fitted.n_units)),
         "n_rows": int(np.max(fitted.fitted.n_rows)),
-        **({"notes": noted} if (noted := [*fitted.design.notes, *notes]) else {}),
+        **({"notes": noted} if (noted := [*fitted.design.notes, *zero_notes(fitted.design), *notes]) else {}),
     }
     return Answer(tables=tables, facts=facts, left_out=tuple(dict.fromkeys((*left_out, *fitted.design.left_out))))
 

@@ -23,7 +23,7 @@ _SYMBOLS = {
     "term": "Effect", "df1": "df₁", "df2": "df₂", "eps_gg": "ε (GG)", "p_gg": "p (GG)", "eps_hf": "ε (HF)",
     "p_hf": "p (HF)", "pes": "η²ₚ", "ges": "η²G", "p_fwe": "p (FWE)", "p_adj": "p (adjusted)",
     "cluster_size_se": "Cluster size SE", "p_adjusted": "p (adjusted)", "p_permutation": "p (permutation)",
-    "d_av": "d (av)", "bf10": "BF10", "icc": "ICC",
+    "d_av": "d (av)", "bf10": "BF10", "log_bf10": "log BF10", "icc": "ICC",
     "F": "F", "t": "t", "z": "z", "p": "p", "q": "q", "r": "r", "n": "n", "tsnr": "tSNR", "dvars": "DVARS (%)",
     "framewise_displacement": "Displacement (mm)", "sem": "SEM", "se": "SE", "sd": "SD",
     "day_sd": "SD of days", "ks_distance": "KS distance", "ks_p": "p (KS)",

@@ -91,8 +91,8 @@ def session_times(
 
 
 def _earning(earned: Float[Array, "event"], ratios: Sequence[int]) -> Float[Array, "press"]:
-    """Return the presses that earn deliveries, evenly from the last time-out to the delivery, one a tick at most."""
-    starts = np.concatenate([[0.0], earned[:-1] + TIMEOUT_S])[: len(earned)]
+    """Return the presses that earn deliveries, evenly from the last delivery to the next, one a tick at most."""
+    starts = np.concatenate([[0.0], earned[:-1]])[: len(earned)]
     most = np.maximum((earned - starts) * _TICKS_PER_S, 1).astype(int)
     costs = np.minimum([ratios[min(k, len(ratios) - 1)] for k in range(len(earned))], most)
     presses = [

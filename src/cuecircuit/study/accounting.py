@@ -39,6 +39,12 @@ SESSION_MEASURES = (
     "satiety_mg_kg",
     "breakpoint",
 )
+# columns of results that stand beside those of factors
+RESULT_COLUMNS = frozenset({
+    "F", "against", "ci_high", "ci_low", "comparison", "d", "d_av", "d_av_high", "d_av_low", "df", "df1", "df2",
+    "difference", "estimate", "family", "high", "icc", "level", "low", "map", "mean", "n", "p", "p_adjusted", "pes",
+    "q", "r", "ratio", "se", "sem", "stratum", "t", "term", "value", "variance", "x", "y",
+})  # fmt: skip
 _PRESSES = {"active": "active presses", "inactive": "inactive presses"}
 _OPERANT_KEYS = ("subject", "phase", "treatment", "day")
 # tables whose name has two parts; the rest of a reference is the response

@@ -8,7 +8,7 @@ from functools import cached_property, lru_cache
 from cuecircuit.errors import DesignError
 from cuecircuit.stats.contrasts import parse_contrast
 from cuecircuit.stats.mixed_formula import MixedFormula, parse_formula, term_label
-from cuecircuit.study.accounting import Accounting, levels_of_phases, names_in, split_reference
+from cuecircuit.study.accounting import RESULT_COLUMNS, Accounting, levels_of_phases, names_in, split_reference
 from cuecircuit.study.questions import (
     Composite,
     Correlation,
@@ -225,6 +225,9 @@ class QuestionChecks:
                     yield (*at, key), f"{name} tells rows of a subject apart; name it in `within`"
                 elif key in ("between", "within") and len(self._levels_left(question, table, name)) == 1:
                     yield (*at, key), f"{name} has one level here; a factor of a model has two or more"
+        for name in sorted({*modeled, *getattr(question, "covariates", ()), *getattr(question, "controls", ())}):
+            if name in RESULT_COLUMNS:
+                yield at, f"{name} is also a column of results; call the factor or number otherwise"
         for name in question.family:
             if name not in question.each:
                 yield (*at, "family"), not_among(name, question.each, "key of each")

@@ -1,0 +1,51 @@
+"""What a study delivers is called by its route, and what progressive ratios cost is pressed."""
+
+import numpy as np
+import pytest
+import yaml
+
+from cuecircuit.behavior.course import ratio_costs
+from cuecircuit.nodes.designs import design_text
+from cuecircuit.pages.methods import design_texts
+from cuecircuit.pages.sentences import derived_words, method_sentence
+from cuecircuit.simulation.operant_logs import session_times
+from cuecircuit.study.reading import parse_study
+from cuecircuit.study.schema import Study
+
+
+def mice(route: str = "oral") -> Study:
+    data = yaml.safe_load(design_text("alcohol_mice"))
+    for drug in data["drugs"].values():
+        drug["route"] = route
+    return parse_study(yaml.safe_dump(data, sort_keys=False), "s.yaml")
+
+
+@pytest.mark.parametrize(
+    ("route", "word"),
+    [("oral", "Deliveries"), ("inhaled", "Deliveries"), ("i.v.", "Infusions"), ("intravenous", "Infusions")],
+)
+def test_deliveries_are_called_by_their_route(route: str, word: str):
+    study = mice(route)
+    assert method_sentence(study.questions["escalation"], study).startswith(f"{word} (phase drinking)")
+
+
+def test_methods_have_the_volume_of_a_delivery_and_what_derived_numbers_are():
+    study = mice()
+    assert "Ethanol (oral, 10 %, 0.01 ml per delivery)" in " ".join(design_texts(study))
+
+
+def test_presses_of_a_progressive_ratio_cover_what_its_deliveries_cost():
+    earned = np.arange(1.0, 16.0) * 200
+    drawn = {"infusion": earned}
+    costs = ratio_costs(15)
+    rng = np.random.default_rng(0)
+    presses = session_times(drawn, 3600.0, delivers=True, ratios=costs.tolist(), rng=rng)["active"]
+    for n, at in enumerate(earned, start=1):
+        assert (presses <= at).sum() >= costs[:n].sum()
+
+
+def test_derived_numbers_are_described():
+    study = mice()
+    assert derived_words(study.derived["reinstated"], study) == (
+        "last of active presses (phase reinstatement) over day, less that of active presses (phase extinction)"
+    )
