@@ -124,12 +124,14 @@ def _table(name: str, title: str, path: Path, *, leads: bool, folded: bool) -> T
 
 
 def _with_peaks(frame: pd.DataFrame) -> pd.DataFrame:
-    """Put the three coordinates of a peak into one column."""
-    if "peak_x" not in frame:
-        return frame
-    places = [", ".join(map(short, place)) for place in frame[["peak_x", "peak_y", "peak_z"]].to_numpy()]
-    frame = frame.rename(columns={"peak_x": "Peak x, y, z (mm)"}).drop(columns=["peak_y", "peak_z"])
-    return frame.assign(**{"Peak x, y, z (mm)": places})
+    """Put the three coordinates of a peak into one column; a number of maxima is no statistic, as `peak` is else."""
+    frame = frame.rename(columns={"f": "F", "peak": "maximum"})
+    for start, title in (("peak_", "Peak x, y, z (mm)"), ("", "x, y, z (mm)")):
+        x, y, z = (f"{start}{axis}" for axis in "xyz")
+        if x in frame:
+            places = [", ".join(map(short, place)) for place in frame[[x, y, z]].to_numpy()]
+            frame = frame.rename(columns={x: title}).drop(columns=[y, z]).assign(**{title: places})
+    return frame
 
 
 def _viewer(out: Path) -> Iterator[ViewerItem]:

@@ -167,7 +167,8 @@ def _evidence(asked: Evidence | None) -> str:
     scale = "√2/2 of one effect, ½ of several, √2/4 of a slope" if asked.scale is None else short(asked.scale)
     text = f"; JZS Bayes factors, scale of the prior {scale} (Rouder et al. 2009, 2012)"
     if asked.equivalence is not None:
-        text += f"; equivalence of effects of one degree of freedom to within |d| < {short(asked.equivalence)} by two one-sided tests (Lakens 2017)"
+        text += f"; equivalence of effects of one degree of freedom to within |d| < {short(asked.equivalence)}"
+        text += " by two one-sided tests (Lakens 2017)"
     return text
 
 
