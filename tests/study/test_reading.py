@@ -279,3 +279,14 @@ def test_a_factor_that_is_called_like_a_column_of_results_is_refused(name: str) 
     data["operant"]["by"] = name
     faults = faults_of(yaml.safe_dump(data, sort_keys=False))
     assert any(f"{name} is also a column of results" in fault for fault in faults)
+
+
+def test_sections_of_scans_without_maps_are_named_at_once() -> None:
+    sections = {
+        "space": {"mask": "mask.nii.gz", "origin": "bregma"},
+        "scans": {"task": "cues", "tr_s": 2.0},
+        "nuisance": {"motion": 6},
+        "correction": {"method": "fdr", "alpha": 0.05},
+    }
+    faults = faults_of(minimal(**sections))
+    assert [fault.split(": ")[1] for fault in faults] == list(sections)

@@ -35,7 +35,7 @@ from cuecircuit.tables.study_files import StudyFiles
 VIEWER, SHARED_MASK = "viewer.json", "shared_mask"
 _MM: Mapping[str, ColumnNote] = {axis: {"Units": "mm"} for axis in ("x", "y", "z_mm")}
 # the table that a figure is drawn from: the first of these that an answer has
-_SOURCES = ("rows", "correlation", "reliability", "ratios", "means", "terms")
+_SOURCES = ("rows", "correlation", "reliability", "ratios", "means", "terms", "regions")
 
 
 def look_of(style: Style) -> AbstractContextManager[None]:

@@ -48,7 +48,7 @@ _TITLES = {
     "derived": "Derived numbers",
 }
 # tables of an answer in the order of the page
-_TABLES = {
+ANSWER_TABLES = {
     "terms": "tests",
     "contrasts": "contrasts",
     "evidence": "evidence for and against",
@@ -60,6 +60,10 @@ _TABLES = {
     "wide": "means side by side",
     "reliability": "agreement",
     "ratios": "ratios of counts",
+    "regions": "levels, partially pooled",
+    "spread": "standard deviations of the model",
+    "checks": "data drawn from the model",
+    "sensitivity": "other priors",
     "layout": "sums of squares",
 }
 # columns of tests that are in the files alone, so that the others fit the page
@@ -166,7 +170,7 @@ def _question(study: Study, out: Path, name: str, viewed: str | None, unsaid: li
         return
     if not (folder / "settings.json").is_file():
         return
-    answer = {stem: read_table(folder / f"{stem}.tsv") for stem in _TABLES if (folder / f"{stem}.tsv").is_file()}
+    answer = {stem: read_table(folder / f"{stem}.tsv") for stem in ANSWER_TABLES if (folder / f"{stem}.tsv").is_file()}
     title = question.title or name.replace("_", " ").capitalize()
     facts = read_json(folder / "settings.json")
     lost = left_out_sentence(facts.get("left_out", ()))
@@ -179,12 +183,12 @@ def _question(study: Study, out: Path, name: str, viewed: str | None, unsaid: li
     yield from figure_item(out, f"{name}_connectogram", what, what, alt)
     unshown = _IN_FILES + _WITHIN * (getattr(question, "inside", None) is None)
     for stem, table in answer.items():
-        folded = stem in ("layout", "means") or len(table) > LONG
+        folded = stem in ("layout", "means", "spread", "checks", "sensitivity") or len(table) > LONG
         shown = table[[column for column in table if column not in unshown and table[column].notna().any()]]
         shown = shown.map(lambda value: words(value) if isinstance(value, str) else value)
         notes = [_ESTIMATES] if stem == "terms" and "estimate" in shown else []
         notes += [unsaid.pop()] if unsaid and "pes_low" in table and table["pes_low"].notna().any() else []
-        head = f"{title}: {_TABLES[stem]}"
+        head = f"{title}: {ANSWER_TABLES[stem]}"
         yield TableItem(id=f"{name}-{stem}", title=head, frame=table, display=shown, notes=tuple(notes), folded=folded)
 
 

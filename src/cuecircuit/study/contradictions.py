@@ -94,6 +94,9 @@ def _unused(study: Study, used: set[str]) -> Iterator[Contradiction]:
                 yield (section, name), "no question asks about it"
     if study.operant and not used & {"operant", "bins"}:
         yield ("operant",), "no question asks about its tables"
+    if not (study.maps or study.edges or study.regions or study.trials or study.preprocess):
+        for section in sorted({"space", "scans", "nuisance", "correction"} & study.model_fields_set):
+            yield (section,), "no map, edge or trial is made that it would apply to; take it out, or add maps:"
     if study.trials and "trials" not in used and not study.maps and not study.edges:
         yield ("trials",), "no question asks about its table"
 
