@@ -30,3 +30,12 @@ def test_df_of_their_own_and_what_is_not_there():
     low, high = eta2_limits(f, 1, df2)
     assert np.isnan(low).tolist() == np.isnan(high).tolist() == [False, True, False, True]
     assert low[2] == eta2_limits(f[2:3], 1, 30)[0][0]
+
+
+@pytest.mark.parametrize("df1", [1, 3])
+def test_a_huge_f_has_limits_by_the_quantiles_of_its_denominator(df1):
+    f = 1e13  # of the mean of maps that were not centered
+    # λ/f/df1 is a chi-squared over its degrees of freedom, in the limit
+    expected = [df1 * f * stats.chi2.ppf(p, 20) / 20 for p in (0.05, 0.95)]
+    for limit, noncentrality in zip(eta2_limits(np.array([f]), df1, 20), expected, strict=True):
+        assert 1 - limit[0] == pytest.approx((df1 + 21) / (noncentrality + df1 + 21), rel=1e-4)

@@ -15,7 +15,7 @@ from matplotlib.transforms import blended_transform_factory
 from cuecircuit.arrays import Array, Bool, Float
 from cuecircuit.figures.numbers import short
 from cuecircuit.figures.planes import Planes, choose_slices, coronal_step_mm, cut, frame
-from cuecircuit.figures.slices import color_scale, label_slice
+from cuecircuit.figures.slices import color_scale, slice_place
 from cuecircuit.figures.style import DOUBLE_MM, sheet, style
 from cuecircuit.records.grid import Grid
 
@@ -71,7 +71,7 @@ def corrections_figure(
                 axes.imshow(background[index], cmap="gray", norm=grays, extent=planes.extent, origin="lower")
                 axes.imshow(painted[index], cmap=colors, norm=scale, extent=planes.extent, origin="lower")
                 if row is rows[-1]:
-                    label_slice(axes, float(y[index]), step=coronal_step_mm(grid), sides=False)
+                    axes.set_xlabel(slice_place(float(y[index]), coronal_step_mm(grid)), labelpad=2)
             _name(row[0], name, int(kept.sum()))
         figure.supxlabel(f"mm from {reference}", x=0.5, y=0.0)
         if any_survives:

@@ -22,6 +22,11 @@ class Planes:
     z: Float[Array, "z"]
 
     @property
+    def pixel_mm(self) -> float:
+        """From one pixel to the next; pixels are square."""
+        return float(self.x[1] - self.x[0])
+
+    @property
     def extent(self) -> tuple[float, float, float, float]:
         """Outer edges of the pixels: left, right, bottom, top."""
         dx, dz = (self.x[1] - self.x[0]) / 2, (self.z[1] - self.z[0]) / 2

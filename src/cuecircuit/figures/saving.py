@@ -5,7 +5,9 @@ from dataclasses import dataclass
 from io import BytesIO
 from pathlib import Path
 
+import numpy as np
 from matplotlib.figure import Figure
+from PIL import Image
 
 from cuecircuit.figures.style import style
 from cuecircuit.io.atomic import replacing
@@ -40,10 +42,13 @@ def rendered(figure: Figure) -> Rendered:
 
 
 def rendered_png(figure: Figure, *, dpi: int) -> bytes:
-    """Draw a figure as PNG, without date or version in it."""
+    """Draw a figure, which is opaque, as PNG, without date or version in it."""
+    pixels, png = BytesIO(), BytesIO()
     with style():
-        png = BytesIO()
-        figure.savefig(png, format="png", dpi=dpi, metadata={"Software": None})
+        figure.savefig(pixels, format="rgba", dpi=dpi)
+    rgba = np.frombuffer(pixels.getvalue(), np.uint8).reshape(-1, int(figure.get_figwidth() * dpi), 4)
+    # colors alone, and two levels below the usual: a third of the time for fewer bytes
+    Image.fromarray(rgba[..., :3]).save(png, "PNG", dpi=(dpi, dpi), compress_level=4)
     return png.getvalue()
 
 

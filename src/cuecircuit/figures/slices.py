@@ -18,14 +18,13 @@ from matplotlib.colors import Colormap, LinearSegmentedColormap, Normalize
 from matplotlib.figure import Figure
 from scipy import ndimage
 
-from cuecircuit.arrays import Array, Bool, Float
+from cuecircuit.arrays import Array, Bool, Float, Shaped, UInt8
 from cuecircuit.figures.numbers import number
 from cuecircuit.figures.planes import Planes, choose_slices, coronal_step_mm, cut, frame
-from cuecircuit.figures.style import DOUBLE_MM, INK, LETTERS_PER_MM, sheet, style
+from cuecircuit.figures.saving import DPI
+from cuecircuit.figures.style import DOUBLE_MM, INK, LETTERS_PER_MM, MM_PER_INCH, sheet, style
 from cuecircuit.records.grid import Grid
 
-# a sixth of a column at 300 dpi; more would not be seen
-_PIXELS_ACROSS = 320
 # part of its cell that a slice fills
 _FILLED = 0.94
 _BAR_MM, _CAPTION_MM, _FOOT_MM = 15.0, 5.0, 3.5
@@ -77,34 +76,31 @@ def slices_figure(
     shown = significant if any_survives else brain
     chosen = choose_slices(shown, grid, most=most, peaks_of=statistic if any_survives else None)
     y = np.asarray(positions_mm, float) if positions_mm else chosen
-    planes = frame(brain, grid, y, pixels_across=_PIXELS_ACROSS)
+    across = min(columns, len(y))
+    width_mm = _BAR_MM + (width_mm - _BAR_MM) * min(1.0, 2 * across / columns)
+    cell_mm = (width_mm - _BAR_MM) / across
+    planes = frame(brain, grid, y, pixels_across=round(_FILLED * cell_mm / MM_PER_INCH * DPI))
     # the edge of the brain is rounded for the eye; it decides nothing
     inside = cut(ndimage.gaussian_filter(brain.astype(float), 0.7), grid, planes, order=3) >= 0.5
     surviving = np.where(inside, cut(significant.astype(float), grid, planes, order=3), 0.0)
-    lit = surviving >= 0.5
-    background = np.ma.masked_where(~inside, cut(anatomy, anatomy_grid, planes, order=1))
     values = cut(np.where(brain, statistic, 0.0), grid, planes, order=3)
-    opacity = np.where(lit, 1.0, inside * _FAINT * np.minimum(np.abs(values) / height, 1.0) ** 2)
+    faint = inside * _FAINT * np.minimum(np.abs(values) / height, 1.0) ** 2
+    gray = _gray(cut(anatomy, anatomy_grid, planes, order=1), inside)
     scale = color_scale(statistic[shown], signed=bool((statistic[brain] < 0).any()))
     blocks = [_Block(values=values, scale=scale, label=label, named=bool(np.any(statistic[shown])))]
     if effect is not None:
         sizes, scale = cut(np.where(brain, effect, 0.0), grid, planes, order=3), color_scale(effect[shown], signed=True)
         blocks.append(_Block(values=sizes, scale=scale, label=effect_label, named=bool(np.any(effect[shown]))))
+    opacity = np.where(surviving >= 0.5, 1.0, faint)
+    place = _Montage(planes=planes, columns=across, cell_mm=cell_mm)
     with style():
-        across = min(columns, len(y))
-        width_mm = _BAR_MM + (width_mm - _BAR_MM) * min(1.0, 2 * across / columns)
         heads = [fill(block.label, int(LETTERS_PER_MM * width_mm)) for block in blocks] if len(blocks) > 1 else []
-        figure, panels, bars = _panels(planes, columns=across, width_mm=width_mm, heads=heads)
-        grays = Normalize(*np.percentile(background.compressed(), [0.5, 99.5])) if inside.any() else None
-        for block, axes_of_block, bar in zip(blocks, panels, bars, strict=True):
-            painted = block.painted(opacity)
-            for index, axes in enumerate(axes_of_block):
-                axes.imshow(background[index], cmap="gray", norm=grays, extent=planes.extent, origin="lower")
-                axes.imshow(painted[index], extent=planes.extent, origin="lower", gid=f"map-{y[index]:g}")
-                if lit[index].any():
-                    edge = planes.x[::2], planes.z[::2], surviving[index, ::2, ::2]  # every other pixel: half the bytes
-                    axes.contour(*edge, levels=[0.5], colors=[INK], linewidths=0.6)
-                label_slice(axes, float(y[index]), step=coronal_step_mm(grid), sides=index == 0)
+        figure, panels, bars = _panels(place, width_mm=width_mm, heads=heads)
+        for block, axes, bar in zip(blocks, panels, bars, strict=True):
+            place.show(axes, block.painted(opacity, gray, inside))
+            if any_survives:
+                place.outline(axes, surviving)
+            place.label(axes, step=coronal_step_mm(grid))
             block.draw_bar(figure, bar, titled=len(blocks) == 1)
         figure.supxlabel(
             f"mm from {reference}" + ("" if any_survives else "; no cluster survives the correction"),
@@ -112,6 +108,11 @@ def slices_figure(
             y=0.0,
         )
     return figure
+
+
+def _gray(anatomy: Float[Array, "plane z x"], inside: Bool[Array, "plane z x"]) -> Float[Array, "plane z x"]:
+    low, high = np.percentile(anatomy[inside], [0.5, 99.5]) if inside.any() else (0.0, 1.0)
+    return np.asarray(Normalize(low, high, clip=True)(anatomy))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -123,9 +124,13 @@ class _Block:
     label: str
     named: bool
 
-    def painted(self, opacity: Float[Array, "plane z x"]) -> Float[Array, "plane z x 4"]:
+    def painted(
+        self, opacity: Float[Array, "plane z x"], gray: Float[Array, "plane z x"], inside: Bool[Array, "plane z x"]
+    ) -> UInt8[Array, "plane z x 4"]:
+        """Lay the colors of the values over the anatomy; nothing is painted outside the brain."""
         colors, norm = self.scale
-        return np.concatenate([colors(norm(self.values))[..., :3], opacity[..., None]], axis=-1)
+        mixed = opacity[..., None] * colors(norm(self.values))[..., :3] + ((1 - opacity) * gray)[..., None]
+        return np.rint(255 * np.concatenate([mixed, inside[..., None]], axis=-1)).astype(np.uint8)
 
     def draw_bar(self, figure: Figure, place: Axes, *, titled: bool) -> None:
         if not self.named:
@@ -137,20 +142,83 @@ class _Block:
         drawn.outline.set_linewidth(0.4)  # pyright: ignore
 
 
-def _panels(
-    planes: Planes, *, columns: int, width_mm: float, heads: Sequence[str]
-) -> tuple[Figure, list[list[Axes]], list[Axes]]:
-    """Return the panels of each block of slices, one under another below their heads, and the place of each color bar.
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Montage:
+    """All slices of a block as one picture, some in a row, each above its caption; its axes are in mm of the brain.
+
+    (One picture and one outline draw four times as fast as one of each slice.)
+    """
+
+    planes: Planes
+    columns: int
+    cell_mm: float
+
+    @property
+    def rows(self) -> int:
+        return ceil(len(self.planes.y) / self.columns)
+
+    @property
+    def slice_mm(self) -> float:
+        """Height of a row on paper without its caption, a little of it empty."""
+        left, right, bottom, top = self.planes.extent
+        return self.cell_mm * (top - bottom) / (right - left)
+
+    @property
+    def tall_mm(self) -> float:
+        """Height on paper."""
+        return self.rows * (self.slice_mm + _CAPTION_MM)
+
+    @property
+    def _pixels_per_mm(self) -> float:
+        return len(self.planes.x) / (_FILLED * self.cell_mm)
+
+    def _corner(self, index: int) -> tuple[int, int]:
+        """Return the first pixel of a slice, from the left and from below."""
+        row, column = divmod(index, self.columns)
+        below = (self.rows - row) * (self.slice_mm + _CAPTION_MM) - self.slice_mm
+        return round(column * self.cell_mm * self._pixels_per_mm), round(below * self._pixels_per_mm)
+
+    def _together(self, slices: Shaped[Array, "plane z x *color"]) -> Shaped[Array, "row column *color"]:
+        tall, wide = (round(mm * self._pixels_per_mm) for mm in (self.tall_mm, self.columns * self.cell_mm))
+        whole = np.zeros((tall, wide, *slices.shape[3:]), slices.dtype)
+        for index, one in enumerate(slices):
+            x, z = self._corner(index)
+            whole[z : z + one.shape[0], x : x + one.shape[1]] = one
+        return whole
+
+    def show(self, axes: Axes, painted: UInt8[Array, "plane z x 4"]) -> None:
+        whole = self._together(painted)
+        right, top = (n * self.planes.pixel_mm for n in whole.shape[1::-1])
+        axes.imshow(whole, extent=(0, right, 0, top), origin="lower", aspect="auto", interpolation="none")
+
+    def outline(self, axes: Axes, surviving: Float[Array, "plane z x"]) -> None:
+        whole = self._together(surviving)[::2, ::2]  # every other pixel: half the bytes
+        x, z = (self.planes.pixel_mm * (0.5 + 2 * np.arange(n)) for n in (whole.shape[1], whole.shape[0]))
+        axes.contour(x, z, whole, levels=[0.5], colors=[INK], linewidths=0.6)
+
+    def label(self, axes: Axes, *, step: float) -> None:
+        """Write the place of every slice under it, and its sides into the first."""
+        pixel, n_x, n_z = self.planes.pixel_mm, len(self.planes.x), len(self.planes.z)
+        for index, y in enumerate(self.planes.y):
+            x, z = self._corner(index)
+            middle, below = ((x + n_x / 2) * pixel, z * pixel), (0, -2)
+            size = matplotlib.rcParams["axes.labelsize"]
+            text = slice_place(float(y), step)
+            axes.annotate(text, middle, below, textcoords="offset points", ha="center", va="top", size=size)
+        x, z = self._corner(0)
+        for part, side, align in ((0.03, "L", "left"), (0.97, "R", "right")):
+            place = (x + part * n_x) * pixel, (z + 0.98 * n_z) * pixel
+            axes.text(*place, side, ha=align, va="top", fontweight="bold")
+
+
+def _panels(place: _Montage, *, width_mm: float, heads: Sequence[str]) -> tuple[Figure, list[Axes], list[Axes]]:
+    """Return the axes of each block of slices, one under another below their heads, and those of each color bar.
 
     Without a head there is one block, and its color bar is in the middle.
     """
     # placed by hand: the layout engine cannot keep slices of equal scale, labels and bar together
-    left, right, bottom, top = planes.extent
-    rows = ceil(len(planes.y) / columns)
-    wide = (width_mm - _BAR_MM) / columns
-    tall = wide * (top - bottom) / (right - left)
     head = _HEAD_MM * max((name.count("\n") + 1 for name in heads), default=0)
-    block_tall = head + rows * (tall + _CAPTION_MM)
+    block_tall = head + place.tall_mm
     height = max(len(heads), 1) * block_tall + _FOOT_MM
     figure = sheet(width_mm, height)
     figure.set_layout_engine("none")
@@ -159,27 +227,20 @@ def _panels(
     for block, name in enumerate(heads or [""]):
         ceiling = height - block * block_tall
         figure.text(0.5 / width_mm, (ceiling - 0.5) / height, name, va="top", fontsize="medium")
-        axes = []
-        for index in range(len(planes.y)):
-            row, column = divmod(index, columns)
-            floor = ceiling - head - (row + 1) * (tall + _CAPTION_MM) + _CAPTION_MM
-            place = (column * wide / width_mm, floor / height, wide * _FILLED / width_mm, tall * _FILLED / height)
-            axes.append(figure.add_axes(place, frameon=False, xticks=[], yticks=[]))
-        panels.append(axes)
-        middle = ceiling - head - (block_tall - head - _CAPTION_MM) / 2 if heads else height / 2
-        place = (width_mm - _BAR_MM + 2) / width_mm, (middle - bar_tall / 2) / height, 2.2 / width_mm, bar_tall / height
-        bars.append(place)
-    return figure, panels, [figure.add_axes(place) for place in bars]
+        floor = ceiling - block_tall
+        panels.append(figure.add_axes((0, floor / height, 1 - _BAR_MM / width_mm, place.tall_mm / height)))
+        panels[-1].set_axis_off()
+        middle = floor + (place.tall_mm + _CAPTION_MM) / 2 if heads else height / 2
+        bars.append(
+            ((width_mm - _BAR_MM + 2) / width_mm, (middle - bar_tall / 2) / height, 2.2 / width_mm, bar_tall / height)
+        )
+    return figure, panels, [figure.add_axes(bar) for bar in bars]
 
 
-def label_slice(axes: Axes, y: float, *, step: float, sides: bool) -> None:
-    """Write the place of a coronal slice (mm) under it, as finely as slices are apart, and its sides into it."""
+def slice_place(y: float, step: float) -> str:
+    """Print the place of a coronal slice (mm), as finely as slices are apart."""
     digits = 0 if abs(step - round(step)) < 1e-3 and abs(y - round(y)) < 1e-3 else 2 if step < 1 else 1
-    sign = "+" if round(y, digits) > 0 else ""
-    axes.set_xlabel(f"{sign}{number(y, digits)}", labelpad=2)
-    if sides:
-        for place, side, align in ((0.03, "L", "left"), (0.97, "R", "right")):
-            axes.text(place, 0.98, side, transform=axes.transAxes, ha=align, va="top", fontweight="bold")
+    return ("+" if round(y, digits) > 0 else "") + number(y, digits)
 
 
 def color_scale(values: Float[Array, "voxel"], *, signed: bool = False) -> tuple[Colormap, Normalize]:

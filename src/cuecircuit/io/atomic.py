@@ -5,7 +5,7 @@ import os
 import re
 import shutil
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
@@ -27,34 +27,66 @@ def replacing(path: Path, *, folder: bool = False) -> Iterator[Path]:
         DataError: the place cannot be written, or a folder is where a file is to be.
     """
     if path.is_dir() and not folder:
-        raise DataError(f"{path}: a folder, expected a file or nothing; move it away or choose another name")
+        raise DataError(_a_folder(path))
+    if any(part.startswith(_UNFINISHED) for part in path.parts):  # flushed, or removed, with the whole it is part of
+        new = path.with_name(_UNFINISHED + path.name)
+        with _named_failures(path, new):
+            new.parent.mkdir(parents=True, exist_ok=True)
+            try:
+                yield _fresh(new, folder)
+                remove(path)
+                new.replace(path)
+            except BaseException:
+                remove(new)
+                raise
+        return
     with scratch_beside(path) as scratch, _named_failures(path, scratch):
         # the name is kept, because libraries read the format from the ending
-        new = scratch / path.name
-        if folder:
-            new.mkdir()
-        yield new
-        nested = any(part.startswith(_UNFINISHED) for part in path.parts)  # flushed with the whole it is part of
-        if not nested:
-            _flush(new)
+        yield (new := _fresh(scratch / path.name, folder))
+        flush(new)
         if path.is_dir():
             path.rename(scratch / "before")
         new.replace(path)
-        if not nested:
-            _flush_folder(path.parent)
+        _flush_folder(path.parent)
+
+
+def _fresh(path: Path, folder: bool) -> Path:
+    if folder:
+        path.mkdir()
+    return path
+
+
+def take_names(new_by_path: Mapping[Path, Path]) -> None:
+    """Give files that are whole and flushed the names they are to have on the same disk; what stood there is replaced.
+
+    Raises:
+        DataError: a folder is where a file is to be, or the place cannot be written.
+    """
+    for path, new in new_by_path.items():
+        if path.is_dir():
+            raise DataError(_a_folder(path))
+        with _named_failures(path, new):
+            path.parent.mkdir(parents=True, exist_ok=True)
+            new.replace(path)
+    for folder in {path.parent for path in new_by_path}:
+        _flush_folder(folder)
+
+
+def _a_folder(path: Path) -> str:
+    return f"{path}: a folder, expected a file or nothing; move it away or choose another name"
 
 
 @contextmanager
-def _named_failures(path: Path, scratch: Path) -> Iterator[None]:
+def _named_failures(path: Path, unfinished: Path) -> Iterator[None]:
     try:
         yield
     except OSError as error:
         if error.errno is None or isinstance(error, FileNotFoundError):
             raise
-        raise DataError(_failed(path, scratch, error)) from error
+        raise DataError(_failed(path, unfinished, error)) from error
 
 
-def _flush(path: Path) -> None:
+def flush(path: Path) -> None:
     """Write a file, or a folder with all that is in it, through to the disk: a power loss must not empty it."""
     for folder, _, names in os.walk(path):
         for name in names:
@@ -97,9 +129,9 @@ def check_unused(out: Path) -> None:
         raise DataError(f"{out}: exists and is not an empty folder; choose another name or remove it first")
 
 
-def _failed(path: Path, scratch: Path, error: OSError) -> str:
-    done = sum(file.stat().st_size for file in scratch.rglob("*") if file.is_file())
-    free = shutil.disk_usage(scratch).free
+def _failed(path: Path, unfinished: Path, error: OSError) -> str:
+    done = sum(file.stat().st_size for file in (unfinished, *unfinished.rglob("*")) if file.is_file())
+    free = shutil.disk_usage(next(folder for folder in path.absolute().parents if folder.is_dir())).free
     return (
         f"{path}: writing failed ({error.strerror}) after {done / 1e6:.1f} MB, with {free / 1e6:.1f} MB free; free "
         "some space or choose another folder, then run again: what was finished is kept"

@@ -25,14 +25,22 @@ MapsPart = Callable[[], Float[Array, "map voxel"]]
 _MOST_VOLUMES = 32767  # NIfTI-1 counts in 16 bits; more volumes make a NIfTI-2 file
 
 
-def read_maps(names: Sequence[str], folder: Path, mask: Bool[Array, "x y z"], grid: Grid) -> Float[Array, "map voxel"]:
-    """Read maps in the precision that holds what is stored (`precision_of`), voxels of the mask in C order.
+def read_maps(
+    names: Sequence[str],
+    folder: Path,
+    mask: Bool[Array, "x y z"],
+    grid: Grid,
+    *,
+    dtype: type[np.float32] | type[np.float64] | None = None,
+) -> Float[Array, "map voxel"]:
+    """Read maps, voxels of the mask in C order.
 
     Args:
         names: each map, absolute or relative to `folder`; `file.nii.gz#k` is volume k, from 0, of a 4-D file.
         folder: where relative names start.
         mask: voxels to keep.
         grid: the mask's grid, which every map must lie on.
+        dtype: precision, that which holds what is stored (`maps_precision`) if none is given.
 
     Raises:
         DataError: every file that is missing, damaged, on another grid, or lacks the volume named; infinite values.
@@ -40,7 +48,7 @@ def read_maps(names: Sequence[str], folder: Path, mask: Bool[Array, "x y z"], gr
     rows: dict[_File, list[tuple[int | None, int]]] = {}
     for row, (file, volume) in enumerate(map(_file_and_volume, names)):
         rows.setdefault(file, []).append((volume, row))
-    y = np.empty((len(names), int(mask.sum())), maps_precision(names, folder))
+    y = np.empty((len(names), int(mask.sum())), dtype or maps_precision(names, folder))
     faults: list[str] = []
     for file, places in rows.items():
         try:
@@ -140,7 +148,7 @@ def write_maps(
         head = pack(start.getvalue().ljust(header.get_data_offset(), b"\0"))
         file.write(GZIP_HEADER + head.content)
         sums = [head.sum]
-        files = [new.with_name(f"part{k}.deflated") for k in range(len(parts))]
+        files = [new.with_name(f"{new.name}.part{k}") for k in range(len(parts))]
         work: Any = Parallel(n_jobs=n_jobs, prefer="threads", return_as="generator")
         packed = work(delayed(_pack)(part, mask, name) for part, name in zip(parts, files, strict=True))
         for volume_file, content in zip(files, packed, strict=True):

@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Iterator
+from functools import cache
 from pathlib import Path
 
 import numpy as np
@@ -166,9 +167,14 @@ def anatomy_of(files: StudyFiles, mask: Array, grid: Grid) -> tuple[Float[Array,
     if space is not None and space.anatomy:
         return read_volume(files.path(space.anatomy))
     if space is not None and "MNI" in space.origin:
-        from nilearn.datasets import load_mni152_template
-
-        image = load_mni152_template(resolution=2)
-        i, j, k = image.shape
-        return np.asarray(image.dataobj, float), Grid(shape=(i, j, k), affine=np.asarray(image.affine, float))
+        return _mni_anatomy()
     return mask.astype(float), grid
+
+
+@cache
+def _mni_anatomy() -> tuple[Float[Array, "i j k"], Grid]:
+    from nilearn.datasets import load_mni152_template
+
+    image = load_mni152_template(resolution=2)
+    i, j, k = image.shape
+    return np.asarray(image.dataobj, float), Grid(shape=(i, j, k), affine=np.asarray(image.affine, float))

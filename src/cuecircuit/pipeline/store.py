@@ -26,7 +26,7 @@ from pydantic import BaseModel
 
 import cuecircuit
 from cuecircuit.errors import DataError
-from cuecircuit.io.atomic import remove, replacing, scratch_beside, sweep, sweep_left
+from cuecircuit.io.atomic import flush, remove, replacing, scratch_beside, sweep, sweep_left, take_names
 from cuecircuit.io.lock import only_writer
 from cuecircuit.io.tables import write_json
 from cuecircuit.pipeline.stage_record import FOLDER, read_hashes, read_record
@@ -194,10 +194,9 @@ class Store:
             make(scratch)
             outputs = _hashes(stage, scratch)
             for name in outputs:
-                place = self.root / name
-                self.check_inside(place.parent)
-                with replacing(place) as new:
-                    (scratch / PurePath(name).relative_to(stage.target)).replace(new)
+                self.check_inside((self.root / name).parent)
+            flush(scratch)
+            take_names({self.root / name: scratch / PurePath(name).relative_to(stage.target) for name in outputs})
         self._remove({name: recorded for name, recorded in earlier.items() if name not in outputs})
         self._finish(stage, {**key, "outputs": outputs})
 

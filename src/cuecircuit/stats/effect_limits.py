@@ -12,9 +12,10 @@ from cuecircuit.arrays import Array, Float
 from cuecircuit.stats.noncentral_t import noncentrality_at
 
 # SciPy's inverse has four digits and ends at 10,000: large ones are those of t = √(df1·F), which has √λ for the
-# largest part of its noncentrality; the two steps that follow give either eight digits
+# largest part of its noncentrality; the two steps that follow give either eight digits, which huge ones have without
+# (and the distribution of those takes seconds)
 _STEPS = 2
-_LARGE = 1_000.0
+_LARGE, _HUGE = 1e3, 1e8
 # more responses with the same df2 are interpolated between so many values of F, to six digits
 _KNOTS = 512
 
@@ -71,13 +72,20 @@ def _noncentrality(
 def _inverse(
     f: Float[Array, "response"], df1: int, df2: Float[Array, "response"], quantile: float
 ) -> Float[Array, "response"]:
-    by_t = noncentrality_at(np.sqrt(df1 * f), df2, quantile) ** 2 - (df1 - 1)
-    value = np.where(by_t > _LARGE, by_t, special.ncfdtrinc(df1, df2, quantile, f))
+    square = df1 * f  # of t
+    value = np.zeros(f.shape)
+    there = square > _LARGE / 5  # λ is less than five times t² with any df2
+    value[there] = noncentrality_at(np.sqrt(square[there]), df2[there], quantile) ** 2 - (df1 - 1)
+    small = value <= _LARGE
+    value[small] = special.ncfdtrinc(df1, df2[small], quantile, f[small])
+    near = value < _HUGE
+    x, n, better = f[near], df2[near], value[near]
     for _ in range(_STEPS):
-        step = 1e-4 * value + 1e-6
-        here = special.ncfdtr(df1, df2, value, f)
-        slope = (special.ncfdtr(df1, df2, value + step, f) - here) / step
+        step = 1e-4 * better + 1e-6
+        here = special.ncfdtr(df1, n, better, x)
+        slope = (special.ncfdtr(df1, n, better + step, x) - here) / step
         with np.errstate(divide="ignore", invalid="ignore"):
-            better = value - (here - quantile) / slope
-        value = np.where(np.isfinite(better) & (better > 0), better, value)
+            stepped = better - (here - quantile) / slope
+        better = np.where(np.isfinite(stepped) & (stepped > 0), stepped, better)
+    value[near] = better
     return value

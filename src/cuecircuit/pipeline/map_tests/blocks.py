@@ -190,7 +190,7 @@ def _store(
     zero_is_missing: bool,
 ) -> tuple[list[MapFacts], Bool[Array, "voxel"], list[str]]:
     try:
-        y = read_maps(names, maps_folder, mask, grid)
+        y = read_maps(names, maps_folder, mask, grid, dtype=matrix.dtype)
     except DataError as error:
         return [], np.zeros(0, bool), list(error.faults)
     if zero_is_missing:
