@@ -168,6 +168,6 @@ _SAID: Mapping[str, Callable[[pd.Series], str]] = {
     "comparisons": _comparison,
     "correlation": _correlation,
     "ratios": lambda row: f"{words(str(row['comparison']))}: ratio {_with_limits(row, 'ratio', 'ci_low', 'ci_high')}",
-    "reliability": lambda row: f"ICC = {_with_limits(row, 'icc', 'ci_low', 'ci_high')}",
+    "reliability": lambda row: "ICC = {} [{}, {}]".format(*(fraction(row[x]) for x in ("icc", "ci_low", "ci_high"))),
     "terms": _term,
 }

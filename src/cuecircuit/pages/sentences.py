@@ -391,7 +391,7 @@ def note_sentence(facts: Mapping[str, Any]) -> str:
 
 def left_out_sentence(lines: Sequence[str]) -> str:
     """Describe who is not in an answer."""
-    return "" if not lines else f"Left out: {'; '.join(lines)}."
+    return "" if not lines else f"Left out: {'; '.join(line.replace(': left out, ', ': ') for line in lines)}."
 
 
 def uneven_sentence(unevenness: float) -> str:

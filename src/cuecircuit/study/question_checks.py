@@ -1,6 +1,6 @@
 """Whether rows, derived numbers and questions ask for what the tables of a study have."""
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from difflib import get_close_matches
 from functools import cached_property, lru_cache
@@ -57,10 +57,12 @@ def formula_of(text: str) -> MixedFormula:
     return parse_formula(text if "|" in text else f"{text} + (1 | subject)")
 
 
-def contrast_faults(at: KeyPath, text: str, levels: Mapping[str, tuple[str, ...]]) -> Iterator[Contradiction]:
-    """Yield what is wrong with the text of a contrast of levels."""
+def contrast_faults(
+    at: KeyPath, text: str, levels: Mapping[str, tuple[str, ...]], numbers: Sequence[str] = ()
+) -> Iterator[Contradiction]:
+    """Yield what is wrong with the text of a contrast of levels, or of slopes of numbers between levels."""
     try:
-        parse_contrast(text, levels)
+        parse_contrast(text, levels, numbers)
     except DesignError as error:
         yield from ((at, fault) for fault in error.faults)
 
@@ -309,6 +311,8 @@ class QuestionChecks:
         for test in question.tests:
             if " - " not in test and _ordered(test) not in terms and test != "(Intercept)":
                 yield (*at, "tests"), not_among(test, [term_label(t) for t in formula.fixed], "term of the formula")
+        columns = dict.fromkeys(one.column for term in formula.fixed for one in term)
+        yield from self._formula_contrasts(at, question, list(columns))
         if "|" in question.formula and question.method != "reml":
             yield (
                 (*at, "method"),
@@ -322,6 +326,18 @@ class QuestionChecks:
             )
         if "|" not in question.formula and question.method == "reml":
             yield (*at, "method"), "reml needs a random part such as (1 | subject); use ols for none"
+
+    def _formula_contrasts(self, at: KeyPath, question: Formula, columns: Sequence[str]) -> Iterator[Contradiction]:
+        """Yield contrasts of levels that no factor of a formula has, where the study file has all of its levels."""
+        table = split_reference(question.of)[0]
+        levels = {name: self._levels_left(question, table, name) for name in columns if name in self.books.factors}
+        numbers = [name for name in columns if name not in levels]
+        keys = self.books.tables[table].keys if table in self.books.tables else ()
+        if question.factors or not all(levels.values()) or {*numbers} & {*keys, *self.labels}:
+            return
+        for test in question.tests:
+            if " - " in test:
+                yield from contrast_faults((*at, "tests"), test, levels, numbers)
 
     @staticmethod
     def _of_maps(at: KeyPath, question: Question) -> Iterator[Contradiction]:
