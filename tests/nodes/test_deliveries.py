@@ -1,4 +1,4 @@
-"""What a study delivers is called by its route, and what progressive ratios cost is pressed."""
+"""Sentences name what a study delivers and whom it compares; what progressive ratios cost is pressed."""
 
 import numpy as np
 import pytest
@@ -49,3 +49,9 @@ def test_derived_numbers_are_described():
     assert derived_words(study.derived["reinstated"], study) == (
         "last of active presses (phase reinstatement) over day, less that of active presses (phase extinction)"
     )
+
+
+def test_the_unit_of_a_yoked_design_is_named():
+    study = parse_study(design_text("cocaine_sessions"))
+    assert ", pairs as units, p within subjects" in method_sentence(study.questions["pairs"], study)
+    assert "as units" not in method_sentence(study.questions["training"], study)

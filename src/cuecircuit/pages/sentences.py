@@ -117,6 +117,8 @@ def method_sentence(question: AnyQuestion, study: Study | None = None) -> str:
             text = f"{what}: analysis of variance by {terms}, each effect in its own error stratum"
             if not question.between and not question.within:
                 text = f"{what}: mean against zero"
+            if question.unit != "subject":
+                text += f", {question.unit}s as units"
             if question.covariates:
                 text += f", adjusted for {listed(question.covariates)}"
             if question.within and not split_reference(question.of)[0].startswith(("maps.", "contrasts.")):

@@ -26,6 +26,7 @@ INACTIVE_PER_HOUR = 3.0
 """Rate of inactive presses without a base, assumed."""
 TIMEOUT_PRESSES = 0.3
 """Presses in the time-out per delivery, assumed."""
+_MOST_PRESSES = 10_000  # of one delivery: more deliveries of a progressive ratio than any animal gets to
 _TICKS_PER_S = 100
 _LETTERS = {
     "active": ("A", "X"),
@@ -91,10 +92,9 @@ def session_times(
 
 
 def _earning(earned: Float[Array, "event"], ratios: Sequence[int]) -> Float[Array, "press"]:
-    """Return the presses that earn deliveries, evenly from the last delivery to the next, one a tick at most."""
+    """Return the presses that earn deliveries, evenly from the last delivery to the next."""
     starts = np.concatenate([[0.0], earned[:-1]])[: len(earned)]
-    most = np.maximum((earned - starts) * _TICKS_PER_S, 1).astype(int)
-    costs = np.minimum([ratios[min(k, len(ratios) - 1)] for k in range(len(earned))], most)
+    costs = [min(ratios[min(k, len(ratios) - 1)], _MOST_PRESSES) for k in range(len(earned))]
     presses = [
         np.linspace(at, start, cost, endpoint=False) for at, start, cost in zip(earned, starts, costs, strict=True)
     ]
