@@ -201,6 +201,8 @@ def _phase(name: str, phase: Phase, said: _Marks) -> Markup:
     if phase.ratios:
         costs = said(f"{at}.ratios", ", ".join(map(str, phase.ratios)))
         text += Markup("; presses that the deliveries cost: {}").format(costs)
+    elif phase.kind == "progressive_ratio":
+        text += "; a breakpoint is the last ratio that the program kept, else that of the sequence 1, 2, 4, 6, 9 ..."
     for column, values in phase.by_day.items():
         text += Markup("; {} by day: {}").format(words(column), said(f"{at}.by_day", ", ".join(map(short, values))))
     for key, meaning in (("rest_days", "days of rest before it"), ("context", "place")):

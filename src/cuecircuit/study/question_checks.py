@@ -125,7 +125,7 @@ class QuestionChecks:
             planned = self.levels_here(table, rows, rows.change)
             levels = rows.where.get(rows.change) or planned
             if levels and len(levels) != 2:
-                number = f"{rows.change} has {len(levels)} levels here"
+                number = f"{rows.change} has {len(levels)} level{'s' * (len(levels) != 1)} here"
                 yield (*at, "change"), f"{number}; name the two in `where`, the earlier first"
             elif rows.change not in columns:
                 yield (*at, "change"), not_among(rows.change, keys, f"key of {table}")
