@@ -295,6 +295,8 @@ def test_sections_of_scans_without_maps_are_named_at_once() -> None:
 def test_a_contrast_of_a_formula_names_levels_that_its_factors_have() -> None:
     question = {"of": "subjects.weight", "formula": "group*center(age)", "method": "ols"}
     assert parse_study(minimal(questions__odd=question | {"tests": ["ethanol - water: age"]})).questions
+    unlisted = {"formula": "group + sex", "tests": ["male - female"]}  # sex may be labels: its file tells
+    assert parse_study(minimal(questions__odd=question | unlisted)).questions
     (fault,) = faults_of(minimal(questions__odd=question | {"tests": ["sucrose - water"]}))
     assert "questions.odd.tests: contrast 'sucrose - water'" in fault
     assert "group: water, ethanol" in fault

@@ -31,8 +31,8 @@ def figure_faults(asked: QuestionChecks) -> Iterator[Contradiction]:
                 yield (*at, "only", key), not_among(key, question.each, f"key in `each` of {figure.question}")
             elif len(named) > 1:
                 yield (*at, "only", key), "draws one level; give each its own figure"
-            elif levels and named[0] not in levels:
-                yield (*at, "only", key), not_among(named[0], levels, f"level of {key}")
+            elif levels and (unknown := sorted({*named} - {*levels})):
+                yield (*at, "only", key), not_among(unknown[0], levels, f"level of {key}")
         about_maps = question.of.startswith(("maps.", "contrasts."))
         if about_maps and figure.kind != "region_map" and (lacking := sorted({*question.each} - {*figure.only})):
             yield (

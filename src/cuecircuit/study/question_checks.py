@@ -311,8 +311,7 @@ class QuestionChecks:
         for test in question.tests:
             if " - " not in test and _ordered(test) not in terms and test != "(Intercept)":
                 yield (*at, "tests"), not_among(test, [term_label(t) for t in formula.fixed], "term of the formula")
-        columns = dict.fromkeys(one.column for term in formula.fixed for one in term)
-        yield from self._formula_contrasts(at, question, list(columns))
+        yield from self._formula_contrasts(at, question, formula)
         if "|" in question.formula and question.method != "reml":
             yield (
                 (*at, "method"),
@@ -327,13 +326,13 @@ class QuestionChecks:
         if "|" not in question.formula and question.method == "reml":
             yield (*at, "method"), "reml needs a random part such as (1 | subject); use ols for none"
 
-    def _formula_contrasts(self, at: KeyPath, question: Formula, columns: Sequence[str]) -> Iterator[Contradiction]:
+    def _formula_contrasts(self, at: KeyPath, question: Formula, formula: MixedFormula) -> Iterator[Contradiction]:
         """Yield contrasts of levels that no factor of a formula has, where the study file has all of its levels."""
         table = split_reference(question.of)[0]
-        levels = {name: self._levels_left(question, table, name) for name in columns if name in self.books.factors}
-        numbers = [name for name in columns if name not in levels]
-        keys = self.books.tables[table].keys if table in self.books.tables else ()
-        if question.factors or not all(levels.values()) or {*numbers} & {*keys, *self.labels}:
+        fixed = dict.fromkeys(one for term in formula.fixed for one in term)
+        numbers = [one.column for one in fixed if one.centered]
+        levels = {one.column: self._levels_left(question, table, one.column) for one in fixed if not one.centered}
+        if not all(name in self.books.factors and levels[name] for name in levels):  # labels or not: files tell
             return
         for test in question.tests:
             if " - " in test:
