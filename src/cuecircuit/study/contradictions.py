@@ -21,13 +21,13 @@ def contradictions(study: Study, *, unused: bool = True) -> Iterator[Contradicti
 
     Args:
         study: what was read.
-        unused: also yield sections that nothing uses; not for alternatives, which may leave a section unused.
+        unused: also yield sections that nothing uses and figures that are not made; not for alternatives, which may
+            leave a section unused.
     """
     asked = QuestionChecks(study=study, books=Accounting(study))
     sections = SectionChecks(asked)
     yield from asked.derived()
     yield from asked.questions()
-    yield from figure_faults(asked)
     yield from operant_contradictions(study)
     yield from sections.maps_and_regions()
     yield from sections.trials()
@@ -37,6 +37,7 @@ def contradictions(study: Study, *, unused: bool = True) -> Iterator[Contradicti
     yield from _copies(study)
     yield from _colors(study)
     if unused:
+        yield from figure_faults(asked)
         yield from _unused(study, asked.used)
 
 
