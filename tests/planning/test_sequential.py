@@ -37,7 +37,12 @@ def planned(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("sequential")
     (folder / "study.yaml").write_text(STUDY, encoding="utf-8")
     settings = PlanSettings(
-        sizes=tuple(map(str, SIZES)), draws=DRAWN, hypotheses=("shift", "null"), multiples=(), stop=BOUND
+        sizes=tuple(map(str, SIZES)),
+        draws=DRAWN,
+        hypotheses=("shift", "null"),
+        questions=("score",),
+        multiples=(),
+        stop=BOUND,
     )
     plan_study(folder / "study.yaml", folder / "out", settings=settings)
     return folder / "out"

@@ -115,3 +115,31 @@ def test_the_recipe_runs_alternatives_where_they_were_run(tmp_path, output, said
     (tmp_path / "program").chmod(0o755)
     subprocess.run(["sh", "recipe/rerun.sh", "study", "./program"], cwd=tmp_path, check=True, capture_output=True)
     assert (tmp_path / "said").read_text().split()[3:] == said.split()
+
+
+@pytest.mark.parametrize(
+    ("page", "said", "status"),
+    [
+        ('<ol class="pages">', "every file but the page, which links to others beside it, has the same bytes\n", 0),
+        ("<ol>", "", 1),
+    ],
+)
+def test_the_recipe_passes_over_a_page_with_links_to_pages_that_are_not_there(tmp_path, page, said, status) -> None:
+    results = {"report.html": page, "F.tsv": ""}
+    sums = {name: hashlib.sha256(text.encode()).hexdigest() for name, text in results.items()}
+    files = {
+        "results/report/rerun.sh": rerun_script({"cuecircuit": "0.1.0", "Python": "3.11.7"}, seed=0),
+        "results/report/inputs.sha256": checksums({"study.yaml": hashlib.sha256(b"study").hexdigest()}),
+        "results/report/outputs.sha256": checksums(sums),
+        "results/report.html": page,
+        "study/study.yaml": "study",
+        "program": '#!/bin/sh\nmkdir -p "$3"\necho another > "$3/report.html"\n: > "$3/F.tsv"\n',
+    }
+    for name, text in files.items():
+        (tmp_path / name).parent.mkdir(exist_ok=True, parents=True)
+        (tmp_path / name).write_text(text)
+    (tmp_path / "program").chmod(0o755)
+    again = ["sh", "results/report/rerun.sh", "study", "./program"]
+    done = subprocess.run(again, cwd=tmp_path, capture_output=True, text=True, check=False)
+    assert done.returncode == status, done.stderr
+    assert done.stdout.rpartition("FAILED\n")[2] == said

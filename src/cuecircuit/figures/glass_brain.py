@@ -18,6 +18,7 @@ from scipy import ndimage
 
 from cuecircuit.arrays import Array, Bool, Float
 from cuecircuit.figures.numbers import short
+from cuecircuit.figures.planes import sample_axis
 from cuecircuit.figures.style import INK, PANEL_HEIGHT_MM, PANEL_MM, VERMILLION, sheet, style
 from cuecircuit.figures.surface_nets import surface_nets
 from cuecircuit.records.grid import Grid
@@ -97,7 +98,9 @@ def surface(mask: Bool[Array, "x y z"], grid: Grid, *, step_mm: float) -> Surfac
     box = mask[ndimage.find_objects(mask.astype(int))[0]].astype(float)
     smooth = np.asarray(ndimage.gaussian_filter(np.pad(box, _PADDING), 0.8))
     shape = np.maximum(np.rint((np.array(smooth.shape) - 1) * grid.voxel_mm / step_mm).astype(int) + 1, smooth.shape)
-    fine = np.asarray(ndimage.zoom(smooth, shape / np.array(smooth.shape), order=3))
+    fine = smooth
+    for axis, n in enumerate(shape):
+        fine = sample_axis(fine, axis, np.linspace(0, smooth.shape[axis] - 1, n), order=3)
     # a region of few voxels must not vanish by smoothing
     faces = surface_nets(fine, min(0.5, float(fine.max()) / 2))
     scale = (np.array(smooth.shape) - 1) / (np.array(fine.shape) - 1)

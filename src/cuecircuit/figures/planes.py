@@ -104,11 +104,18 @@ def _along_axes(
     for axis, mm in ((1, planes.y), (2, planes.z), (0, planes.x)):  # y first: it leaves the fewest
         voxel_axis = int(np.argmax(np.abs(inverse[:3, axis])))
         places = _whole(inverse[voxel_axis, axis] * mm + inverse[voxel_axis, 3])
-        spikes = np.eye(volume.shape[voxel_axis])
-        weights = np.stack([ndimage.map_coordinates(one, places[None], order=order, mode="constant") for one in spikes])
-        sampled = np.moveaxis(np.tensordot(weights, sampled, axes=(0, voxel_axis)), 0, voxel_axis)
+        sampled = sample_axis(sampled, voxel_axis, places, order=order)
         axes.append(voxel_axis)
     return np.ascontiguousarray(sampled.transpose(axes))
+
+
+def sample_axis(
+    volume: Float[Array, "i j k"], axis: int, places: Float[Array, "place"], *, order: Literal[0, 1, 3]
+) -> Float[Array, "a b c"]:
+    """Sample one axis of a volume by a spline of `order` at places, in voxels; outside the volume is 0."""
+    spikes = np.eye(volume.shape[axis])
+    weights = np.stack([ndimage.map_coordinates(one, places[None], order=order, mode="constant") for one in spikes])
+    return np.moveaxis(np.tensordot(weights, volume, axes=(0, axis)), 0, axis)
 
 
 def _at_points(
