@@ -57,7 +57,7 @@ def _fresh(path: Path, folder: bool) -> Path:
 
 
 def take_names(new_by_path: Mapping[Path, Path]) -> None:
-    """Give files that are whole and flushed the names they are to have on the same disk; what stood there is replaced.
+    """Move files that are whole and flushed to their names on the same disk; what stood there is replaced.
 
     Raises:
         DataError: a folder is where a file is to be, or the place cannot be written.
