@@ -107,6 +107,7 @@ def few_rats_text() -> str:
         ("  draws: 10000\n  smoothness", "  draws: 1000\n  smoothness"),
         ("    draws: 10000\n  withdrawal", "    draws: 200\n  withdrawal"),
         (compared, ""),
+        ("  corrections_map: { question: access_by_cue, kind: corrections }\n", ""),
         ("days: 10\n", "days: 3\n"),
         ("days: 4\n", "days: 2\n"),
         ("days: 6,", "days: 2,"),

@@ -3,20 +3,22 @@
 from pathlib import Path
 
 import pandas as pd
+import pytest
 
-from cuecircuit.io.tables import write_table
+from cuecircuit.io.tables import write_json, write_table
 from cuecircuit.nodes.designs import design_text
 from cuecircuit.pages.findings import findings
 from cuecircuit.study.reading import parse_study
 from cuecircuit.study.schema import Study
 
 STUDY = parse_study(design_text("alcohol_mice"))
+PET = parse_study(design_text("pet_displacement"))
 TEST = {"df1": 1, "df2": 9, "F": 20.0, "p": 0.001, "pes": 0.5, "pes_low": 0.1, "pes_high": 0.7}
 
 
 def written(folder: Path, question: str, stem: str, rows: list[dict[str, object]], study: Study = STUDY) -> list[str]:
     path = folder / "questions" / question / f"{stem}.tsv"
-    path.parent.mkdir(parents=True)
+    path.parent.mkdir(parents=True, exist_ok=True)
     write_table(path, pd.DataFrame(rows), dict.fromkeys(rows[0], "of the test"))
     return list(findings(study, folder))
 
@@ -58,3 +60,30 @@ def test_a_correlation_of_pooled_groups_says_what_is_left_within_them(tmp_path: 
     rats = parse_study(design_text("carmack2019"))
     _, found = written(tmp_path, "withdrawal_severity", "correlation", [row], rats)
     assert found.endswith("r = .50 [.10, .80] (within groups .10, p = .600), p = .020.")
+
+
+def test_a_region_is_named_once(tmp_path: Path) -> None:
+    row = {"comparison": "challenge", "region": "vmPFC", "group": "heavy", "level": "alcohol", "against": "placebo"}
+    row |= {"difference": -0.5, "low": -0.7, "high": -0.3, "p": 1e-4}
+    _, found = written(tmp_path, "displacement_by_part", "comparisons", [row], PET)
+    assert found.startswith("Displacement by part: vmPFC: alcohol − placebo = −0.50 [−0.70, −0.30] (heavy), p")
+
+
+@pytest.mark.parametrize(
+    ("regions", "where"),
+    [
+        ("outside the atlas 3540; IFG 32 (100 %)", "the strongest outside the atlas;"),
+        ("ventral striatum 17 (100 %); outside the atlas 3", "the strongest in ventral striatum;"),
+    ],
+)
+def test_the_place_of_the_strongest_cluster_is_named(tmp_path: Path, regions: str, where: str) -> None:
+    effect = {"term": "group:challenge", "prefix": "a", "stratum": "subject"}
+    cluster = {"term": "group:challenge", "prefix": "a", "regions": regions, "p_fwe": 0.01, "peak_effect": 1.0}
+    cluster |= {"peak_effect_low": 0.5, "peak_effect_high": 1.5}
+    folder = tmp_path / "questions" / "displacement"
+    folder.mkdir(parents=True)
+    write_json(folder / "settings.json", {"directions": {}})
+    terms = pd.DataFrame([effect | {"significant_clusters": 2, "significant_voxels": 40}])
+    write_table(folder / "terms.tsv", terms, dict.fromkeys(terms, "of the test"))
+    _, found = written(tmp_path, "displacement", "clusters", [cluster], PET)
+    assert where in found

@@ -87,11 +87,11 @@ def test_a_level_keeps_its_color_and_marker_where_others_are_left_out(tables: Ta
 def test_a_derived_number_has_the_unit_of_what_it_is_made_of(tables: Tables) -> None:
     rise = derived_table(tables, "rise")
 
-    assert rise.notes["value"]["Units"] == "infusions per day"  # pyright: ignore
+    assert rise.notes["value"]["Units"] == "deliveries per day"  # pyright: ignore
     made = Tables(files=tables.files, made={**tables.made, "derived.rise": rise})
     question = Strata(of="derived.rise", between=("group",))
     rows = rise.rows.merge(tables.made["subjects"].rows, on="subject")
-    assert drawn(made, question, rows).axes[0].get_ylabel() == "Rise (infusions per day)"
+    assert drawn(made, question, rows).axes[0].get_ylabel() == "Rise (deliveries per day)"
 
 
 @pytest.mark.parametrize(

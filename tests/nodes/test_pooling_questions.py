@@ -7,6 +7,9 @@ import pandas as pd
 import pytest
 
 from cuecircuit.errors import StudyError
+from cuecircuit.io.tables import read_table
+from cuecircuit.pages.figures import draw_figures
+from cuecircuit.pages.page import ANSWER_TABLES
 from cuecircuit.pages.pictures import picture
 from cuecircuit.pages.sentences import finding_sentence, method_sentence
 from cuecircuit.questions.table_questions import answer
@@ -53,8 +56,13 @@ def test_a_question_of_regions_is_answered_in_tables_words_and_a_figure(tmp_path
     tables = study_tables()
     question = tables.files.study.questions["pooled"]
     answered = answer(tables, question)
-    answered.write(tmp_path)
-    assert {"regions.tsv", "checks.tsv", "sensitivity.tsv", "spread.tsv"} <= {each.name for each in tmp_path.iterdir()}
+    answered.write(tmp_path / "pooled")
+    draw_figures(tables, tmp_path, tmp_path)
+    assert len(read_table(tmp_path / "pooled.tsv")) == len(answered.tables["regions"])
+    assert set(answered.tables) <= set(ANSWER_TABLES)
+    assert {"regions.tsv", "checks.tsv", "sensitivity.tsv", "spread.tsv"} <= {
+        each.name for each in (tmp_path / "pooled").iterdir()
+    }
     effects = answered.tables["regions"].set_index(["effect", "region"])["p_positive"]
     assert effects["LgA - ShA", "insula"] > 0.99
     assert "multilevel model of all levels of region by group" in method_sentence(question)

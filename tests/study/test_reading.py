@@ -271,3 +271,32 @@ def test_effects_that_no_hypothesis_names_are_planted_together() -> None:
 
     assert plain.hypotheses == {"stated": ("one", "other")}
     assert named.hypotheses == {}
+
+
+@pytest.mark.parametrize("name", ["low", "high", "level", "value"])
+def test_a_factor_that_is_called_like_a_column_of_results_is_refused(name: str) -> None:
+    data = yaml.safe_load(MINIMAL.replace("group", name))
+    data["operant"]["by"] = name
+    faults = faults_of(yaml.safe_dump(data, sort_keys=False))
+    assert any(f"{name} is also a column of results" in fault for fault in faults)
+
+
+def test_sections_of_scans_without_maps_are_named_at_once() -> None:
+    sections = {
+        "space": {"mask": "mask.nii.gz", "origin": "bregma"},
+        "scans": {"task": "cues", "tr_s": 2.0},
+        "nuisance": {"motion": 6},
+        "correction": {"method": "fdr", "alpha": 0.05},
+    }
+    faults = faults_of(minimal(**sections))
+    assert [fault.split(": ")[1] for fault in faults] == list(sections)
+
+
+def test_a_contrast_of_a_formula_names_levels_that_its_factors_have() -> None:
+    question = {"of": "subjects.weight", "formula": "group*center(age)", "method": "ols"}
+    assert parse_study(minimal(questions__odd=question | {"tests": ["ethanol - water: age"]})).questions
+    unlisted = {"formula": "group + sex", "tests": ["male - female"]}  # sex may be labels: its file tells
+    assert parse_study(minimal(questions__odd=question | unlisted)).questions
+    (fault,) = faults_of(minimal(questions__odd=question | {"tests": ["sucrose - water"]}))
+    assert "questions.odd.tests: contrast 'sucrose - water'" in fault
+    assert "group: water, ethanol" in fault

@@ -1,6 +1,6 @@
 """A model bound to a table: which rows enter in which order, what each column is, and the family that fits them."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -135,6 +135,19 @@ def _formula_design(table: pd.DataFrame, model: Model, measured: Sequence[str]) 
         levels=columns.levels,
         notes=tuple(filter(None, [family.fitter.design.note, _level_note(model, *family.fitter.design.x.shape)])),
     )
+
+
+def zero_notes(design: Design) -> Iterator[str]:
+    """Yield which tests of a formula are those at 0 of a number that is not centered and in an interaction."""
+    if design.model.formula is None:
+        return
+    parse = parse_formula if design.model.fitted_by == "reml" else parse_between
+    terms = parse(design.model.formula).fixed
+    for name in {one.column: None for term in terms for one in term if not one.centered}:
+        with_name = [[one.column for one in term] for term in terms if any(one.column == name for one in term)]
+        if name not in design.levels and len(with_name) > 1:
+            effects = [":".join(one for one in columns if one != name) or "the mean" for columns in with_name]
+            yield f"{name} is not centered: tests of {', '.join(effects)} are those at {name} 0; write center({name})"
 
 
 def _level_note(model: Model, n: int, p: int) -> str:

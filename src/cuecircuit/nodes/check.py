@@ -131,6 +131,8 @@ def _check_space(files: StudyFiles) -> Iterator[str]:
     if atlas is not None:
         for name, regions in files.study.regions.items():
             named_regions(f"regions.{name}.names", regions.names, atlas.names)
+        for name, figure in files.study.figures.items():
+            named_regions(f"figures.{name}.only.region", figure.only.get("region", ()), atlas.names)
 
 
 def _is_split(files: StudyFiles, node: str) -> bool:

@@ -17,7 +17,7 @@ from cuecircuit.io.nifti import read_volume
 from cuecircuit.io.tables import ColumnNote, read_table
 from cuecircuit.pages.drawn_figure import DrawnFigure
 from cuecircuit.pages.edge_pictures import connectogram, is_about_edges
-from cuecircuit.pages.map_pictures import anatomy_of, map_folders, map_picture, map_unit, shown_effect
+from cuecircuit.pages.map_pictures import anatomy_of, level_of, map_folders, map_picture, map_unit, shown_effect
 from cuecircuit.pages.pictures import picture
 from cuecircuit.pages.session_figures import session_figures
 from cuecircuit.pages.viewer import viewed_question, viewer_text
@@ -35,7 +35,7 @@ from cuecircuit.tables.study_files import StudyFiles
 VIEWER, SHARED_MASK = "viewer.json", "shared_mask"
 _MM: Mapping[str, ColumnNote] = {axis: {"Units": "mm"} for axis in ("x", "y", "z_mm")}
 # the table that a figure is drawn from: the first of these that an answer has
-_SOURCES = ("rows", "correlation", "reliability", "ratios", "means", "terms")
+_SOURCES = ("rows", "correlation", "reliability", "ratios", "means", "terms", "regions")
 
 
 def look_of(style: Style) -> AbstractContextManager[None]:
@@ -89,11 +89,18 @@ def _of_question(tables: Tables, question: AnyQuestion, place: Path, name: str) 
             yield from _connectogram(tables, question, place, name)
         return
     for level, folder in map_folders(place):
-        picture = map_picture(tables, question, folder)
-        if picture is not None:
-            effect: ColumnNote = {"Description": "size of the effect in the voxel", "Units": map_unit(folder)}
-            notes = {**_MM, "z": "statistic of the voxel", "value": "of the voxel", "effect": effect}
-            yield f"{name}_{level}" if level else name, DrawnFigure(figure=picture[0], source=picture[1], notes=notes)
+        drawn = _of_map(tables, question, folder)
+        if drawn is not None:
+            yield f"{name}_{level}" if level else name, drawn
+
+
+def _of_map(tables: Tables, question: AnyQuestion, folder: Path) -> DrawnFigure | None:
+    picture = map_picture(tables, question, folder)
+    if picture is None:
+        return None
+    effect: ColumnNote = {"Description": "size of the effect in the voxel", "Units": map_unit(folder)}
+    notes = {**_MM, "z": "statistic of the voxel", "value": "of the voxel", "effect": effect}
+    return DrawnFigure(figure=picture[0], source=picture[1], notes=notes)
 
 
 def _connectogram(tables: Tables, question: AnyQuestion, place: Path, name: str) -> Iterator[tuple[str, DrawnFigure]]:
@@ -111,14 +118,15 @@ def _answer_of(place: Path) -> dict[str, pd.DataFrame]:
 def _named(tables: Tables, named: Named, place: Path) -> DrawnFigure | None:
     question = tables.files.study.questions[named.question]
     only = {key: levels[0] for key, levels in named.only.items()}
-    match named.kind:
-        case "region_map":
-            return _region(tables, only.get("region", ""))
-        case "corrections":
-            return _corrections(tables, question, place)
-    if is_about_maps(question):
-        return next((drawn for _, drawn in _of_question(tables, question, place, "")), None)
-    return _of_table(tables, question, place, only)
+    if named.kind == "region_map":
+        return _region(tables, only.get("region", ""))
+    if not is_about_maps(question):
+        return _of_table(tables, question, place, only)
+    level = " ".join(only[key] for key in question.each)
+    folder = next((part for _, part in map_folders(place) if level_of(part) == level), None)
+    if folder is None:
+        return _nothing(level)
+    return (_corrections if named.kind == "corrections" else _of_map)(tables, question, folder)
 
 
 def _of_table(tables: Tables, question: AnyQuestion, place: Path, only: Mapping[str, str]) -> DrawnFigure | None:

@@ -1,5 +1,6 @@
 """The findings of a study in a few sentences, each with its effect and interval: what a reader wants first."""
 
+import re
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,6 +13,7 @@ from cuecircuit.io.tables import read_json, read_table
 from cuecircuit.pages.map_pictures import level_text, map_folders, map_unit, named_effects, shown_effect
 from cuecircuit.questions.answer import deciding_p
 from cuecircuit.questions.model_questions import OF_COMPARISONS
+from cuecircuit.regions.overlap import OUTSIDE
 from cuecircuit.report.marks import counted, words
 from cuecircuit.study.questions import AnyQuestion
 from cuecircuit.study.schema import Study
@@ -93,7 +95,8 @@ def _map(question: AnyQuestion, folder: Path, alpha: float) -> tuple[str, float]
     if clusters_of_term.empty:
         return "nothing survives.", np.inf
     best, count = clusters_of_term.iloc[0], effect.get("significant_clusters", 0)
-    where = f" in {best['regions'].split(';')[0].rsplit(' ', 3)[0]}" if isinstance(best.get("regions"), str) else ""
+    region = re.sub(r" \d+( \(.*\))?$", "", str(best.get("regions", "")).split(";")[0])  # vmPFC 17 (100 %)
+    where = f"{' in' * (region != OUTSIDE)} {region}" if isinstance(best.get("regions"), str) else ""
     what = effect_text(str(effect["term"]))
     level, unit = level_text(folder), map_unit(folder)
     text = f"{what}{f' of {level}' if level else ''} survives in {counted(int(count), 'cluster')} "
@@ -122,6 +125,7 @@ def _table(question: AnyQuestion, folder: Path) -> tuple[str, float] | None:
         p = deciding_p(table).astype(float)
         row, least = table.loc[p.idxmin()], float(p.min())
         where = ", ".join(str(row[key]) for key in question.each if key in row)
+        row = row.drop(list(question.each), errors="ignore")
         return f"{where}{': ' * bool(where)}{_SAID[stem](row)}, {p_equals(least, 'q' if 'q' in table else 'p')}.", least
     return None
 
@@ -182,6 +186,6 @@ _SAID: Mapping[str, Callable[[pd.Series], str]] = {
     "comparisons": _comparison,
     "correlation": _correlation,
     "ratios": lambda row: f"{words(str(row['comparison']))}: ratio {_with_limits(row, 'ratio', 'ci_low', 'ci_high')}",
-    "reliability": lambda row: f"ICC = {_with_limits(row, 'icc', 'ci_low', 'ci_high')}",
+    "reliability": lambda row: "ICC = {} [{}, {}]".format(*(fraction(row[x]) for x in ("icc", "ci_low", "ci_high"))),
     "terms": _term,
 }

@@ -40,9 +40,14 @@ def map_unit(folder: Path) -> str:
     return str(read_json(folder / "settings.json").get("unit", ""))
 
 
+def level_of(folder: Path) -> str:
+    """Return the level of `each` that an answer is of; empty where there is one answer alone."""
+    return str(read_json(folder / "settings.json").get("level", ""))
+
+
 def level_text(folder: Path) -> str:
-    """Return the level of `each` that an answer is of in words; empty where there is one answer alone."""
-    return words(str(read_json(folder / "settings.json").get("level", "")))
+    """Return the level of `each` that an answer is of in words."""
+    return words(level_of(folder))
 
 
 def named_effects(question: AnyQuestion) -> tuple[str, ...]:

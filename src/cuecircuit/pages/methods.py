@@ -298,7 +298,7 @@ def _regions(study: Study, said: _Marks) -> Iterator[Markup]:
 
 def _question(study: Study, said: _Marks, out: Path, name: str) -> Markup:
     question = study.questions[name]
-    text = Markup("{}").format(method_sentence(question))
+    text = Markup("{}").format(method_sentence(question, study))
     correction = question.correction or study.correction
     if correction is None or not split_reference(question.of)[0].startswith(("maps.", "contrasts.")):
         return text

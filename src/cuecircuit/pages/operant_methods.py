@@ -8,7 +8,7 @@ from cuecircuit.figures.numbers import short
 from cuecircuit.pages.sentences import rows_words
 from cuecircuit.report.marks import counted, listed, words
 from cuecircuit.study.experiment import Drug, Medication, Operant, Phase, Treatment
-from cuecircuit.study.questions import Composite, Reduce, Rows, Split
+from cuecircuit.study.questions import Composite, Reduce, Rows, Split, Stack
 from cuecircuit.study.schema import Study
 
 Said = Callable[[str, object], Markup]
@@ -114,6 +114,8 @@ def _phase(name: str, phase: Phase, said: Said) -> Markup:
         text += Markup("; presses that the deliveries cost: {}").format(costs)
     elif phase.kind == "progressive_ratio":
         text += f"; presses that the deliveries cost: those that the program kept, else {PUBLISHED_RATIOS}"
+    for column, values in phase.by_day.items():
+        text += Markup("; {} by day: {}").format(words(column), said(f"{at}.by_day", ", ".join(map(short, values))))
     for key, meaning in (("rest_days", "days of rest before it"), ("context", "place")):
         if shown := getattr(phase, key):
             parts = [f"{who} {value}" for who, value in shown.items()] if isinstance(shown, dict) else [str(shown)]
@@ -145,19 +147,24 @@ def _treatment(name: str, treatment: Treatment, at: str, said: Said) -> Markup:
 def derived_texts(study: Study) -> Iterator[str]:
     """Yield how each derived number was made."""
     for name, derived in study.derived.items():
-        match derived:
-            case Reduce():
-                text = f"{_REDUCED[derived.how]} over {derived.over} of {rows_words(derived)}"
-                if derived.less:
-                    text += f", {_RELATIVE[derived.relative].format(rows_words(derived.less))}"
-                text += "" if derived.complete else ", of those there are"
-            case Composite():
-                inside = f", standardized within {listed(derived.inside)}" if derived.inside else ""
-                text = f"{'mean' if derived.mean else 'sum'} of z of {listed(map(words, derived.sum_of_z))}{inside}"
-            case Split():
-                at = derived.at if isinstance(derived.at, str) else short(derived.at)
-                among = f" ({rows_words(Rows(of='among', where=derived.among))})" if derived.among else ""
-                text = f"subjects{among} split by {words(derived.split)} at {at}: {', '.join(derived.labels)}"
-            case _:  # columns beside one another, as they are
-                continue
-        yield f"{words(name).capitalize()}: {text}."
+        yield f"{words(name).capitalize()}: {derived_words(derived, study)}."
+
+
+def derived_words(derived: Reduce | Split | Composite | Stack, study: Study) -> str:
+    """Describe how a derived number or label is made."""
+    match derived:
+        case Reduce():
+            text = f"{_REDUCED[derived.how]} over {derived.over} of {rows_words(derived, study)}"
+            if derived.less:
+                text += f", {_RELATIVE[derived.relative].format(rows_words(derived.less, study))}"
+            return text + ("" if derived.complete else ", of those there are")
+        case Composite():
+            inside = f", standardized within {listed(derived.inside)}" if derived.inside else ""
+            return f"{'mean' if derived.mean else 'sum'} of z of {listed(map(words, derived.sum_of_z))}{inside}"
+        case Split():
+            at = derived.at if isinstance(derived.at, str) else short(derived.at)
+            among = f" ({rows_words(Rows(of='among', where=derived.among), study)})" if derived.among else ""
+            return f"subjects{among} split by {words(derived.split)} at {at}: {', '.join(derived.labels)}"
+        case Stack():
+            parts = ", ".join(f"{column} ({level})" for level, column in derived.stack.items())
+            return f"columns of {derived.of} as rows: {parts}"

@@ -29,7 +29,6 @@ from cuecircuit.report.marks import counted, value_text, words
 from cuecircuit.report.neighbors import pages_near
 from cuecircuit.study.accounting import split_reference
 from cuecircuit.study.fields import settings_of
-from cuecircuit.study.questions import AnyQuestion
 from cuecircuit.study.schema import Study
 from cuecircuit.tables.operant import known_kinetics
 from cuecircuit.tables.rows import VALUE, Tables
@@ -49,7 +48,7 @@ _TITLES = {
     "derived": "Derived numbers",
 }
 # tables of an answer in the order of the page
-_TABLES = {
+ANSWER_TABLES = {
     "terms": "tests",
     "contrasts": "contrasts",
     "evidence": "evidence for and against",
@@ -61,6 +60,10 @@ _TABLES = {
     "wide": "means side by side",
     "reliability": "agreement",
     "ratios": "ratios of counts",
+    "regions": "levels, partially pooled",
+    "spread": "standard deviations of the model",
+    "checks": "data drawn from the model",
+    "sensitivity": "other priors",
     "layout": "sums of squares",
 }
 # columns of tests that are in the files alone, so that the others fit the page
@@ -97,7 +100,7 @@ def page_content(files: StudyFiles, out: Path, made: Mapping[str, Table], softwa
     for kind in _TITLES:
         items = []
         for name in kinds.get(kind, ()):
-            items += _question(out, name, study.questions[name], viewed, unsaid)
+            items += _question(study, out, name, viewed, unsaid)
             items += [
                 item for stem, title in further.get(name, ()) for item in figure_item(out, stem, title, title, title)
             ]
@@ -158,32 +161,34 @@ def _groups(files: StudyFiles, made: Mapping[str, Table]) -> dict[str, int]:
     return {level: int(counts[level]) for level in levels if level in counts}
 
 
-def _question(out: Path, name: str, question: AnyQuestion, viewed: str | None, unsaid: list[str]) -> Iterator[Item]:
+def _question(study: Study, out: Path, name: str, viewed: str | None, unsaid: list[str]) -> Iterator[Item]:
+    question = study.questions[name]
+    method = method_sentence(question, study)
     folder = out / "questions" / name
     if split_reference(question.of)[0].startswith(("maps.", "contrasts.")):
         yield from map_items(out, name, question, viewed)
         return
     if not (folder / "settings.json").is_file():
         return
-    answer = {stem: read_table(folder / f"{stem}.tsv") for stem in _TABLES if (folder / f"{stem}.tsv").is_file()}
+    answer = {stem: read_table(folder / f"{stem}.tsv") for stem in ANSWER_TABLES if (folder / f"{stem}.tsv").is_file()}
     title = question.title or name.replace("_", " ").capitalize()
     facts = read_json(folder / "settings.json")
     lost = left_out_sentence(facts.get("left_out", ()))
-    texts = [question.why, method_sentence(question), finding_sentence(question, answer), lost, note_sentence(facts)]
+    texts = [question.why, method, finding_sentence(question, answer), lost, note_sentence(facts)]
     yield Paragraph(heading=title, text=" ".join(filter(None, texts)))
     alt = f"{title}. {finding_sentence(question, answer)}"
-    caption = " ".join(filter(None, (method_sentence(question), marks_sentence(question, answer))))
+    caption = " ".join(filter(None, (method, marks_sentence(question, answer))))
     yield from figure_item(out, name, title, caption, alt)
     what = f"{title}: edges that survive, seen from the front"
     yield from figure_item(out, f"{name}_connectogram", what, what, alt)
     unshown = _IN_FILES + _WITHIN * (getattr(question, "inside", None) is None)
     for stem, table in answer.items():
-        folded = stem in ("layout", "means") or len(table) > LONG
+        folded = stem in ("layout", "means", "spread", "checks", "sensitivity") or len(table) > LONG
         shown = table[[column for column in table if column not in unshown and table[column].notna().any()]]
         shown = shown.map(lambda value: words(value) if isinstance(value, str) else value)
         notes = [_ESTIMATES] if stem == "terms" and "estimate" in shown else []
         notes += [unsaid.pop()] if unsaid and "pes_low" in table and table["pes_low"].notna().any() else []
-        head = f"{title}: {_TABLES[stem]}"
+        head = f"{title}: {ANSWER_TABLES[stem]}"
         yield TableItem(id=f"{name}-{stem}", title=head, frame=table, display=shown, notes=tuple(notes), folded=folded)
 
 

@@ -19,7 +19,7 @@ from cuecircuit.figures.style import Mark, cell_mark, marks
 from cuecircuit.pages.edge_pictures import edge_matrix, is_about_edges
 from cuecircuit.questions.answer import deciding_p
 from cuecircuit.report.marks import words
-from cuecircuit.study.accounting import names_in, split_reference
+from cuecircuit.study.accounting import names_in, response_words, split_reference
 from cuecircuit.study.questions import (
     AnyQuestion,
     Correlation,
@@ -32,7 +32,7 @@ from cuecircuit.study.questions import (
     Rows,
     Strata,
 )
-from cuecircuit.tables.rows import RESPONSES, VALUE, Tables
+from cuecircuit.tables.rows import VALUE, Tables
 
 _ALL = "all"
 _WIDEST_COURSE = 40
@@ -78,7 +78,7 @@ def measure_label(tables: Tables, question: Question) -> str:
     named = table.partition(".")[2]
     if table.startswith("regions."):  # a mean over voxels is called as its maps are
         named = split_reference(tables.files.study.regions[named].of)[0].partition(".")[2]
-    text = RESPONSES.get(response, words(response or named))
+    text = words(response_words(tables.files.study, question) or named)
     text = text.removesuffix(f" {words(str(unit).replace('/', '_'))}")  # intake mg kg (mg/kg)
     text = text[:1].upper() + text[1:]
     return f"{text} ({unit})" if unit and unit not in ("count", "n/a", "1") else text
@@ -284,10 +284,10 @@ def _correlation(
         levels,
         title=title,
         note=CorrelationNote(n=int(row["n"]), **numbers),
-        behavior_label=_side_label(tables, question.with_.of),
-        response_label=_side_label(tables, question.of),
+        behavior_label=_side_label(tables, question.with_),
+        response_label=_side_label(tables, question),
     )
 
 
-def _side_label(tables: Tables, of: str) -> str:
-    return measure_label(tables, Means(of=of, by=("subject",)))
+def _side_label(tables: Tables, side: Rows) -> str:
+    return measure_label(tables, Means(of=side.of, where=side.where, by=("subject",)))

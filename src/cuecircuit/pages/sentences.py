@@ -10,7 +10,7 @@ from cuecircuit.clusters.unevenness import UNEVEN
 from cuecircuit.figures.numbers import effect_text, fraction, number, p_equals, short, threshold
 from cuecircuit.questions.answer import deciding_p
 from cuecircuit.report.marks import counted, listed, words
-from cuecircuit.study.accounting import split_reference
+from cuecircuit.study.accounting import response_words, split_reference
 from cuecircuit.study.acquisition import BetaSeries, EdgeSet, Ppi
 from cuecircuit.study.questions import (
     AnyQuestion,
@@ -26,7 +26,7 @@ from cuecircuit.study.questions import (
     Rows,
     Strata,
 )
-from cuecircuit.tables.rows import RESPONSES
+from cuecircuit.study.schema import Study
 
 _METHODS = {
     "reml": "a linear mixed model (REML; Bates et al. 2015)",
@@ -49,11 +49,10 @@ _ADJUSTED = {
 _OF_TABLES = {"maps": "maps of ", "contrasts": "contrast maps of ", "regions": "region means of ", "edges": "edges of "}
 
 
-def rows_words(rows: Rows) -> str:
+def rows_words(rows: Rows, study: Study | None = None) -> str:
     """Describe which rows of which response: infusions of phase escalation, averaged over day."""
-    table, response = split_reference(rows.of)
-    kind, _, named = table.partition(".")
-    response = RESPONSES.get(response, f"{_OF_TABLES.get(kind, '')}{words(response or named)}")
+    kind, _, named = split_reference(rows.of)[0].partition(".")
+    response = f"{_OF_TABLES.get(kind, '')}{words(response_words(study, rows) or named)}"
     response = response.replace(" mg kg", " in mg/kg")
     where = [f"{key} {' or '.join(map(words, levels))}" for key, levels in rows.where.items()]
     text = f"{response} ({', '.join(where)})" if where else response
@@ -87,9 +86,9 @@ def marks_sentence(question: AnyQuestion, answer: Mapping[str, pd.DataFrame]) ->
     return ""
 
 
-def method_sentence(question: AnyQuestion) -> str:
-    """Describe how a question was tested."""
-    what = rows_words(question)
+def method_sentence(question: AnyQuestion, study: Study | None = None) -> str:
+    """Describe how a question of a study was tested."""
+    what = rows_words(question, study)
     what = what[:1].upper() + what[1:]
     match question:
         case Strata():
@@ -97,6 +96,8 @@ def method_sentence(question: AnyQuestion) -> str:
             text = f"{what}: analysis of variance by {terms}, each effect in its own error stratum"
             if not question.between and not question.within:
                 text = f"{what}: mean against zero"
+            if question.unit != "subject":
+                text += f", {question.unit}s as units"
             if question.covariates:
                 text += f", adjusted for {listed(map(words, question.covariates))}"
             if question.within and not split_reference(question.of)[0].startswith(("maps.", "contrasts.")):
@@ -108,7 +109,7 @@ def method_sentence(question: AnyQuestion) -> str:
             text += _network_words(question.networks)
         case Correlation():
             kind = "Spearman" if question.rank else "Pearson"
-            text = f"{what} against {rows_words(question.with_)}: {kind} correlation"
+            text = f"{what} against {rows_words(question.with_, study)}: {kind} correlation"
             if question.inside:
                 text += (
                     f", pooled and with the means of {question.inside} taken out, the latter also by "
@@ -148,7 +149,8 @@ def _evidence(asked: Evidence | None) -> str:
     scale = "√2/2 of one effect, ½ of several, √2/4 of a slope" if asked.scale is None else short(asked.scale)
     text = f"; JZS Bayes factors, scale of the prior {scale} (Rouder et al. 2009, 2012)"
     if asked.equivalence is not None:
-        text += f"; equivalence to within |d| < {short(asked.equivalence)} by two one-sided tests (Lakens 2017)"
+        text += f"; equivalence of effects of one degree of freedom to within |d| < {short(asked.equivalence)}"
+        text += " by two one-sided tests (Lakens 2017)"
     return text
 
 
@@ -264,7 +266,7 @@ def _findings(question: AnyQuestion, answer: Mapping[str, pd.DataFrame]) -> Iter
         case Counts():
             for row in answer["ratios"].to_dict("records"):
                 yield (
-                    f"{row['comparison']}: ratio {number(row['ratio'])} [{number(row['ci_low'])}, "
+                    f"{words(row['comparison'])}: ratio {number(row['ratio'])} [{number(row['ci_low'])}, "
                     f"{number(row['ci_high'])}], {p_equals(float(row['p']))}."
                 )
         case Pooling():

@@ -13,6 +13,7 @@ from cuecircuit.behavior.pharmacokinetics import Compound, Kinetics, drug_level,
 from cuecircuit.figures.operant import SessionEvents, cumulative_figure, drug_level_figure, raster_figure
 from cuecircuit.io.tables import read_table
 from cuecircuit.pages.drawn_figure import DrawnFigure
+from cuecircuit.study.accounting import deliveries_word
 from cuecircuit.study.schema import Study
 from cuecircuit.tables.single_sessions import COLUMN_NOTES, EVENTS, KINDS, SESSIONS
 
@@ -68,14 +69,16 @@ def session_captions(study: Study, kinetics: Mapping[str, Kinetics]) -> dict[str
         f"{drug}: {', '.join(_half_life(each) for each in drug_kinetics.compounds)}"
         for drug, drug_kinetics in kinetics.items()
     )
+    delivered = deliveries_word(study, [operant.phases[drawn.phase]])
+    one = {"infusions": "infusion", "deliveries": "delivery"}[delivered]
     return {
-        "event_raster": f"Events of {which} of every animal, one row each: infusions above the line, colored by "
+        "event_raster": f"Events of {which} of every animal, one row each: {delivered} above the line, colored by "
         f"{operant.by}; below it active presses (black) and, lowest, inactive presses (gray).",
-        "cumulative_record": f"Cumulative records of {which}: active presses (thick) with a pip at each infusion, "
+        "cumulative_record": f"Cumulative records of {which}: active presses (thick) with a pip at each {one}, "
         f"inactive presses (thin). {chosen}",
         "drug_level": f"Estimated level of the drug, with its active compounds, in {which}, mg/kg equivalents "
-        f"(half-lives: {half_lives}); ticks are infusions and, below, active presses; dashed: satiety threshold, the "
-        f"median level just before the infusions of the maintenance (Tsibulsky and Norman 1999). {chosen}",
+        f"(half-lives: {half_lives}); ticks are {delivered} and, below, active presses; dashed: satiety threshold, the "
+        f"median level just before the {delivered} of the maintenance (Tsibulsky and Norman 1999). {chosen}",
     }
 
 

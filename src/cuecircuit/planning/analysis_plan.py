@@ -3,22 +3,19 @@
 from collections.abc import Iterable, Iterator, Sequence
 
 from cuecircuit.figures.numbers import short
+from cuecircuit.pages.operant_methods import derived_words
 from cuecircuit.pages.reporting import correction_words, criteria, left_out
-from cuecircuit.pages.sentences import method_sentence, rows_words
+from cuecircuit.pages.sentences import method_sentence
 from cuecircuit.report.marks import words
 from cuecircuit.study.accounting import split_reference
 from cuecircuit.study.questions import (
     AnyQuestion,
-    Composite,
     Correlation,
     Counts,
     Formula,
     Means,
     Pooling,
-    Reduce,
     Reliability,
-    Split,
-    Stack,
     Strata,
 )
 from cuecircuit.study.schema import Study
@@ -86,33 +83,17 @@ def measured(study: Study) -> Lines:
 def indices(study: Study) -> Lines:
     """Yield how derived numbers and means of regions are made."""
     for name, one in study.derived.items():
-        yield f"- `{name}`: {_index(one)}"
+        yield f"- `{name}`: {derived_words(one, study)}"
     for name, regions in study.regions.items():
         yield f"- `regions.{name}`: mean of {regions.of} over the voxels of each region"
     if not study.derived and not study.regions:
         yield "None."
 
 
-def _index(derived: Reduce | Split | Composite | Stack) -> str:
-    match derived:
-        case Split():
-            return f"{derived.split} split at {derived.at}: {', '.join(derived.labels)}"
-        case Composite():
-            inside = f" within {', '.join(derived.inside)}" if derived.inside else ""
-            how = "mean" if derived.mean else "sum"
-            return f"{how} of {', '.join(derived.sum_of_z)}, each standardized{inside}"
-        case Stack():
-            parts = ", ".join(f"{column} ({level})" for level, column in derived.stack.items())
-            return f"columns of {derived.of} as rows: {parts}"
-        case Reduce():
-            less = f", {derived.relative} to that of {rows_words(derived.less)}" if derived.less else ""
-            return f"{derived.how} of {rows_words(derived)} over {derived.over}{less}"
-
-
 def models(study: Study) -> Lines:
     """Yield the model of every question."""
     for name, question in tested(study).items():
-        yield f"- **{named(name, question)}.** {one_line(method_sentence(question))}"
+        yield f"- **{named(name, question)}.** {one_line(method_sentence(question, study))}"
 
 
 def transformations(study: Study) -> Lines:

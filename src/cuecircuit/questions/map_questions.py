@@ -71,7 +71,7 @@ def write_map_answer(tables: Tables, question: AnyQuestion, folder: Path, work: 
         except CuecircuitError as error:
             raise type(error)([f"{' '.join(level)}: {fault}" if level else fault for fault in error.faults]) from error
         facts = read_json(place / "settings.json")
-        absent = (*chosen.left_out, *_of_nobody(tables, question, chosen))
+        absent = (*chosen.left_out, *_lacking(question, chosen), *_of_nobody(tables, question, chosen))
         facts["left_out"] = list(dict.fromkeys([*absent, *facts.get("left_out", ())]))
         write_json(place / "settings.json", {**facts, "level": " ".join(level), "unit": _unit(tables, question)})
         lines += absent
@@ -98,6 +98,7 @@ def rehearse_map_answer(tables: Tables, question: AnyQuestion) -> tuple[str, ...
         try:
             lines += (
                 *chosen.left_out,
+                *_lacking(question, chosen),
                 *_of_nobody(tables, question, chosen),
                 *_rehearse_level(tables, question, chosen),
             )
@@ -232,8 +233,7 @@ def map_request(tables: Tables, question: Strata | Formula, chosen: Chosen, n_jo
             f"method mixed-effects weighs maps by their variances, and {question.of} has none; add a column variance "
             "to the table of maps, or use method: ols"
         )
-    unused = {"map_unsmoothed", "variance"} - {model.variance}
-    whole = chosen.rows[[name for name in chosen.rows if name not in unused]]
+    whole = _needed(question, chosen.rows)
     heights = (False, True) if correction.exploratory_z else (False,)
     made = [correction_settings(correction, seed=study.seed, n_jobs=n_jobs, exploratory=one) for one in heights]
     return MapRequest(
@@ -244,6 +244,25 @@ def map_request(tables: Tables, question: Strata | Formula, chosen: Chosen, n_jo
         comparison=_comparison(question, correction, study.seed, n_jobs),
         evidence=evidence_settings(question.evidence) if question.evidence is not None else None,
     )
+
+
+_FILES = {"map_unsmoothed", "variance"}
+
+
+def _needed(question: Strata | Formula, rows: pd.DataFrame) -> pd.DataFrame:
+    """Return the columns of maps without which a row does not enter a model."""
+    unused = {"map_unsmoothed"} if getattr(question, "method", "") == "mixed-effects" else _FILES
+    return rows[[name for name in rows if name not in unused]]
+
+
+def _lacking(question: AnyQuestion, chosen: Chosen) -> Iterator[str]:
+    """Yield whose maps lack a number that the model of a question needs, and which."""
+    if not isinstance(question, Strata | Formula):
+        return
+    lacks = _needed(question, chosen.rows).isna()
+    for row in np.flatnonzero(lacks.any(axis=1)):
+        names = ", ".join(map(str, lacks.columns[lacks.iloc[row]]))
+        yield f"{chosen.rows['subject'].iloc[row]}: left out, no {names}"
 
 
 def _tests(

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from itertools import product
 from typing import Any
 
@@ -13,11 +14,13 @@ from cuecircuit.behavior.effect_sizes import comparison_d, generalized_eta2_limi
 from cuecircuit.errors import CuecircuitError, DesignError
 from cuecircuit.group.network_tables import network_tables
 from cuecircuit.group.permutation import PermutationSettings
+from cuecircuit.models.design import zero_notes
 from cuecircuit.models.evidence import EvidenceSettings, evidence_frame, has_d, standardized_effect
 from cuecircuit.models.fit import Fit, fit, tidy_row
 from cuecircuit.models.means import compare, means
 from cuecircuit.models.model import Model
 from cuecircuit.questions.answer import Answer
+from cuecircuit.records.cells import row_numbers
 from cuecircuit.stats.contrasts import cells_of_nobody, level_cells, strata_levels, weighted_cells
 from cuecircuit.stats.mixed_inference import DegreesOfFreedomRule
 from cuecircuit.stats.multiple_testing import adjust_p
@@ -242,9 +245,17 @@ def _model_answer(
         "roles": dict(fitted.design.roles),
         "n_units": int(np.max(fitted.fitted.n_units)),
         "n_rows": int(np.max(fitted.fitted.n_rows)),
-        **({"notes": noted} if (noted := [*fitted.design.notes, *notes]) else {}),
+        **({"notes": noted} if (noted := [*fitted.design.notes, *zero_notes(fitted.design), *notes]) else {}),
     }
-    return Answer(tables=tables, facts=facts, left_out=tuple(dict.fromkeys((*left_out, *fitted.design.left_out))))
+    lacking = map(partial(_by_subject, wide.rows), fitted.design.left_out)
+    return Answer(tables=tables, facts=facts, left_out=tuple(dict.fromkeys((*left_out, *lacking))))
+
+
+def _by_subject(rows: pd.DataFrame, line: str) -> str:
+    """Name the subject of a row that was left out, in place of the number of the row."""
+    name, _, reason = line.partition(": ")
+    numbers = [f"row {number}" for number in row_numbers(rows.index)]
+    return f"{rows['subject'].iloc[numbers.index(name)]}: {reason}" if name in numbers else line
 
 
 def _model_words(question: Strata | Formula) -> dict[str, Any]:

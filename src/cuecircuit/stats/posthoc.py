@@ -96,7 +96,10 @@ def _own_error(
         left = sum(np.sum((scores[group] - scores[group].mean()) ** 2) for group in compared)
         df.append(float(compared.sum() - len(compared)))
         if df[-1] < 1:
-            raise DesignError(f"comparison '{each.name}': found one subject per group, expected two or more")
+            raise DesignError(
+                f"comparison '{each.name}': found one subject per group, expected two or more; take the error term of "
+                "the whole design (error: pooled), or leave it out"
+            )
         variance.append(left / df[-1] * (each.group**2 @ (1 / member.sum(1))))
     return np.diag(variance), np.array(df)
 

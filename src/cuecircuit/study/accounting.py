@@ -5,6 +5,7 @@ Each key of a table but the unit must be fixed to one level (`where`), modeled, 
 silence, so the question is refused with these ways out.
 """
 
+import re
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import cached_property
@@ -38,6 +39,13 @@ SESSION_MEASURES = (
     "satiety_mg_kg",
     "breakpoint",
 )
+# columns of results that stand beside those of factors
+RESULT_COLUMNS = frozenset({
+    "F", "against", "ci_high", "ci_low", "comparison", "d", "d_av", "d_av_high", "d_av_low", "df", "df1", "df2",
+    "difference", "estimate", "family", "high", "icc", "level", "low", "map", "mean", "n", "p", "p_adjusted", "pes",
+    "q", "r", "ratio", "se", "sem", "stratum", "t", "term", "value", "variance", "x", "y",
+})  # fmt: skip
+_PRESSES = {"active": "active presses", "inactive": "inactive presses"}
 _OPERANT_KEYS = ("subject", "phase", "treatment", "day")
 # tables whose name has two parts; the rest of a reference is the response
 _NAMED = ("maps", "contrasts", "regions", "edges", "derived")
@@ -62,6 +70,22 @@ def levels_of_phases(operant: Operant | None, rows: Rows) -> tuple[Phase, ...]:
     """Return the phases that rows of operant are chosen from."""
     phases = operant.phases if operant else {}
     return tuple(phases[name] for name in rows.where.get("phase", tuple(phases)) if name in phases)
+
+
+def deliveries_word(study: Study, phases: Iterable[Phase]) -> str:
+    """Return what is delivered in phases: infusions, or deliveries where a drug takes another route, as oral."""
+    drugs = {name for phase in phases for name in phase.drugs} & set(study.drugs)
+    infused = all(re.match(r"i(?!nha)", study.drugs[name].route, re.IGNORECASE) for name in drugs)
+    return "infusions" if infused else "deliveries"
+
+
+def response_words(study: Study | None, rows: Rows) -> str:
+    """Return the response of rows in words; deliveries by the route of what the phases deliver (None: infusions)."""
+    table, response = split_reference(rows.of)
+    if table != "operant" or study is None or study.operant is None or response in study.operant.measures:
+        return _PRESSES.get(response, response.replace("_", " "))
+    delivered = deliveries_word(study, levels_of_phases(study.operant, rows))
+    return _PRESSES.get(response, response.replace("infusions", delivered).replace("_", " "))
 
 
 @dataclass(frozen=True)

@@ -5,6 +5,7 @@ from pathlib import PurePosixPath
 from typing import Any
 
 from cuecircuit.study.accounting import Accounting
+from cuecircuit.study.figure_checks import figure_faults
 from cuecircuit.study.operant_checks import operant_contradictions
 from cuecircuit.study.question_checks import Contradiction, QuestionChecks, not_among
 from cuecircuit.study.schema import Study
@@ -20,7 +21,8 @@ def contradictions(study: Study, *, unused: bool = True) -> Iterator[Contradicti
 
     Args:
         study: what was read.
-        unused: also yield sections that nothing uses; not for alternatives, which may leave a section unused.
+        unused: also yield sections that nothing uses and figures that are not made; not for alternatives, which may
+            leave a section unused.
     """
     asked = QuestionChecks(study=study, books=Accounting(study))
     sections = SectionChecks(asked)
@@ -35,6 +37,7 @@ def contradictions(study: Study, *, unused: bool = True) -> Iterator[Contradicti
     yield from _copies(study)
     yield from _colors(study)
     if unused:
+        yield from figure_faults(asked)
         yield from _unused(study, asked.used)
 
 
@@ -92,6 +95,9 @@ def _unused(study: Study, used: set[str]) -> Iterator[Contradiction]:
                 yield (section, name), "no question asks about it"
     if study.operant and not used & {"operant", "bins"}:
         yield ("operant",), "no question asks about its tables"
+    if not (study.maps or study.edges or study.regions or study.trials or study.preprocess):
+        for section in sorted({"space", "scans", "nuisance", "correction"} & study.model_fields_set):
+            yield (section,), "no map, edge or trial is made that it would apply to; take it out, or add maps:"
     if study.trials and "trials" not in used and not study.maps and not study.edges:
         yield ("trials",), "no question asks about its table"
 

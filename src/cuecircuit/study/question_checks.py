@@ -1,6 +1,6 @@
 """Whether rows, derived numbers and questions ask for what the tables of a study have."""
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from difflib import get_close_matches
 from functools import cached_property, lru_cache
@@ -8,7 +8,7 @@ from functools import cached_property, lru_cache
 from cuecircuit.errors import DesignError
 from cuecircuit.stats.contrasts import parse_contrast
 from cuecircuit.stats.mixed_formula import MixedFormula, parse_formula, term_label
-from cuecircuit.study.accounting import Accounting, levels_of_phases, names_in, split_reference
+from cuecircuit.study.accounting import RESULT_COLUMNS, Accounting, levels_of_phases, names_in, split_reference
 from cuecircuit.study.questions import (
     Composite,
     Correlation,
@@ -57,10 +57,12 @@ def formula_of(text: str) -> MixedFormula:
     return parse_formula(text if "|" in text else f"{text} + (1 | subject)")
 
 
-def contrast_faults(at: KeyPath, text: str, levels: Mapping[str, tuple[str, ...]]) -> Iterator[Contradiction]:
-    """Yield what is wrong with the text of a contrast of levels."""
+def contrast_faults(
+    at: KeyPath, text: str, levels: Mapping[str, tuple[str, ...]], numbers: Sequence[str] = ()
+) -> Iterator[Contradiction]:
+    """Yield what is wrong with the text of a contrast of levels, or of slopes of numbers between levels."""
     try:
-        parse_contrast(text, levels)
+        parse_contrast(text, levels, numbers)
     except DesignError as error:
         yield from ((at, fault) for fault in error.faults)
 
@@ -123,7 +125,7 @@ class QuestionChecks:
             planned = self.levels_here(table, rows, rows.change)
             levels = rows.where.get(rows.change) or planned
             if levels and len(levels) != 2:
-                number = f"{rows.change} has {len(levels)} levels here"
+                number = f"{rows.change} has {len(levels)} level{'s' * (len(levels) != 1)} here"
                 yield (*at, "change"), f"{number}; name the two in `where`, the earlier first"
             elif rows.change not in columns:
                 yield (*at, "change"), not_among(rows.change, keys, f"key of {table}")
@@ -196,9 +198,6 @@ class QuestionChecks:
         for name, question in self.study.questions.items():
             yield from self._question(("questions", name), question)
         yield from self._compared()
-        for name, figure in self.study.figures.items():
-            if figure.question not in self.study.questions:
-                yield ("figures", name, "question"), not_among(figure.question, self.study.questions, "question")
 
     def _compared(self) -> Iterator[Contradiction]:
         """Yield corrections to compare where no question says at which effect."""
@@ -228,6 +227,9 @@ class QuestionChecks:
                     yield (*at, key), f"{name} tells rows of a subject apart; name it in `within`"
                 elif key in ("between", "within") and len(self._levels_left(question, table, name)) == 1:
                     yield (*at, key), f"{name} has one level here; a factor of a model has two or more"
+        for name in sorted({*modeled, *getattr(question, "covariates", ()), *getattr(question, "controls", ())}):
+            if name in RESULT_COLUMNS:
+                yield at, f"{name} is also a column of results; call the factor or number otherwise"
         for name in question.family:
             if name not in question.each:
                 yield (*at, "family"), not_among(name, question.each, "key of each")
@@ -309,6 +311,7 @@ class QuestionChecks:
         for test in question.tests:
             if " - " not in test and _ordered(test) not in terms and test != "(Intercept)":
                 yield (*at, "tests"), not_among(test, [term_label(t) for t in formula.fixed], "term of the formula")
+        yield from self._formula_contrasts(at, question, formula)
         if "|" in question.formula and question.method != "reml":
             yield (
                 (*at, "method"),
@@ -322,6 +325,18 @@ class QuestionChecks:
             )
         if "|" not in question.formula and question.method == "reml":
             yield (*at, "method"), "reml needs a random part such as (1 | subject); use ols for none"
+
+    def _formula_contrasts(self, at: KeyPath, question: Formula, formula: MixedFormula) -> Iterator[Contradiction]:
+        """Yield contrasts of levels that no factor of a formula has, where the study file has all of its levels."""
+        table = split_reference(question.of)[0]
+        fixed = dict.fromkeys(one for term in formula.fixed for one in term)
+        numbers = [one.column for one in fixed if one.centered]
+        levels = {one.column: self._levels_left(question, table, one.column) for one in fixed if not one.centered}
+        if not all(name in self.books.factors and levels[name] for name in levels):  # labels or not: files tell
+            return
+        for test in question.tests:
+            if " - " in test:
+                yield from contrast_faults((*at, "tests"), test, levels, numbers)
 
     @staticmethod
     def _of_maps(at: KeyPath, question: Question) -> Iterator[Contradiction]:

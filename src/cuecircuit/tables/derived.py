@@ -11,9 +11,9 @@ from cuecircuit.behavior.course import course
 from cuecircuit.behavior.severity import z_scores
 from cuecircuit.errors import DataError
 from cuecircuit.io.tables import ColumnNote
-from cuecircuit.study.accounting import split_reference
+from cuecircuit.study.accounting import response_words, split_reference
 from cuecircuit.study.questions import Composite, Reduce, Rows, Split, Stack
-from cuecircuit.tables.rows import RESPONSES, VALUE, Tables
+from cuecircuit.tables.rows import VALUE, Tables
 from cuecircuit.tables.table import Table
 
 
@@ -58,7 +58,7 @@ def _unit(tables: Tables, derived: Reduce) -> dict[str, str]:
     table, response = split_reference(derived.of)
     note = tables.made[table].notes.get(response or VALUE)
     named = note.get("Units") if isinstance(note, Mapping) else None
-    unit = named or RESPONSES.get(response, response.replace("_", " "))
+    unit = named or response_words(tables.files.study, derived)
     if not unit:
         return {}
     return {"Units": f"{unit} per {derived.over}" if derived.how == "slope" else unit}

@@ -14,8 +14,6 @@ from cuecircuit.tables.study_files import StudyFiles
 from cuecircuit.tables.table import Table
 
 VALUE = "value"
-RESPONSES: Mapping[str, str] = {"active": "active presses", "inactive": "inactive presses"}
-"""Responses that are called otherwise on figures."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -104,16 +102,15 @@ class Tables:
         keys = names_in(["subject"], keep, [rows.change] if rows.change else [])
         columns = [column for column in names_in(columns) if column not in keys]
         frame = frame.assign(**{column: self.column(table, frame, column) for column in (*keys, *columns)})
+        # of a region no voxel may survive
+        if VALUE in frame and len(frame) and frame[VALUE].isna().all() and not name.startswith("regions."):
+            raise DataError(f"{rows.of}: no row of {self._words(rows)} has a number")
         if rows.average:
             frame = self._averaged(name, rows, frame, keys, columns, left_out)
         if rows.change:
             frame = self._change(name, rows, frame, keys, columns, left_out)
         if frame.empty:
-            raise DataError(f"{rows.of}: no row is left of {'; '.join([self._words(rows), *left_out[:3]])}")
-        if (
-            VALUE in frame and frame[VALUE].isna().all() and not name.startswith("regions.")
-        ):  # of which no voxel survives
-            raise DataError(f"{rows.of}: no row of {self._words(rows)} has a number")
+            raise DataError("; ".join([f"{rows.of}: no row is left of {self._words(rows)}", *left_out[:3]]))
         keys = tuple(key for key in keys if key != rows.change)
         ordered = self.ordered(name, rows, frame, [key for key in keys if key != "subject"])
         needed = names_in(keys, columns, [VALUE] if VALUE in frame else [], ["map", "variance", "map_unsmoothed"])
@@ -191,8 +188,8 @@ class Tables:
         each = [key for key in getattr(rows, "each", ()) if key in keys]
         nobody = (out.groupby(each)[VALUE].transform("count") == 0).to_numpy() if each else np.zeros(len(out), bool)
         complete = (counted >= expected).to_numpy()
-        for row in out[~(complete | nobody)].itertuples():
-            left_out.append(f"{row.subject}: lacks a level of {', '.join(rows.average)} in {self._words(rows)}")
+        lacks = f"lacks a level of {', '.join(rows.average)}, or its number, in {self._words(rows)}"
+        left_out += [f"{subject}: {lacks}" for subject in out.loc[~(complete | nobody), "subject"]]
         return out[complete | nobody]
 
     def _expected(self, table: str, rows: Rows, averaged: Sequence[str], row: Mapping[Hashable, object]) -> int:
