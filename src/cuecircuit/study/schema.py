@@ -47,7 +47,7 @@ class Study(Section):
     regions: dict[Name, Regions] = optional({}, "means over voxels: tables regions.NAME")
     derived: dict[Name, Derived] = optional({}, "numbers or labels made of tables: columns of subjects")
     correction: Correction | None = optional(None, "of every question on maps")
-    questions: dict[Name, AnyQuestion] = required("in the order of the page", min_length=1)
+    questions: dict[Name, AnyQuestion] = required("what the study asks, in the order of the page", min_length=1)
     figures: dict[Name, Figure] = optional({}, "further names of figures, such as fig1a")
     style: Style = optional(Style(), "look of the figures")
     copies: dict[str, str] = optional(
