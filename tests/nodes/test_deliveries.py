@@ -1,15 +1,11 @@
-"""Sentences name what a study delivers and whom it compares; what progressive ratios cost is pressed."""
+"""Sentences name what a study delivers and whom it compares."""
 
-import numpy as np
 import pytest
 import yaml
 
-from cuecircuit.behavior.course import ratio_costs
 from cuecircuit.nodes.designs import design_text
 from cuecircuit.pages.methods import design_texts
-from cuecircuit.pages.operant_methods import derived_words
 from cuecircuit.pages.sentences import method_sentence
-from cuecircuit.simulation.operant_logs import session_times
 from cuecircuit.study.reading import parse_study
 from cuecircuit.study.schema import Study
 
@@ -30,26 +26,9 @@ def test_deliveries_are_called_by_their_route(route: str, word: str):
     assert method_sentence(study.questions["escalation"], study).startswith(f"{word} (phase drinking)")
 
 
-def test_methods_have_the_volume_of_a_delivery_and_what_derived_numbers_are():
+def test_methods_have_the_volume_of_a_delivery():
     study = mice()
     assert "Ethanol (oral, 10 %, 0.01 ml per delivery)" in " ".join(design_texts(study))
-
-
-def test_presses_of_a_progressive_ratio_cover_what_its_deliveries_cost():
-    earned = np.arange(1.0, 16.0) * 200
-    drawn = {"infusion": earned}
-    costs = ratio_costs(15)
-    rng = np.random.default_rng(0)
-    presses = session_times(drawn, 3600.0, ratios=costs.tolist(), rng=rng)["active"]
-    for n, at in enumerate(earned, start=1):
-        assert (presses <= at).sum() >= costs[:n].sum()
-
-
-def test_derived_numbers_are_described():
-    study = mice()
-    assert derived_words(study.derived["reinstated"], study) == (
-        "last value over day of active presses (phase reinstatement), less that of active presses (phase extinction)"
-    )
 
 
 def test_the_unit_of_a_yoked_design_is_named():

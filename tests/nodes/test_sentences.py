@@ -41,6 +41,11 @@ def test_derived_numbers_are_described() -> None:
         "less that of paired infusions (phase conditioning, treatment saline)."
     ) in texts
     assert "Severity: sum of z of intake, rise, extinguished and relapse." in texts
+    mice = parse_study(design_text("alcohol_mice"))
+    assert (
+        "Reinstated: last value over day of active presses (phase reinstatement), "
+        "less that of active presses (phase extinction)."
+    ) in list(derived_texts(mice))
 
 
 @pytest.mark.parametrize(("design", "how"), [("smokers_two_sessions", "Modeled beside the conditions: "),

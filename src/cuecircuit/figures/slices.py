@@ -144,10 +144,7 @@ class _Block:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Montage:
-    """All slices of a block as one picture, some in a row, each above its caption; its axes are in mm of the brain.
-
-    (One picture and one outline draw four times as fast as one of each slice.)
-    """
+    """All slices of a block as one picture, some in a row, each above its caption; its axes are in mm of the brain."""
 
     planes: Planes
     columns: int
@@ -180,21 +177,21 @@ class _Montage:
 
     def _together(self, slices: Shaped[Array, "plane z x *color"]) -> Shaped[Array, "row column *color"]:
         tall, wide = (round(mm * self._pixels_per_mm) for mm in (self.tall_mm, self.columns * self.cell_mm))
-        whole = np.zeros((tall, wide, *slices.shape[3:]), slices.dtype)
+        picture = np.zeros((tall, wide, *slices.shape[3:]), slices.dtype)
         for index, one in enumerate(slices):
             x, z = self._corner(index)
-            whole[z : z + one.shape[0], x : x + one.shape[1]] = one
-        return whole
+            picture[z : z + one.shape[0], x : x + one.shape[1]] = one
+        return picture
 
     def show(self, axes: Axes, painted: UInt8[Array, "plane z x 4"]) -> None:
-        whole = self._together(painted)
-        right, top = (n * self.planes.pixel_mm for n in whole.shape[1::-1])
-        axes.imshow(whole, extent=(0, right, 0, top), origin="lower", aspect="auto", interpolation="none")
+        picture = self._together(painted)
+        right, top = (n * self.planes.pixel_mm for n in picture.shape[1::-1])
+        axes.imshow(picture, extent=(0, right, 0, top), origin="lower", aspect="auto", interpolation="none")
 
     def outline(self, axes: Axes, surviving: Float[Array, "plane z x"]) -> None:
-        whole = self._together(surviving)[::2, ::2]  # every other pixel: half the bytes
-        x, z = (self.planes.pixel_mm * (0.5 + 2 * np.arange(n)) for n in (whole.shape[1], whole.shape[0]))
-        axes.contour(x, z, whole, levels=[0.5], colors=[INK], linewidths=0.6)
+        picture = self._together(surviving)[::2, ::2]  # every other pixel: half the bytes
+        x, z = (self.planes.pixel_mm * (0.5 + 2 * np.arange(n)) for n in (picture.shape[1], picture.shape[0]))
+        axes.contour(x, z, picture, levels=[0.5], colors=[INK], linewidths=0.6)
 
     def label(self, axes: Axes, *, step: float) -> None:
         """Write the place of every slice under it, and its sides into the first."""

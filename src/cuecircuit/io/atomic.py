@@ -130,10 +130,10 @@ def check_unused(out: Path) -> None:
 
 
 def _failed(path: Path, unfinished: Path, error: OSError) -> str:
-    done = sum(file.stat().st_size for file in (unfinished, *unfinished.rglob("*")) if file.is_file())
+    written = sum(file.stat().st_size for file in (unfinished, *unfinished.rglob("*")) if file.is_file())
     free = shutil.disk_usage(next(folder for folder in path.absolute().parents if folder.is_dir())).free
     return (
-        f"{path}: writing failed ({error.strerror}) after {done / 1e6:.1f} MB, with {free / 1e6:.1f} MB free; free "
+        f"{path}: writing failed ({error.strerror}) after {written / 1e6:.1f} MB, with {free / 1e6:.1f} MB free; free "
         "some space or choose another folder, then run again: what was finished is kept"
     )
 

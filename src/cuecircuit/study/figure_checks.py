@@ -53,10 +53,10 @@ def _kinds(asked: QuestionChecks, question: AnyQuestion, figure: Figure) -> tupl
     if question.of.startswith(("maps.", "contrasts.")):
         correction = question.correction or asked.study.correction
         return (*region, "map", *(("corrections",) if correction and correction.compare else ()))
-    left = [key for key in question.each if key not in figure.only and len(question.where.get(key, ())) != 1]
-    if isinstance(question, Means) and left:
+    free_keys = [key for key in question.each if key not in figure.only and len(question.where.get(key, ())) != 1]
+    if isinstance(question, Means) and free_keys:
         return (*region, "cells", "forest")
-    if left or isinstance(question, Reliability | Counts | Pooling):
+    if free_keys or isinstance(question, Reliability | Counts | Pooling):
         return (*region, "forest")
     if isinstance(question, Correlation):
         return (*region, "scatter")
