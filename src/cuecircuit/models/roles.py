@@ -1,9 +1,9 @@
 """What the columns of a table are to a formula: numbers or labels, told by what is in them and what is declared.
 
 A column is a number where every value is one. Text in a column of numbers is a slip (a "." or "22,0" would make age a
-factor of twenty levels), so it is refused with its row; an empty cell or n/a leaves its row out. Labels that differ in
-case or spaces alone are one level written in two ways. Whole numbers from 0 or 1 upward that do not vary within
-subjects look like codes of groups, and are asked about.
+factor of twenty levels), so it is refused with its row; an empty cell, n/a or NA leaves its row out. Labels that differ
+in case or spaces alone are one level written in two ways. Whole numbers from 0 or 1 upward that do not vary within
+subjects look like codes of groups, and are asked about, as is text that reads as numbers throughout. Dates are neither.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
@@ -14,11 +14,12 @@ import pandas as pd
 
 from cuecircuit.arrays import Array, Bool
 from cuecircuit.errors import DataError
-from cuecircuit.records.cells import row_numbers
+from cuecircuit.records.cells import NO_VALUE, row_numbers
 
 # codes of groups: so many in a row (two in an interaction as well), each of so many rows at least
 _CODES, _ROWS_OF_A_CODE = range(3, 7), 4
 _NAMED = 8
+_TIMES = ("datetime", "datetime64", "date", "time", "timedelta", "timedelta64", "period", "interval")  # pandas's words
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -142,9 +143,17 @@ def _number_or_label(column: pd.Series, name: str, is_label: bool, is_number: bo
         return is_number, []
     if pd.api.types.is_numeric_dtype(column):
         return True, []
+    kind = pd.api.types.infer_dtype(column, skipna=True)
+    if kind in _TIMES:
+        return True, [
+            f"column '{name}': found a {kind}, expected a number or labels; put a number into the table, such as days "
+            "since the first, or name the column among the factors"
+        ]
     there = ~_missing(column)
     parsed = pd.to_numeric(column.where(there), errors="coerce")
     n_numbers = int(parsed.notna().sum())
+    if kind == "string" and not is_number and n_numbers == column.notna().sum():
+        return True, [_asked(name, f"is the text '{column.dropna().iloc[0]}' a label of groups")]
     # numbers with a slip among them; fewer than half are labels such as "10" beside "low"
     if not is_number and 2 * n_numbers < int(there.sum()):
         return False, []
@@ -160,7 +169,7 @@ def _number_or_label(column: pd.Series, name: str, is_label: bool, is_number: bo
 
 
 def _missing(column: pd.Series) -> Bool[Array, "row"]:
-    text = column.astype("object").map(lambda value: isinstance(value, str) and value.strip() in ("", "n/a"))
+    text = column.astype("object").map(lambda value: isinstance(value, str) and value.strip() in NO_VALUE)
     return np.asarray(column.isna() | text.astype(bool), bool)
 
 
@@ -180,10 +189,11 @@ def _code_faults(values: Array, name: str, table: pd.DataFrame, subject: str, cr
         return []
     listed = ", ".join(f"{code:g}" for code in codes)
     why = f" With a slope, the effects it interacts with are tested where {name} is 0." if few else ""
-    return [
-        f"column '{name}': are {listed} labels of groups or a number with one slope? Name it among the factors or "
-        f"among the numbers.{why}"
-    ]
+    return [_asked(name, f"are {listed} labels of groups") + why]
+
+
+def _asked(name: str, what: str) -> str:
+    return f"column '{name}': {what} or a number with one slope? Name it among the factors or among the numbers."
 
 
 def _role(values: Array, levels: Sequence[str]) -> str:

@@ -92,10 +92,14 @@ def analyze_table(table: pd.DataFrame, *, dv: str, model: Model, average: bool =
 
 
 def _check_varies(fitted: Fit, dv: str) -> None:
-    """Refuse a response of one value, of which no F exists."""
+    """Refuse a response of which no F exists."""
     y, _ = fitted.responses.read(fitted.responses.blocks[0])
     if np.ptp(y) == 0:
         raise DataError(f"column '{dv}' is {y.flat[0]:g} in all {len(y)} rows of the model; there is nothing to test")
+    if not any(np.isfinite(test.f).any() for test in fitted.tests):
+        raise DataError(
+            f"column '{dv}': no test has an F; the model leaves no error, or the unit makes numbers too large or small"
+        )
 
 
 def _hints(fitted: Fit) -> list[str]:

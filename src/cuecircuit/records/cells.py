@@ -17,7 +17,7 @@ from cuecircuit.stats.coding import conditions, factor
 from cuecircuit.stats.strata_design import MixedDesign
 
 # words for no value that spreadsheets and R write where BIDS has n/a
-_NO_VALUE = ("", "n/a", "NA", "N/A", "NaN", "nan")
+NO_VALUE = ("", "n/a", "NA", "N/A", "NaN", "nan")
 # as many places a message lists before it counts
 _NAMED = 8
 _MOST_NAMES = 50
@@ -164,14 +164,17 @@ def averaged(
 
 
 def numeric(table: pd.DataFrame, name: str) -> Float[Array, "row"]:
-    """Return the numbers of a column; NaN where there is no value.
+    """Return the numbers of a column, 1 and 0 of true and false; NaN where there is no value.
 
     Raises:
         DataError: text that is neither a finite number nor a word for no value, with its lines.
     """
-    text = _column(table, name).map(lambda value: "" if pd.isna(value) else str(value).strip())
+    column = _column(table, name)
+    if pd.api.types.is_bool_dtype(column):
+        column = column.astype("Float64")  # as in R, 1 where true
+    text = column.map(lambda value: "" if pd.isna(value) else str(value).strip())
     numbers = np.asarray(pd.to_numeric(text, errors="coerce"), np.float64)
-    wrong = np.flatnonzero(~np.isfinite(numbers) & ~text.isin(_NO_VALUE).to_numpy())
+    wrong = np.flatnonzero(~np.isfinite(numbers) & ~text.isin(NO_VALUE).to_numpy())
     if wrong.size:
         lines = row_numbers(table.index) + 1
         raise DataError(
@@ -213,7 +216,7 @@ def cell_labels(table: pd.DataFrame, name: str) -> list[str]:
         DataError: rows without a label, with their lines.
     """
     column = _column(table, name)
-    missing = np.flatnonzero(column.isna() | (column.astype(str).str.strip() == ""))
+    missing = np.flatnonzero(column.isna() | column.astype(str).str.strip().isin(NO_VALUE))
     if missing.size:
         lines = ", ".join(str(row + 1) for row in row_numbers(table.index)[missing[:10]])
         raise DataError(f"column '{name}' has no label in {missing.size} rows (line {lines}); name the level")
