@@ -14,7 +14,7 @@ import pandas as pd
 
 from cuecircuit.arrays import Array, Bool
 from cuecircuit.errors import DataError
-from cuecircuit.records.cells import NO_VALUE, row_numbers
+from cuecircuit.records.cells import lacks_value, row_numbers
 
 # codes of groups: so many in a row (two in an interaction as well), each of so many rows at least
 _CODES, _ROWS_OF_A_CODE = range(3, 7), 4
@@ -79,7 +79,7 @@ def read_columns(
         column = table[name]
         is_number, column_faults = _number_or_label(column, name, name in declared, name in (*numbers, *centered))
         faults += column_faults
-        missing[name] = _missing(column)
+        missing[name] = lacks_value(column)
         if is_number:
             values[name] = pd.to_numeric(column, errors="coerce").to_numpy(np.float64)
             asked = name not in (*numbers, *centered)
@@ -143,17 +143,14 @@ def _number_or_label(column: pd.Series, name: str, is_label: bool, is_number: bo
         return is_number, []
     if pd.api.types.is_numeric_dtype(column):
         return True, []
-    kind = pd.api.types.infer_dtype(column, skipna=True)
-    if kind in _TIMES:
+    if (kind := pd.api.types.infer_dtype(column, skipna=True)) in _TIMES:
         return True, [
             f"column '{name}': found a {kind}, expected a number or labels; put a number into the table, such as days "
             "since the first, or name the column among the factors"
         ]
-    there = ~_missing(column)
+    there = ~lacks_value(column)
     parsed = pd.to_numeric(column.where(there), errors="coerce")
     n_numbers = int(parsed.notna().sum())
-    if kind == "string" and not is_number and n_numbers == column.notna().sum():
-        return True, [_asked(name, f"is the text '{column.dropna().iloc[0]}' a label of groups")]
     # numbers with a slip among them; fewer than half are labels such as "10" beside "low"
     if not is_number and 2 * n_numbers < int(there.sum()):
         return False, []
@@ -168,11 +165,6 @@ def _number_or_label(column: pd.Series, name: str, is_label: bool, is_number: bo
     return True, faults
 
 
-def _missing(column: pd.Series) -> Bool[Array, "row"]:
-    text = column.astype("object").map(lambda value: isinstance(value, str) and value.strip() in NO_VALUE)
-    return np.asarray(column.isna() | text.astype(bool), bool)
-
-
 def _labels(column: pd.Series) -> Array:
     if pd.api.types.is_float_dtype(column) and (column.dropna() % 1 == 0).all():
         return column.map(lambda value: "" if pd.isna(value) else str(int(value))).to_numpy(object)
@@ -182,6 +174,10 @@ def _labels(column: pd.Series) -> Array:
 def _code_faults(values: Array, name: str, table: pd.DataFrame, subject: str, crossed: bool) -> list[str]:
     codes, counts = np.unique(values[np.isfinite(values)], return_counts=True)
     few = crossed and len(codes) == 2
+    text = pd.api.types.infer_dtype(table[name], skipna=True) == "string"
+    # a column of a file is text only where a cell is no number, such as NA
+    if text and (few or len(codes) > 2) and np.isfinite(values).sum() == table[name].notna().sum():
+        return [_asked(name, f"is the text '{codes[0]:g}' a label of groups")]
     in_a_row = (few or len(codes) in _CODES) and codes[0] in (0, 1) and np.all(np.diff(codes) == 1)
     if not in_a_row or counts.min() < _ROWS_OF_A_CODE:
         return []

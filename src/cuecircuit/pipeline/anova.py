@@ -62,9 +62,8 @@ def anova_table(path: Path, *, dv: str, model: Model, average: bool = False) -> 
         DataError: the table is at fault.
         DesignError: the design cannot carry the tests.
     """
-    separator = "," if path.suffix.lower() == ".csv" else "\t"
     text = (model.subject, *model.between, *model.within)
-    table = read_table(path, text=tuple(filter(None, text)), separator=separator)
+    table = read_table(path, text=tuple(filter(None, text)))
     try:
         return analyze_table(table, dv=dv, model=model, average=average)
     except CuecircuitError as error:
