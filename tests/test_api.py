@@ -268,6 +268,25 @@ def test_arrays_of_values_are_checked_and_what_they_lack_is_named():
     with pytest.warns(UserWarning, match="row 3: no finite value|3 of 3 responses lack a value"):
         found = cc.fit(table, "group", values=values)
     assert found.tests["df2"].tolist() == [5, 5]
+    for ask in (found.means, found.compare, found.plot, lambda _: found.contrast("a - b"), lambda _: found.evidence()):
+        with pytest.raises(cc.DesignError, match="found 3 responses of an array, expected one column or maps"):
+            ask("group")
+    with pytest.raises(cc.DesignError, match="another index than that of the data"):
+        cc.fit(table, "group", values=pd.DataFrame(values)[::-1])
+
+
+def test_columns_of_tables_are_read_as_r_reads_them():
+    relapsed = [True, True, False, True, True, False, False, False, True, False, False, False]
+    table = pd.DataFrame({"dose": np.repeat([10, 5], 6), "relapsed": relapsed})
+    fit = cc.fit(table, "dose", dv="relapsed", factors={"dose": [10, 5]})
+    # anova(lm(as.numeric(relapsed) ~ factor(dose)))$F of R 4.2
+    assert fit.tests["F"][1] == pytest.approx(0.75 / (2.16666666667 / 10))
+    assert fit.roles["dose"] == "factor 10, 5"
+    with pytest.raises(cc.DesignError, match="found the response dose, but relapsed is tested"):
+        cc.fit(table, "dose ~ 1", dv="relapsed")
+    exact = pd.DataFrame({"rat": np.repeat(list("abcdef"), 2), "cue": ["x", "y"] * 6, "y": [1.0, 2.0] * 6})
+    with pytest.raises(cc.DataError, match="no test has an F; the model leaves no error"):
+        cc.fit(exact, "cue + (1 | rat)", dv="y")
 
 
 @pytest.mark.parametrize(
@@ -285,6 +304,7 @@ def test_arrays_of_values_are_checked_and_what_they_lack_is_named():
         (lambda fit, rats: fit.compare("access", adjust="hochberg"), "found 'hochberg', expected 'none', 'bonferroni'"),
         (lambda fit, rats: fit.means("access", confidence=95), "confidence: found 95, expected a number less than 1"),
         (lambda fit, rats: fit.evidence(scale="wide"), "evidence: scale: found 'wide', expected a number"),
+        (lambda fit, rats: cc.simulate_clusters(None, 4.0), "acf: found 4.0, expected it by its name"),
         (lambda fit, rats: fit.contrast(3), "contrast: text: found 3, expected text"),
         (
             lambda fit, rats: fit.correct("access", n=-1, seed=-1),

@@ -63,6 +63,7 @@ def test_a_contrast_and_a_formula_are_tested_as_well():
     [
         (lambda table: table.rename(columns={"region2": "other"}), "no column 'region2'"),
         (lambda table: pd.concat([table, table[:1]]), "several rows for one edge of one observation"),
+        (lambda table: table.assign(region=table["region"].where(table.index != 3)), "column 'region' has no label"),
         (lambda table: table[["region", "region2", "value"]], "add those of the model, such as subject"),
         (
             lambda table: table.assign(region2=table["region2"].replace({"PVN": "NAc"})),

@@ -62,6 +62,8 @@ def test_trials_after_the_end_and_doubled_trials_are_named():
     late = EVENTS.assign(onset=EVENTS["onset"] + 50)
     with pytest.raises(DesignError, match=r"trials 10, 11, 12: the scan tells nothing of them \(3 of 12\)"):
         trial_responses(scan(np.zeros(12)), late, mask=MASK, hrf="spm")
+    with pytest.raises(DesignError, match=r"\(12 of 12\); they are after its end"):
+        trial_responses(scan(np.zeros(12)), late.assign(onset=900.0), mask=MASK, hrf="spm")
     doubled = EVENTS.assign(onset=EVENTS["onset"].where(EVENTS.index != 1, EVENTS["onset"][0]))
     with pytest.raises(DesignError, match="trials 1, 2: the scan"):
         trial_responses(scan(np.zeros(12)), doubled, mask=MASK, hrf="spm", method="lsa")
@@ -81,6 +83,18 @@ def test_maps_of_trials_go_into_a_model_with_pictures():
     test = fit.tests.set_index("term").loc["trial_type"]
     assert test["smallest p"] < 0.01
     assert test["df2"] == pytest.approx(10, abs=1)
+
+
+def test_the_time_step_that_is_given_counts_and_that_of_the_header_has_its_unit(tmp_path):
+    image, mask = Nifti1Image(scan(np.ones(12)).data, np.eye(4)), Nifti1Image(MASK.astype(np.uint8), np.eye(4))
+    image.to_filename(tmp_path / "scan.nii")  # nibabel's header has a time step of 1
+    given, file = (cc.trial_maps(each, EVENTS, mask, tr_s=2.0) for each in (image, tmp_path / "scan.nii"))
+    image.header.set_zooms((1, 1, 1, 2000))
+    with pytest.raises(DataError, match="found a time step of 2000 s"):
+        cc.trial_maps(image, EVENTS, mask)
+    image.header.set_xyzt_units("mm", "msec")
+    for other in (file, cc.trial_maps(image, EVENTS, mask)):
+        np.testing.assert_array_equal(given["map"][0].get_fdata(), other["map"][0].get_fdata())
 
 
 def test_faults_of_a_scan_and_its_events_are_named_at_once():

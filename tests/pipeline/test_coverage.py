@@ -12,7 +12,7 @@ import pytest
 from cuecircuit import cli
 from cuecircuit.errors import DataError
 from cuecircuit.models.model import Model
-from cuecircuit.pipeline.map_tests.command import group_command
+from cuecircuit.pipeline.map_tests.command import group_command, read_maps_table
 
 SHAPE = (6, 6, 6)
 MODEL = Model(subject="id", formula="group")
@@ -136,6 +136,13 @@ def test_maps_that_no_test_takes_are_listed_with_the_reason_and_the_number_of_th
             model=Model(formula="group + age"),
             correction=None,
         )
+
+
+def test_tables_of_maps_may_have_commas_and_the_word_of_r_for_no_map(tmp_path, capsys):
+    (tmp_path / "maps.csv").write_text("id,cue,map\n01,x,a.nii\n01,y,NA\n")
+    rows = read_maps_table(tmp_path / "maps.csv", Model(subject="id", within=("cue",)))
+    assert rows["id"].tolist() == ["01"]
+    assert "group: line 3: left out, no map" in capsys.readouterr().err
 
 
 def test_the_other_maps_of_a_subject_that_lacks_a_cell_are_listed(study):

@@ -44,6 +44,9 @@ def test_center_belongs_to_a_covariate_and_keeps_its_column():
 
 def test_names_with_spaces_stand_in_backticks():
     assert fixed("`heart rate`*cue + (1|subject)") == ["(Intercept)", "heart rate", "cue", "heart rate:cue"]
+    assert fixed("`a + b` + (1|subject)") == ["(Intercept)", "a + b"]
+    formula = parse_formula("cue + (1 | `rat-id`/`day:no`)")
+    assert [bar.grouping for bar in formula.random] == [("rat-id",), ("rat-id", "day:no")]
 
 
 @pytest.mark.parametrize(
@@ -59,6 +62,10 @@ def test_names_with_spaces_stand_in_backticks():
         ("group + (1|a+b)", "expected a grouping"),
         ("group * + (1|subject)", "formula 'group"),
         ("group + 2 + (1|subject)", "found .2. after"),
+        ("group + poly(dose, 2) + (1|subject)", "the function poly\\(\\)"),
+        ("as.factor(dose) + (1|subject)", "the function as.factor\\(\\).* name labels among the factors"),
+        ("dose + dose^2 + (1|subject)", "a power of one term is that term"),
+        ("group + (1|rat-id)", "in `backticks`"),
     ],
 )
 def test_what_is_no_formula_is_said_with_the_text(text, found):

@@ -105,5 +105,11 @@ def test_faults_of_a_table_are_named():
         cc.pool(twice, "percent", region="region", subject="rat")
     with pytest.raises(DataError, match="no column 'area'"):
         cc.pool(rats(), "percent", region="area", subject="rat")
+    nowhere = rats()
+    nowhere.loc[4, "region"] = None
+    with pytest.raises(DataError, match="column 'region' has no label in 1 rows"):
+        cc.pool(nowhere, "percent", region="region", subject="rat")
+    with pytest.raises(DesignError, match="found only the level 'LgA', expected two or more"):
+        cc.pool(rats().query("access == 'LgA'"), "percent", region="region", subject="rat", between="access")
     with pytest.raises(DesignError, match="expected more subjects"):
         cc.pool(rats(2), "percent", region="region", subject="rat")

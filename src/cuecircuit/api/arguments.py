@@ -87,6 +87,8 @@ _WORDS = {
 
 def _expected(fault: Any) -> str:
     limits, kind = fault.get("ctx", {}), fault["type"].split("_")[0]
+    if fault["type"] == "unexpected_positional_argument":
+        return "it by its name"
     if kind in ("greater", "less"):
         return "a number " + fault["msg"].removeprefix("Input should be ")
     return str(limits["expected"] if kind == "literal" else _WORDS.get(limits.get("class", kind), fault["msg"]))

@@ -26,7 +26,7 @@ from cuecircuit.imaging.scan_edges import (
     scan_edges,
 )
 from cuecircuit.imaging.single_trials import TrialMethod
-from cuecircuit.records.cells import numeric
+from cuecircuit.records.cells import cell_labels, numeric
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -76,7 +76,7 @@ def edges(
         kind: "correlation" of courses (rest); "beta_series", correlation over the trials of a trial type; or "ppi",
             the change of a slope during a trial type (gPPI).
         names: of labels; the labels themselves where none are given.
-        tr_s: time step, where the header states none.
+        tr_s: time step; that of the header where it is 0.
         hrf: "spm", "glover" or "rat".
         trials: of beta series, "lss" or "lsa".
         deconvolve: of "ppi": form products with the neural activity behind a course, for trials briefer than blocks.
@@ -201,6 +201,8 @@ def _wide(data: pd.DataFrame, dv: str) -> tuple[pd.DataFrame, Any, pd.DataFrame]
     """Lay rows of edges out: a row for each observation, a column for each edge."""
     if absent := [name for name in (*EDGE_KEYS, dv) if name not in data]:
         raise DataError(f"no column '{name}', expected one of {', '.join(map(str, data))}" for name in absent)
+    data = data.reset_index(drop=True)
+    data = data.assign(**{name: cell_labels(data, name) for name in EDGE_KEYS})
     others = [name for name in data if name not in (*EDGE_KEYS, dv)]
     if not others:
         raise DataError(f"no column beside {', '.join((*EDGE_KEYS, dv))}; add those of the model, such as subject")
@@ -209,7 +211,7 @@ def _wide(data: pd.DataFrame, dv: str) -> tuple[pd.DataFrame, Any, pd.DataFrame]
     if pd.Series(zip(row, column, strict=True)).duplicated().any():
         raise DataError("several rows for one edge of one observation; add the column that tells them apart")
     values = np.full((rows.ngroups, columns.ngroups), np.nan)
-    values[row, column] = numeric(data.reset_index(drop=True), dv)
+    values[row, column] = numeric(data, dv)
     labels = data[list(EDGE_KEYS)].drop_duplicates().reset_index(drop=True)
     return data[others].drop_duplicates().reset_index(drop=True), values, labels
 
@@ -221,4 +223,5 @@ def _named_columns(data: pd.DataFrame, pairs: pd.DataFrame) -> tuple[pd.DataFram
     if absent := [str(name) for name in names if name not in data]:
         raise DataError(f"pairs: the table has no column {', '.join(absent[:8])} ({len(absent)} of {len(names)} edges)")
     table = data.drop(columns=names).reset_index(drop=True)
-    return table, data[names].to_numpy(float), pairs[list(EDGE_KEYS)].reset_index(drop=True)
+    values = np.column_stack([numeric(data.reset_index(drop=True), name) for name in names])
+    return table, values, pairs[list(EDGE_KEYS)].reset_index(drop=True)

@@ -21,6 +21,7 @@ from cuecircuit.models.model import Method, Model
 from cuecircuit.models.split_half import SplitHalf
 from cuecircuit.models.split_half import split_half as split_responses
 from cuecircuit.pipeline.anova import analyze_table
+from cuecircuit.records.cells import cell_labels
 from cuecircuit.stats.mixed_inference import DegreesOfFreedomRule
 
 
@@ -53,7 +54,8 @@ def fit(
         formula: lme4's notation, "group*cue + (1|subject)"; None for an error-strata design of columns.
         mask: path or image, for maps.
         dv: column of numbers to test instead of maps.
-        values: array, row × response, to test instead of maps.
+        values: array or table, row × response, to test instead of maps; a table has the index of `data`. `tests` counts
+            them; each of them is in `result.fit.tests`, and `cuecircuit.models.means` takes `result.fit`.
         subject: column of the unit.
         between: factors between subjects; a string where one is meant.
         within: factors within subjects.
@@ -94,12 +96,13 @@ def fit(
         numbers=_names(numbers),
         df=df,
     )
+    index = data.index
     data = data.reset_index(drop=True)
     check_subjects(data, model)
     if dv is not None:
         return _of_column(data, dv, model)
     if values is not None:
-        responses = _responses(values, len(data))
+        responses = _responses(values, index)
         return _noted(fit_arrays(data, responses, model), _missing_notes(responses))
     if mask is None or "map" not in data:
         raise DesignError("fit: found no response; give a column `map` with a mask, or dv=, or values=")
@@ -260,7 +263,8 @@ def split_half(
         contrasts=_names(contrasts),
     )
     if values is not None:
-        return split_responses(data, _responses(values, len(data)), model, term, p=p, splits=splits, seed=seed)
+        responses = _responses(values, data.index)
+        return split_responses(data, responses, model, term, p=p, splits=splits, seed=seed)
     if mask is None or "map" not in data:
         raise DesignError("split_half: found no response; give a column `map` with a mask, or values=")
     inside, grid = mask_of(mask)
@@ -289,9 +293,11 @@ def _noted(found: Fit, notes: Sequence[str] = ()) -> Result:
     return Result(fit=found, tests=map_rows(found), notes=notes)
 
 
-def _responses(values: Any, n_rows: int) -> Float[Array, "row response"]:
-    """Return an array of numbers, a row for each of the table."""
-    responses = np.asarray(values)
+def _responses(values: Any, index: pd.Index) -> Float[Array, "row response"]:
+    """Return an array of numbers, a row for each of the table's; of a table, the same rows and not merely as many."""
+    if isinstance(values, pd.DataFrame | pd.Series) and not values.index.equals(index):
+        raise DesignError("values: found another index than that of the data; align the two, or give values.to_numpy()")
+    responses, n_rows = np.asarray(values), len(index)
     if responses.dtype.kind not in "biuf" or responses.shape[:1] != (n_rows,) or not responses.size:
         raise DesignError(
             f"values: found {responses.dtype} of shape {responses.shape}, expected real numbers, a row for each of the "
@@ -308,8 +314,10 @@ def _missing_notes(responses: Float[Array, "row response"]) -> list[str]:
     return [*notes, f"{n_lacking} of {responses.shape[1]} responses lack a value"] if n_lacking else notes
 
 
-def _factors(factors: Names | Mapping[str, Sequence[str]]) -> Mapping[str, Sequence[str]]:
-    return factors if isinstance(factors, Mapping) else dict.fromkeys(_names(factors), ())
+def _factors(factors: Names | Mapping[str, Sequence[Any]]) -> Mapping[str, Sequence[str]]:
+    if not isinstance(factors, Mapping):
+        return dict.fromkeys(_names(factors), ())
+    return {name: tuple(cell_labels(pd.DataFrame({name: levels}), name)) for name, levels in factors.items()}
 
 
 def _names(names: Names) -> tuple[str, ...]:

@@ -14,6 +14,7 @@ from cuecircuit.group.correction import on_grid
 from cuecircuit.group.coverage import aside_notes, coverage_notes, map_facts, repeat_faults, unit_faults
 from cuecircuit.io.maps import precision_of, read_maps
 from cuecircuit.io.nifti import grid_of, read_mask, volume_image
+from cuecircuit.records.cells import lacks_value
 from cuecircuit.records.grid import Grid
 
 
@@ -78,7 +79,7 @@ def rows_of(
     """
     files = ["map", *filter(None, (variance,))]
     data = data.reset_index(drop=True)
-    there = data[files].notna().all(axis=1).to_numpy()
+    there = ~np.any([lacks_value(data[name]) for name in files], axis=0)
     if not there.any():
         raise DataError(f"no row has a map in {' and '.join(files)}")
     absent = [f"row {row + 1}: left out, no map" for row in np.flatnonzero(~there)]

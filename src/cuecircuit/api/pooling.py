@@ -11,7 +11,7 @@ from cuecircuit.api.arguments import Names, Positive, Seed, checked
 from cuecircuit.api.notes import warn
 from cuecircuit.errors import DataError
 from cuecircuit.models.roles import levels_of
-from cuecircuit.records.cells import numeric
+from cuecircuit.records.cells import cell_labels, numeric
 from cuecircuit.regions.pooled import PooledTables, pool_table
 
 
@@ -93,7 +93,10 @@ def pool(
     if absent := [name for name in named if name not in table]:
         raise DataError(f"no column '{name}', expected one of {', '.join(map(str, table))}" for name in absent)
     rows = table.reset_index(drop=True)
-    rows = rows.assign(**{name: numeric(rows, name) for name in (dv, *numbers)})
+    rows = rows.assign(
+        **{name: cell_labels(rows, name) for name in (region, subject)},
+        **{name: numeric(rows, name) for name in (dv, *numbers)},
+    )
     order = tuple(map(str, levels))
     pooled = pool_table(
         rows,

@@ -75,7 +75,7 @@ class Result:
         """
         names = factors.split(":") if isinstance(factors, str) else list(factors)
         table = means(self.fit, names, confidence=confidence)
-        if self.mask is not None:
+        if self._of_maps:
             return {":".join(cell): self._image(table.mean[place]) for place, cell in enumerate(table.levels)}
         levels = pd.DataFrame(table.levels, columns=pd.Index(table.factors))
         numbers = {name: getattr(table, name)[:, 0] for name in ("mean", "se", "df", "ci_low", "ci_high")}
@@ -100,7 +100,7 @@ class Result:
             1.0
         """
         (test,) = contrasts(self.fit, [text])
-        if self.mask is not None:
+        if self._of_maps:
             return self._images(test)
         row = tidy_row(test, 0, 0.95)
         return {"effect" if name == "estimate" else name: value for name, value in row.items()}
@@ -135,7 +135,7 @@ class Result:
             >>> fit.compare("access")["estimate"].round(6).tolist()
             [-1.0]
         """
-        if self.mask is not None:
+        if self._of_maps:
             raise DesignError("comparisons of maps: ask for each with `contrast`")
         names, families = (each.split(":") if isinstance(each, str) else list(each) for each in (factors, by))
         compared = compare(self.fit, names, by=families, reference=reference, adjustment=adjust)
@@ -167,7 +167,7 @@ class Result:
             0  (Intercept)  2.81  283.85
         """
         settings = EvidenceSettings(scale=scale, bound=equivalence)
-        if self.mask is None:
+        if not self._of_maps:
             return evidence_frame(self.fit.tests, settings)
         images = {}
         for test in self.fit.tests:
@@ -217,7 +217,7 @@ class Result:
             DataError: nothing can be tested.
         """
         if self.mask is None or self.grid is None:
-            raise DesignError("there is one response, and nothing to correct for; ask for maps")
+            raise DesignError("found no maps, and nothing to correct for; fit a column `map` with a mask")
         if sided == "1":
             check_side(self.fit.test(term), self.fit.design)
         settings = {"voxel_p": voxel_p, "alpha": alpha, "sided": sided, "seed": seed, "n_jobs": n_jobs}
@@ -256,7 +256,7 @@ class Result:
         from matplotlib.figure import Figure
 
         figure = Figure(figsize=(8, 3), layout="constrained")
-        if self.mask is not None:
+        if self._of_maps:
             image = self.maps.get(term, {}).get(statistic)
             if image is None:
                 names = ", ".join(self.maps)
@@ -286,6 +286,17 @@ class Result:
         """Return the tests, as notebooks show them."""
         return self.tests.to_html(index=False)
 
+    @property
+    def _of_maps(self) -> bool:
+        """Whether maps were fitted, or one column; the responses of an array are neither."""
+        n = self.fit.responses.blocks[-1].stop
+        if self.mask is None and n > 1:
+            raise DesignError(
+                f"found {n} responses of an array, expected one column or maps; their tests are in `result.fit.tests`, "
+                "and `cuecircuit.models.means` has their means, contrasts and comparisons, from `result.fit`"
+            )
+        return self.mask is not None
+
     def _image(self, values: Float[Array, "voxel"]) -> Any:
         assert self.mask is not None
         assert self.grid is not None
@@ -293,7 +304,7 @@ class Result:
 
     def _images(self, test: TermTest) -> dict[str, Any]:
         if self.mask is None:
-            raise DesignError("there is one response, and no map; its numbers are in `tests`")
+            raise DesignError("found no maps; numbers are in `tests`, and those of an array in `result.fit.tests`")
         values = {"F": test.f, "p": test.p, "z": test.z, "effect": test.estimate, "se": test.se}
         return {name: self._image(numbers) for name, numbers in values.items() if numbers is not None}
 

@@ -1,6 +1,7 @@
 """A map for every trial of a scan, as rows for models with stimuli."""
 
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, Literal
 
@@ -12,8 +13,11 @@ from cuecircuit.api.images import image_data, image_of, mask_of
 from cuecircuit.errors import DataError
 from cuecircuit.imaging.nuisance import Regressors
 from cuecircuit.imaging.single_trials import trial_responses
-from cuecircuit.io.nifti import grid_of, read_series
+from cuecircuit.io.nifti import grid_of, read_series, time_step_s
 from cuecircuit.records.scan import Series
+
+# of a volume; a larger number is one in ms
+_LONGEST_S = 60
 
 
 @checked
@@ -35,7 +39,7 @@ def trial_maps(
         scan: path or NIfTI image of four dimensions.
         events: columns onset, duration (s), trial_type, and any others, which stay.
         mask: path or image on the grid of the scan.
-        tr_s: time step, where the header states none.
+        tr_s: time step; that of the header where it is 0.
         method: "lss", least squares separate (Mumford et al. 2012), or "lsa", all trials in one model.
         hrf: "spm", "glover" or "rat".
         drift_period_s: slower drift is removed; None removes none.
@@ -94,8 +98,8 @@ def nuisance_of(table: pd.DataFrame | None, series: Series, faults: list[str]) -
     Raises:
         DataError: the faults that are known already, a scan without a time step, rows that are not those of the scan.
     """
-    if not series.tr_s > 0:
-        faults.append("scan: its header states no time step; give tr_s")
+    if not 0 < series.tr_s < _LONGEST_S:
+        faults.append(f"scan: found a time step of {series.tr_s:g} s, expected one below {_LONGEST_S} s; give tr_s")
     n = series.n_volumes
     columns = pd.DataFrame(index=range(n)) if table is None else table
     numbers = {name: pd.to_numeric(columns[name], errors="coerce") for name in columns}
@@ -114,8 +118,8 @@ def series_of(scan: Any, tr_s: float) -> Series:
         DataError: it cannot be read, or has no four dimensions.
     """
     if isinstance(scan, str | Path):
-        return read_series(Path(scan), tr_s=tr_s)
+        series = read_series(Path(scan))
+        return replace(series, tr_s=tr_s or series.tr_s)
     if len(image_data(scan, "scan").shape) != 4:
         raise DataError(f"scan: found shape {scan.shape}, expected an image of four dimensions")
-    step = tr_s or float(scan.header.get_zooms()[3])
-    return Series(data=np.asarray(scan.dataobj, np.float32), grid=grid_of(scan), tr_s=step)
+    return Series(data=np.asarray(scan.dataobj, np.float32), grid=grid_of(scan), tr_s=tr_s or time_step_s(scan))

@@ -85,7 +85,7 @@ def design_matrix(
     else:
         steps = _convolved_columns(events, hrf=hrf, n_volumes=n_volumes, tr_s=tr_s)
     names = [*steps.names, *added.names]
-    with warnings.catch_warnings():
+    with warnings.catch_warnings(), np.errstate(divide="ignore"):
         # nuisance columns that repeat others are no fault; a contrast that they leave untold, the fit refuses
         warnings.filterwarnings("ignore", message="Matrix is singular")
         return make_first_level_design_matrix(

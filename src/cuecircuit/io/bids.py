@@ -241,7 +241,7 @@ def read_motion(path: Path) -> Float64[Array, "volume 6"]:
         DataError: no such file, a column that is missing, or values that are no numbers.
     """
     names = _RABIES_MOTION if path.suffix == ".csv" else _MOTION
-    table = read_table(path, separator="," if path.suffix == ".csv" else "\t")
+    table = read_table(path)
     absent = [name for name in names if name not in table]
     if absent:
         raise DataError(f"{path}:1: columns {', '.join(absent)} are missing; a confounds table has them in mm and rad")

@@ -31,7 +31,7 @@ def read_confounds(path: Path) -> dict[str, Float64[Array, "volume"]]:
     Raises:
         DataError: no such file, no row, or a column that holds text.
     """
-    table = read_table(path, separator=",").rename(columns=_RABIES) if path.suffix == ".csv" else read_table(path)
+    table = read_table(path).rename(columns=_RABIES if path.suffix == ".csv" else {})
     if table.empty:
         raise DataError(f"{path}: no rows; expected one for each volume")
     numbers = {str(name): pd.to_numeric(column, errors="coerce") for name, column in table.items()}

@@ -104,7 +104,7 @@ def read_grid(path: Path) -> tuple[Grid, int, float]:
     """Read only the header: grid, number of volumes, and the time step it states in seconds (0 where none)."""
     image = _open(path)
     volumes = int(image.shape[3]) if image.ndim > 3 else 1
-    return grid_of(image), volumes, _tr_s(image)
+    return grid_of(image), volumes, time_step_s(image)
 
 
 def orientation_faults(path: Path) -> tuple[str, ...]:
@@ -129,7 +129,8 @@ def orientation_faults(path: Path) -> tuple[str, ...]:
     return ()
 
 
-def _tr_s(image: Any) -> float:
+def time_step_s(image: Any) -> float:
+    """Return the time step of an image in seconds; 0 where its header states none."""
     if image.ndim < 4 or "xyzt_units" not in image.header:  # Analyze states no unit of time
         return 0.0
     unit = {"msec": 1e-3, "usec": 1e-6}.get(image.header.get_xyzt_units()[1], 1.0)
@@ -187,7 +188,7 @@ def read_series(path: Path, *, tr_s: float = 0.0) -> Series:
     data = np.empty(image.shape, np.float32, order="F")
     for part, volumes in _parts(image, path):
         data[..., part] = volumes
-    return Series(data=data, grid=grid_of(image), tr_s=_tr_s(image) or tr_s)
+    return Series(data=data, grid=grid_of(image), tr_s=time_step_s(image) or tr_s)
 
 
 def read_masked_series(path: Path, inside: Bool[Array, "x y z"], grid: Grid, *, tr_s: float = 0.0) -> MaskedSeries:
@@ -208,7 +209,7 @@ def read_masked_series(path: Path, inside: Bool[Array, "x y z"], grid: Grid, *, 
     values = np.empty((int(inside.sum()), image.shape[3]), np.float32)
     for part, volumes in _parts(image, path):
         values[:, part] = volumes[inside]
-    return MaskedSeries(values=values, inside=inside, grid=scanned, tr_s=_tr_s(image) or tr_s)
+    return MaskedSeries(values=values, inside=inside, grid=scanned, tr_s=time_step_s(image) or tr_s)
 
 
 def _open_scan(path: Path) -> Any:

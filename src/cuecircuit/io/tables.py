@@ -31,11 +31,11 @@ def column_notes(table: str) -> dict[str, ColumnNote]:
     return dict(notes_of_tables()[table])
 
 
-def read_table(path: Path, *, text: tuple[str, ...] = (), separator: str = "\t") -> pd.DataFrame:
-    """Read a TSV; columns of text stay text ("01" is a subject, not a number), which may look like numbers.
+def read_table(path: Path, *, text: tuple[str, ...] = ()) -> pd.DataFrame:
+    """Read a table, a .csv separated by commas, any other by tabs; columns of text stay text ("01" is a subject).
 
-    Those are the columns named in `text`, and those to which the sidecar beside the table gives the format string, as
-    `write_table` does.
+    Columns of text are those named in `text` and those to which the sidecar beside the table gives the format string,
+    as `write_table` does.
 
     Raises:
         DataError: no such file, no header, ragged rows, a column name that is duplicated, another separator, or no text
@@ -44,6 +44,7 @@ def read_table(path: Path, *, text: tuple[str, ...] = (), separator: str = "\t")
     if path.is_dir():
         raise DataError(f"{path}: is a folder; name a table in it")
     check_file(path)
+    separator = "," if path.suffix.lower() == ".csv" else "\t"
     try:
         with path.open(encoding="utf-8-sig", newline="") as file:
             _check_shape(path, csv.reader(file, delimiter=separator, strict=True), separator)

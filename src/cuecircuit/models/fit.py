@@ -136,6 +136,12 @@ def fit_table(table: pd.DataFrame, column: str, model: Model) -> Fit:
     """
     if column not in table.columns:
         raise DataError(absent_column(column, table.columns))
+    response = (model.formula or "").rpartition("~")[0].strip().strip("`")
+    if response not in ("", column):
+        raise DesignError(
+            f"formula '{model.formula}': found the response {response}, but {column} is tested; name the same "
+            "column in both, and put transformations into the table"
+        )
     values = numeric(table, column)
     if model.formula is not None:
         _check_repeated(table, values)

@@ -1,9 +1,9 @@
 """What the columns of a table are to a formula: numbers or labels, told by what is in them and what is declared.
 
 A column is a number where every value is one. Text in a column of numbers is a slip (a "." or "22,0" would make age a
-factor of twenty levels), so it is refused with its row; an empty cell or n/a leaves its row out. Labels that differ in
-case or spaces alone are one level written in two ways. Whole numbers from 0 or 1 upward that do not vary within
-subjects look like codes of groups, and are asked about.
+factor of twenty levels), so it is refused with its row; an empty cell, n/a or NA leaves its row out. Labels that differ
+in case or spaces alone are one level written in two ways. Whole numbers from 0 or 1 upward that do not vary within
+subjects look like codes of groups, and are asked about, as is text that reads as numbers throughout. Dates are neither.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
@@ -14,11 +14,12 @@ import pandas as pd
 
 from cuecircuit.arrays import Array, Bool
 from cuecircuit.errors import DataError
-from cuecircuit.records.cells import row_numbers
+from cuecircuit.records.cells import lacks_value, row_numbers
 
 # codes of groups: so many in a row (two in an interaction as well), each of so many rows at least
 _CODES, _ROWS_OF_A_CODE = range(3, 7), 4
 _NAMED = 8
+_TIMES = ("datetime", "datetime64", "date", "time", "timedelta", "timedelta64", "period", "interval")  # pandas's words
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -78,7 +79,7 @@ def read_columns(
         column = table[name]
         is_number, column_faults = _number_or_label(column, name, name in declared, name in (*numbers, *centered))
         faults += column_faults
-        missing[name] = _missing(column)
+        missing[name] = lacks_value(column)
         if is_number:
             values[name] = pd.to_numeric(column, errors="coerce").to_numpy(np.float64)
             asked = name not in (*numbers, *centered)
@@ -142,7 +143,12 @@ def _number_or_label(column: pd.Series, name: str, is_label: bool, is_number: bo
         return is_number, []
     if pd.api.types.is_numeric_dtype(column):
         return True, []
-    there = ~_missing(column)
+    if (kind := pd.api.types.infer_dtype(column, skipna=True)) in _TIMES:
+        return True, [
+            f"column '{name}': found a {kind}, expected a number or labels; put a number into the table, such as days "
+            "since the first, or name the column among the factors"
+        ]
+    there = ~lacks_value(column)
     parsed = pd.to_numeric(column.where(there), errors="coerce")
     n_numbers = int(parsed.notna().sum())
     # numbers with a slip among them; fewer than half are labels such as "10" beside "low"
@@ -159,11 +165,6 @@ def _number_or_label(column: pd.Series, name: str, is_label: bool, is_number: bo
     return True, faults
 
 
-def _missing(column: pd.Series) -> Bool[Array, "row"]:
-    text = column.astype("object").map(lambda value: isinstance(value, str) and value.strip() in ("", "n/a"))
-    return np.asarray(column.isna() | text.astype(bool), bool)
-
-
 def _labels(column: pd.Series) -> Array:
     if pd.api.types.is_float_dtype(column) and (column.dropna() % 1 == 0).all():
         return column.map(lambda value: "" if pd.isna(value) else str(int(value))).to_numpy(object)
@@ -173,6 +174,10 @@ def _labels(column: pd.Series) -> Array:
 def _code_faults(values: Array, name: str, table: pd.DataFrame, subject: str, crossed: bool) -> list[str]:
     codes, counts = np.unique(values[np.isfinite(values)], return_counts=True)
     few = crossed and len(codes) == 2
+    text = pd.api.types.infer_dtype(table[name], skipna=True) == "string"
+    # a column of a file is text only where a cell is no number, such as NA
+    if text and (few or len(codes) > 2) and np.isfinite(values).sum() == table[name].notna().sum():
+        return [_asked(name, f"is the text '{codes[0]:g}' a label of groups")]
     in_a_row = (few or len(codes) in _CODES) and codes[0] in (0, 1) and np.all(np.diff(codes) == 1)
     if not in_a_row or counts.min() < _ROWS_OF_A_CODE:
         return []
@@ -180,10 +185,11 @@ def _code_faults(values: Array, name: str, table: pd.DataFrame, subject: str, cr
         return []
     listed = ", ".join(f"{code:g}" for code in codes)
     why = f" With a slope, the effects it interacts with are tested where {name} is 0." if few else ""
-    return [
-        f"column '{name}': are {listed} labels of groups or a number with one slope? Name it among the factors or "
-        f"among the numbers.{why}"
-    ]
+    return [_asked(name, f"are {listed} labels of groups") + why]
+
+
+def _asked(name: str, what: str) -> str:
+    return f"column '{name}': {what} or a number with one slope? Name it among the factors or among the numbers."
 
 
 def _role(values: Array, levels: Sequence[str]) -> str:

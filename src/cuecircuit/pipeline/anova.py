@@ -62,9 +62,8 @@ def anova_table(path: Path, *, dv: str, model: Model, average: bool = False) -> 
         DataError: the table is at fault.
         DesignError: the design cannot carry the tests.
     """
-    separator = "," if path.suffix.lower() == ".csv" else "\t"
     text = (model.subject, *model.between, *model.within)
-    table = read_table(path, text=tuple(filter(None, text)), separator=separator)
+    table = read_table(path, text=tuple(filter(None, text)))
     try:
         return analyze_table(table, dv=dv, model=model, average=average)
     except CuecircuitError as error:
@@ -92,10 +91,14 @@ def analyze_table(table: pd.DataFrame, *, dv: str, model: Model, average: bool =
 
 
 def _check_varies(fitted: Fit, dv: str) -> None:
-    """Refuse a response of one value, of which no F exists."""
+    """Refuse a response of which no F exists."""
     y, _ = fitted.responses.read(fitted.responses.blocks[0])
     if np.ptp(y) == 0:
         raise DataError(f"column '{dv}' is {y.flat[0]:g} in all {len(y)} rows of the model; there is nothing to test")
+    if not any(np.isfinite(test.f).any() for test in fitted.tests):
+        raise DataError(
+            f"column '{dv}': no test has an F; the model leaves no error, or the unit makes numbers too large or small"
+        )
 
 
 def _hints(fitted: Fit) -> list[str]:

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
-from cuecircuit.arrays import Array, Float, Int
+from cuecircuit.arrays import Array, Bool, Float, Int
 from cuecircuit.errors import DataError
 from cuecircuit.stats.coding import conditions, factor
 from cuecircuit.stats.strata_design import MixedDesign
@@ -164,20 +164,29 @@ def averaged(
 
 
 def numeric(table: pd.DataFrame, name: str) -> Float[Array, "row"]:
-    """Return the numbers of a column; NaN where there is no value.
+    """Return the numbers of a column, 1 and 0 of true and false; NaN where there is no value.
 
     Raises:
         DataError: text that is neither a finite number nor a word for no value, with its lines.
     """
-    text = _column(table, name).map(lambda value: "" if pd.isna(value) else str(value).strip())
+    column = _column(table, name)
+    if pd.api.types.is_bool_dtype(column):
+        column = column.astype("Float64")  # as in R, 1 where true
+    text = column.map(lambda value: "" if pd.isna(value) else str(value).strip())
     numbers = np.asarray(pd.to_numeric(text, errors="coerce"), np.float64)
-    wrong = np.flatnonzero(~np.isfinite(numbers) & ~text.isin(_NO_VALUE).to_numpy())
+    wrong = np.flatnonzero(~np.isfinite(numbers) & ~lacks_value(text))
     if wrong.size:
         lines = row_numbers(table.index) + 1
         raise DataError(
             f"line {lines[row]}: column '{name}' has '{text.iloc[row]}', expected a number or n/a" for row in wrong[:10]
         )
     return numbers
+
+
+def lacks_value(column: pd.Series) -> Bool[Array, "row"]:
+    """Return where a column has no value, or a word for none."""
+    words = column.astype("object").map(lambda value: isinstance(value, str) and value.strip() in _NO_VALUE)
+    return np.asarray(column.isna() | words.astype(bool), bool)
 
 
 def row_numbers(index: pd.Index) -> Int[Array, "row"]:
@@ -213,7 +222,7 @@ def cell_labels(table: pd.DataFrame, name: str) -> list[str]:
         DataError: rows without a label, with their lines.
     """
     column = _column(table, name)
-    missing = np.flatnonzero(column.isna() | (column.astype(str).str.strip() == ""))
+    missing = np.flatnonzero(lacks_value(column))
     if missing.size:
         lines = ", ".join(str(row + 1) for row in row_numbers(table.index)[missing[:10]])
         raise DataError(f"column '{name}' has no label in {missing.size} rows (line {lines}); name the level")

@@ -9,6 +9,7 @@ import pandas as pd
 
 from cuecircuit.arrays import Array, Float
 from cuecircuit.errors import DataError
+from cuecircuit.stats.coding import factor
 from cuecircuit.stats.pooling import CHECKS, Noise, Pooled, pool_regions
 
 # the prior's scale is halved and doubled
@@ -63,7 +64,7 @@ def pool_table(
 
     Raises:
         DataError: subjects with several scores in a region or several values between subjects.
-        DesignError: too few subjects or regions.
+        DesignError: too few subjects or regions, levels that are not declared, or one level alone.
     """
     _check_rows(rows, region, subject, [*filter(None, [between]), *covariates])
     scores = rows.pivot(index=subject, columns=region, values=dv)
@@ -75,13 +76,9 @@ def pool_table(
     y, who = scores.loc[kept].to_numpy(float), who.loc[kept]
     parts, effects = [np.ones((len(kept), 1))], ["mean"]
     if between:
-        labels = who[between].astype(str)
-        if strangers := sorted({*labels} - {*levels}):
-            raise DataError(f"{between}: found the level {', '.join(strangers)}, expected one of {', '.join(levels)}")
-        there = [level for level in levels if level in set(labels)]
-        codes = [there.index(label) for label in labels]
-        parts.append((np.eye(len(there))[:, 1:] - 1 / len(there))[codes])
-        effects += [f"{level} - {there[0]}" for level in there[1:]]
+        groups = factor(between, who[between].astype(str).tolist(), levels)
+        parts.append((np.eye(len(groups.levels))[:, 1:] - 1 / len(groups.levels))[groups.codes])
+        effects += [f"{level} - {groups.levels[0]}" for level in groups.levels[1:]]
     for name in covariates:
         values = who[name].to_numpy(float)
         parts.append((values - values.mean())[:, None])

@@ -78,8 +78,8 @@ def check_aliases(x: Float[Array, "row column"], labels: Sequence[str], terms: S
     if aliased.size:
         raise DesignError(
             f"column {labels[column]} of term {owners[column]} is aliased: it is a combination of the columns before "
-            "it, because a combination of levels was never observed or two columns say the same; leave out the term "
-            "or merge levels"
+            "it, because a combination of levels was never observed, two columns say the same, or a:b is there without "
+            "a and b (write a*b); leave out the term or merge levels"
             for column in aliased.tolist()
         )
 

@@ -19,7 +19,7 @@ LONGEST = 2000  # letters; the fixed part of a published model has tens
 _DEEPEST = 20
 _MOST_TERMS = 1000
 _TOKEN = re.compile(
-    r"\s*(?:(?P<word>[^\W\d][\w.]*)|(?P<quoted>`[^`]+`)|(?P<number>[0-9]+(?![\w.]))|(?P<sign>\*\*|[-+*/:^()]))"
+    r"\s*(?:(?P<word>[^\W\d][\w.]*)|(?P<quoted>`[^`]+`)|(?P<number>[0-9]+(?![\w.]))|(?P<sign>\*\*|[-+*/:^(),]))"
 )
 _END = ""
 
@@ -106,6 +106,11 @@ class _Reading:
         while self.take("^", "**"):
             if not self.next.isdecimal() or not 1 <= len(self.next) <= 3 or int(self.next) == 0:
                 raise self.unexpected("a whole number from 1 to 999, such as 2")
+            if n_terms == 1 and int(self.next) > 1:
+                raise DesignError(
+                    f"formula '{self.text}': a power of one term is that term, no square as in I(x^2); put the square "
+                    "into the table as a column of its own"
+                )
             # so many products are made, of which few differ
             n_terms = self.bounded(n_terms ** int(self.tokens[self.at]))
             self.at += 1
@@ -133,15 +138,15 @@ class _Reading:
 
     def column(self) -> None:
         word = self.next
-        plain = all(part.isidentifier() and not keyword.iskeyword(part) for part in word.split("."))
-        if not plain and not word.startswith("`"):
-            raise self.unexpected("a column (in `backticks` if its name has other letters)")
-        self.at += 1
-        if self.next == "(":
+        if word[:1].isalpha() and self.tokens[self.at + 1] == "(":
             raise DesignError(
                 f"formula '{self.text}': found the function {word}(), expected columns and center(column); put other "
-                "transformations into the table"
+                "transformations into the table, and name labels among the factors"
             )
+        plain = all(part.isidentifier() and not keyword.iskeyword(part) for part in word.split("."))
+        if not plain and not word.startswith("`"):
+            raise self.unexpected("a column (in `backticks` if its name has other letters or is a word of Python)")
+        self.at += 1
 
     def close(self) -> None:
         if not self.take(")"):

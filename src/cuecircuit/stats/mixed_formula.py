@@ -3,7 +3,7 @@
 The fixed part is Wilkinson and Rogers' (1973) algebra (`+`, `*`, `:`, `/`, `^`, `-`), read by formulaic; variables are
 columns, or `center(column)` for a covariate less its mean over the rows. A random part is a bar in parentheses:
 columns left of it (1 for the intercept, `0 +` for none), a grouping right of it. `||` leaves the columns
-uncorrelated. `(… | a/b)` is short for `(… | a) + (… | a:b)`. A response (`y ~`) is allowed and ignored.
+uncorrelated. `(… | a/b)` is short for `(… | a) + (… | a:b)`. A response (`y ~`) is allowed and checked in `models.fit`.
 """
 
 import re
@@ -122,7 +122,7 @@ def _bars(inner: str, text: str) -> list[RandomBar]:
     left, _, right = inner.partition("|" if correlated else "||")
     if not left.strip() or not right.strip() or "|" in right:
         raise DesignError(f"formula '{text}': found '({inner})', expected columns | grouping")
-    nested = [_names(part, inner, text) for part in right.split("/")]
+    nested = [_names(part, inner, text) for part in _split(right, "/")]
     terms = _terms(left, text)
     return [
         RandomBar(terms=terms, grouping=sum(nested[: depth + 1], ()), correlated=correlated)
@@ -131,10 +131,18 @@ def _bars(inner: str, text: str) -> list[RandomBar]:
 
 
 def _names(part: str, inner: str, text: str) -> tuple[str, ...]:
-    names = tuple(name.strip().strip("`") for name in part.split(":"))
-    if not all(re.fullmatch(r"[^\W\d][\w. ]*", name) for name in names):
-        raise DesignError(f"formula '{text}': found '({inner})', expected a grouping such as subject or subject:cue")
-    return names
+    names = [name.strip() for name in _split(part, ":")]
+    if not all(re.fullmatch(r"`[^`]+`|[^\W\d][\w. ]*", name) for name in names):
+        raise DesignError(
+            f"formula '{text}': found '({inner})', expected a grouping such as subject or subject:cue; a column with "
+            "other letters in its name goes in `backticks`"
+        )
+    return tuple(name.strip("`") for name in names)
+
+
+def _split(text: str, sign: str) -> list[str]:
+    """Split at a sign outside backticks."""
+    return re.split(f"{sign}(?=(?:[^`]*`[^`]*`)*[^`]*$)", text)
 
 
 def _terms(part: str, text: str) -> tuple[Term, ...]:
@@ -148,19 +156,14 @@ def _terms(part: str, text: str) -> tuple[Term, ...]:
     except FormulaicError as error:
         plain = re.sub(r"\x1b\[[\d;]*m|[⧛⧚]", "", str(error)).split("\n")[0]
         raise DesignError(f"formula '{text}': {plain}") from error
-    terms = [tuple(_variable(factor.expr, text) for factor in term.factors if factor.expr != "1") for term in parsed]
+    terms = [tuple(_variable(factor.expr) for factor in term.factors if factor.expr != "1") for term in parsed]
     if not terms:
         raise DesignError(f"formula '{text}': found no term in '{part}', expected at least the intercept 1")
     return tuple(terms)
 
 
-def _variable(expression: str, text: str) -> Variable:
+def _variable(expression: str) -> Variable:
     centered = _CENTER.fullmatch(expression)
     if centered:
         return Variable(column=centered["quoted"] or centered["plain"], centered=True)
-    if re.search(r"[()\[\]{}*+^]", expression) or re.fullmatch(r"[\d.]+", expression):
-        raise DesignError(
-            f"formula '{text}': found '{expression}', expected columns and center(column); "
-            "put other transformations into the table"
-        )
     return Variable(column=expression)

@@ -26,7 +26,7 @@ from cuecircuit.pipeline.progress import say
 from cuecircuit.pipeline.space import read_named_atlas
 from cuecircuit.pipeline.threads import one_blas_thread
 from cuecircuit.records.atlas import Atlas
-from cuecircuit.records.cells import absent_column
+from cuecircuit.records.cells import absent_column, lacks_value
 from cuecircuit.records.grid import Grid
 
 
@@ -105,7 +105,7 @@ def read_maps_table(table: Path, model: Model) -> pd.DataFrame:
         raise DataError(
             f"column '{name}' has numbers, expected names of maps; numbers go with --covariate" for name in numbers
         )
-    named = frame[files].notna().all(axis=1).to_numpy()
+    named = ~np.any([lacks_value(frame[name]) for name in files], axis=0)
     for row in np.flatnonzero(~named):
         say(f"group: line {row + 2}: left out, no map")
     if not named.any():
