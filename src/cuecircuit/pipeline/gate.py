@@ -21,12 +21,6 @@ from cuecircuit.io.tables import read_table
 from cuecircuit.records.grid import Grid
 from cuecircuit.records.scan import MaskedSeries
 
-GATE_COLUMNS = {
-    "covered": "share of the mask that varies over the scan",
-    "volumes_hashed": "BLAKE2b of eight steps from volume to volume in the mask; scans that share one are copies",
-}
-
-
 FULL_MASK = "mask full"
 KINDS = (*get_args(FaultKind), "double", "missing", "excluded")
 
