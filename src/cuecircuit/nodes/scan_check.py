@@ -112,8 +112,7 @@ def check_scans(files: StudyFiles, made: Mapping[str, Table], *, data: bool = Fa
     if data and not faults:
         faults += _value_faults(files, scans, notes, met)
         faults += accept_faults(accept, names, met)
-    if faults:
-        raise DataError(faults)
+    DataError.raise_any(faults)
     return (
         *selection.aside,
         *_strangers(files, selection.scans),

@@ -1,8 +1,8 @@
 """Reporting lists filled from a study: ARRIVE 2.0 of animals, COBIDAS of human participants.
 
 ARRIVE 2.0: Percie du Sert et al. 2020, PLoS Biol 18:e3000410. COBIDAS: Nichols et al. 2017, Nat Neurosci 20:299. What
-neither the study file nor the results hold is listed as well, so that authors see what is left to write. The items are in
-`reporting_lists.json`; a word in braces is an answer of `_answers`.
+neither the study file nor the results hold is listed as well, so that authors see what is left to write. The items are
+in `reporting_lists.json`; a word in braces is an answer of `_answers`.
 """
 
 import json

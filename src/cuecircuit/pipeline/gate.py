@@ -100,8 +100,7 @@ def refuse_doubles(tables: Mapping[str, Path], accept: Mapping[str, str]) -> Non
         for row in table.to_dict("records"):
             session, run = (row[name] if pd.notna(row.get(name)) else None for name in ("session", "run"))
             volumes[scan_name(subject, session, run)] = str(row["volumes_hashed"]).split()
-    if faults := double_faults(volumes, accept):
-        raise DataError(faults)
+    DataError.raise_any(double_faults(volumes, accept))
 
 
 def set_aside(

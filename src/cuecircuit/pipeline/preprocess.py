@@ -152,8 +152,7 @@ def reversed_pairs(dataset: Path, task: str, scans: Sequence[ScanFiles]) -> dict
                 pairs[session_scans[0].name] = pair
         except DataError as error:
             faults += error.faults
-    if faults:
-        raise DataError(faults)
+    DataError.raise_any(faults)
     return pairs
 
 
@@ -347,8 +346,7 @@ def _prepared(raw: RawStudy, scan: ScanFiles) -> tuple[Series, tuple[str, ...]]:
 
 def _read(raw: RawStudy, bold: Path, *, tr_s: float) -> Series:
     """Read a scan as it was measured, its slices shifted to the start of their volume."""
-    if faults := orientation_faults(bold):
-        raise DataError(faults)
+    DataError.raise_any(orientation_faults(bold))
     series = read_series(bold, tr_s=tr_s)
     times = sidecar(bold, raw.dataset).get("SliceTiming")
     if raw.settings.slice_timing and isinstance(times, list):

@@ -32,8 +32,7 @@ def run_subjects(store: Store, stages: Sequence[Stage], *, n_jobs: int, what: st
         for failed in work:
             faults += failed
             advance(1)
-    if faults:
-        raise DataError(faults)
+    DataError.raise_any(faults)
 
 
 def _attempt(store: Store, stage: Stage) -> tuple[str, ...]:

@@ -144,8 +144,7 @@ def _check_measures(scan: ScanFiles, events: pd.DataFrame, trials: Trials) -> No
         for name in trials.measures
         if name in events and not pd.api.types.is_numeric_dtype(events[name])
     ]
-    if faults:
-        raise DataError(faults)
+    DataError.raise_any(faults)
 
 
 def _breathing(
