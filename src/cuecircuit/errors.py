@@ -16,6 +16,12 @@ class CuecircuitError(Exception):
         self.faults: tuple[str, ...] = (faults,) if isinstance(faults, str) else tuple(faults)
         super().__init__("\n".join(self.faults))
 
+    @classmethod
+    def raise_any(cls, faults: Iterable[str]) -> None:
+        """Raise one error of all faults; go on where there are none."""
+        if lines := tuple(faults):
+            raise cls(lines)
+
 
 class StudyError(CuecircuitError):
     """The study file is at fault: a key, a value, or what it says against what is there."""

@@ -7,8 +7,9 @@ import typer
 from typer.testing import CliRunner
 
 from cuecircuit.cli import app
-from cuecircuit.cli.examples import EXAMPLES
+from cuecircuit.cli.examples import examples
 
+EXAMPLES = examples()
 COMMANDS = typer.main.get_command(app).commands
 LINES = [line for lines in EXAMPLES.values() for line in lines]
 

@@ -99,8 +99,7 @@ def rows_of(
         columns, y = columns.iloc[kept], y[kept]
         extra = None if extra is None else extra[kept]
     facts = [facts[place] for place in kept]
-    if faults := unit_faults(facts):
-        raise DataError(faults)
+    DataError.raise_any(unit_faults(facts))
     lacking = np.zeros(y.shape[1], bool)
     for row in y:
         lacking |= np.isnan(row)
@@ -140,8 +139,7 @@ def voxels_of(maps: Sequence[Any], mask: Bool[Array, "x y z"], grid: Grid) -> Fl
         y[row] = np.asarray(getattr(maps[row], "dataobj", maps[row]), y.dtype).reshape(mask.shape)[mask]
         if n_infinite := int(np.isinf(y[row]).sum()):
             faults.append(f"map {row + 1}: infinite values in {n_infinite} voxels; write NaN where nothing was fitted")
-    if faults:
-        raise DataError(faults)
+    DataError.raise_any(faults)
     return y
 
 

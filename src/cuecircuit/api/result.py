@@ -17,6 +17,7 @@ from cuecircuit.models.direction import check_side, direction
 from cuecircuit.models.evidence import EvidenceSettings, evidence, evidence_frame
 from cuecircuit.models.fit import Fit, stratum_of, tidy_row
 from cuecircuit.models.means import compare, contrasts, means
+from cuecircuit.pipeline.anova import comparison_rows, mean_rows
 from cuecircuit.records.grid import Grid
 from cuecircuit.stats.comparisons import FamilyAdjustment
 from cuecircuit.stats.term_test import TermTest
@@ -74,12 +75,10 @@ class Result:
             [3.0, 4.0]
         """
         names = factors.split(":") if isinstance(factors, str) else list(factors)
+        if not self._of_maps:
+            return mean_rows(self.fit, names, confidence)
         table = means(self.fit, names, confidence=confidence)
-        if self._of_maps:
-            return {":".join(cell): self._image(table.mean[place]) for place, cell in enumerate(table.levels)}
-        levels = pd.DataFrame(table.levels, columns=pd.Index(table.factors))
-        numbers = {name: getattr(table, name)[:, 0] for name in ("mean", "se", "df", "ci_low", "ci_high")}
-        return levels.assign(**numbers)
+        return {":".join(cell): self._image(table.mean[place]) for place, cell in enumerate(table.levels)}
 
     @checked
     def contrast(self, text: str) -> Any:
@@ -138,10 +137,7 @@ class Result:
         if self._of_maps:
             raise DesignError("comparisons of maps: ask for each with `contrast`")
         names, families = (each.split(":") if isinstance(each, str) else list(each) for each in (factors, by))
-        compared = compare(self.fit, names, by=families, reference=reference, adjustment=adjust)
-        numbers = ("estimate", "se", "df", "t", "p", "p_adjusted", "ci_low", "ci_high")
-        named = {"contrast": compared.names, "family": compared.families}
-        return pd.DataFrame({**named, **{name: np.asarray(getattr(compared, name))[:, 0] for name in numbers}})
+        return comparison_rows(compare(self.fit, names, by=families, reference=reference, adjustment=adjust))
 
     @checked
     def evidence(self, *, scale: Positive | None = None, equivalence: Positive | None = None) -> Any:

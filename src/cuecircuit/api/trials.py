@@ -106,8 +106,7 @@ def nuisance_of(table: pd.DataFrame | None, series: Series, faults: list[str]) -
     values = pd.DataFrame(numbers, index=columns.index).to_numpy(np.float64)
     if len(columns) != n or not np.isfinite(values).all():
         faults.append(f"nuisance: expected {n} rows of numbers, one for each volume")
-    if faults:
-        raise DataError(faults)
+    DataError.raise_any(faults)
     return Regressors(values=values, names=tuple(map(str, columns)))
 
 

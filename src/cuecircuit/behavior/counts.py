@@ -133,8 +133,7 @@ def _counted(chosen: pd.DataFrame, dv: str, between: str) -> pd.DataFrame:
             faults.append(f"counts of {dv}: one animal in group {group}, expected two or more")
         if not members[dv].sum():
             faults.append(f"counts of {dv}: none in group {group}; a ratio needs some, use the ANOVA alone")
-    if faults:
-        raise DesignError(faults)
+    DesignError.raise_any(faults)
     return rows
 
 

@@ -87,8 +87,7 @@ def animal_intervals(
         DataError: times that do not rise, that lie in a time-out, or outside the session.
     """
     faults = [fault for session in sessions for fault in _faults(session)]
-    if faults:
-        raise DataError(faults)
+    DataError.raise_any(faults)
     parts = [_session(session, number, dose_mg_kg, response) for number, session in enumerate(sessions)]
     before = np.cumsum([0, *(part.live_min.size for part in parts)])
     return AnimalIntervals(

@@ -75,8 +75,7 @@ def apply_choices(
         ]
         joined = merge_sessions(same)
         kept = [joined if session is same[0] else session for session in kept if session not in same[1:]]
-    if errors:
-        raise DesignError(errors)
+    DesignError.raise_any(errors)
     short = [session for session in kept if session.duration_s is not None and session.duration_s < choices.shortest_s]
     for session in short:
         what = f"ran {session.duration_s:g} s, the study asks for {choices.shortest_s:g} s"

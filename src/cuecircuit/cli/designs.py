@@ -1,8 +1,7 @@
 """The words with which commands take a design: columns, formulas, declared levels, methods."""
 
-from enum import StrEnum
 from types import SimpleNamespace
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
@@ -10,34 +9,12 @@ from cuecircuit.cli.app import names
 
 if TYPE_CHECKING:
     from cuecircuit.models.evidence import EvidenceSettings
+DegreesOfFreedom = Literal["satterthwaite", "kenward-roger"]  # rules for the denominators of a mixed model
 
+TableMethod = Literal["ols", "robust", "huber", "bisquare", "welch"]  # how subjects are weighed, one row each
 
-class DegreesOfFreedom(StrEnum):
-    """Rules for the denominators of a mixed model."""
-
-    fast = "satterthwaite"
-    small = "kenward-roger"
-
-
-class TableMethod(StrEnum):
-    """How subjects are weighed, one row each."""
-
-    ols = "ols"
-    robust = "robust"
-    huber = "huber"
-    bisquare = "bisquare"
-    welch = "welch"
-
-
-class FitMethod(StrEnum):
-    """How subjects are weighed, one map each."""
-
-    ols = "ols"
-    robust = "robust"
-    huber = "huber"
-    bisquare = "bisquare"
-    mixed_effects = "mixed-effects"
-    welch = "welch"
+# how subjects are weighed, one map each
+FitMethod = Literal["ols", "robust", "huber", "bisquare", "mixed-effects", "welch"]
 
 
 Labels = Annotated[str, typer.Option(metavar="C,..", help="Columns of numbers that are labels.")]
@@ -69,11 +46,6 @@ def asked_evidence(weigh: bool, scale: float | None, bound: float | None) -> "Ev
     return EvidenceSettings(scale=scale, bound=bound) if weigh else None
 
 
-def method_name(method: StrEnum) -> Any:
-    """Name a method as the models do; "robust" is Huber's."""
-    return "huber" if method == "robust" else method.value
-
-
 def declared_levels(levels: list[str] | None) -> dict[str, tuple[str, ...]]:
     """Read "group=HC,iHUD", a column and its levels, reference first."""
     declared = {}
@@ -94,10 +66,10 @@ def model_options(asked: SimpleNamespace) -> dict[str, Any]:
         "covariates": names(asked.covariate),
         "crossed": names(asked.crossed),
         "formula": asked.formula or None,
-        "method": None if asked.method is None else method_name(asked.method),
+        "method": "huber" if asked.method == "robust" else asked.method,
         "factors": {**dict.fromkeys(names(asked.factor), ()), **declared_levels(asked.levels)},
         "numbers": names(asked.number),
-        "df": asked.df.value,
+        "df": asked.df,
     }
 
 

@@ -1,6 +1,6 @@
 """The command that tests maps, by its two names `group` and `compare`."""
 
-from enum import StrEnum
+from collections.abc import Iterator
 from pathlib import Path
 from types import SimpleNamespace
 from typing import TYPE_CHECKING, Annotated, Any, Literal
@@ -23,40 +23,19 @@ from cuecircuit.cli.designs import (
     check_design,
     model_options,
 )
-from cuecircuit.cli.voxels import CONNECTIVITY, Connectivity, Inference, Mask, Neighbors, Sided, Statistic
+from cuecircuit.cli.voxels import CONNECTIVITY, Connectivity, Inference, Mask, Sided, Statistic
 
 if TYPE_CHECKING:
     from cuecircuit.group.correction import CorrectionSettings
     from cuecircuit.group.permutation import PermutationSettings
+    from cuecircuit.group.planned_permutation import Exchanged
     from cuecircuit.models.model import Model
     from cuecircuit.pipeline.map_tests.corrections import Comparison
     from cuecircuit.pipeline.map_tests.design import Correction
-
-
-class Exchange(StrEnum):
-    """What subjects of a mixed model exchange."""
-
-    auto = "auto"
-    permute = "permute"
-    flip = "flip"
-
-
-EXCHANGES: dict[str, Literal["auto", "permutations", "sign flips"]] = {
-    "auto": "auto",
-    "permute": "permutations",
-    "flip": "sign flips",
-}
-
-
+Exchange = Literal["auto", "permute", "flip"]  # what subjects of a mixed model exchange
+EXCHANGES: "dict[Exchange, Exchanged]" = {"auto": "auto", "permute": "permutations", "flip": "sign flips"}
 VARIANCES: tuple[Literal["auto", "equal", "groups"], ...] = ("auto", "equal", "groups")
-
-
-class VarianceTest(StrEnum):
-    """How coefficients of mixed effects are tested."""
-
-    knapp_hartung = "knapp-hartung"
-    flame = "flame"
-    z = "z"
+VarianceTest = Literal["knapp-hartung", "flame", "z"]  # how coefficients of mixed effects are tested
 
 
 @app.command("group")
@@ -83,7 +62,7 @@ def maps_command(
     ] = "",
     test: Annotated[
         VarianceTest, typer.Option(help="How mixed effects are tested; all have n - p df but z.")
-    ] = VarianceTest.knapp_hartung,
+    ] = "knapp-hartung",
     contrast: Annotated[
         list[str] | None, typer.Option(help='Levels or slopes to compare: "LgA: naloxone - saline" (repeat).')
     ] = None,
@@ -99,19 +78,19 @@ def maps_command(
     voxel_block: Annotated[
         int | None, typer.Option(min=1, max=MOST_VOXELS, help="Voxels worked on at a time: bounds memory.")
     ] = None,
-    df: Annotated[DegreesOfFreedom, typer.Option(help="Denominators of the mixed model.")] = DegreesOfFreedom.fast,
+    df: Annotated[DegreesOfFreedom, typer.Option(help="Denominators of the mixed model.")] = "satterthwaite",
     inference: Annotated[Inference | None, typer.Option(help="How maps are corrected; not at all if left out.")] = None,
-    statistic: Annotated[Statistic, typer.Option(help="Maximum that permutation corrects by.")] = Statistic.size,
+    statistic: Annotated[Statistic, typer.Option(help="Maximum that permutation corrects by.")] = "size",
     n_permutations: Annotated[int, typer.Option(min=1, max=MOST_DRAWS, help="Random arrangements.")] = 10_000,
     cluster_p: Annotated[float, typer.Option(help="Voxel p that forms clusters.")] = 0.001,
     alpha: Annotated[float, typer.Option(help="Corrected p of a cluster or voxel.")] = 0.05,
-    connectivity: Connectivity = Neighbors.faces,
+    connectivity: Connectivity = "6",
     sided: Annotated[
         Sided, typer.Option(help="Terms with one column: 1 only positive t, 2 both signs, bi clusters of one sign.")
-    ] = Sided.two,
+    ] = "2",
     exchange: Annotated[
         Exchange, typer.Option(help="Subjects of a mixed model: change places, flip signs, or as the contrast allows.")
-    ] = Exchange.auto,
+    ] = "auto",
     variance: Annotated[
         str,
         typer.Option(
@@ -173,7 +152,11 @@ def _by_its_name(asked: SimpleNamespace) -> SimpleNamespace:
 
 
 def _check(asked: SimpleNamespace) -> None:
-    """Refuse options that contradict one another."""
+    """Refuse options that contradict one another.
+
+    Raises:
+        BadParameter: the first contradiction.
+    """
     if asked.formula and asked.voxel_covariate:
         raise typer.BadParameter(
             "a covariate by voxel goes with --between and --within; a formula has one design for all voxels",
@@ -181,21 +164,8 @@ def _check(asked: SimpleNamespace) -> None:
         )
     strata = (asked.between, asked.within, asked.covariate, asked.voxel_covariate)
     check_design(any(map(names, strata)), asked.formula, asked.subject)
-    by_permutation = asked.inference is Inference.permutation or bool(asked.compare)
-    _check_variance(asked.variance, asked.formula, by_permutation=by_permutation)
-    if asked.compare and asked.variance == "groups":
-        raise typer.BadParameter(
-            "rotations within groups test another map than the simulation; leave one of the two out",
-            param_hint="--compare, --variance groups",
-        )
-    _check_correction(
-        asked.inference,
-        formula=asked.formula,
-        compare=asked.compare,
-        sided=asked.sided,
-        exchange=asked.exchange,
-        stop=asked.stop_early,
-    )
+    for fault, option in (*_variance_faults(asked), *_correction_faults(asked)):
+        raise typer.BadParameter(fault, param_hint=option)
     if (asked.atlas is None) != (asked.labels is None):
         raise typer.BadParameter("an atlas and its label table go together", param_hint="--atlas, --labels")
 
@@ -206,7 +176,7 @@ def _model(asked: SimpleNamespace) -> "Model":
     return Model(
         **model_options(asked),
         contrasts=tuple(asked.contrast or ()),
-        variance_test=asked.test.value,
+        variance_test=asked.test,
         covariate=asked.voxel_covariate,
         variance=asked.variance_map,
         fewest=asked.fewest,
@@ -219,11 +189,9 @@ def _correction(asked: SimpleNamespace) -> "Correction":
 
     if asked.inference is None:
         return None
-    if asked.inference is Inference.simulation:
+    if asked.inference == "simulation":
         return _simulation(asked)
-    return Permutation(
-        statistic=asked.statistic.value, settings=_permutation(asked), exchange=EXCHANGES[asked.exchange.value]
-    )
+    return Permutation(statistic=asked.statistic, settings=_permutation(asked), exchange=EXCHANGES[asked.exchange])
 
 
 def _comparison(asked: SimpleNamespace) -> "Comparison | None":
@@ -253,40 +221,31 @@ def _of_clusters(asked: SimpleNamespace) -> dict[str, Any]:
     clusters = {
         "voxel_p": asked.cluster_p,
         "alpha": asked.alpha,
-        "connectivity": CONNECTIVITY[asked.connectivity.value],
+        "connectivity": CONNECTIVITY[asked.connectivity],
     }
-    return clusters | {"sided": asked.sided.value, "seed": asked.seed, "n_jobs": asked.n_jobs}
+    return clusters | {"sided": asked.sided, "seed": asked.seed, "n_jobs": asked.n_jobs}
 
 
-def _check_variance(variance: str, formula: str, *, by_permutation: bool) -> None:
-    """Refuse a word that is none of `VARIANCES`, and rotations where there are none."""
-    fault = None
-    if variance not in VARIANCES:
-        fault = f"found {variance}, expected {', '.join(VARIANCES)}; columns of variance maps go with --variance-map"
-    elif variance == "groups" and "|" in formula:
-        fault = "a mixed model's scores are not rotated within groups; use --between and --within"
-    elif variance == "groups" and not by_permutation:
-        fault = "only permutation rotates subjects within groups; add --inference permutation"
-    if fault is not None:
-        raise typer.BadParameter(fault, param_hint="--variance")
+def _variance_faults(asked: SimpleNamespace) -> Iterator[tuple[str, str]]:
+    """Yield what is wrong with `--variance`: no word of `VARIANCES`, or rotations where there are none."""
+    if asked.variance not in VARIANCES:
+        words = ", ".join(VARIANCES)
+        yield f"found {asked.variance}, expected {words}; columns of variance maps go with --variance-map", "--variance"
+    if asked.variance == "groups" and "|" in asked.formula:
+        yield "a mixed model's scores are not rotated within groups; use --between and --within", "--variance"
+    if asked.variance == "groups" and asked.inference != "permutation" and not asked.compare:
+        yield "only permutation rotates subjects within groups; add --inference permutation", "--variance"
+    if asked.variance == "groups" and asked.compare:
+        fault = "rotations within groups test another map than the simulation; leave one of the two out"
+        yield fault, "--compare, --variance groups"
 
 
-def _check_correction(
-    inference: Inference | None,
-    *,
-    formula: str,
-    compare: str,
-    sided: Sided,
-    exchange: Exchange,
-    stop: float | None,
-) -> None:
-    """Refuse options of a correction that was not asked for."""
-    if compare and (formula or sided is not Sided.two or inference is None):
-        raise typer.BadParameter(
-            "corrections are compared of a term of --between and --within, two-sided, with --inference",
-            param_hint="--compare",
-        )
-    if inference is not Inference.permutation and (stop is not None or exchange is not Exchange.auto):
-        raise typer.BadParameter("only permutations stop early or exchange", param_hint="--stop-early, --exchange")
-    if exchange is not Exchange.auto and "|" not in formula:
-        raise typer.BadParameter("the error-strata model says itself what is exchanged", param_hint="--exchange")
+def _correction_faults(asked: SimpleNamespace) -> Iterator[tuple[str, str]]:
+    """Yield which options belong to a correction that was not asked for."""
+    if asked.compare and (asked.formula or asked.sided != "2" or asked.inference is None):
+        fault = "corrections are compared of a term of --between and --within, two-sided, with --inference"
+        yield fault, "--compare"
+    if asked.inference != "permutation" and (asked.stop_early is not None or asked.exchange != "auto"):
+        yield "only permutations stop early or exchange", "--stop-early, --exchange"
+    if asked.exchange != "auto" and "|" not in asked.formula:
+        yield "the error-strata model says itself what is exchanged", "--exchange"

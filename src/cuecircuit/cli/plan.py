@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from cuecircuit.cli.app import MOST_DRAWS, Jobs, Seed, app
+from cuecircuit.cli.app import MOST_DRAWS, Dask, Jobs, Seed, app
 
 
 @app.command()
@@ -74,9 +74,7 @@ def plan(
     ] = None,
     seed: Seed = 0,
     n_jobs: Jobs = 2,
-    dask: Annotated[
-        str | None, typer.Option(metavar="ADDRESS", help="Work on a Dask cluster: local, or tcp://host:8786.")
-    ] = None,
+    dask: Dask = None,
 ) -> None:
     """Power and precision of the study's questions by simulation over numbers of subjects: tables, curves, a page."""
     from cuecircuit.planning.multiples import MULTIPLES

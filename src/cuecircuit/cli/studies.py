@@ -1,26 +1,15 @@
 """Commands for whole studies: simulate, check, run, report, demo."""
 
-from enum import StrEnum
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
 import typer
 
-from cuecircuit.cli.app import MOST_JOBS, Jobs, Seed, app, collect_seldom, print_table
+from cuecircuit.cli.app import MOST_JOBS, Dask, Jobs, Seed, app, collect_seldom, print_table
 
+Scale = Literal["tiny", "paper"]  # how large the simulated scans are
 
-class Scale(StrEnum):
-    """How large the simulated scans are."""
-
-    tiny = "tiny"
-    paper = "paper"
-
-
-class Model(StrEnum):
-    """How effects come into the simulated study."""
-
-    planted = "planted"
-    mechanism = "mechanism"
+Model = Literal["planted", "mechanism"]  # how effects come into the simulated study
 
 
 Dataset = Annotated[
@@ -57,12 +46,12 @@ def simulate(
             "Generator carmack2019: withdrawal, antagonism, respiration, null; huang2023: reactivity, null."
         ),
     ] = None,
-    scale: Scale = Scale.paper,
+    scale: Scale = "paper",
     n_jobs: Jobs = 2,
     model: Annotated[
         Model,
         typer.Option(help="Rats (generator carmack2019): statistics planted, or lived through."),
-    ] = Model.planted,
+    ] = "planted",
     native: Annotated[
         bool, typer.Option("--native", help="Head positions differ between rats: raw scans for `preprocess`.")
     ] = False,
@@ -70,8 +59,8 @@ def simulate(
     """Write a whole study with known answers: a BIDS data set, operant files, study.yaml and truth/."""
     from cuecircuit.nodes.simulate import RatChoices, simulate_design
 
-    rats = RatChoices(model=model.value, native=native)
-    print(simulate_design(design, out, seed=seed, hypothesis=hypothesis, scale=scale.value, n_jobs=n_jobs, rats=rats))
+    rats = RatChoices(model=model, native=native)
+    print(simulate_design(design, out, seed=seed, hypothesis=hypothesis, scale=scale, n_jobs=n_jobs, rats=rats))
 
 
 @app.command()
@@ -113,9 +102,7 @@ def run(
         bool, typer.Option("--alternatives", help="Run the study's `alternatives:` too, side by side.")
     ] = False,
     n_jobs: Jobs = 2,
-    dask: Annotated[
-        str | None, typer.Option(metavar="ADDRESS", help="Work on a Dask cluster: local, or tcp://host:8786.")
-    ] = None,
+    dask: Dask = None,
     dataset: Dataset = None,
     derivatives: Derivatives = None,
 ) -> None:
@@ -129,11 +116,7 @@ def run(
     print(studies.run(study, out, stages=stages, alternatives=alternatives, n_jobs=n_jobs, dask=dask, **places))
 
 
-class Level(StrEnum):
-    """How far a BIDS App goes."""
-
-    participant = "participant"
-    group = "group"
+Level = Literal["participant", "group"]  # how far a BIDS App goes
 
 
 @app.command("bids-app", hidden=True)  # `cli.main` puts the name before the three words that BIDS Apps are called with
@@ -150,8 +133,8 @@ def bids_app(
     from cuecircuit.nodes.graph import participant_nodes
 
     read = studies.read_study(study).study
-    stages = participant_nodes(read) if level is Level.participant else ()
-    if level is Level.participant and not stages:
+    stages = participant_nodes(read) if level == "participant" else ()
+    if level == "participant" and not stages:
         raise typer.BadParameter(f"{study} has no maps of subjects; the level group runs all of it", param_hint="level")
     dataset = bids if read.scans else None
     print(studies.run(study, out, stages=stages, n_jobs=n_cpus, dataset=dataset, derivatives=derivatives))

@@ -1,10 +1,9 @@
 """Commands for tables: operant sessions, mixed-design AN(C)OVA, audit of printed statistics."""
 
 import sys
-from enum import StrEnum
 from pathlib import Path
 from types import SimpleNamespace
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
@@ -27,17 +26,8 @@ from cuecircuit.cli.designs import (
 
 if TYPE_CHECKING:
     from cuecircuit.pipeline.anova import Followup
-
-
-class Adjust(StrEnum):
-    """Adjustment of p within a family of comparisons."""
-
-    none = "none"
-    holm = "holm"
-    bonferroni = "bonferroni"
-    sidak = "sidak"
-    tukey = "tukey"
-    dunnett = "dunnett"
+# adjustment of p within a family of comparisons
+Adjust = Literal["none", "holm", "bonferroni", "sidak", "tukey", "dunnett"]
 
 
 @app.command()
@@ -112,7 +102,7 @@ def anova(
     method: Annotated[
         TableMethod | None, typer.Option(help="One row per subject: least squares, robust (Huber), bisquare, Welch's.")
     ] = None,
-    df: Annotated[DegreesOfFreedom, typer.Option(help="Denominators of the mixed model.")] = DegreesOfFreedom.fast,
+    df: Annotated[DegreesOfFreedom, typer.Option(help="Denominators of the mixed model.")] = "satterthwaite",
     factor: Labels = "",
     number: Numbers = "",
     levels: Levels = None,
@@ -123,7 +113,7 @@ def anova(
     means: Annotated[str, typer.Option(metavar="F,..", help="Means of the levels of these factors.")] = "",
     posthoc: Annotated[str, typer.Option(metavar="F,..", help="Compare the levels of these factors.")] = "",
     by: Annotated[str, typer.Option(metavar="F,..", help="In each level of these: one family each.")] = "",
-    adjust: Annotated[Adjust, typer.Option(help="Within each family of comparisons.")] = Adjust.holm,
+    adjust: Annotated[Adjust, typer.Option(help="Within each family of comparisons.")] = "holm",
     reference: Annotated[str | None, typer.Option(help="Level to compare with; all pairs if left out.")] = None,
     confidence: Annotated[float, typer.Option(min=0.5, max=0.9999, help="Coverage of intervals.")] = 0.95,
     evidence: Weigh = False,
@@ -163,7 +153,7 @@ def _followup(asked: SimpleNamespace) -> "Followup":
         means=names(asked.means),
         posthoc=names(asked.posthoc),
         by=names(asked.by),
-        adjust=asked.adjust.value,
+        adjust=asked.adjust,
         reference=asked.reference,
         confidence=asked.confidence,
         evidence=asked_evidence(asked.evidence, asked.prior_scale, asked.equivalence),

@@ -1,6 +1,5 @@
 """Commands for maps: smoothness, simulated cluster sizes; and the words that commands for maps share."""
 
-from enum import StrEnum
 from pathlib import Path
 from typing import Annotated, Literal
 
@@ -8,37 +7,13 @@ import typer
 
 from cuecircuit.cli.app import MOST_DRAWS, Jobs, Seed, app, print_table
 
+Sided = Literal["1", "2", "bi"]  # one-sided; two-sided, signs together; two-sided, clusters of one sign
 
-class Sided(StrEnum):
-    """One-sided; two-sided, signs together; two-sided, clusters of one sign."""
+Inference = Literal["simulation", "permutation"]  # how the number of voxels is corrected for
 
-    one = "1"
-    two = "2"
-    bi = "bi"
+Statistic = Literal["size", "mass", "tfce", "voxel"]  # maximum over the map that permutation keeps
 
-
-class Inference(StrEnum):
-    """How the number of voxels is corrected for."""
-
-    simulation = "simulation"
-    permutation = "permutation"
-
-
-class Statistic(StrEnum):
-    """Maximum over the map that permutation keeps."""
-
-    size = "size"
-    mass = "mass"
-    tfce = "tfce"
-    voxel = "voxel"
-
-
-class Neighbors(StrEnum):
-    """Neighbors of a voxel: those that share a face, also an edge, also a corner."""
-
-    faces = "6"
-    edges = "18"
-    corners = "26"
+Neighbors = Literal["6", "18", "26"]  # neighbors of a voxel: those that share a face, also an edge, also a corner
 
 
 CONNECTIVITY: dict[str, Literal[6, 18, 26]] = {"6": 6, "18": 18, "26": 26}
@@ -63,8 +38,8 @@ def clustsim(
     iterations: Annotated[int, typer.Option(min=1, max=MOST_DRAWS, help="Simulated null fields.")] = 10_000,
     pthr: Annotated[list[float] | None, typer.Option(help="Voxel p (repeat).")] = None,
     athr: Annotated[list[float] | None, typer.Option(help="Corrected p (repeat).")] = None,
-    connectivity: Connectivity = Neighbors.faces,
-    sided: Sided = Sided.two,
+    connectivity: Connectivity = "6",
+    sided: Sided = "2",
     seed: Seed = 0,
     n_jobs: Jobs = 2,
 ) -> None:
@@ -81,8 +56,8 @@ def clustsim(
             iterations=iterations,
             pthr=tuple(pthr or (0.01, 0.005, 0.001)),
             athr=tuple(athr or (0.1, 0.05, 0.01)),
-            connectivity=CONNECTIVITY[connectivity.value],
-            sided=sided.value,
+            connectivity=CONNECTIVITY[connectivity],
+            sided=sided,
             seed=seed,
             n_jobs=n_jobs,
         )

@@ -33,12 +33,11 @@ _LETTER_MM, _ANGLE = 1.42, 40.0
 _NUMBER_MM = 8.5
 
 
-def alternatives_figure(grid: ChoiceGrid, *, width_mm: float = DOUBLE_MM) -> Figure:
+def alternatives_figure(grid: ChoiceGrid) -> Figure:
     """Draw which results hold under which choice; the study's own choice is the first column.
 
     Args:
         grid: results by choices, results of a kind beside one another.
-        width_mm: width of the figure.
     """
     rows = _rows(grid)
     letters = max(len(name) for name in grid.choices) * _LETTER_MM
@@ -48,13 +47,13 @@ def alternatives_figure(grid: ChoiceGrid, *, width_mm: float = DOUBLE_MM) -> Fig
     right = max(_RIGHT_MM, letters * np.cos(np.deg2rad(_ANGLE)) - 2)
     height = top + len(rows) * _ROW_MM + _LEGEND_MM
     with style():
-        figure = sheet(width_mm, height)
+        figure = sheet(DOUBLE_MM, height)
         figure.set_layout_engine("none")
-        place = (left / width_mm, _LEGEND_MM / height, 1 - (left + right) / width_mm, len(rows) * _ROW_MM / height)
+        place = (left / DOUBLE_MM, _LEGEND_MM / height, 1 - (left + right) / DOUBLE_MM, len(rows) * _ROW_MM / height)
         axes = figure.add_axes(place)
         axes.set(xlim=(-0.5, len(grid.choices) - 0.5), ylim=(len(rows) - 0.5, -0.5), yticks=[])
         axes.spines[:].set_visible(False)
-        numbers = (width_mm - left - right) / len(grid.choices) >= _NUMBER_MM
+        numbers = (DOUBLE_MM - left - right) / len(grid.choices) >= _NUMBER_MM
         for height_of_row, (text, result) in enumerate(rows):
             _draw_row(axes, grid, height_of_row, text, result, numbers=numbers)
         axes.axvline(0.5, color=FAINT, linewidth=0.5)

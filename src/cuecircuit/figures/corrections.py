@@ -35,7 +35,6 @@ def corrections_figure(
     label: str,
     reference: str = "bregma",
     most: int = 6,
-    width_mm: float = DOUBLE_MM,
 ) -> Figure:
     """Draw which voxels survive each correction.
 
@@ -49,7 +48,6 @@ def corrections_figure(
         label: of the color bar, such as "F(1, 18)".
         reference: origin of the mm coordinates.
         most: draw at most so many slices of those where anything survives; more where peaks need them.
-        width_mm: width of the figure.
     """
     anywhere = np.any(list(survivors.values()), axis=0)
     any_survives = bool(anywhere.any())
@@ -64,7 +62,7 @@ def corrections_figure(
     colors, scale = color_scale(statistic[anywhere])
     grays = Normalize(*np.percentile(background.compressed(), [0.5, 99.5]))
     with style():
-        figure, rows, bar = _panels(planes, rows=len(survivors), most=most, width_mm=width_mm)
+        figure, rows, bar = _panels(planes, rows=len(survivors), most=most, width_mm=DOUBLE_MM)
         for row, (name, kept) in zip(rows, survivors.items(), strict=True):
             painted = np.ma.masked_where(cut(kept.astype(float), grid, planes, order=0) < 0.5, height)
             for index, axes in enumerate(row):

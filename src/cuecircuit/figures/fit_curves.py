@@ -32,19 +32,16 @@ class AnimalCurve:
 def intervals_figure(
     observed_min: Mapping[str, Float[Array, "_"]],
     predicted_min: Mapping[str, Mapping[str, Float[Array, "_"]]],
-    *,
-    width_mm: float = DOUBLE_MM,
 ) -> Figure:
     """Draw for each animal the share of intervals longer than x: observed in black, simulated from models in color.
 
     Args:
         observed_min: intervals of each animal.
         predicted_min: for each model those of each animal.
-        width_mm: width of the figure.
     """
     with style():
         rows = -(-len(observed_min) // _COLUMNS)
-        figure = sheet(width_mm, 12.0 + _PANEL_MM * rows)
+        figure = sheet(DOUBLE_MM, 12.0 + _PANEL_MM * rows)
         panels = np.ravel(figure.subplots(rows, _COLUMNS, sharex=True, sharey=True, squeeze=False))
         for axes, (subject, intervals) in zip(panels, observed_min.items(), strict=False):
             for number, (model, drawn) in enumerate(predicted_min.items()):
@@ -71,8 +68,6 @@ def scores_figure(
     low: Float[Array, "model"],
     high: Float[Array, "model"],
     animals: Float[Array, "model subject"],
-    *,
-    width_mm: float = SINGLE_MM,
 ) -> Figure:
     """Draw each model's score of held-out intervals less that of the best; dots are animals.
 
@@ -82,10 +77,9 @@ def scores_figure(
         low: lower ends of their intervals.
         high: upper ends.
         animals: the difference of each animal.
-        width_mm: width of the figure.
     """
     with style():
-        figure = sheet(width_mm, 14.0 + 9.0 * len(models))
+        figure = sheet(SINGLE_MM, 14.0 + 9.0 * len(models))
         axes = figure.subplots()
         rows = np.arange(len(models))
         # a fixed spread, so that animals of one value can be told apart
@@ -104,16 +98,15 @@ def scores_figure(
     return figure
 
 
-def thresholds_figure(curves: Sequence[AnimalCurve], *, width_mm: float = DOUBLE_MM) -> Figure:
+def thresholds_figure(curves: Sequence[AnimalCurve]) -> Figure:
     """Draw the threshold of every session of each animal with its interval, and the trend fitted to all of them.
 
     Args:
         curves: one panel each: sessions, thresholds (mg/kg), intervals and trend.
-        width_mm: width of the figure.
     """
     with style():
         rows = -(-len(curves) // _COLUMNS)
-        figure = sheet(width_mm, 8.0 + _PANEL_MM * rows)
+        figure = sheet(DOUBLE_MM, 8.0 + _PANEL_MM * rows)
         panels = np.ravel(figure.subplots(rows, _COLUMNS, sharex=True, sharey=True, squeeze=False))
         for axes, curve in zip(panels, curves, strict=False):
             assert curve.low is not None
@@ -132,18 +125,15 @@ def thresholds_figure(curves: Sequence[AnimalCurve], *, width_mm: float = DOUBLE
     return figure
 
 
-def elimination_figure(
-    likelihoods: Sequence[AnimalCurve], thresholds: Sequence[AnimalCurve], *, width_mm: float = DOUBLE_MM
-) -> Figure:
+def elimination_figure(likelihoods: Sequence[AnimalCurve], thresholds: Sequence[AnimalCurve]) -> Figure:
     """Draw what intervals say about the half-life: log likelihood by factor, and the threshold that goes with it.
 
     Args:
         likelihoods: of each animal, less its highest; the last is that of all together.
         thresholds: of the same.
-        width_mm: width of the figure.
     """
     with style():
-        figure = sheet(width_mm, 62.0)
+        figure = sheet(DOUBLE_MM, 62.0)
         left, right = figure.subplots(1, 2)
         for axes, curves in ((left, likelihoods), (right, thresholds)):
             for curve in curves[:-1]:

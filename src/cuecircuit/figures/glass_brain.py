@@ -52,8 +52,6 @@ def glass_brain_figure(
     color: str = VERMILLION,
     azimuth: float = 130.0,
     elevation: float = 25.0,
-    width_mm: float = PANEL_MM,
-    height_mm: float = PANEL_HEIGHT_MM,
 ) -> Figure:
     """Draw one region within the brain, with the directions right, anterior, superior and a scale bar.
 
@@ -65,8 +63,6 @@ def glass_brain_figure(
         color: of the region.
         azimuth: degrees the viewer stands from the right side (0: right, 90: front, 180: left).
         elevation: degrees above the horizontal.
-        width_mm: width of the figure.
-        height_mm: height of the figure.
     """
     length = float(np.max(np.ptp(grid.mm(np.argwhere(brain).astype(float)), axis=0)))
     whole = np.asarray(ndimage.binary_fill_holes(brain))
@@ -74,7 +70,7 @@ def glass_brain_figure(
     solid = surface(region, grid, step_mm=length * _SOLID_FINENESS)
     view = viewer(azimuth, elevation)
     with style():
-        figure = sheet(width_mm, height_mm)
+        figure = sheet(PANEL_MM, PANEL_HEIGHT_MM)
         axes = figure.subplots()
         axes.set_axis_off()
         axes.set_anchor("N")

@@ -19,7 +19,6 @@ def means_figure(
     *,
     measure: str,
     levels: Sequence[str] | Mapping[str, Mark] = (),
-    width_mm: float = DOUBLE_MM,
 ) -> Figure:
     """Draw a mark and a bar of its SEM for every cell of every line, the first line on top.
 
@@ -30,12 +29,11 @@ def means_figure(
         cells: group and condition of each mark; groups differ in color and marker, the last condition is filled.
         measure: label of the x axis.
         levels: all groups in order, or the mark of each, where the cells do not show it.
-        width_mm: width of the figure.
     """
     looks = marks(levels or list(dict.fromkeys(group for group, _ in cells)))
     conditions = list(dict.fromkeys(condition for _, condition in cells))
     with style():
-        figure = sheet(width_mm, _MARGIN_MM + _LINE_MM * len(names))
+        figure = sheet(DOUBLE_MM, _MARGIN_MM + _LINE_MM * len(names))
         axes = figure.subplots()
         axes.axvline(0.0, color=FAINT, lw=0.6, zorder=0)
         lines = -np.arange(len(names), dtype=float)

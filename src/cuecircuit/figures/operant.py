@@ -35,18 +35,15 @@ class SessionEvents:
     duration_s: float
 
 
-def cumulative_figure(
-    sessions: Sequence[SessionEvents], levels: Sequence[str], *, width_mm: float = SINGLE_MM
-) -> Figure:
+def cumulative_figure(sessions: Sequence[SessionEvents], levels: Sequence[str]) -> Figure:
     """Draw cumulative records: active presses step up, a slanted pip marks each infusion, inactive presses are thin.
 
     Args:
         sessions: one line each.
         levels: the groups in order, reference first.
-        width_mm: width of the figure.
     """
     with style():
-        figure = sheet(width_mm, width_mm * 0.78)
+        figure = sheet(SINGLE_MM, SINGLE_MM * 0.78)
         axes = figure.subplots()
         longest = max((each.duration_s for each in sessions), default=_HOUR_S)
         # lines of one group differ by dash, so that nobody has to tell them apart by their ends
@@ -70,16 +67,15 @@ def cumulative_figure(
     return figure
 
 
-def raster_figure(sessions: Sequence[SessionEvents], levels: Sequence[str], *, width_mm: float = DOUBLE_MM) -> Figure:
+def raster_figure(sessions: Sequence[SessionEvents], levels: Sequence[str]) -> Figure:
     """Draw one row per session: infusions above its line in the group's color, active and inactive presses below.
 
     Args:
         sessions: rows from above.
         levels: the groups in order, reference first.
-        width_mm: width of the figure.
     """
     with style():
-        figure = sheet(width_mm, _AROUND_MM + _ROW_MM * len(sessions))
+        figure = sheet(DOUBLE_MM, _AROUND_MM + _ROW_MM * len(sessions))
         axes = figure.subplots()
         longest = max((each.duration_s for each in sessions), default=_HOUR_S)
         for row, each in enumerate(sessions):
@@ -106,7 +102,6 @@ def drug_level_figure(
     *,
     thresholds_mg_kg: Sequence[float],
     drug: str,
-    width_mm: float = DOUBLE_MM,
 ) -> Figure:
     """Draw the estimated level of each session above ticks of its infusions and active presses.
 
@@ -117,10 +112,9 @@ def drug_level_figure(
         drug_mg_kg: its level.
         thresholds_mg_kg: satiety threshold of each session, drawn as a line; NaN for none.
         drug: its name.
-        width_mm: width of the figure.
     """
     with style():
-        figure = sheet(width_mm, 10.0 + 34.0 * len(sessions))
+        figure = sheet(DOUBLE_MM, 10.0 + 34.0 * len(sessions))
         longest = max((each.duration_s for each in sessions), default=_HOUR_S)
         panels = np.atleast_1d(np.asarray(figure.subplots(len(sessions), 1, sharex=True)))
         for axes, each, when, level, threshold in zip(

@@ -47,7 +47,6 @@ def scatter_figure(
     title: str = "",
     behavior_label: str = "Infusions",
     response_label: str = "BOLD change (%)",
-    width_mm: float = PANEL_MM,
 ) -> Figure:
     """Draw one dot per subject, the fits, and the correlations within and over groups; one where there is one group.
 
@@ -60,10 +59,9 @@ def scatter_figure(
         title: the region.
         behavior_label: label of the x axis, with its unit.
         response_label: label of the y axis, with its unit.
-        width_mm: width of the figure.
     """
     with style():
-        figure = sheet(width_mm, PANEL_HEIGHT_MM)
+        figure = sheet(PANEL_MM, PANEL_HEIGHT_MM)
         axes = figure.subplots()
         present = np.isfinite(behavior) & np.isfinite(response)
         x, y = behavior[present], response[present]

@@ -138,8 +138,7 @@ def _intervals(
             animals.append(animal_intervals(of_subject, dose_mg_kg=found.doses[subject], response=response))
         except DataError as error:
             faults += error.faults
-    if faults:
-        raise DataError(faults)
+    DataError.raise_any(faults)
     return tuple(animals)
 
 

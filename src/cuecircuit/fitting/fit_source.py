@@ -199,8 +199,7 @@ def _table(path: Path, columns: tuple[str, ...]) -> pd.DataFrame:
             wrong = ~np.isfinite(numbers) & (table[name].notna() | (name == "time_s"))
             faults += [f"{path}:{line}: {name} is no number of seconds" for line in _lines(wrong)]
             table[name] = numbers
-    if faults:
-        raise DataError(faults)
+    DataError.raise_any(faults)
     return table
 
 

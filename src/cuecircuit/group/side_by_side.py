@@ -6,9 +6,9 @@ last hold the family-wise error: one false voxel anywhere in α of studies; the 
 it names. A cluster survives a voxelwise method if any voxel of it does.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Literal
+from typing import Literal, get_args
 
 import numpy as np
 
@@ -23,14 +23,7 @@ from cuecircuit.stats.multiple_testing import adjust_p
 CorrectionMethod = Literal[
     "simulation size", "permutation size", "permutation mass", "permutation tfce", "permutation voxel", "fdr"
 ]
-METHODS: Mapping[CorrectionMethod, str] = {
-    "simulation size": "size of clusters against simulated null fields",
-    "permutation size": "size of clusters against the largest of permuted maps",
-    "permutation mass": "mass of clusters against the heaviest of permuted maps",
-    "permutation tfce": "threshold-free cluster enhancement of voxels against the highest of permuted maps",
-    "permutation voxel": "voxels against the strongest of permuted maps",
-    "fdr": "false discovery rate of voxels (Benjamini and Hochberg 1995)",
-}
+METHODS: tuple[CorrectionMethod, ...] = get_args(CorrectionMethod)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)

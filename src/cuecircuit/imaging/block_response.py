@@ -54,8 +54,7 @@ def window_members(
         members[number] = keep & (time_s >= start - _ROUNDING_S) & (time_s < stop - _ROUNDING_S)
         if not members[number].any():
             faults.append(f"{who} holds no volume that counts; lengthen the window or censor fewer volumes")
-    if faults:
-        raise DataError(faults)
+    DataError.raise_any(faults)
     return members
 
 

@@ -236,8 +236,7 @@ def contrast_weights(
             continue
         if not weights[name].any():
             faults.append(f"contrast {name}: '{text}' is zero for every column of the design")
-    if faults:
-        raise DesignError(faults)
+    DesignError.raise_any(faults)
     return weights
 
 
@@ -256,8 +255,7 @@ def _refuse_unknown(design: pd.DataFrame, weights: Mapping[str, Float64[Array, "
                 f"contrast {name} cannot be told from the rest of the model: its trials are after the end of the scan, "
                 "in volumes that are left out, or as nuisance columns are; remove fewer signals, or exclude the scan"
             )
-    if faults:
-        raise DesignError(faults)
+    DesignError.raise_any(faults)
 
 
 def _fit_block(

@@ -90,8 +90,7 @@ def removed_signals(
         for name, tissue in signals.tissues.items()
         if tissue.shape != space
     ]
-    if faults := [*faults, *signal_faults(signals, nuisance)]:
-        raise DataError(faults)
+    DataError.raise_any([*faults, *signal_faults(signals, nuisance)])
     n, tr_s = series.n_volumes, series.tr_s
     period = nuisance.drift_period_s if drift else None
     slow = np.empty((n, 0)) if period is None else cosine_drift(n, tr_s=tr_s, period_s=period)

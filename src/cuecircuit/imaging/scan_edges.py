@@ -134,8 +134,7 @@ def join_scans(
                 joined[name] = trial_correlations(responses[conditions == name], runs[conditions == name])
             except DesignError as error:
                 faults += [f"condition {name}: {fault}" for fault in error.faults]
-        if faults:
-            raise DesignError(faults)
+        DesignError.raise_any(faults)
         return joined
     names = dict.fromkeys(name for part in parts for name in part.matrices if wanted is None or name in wanted)
     return {

@@ -134,8 +134,7 @@ def read_scan_table(path: Path) -> tuple[ScanFiles, ...]:
                 f"{path}:{line}: {scan.name} is duplicated; tell scans of one subject apart by session or run"
             )
         scans.append(scan)
-    if faults:
-        raise DataError(faults)
+    DataError.raise_any(faults)
     return tuple(scans)
 
 

@@ -40,6 +40,5 @@ def parse_declared(text: str, model: type[Model], *, name: str) -> Model:
             for key, what in model_faults(error, data, model)
         ]
         raise DataError(faults) from error
-    if faults:
-        raise DataError(faults)
+    DataError.raise_any(faults)
     return declared

@@ -94,8 +94,7 @@ def _moments(path: Path, rows: Rows) -> list[datetime]:
             errors.append(f"{path}:{line}: time {row[0]!r}; expected such as 11/13/2019 15:54:07")
         else:
             moments.append(moment)
-    if errors:
-        raise DataError(one_of_each_kind(errors))
+    DataError.raise_any(one_of_each_kind(errors))
     return moments
 
 
@@ -146,8 +145,7 @@ def _counter(path: Path, rows: Rows, name: str) -> Float[Array, "row"]:
         for line, text in zip(rows.lines, texts, strict=True)
         if not re.fullmatch(r"[0-9]{1,9}(\.0*)?", text)
     ]
-    if errors:
-        raise DataError(one_of_each_kind(errors))
+    DataError.raise_any(one_of_each_kind(errors))
     return np.array(texts, dtype=np.float64)
 
 

@@ -61,8 +61,7 @@ def parse_labels(text: str) -> dict[int, str]:
             faults.append(f"{line}: label {int(label)} has an empty name")
         else:
             names[int(label)] = name
-    if faults:
-        raise DataError(faults)
+    DataError.raise_any(faults)
     names.pop(0, None)
     if not names:
         raise DataError("1: no label; expected a table with index and name, or a label file of an atlas")

@@ -69,8 +69,7 @@ def read_listed_scans(root: Path, *, task: str) -> tuple[ListedScan, ...]:
                 listed.append(_listed(path, line, row, entities))
             except DataError as error:
                 faults += error.faults
-    if faults:
-        raise DataError(faults)
+    DataError.raise_any(faults)
     return tuple(listed)
 
 

@@ -60,8 +60,7 @@ def read_maps(
         for row in map(int, np.flatnonzero(np.isinf(y).any(axis=1)))
         if not faults
     ]
-    if faults:
-        raise DataError(faults)
+    DataError.raise_any(faults)
     return y
 
 

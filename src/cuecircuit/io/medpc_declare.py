@@ -42,8 +42,7 @@ def skeletons(paths: Sequence[Path], *, programs: Sequence[Program], mpc: Sequen
             msn = raw.header.get("MSN", "")
             if find_program(msn, programs) is None and msn not in drafts:
                 drafts[msn] = skeleton(raw, find_mpc(msn, mpc))
-    if errors:
-        raise DataError(errors)
+    DataError.raise_any(errors)
     return drafts
 
 

@@ -54,8 +54,7 @@ def read_nwb_subjects(path: Path, names: Collection[str], zone: ZoneInfo) -> dic
     faults += [f"{path}: several rows for {name}; expected one" for name in sorted(set(keys[keys.duplicated()]))]
     rows = {name: row for name, row in rows.items() if name in names}
     subjects = {name: _subject(row, units, zone) for name, row in rows.items()}
-    if faults := [*faults, *_gaps(path, rows, subjects)]:
-        raise DataError(faults)
+    DataError.raise_any([*faults, *_gaps(path, rows, subjects)])
     return subjects
 
 

@@ -103,8 +103,7 @@ def _check_content(path: Path) -> None:
     with h5py.File(path) as file:
         look("/", file)
         file.visititems(look)
-    if faults:
-        raise DataError(faults)
+    DataError.raise_any(faults)
 
 
 def _session(path: Path, content: Any, declared: SourceDeclaration) -> dict[str, Any]:

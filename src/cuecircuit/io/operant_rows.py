@@ -78,8 +78,7 @@ def read_rows(path: Path, *, sheet: str | None = None, columns: Collection[str] 
         if len(row) != len(header)
     ]
     check_columns(path, len(header))
-    if faults:
-        raise DataError(one_of_each_kind(faults))
+    DataError.raise_any(one_of_each_kind(faults))
     lines = tuple(line for line, _ in numbered[1:])
     return Rows(header=header, cells=tuple(stripped[top + 1 :]), lines=lines, separator=separator, above=tuple(above))
 

@@ -71,8 +71,7 @@ def _declared_rows(path: Path, table: TableColumns) -> Rows:
         for label, cells in values.items()
         if len(cells) != 1
     ]
-    if faults:
-        raise DataError(faults)
+    DataError.raise_any(faults)
     tests = [
         (rows.header.index(name), (kept,) if isinstance(kept, str) else kept) for name, kept in table.where.items()
     ]

@@ -106,8 +106,7 @@ def _check(first: _Encoding, own: Sequence[_Encoding], candidates: Sequence[_Enc
         faults.append(
             f"{lacking.path}: no TotalReadoutTime in the sidecar, but others of its field have one; add it, {_OFF}"
         )
-    if faults:
-        raise DataError(faults)
+    DataError.raise_any(faults)
 
 
 def _factor(one: _Encoding, first: _Encoding) -> float:

@@ -166,8 +166,7 @@ def _described(path: Path, notes: dict[str, Any]) -> tuple[list[str], float, flo
         faults.append(f"{path}: StartTime {start_s!r} in the sidecar is no time in seconds")
     if not isinstance(columns, list) or not columns or len(set(map(str, columns))) < len(columns):
         faults.append(f"{path}: Columns {columns!r} in the sidecar is no list of different names")
-    if faults:
-        raise DataError(faults)
+    DataError.raise_any(faults)
     return [str(name) for name in columns], float(hz), float(start_s)
 
 

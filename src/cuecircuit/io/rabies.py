@@ -49,8 +49,7 @@ def find_rabies(root: Path, folder: Path, *, task: str) -> tuple[ScanFiles, ...]
             f"{folder / _BOLD}: none of {len(bold)} scans is called like a raw scan of task '{task}' under {root}; "
             "scans.dataset must be the data set that RABIES was given"
         )
-    if faults:
-        raise DataError(faults)
+    DataError.raise_any(faults)
     return tuple(scans)
 
 

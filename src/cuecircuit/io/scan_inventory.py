@@ -130,8 +130,7 @@ def one_per_run(scans: Sequence[ScanFiles], choice: ScanChoice, *, exclude: Coll
         [scan for scan in kept if scan.subject not in exclude],
         choice,
     )
-    if faults:
-        raise DataError(faults)
+    DataError.raise_any(faults)
     return ScanSelection(scans=tuple(sorted(kept, key=_order)), left_out=tuple(left_out))
 
 

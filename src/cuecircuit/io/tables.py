@@ -81,8 +81,7 @@ def _check_shape(path: Path, rows: Iterator[list[str]], separator: str) -> None:
         for line, row in enumerate(rows, 2)
         if row and len(row) != len(header)
     ]
-    if faults:
-        raise DataError(faults)
+    DataError.raise_any(faults)
 
 
 def write_table(path: Path, frame: pd.DataFrame, columns: Mapping[str, ColumnNote]) -> None:

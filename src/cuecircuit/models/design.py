@@ -78,8 +78,7 @@ def _strata_design(table: pd.DataFrame, model: Model, measured: Sequence[str]) -
     )
     named = {**cells.design.between, **cells.design.within}
     faults = [fault for name, labels in named.items() for fault in same_level_faults(name, np.array(labels, object))]
-    if faults:
-        raise DataError(faults)
+    DataError.raise_any(faults)
     contrasts = [strata_contrast(text, cells.design) for text in model.contrasts]
     bound = strata_model(cells.design, contrasts=contrasts)
     levels = {name: tuple(level for level in order[name] if level in set(used)) for name, used in named.items()}

@@ -46,8 +46,7 @@ class EvidenceSettings:
             for name, value in (("scale of the prior", self.scale), ("bound of equivalence", self.bound))
             if value is not None and not 0.001 <= value <= 1000
         ]
-        if faults:
-            raise DesignError(faults)
+        DesignError.raise_any(faults)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)

@@ -117,8 +117,7 @@ def compare(
 
 def _cells(fit: Fit, factors: Sequence[str], at: Mapping[str, float]) -> dict[tuple[str, ...], object]:
     family = fit.design.family
-    if faults := factor_faults(factors, family.levels, "design"):
-        raise DesignError(faults)
+    DesignError.raise_any(factor_faults(factors, family.levels, "design"))
     cells = level_cells(factors, family.levels)
     hypotheses = {cell: family.cell(":".join(cell), weights, at) for cell, weights in cells.items()}
     estimable = {cell: mean for cell, mean in hypotheses.items() if mean is not None}

@@ -95,8 +95,7 @@ class Model:
             faults.append(f"{self.fitted_by}: found first-level variances, which only mixed-effects uses; leave out")
         if not self.variance and self.fitted_by == "mixed-effects":
             faults.append("mixed-effects: found no first-level variance, expected one per map; give it, or use ols")
-        if faults:
-            raise DesignError(faults)
+        DesignError.raise_any(faults)
 
     @property
     def fitted_by(self) -> Method:

@@ -87,8 +87,7 @@ def read_columns(
         else:
             values[name] = _labels(column)
             faults += same_level_faults(name, values[name][~missing[name]])
-    if faults:
-        raise DataError(faults)
+    DataError.raise_any(faults)
     complete = ~np.any([np.zeros(len(table), bool), *missing.values()], axis=0)
     whom = values.get(subject)
     numbered = row_numbers(table.index)

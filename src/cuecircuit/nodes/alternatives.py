@@ -67,8 +67,7 @@ def run_alternatives(work: Work) -> None:
         shared = len(chosen.store.taken_over())
         say(f"alternative {name}: {counted(len(chosen.store.records()) - shared, 'stage')} of its own, {shared} shared")
         done.append(chosen.out)
-    if faults:
-        raise DataError(faults)
+    DataError.raise_any(faults)
     stage = alternatives_stage(work)
     if why := work.store.why_stale(stage):
         say(f"alternatives: {why}")

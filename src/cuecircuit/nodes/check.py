@@ -77,8 +77,7 @@ def check_alternatives(files: StudyFiles) -> None:
             check_files(choice_files, scans=scans)
         except CuecircuitError as error:
             faults += (f"alternative {name}: {fault}" for fault in error.faults)
-    if faults:
-        raise StudyError(faults)
+    StudyError.raise_any(faults)
 
 
 def check_files(files: StudyFiles, *, data: bool = False, scans: bool = True) -> tuple[str, ...]:
@@ -152,8 +151,7 @@ def _dry_run(tables: Tables, made: dict[str, Table], node: str) -> Iterator[str]
         if node == "subjects":
             yield from session_labels(list(made["subjects"].rows["subject"]))
         given = kind == "maps" and isinstance(tables.files.study.maps[name], Given)
-        if wrong := list(grid_faults(tables.files, made[node])) if given else []:
-            raise DataError(wrong)
+        DataError.raise_any(list(grid_faults(tables.files, made[node])) if given else [])
         if result.sessions is not None:
             yield from _log_notes(tables, result.sessions, list(made["subjects"].rows["subject"]))
         return
@@ -180,8 +178,7 @@ def _lines(found: Answer) -> tuple[str, ...]:
 def _log_notes(tables: Tables, data: OperantData, subjects: Sequence[str]) -> Iterator[str]:
     operant = tables.files.study.operant
     assert operant is not None
-    if wrong := list(phase_faults(phase_rules(operant), data.sessions, subjects)):
-        raise DataError(wrong)
+    DataError.raise_any(phase_faults(phase_rules(operant), data.sessions, subjects))
     yield from (f"operant: {note}" for note in log_notes(data.faults))
 
 

@@ -34,7 +34,7 @@ from cuecircuit.pipeline.quality import QualityWork, write_pages
 from cuecircuit.pipeline.store import Store
 from cuecircuit.records.scan import Series
 from cuecircuit.study.acquisition import Blocks, Glm, Nuisance
-from cuecircuit.tables.first_level import blocks_of_trials, model_events, quality_row
+from cuecircuit.tables.first_level import model_events, quality_row
 from cuecircuit.tables.scan_reading import (
     ScanAtWork,
     head_radius_mm,
@@ -47,7 +47,7 @@ from cuecircuit.tables.scan_reading import (
 from cuecircuit.tables.scans import scan_choice
 from cuecircuit.tables.study_files import StudyFiles, read_study
 from cuecircuit.tables.subjects import subjects_table
-from cuecircuit.tables.trials import scan_trials, trial_cells
+from cuecircuit.tables.trials import blocks_of_trials, scan_trials, trial_cells
 
 _NO_EVENTS = pd.DataFrame({"onset_s": [], "duration_s": [], "trial_type": []})
 _EXCLUDED = "excluded"

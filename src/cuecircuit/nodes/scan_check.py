@@ -28,7 +28,6 @@ from cuecircuit.records.grid import Grid
 from cuecircuit.records.scan import Block
 from cuecircuit.study.acquisition import Blocks, Given, seeds_of
 from cuecircuit.tables.edges import rehearse_edges
-from cuecircuit.tables.first_level import blocks_of_trials
 from cuecircuit.tables.map_plan import Estimated, wanted_maps
 from cuecircuit.tables.map_tables import trials_of_scan
 from cuecircuit.tables.scan_headers import header_faults
@@ -47,6 +46,7 @@ from cuecircuit.tables.seeds import seed_faults
 from cuecircuit.tables.study_files import StudyFiles
 from cuecircuit.tables.subjects import listed_subjects
 from cuecircuit.tables.table import Table
+from cuecircuit.tables.trials import blocks_of_trials
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -112,8 +112,7 @@ def check_scans(files: StudyFiles, made: Mapping[str, Table], *, data: bool = Fa
     if data and not faults:
         faults += _value_faults(files, scans, notes, met)
         faults += accept_faults(accept, names, met)
-    if faults:
-        raise DataError(faults)
+    DataError.raise_any(faults)
     return (
         *selection.aside,
         *_strangers(files, selection.scans),

@@ -21,12 +21,6 @@ from cuecircuit.io.tables import read_table
 from cuecircuit.records.grid import Grid
 from cuecircuit.records.scan import MaskedSeries
 
-GATE_COLUMNS = {
-    "covered": "share of the mask that varies over the scan",
-    "volumes_hashed": "BLAKE2b of eight steps from volume to volume in the mask; scans that share one are copies",
-}
-
-
 FULL_MASK = "mask full"
 KINDS = (*get_args(FaultKind), "double", "missing", "excluded")
 
@@ -106,8 +100,7 @@ def refuse_doubles(tables: Mapping[str, Path], accept: Mapping[str, str]) -> Non
         for row in table.to_dict("records"):
             session, run = (row[name] if pd.notna(row.get(name)) else None for name in ("session", "run"))
             volumes[scan_name(subject, session, run)] = str(row["volumes_hashed"]).split()
-    if faults := double_faults(volumes, accept):
-        raise DataError(faults)
+    DataError.raise_any(double_faults(volumes, accept))
 
 
 def set_aside(

@@ -68,8 +68,7 @@ def write_nwb(sessions: Sequence[OperantSession], out: Path, settings: NwbSettin
     """
     check_pynwb()
     origin, ordered = settings.origin(), by_start(sessions)
-    if faults := list(name_faults(ordered)):
-        raise DataError(faults)
+    DataError.raise_any(name_faults(ordered))
     subjects = read_nwb_subjects(settings.participants, {session.subject for session in ordered}, origin.zone)
     table = sessions_table(ordered)
     notes = {name: _described(note) for name, note in session_notes(table).items()}

@@ -16,8 +16,9 @@ from cuecircuit.errors import DataError, StudyError
 from cuecircuit.io.atomic import replacing
 from cuecircuit.io.bounded import check_file, read_text
 from cuecircuit.io.lock import writing
-from cuecircuit.io.tables import read_json, write_json, write_table
+from cuecircuit.io.tables import column_notes, read_json, write_json, write_table
 from cuecircuit.report.deposit import license_address
+from cuecircuit.report.page import beside_page
 from cuecircuit.study.about import About
 from cuecircuit.study.reading import parse_study
 
@@ -27,13 +28,7 @@ _ASKED = {
     "license": "terms of use, such as CC0-1.0",
     "abstract": "what the data set is, in a few sentences",
 }
-_NOTES = {
-    "tables": "file of the table, relative to the package; * stands for every subject, session or run",
-    "column": "its name in the table",
-    "description": "what it holds",
-    "units": "of its numbers",
-    "levels": "what its words mean",
-}
+_NOTES = column_notes("dictionary")
 
 
 @writing
@@ -70,7 +65,7 @@ def deposit(results: Path, out: Path) -> pd.DataFrame:
         shutil.copytree(results, new, dirs_exist_ok=True, ignore=shutil.ignore_patterns(".cuecircuit", ".*.lock"))
         write_table(new / "dictionary.tsv", dictionary, _NOTES)
         (new / "LICENSE").write_text(_license(about), encoding="utf-8")
-        (new / "README.md").write_text(_readme(about), encoding="utf-8")
+        (new / "README.md").write_text(beside_page("readme.md.j2", about=about), encoding="utf-8")
         with (new / ".bidsignore").open("a", encoding="utf-8") as ignored:
             ignored.write("dictionary.*\n")
         _complete_crate(new)
@@ -93,23 +88,6 @@ def _columns(results: Path) -> Iterator[tuple[str, ...]]:
 def _license(about: About) -> str:
     address = license_address(about.license)
     return f"{about.title}\n{', '.join(about.authors)}\n\nLicense: {about.license}\n{address}\n"
-
-
-def _readme(about: About) -> str:
-    source = f"\nThe design follows {about.reference}.\n" if about.reference else ""
-    return f"""# {about.title}
-
-{", ".join(about.authors)}
-
-{about.abstract}
-{source}
-- `report.html`: tests, figures and Methods on one page.
-- `dictionary.tsv`: every column of every table.
-- `study.yaml`: every setting; `report/rerun.sh` makes the same files again, `report/*.sha256` checks them.
-- `{_CRATE}`: authors, license, identifiers, software, and every file with its SHA-256.
-
-License: {about.license} (`LICENSE`).
-"""
 
 
 def _check_files(results: Path) -> None:

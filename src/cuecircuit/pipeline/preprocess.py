@@ -40,7 +40,7 @@ from cuecircuit.io.derivatives import write_description
 from cuecircuit.io.nifti import orientation_faults, read_series, write_volume
 from cuecircuit.io.phase_encoding import ReversedPair, find_reversed_pair
 from cuecircuit.io.scan_inventory import COMBINED, DERIVED_ENTITIES, ScanChoice, one_per_run
-from cuecircuit.io.tables import write_json, write_table
+from cuecircuit.io.tables import column_notes, write_json, write_table
 from cuecircuit.pipeline.distortion import NOTE, SessionDistortion, middle_mean, session_distortion
 from cuecircuit.pipeline.engine import engine
 from cuecircuit.pipeline.faults import faults_named
@@ -53,12 +53,7 @@ from cuecircuit.records.grid import Grid
 from cuecircuit.records.scan import Series
 from cuecircuit.study.acquisition import Preprocess
 
-MOTION_COLUMNS = {
-    **{f"trans_{axis}": {"Description": "translation", "Units": "mm"} for axis in "xyz"},
-    **{f"rot_{axis}": {"Description": "rotation around the middle of the brain", "Units": "rad"} for axis in "xyz"},
-    "framewise_displacement": {"Description": "sum of absolute changes (Power 2012)", "Units": "mm"},
-    "dvars": {"Description": "root mean square change of the raw scan in the brain", "Units": "%"},
-}
+MOTION_COLUMNS = column_notes("motion")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -157,8 +152,7 @@ def reversed_pairs(dataset: Path, task: str, scans: Sequence[ScanFiles]) -> dict
                 pairs[session_scans[0].name] = pair
         except DataError as error:
             faults += error.faults
-    if faults:
-        raise DataError(faults)
+    DataError.raise_any(faults)
     return pairs
 
 
@@ -352,8 +346,7 @@ def _prepared(raw: RawStudy, scan: ScanFiles) -> tuple[Series, tuple[str, ...]]:
 
 def _read(raw: RawStudy, bold: Path, *, tr_s: float) -> Series:
     """Read a scan as it was measured, its slices shifted to the start of their volume."""
-    if faults := orientation_faults(bold):
-        raise DataError(faults)
+    DataError.raise_any(orientation_faults(bold))
     series = read_series(bold, tr_s=tr_s)
     times = sidecar(bold, raw.dataset).get("SliceTiming")
     if raw.settings.slice_timing and isinstance(times, list):

@@ -19,11 +19,11 @@ from cuecircuit.imaging.quality import WORSE, outlying
 from cuecircuit.imaging.scan_flags import flag_rules, jumps, scan_flags
 from cuecircuit.io.atomic import replacing
 from cuecircuit.io.bids import ScanFiles
-from cuecircuit.io.tables import read_table, write_table
+from cuecircuit.io.tables import column_notes, read_table, write_table
 from cuecircuit.pipeline.engine import engine
 from cuecircuit.pipeline.faults import faults_named
 from cuecircuit.pipeline.store import Stage, Store
-from cuecircuit.pipeline.subject_stages import SCAN_COLUMNS, run_subjects
+from cuecircuit.pipeline.subject_stages import run_subjects
 from cuecircuit.pipeline.threads import one_blas_thread
 from cuecircuit.report.content import FigureItem, Paragraph, ReportContent, Section, TableItem
 from cuecircuit.report.neighbors import pages_near
@@ -46,31 +46,7 @@ RULE = (
     "or displacement, low coverage of the mask. Nobody is left out by this; subjects.exclude of the study file does "
     "that, with a reason."
 )
-COLUMNS = {
-    "subject": "participant label",
-    "group": "of the participants table",
-    "session": SCAN_COLUMNS["session"],
-    "run": SCAN_COLUMNS["run"],
-    "flags": "why a reader should look at the scan first: high motion, low tSNR, jumps, many censored; none",
-    "stands_out": "measures further than 3 scaled median absolute deviations and a tenth of the median from the "
-    "median, on the bad side",
-    "excluded": "reason of the study file (subjects.exclude); n/a where none",
-    "faults": "what is missing of the scan or would stop a run; n/a where nothing",
-    "voxels": "which voxels are measured: the mask of the study, or those that are bright in the mean image",
-    "volumes": "length",
-    "tsnr": SCAN_COLUMNS["tsnr"],
-    "dvars": SCAN_COLUMNS["dvars"],
-    "framewise_displacement": {"Description": "mean over volumes", "Units": "mm"},
-    "covered": "share of the measured voxels that vary over the scan",
-    "agreement_before": "correlation of images of opposite phase encoding over the head, as measured",
-    "agreement_after": "the same, distortion corrected",
-    "displacement_mm": {"Description": "largest displacement corrected, in the head", "Units": "mm"},
-    "jumps": "volumes whose DVARS is above the third quartile by 1.5 interquartile ranges",
-    "residual_df": "degrees of freedom that nuisance leaves; n/a where signals are missing",
-    "regressors": "columns of nuisance, with one for each volume left out; n/a where signals are missing",
-    "trials": "events that are cells",
-    "censored": "volumes left out",
-}
+COLUMNS = column_notes("quality")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

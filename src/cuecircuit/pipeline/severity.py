@@ -30,7 +30,6 @@ def severity_of(table: Path, *, strata: tuple[str, ...] = ()) -> pd.DataFrame:
             f"{table}:{row + 2}: column {name!r} is {frame[name][row]!r}; expected a number, n/a where there is none"
             for row in wrong.to_numpy().nonzero()[0]
         ]
-    if faults:
-        raise DataError(one_of_each_kind(faults))
+    DataError.raise_any(one_of_each_kind(faults))
     labels = frame[list(strata)].fillna("n/a").agg(" ".join, axis=1).tolist() if strata else None
     return severity_table(frame, strata=labels)

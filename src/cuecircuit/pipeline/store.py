@@ -49,11 +49,16 @@ def file_hash(path: Path) -> str:
         raise DataError(f"{path}: cannot be read ({error.strerror})") from error
 
 
+_CODE = {".py", ".yaml", ".json", ".j2", ".css", ".js", ".mplstyle"}
+
+
 @cache
 def code_hash() -> str:
     """Return one hash over the package's own files: a change of code makes results stale."""
     root = Path(cuecircuit.__file__).parent
-    files = sorted(path for path in root.rglob("*") if path.suffix in {".py", ".yaml", ".j2", ".css", ".js"})
+    files = sorted(
+        path for path in root.rglob("*") if path.suffix in {".py", ".yaml", ".json", ".j2", ".css", ".js", ".mplstyle"}
+    )
     whole = hashlib.sha256()
     for path in files:
         whole.update(f"{path.relative_to(root)} {file_hash(path)}\n".encode())

@@ -4,14 +4,12 @@ from collections.abc import Sequence
 from typing import Any
 
 from cuecircuit.errors import CuecircuitError, DataError
-from cuecircuit.io.tables import column_notes
 from cuecircuit.pipeline.progress import say, steps
 from cuecircuit.pipeline.store import Stage, Store
 from cuecircuit.pipeline.threads import one_blas_thread
 from cuecircuit.pipeline.workers import ends_with_parent, tied
 
 # what the first level and the pages of quality say of a scan
-SCAN_COLUMNS = column_notes("subject_scans")
 
 
 def run_subjects(store: Store, stages: Sequence[Stage], *, n_jobs: int, what: str = "first level") -> None:
@@ -34,8 +32,7 @@ def run_subjects(store: Store, stages: Sequence[Stage], *, n_jobs: int, what: st
         for failed in work:
             faults += failed
             advance(1)
-    if faults:
-        raise DataError(faults)
+    DataError.raise_any(faults)
 
 
 def _attempt(store: Store, stage: Stage) -> tuple[str, ...]:

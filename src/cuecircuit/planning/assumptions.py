@@ -76,8 +76,7 @@ def _stated(path: Path, study: Study) -> Simulation:
         for key, what in model_faults(error, data, Simulation):
             faults.append(f"{path.name}:{line_of(lines, key)}: {'.'.join(map(str, key))}: {what}")
         raise StudyError(faults) from None
-    if faults:
-        raise StudyError(faults)
+    StudyError.raise_any(faults)
     return _merged(stated, planted, data)
 
 
@@ -125,8 +124,7 @@ def group_sizes(simulation: Simulation, texts: Sequence[str], power: float = 0.8
     totals = [sum(sizes_of) for sizes_of in sizes] if texts else []
     for total in sorted({total for total in totals if totals.count(total) > 1}):
         faults.append(f"n: two designs of {total} in all; give designs of different size")
-    if faults:
-        raise StudyError(faults)
+    StudyError.raise_any(faults)
     return tuple(dict(zip(groups, of_size, strict=True)) for of_size in sorted(sizes, key=sum))
 
 

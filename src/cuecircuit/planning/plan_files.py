@@ -11,7 +11,7 @@ from cuecircuit.figures.saving import save
 from cuecircuit.generators.parameters import PARAMETERS
 from cuecircuit.io.bids_ignore import write_bidsignore
 from cuecircuit.io.derivatives import write_description
-from cuecircuit.io.tables import ColumnNote, column_notes, write_json, write_table
+from cuecircuit.io.tables import column_notes, write_json, write_table
 from cuecircuit.pipeline.provenance import software
 from cuecircuit.planning.plan_content import PlanTables, plan_content, title_of
 from cuecircuit.planning.power import POWER_NOTES, SMALLEST_NOTES, Plan, power_table, smallest_table
@@ -25,7 +25,7 @@ from cuecircuit.study.questions import Simulation
 
 PLAN_PAGE = "plan.html"
 _ASSUMED_NOTES = column_notes("plan_assumed")
-_REASON_NOTES: dict[str, ColumnNote] = {"question": "name in the study file", "reason": "why, and what to do"}
+_REASON_NOTES = column_notes("not_planned")
 
 
 def write_plan(folder: Path, plan: Plan, study_text: str, effects_text: str | None, pages: Mapping[str, str]) -> None:

@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from cuecircuit.io.tables import ColumnNote, column_notes
+from cuecircuit.io.tables import column_notes
 from cuecircuit.planning.multiples import MULTIPLES
 from cuecircuit.planning.outcomes import ANYWHERE, NETWORK
 from cuecircuit.planning.voxels import Voxels
@@ -103,40 +103,8 @@ class Plan:
 
 TEST = ["question", "kind", "level", "term"]
 """Columns that identify a test."""
-_TEST_NOTES = column_notes("planned_tests")
-POWER_NOTES: Mapping[str, ColumnNote] = {
-    "hypothesis": "effects that are true in the drawn studies",
-    "multiple": "their size as a multiple of what is stated: of differences and correlations; of ratios the power",
-    **_TEST_NOTES,
-    "subjects": "subjects of the design, all groups",
-    "by_group": "subjects of each group",
-    "draws": "drawn studies",
-    "untestable": "drawn studies in which it could not be tested; they count as not found",
-    "alpha": "level",
-    "found": "drawn studies in which the p that decides is at most alpha",
-    "power": "share of them (error rate where nothing is planted)",
-    "low": "lower end of the exact 95 % Monte Carlo interval (Clopper-Pearson)",
-    "high": "upper end of it",
-    "planted": {
-        "Description": "whether the cells of the test differ without noise",
-        "Levels": {"yes": "", "no": "", "unknown": "no rule for it"},
-    },
-    "estimate": "mean over the drawn studies, in units of the response: of a term with two levels the first less "
-    "the second, a slope, a difference, a correlation or a ratio; n/a for terms of several rows",
-    "sd": "standard deviation of the estimate over them",
-    "true": "the estimate without noise, where it is known",
-    "bias": "estimate less true",
-    "ci_width": "median width of the 95 % confidence interval; n/a for terms of several rows, Dunnett's and Tukey's",
-}
-SMALLEST_NOTES: Mapping[str, ColumnNote] = {
-    **_TEST_NOTES,
-    "multiple": POWER_NOTES["multiple"],
-    "wanted_power": "power asked for",
-    "subjects": "fewest subjects, all groups, rounded up (n/a: not reached)",
-    "subjects_low": "the same where power is at the upper end of its Monte Carlo interval",
-    "subjects_high": "the same where it is at the lower end",
-    "how": "where the number comes from; interpolation takes the normal quantile of power as linear in the root of n",
-}
+POWER_NOTES = column_notes("power")
+SMALLEST_NOTES = column_notes("smallest")
 
 
 def power_table(plan: Plan) -> pd.DataFrame:

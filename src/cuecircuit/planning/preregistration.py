@@ -5,7 +5,7 @@ file nor the plan holds is a line to be filled in, so that authors see what is l
 """
 
 import re
-from collections.abc import Hashable, Iterable, Mapping
+from collections.abc import Hashable, Mapping
 
 import pandas as pd
 
@@ -16,6 +16,7 @@ from cuecircuit.planning.analysis_plan import OPEN, Lines, markdown_table, named
 from cuecircuit.planning.plan_content import PlanTables, by_multiple, effects_from, whose_effects
 from cuecircuit.planning.power import TEST, Plan
 from cuecircuit.report.marks import counted, words
+from cuecircuit.report.page import beside_page
 from cuecircuit.report.references import library, printed_reference
 from cuecircuit.study.schema import Study
 
@@ -32,67 +33,27 @@ def preregistration_text(plan: Plan, tables: PlanTables, *, rerun: str, versions
         versions: of the programs.
     """
     study = plan.stated_study
-    parts: list[tuple[str, list[tuple[str, Iterable[str]]]]] = [
-        (
-            "Study Information",
-            [
-                ("Title", [study.about.title]),
-                (
-                    "Description",
-                    [study.about.abstract or OPEN.format("background and purpose, as long as an abstract")],
-                ),
-                ("Hypotheses", _hypotheses(plan, tables)),
-            ],
-        ),
-        (
-            "Design Plan",
-            [
-                ("Study type", [OPEN.format("experiment, observational study or other")]),
-                ("Blinding", [OPEN.format("who does not know the groups: subjects, experimenters, analysts")]),
-                ("Is there any additional blinding in this study?", [OPEN.format("yes or no, and which")]),
-                ("Study design", _design(plan)),
-                ("Randomization", [OPEN.format("how, and at what level, subjects come to groups and orders")]),
-            ],
-        ),
-        (
-            "Sampling Plan",
-            [
-                ("Existing Data", [OPEN.format("registered before creation, observation, access or analysis of data")]),
-                ("Explanation of existing data", [OPEN.format("who has seen which data, if any exist")]),
-                ("Data collection procedures", _collection(study)),
-                ("Sample size", _sample_size(plan)),
-                ("Sample size rationale", _rationale(plan, tables, rerun)),
-                ("Stopping rule", [_stopping(plan)]),
-            ],
-        ),
-        (
-            "Variables",
-            [
-                ("Manipulated variables", analysis_plan.factors(study)),
-                ("Measured variables", analysis_plan.measured(study)),
-                ("Indices", analysis_plan.indices(study)),
-            ],
-        ),
-        (
-            "Analysis Plan",
-            [
-                ("Statistical models", analysis_plan.models(study)),
-                ("Transformations", analysis_plan.transformations(study)),
-                ("Inference criteria", analysis_plan.inference(study)),
-                ("Data exclusion", analysis_plan.exclusion(study)),
-                ("Missing data", analysis_plan.missing(study)),
-                ("Exploratory analysis", analysis_plan.exploratory(study)),
-            ],
-        ),
-        ("Other", [("Other", _other(plan, versions))]),
-    ]
-    lines = [f"# Preregistration: {one_line(study.about.title)}", ""]
-    lines += ["Written by `cuecircuit plan` under the headings of the form OSF Preregistration (Bowman et al. 2020)."]
-    for part, headings in parts:
-        lines += ["", f"## {part}"]
-        for heading, content in headings:
-            lines += ["", f"### {heading}", "", *content]
-    return re.sub(r"\n{3,}", "\n\n", "\n".join(lines)) + "\n"
+    written = {
+        "hypotheses": _hypotheses(plan, tables),
+        "design": _design(plan),
+        "collection": _collection(study),
+        "sample_size": _sample_size(plan),
+        "rationale": _rationale(plan, tables, rerun),
+        "stopping": [_stopping(plan)],
+        "factors": analysis_plan.factors(study),
+        "measured": analysis_plan.measured(study),
+        "indices": analysis_plan.indices(study),
+        "models": analysis_plan.models(study),
+        "transformations": analysis_plan.transformations(study),
+        "inference": analysis_plan.inference(study),
+        "exclusion": analysis_plan.exclusion(study),
+        "missing": analysis_plan.missing(study),
+        "exploratory": analysis_plan.exploratory(study),
+        "other": _other(plan, versions),
+    }
+    texts = {heading: "\n".join(lines) for heading, lines in written.items()}
+    text = beside_page("preregistration.md.j2", about=study.about, title=one_line(study.about.title), **texts)
+    return re.sub(r"\n{3,}", "\n\n", text)
 
 
 def _hypotheses(plan: Plan, tables: PlanTables) -> Lines:

@@ -5,30 +5,14 @@ first look where BF10 is at least the bound, or at most one over it; after the l
 and Wagenmakers 2018, Psychon Bull Rev 25:128). Bayes factors are those of `models.evidence`.
 """
 
-from collections.abc import Mapping
-
 import numpy as np
 import pandas as pd
 
-from cuecircuit.io.tables import ColumnNote
-from cuecircuit.planning.power import POWER_NOTES, TEST, Plan
+from cuecircuit.io.tables import column_notes
+from cuecircuit.planning.power import TEST, Plan
 from cuecircuit.stats.simulated_power import shares
 
-SEQUENTIAL_NOTES: Mapping[str, ColumnNote] = {
-    **{name: POWER_NOTES[name] for name in ("hypothesis", "multiple", *TEST)},
-    "bound": "the study stops where BF10 is at least this, or at most one over it",
-    "looks": "subjects, all groups, after which the Bayes factor is looked at",
-    "draws": POWER_NOTES["draws"],
-    "for_effect": "share of drawn studies that stop with evidence for the effect",
-    "for_effect_low": "lower end of its exact 95 % Monte Carlo interval (Clopper-Pearson)",
-    "for_effect_high": "upper end of it",
-    "against": "share that stop with evidence for no effect",
-    "undecided": "share that do not stop, or could not be tested",
-    "subjects_mean": "mean number of subjects when the study ends, all groups",
-    "subjects_median": "median of it",
-    "subjects_p90": "its 90th percentile",
-    "planted": POWER_NOTES["planted"],
-}
+SEQUENTIAL_NOTES = column_notes("sequential")
 
 
 def sequential_table(plan: Plan, power: pd.DataFrame) -> pd.DataFrame:

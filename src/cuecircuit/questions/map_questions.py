@@ -13,7 +13,7 @@ from cuecircuit.group.correction import on_grid
 from cuecircuit.io.derivatives import bids_label, map_name
 from cuecircuit.io.maps import read_maps
 from cuecircuit.io.nifti import write_volume
-from cuecircuit.io.tables import ColumnNote, read_json, write_json, write_table
+from cuecircuit.io.tables import column_notes, read_json, write_json, write_table
 from cuecircuit.models.evidence import EvidenceSettings
 from cuecircuit.models.model import Model
 from cuecircuit.pipeline.map_tests.corrections import Comparison
@@ -394,15 +394,7 @@ def _summary(folder: Path, numbers: Mapping[str, Float[Array, "voxel"]], space: 
             low, median, high = np.percentile(finite, [5, 50, 95]) if len(finite) else (np.nan,) * 3
             row = {"region": region, "statistic": statistic, "voxels": len(finite)}
             rows.append({**row, "median": median, "percentile_5": low, "percentile_95": high})
-    notes: dict[str, ColumnNote] = {
-        "region": "region of the atlas",
-        "statistic": "icc: intraclass correlation; r: correlation of the changes",
-        "voxels": "voxels with a number",
-        "median": "over the voxels",
-        "percentile_5": "over the voxels",
-        "percentile_95": "over the voxels",
-    }
-    write_table(folder / "summary.tsv", pd.DataFrame(rows), notes)
+    write_table(folder / "summary.tsv", pd.DataFrame(rows), column_notes("map_summary"))
 
 
 def _read(names: pd.DataFrame, space: Space, work: MapWork) -> Float[Array, "map voxel"]:

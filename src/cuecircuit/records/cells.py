@@ -119,8 +119,7 @@ def _gone(labels: Mapping[str, Sequence[str]], there: Mapping[str, set[str]], su
         for name, levels in gone.items()
         if levels and len(there[name]) < 2
     ]
-    if faults:
-        raise DataError(faults)
+    DataError.raise_any(faults)
     return tuple(
         Exclusion(subject=f"{name} {level}", reason="none of its subjects has every cell")
         for name, levels in gone.items()
@@ -242,8 +241,7 @@ def _check_groups(ids: Sequence[str], between: dict[str, list[str]]) -> None:
             for subject, groups in seen.items()
             if len(groups) > 1
         ]
-    if faults:
-        raise DataError(faults)
+    DataError.raise_any(faults)
 
 
 def _rows(

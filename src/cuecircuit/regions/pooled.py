@@ -103,8 +103,7 @@ def _check_rows(rows: pd.DataFrame, region: str, subject: str, between: Sequence
     faults += [
         f"{who}: several values of {name}, expected one" for name in between for who in varying.index[varying[name]][:8]
     ]
-    if faults:
-        raise DataError(faults)
+    DataError.raise_any(faults)
 
 
 def _pooled_tables(

@@ -7,6 +7,7 @@ the block is; `Study`, then a block for each author, a `Links` table and a `File
 import re
 from collections.abc import Mapping
 
+from cuecircuit.report.page import beside_page
 from cuecircuit.study.about import About
 
 _SPDX = re.compile(r"[A-Za-z][A-Za-z0-9.-]*-\d[A-Za-z0-9.-]*|PDDL|MIT|Unlicense")
@@ -85,35 +86,7 @@ def rerun_script(versions: Mapping[str, str], *, seed: int) -> str:
     """
     python = ".".join(versions["Python"].split(".")[:2])
     pins = " ".join(f"{name}=={version}" for name, version in versions.items() if name != "Python")
-    return "\n".join(
-        (
-            "#!/bin/sh",
-            f"# The same results again: Python {versions['Python']}, seed {seed} (of study.yaml).",
-            "# sh rerun.sh STUDY_FOLDER [CUECIRCUIT]: results go to rerun-results. Without the path of an installed",
-            "# cuecircuit the programs are installed into rerun-env first.",
-            "set -eu",
-            'here=$(cd "$(dirname "$0")" && pwd)',
-            'study=$(cd "$1" && pwd)',
-            "program=${2:-rerun-env/bin/cuecircuit}",
-            'if [ "$#" -lt 2 ]; then',
-            f"  python{python} -m venv rerun-env",
-            f"  rerun-env/bin/pip install {pins}",
-            "fi",
-            '(cd "$study" && sha256sum --check --quiet "$here/inputs.sha256")',
-            'if grep -q "  alternatives/" "$here/outputs.sha256"; then set -- --alternatives; else set --; fi',
-            '"$program" run "$study/study.yaml" rerun-results "$@"',
-            "cd rerun-results",
-            # a page with links to other pages beside it is another one where these are not
-            'if grep -qs "<ol class=.pages" "$here/../report.html"; then',
-            '  grep -v "  report.html$" "$here/outputs.sha256" | sha256sum --check --quiet',
-            '  echo "every file but the page, which links to others beside it, has the same bytes"',
-            "else",
-            '  sha256sum --check --quiet "$here/outputs.sha256"',
-            '  echo "every file has the same bytes"',
-            "fi",
-            "",
-        )
-    )
+    return beside_page("rerun.sh.j2", versions=versions, python=python, pins=pins, seed=seed)
 
 
 def checksums(digests: Mapping[str, str]) -> str:

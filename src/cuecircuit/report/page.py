@@ -15,7 +15,7 @@ from functools import cache
 from importlib.resources import files
 
 import pandas as pd
-from jinja2 import Environment, PackageLoader, StrictUndefined
+from jinja2 import Environment, PackageLoader, StrictUndefined, select_autoescape
 from markupsafe import Markup
 
 from cuecircuit.report.content import FigureItem, Item, ReportContent, TableItem
@@ -82,11 +82,16 @@ def _sha256(text: str) -> str:
     return base64.b64encode(hashlib.sha256(text.encode("utf-8")).digest()).decode("ascii")
 
 
+def beside_page(template: str, **values: object) -> str:
+    """Write a plain text that goes with a page, from its template."""
+    return f"{_environment().get_template(template).render(values)}\n"
+
+
 @cache
 def _environment() -> Environment:
     environment = Environment(
         loader=PackageLoader("cuecircuit.report"),
-        autoescape=True,
+        autoescape=select_autoescape(["html.j2"]),
         undefined=StrictUndefined,
         trim_blocks=True,
         lstrip_blocks=True,

@@ -84,8 +84,7 @@ def plan_world(
         raise StudyError(f"scale '{scale}' is unknown; expected one of: {', '.join(SCALES)}")
     study = with_weights(study)
     columns = columns_of(study)
-    if faults := [*study_faults(study, columns), *_log_faults(study)]:
-        raise StudyError(faults)
+    StudyError.raise_any([*study_faults(study, columns), *_log_faults(study)])
     hypothesis = hypothesis or first_hypothesis(study)
     effects = effects_of(study, hypothesis)
     cohort = draw_cohort(study, columns, stream(seed, "cohort"))
@@ -230,8 +229,7 @@ def check_effects(planting: Planting) -> None:
                 rows[f"bins.{name}"] = bins.merge(sessions, on=["subject", "phase", "treatment", "day"])
             else:
                 rows[f"operant.{name}"] = sessions
-    if faults := list(effect_faults(study, rows, planting.tables)):
-        raise StudyError(faults)
+    StudyError.raise_any(effect_faults(study, rows, planting.tables))
 
 
 def _settings(world: World) -> dict[str, object]:

@@ -79,8 +79,7 @@ def check_lived(study: Study, hypothesis: str) -> None:
     Raises:
         StudyError: as `simulate_lived`.
     """
-    if faults := [*_faults(study, hypothesis)]:
-        raise StudyError(faults)
+    StudyError.raise_any([*_faults(study, hypothesis)])
     check_protocol(study)
 
 

@@ -105,8 +105,7 @@ def experiment_words(operant: Operant) -> dict[tuple[str, str], str]:
         for name, phase in operant.phases.items()
         if any(set(way) - {"experiment"} for ways in phase.rules.values() for way in ways)
     ]
-    if faults:
-        raise StudyError(faults)
+    StudyError.raise_any(faults)
     words = {}
     for key, pattern in patterns.items():
         candidates = [_word(pattern, filling) for filling in ("", "".join(key).upper(), "1")]
@@ -119,8 +118,7 @@ def experiment_words(operant: Operant) -> dict[tuple[str, str], str]:
                 f"operant.phases.{key[0]}: pattern '{pattern}' fits sessions of {' and '.join(others) or 'no phase'}; "
                 "make the patterns exclude one another"
             )
-    if faults:
-        raise StudyError(faults)
+    StudyError.raise_any(faults)
     return words
 
 

@@ -88,14 +88,7 @@ def _write_effects(path: Path, effects: Mapping[str, Effect]) -> None:
         }
         for name, effect in effects.items()
     ]
-    notes = {
-        "effect": "name in the study file",
-        "in": "response",
-        "where": "rows that it changes",
-        "by": "keys of the tree `add`, outermost first",
-        "slope_on": "number that the response leans on",
-        "add": "added, or of counts multiplied; with slope_on the correlation within groups",
-    }
+    notes = column_notes("truth_effects")
     write_table(path, pd.DataFrame(rows, columns=list(notes)), notes)
 
 

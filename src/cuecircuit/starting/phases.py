@@ -3,7 +3,7 @@
 import re
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from glob import escape
 from typing import Literal, cast, get_args
 
@@ -174,11 +174,4 @@ def _counted(phase: Phase) -> Phase:
     phased = assign_phases(table, rules, participants=sorted(set(table["subject"]))).table
     numbered = phased.dropna(subset=["session"]).assign(treatment=phased["treatment"].fillna(""))
     days = numbered.groupby(["subject", "treatment"])["session"].nunique()
-    return Phase(
-        name=phase.name,
-        found_by=phase.found_by,
-        pattern=phase.pattern,
-        treatments=phase.treatments,
-        rows=phase.rows,
-        days=Counter(days.tolist()),
-    )
+    return replace(phase, days=Counter(days.tolist()))

@@ -24,8 +24,7 @@ def listed_sessions(files: StudyFiles, operant: Operant) -> pd.DataFrame | None:
     rows = _dated(path, ("phase", "treatment"))
     if "phase" not in rows:
         raise DataError(f"{path}:1: no column phase; found: {', '.join(rows)}")
-    if faults := list(_unknown_phases(path, rows, operant)):
-        raise DataError(faults)
+    DataError.raise_any(_unknown_phases(path, rows, operant))
     return rows
 
 
@@ -44,11 +43,12 @@ def body_weights(files: StudyFiles, operant: Operant) -> pd.DataFrame | None:
     if column is None:
         raise DataError(f"{path}:1: no column weight_g or weight_kg; found: {', '.join(rows)}")
     weight_kg = pd.to_numeric(rows[column], errors="coerce") * units[column]
-    if faults := [
-        f"{path}:{line}: {column} is {rows[column][line - 2]}, expected a number above 0"
-        for line in _lines(~(weight_kg > 0))
-    ]:
-        raise DataError(faults)
+    DataError.raise_any(
+        [
+            f"{path}:{line}: {column} is {rows[column][line - 2]}, expected a number above 0"
+            for line in _lines(~(weight_kg > 0))
+        ]
+    )
     return rows.assign(weight_kg=weight_kg)[["subject", "date", "weight_kg"]].sort_values("date", kind="stable")
 
 
@@ -65,8 +65,7 @@ def _dated(path: Path, text: Sequence[str]) -> pd.DataFrame:
         + ("T09:25:00" if when == "start" else "")
         for line in _lines(~rows[when].map(_is_moment))
     ]
-    if faults:
-        raise DataError(faults)
+    DataError.raise_any(faults)
     rows["subject"] = rows["subject"].str.removeprefix("sub-")
     return rows.assign(date=rows[when].str[:10])
 

@@ -101,7 +101,7 @@ def _one_number(values: Float[Array, "level"], derived: Reduce) -> float:
     if not there.size or (derived.complete and there.size < values.size):
         return float("nan")
     match derived.how:
-        case "mean":
+        case "mean" | "breakpoint":
             return float(there.mean())
         case "sum":
             return float(there.sum())
@@ -109,8 +109,6 @@ def _one_number(values: Float[Array, "level"], derived: Reduce) -> float:
             return float(there[0])
         case "last":
             return float(there[-1])
-        case "breakpoint":
-            return float(there.mean())
         case "slope" | "index" as how:
             number: Any = getattr(course(values), how)
             return float("nan") if number is None else float(number)

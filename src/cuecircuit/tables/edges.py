@@ -71,8 +71,7 @@ def edges_table(tables: Tables, name: str, scans: Sequence[ScanFiles], *, n_jobs
 
     work = list(_subjects(tables, name, scans))
     done: Any = Parallel(n_jobs=n_jobs, **ends_with_parent())(delayed(tied(_attempt))(each) for each in work)
-    if faults := [fault for _, failed in done for fault in failed]:
-        raise DataError(faults)
+    DataError.raise_any([fault for _, failed in done for fault in failed])
     return _table(tables.files, name, pd.concat([rows for rows, _ in done], ignore_index=True))
 
 
@@ -97,8 +96,7 @@ def drawn_edges(tables: Tables, name: str) -> Table:
                 n = len(work.regions)
                 rows = edge_rows(rng.normal(0.3, 0.2, (n, n)), list(work.regions.values()))
                 parts.append(rows.assign(subject=work.subject, **keys, **levels))
-    if faults:
-        raise DataError(faults)
+    DataError.raise_any(faults)
     return _table(tables.files, name, pd.concat(parts, ignore_index=True))
 
 

@@ -25,11 +25,11 @@ from cuecircuit.imaging.seed_series import fisher_z, seed_series
 from cuecircuit.imaging.single_trials import trial_responses
 from cuecircuit.imaging.smoothing import smooth_in_mask
 from cuecircuit.records.atlas import Atlas
-from cuecircuit.records.scan import Block
 from cuecircuit.study.acquisition import BetaSeries, Blocks, Glm, Nuisance, Ppi, Seed
 from cuecircuit.tables.map_plan import Estimated, conditions_of, other_condition, runs_of, slope
 from cuecircuit.tables.scan_reading import ScanAtWork
 from cuecircuit.tables.seeds import seed_courses, seed_labels
+from cuecircuit.tables.trials import blocks_of_trials
 
 Parts = dict[str, tuple[frozenset[str], Estimate]]
 
@@ -311,14 +311,8 @@ def model_events(scan: ScanAtWork, maps: Glm | BetaSeries | Ppi) -> pd.DataFrame
     duration (s), trial_type and modulation, NaN but in slopes.
     """
     rows = scan.trials
-    cells = pd.DataFrame(
-        {
-            "onset": rows["onset_s"],
-            "duration": rows["duration_s"],
-            "trial_type": conditions_of(rows, maps),
-            "modulation": np.nan,
-        }
-    )
+    times = rows[["onset_s", "duration_s"]].set_axis(["onset", "duration"], axis=1)
+    cells = times.assign(trial_type=conditions_of(rows, maps), modulation=np.nan)
     others = scan.others.assign(
         trial_type=[other_condition(name) for name in scan.others["trial_type"]], modulation=np.nan
     )
@@ -350,14 +344,6 @@ def removed_of(scan: ScanAtWork, nuisance: Nuisance, *, drift: bool = True) -> t
     """Return the volumes of a scan that count, and what is removed from it."""
     keep = counted_volumes(scan.series, scan.signals, nuisance, scan.mask)
     return keep, removed_signals(scan.series, scan.signals, nuisance, keep, drift=drift)
-
-
-def blocks_of_trials(trials: pd.DataFrame) -> tuple[Block, ...]:
-    """Return trials as blocks."""
-    return tuple(
-        Block(onset_s=float(onset), duration_s=float(duration), cue=str(kind))
-        for onset, duration, kind in zip(trials["onset_s"], trials["duration_s"], trials["trial_type"], strict=True)
-    )
 
 
 def quality_row(

@@ -41,8 +41,7 @@ def given_maps(files: StudyFiles, name: str, maps: Given, subjects: Table) -> Ta
         faults += [f"{path}: {value}: no such file" for value in lost]
     unknown = sorted(set(subjects.rows["subject"]) - set(rows["subject"]))
     faults += [f"{path}: no map of {subject}; add it, or exclude the subject" for subject in unknown]
-    if faults:
-        raise DataError(faults)
+    DataError.raise_any(faults)
     kept = rows[rows["subject"].isin(subjects.rows["subject"])].reset_index(drop=True)
     notes: dict[str, ColumnNote] = {
         "subject": "participant label",

@@ -191,8 +191,7 @@ def _checked(
     against_plan = list(plan_faults(operant, sessions, logged, groups=factor.levels if factor else ()))
     accepted, refused = accept_faults(against_plan, operant.accept)
     lost = fault_lines([replace(fault, done=_LOST) for fault in lost_records(log, who)])
-    if errors := (*lost, *_lone_subjects(files, {one.subject for one in log.sessions}, subjects.rows), *refused):
-        raise DataError(errors)
+    DataError.raise_any((*lost, *_lone_subjects(files, {one.subject for one in log.sessions}, subjects.rows), *refused))
     yield from accepted
     yield from short_sessions(operant, sessions, logged)
 

@@ -27,8 +27,7 @@ def seed_labels(seeds: Sequence[str], scan: ScanAtWork, atlas: Atlas) -> list[in
     Raises:
         DataError: as `seed_faults`.
     """
-    if faults := [*seed_faults(seeds, atlas, scan.mask)]:
-        raise DataError(faults)
+    DataError.raise_any([*seed_faults(seeds, atlas, scan.mask)])
     names = {name: label for label, name in atlas.names.items()}
     return [names[seed] for seed in seeds]
 

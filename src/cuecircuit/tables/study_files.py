@@ -160,8 +160,7 @@ def placed_text(path: Path, dataset: Path | None = None, derivatives: Path | Non
     """
     text, places = read_text(path), {"dataset": dataset, "derivatives": derivatives}
     places = {name: place.absolute() for name, place in places.items() if place is not None}
-    if absent := [f"--{name} {place}: no such folder" for name, place in places.items() if not place.is_dir()]:
-        raise DataError(absent)
+    DataError.raise_any([f"--{name} {place}: no such folder" for name, place in places.items() if not place.is_dir()])
     if places:
         parse_yaml(text, path.name)
     return with_settings(text, "scans", {name: str(place) for name, place in places.items()})

@@ -15,9 +15,8 @@ from cuecircuit.errors import DataError
 from cuecircuit.imaging.fixed_effects import Estimate
 from cuecircuit.io.nifti import write_volume
 from cuecircuit.io.scan_inventory import ScanFiles
-from cuecircuit.io.tables import ColumnNote, column_notes, write_table
+from cuecircuit.io.tables import column_notes, write_table
 from cuecircuit.pipeline.faults import faults_named
-from cuecircuit.pipeline.gate import GATE_COLUMNS
 from cuecircuit.pipeline.store import Stage
 from cuecircuit.records.atlas import Atlas
 from cuecircuit.study.acquisition import Blocks, Glm, Seed
@@ -35,21 +34,7 @@ from cuecircuit.tables.space import space_files
 from cuecircuit.tables.study_files import StudyFiles
 from cuecircuit.tables.table import Table
 
-_QUALITY_NOTES: Mapping[str, ColumnNote] = {
-    "session": "entity ses; n/a where scans have none",
-    "run": "entity run; n/a where scans have none",
-    "volumes": "length",
-    "tsnr": "temporal signal-to-noise ratio, median over the mask",
-    "dvars": {"Description": "root mean square change from volume to volume, median", "Units": "%"},
-    "framewise_displacement": {"Description": "mean over volumes; n/a where nothing tells of motion", "Units": "mm"},
-    "censored": "volumes left out for motion or a jump of the image",
-    "regressors": "columns of nuisance",
-    "residual_df": "degrees of freedom that nuisance leaves",
-    "dropped": "nuisance columns left out because they are constant or a combination of others",
-    "unusable_voxels": "voxels of the mask without a positive mean signal",
-    "trials": "events that are cells",
-    **GATE_COLUMNS,
-}
+_QUALITY_NOTES = column_notes("scan_quality")
 _COURSE_NOTES = column_notes("cue_courses")
 
 

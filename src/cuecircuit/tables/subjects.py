@@ -236,5 +236,4 @@ def _check_levels(files: StudyFiles, path: Path, rows: pd.DataFrame, levels: Map
                 f"{path}: {name} is '{level}' for {named}; {files.file.name} lists {', '.join(expected)}; add it to "
                 f"factors.{name}.levels, or to leave_out with a reason"
             )
-    if faults:
-        raise DataError(faults)
+    DataError.raise_any(faults)

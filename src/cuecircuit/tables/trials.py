@@ -1,6 +1,6 @@
 """Table `trials`: every event of a scan that is a cell of the study, with its measures and the breathing in it."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from pathlib import Path
 
 import numpy as np
@@ -144,22 +144,25 @@ def _check_measures(scan: ScanFiles, events: pd.DataFrame, trials: Trials) -> No
         for name in trials.measures
         if name in events and not pd.api.types.is_numeric_dtype(events[name])
     ]
-    if faults:
-        raise DataError(faults)
+    DataError.raise_any(faults)
+
+
+def blocks_of_trials(trials: pd.DataFrame) -> tuple[Block, ...]:
+    """Return trials as blocks."""
+    return tuple(
+        Block(onset_s=float(onset), duration_s=float(duration), cue=str(kind))
+        for onset, duration, kind in zip(trials["onset_s"], trials["duration_s"], trials["trial_type"], strict=True)
+    )
 
 
 def _breathing(
     files: StudyFiles, scan: ScanFiles, rows: pd.DataFrame
 ) -> tuple[Float[Array, "trial"], Float[Array, "trial"]]:
-    blocks: Sequence[Block] = [
-        Block(onset_s=onset, duration_s=duration, cue=kind)
-        for onset, duration, kind in zip(rows["onset_s"], rows["duration_s"], rows["trial_type"], strict=True)
-    ]
     if scan.physio is None or files.study.scans is None:
         return np.full(len(rows), np.nan), np.zeros(len(rows))
     with faults_named(scan.physio):
         trace = read_respiration(scan.physio, files.path(files.study.scans.dataset))
-        rates = block_rates(find_breaths(trace, plausible_rates(files.study.subjects.species)), blocks)
+        rates = block_rates(find_breaths(trace, plausible_rates(files.study.subjects.species)), blocks_of_trials(rows))
     return rates.per_min, rates.valid_share
 
 

@@ -151,8 +151,7 @@ def store_maps(
                     lacking |= absent
                     advance(part.stop - part.start)
             facts.append(tuple(kept_facts))
-    if faults:
-        raise DataError(faults)
+    DataError.raise_any(faults)
     back = n_cells * max(1, _BACK_NUMBERS // (n_voxels * n_cells))
     residuals = DiskMatrix(folder=scratch / "residuals", shape=(n, n_voxels), steps=(back, voxels), slabs="columns")
     return GroupMaps(

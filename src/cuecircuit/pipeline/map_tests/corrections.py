@@ -1,6 +1,6 @@
 """One map under several corrections: `corrections.tsv`, and a map of the corrected p of each method."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -19,7 +19,7 @@ from cuecircuit.group.side_by_side import METHODS, Correction, CorrectionMethod,
 from cuecircuit.group.variances import Variances
 from cuecircuit.io.derivatives import bids_label, map_name
 from cuecircuit.io.nifti import write_volume
-from cuecircuit.io.tables import ColumnNote, write_table
+from cuecircuit.io.tables import column_notes, write_table
 from cuecircuit.models.strata import StrataFamily
 from cuecircuit.pipeline.map_tests.blocks import GroupMaps
 from cuecircuit.pipeline.map_tests.files import Space
@@ -27,20 +27,7 @@ from cuecircuit.pipeline.map_tests.permuted import permute_map
 from cuecircuit.pipeline.progress import steps
 from cuecircuit.stats.strata_result import StratumTest
 
-COLUMNS: Mapping[str, ColumnNote] = {
-    "term": "effect",
-    "method": {
-        "Description": "how the map was corrected; maps of p are contrast-<effect>_stat-p<Method>_statmap.nii.gz",
-        "Levels": dict(METHODS),
-    },
-    "family_wise": "yes: one false voxel anywhere in alpha of studies; no: a share alpha of the voxels named is false",
-    "alpha": "corrected level of all methods",
-    "cluster": "label of the cluster, as in clusters.tsv; 0: the voxels of no cluster",
-    "voxels": "size of the cluster",
-    "p": "smallest corrected p (q for fdr) in the cluster",
-    "survives": "p is at most alpha",
-    "voxels_surviving": "voxels of the cluster with corrected p at most alpha",
-}
+COLUMNS = column_notes("corrections")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -51,7 +38,7 @@ class Comparison:
     """
 
     term: str
-    methods: tuple[CorrectionMethod, ...] = tuple(METHODS)
+    methods: tuple[CorrectionMethod, ...] = METHODS
     simulation: CorrectionSettings
     permutation: PermutationSettings
     stratum: str | None = None

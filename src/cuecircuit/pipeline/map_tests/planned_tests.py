@@ -81,8 +81,7 @@ def plan_tests(
             notes += part()
         except CuecircuitError as error:
             faults += (f"{fault}{where}" for fault in error.faults)
-    if faults:
-        raise DesignError(faults)
+    DesignError.raise_any(faults)
     return tuple(notes)
 
 
@@ -115,8 +114,7 @@ def check_request(
     faults += evidence_faults(model) if evidence is not None else []
     if comparison is not None and model.fitted_by != "strata":
         faults.append("corrections are compared of a term of between and within; leave out the comparison")
-    if faults:
-        raise DataError(faults)
+    DataError.raise_any(faults)
 
 
 def kept_tests(bound: Design, fitted: Fitted) -> tuple[TermTest, ...]:

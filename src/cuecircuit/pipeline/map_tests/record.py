@@ -13,7 +13,7 @@ from cuecircuit.arrays import Array, Int
 from cuecircuit.group.correction import CorrectionSettings
 from cuecircuit.group.coverage import MapFacts
 from cuecircuit.io.nifti import write_volume
-from cuecircuit.io.tables import write_json, write_table
+from cuecircuit.io.tables import column_notes, write_json, write_table
 from cuecircuit.models.design import Design
 from cuecircuit.models.family import Fitted
 from cuecircuit.pipeline.map_tests.design import Correction
@@ -86,12 +86,7 @@ def write_coverage(path: Path, facts: Sequence[MapFacts], aside: Sequence[str]) 
     """Write what is in the voxels of each map, and which maps were not used."""
     rows = [{"map": each.name, "entered": "yes", **_voxels(each)} for each in facts]
     rows += [{"map": line.partition(":")[0], "entered": line.partition(": ")[2]} for line in aside]
-    columns = {
-        "map": "map of the table",
-        "entered": "yes, or why not",
-        "not_finite": {"Description": "voxels of the mask without a value", "Units": "voxels"},
-        "exactly_zero": {"Description": "voxels of the mask that are exactly 0", "Units": "voxels"},
-    }
+    columns = column_notes("coverage")
     write_table(path, pd.DataFrame(rows, columns=list(columns)), columns)
 
 

@@ -202,8 +202,7 @@ def _stored(
             raise DataError([f"no map is left of {len(frame)}; expected maps that vary in the mask", *aside])
     for line in (*aside, *bound.left_out, *bound.notes):
         say(f"group: {line}")
-    if faults := unit_faults(maps.facts[0]):
-        raise DataError(faults)
+    DataError.raise_any(unit_faults(maps.facts[0]))
     for note in coverage_notes(maps.facts[0], maps.n_lacking, maps.facts[1] if model.variance else ()):
         say(f"group: {note}")
     return bound, maps, aside
