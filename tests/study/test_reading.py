@@ -157,6 +157,21 @@ def test_all_faults_come_at_once_by_line() -> None:
     assert lines == sorted(lines)
 
 
+def test_a_value_of_a_wrong_kind_hides_no_other_fault() -> None:
+    named = ["questions.intake.alpha", "questions.other.of", "copies"]
+    other = {"of": "operant.infusion", "where": {"phase": "drinking"}, "within": "day"}
+    faults = faults_of(minimal(questions__intake__alpha="few", questions__other=other, copies="no"))
+    assert [fault.split(": ")[1] for fault in faults] == named
+
+
+def test_a_second_atlas_is_that_of_a_set_of_regions() -> None:
+    space = {"mask": "m.nii", "origin": "bregma", "atlas": ["a.nii", "b.nii"], "labels": ["a.tsv", "b.tsv"]}
+    faults = [fault for fault in faults_of(minimal(space=space)) if "space.atlas: found 2 files, expected one" in fault]
+    assert "regions.NAME: {of: TABLE, atlas: FILE, labels: TABLE}" in faults[0]
+    alone = faults_of(minimal(regions={"fine": {"of": "maps.task", "atlas": "fine.nii.gz"}}))
+    assert any("regions.fine: give both atlas and labels, or neither" in fault for fault in alone)
+
+
 def test_numbers_and_words_of_yaml_are_labels() -> None:
     assert parse_study(minimal(factors__group=["water", "ethanol"])).factors["group"].levels == ("water", "ethanol")
     assert len(faults := faults_of(minimal(factors__group=[True, False]))) == 2

@@ -8,13 +8,14 @@ from cuecircuit.errors import CuecircuitError, DataError, StudyError
 from cuecircuit.nodes.graph import ordered_nodes, upstream
 from cuecircuit.nodes.log_check import log_notes, phase_faults
 from cuecircuit.nodes.scan_check import check_scans
+from cuecircuit.pipeline.faults import attempt
 from cuecircuit.pipeline.progress import say
 from cuecircuit.questions.answer import Answer
 from cuecircuit.questions.map_questions import rehearse_map_answer
 from cuecircuit.questions.model_questions import NETWORKS_OF
 from cuecircuit.questions.table_questions import answer
 from cuecircuit.study.accounting import split_reference
-from cuecircuit.study.acquisition import Given
+from cuecircuit.study.acquisition import Given, Regions
 from cuecircuit.study.questions import AnyQuestion, Split, Style
 from cuecircuit.tables.edges import drawn_edges
 from cuecircuit.tables.given_maps import grid_faults
@@ -23,7 +24,7 @@ from cuecircuit.tables.operant import OperantData, phase_rules
 from cuecircuit.tables.regions import drawn_regions, named_regions
 from cuecircuit.tables.rows import Tables
 from cuecircuit.tables.shared_mask import shared_mask_sentence
-from cuecircuit.tables.space import study_space
+from cuecircuit.tables.space import regions_asked, study_atlas, study_space
 from cuecircuit.tables.study_files import StudyFiles, alternative_files, read_study
 from cuecircuit.tables.subjects import session_labels
 from cuecircuit.tables.table import Table
@@ -113,8 +114,18 @@ def check_files(files: StudyFiles, *, data: bool = False, scans: bool = True) ->
     if scans and files.makes_maps and not {"subjects", "trials"} & failed:
         faults += _faults("scans", lambda: notes.extend(check_scans(files, made, data=data)))
     if faults:
-        raise StudyError(list(dict.fromkeys(faults)))
+        raise StudyError(_once(faults))
     return tuple(notes)
+
+
+def _once(faults: Sequence[str]) -> list[str]:
+    """Leave out what a table has said already, as a file that is missing of all that read it."""
+    once: dict[str, str] = {}
+    for fault in faults:
+        node, _, text = fault.partition(": ")
+        if text not in once:
+            once[fault if node.startswith("questions.") else text] = fault
+    return list(once.values())
 
 
 def _check_font(style: Style) -> None:
@@ -127,12 +138,23 @@ def _check_font(style: Style) -> None:
 def _check_space(files: StudyFiles) -> Iterator[str]:
     if files.study.space and files.study.space.is_shared:
         yield f"space.mask: {shared_mask_sentence(files.shared_mask.subjects)}"
-    atlas = study_space(files).atlas
-    if atlas is not None:
-        for name, regions in files.study.regions.items():
-            named_regions(f"regions.{name}.names", regions.names, atlas.names)
-        for name, figure in files.study.figures.items():
-            named_regions(f"figures.{name}.only.region", figure.only.get("region", ()), atlas.names)
+    study = files.study
+    named: dict[str, tuple[Regions | None, tuple[str, ...]]]
+    named = {f"regions.{name}.names": (regions, regions.names) for name, regions in study.regions.items()}
+    for name, figure in study.figures.items():
+        regions = regions_asked(study, study.questions[figure.question])
+        named[f"figures.{name}.only.region"] = (regions, figure.only.get("region", ()))
+    faults = [*attempt(lambda: study_space(files))]
+    for setting, (regions, names) in named.items():
+        if names or regions:
+            faults += attempt(lambda at=setting, of=regions, names=names: _check_names(files, at, of, names))
+    if faults:
+        raise DataError(dict.fromkeys(faults))
+
+
+def _check_names(files: StudyFiles, setting: str, regions: Regions | None, names: Sequence[str]) -> None:
+    if (atlas := study_atlas(files, regions)) is not None:
+        named_regions(setting, names, atlas.names)
 
 
 def _is_split(files: StudyFiles, node: str) -> bool:
