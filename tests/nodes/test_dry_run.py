@@ -234,6 +234,20 @@ def test_a_set_of_regions_may_have_an_atlas_of_its_own(folder: Path):
     assert unknown == ("space: regions.sides.names: the atlas has no dorsal part; it has left, right",)
 
 
+def test_regions_without_a_voxel_in_the_mask_are_named(folder: Path):
+    labels = np.where(MASK, 7, 0).astype(np.int16)
+    labels[0, 0, 0] = 8
+    write_volume(folder / "sides.nii.gz", labels, GRID)
+    (folder / "sides.tsv").write_text("index\tname\n7\tleft\n8\tright\n")
+    question = {"of": "regions.sides", "each": "region", "between": "group"}
+    sections = {"maps": GIVEN, "scans": None, "trials": None, "factors": {"group": ["a", "b"]}}
+    study = study_of(folder, **sections, regions={"sides": SIDES}, questions={"sides": question})
+    assert "regions.sides: no mean of regions without a voxel in the mask: right" in check_study(study)
+    question = {"of": "regions.sides", "where": {"region": "right"}, "between": "group"}
+    named = faults(study_of(folder, **sections, regions={"sides": SIDES}, questions={"sides": question}))
+    assert named[0].startswith("space: questions.sides.where.region: no voxel in the mask: right")
+
+
 def test_a_missing_file_is_named_once(folder: Path):
     asked = {"regions": REGIONS, "questions": {"parts": BETWEEN | {"of": "regions.parts", "each": "region"}}}
     (fault,) = faults(study_of(folder, space=SPACE | {"atlas": "no.nii.gz"}, **asked))

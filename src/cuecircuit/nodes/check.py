@@ -7,24 +7,23 @@ from pathlib import Path
 from cuecircuit.errors import CuecircuitError, DataError, StudyError
 from cuecircuit.nodes.graph import ordered_nodes, upstream
 from cuecircuit.nodes.log_check import log_notes, phase_faults
+from cuecircuit.nodes.region_check import check_regions
 from cuecircuit.nodes.scan_check import check_scans
-from cuecircuit.pipeline.faults import attempt
 from cuecircuit.pipeline.progress import say
 from cuecircuit.questions.answer import Answer
 from cuecircuit.questions.map_questions import rehearse_map_answer
 from cuecircuit.questions.model_questions import NETWORKS_OF
 from cuecircuit.questions.table_questions import answer
 from cuecircuit.study.accounting import split_reference
-from cuecircuit.study.acquisition import Given, Regions
+from cuecircuit.study.acquisition import Given
 from cuecircuit.study.questions import AnyQuestion, Split, Style
 from cuecircuit.tables.edges import drawn_edges
 from cuecircuit.tables.given_maps import grid_faults
 from cuecircuit.tables.making import asks_for_levels, make_node
 from cuecircuit.tables.operant import OperantData, phase_rules
-from cuecircuit.tables.regions import drawn_regions, named_regions
+from cuecircuit.tables.regions import drawn_regions
 from cuecircuit.tables.rows import Tables
 from cuecircuit.tables.shared_mask import shared_mask_sentence
-from cuecircuit.tables.space import regions_asked, study_atlas, study_space
 from cuecircuit.tables.study_files import StudyFiles, alternative_files, read_study
 from cuecircuit.tables.subjects import session_labels
 from cuecircuit.tables.table import Table
@@ -138,23 +137,7 @@ def _check_font(style: Style) -> None:
 def _check_space(files: StudyFiles) -> Iterator[str]:
     if files.study.space and files.study.space.is_shared:
         yield f"space.mask: {shared_mask_sentence(files.shared_mask.subjects)}"
-    study = files.study
-    named: dict[str, tuple[Regions | None, tuple[str, ...]]]
-    named = {f"regions.{name}.names": (regions, regions.names) for name, regions in study.regions.items()}
-    for name, figure in study.figures.items():
-        regions = regions_asked(study, study.questions[figure.question])
-        named[f"figures.{name}.only.region"] = (regions, figure.only.get("region", ()))
-    faults = [*attempt(lambda: study_space(files))]
-    for setting, (regions, names) in named.items():
-        if names or regions:
-            faults += attempt(lambda at=setting, of=regions, names=names: _check_names(files, at, of, names))
-    if faults:
-        raise DataError(dict.fromkeys(faults))
-
-
-def _check_names(files: StudyFiles, setting: str, regions: Regions | None, names: Sequence[str]) -> None:
-    if (atlas := study_atlas(files, regions)) is not None:
-        named_regions(setting, names, atlas.names)
+    yield from check_regions(files)
 
 
 def _is_split(files: StudyFiles, node: str) -> bool:

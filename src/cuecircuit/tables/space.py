@@ -9,7 +9,6 @@ from cuecircuit.group.correction import CorrectionSettings
 from cuecircuit.group.permutation import PermutationSettings
 from cuecircuit.imaging.resampling import on_grid
 from cuecircuit.io.named_files import is_named
-from cuecircuit.pipeline.map_tests.command import named_space
 from cuecircuit.pipeline.map_tests.corrections import Comparison
 from cuecircuit.pipeline.map_tests.files import Space
 from cuecircuit.pipeline.map_tests.permuted import Permutation
@@ -17,7 +16,7 @@ from cuecircuit.pipeline.space import read_named_atlas
 from cuecircuit.records.atlas import Atlas
 from cuecircuit.study.accounting import split_reference
 from cuecircuit.study.acquisition import Correction, Regions
-from cuecircuit.study.questions import Question
+from cuecircuit.study.questions import Rows
 from cuecircuit.study.schema import Study
 from cuecircuit.tables.study_files import StudyFiles
 
@@ -38,12 +37,12 @@ def study_space(files: StudyFiles, regions: Regions | None = None) -> Space:
     if space is None:
         raise DataError("maps need a space: give space.mask and space.origin")
     mask, grid = files.mask
-    return named_space(mask, grid, atlas=study_atlas(files, regions), reference=space.origin)
+    return Space(mask=mask, grid=grid, atlas=study_atlas(files, regions), reference=space.origin)
 
 
-def regions_asked(study: Study, question: Question) -> Regions | None:
-    """Return the set of regions that a question is of; None where it is of another table."""
-    kind, _, name = split_reference(question.of)[0].partition(".")
+def regions_asked(study: Study, rows: Rows) -> Regions | None:
+    """Return the set of regions that rows are of; None where they are of another table."""
+    kind, _, name = split_reference(rows.of)[0].partition(".")
     return study.regions[name] if kind == "regions" else None
 
 
