@@ -164,6 +164,14 @@ def test_a_value_of_a_wrong_kind_hides_no_other_fault() -> None:
     assert [fault.split(": ")[1] for fault in faults] == named
 
 
+@pytest.mark.parametrize("part", [{"window_min": [30, 90]}, {"every_min": 90}], ids=["window", "bin"])
+def test_a_part_of_a_session_that_is_over_before_it_is_refused(part: dict[str, Any]) -> None:
+    rows = {"of": "bins.late", "within": "bin"} if "every_min" in part else {"of": "operant.late"}
+    question = rows | {"where": {"phase": "drinking", "day": 1}, "between": "group"}
+    (fault,) = faults_of(minimal(operant__measures__late={"count": "lick"} | part, questions__late=question))
+    assert "reaches minute 90, and these sessions last 60 min" in fault
+
+
 def test_a_second_atlas_is_that_of_a_set_of_regions() -> None:
     space = {"mask": "m.nii", "origin": "bregma", "atlas": ["a.nii", "b.nii"], "labels": ["a.tsv", "b.tsv"]}
     faults = [fault for fault in faults_of(minimal(space=space)) if "space.atlas: found 2 files, expected one" in fault]

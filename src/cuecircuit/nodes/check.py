@@ -6,7 +6,7 @@ from pathlib import Path
 
 from cuecircuit.errors import CuecircuitError, DataError, StudyError
 from cuecircuit.nodes.graph import ordered_nodes, upstream
-from cuecircuit.nodes.log_check import log_notes, phase_faults
+from cuecircuit.nodes.log_check import bin_notes, log_notes, phase_faults
 from cuecircuit.nodes.region_check import check_regions
 from cuecircuit.nodes.scan_check import check_scans
 from cuecircuit.pipeline.progress import say
@@ -187,7 +187,7 @@ def _log_notes(tables: Tables, data: OperantData, subjects: Sequence[str]) -> It
     assert operant is not None
     if wrong := list(phase_faults(phase_rules(operant), data.sessions, subjects)):
         raise DataError(wrong)
-    yield from (f"operant: {note}" for note in log_notes(data.faults))
+    yield from (f"operant: {note}" for note in (*log_notes(data.faults), *bin_notes(operant)))
 
 
 def _faults(name: str, act: Callable[[], object]) -> list[str]:
