@@ -304,6 +304,11 @@ def test_a_factor_that_is_called_like_a_column_of_results_is_refused(name: str) 
     assert any(f"{name} is also a column of results" in fault for fault in faults)
 
 
+def test_a_factor_that_is_called_like_a_key_is_refused() -> None:
+    text = re.sub(r"\bgroup\b", "treatment", minimal(operant__by="group"))
+    assert any("treatment tells rows of operant apart already; call the factor" in fault for fault in faults_of(text))
+
+
 def test_sections_of_scans_without_maps_are_named_at_once() -> None:
     sections = {
         "space": {"mask": "mask.nii.gz", "origin": "bregma"},
