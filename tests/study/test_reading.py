@@ -304,6 +304,20 @@ def test_a_factor_that_is_called_like_a_column_of_results_is_refused(name: str) 
     assert any(f"{name} is also a column of results" in fault for fault in faults)
 
 
+def test_factors_of_an_effect_may_be_written_in_any_order() -> None:
+    data = yaml.safe_load(design_text("pet_displacement"))
+    data["questions"]["displacement"] |= {"between": ["group", "sex"], "shown": "challenge:sex", "contrasts": []}
+    formula = "group*sex + center(age)*group"
+    data["questions"]["questionnaire"] |= {"formula": formula, "tests": ["sex:group", "group:center(age)", "F - M"]}
+    data["regions"]["inside"] = {"of": "maps.binding"}
+    data["regions"]["inside"] |= {"within": {"question": "displacement", "effect": "challenge:group"}}
+    data["questions"]["inside"] = {"of": "regions.inside", "each": "region", "by": ["group", "challenge"]}
+    study = parse_study(yaml.safe_dump(data))
+    assert study.questions["displacement"].shown == ("sex:challenge",)
+    assert study.questions["questionnaire"].tests == ("group:sex", "center(age):group", "F - M")
+    assert study.regions["inside"].within.effect == "group:challenge"
+
+
 def test_a_factor_that_is_called_like_a_key_is_refused() -> None:
     text = re.sub(r"\bgroup\b", "treatment", minimal(operant__by="group"))
     assert any("treatment tells rows of operant apart already; call the factor" in fault for fault in faults_of(text))
