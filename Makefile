@@ -9,6 +9,8 @@ export PIP_DISABLE_PIP_VERSION_CHECK := 1
 demo: $(VENV)/run.done
 	$(BIN)/cuecircuit demo demo
 
+# as many workers as processors, so that each multiplies matrices with one thread
+test: export OPENBLAS_NUM_THREADS := 1
 test: $(VENV)/dev.done
 	$(BIN)/python -m pytest -n auto --dist loadgroup tests
 

@@ -30,7 +30,7 @@ def test_who_lacks_a_planned_level_has_no_mean_and_is_named(tables: Tables) -> N
     assert list(chosen.rows["subject"]) == ["w1", "w2", "e1"]
     assert list(chosen.rows[VALUE]) == [2.0, 12.0, 22.0]
     assert len(chosen.left_out) == 1
-    assert chosen.left_out[0].startswith("e2: lacks a level of day")
+    assert chosen.left_out[0].startswith("e2: no value at some level of day")
 
 
 def test_change_is_the_last_level_less_the_first_of_complete_pairs(tables: Tables) -> None:

@@ -7,6 +7,7 @@ from cuecircuit.nodes.designs import design_text
 from cuecircuit.pages.methods import design_texts
 from cuecircuit.pages.operant_methods import derived_texts
 from cuecircuit.pages.sentences import finding_sentence, left_out_sentence, marks_sentence
+from cuecircuit.questions.answer import together
 from cuecircuit.report.references import references_of
 from cuecircuit.study.reading import parse_study
 
@@ -14,8 +15,8 @@ RATS = parse_study(design_text("carmack2019"))
 
 
 def test_who_is_left_out_for_one_reason_is_named_together() -> None:
-    lines = ["s1: left out, no row for after", "s3: left out, no row for after", "s2: lacks before or after"]
-    assert left_out_sentence(lines) == "Left out: s1 and s3 (no row for after); s2 (lacks before or after)."
+    lines = ["s1: left out, no row for after", "s3: left out, no row for after", "s2: no value at before or after"]
+    assert left_out_sentence(lines) == "Left out: s1 and s3 (no row for after); s2 (no value at before or after)."
     assert left_out_sentence(()) == ""
 
 
@@ -60,3 +61,8 @@ def test_what_a_breakpoint_is_and_how_counts_were_tested_is_cited() -> None:
     assert any("round(5 · exp(0.2 n) − 5)" in text for text in design_texts(study))
     assert "richardson1996" in {reference.key for reference in references_of(study)}
     assert "mancl2001" in {reference.key for reference in references_of(RATS)}  # its questions with a trend
+
+
+def test_one_line_says_what_is_said_of_several() -> None:
+    lines = ["s1: no value at 1 or 2", "s2: no row", "s3: no value at 1 or 2", "q > .05 of all"]
+    assert [*together(lines)] == ["s1, s3: no value at 1 or 2", "s2: no row", "q > .05 of all"]

@@ -87,7 +87,7 @@ def test_a_planted_difference_is_found_in_its_region_and_a_rat_without_a_score_i
     table = rats()
     table.loc[7, "percent"] = np.nan
     options = {"region": "region", "subject": "rat", "between": "access", "levels": ("ShA", "LgA"), "draws": 400}
-    with pytest.warns(UserWarning, match="r1: left out, lacks NAc"):
+    with pytest.warns(UserWarning, match="r1: left out, no value of NAc"):
         found = cc.pool(table, "percent", covariates="weight", **options)
     effects = found.regions.set_index(["effect", "region"])
     assert list(dict.fromkeys(found.regions["effect"])) == ["mean", "LgA - ShA", "slope of weight"]

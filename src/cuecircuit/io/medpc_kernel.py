@@ -61,12 +61,12 @@ def read_lines(data):
             while stop > start and data[stop - 1] == _RETURN:
                 stop -= 1
             if stop > start:
-                marks[n_marks] = line, start, stop
+                marks[n_marks, 0], marks[n_marks, 1], marks[n_marks, 2] = line, start, stop
                 n_marks += 1
         else:
             if not is_open:
                 is_open, is_regular, columns, first = True, True, 0, filled
-                runs[n_runs] = n_marks, line, start, start, 0, first, first
+                runs[n_runs, 0], runs[n_runs, 1], runs[n_runs, 2] = n_marks, line, start
                 n_runs += 1
             before = filled
             at, filled = _numbers(data, at, values, filled)
@@ -75,7 +75,8 @@ def read_lines(data):
             # every row before this one was full, or its index would be another
             is_regular &= 0 < n_read <= columns and index == before - first and index % columns == 0
             filled = filled if is_regular else first
-            runs[n_runs - 1, 3:] = at, columns if is_regular else 0, first, filled
+            runs[n_runs - 1, 3], runs[n_runs - 1, 4] = at, columns if is_regular else 0
+            runs[n_runs - 1, 5], runs[n_runs - 1, 6] = first, filled
         at += 1
     return marks[:n_marks], runs[:n_runs], values[:filled]
 

@@ -10,7 +10,7 @@ from cuecircuit.nodes.log_check import bin_notes, log_notes, phase_faults
 from cuecircuit.nodes.region_check import check_regions
 from cuecircuit.nodes.scan_check import check_scans
 from cuecircuit.pipeline.progress import say
-from cuecircuit.questions.answer import Answer
+from cuecircuit.questions.answer import Answer, together
 from cuecircuit.questions.map_questions import rehearse_map_answer
 from cuecircuit.questions.model_questions import NETWORKS_OF
 from cuecircuit.questions.table_questions import answer
@@ -165,7 +165,7 @@ def _dry_run(tables: Tables, made: dict[str, Table], node: str) -> Iterator[str]
     question = tables.files.study.questions[name]
     about_maps = split_reference(question.of)[0].startswith(("maps.", "contrasts."))
     lines = rehearse_map_answer(tables, question) if about_maps else _lines(answer(tables, _with_few_draws(question)))
-    yield from (f"{node}: {line}" for line in lines)
+    yield from (f"{node}: {line}" for line in together(lines))
 
 
 def _with_few_draws(question: AnyQuestion) -> AnyQuestion:

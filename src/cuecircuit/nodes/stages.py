@@ -19,6 +19,7 @@ from cuecircuit.pipeline.quality import QUALITY_TABLE
 from cuecircuit.pipeline.sessions import session_notes, write_faults
 from cuecircuit.pipeline.store import Stage
 from cuecircuit.pipeline.subject_stages import run_subjects
+from cuecircuit.questions.answer import together
 from cuecircuit.questions.map_questions import MapWork, write_map_answer
 from cuecircuit.questions.table_questions import answer
 from cuecircuit.report.marks import counted
@@ -225,7 +226,7 @@ def _map_question(work: Work, name: str, own: str) -> Stage:
             left_out = write_map_answer(work.tables, question, folder, place)
         except CuecircuitError as error:
             raise type(error)([f"questions.{own}: {fault}" for fault in error.faults]) from error
-        for line in left_out:
+        for line in together(left_out):
             say(f"{name}: {line}")
 
     kept = question.model_copy(update={"title": "", "why": ""})
@@ -251,7 +252,7 @@ def _question(work: Work, name: str, own: str) -> Stage:
             answered = answer(work.tables, question)
         except CuecircuitError as error:
             raise type(error)([f"questions.{own}: {fault}" for fault in error.faults]) from error
-        for line in answered.left_out:
+        for line in together(answered.left_out):
             say(f"{name}: {line}")
         answered.write(folder)
 

@@ -1,6 +1,6 @@
 """What a question found: tables with their notes, and a record of who entered and what was decided."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -30,6 +30,16 @@ class Answer:
             notes = {str(column): _note(str(column)) for column in table} | dict(NOTES) | dict(self.notes)
             write_table(folder / f"{name}.tsv", table, {column: notes[column] for column in map(str, table)})
         write_json(folder / "settings.json", {**self.facts, "left_out": list(self.left_out)})
+
+
+def together(lines: Iterable[str]) -> Iterator[str]:
+    """Yield lines `who: what`, one for all of whom the same is said."""
+    whose: dict[str, list[str]] = {}
+    for line in lines:
+        who, colon, what = line.partition(": ")
+        whose.setdefault(what if colon else who, []).append(who if colon else "")
+    for what, names in whose.items():
+        yield f"{', '.join(names)}: {what}" if names[0] else what
 
 
 def deciding_p(table: pd.DataFrame) -> pd.Series:

@@ -21,6 +21,7 @@ from cuecircuit.pipeline.map_tests.design import Correction as MapCorrection
 from cuecircuit.pipeline.map_tests.files import Space
 from cuecircuit.pipeline.map_tests.planned_tests import plan_tests
 from cuecircuit.pipeline.map_tests.tested_maps import write_tests
+from cuecircuit.questions.answer import together
 from cuecircuit.questions.model_questions import evidence_settings, mixed_df
 from cuecircuit.stats.reliability import change_correlation, intraclass_correlation
 from cuecircuit.study.accounting import names_in, split_reference
@@ -105,18 +106,8 @@ def rehearse_map_answer(tables: Tables, question: AnyQuestion) -> tuple[str, ...
         except CuecircuitError as error:
             faults |= dict.fromkeys(f"{' '.join(level)}: {fault}" if level else fault for fault in error.faults)
     if faults:
-        raise DesignError(_shared_by_levels(tuple(faults)))
+        raise DesignError(together(faults))
     return tuple(dict.fromkeys(lines))
-
-
-def _shared_by_levels(faults: Sequence[str]) -> Iterator[str]:
-    """Yield faults of levels, one that several share once."""
-    shared: dict[str, list[str]] = {}
-    for fault in faults:
-        level, colon, text = fault.partition(": ")
-        shared.setdefault(text if colon else level, []).append(level if colon else "")
-    for text, levels in shared.items():
-        yield f"{', '.join(levels)}: {text}" if levels[0] else text
 
 
 def _rehearse_level(tables: Tables, question: AnyQuestion, chosen: Chosen) -> tuple[str, ...]:
@@ -349,7 +340,7 @@ def _agreement(
     maps = {"icc": intraclass.icc, "iccLow": intraclass.ci_low, "iccHigh": intraclass.ci_high}
     _write(folder, question.over, maps, space)
     facts = {"of": question.of, "over": question.over, "n_subjects": len(subjects)}
-    left_out = [f"{one}: lacks a level of {question.over}" for one in _others(chosen, subjects)]
+    left_out = [f"{one}: no value at some level of {question.over}" for one in _others(chosen, subjects)]
     _summary(folder, {"icc": intraclass.icc}, space)
     write_json(folder / "settings.json", {**facts, "left_out": left_out})
 
@@ -383,7 +374,7 @@ def _change(tables: Tables, question: Correlation, chosen: Chosen, space: Space,
     _summary(folder, {"r": correlated.r}, space)
     n, first, last = len(change.subjects), change.levels[0], change.levels[-1]
     facts = {"of": question.of, "with": question.with_.of, "change": question.change, "n_subjects": n}
-    left_out = [f"{one}: lacks {first} or {last} on one side" for one in _others(chosen, change.subjects)]
+    left_out = [f"{one}: no value at {first} or {last} on one side" for one in _others(chosen, change.subjects)]
     write_json(folder / "settings.json", {**facts, "left_out": left_out})
 
 

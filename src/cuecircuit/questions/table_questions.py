@@ -204,7 +204,9 @@ def _reliability(tables: Tables, question: Reliability) -> Answer:
     complete = grid.loc[order].dropna()
     y = wide.values[complete.to_numpy(int)]
     numbers = pd.DataFrame([_icc(y[:, :, [k]], question) for k in range(y.shape[2])])
-    lost = [f"{subject}: lacks a level of {question.over}" for subject in order if subject not in complete.index]
+    lost = [
+        f"{subject}: no value at some level of {question.over}" for subject in order if subject not in complete.index
+    ]
     return Answer(
         tables={"reliability": pd.concat([wide.labels, numbers], axis=1)},
         facts={"of": question.of, "agreement": question.agreement, "over": question.over, "n_subjects": len(complete)},

@@ -91,7 +91,7 @@ def pool_table(
         [str(name) for name in scores],
         np.hstack(parts),
         effects,
-        notes=tuple(f"{name}: left out, lacks {', '.join(absent)}" for name, absent in lacking.items() if absent),
+        notes=tuple(f"{name}: left out, no value of {', '.join(absent)}" for name, absent in lacking.items() if absent),
         options={"scale": scale, "noise": noise, "draws": draws, "seed": seed},
     )
 

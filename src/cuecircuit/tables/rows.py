@@ -192,8 +192,8 @@ class Tables:
         each = [key for key in getattr(rows, "each", ()) if key in keys]
         nobody = (out.groupby(each)[VALUE].transform("count") == 0).to_numpy() if each else np.zeros(len(out), bool)
         complete = (counted >= expected).to_numpy()
-        lacks = f"lacks a level of {', '.join(rows.average)}, or its number, in {self._words(rows)}"
-        left_out += [f"{subject}: {lacks}" for subject in out.loc[~(complete | nobody), "subject"]]
+        why = f"no value at some level of {', '.join(rows.average)}, in {self._words(rows)}"
+        left_out += [f"{subject}: {why}" for subject in out.loc[~(complete | nobody), "subject"]]
         return out[complete | nobody]
 
     def _expected(self, table: str, rows: Rows, averaged: Sequence[str], row: Mapping[Hashable, object]) -> int:
@@ -214,7 +214,7 @@ class Tables:
         before, after = (frame[label == level].set_index(kept) for level in (first, last))
         both = after[VALUE].dropna().index.intersection(before[VALUE].dropna().index, sort=False)
         lacking = sorted(set(frame["subject"]) - set(both.get_level_values("subject")))
-        left_out += [f"{subject}: lacks {first} or {last}" for subject in lacking]
+        left_out += [f"{subject}: no value at {first} or {last}" for subject in lacking]
         difference = (after.loc[both, VALUE] - before.loc[both, VALUE]).to_frame()
         return difference.join(after.loc[both, [c for c in columns if c in after]]).reset_index()
 
