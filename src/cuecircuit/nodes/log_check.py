@@ -59,12 +59,12 @@ def log_notes(faults: Sequence[OperantFault]) -> Iterator[str]:
 def bin_notes(operant: Operant) -> Iterator[str]:
     """Yield each measure whose bins do not fill the sessions of a phase: the rest of a session is in no bin."""
     for name, measure in operant.measures.items():
-        unfilled: dict[str, float] = {}
+        width, unfilled = measure.every_min or np.inf, dict[str, float]()
         for phase_name, phase in operant.phases.items():
             hours = phase.access_h.values() if isinstance(phase.access_h, dict) else (phase.access_h or 0,)
-            for minutes in (60 * length for length in hours if measure.every_min):
-                if not np.isclose(minutes / measure.every_min, round(minutes / measure.every_min)):
+            for minutes in (60 * length for length in hours):
+                if not np.isclose(minutes / width, round(minutes / width)):
                     unfilled[phase_name] = minutes
         if unfilled:
             phases = ", ".join(f"{phase} ({minutes:g} min)" for phase, minutes in unfilled.items())
-            yield f"measures.{name}: bins of {measure.every_min:g} min do not fill {phases}; what is left is in no bin"
+            yield f"measures.{name}: bins of {width:g} min do not fill {phases}; what is left is in no bin"
