@@ -230,7 +230,7 @@ def test_a_region_without_a_voxel_is_listed_and_not_refused(tmp_path):
 
     assert dict(atlas.names) == {1: "amygdala", 2: "habenula"}
     assert atlas.absent == ("insula",)
-    assert atlas.absent_note == "1 regions have no voxel on this grid and are left out: insula"
+    assert atlas.absent_note == "left out, without a voxel on this grid: insula"
 
 
 def test_regions_of_one_name_are_told_apart_by_side(tmp_path):

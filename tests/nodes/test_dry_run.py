@@ -209,6 +209,53 @@ def test_given_maps_on_another_grid_are_named(tmp_path: Path):
     assert "but the mask has" in fault
 
 
+GIVEN = {"pet": {"kind": "given", "table": "maps.tsv", "unit": "BP"}}
+SIDES = {"of": "maps.pet", "atlas": "sides.nii.gz", "labels": "sides.tsv"}
+
+
+def test_a_set_of_regions_may_have_an_atlas_of_its_own(folder: Path):
+    sides = np.where(np.indices(MASK.shape)[0] < 3, 7, 8).astype(np.int16)
+    write_volume(folder / "sides.nii.gz", sides, GRID)
+    (folder / "sides.tsv").write_text("index\tname\n7\tleft\n8\tright\n")
+    question = {"of": "regions.sides", "each": "region", "between": "group"}
+    sections = {"maps": GIVEN, "scans": None, "trials": None, "factors": {"group": ["a", "b"]}}
+    study = study_of(folder, **sections, regions={"sides": SIDES}, questions={"sides": question})
+    run_study(study, folder / "two_atlases", stages=["subjects", "maps", "regions"])
+    means = pd.read_csv(folder / "two_atlases" / "tables" / "regions.sides.tsv", sep="\t", dtype={"subject": str})
+    for row in means.itertuples():
+        inside = MASK & (sides == {"left": 7, "right": 8}[row.region])
+        assert row.value == pytest.approx(scan_data(int(row.subject))[..., 0][inside].mean(), rel=1e-6)
+    assert len(means) == 2 * len(SUBJECTS)
+    unknown = faults(
+        study_of(
+            folder, **sections, regions={"sides": SIDES | {"names": ["dorsal part"]}}, questions={"sides": question}
+        )
+    )
+    assert unknown == ("space: regions.sides.names: the atlas has no dorsal part; it has left, right",)
+
+
+def test_regions_without_a_voxel_in_the_mask_are_named(folder: Path):
+    labels = np.where(MASK, 7, 0).astype(np.int16)
+    labels[0, 0, 0] = 8
+    write_volume(folder / "sides.nii.gz", labels, GRID)
+    (folder / "sides.tsv").write_text("index\tname\n7\tleft\n8\tright\n")
+    question = {"of": "regions.sides", "each": "region", "between": "group"}
+    sections = {"maps": GIVEN, "scans": None, "trials": None, "factors": {"group": ["a", "b"]}}
+    study = study_of(folder, **sections, regions={"sides": SIDES}, questions={"sides": question})
+    assert "regions.sides: no mean of regions without a voxel in the mask: right" in check_study(study)
+    question = {"of": "regions.sides", "where": {"region": "right"}, "between": "group"}
+    named = faults(study_of(folder, **sections, regions={"sides": SIDES}, questions={"sides": question}))
+    assert named[0].startswith("space: questions.sides.where.region: no voxel in the mask: right")
+
+
+def test_a_missing_file_is_named_once(folder: Path):
+    asked = {"regions": REGIONS, "questions": {"parts": BETWEEN | {"of": "regions.parts", "each": "region"}}}
+    (fault,) = faults(study_of(folder, space=SPACE | {"atlas": "no.nii.gz"}, **asked))
+    assert fault.endswith("no.nii.gz: no such file")
+    (fault,) = faults(study_of(folder, subjects={"species": "Homo sapiens", "participants": "nobody.tsv"}, **asked))
+    assert fault.endswith("nobody.tsv: no such file")
+
+
 CORRECTIONS = st.sampled_from(
     [
         PERMUTED,

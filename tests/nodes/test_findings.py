@@ -31,6 +31,13 @@ def test_a_comparison_names_its_levels_where_it_was_made_and_no_further_number(t
     assert found.endswith("day 5 − 1 = 4.25 [2.60, 5.90] (ethanol, day 3), p < .001.")
 
 
+def test_a_small_interval_has_digits_enough_to_lie_beside_0(tmp_path: Path) -> None:
+    row = {"comparison": "group", "level": "sucrose", "against": "water", "difference": -0.01026, "se": 0.00196}
+    row |= {"low": -0.01591, "high": -0.00462, "t": -5.2, "df": 8, "p": 8e-4, "p_adjusted": 0.002}
+    _, found = written(tmp_path, "escalation", "comparisons", [row])
+    assert "−0.010 [−0.016, −0.005]" in found
+
+
 def test_of_several_tests_of_the_shown_effect_the_strongest_is_told(tmp_path: Path) -> None:
     rows = [{"term": "group", **TEST, "p": 0.9}, {"term": "group:day", **TEST, "p": 0.2}]
     counted, *found = written(tmp_path, "escalation", "terms", rows)

@@ -1,5 +1,6 @@
 """Rows as a question asks for them."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import pandas as pd
@@ -46,6 +47,20 @@ def test_a_derived_number_is_of_what_there_is_where_it_need_not_be_complete(tabl
     rise = derived_table(tables, "rise")
     assert rise.keys == ("subject",)
     assert rise.rows[VALUE].to_list() == pytest.approx([1.0, 1.0, 1.0, 1.0])
+
+
+def test_a_factor_of_subjects_goes_before_a_column_of_logs_of_its_name(tables: Tables) -> None:
+    subjects, operant = tables.made["subjects"], tables.made["operant"]
+    study = tables.files.study.model_copy(update={"factors": {"line": tables.files.study.factors["group"]}})
+    made = {
+        **tables.made,
+        "subjects": replace(subjects, rows=subjects.rows.rename(columns={"group": "line"})),
+        "operant": replace(operant, rows=operant.rows.assign(line=range(len(operant.rows)))),
+    }
+    lines = Tables(files=replace(tables.files, study=study), made=made)
+    chosen = lines.choose(Rows(of="operant.infusions", where={**DRINKING, "line": ("water",)}), ["day"], ["line"]).rows
+    assert set(chosen["subject"]) == {"w1", "w2"}
+    assert set(chosen["line"]) == {"water"}
 
 
 def test_a_column_that_nothing_has_is_named_with_those_there_are(tables: Tables) -> None:

@@ -108,7 +108,7 @@ def test_scans_without_a_brain_mask_are_one_fault(tmp_path: Path) -> None:
     (fault,) = faults_of(scans_of(tmp_path, {"a": first(9), "b": None, "c": None}))
 
     assert "sub-b" in fault
-    assert "and 1 other scans: no brain mask beside it" in fault
+    assert "and 1 other scan: no brain mask beside it" in fault
 
 
 def test_masks_on_two_grids_are_refused(tmp_path: Path) -> None:

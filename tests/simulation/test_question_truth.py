@@ -40,6 +40,15 @@ def test_terms_contrasts_and_correlations_of_the_designs_are_known(worlds):
     assert smokers.loc[("reactivity", "smoking_food, SMA", "(Intercept)"), "planted"] == "no"
 
 
+def test_weights_that_differ_by_chance_plant_nothing(design):
+    from cuecircuit.simulation.declared import plan_world
+
+    question = {"of": "derived.drunk", "between": "sex"}
+    study = design("alcohol_mice", {"questions.drunk_by_sex": question})
+    drunk = answers(plan_world(study, seed=1, scale="tiny")).loc[("drunk_by_sex", "", "sex")]
+    assert drunk["planted"] == "no"
+
+
 def test_nothing_but_means_that_are_there_anyway_is_planted_under_the_null(design):
     from cuecircuit.simulation.declared import plan_world
 

@@ -157,6 +157,29 @@ def test_all_faults_come_at_once_by_line() -> None:
     assert lines == sorted(lines)
 
 
+def test_a_value_of_a_wrong_kind_hides_no_other_fault() -> None:
+    named = ["questions.intake.alpha", "questions.other.of", "copies"]
+    other = {"of": "operant.infusion", "where": {"phase": "drinking"}, "within": "day"}
+    faults = faults_of(minimal(questions__intake__alpha="few", questions__other=other, copies="no"))
+    assert [fault.split(": ")[1] for fault in faults] == named
+
+
+@pytest.mark.parametrize("part", [{"window_min": [30, 90]}, {"every_min": 90}], ids=["window", "bin"])
+def test_a_part_of_a_session_that_is_over_before_it_is_refused(part: dict[str, Any]) -> None:
+    rows = {"of": "bins.late", "within": "bin"} if "every_min" in part else {"of": "operant.late"}
+    question = rows | {"where": {"phase": "drinking", "day": 1}, "between": "group"}
+    (fault,) = faults_of(minimal(operant__measures__late={"count": "lick"} | part, questions__late=question))
+    assert "reaches minute 90, and these sessions last 60 min" in fault
+
+
+def test_a_second_atlas_is_that_of_a_set_of_regions() -> None:
+    space = {"mask": "m.nii", "origin": "bregma", "atlas": ["a.nii", "b.nii"], "labels": ["a.tsv", "b.tsv"]}
+    faults = [fault for fault in faults_of(minimal(space=space)) if "space.atlas: found 2 files, expected one" in fault]
+    assert "regions.NAME: {of: TABLE, atlas: FILE, labels: TABLE}" in faults[0]
+    alone = faults_of(minimal(regions={"fine": {"of": "maps.task", "atlas": "fine.nii.gz"}}))
+    assert any("regions.fine: give both atlas and labels, or neither" in fault for fault in alone)
+
+
 def test_numbers_and_words_of_yaml_are_labels() -> None:
     assert parse_study(minimal(factors__group=["water", "ethanol"])).factors["group"].levels == ("water", "ethanol")
     assert len(faults := faults_of(minimal(factors__group=[True, False]))) == 2
@@ -279,6 +302,25 @@ def test_a_factor_that_is_called_like_a_column_of_results_is_refused(name: str) 
     data["operant"]["by"] = name
     faults = faults_of(yaml.safe_dump(data, sort_keys=False))
     assert any(f"{name} is also a column of results" in fault for fault in faults)
+
+
+def test_factors_of_an_effect_may_be_written_in_any_order() -> None:
+    data = yaml.safe_load(design_text("pet_displacement"))
+    data["questions"]["displacement"] |= {"between": ["group", "sex"], "shown": "challenge:sex", "contrasts": []}
+    formula = "group*sex + center(age)*group"
+    data["questions"]["questionnaire"] |= {"formula": formula, "tests": ["sex:group", "group:center(age)", "F - M"]}
+    data["regions"]["inside"] = {"of": "maps.binding"}
+    data["regions"]["inside"] |= {"within": {"question": "displacement", "effect": "challenge:group"}}
+    data["questions"]["inside"] = {"of": "regions.inside", "each": "region", "by": ["group", "challenge"]}
+    study = parse_study(yaml.safe_dump(data))
+    assert study.questions["displacement"].shown == ("sex:challenge",)
+    assert study.questions["questionnaire"].tests == ("group:sex", "center(age):group", "F - M")
+    assert study.regions["inside"].within.effect == "group:challenge"
+
+
+def test_a_factor_that_is_called_like_a_key_is_refused() -> None:
+    text = re.sub(r"\bgroup\b", "treatment", minimal(operant__by="group"))
+    assert any("treatment tells rows of operant apart already; call the factor" in fault for fault in faults_of(text))
 
 
 def test_sections_of_scans_without_maps_are_named_at_once() -> None:

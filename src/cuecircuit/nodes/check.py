@@ -6,7 +6,8 @@ from pathlib import Path
 
 from cuecircuit.errors import CuecircuitError, DataError, StudyError
 from cuecircuit.nodes.graph import ordered_nodes, upstream
-from cuecircuit.nodes.log_check import log_notes, phase_faults
+from cuecircuit.nodes.log_check import bin_notes, log_notes, phase_faults
+from cuecircuit.nodes.region_check import check_regions
 from cuecircuit.nodes.scan_check import check_scans
 from cuecircuit.pipeline.progress import say
 from cuecircuit.questions.answer import Answer, together
@@ -20,10 +21,9 @@ from cuecircuit.tables.edges import drawn_edges
 from cuecircuit.tables.given_maps import grid_faults
 from cuecircuit.tables.making import asks_for_levels, make_node
 from cuecircuit.tables.operant import OperantData, phase_rules
-from cuecircuit.tables.regions import drawn_regions, named_regions
+from cuecircuit.tables.regions import drawn_regions
 from cuecircuit.tables.rows import Tables
 from cuecircuit.tables.shared_mask import shared_mask_sentence
-from cuecircuit.tables.space import study_space
 from cuecircuit.tables.study_files import StudyFiles, alternative_files, read_study
 from cuecircuit.tables.subjects import session_labels
 from cuecircuit.tables.table import Table
@@ -112,8 +112,18 @@ def check_files(files: StudyFiles, *, data: bool = False, scans: bool = True) ->
     if scans and files.makes_maps and not {"subjects", "trials"} & failed:
         faults += _faults("scans", lambda: notes.extend(check_scans(files, made, data=data)))
     if faults:
-        raise StudyError(list(dict.fromkeys(faults)))
+        raise StudyError(_once(faults))
     return tuple(notes)
+
+
+def _once(faults: Sequence[str]) -> list[str]:
+    """Leave out what a table has said already, as a file that is missing of all that read it."""
+    once: dict[str, str] = {}
+    for fault in faults:
+        node, _, text = fault.partition(": ")
+        if text not in once:
+            once[fault if node.startswith("questions.") else text] = fault
+    return list(once.values())
 
 
 def _check_font(style: Style) -> None:
@@ -126,12 +136,7 @@ def _check_font(style: Style) -> None:
 def _check_space(files: StudyFiles) -> Iterator[str]:
     if files.study.space and files.study.space.is_shared:
         yield f"space.mask: {shared_mask_sentence(files.shared_mask.subjects)}"
-    atlas = study_space(files).atlas
-    if atlas is not None:
-        for name, regions in files.study.regions.items():
-            named_regions(f"regions.{name}.names", regions.names, atlas.names)
-        for name, figure in files.study.figures.items():
-            named_regions(f"figures.{name}.only.region", figure.only.get("region", ()), atlas.names)
+    yield from check_regions(files)
 
 
 def _is_split(files: StudyFiles, node: str) -> bool:
@@ -179,7 +184,7 @@ def _log_notes(tables: Tables, data: OperantData, subjects: Sequence[str]) -> It
     operant = tables.files.study.operant
     assert operant is not None
     DataError.raise_any(phase_faults(phase_rules(operant), data.sessions, subjects))
-    yield from (f"operant: {note}" for note in log_notes(data.faults))
+    yield from (f"operant: {note}" for note in (*log_notes(data.faults), *bin_notes(operant)))
 
 
 def _faults(name: str, act: Callable[[], object]) -> list[str]:

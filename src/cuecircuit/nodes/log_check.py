@@ -3,10 +3,12 @@
 import re
 from collections.abc import Iterator, Sequence
 
+import numpy as np
 import pandas as pd
 
 from cuecircuit.behavior.phases import PhaseRule
 from cuecircuit.records.operant import OperantFault
+from cuecircuit.study.experiment import Operant
 
 _NUMBERS = re.compile(r"[0-9][0-9.:/-]*")
 
@@ -52,3 +54,17 @@ def log_notes(faults: Sequence[OperantFault]) -> Iterator[str]:
     for first, *others in kinds.values():
         more = f"; {len(others)} more like it" if others else ""
         yield f"{first.place}{first.what} ({first.done}){more}"
+
+
+def bin_notes(operant: Operant) -> Iterator[str]:
+    """Yield each measure whose bins do not fill the sessions of a phase: the rest of a session is in no bin."""
+    for name, measure in operant.measures.items():
+        width, unfilled = measure.every_min or np.inf, dict[str, float]()
+        for phase_name, phase in operant.phases.items():
+            hours = phase.access_h.values() if isinstance(phase.access_h, dict) else (phase.access_h or 0,)
+            for minutes in (60 * length for length in hours):
+                if not np.isclose(minutes / width, round(minutes / width)):
+                    unfilled[phase_name] = minutes
+        if unfilled:
+            phases = ", ".join(f"{phase} ({minutes:g} min)" for phase, minutes in unfilled.items())
+            yield f"measures.{name}: bins of {width:g} min do not fill {phases}; what is left is in no bin"

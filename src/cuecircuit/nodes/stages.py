@@ -186,7 +186,7 @@ def _regions(work: Work, name: str, own: str) -> Stage:
         made = regions_table(work.tables, own, maps_folder(work, table), work.out / QUESTIONS)
         made.write(folder / FOLDER)
 
-    inputs = [*_inputs(work, name), *_map_inputs(work, table), *space_files(work.files)]
+    inputs = [*_inputs(work, name), *_map_inputs(work, table), *space_files(work.files, regions)]
     if regions.within:
         inputs.append(work.out / QUESTIONS / regions.within.question / map_name(regions.within.effect, "pfwe"))
     settings = {"regions": regions, "space": study.space, "correction": study.correction}

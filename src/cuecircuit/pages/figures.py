@@ -29,7 +29,7 @@ from cuecircuit.study.questions import Figure as Named
 from cuecircuit.tables.operant import known_kinetics
 from cuecircuit.tables.rows import VALUE, Tables
 from cuecircuit.tables.shared_mask import COLUMNS
-from cuecircuit.tables.space import study_space
+from cuecircuit.tables.space import regions_asked, study_space
 from cuecircuit.tables.study_files import StudyFiles
 
 VIEWER, SHARED_MASK = "viewer.json", "shared_mask"
@@ -119,7 +119,7 @@ def _named(tables: Tables, named: Named, place: Path) -> DrawnFigure | None:
     question = tables.files.study.questions[named.question]
     only = {key: levels[0] for key, levels in named.only.items()}
     if named.kind == "region_map":
-        return _region(tables, only.get("region", ""))
+        return _region(tables, question, only.get("region", ""))
     if not is_about_maps(question):
         return _of_table(tables, question, place, only)
     level = " ".join(only[key] for key in question.each)
@@ -156,8 +156,8 @@ def _nothing(name: str) -> DrawnFigure:
     return DrawnFigure(figure=figure, source=pd.DataFrame({"shown": [name]}), notes={"shown": "what has no number"})
 
 
-def _region(tables: Tables, name: str) -> DrawnFigure | None:
-    space = study_space(tables.files)
+def _region(tables: Tables, question: AnyQuestion, name: str) -> DrawnFigure | None:
+    space = study_space(tables.files, regions_asked(tables.files.study, question))
     atlas = space.atlas
     label = next((label for label, region in atlas.names.items() if region == name), None) if atlas else None
     if atlas is None or label is None:

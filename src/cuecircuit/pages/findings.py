@@ -1,5 +1,6 @@
 """The findings of a study in a few sentences, each with its effect and interval: what a reader wants first."""
 
+import math
 import re
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
@@ -168,7 +169,10 @@ def _term(row: pd.Series) -> str:
 
 
 def _with_limits(row: pd.Series, value: str, low: str = "low", high: str = "high") -> str:
-    return f"{number(row[value])} [{number(row[low])}, {number(row[high])}]"
+    """Print an estimate with its interval, to two digits of the interval's width and to 0.01 at least."""
+    width = float(row[high]) - float(row[low])
+    digits = max(2, 1 - math.floor(math.log10(width))) if 0 < width < np.inf else 2
+    return f"{number(row[value], digits)} [{number(row[low], digits)}, {number(row[high], digits)}]"
 
 
 def _correlation(row: pd.Series) -> str:

@@ -137,7 +137,7 @@ def _dots(
     sets = [
         (name, regions)
         for name, regions in tables.files.study.regions.items()
-        if split_reference(regions.of)[0] == split_reference(question.of)[0]
+        if split_reference(regions.of)[0] == split_reference(question.of)[0] and regions.atlas is None
     ]
     for label, region in atlas.names.items():
         for name, regions in sorted(sets, key=lambda item: item[1].within is None):

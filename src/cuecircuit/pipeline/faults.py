@@ -29,7 +29,7 @@ def shared_faults(faults: Iterable[tuple[str, str]]) -> Iterator[str]:
     for file, fault in faults:
         where.setdefault(fault.removeprefix(f"{file}:"), []).append(file)
     for fault, files in where.items():
-        others = f" and {len(files) - 1} other scans" if len(files) > 1 else ""
+        others = f" and {len(files) - 1} other scan{'s' * (len(files) > 2)}" if len(files) > 1 else ""
         # a fault that begins with a line number follows its file without a space
         space = "" if re.match(r"\d+:", fault) and not others else " "
         yield f"{files[0]}{others}:{space}{fault.strip()}"

@@ -62,6 +62,8 @@ def _reasons(study: Study, question: Question, regions: Sequence[str]) -> Iterat
         kind = table.partition(".")[0]
         if kind in ("maps", "contrasts", "regions", "edges"):
             yield from _map_reasons(study, question, regions)
+            if kind == "regions" and study.regions[table.partition(".")[2]].atlas:
+                yield f"{table} has an atlas of its own, and a plan draws the regions of space.atlas"
             if slopes := [label for label in rows.where.get("contrast", ()) if "." in label]:
                 yield f"slopes within a cell ({', '.join(slopes)}) are not drawn; ask about cells or contrasts"
         if kind == "operant":

@@ -23,4 +23,4 @@ class Atlas:
     def absent_note(self) -> str:
         """One line about the regions without a voxel; empty where there are none."""
         few = ", ".join(self.absent[:8]) + (f" and {len(self.absent) - 8} more" if len(self.absent) > 8 else "")
-        return f"{len(self.absent)} regions have no voxel on this grid and are left out: {few}" if self.absent else ""
+        return f"left out, without a voxel on this grid: {few}" if self.absent else ""

@@ -47,10 +47,9 @@ def question_truth(planting: Planting, drawn: Drawn) -> pd.DataFrame:
     rows = []
     for name, question in planting.study.questions.items():
         try:
-            truth_rows = [
-                _measured(answer, not question.of.endswith("intake_mg_kg"))
-                for answer in _answers(planting, question, drawn)
-            ]
+            derived = planting.study.derived.get(question.of.removeprefix("derived."))
+            same_units = not getattr(derived, "of", question.of).endswith("intake_mg_kg")
+            truth_rows = [_measured(answer, same_units) for answer in _answers(planting, question, drawn)]
         except (StudyError, DesignError, KeyError):  # a rule that does not reach this question
             truth_rows = [("", effect, "unknown", np.nan, np.nan) for effect in _effects(question)]
         rows += [(name, *answer) for answer in truth_rows]
@@ -138,6 +137,9 @@ def _derived(study: Study, name: str, drawn: Drawn) -> pd.DataFrame:
 
 def _number(study: Study, derived: Reduce, drawn: Drawn) -> "pd.Series[float]":
     alone = study.model_copy(update={"derived": {"number": derived}})
+    weight = f"subjects.{study.subjects.weight_kg}"
+    if weight in drawn:  # those drawn differ by chance between groups, which plants nothing
+        drawn = {**drawn, weight: drawn[weight].assign(value=drawn[weight]["value"].mean())}
     return subject_numbers(alone, "derived.number", drawn, "expected")
 
 

@@ -265,19 +265,20 @@ def _sessions(world: World) -> tuple[pd.DataFrame, dict[SessionKey, Times]]:
 def _write_space(folder: Path, world: World, place: Place) -> None:
     space, brain = world.planting.study.space, place.brain
     assert space is not None
+    places = (space, *world.planting.study.regions.values())
     volumes = {
         space.mask: brain.mask.astype(np.uint8),
         space.white_matter: brain.white_matter.astype(np.uint8),
         space.ventricles: brain.ventricles.astype(np.uint8),
         space.anatomy: brain.anatomy,
-        space.atlas: brain.atlas.labels.astype(np.int16),
+        **{section.atlas: brain.atlas.labels.astype(np.int16) for section in places},
     }
     for path, data in volumes.items():
         if path is not None:
             write_volume(folder / path, data, brain.grid)
-    if space.labels is not None:
-        labels = pd.DataFrame(brain.atlas.names.items(), columns=["index", "name"])
-        write_table(folder / space.labels, labels, {"index": "label in the volume", "name": "region"})
+    labels = pd.DataFrame(brain.atlas.names.items(), columns=["index", "name"])
+    for path in sorted({section.labels for section in places if section.labels}):
+        write_table(folder / path, labels, {"index": "label in the volume", "name": "region"})
 
 
 def _write_scans(folder: Path, world: World, plan: ScanPlan, n_jobs: int, progress: Callable[[int], None]) -> None:

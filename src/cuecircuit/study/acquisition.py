@@ -1,9 +1,9 @@
 """Sections of the study file about scans, their space, the maps made of them, regions and corrections."""
 
 from math import ceil
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal, Self
 
-from pydantic import BeforeValidator, Field, model_validator
+from pydantic import BeforeValidator, Field, field_validator, model_validator
 
 from cuecircuit.study.fields import Label, Labels, Name, Names, Section, Span, as_list, optional, required
 
@@ -35,7 +35,28 @@ class Scans(Section):
     )
 
 
-class Space(Section):
+class _Parcelled(Section):
+    atlas: str | None = None
+    labels: str | None = None
+
+    @field_validator("atlas", "labels", mode="before")
+    @classmethod
+    def _one_file(cls, value: Any) -> Any:
+        if isinstance(value, list):
+            raise ValueError(
+                f"found {len(value)} files, expected one; means over the regions of another atlas are a set of their "
+                "own: `regions.NAME: {of: TABLE, atlas: FILE, labels: TABLE}`"
+            )
+        return value
+
+    @model_validator(mode="after")
+    def _atlas_has_names(self) -> Self:
+        if (self.atlas is None) != (self.labels is None):
+            raise ValueError("give both atlas and labels, or neither")
+        return self
+
+
+class Space(_Parcelled):
     """The space of all maps."""
 
     mask: str = required("voxels analyzed: a volume, or auto for those that the brain masks of the derivatives share")
@@ -55,12 +76,6 @@ class Space(Section):
     def is_shared(self) -> bool:
         """Whether the mask is made of the brain masks of the scans."""
         return self.mask == "auto"
-
-    @model_validator(mode="after")
-    def _atlas_has_names(self) -> "Space":
-        if (self.atlas is None) != (self.labels is None):
-            raise ValueError("give both atlas and labels, or neither")
-        return self
 
 
 class Preprocess(Section):
@@ -257,10 +272,12 @@ class Within(Section):
     effect: str = required("its corrected effect: voxels with corrected p at most its alpha")
 
 
-class Regions(Section):
+class Regions(_Parcelled):
     """Means over the voxels of each region of the atlas."""
 
     of: str = required("table of maps")
+    atlas: str | None = optional(None, "label volume of these regions, in place of space.atlas")
+    labels: str | None = optional(None, "TSV of that atlas: index, name")
     within: Within | None = optional(
         None, "voxels of a region that survive a question; whole regions where none is given"
     )

@@ -11,6 +11,8 @@ from cuecircuit.study.question_checks import Contradiction, QuestionChecks, not_
 from cuecircuit.study.schema import Study
 from cuecircuit.study.section_checks import SectionChecks
 
+# keys of tables that no setting names
+_KEYS = ("subject", "phase", "treatment", "day", "bin", "trial")
 # what a run writes at the top of its folder
 _TAKEN = ("alternatives", "alternatives_runs", "figures", "inputs.tsv", "operant", "questions", "report", "tables")
 _TAKEN += ("dataset_description.json", "report.html", "ro-crate-metadata.json", "study.yaml")
@@ -33,6 +35,7 @@ def contradictions(study: Study, *, unused: bool = True) -> Iterator[Contradicti
     yield from sections.trials()
     yield from sections.preprocess()
     yield from sections.simulation()
+    yield from _called_like_keys(study, asked.books)
     yield from _lost_paths(study)
     yield from _copies(study)
     yield from _colors(study)
@@ -48,6 +51,15 @@ def has_path(whole: Any, path: str) -> bool:
             return False
         whole = whole[key]
     return whole is not None
+
+
+def _called_like_keys(study: Study, books: Accounting) -> Iterator[Contradiction]:
+    """Yield factors that are called like a key that tells rows apart in a table of the study."""
+    for name in study.factors:
+        tables = [table for table, plan in books.tables.items() if name in plan.keys]
+        if name in _KEYS and tables:
+            reason = f"{name} tells rows of {tables[0]} apart already; call the factor (and its column) otherwise"
+            yield ("factors", name), f"{reason}, such as {name}_group"
 
 
 def _colors(study: Study) -> Iterator[Contradiction]:

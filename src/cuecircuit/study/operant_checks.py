@@ -2,8 +2,10 @@
 
 from collections.abc import Iterator
 
+from cuecircuit.study.accounting import levels_of_phases, split_reference
 from cuecircuit.study.experiment import Drug, Operant, Phase
 from cuecircuit.study.question_checks import Contradiction, KeyPath, not_among
+from cuecircuit.study.questions import Rows
 from cuecircuit.study.schema import Study
 
 # mg/kg: beyond these a rat is dead (heroin i.v.) or no solution holds the dose (naloxone s.c.); of any other drug no
@@ -32,7 +34,7 @@ def operant_contradictions(study: Study) -> Iterator[Contradiction]:
         yield from _told_by_group(at, phase, operant, groups)
         yield from _found_by(at, phase, operant)
         yield from _drugs_exist(study, at, phase)
-        yield from _hours(at, phase, operant)
+        yield from _hours(at, phase)
         yield from _rests(at, phase)
         yield from _medications(study, at, phase, groups, list(operant.phases))
         for label, treatment in phase.treatments.items():
@@ -40,6 +42,7 @@ def operant_contradictions(study: Study) -> Iterator[Contradiction]:
             if treatment.cue is not None and treatment.cue not in cues:
                 yield (*at, "treatments", label, "cue"), not_among(treatment.cue, cues, "level of a factor")
     yield from _order(operant)
+    yield from _parts_are_within(study, operant)
     if operant.drawn and operant.drawn.phase not in operant.phases:
         yield ("operant", "drawn", "phase"), not_among(operant.drawn.phase, operant.phases, "phase")
 
@@ -110,7 +113,7 @@ def _drugs_exist(study: Study, at: KeyPath, phase: Phase) -> Iterator[Contradict
             yield (*here, "dose_mg_kg"), reason
 
 
-def _hours(at: KeyPath, phase: Phase, operant: Operant) -> Iterator[Contradiction]:
+def _hours(at: KeyPath, phase: Phase) -> Iterator[Contradiction]:
     hours = phase.access_h if isinstance(phase.access_h, dict) else {"": phase.access_h}
     for group, length in hours.items():
         here = (*at, "access_h", group) if group else (*at, "access_h")
@@ -118,12 +121,28 @@ def _hours(at: KeyPath, phase: Phase, operant: Operant) -> Iterator[Contradictio
             yield here, f"{length:g} h of access are impossible; expected 0 (no sessions) to {_DAY_H:g}"
     if any(length == 0 for length in hours.values()) and not any(hours.values()):
         yield (*at, "access_h"), "0 h of access in every group: nobody has a session; leave the phase out"
-    longest = max((length for length in hours.values() if length is not None), default=None)
-    for name, measure in operant.measures.items():
-        if measure.window_min and longest and phase.kind == "conditioning" and measure.window_min[1] > 60 * longest:
-            end = measure.window_min[1]
-            where = ("operant", "measures", name, "window_min")
-            yield where, f"ends at minute {end:g}; access in {at[-1]} lasts {60 * longest:g} minutes"
+
+
+def _parts_are_within(study: Study, operant: Operant) -> Iterator[Contradiction]:
+    """Yield questions about a part of a session that is over before it in every phase they are about."""
+    asked = {("questions", name): question for name, question in study.questions.items()}
+    asked |= {("derived", name): one for name, one in study.derived.items() if isinstance(one, Rows)}
+    for at, rows in asked.items():
+        measure = operant.measures.get(split_reference(rows.of)[1])
+        if measure is None or not rows.of.startswith(("operant.", "bins.")):
+            continue
+        key, end = (
+            ("window_min", measure.window_min[1]) if measure.window_min else ("every_min", measure.every_min or 0)
+        )
+        lengths = [_longest_min(phase) for phase in levels_of_phases(operant, rows)]
+        if lengths and max(lengths) < end:
+            reason = f"{key} reaches minute {end:g}, and these sessions last {max(lengths):g} min"
+            yield (*at, "of"), f"{reason}; name another phase in `where`, or a shorter part"
+
+
+def _longest_min(phase: Phase) -> float:
+    hours = phase.access_h.values() if isinstance(phase.access_h, dict) else (phase.access_h,)
+    return max((60 * length for length in hours if length is not None), default=float("inf"))
 
 
 def _rests(at: KeyPath, phase: Phase) -> Iterator[Contradiction]:

@@ -26,6 +26,8 @@ _FIXED = (
     "copies",
     "alternatives",
 )
+# no key of these decides what another section may have
+_AT_THE_END = {"about", "questions", "figures", "copies", "style", "correction", "quality", "space", "simulation"}
 # descriptive settings, which change no result
 _SHOWN: Any = {"assumed": True, "alternatives": True, "figures": True, "style": True, "copies": True, "about": True}
 
@@ -53,12 +55,37 @@ def parse_study(text: str, name: str = "study.yaml") -> Study:
     try:
         study = Study.model_validate(data)
     except ValidationError as error:
-        faults += [placed(path, what) for path, what in model_faults(error, data)]
-        raise StudyError(_by_line(faults)) from None
+        wrong = [*model_faults(error, data)]
+        wrong += _other_faults(data, [path for path, _ in wrong])
+        raise StudyError(_by_line([*faults, *(placed(path, what) for path, what in wrong)])) from None
     faults += [placed(path, what) for path, what in (*contradictions(study), *_alternative_faults(data, study))]
     if faults:
         raise StudyError(_by_line(faults))
     return study
+
+
+def _other_faults(data: Mapping[str, Any], wrong: Sequence[KeyPath]) -> Iterator[Contradiction]:
+    """Yield what contradicts another setting in a file some of whose values are of a wrong kind.
+
+    Each of these is left out, of a list where one value is expected the first is taken; sections that others rest on
+    are not looked beyond, since what follows of a key left out there would be a fault of its own.
+    """
+    rest = deepcopy(data)
+    if () in wrong or not {path[0] for path in wrong} <= _AT_THE_END:
+        return
+    for path in wrong:
+        here: Any = rest
+        for key in path[:-1]:
+            here = here[key] if isinstance(here, Mapping) and key in here else {}
+        value = here.pop(path[-1], None) if isinstance(here, dict) else None
+        if isinstance(value, list) and value:
+            here[path[-1]] = value[0]
+    try:
+        study = Study.model_validate(rest)
+    except ValidationError:
+        return
+    sections = {path[:2] for path in wrong}
+    yield from ((path, what) for path, what in contradictions(study, unused=False) if path[:2] not in sections)
 
 
 def alternative_studies(text: str) -> dict[str, Study]:

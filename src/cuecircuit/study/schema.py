@@ -5,6 +5,8 @@ thing to readers, `assumed`, `alternatives` and messages. Paths are relative to 
 a name says otherwise.
 """
 
+from pydantic import model_validator
+
 from cuecircuit.study.about import About as DataSet
 from cuecircuit.study.acquisition import (
     Correction,
@@ -17,6 +19,7 @@ from cuecircuit.study.acquisition import (
     Scans,
     Space,
 )
+from cuecircuit.study.effect_names import effect_in_order, question_in_order
 from cuecircuit.study.experiment import Drug, Factors, Operant, Subjects, Trials
 from cuecircuit.study.fields import Name, Section, optional, required
 from cuecircuit.study.questions import Alternative, AnyQuestion, Derived, Figure, Simulation, Style
@@ -57,3 +60,16 @@ class Study(Section):
     assumed: dict[str, str] = optional({}, "dotted path to why: values that nobody printed")
     alternatives: dict[Name, Alternative] = optional({}, "other choices")
     simulation: Simulation | None = optional(None, "what simulate and plan plant")
+
+    @model_validator(mode="after")
+    def _effects_in_order(self) -> "Study":
+        questions = {name: question_in_order(question) for name, question in self.questions.items()}
+        regions = {
+            name: one.model_copy(update={"within": one.within.model_copy(update={"effect": effect})})
+            for name, one in self.regions.items()
+            if one.within
+            and (effect := effect_in_order(one.within.effect, questions.get(one.within.question))) != one.within.effect
+        }
+        if not regions and all(questions[name] is question for name, question in self.questions.items()):
+            return self
+        return self.model_copy(update={"questions": questions, "regions": {**self.regions, **regions}})

@@ -56,8 +56,8 @@ class SectionChecks:
             if table not in self.asked.books.tables or not table.startswith(("maps.", "contrasts.")):
                 maps = [made for made in self.asked.books.tables if made.startswith(("maps.", "contrasts."))]
                 yield (*at, "of"), not_among(table, maps, "table of maps")
-            if not (study.space and study.space.atlas):
-                yield at, "regions need space.atlas and space.labels"
+            if not (region.atlas or (study.space and study.space.atlas)):
+                yield at, "regions need space.atlas and space.labels, or atlas and labels of their own"
             asked = study.questions.get(region.within.question) if region.within else None
             if region.within and (asked is None or split_reference(asked.of)[0] != table):
                 yield (*at, "within", "question"), f"'{region.within.question}' is no question on {table}"

@@ -32,7 +32,8 @@ def regions_table(tables: Tables, name: str, maps_folder: Path, questions: Path)
     Raises:
         DataError: a region that the atlas does not have, or maps that cannot be read.
     """
-    regions, space = tables.files.study.regions[name], study_space(tables.files)
+    regions = tables.files.study.regions[name]
+    space = study_space(tables.files, regions)
     assert space.atlas is not None
     rows = _rows(tables, regions)
     column = "map_unsmoothed" if regions.unsmoothed else "map"
@@ -54,9 +55,10 @@ def drawn_regions(tables: Tables, name: str) -> Table:
     Raises:
         DataError: a region that the atlas does not have.
     """
-    space = study_space(tables.files)
+    regions = tables.files.study.regions[name]
+    space = study_space(tables.files, regions)
     assert space.atlas is not None
-    rows = _rows(tables, tables.files.study.regions[name])
+    rows = _rows(tables, regions)
     labels, first = np.unique(space.atlas.labels[space.mask], return_index=True)
     # positive, so that ratios of them are numbers
     y = np.random.default_rng(0).normal(1.0, 0.1, (len(rows), len(first)))

@@ -57,12 +57,16 @@ class Tables:
         Raises:
             DataError: nothing has it, or a column of visits is wanted where rows have no session.
         """
+        subjects = self.made["subjects"]
+        # a factor of subjects may be called like a column of logs, as `line`
+        if name in self.files.study.factors and name not in table.keys and name in subjects.rows:
+            return _looked_up(rows, subjects, ("subject",), name)
         if name in rows:
             return rows[name]
         derived = self.made.get(f"derived.{name}")
         if derived is not None and set(derived.keys) <= set(rows):
             return _looked_up(rows, derived, derived.keys, VALUE)
-        visits, subjects = self.made.get("visits"), self.made["subjects"]
+        visits = self.made.get("visits")
         if visits is not None and name in visits.rows:
             if "session" not in rows:
                 raise DataError(

@@ -9,20 +9,26 @@ from cuecircuit.group.correction import CorrectionSettings
 from cuecircuit.group.permutation import PermutationSettings
 from cuecircuit.imaging.resampling import on_grid
 from cuecircuit.io.named_files import is_named
-from cuecircuit.pipeline.map_tests.command import named_space
 from cuecircuit.pipeline.map_tests.corrections import Comparison
 from cuecircuit.pipeline.map_tests.files import Space
 from cuecircuit.pipeline.map_tests.permuted import Permutation
 from cuecircuit.pipeline.space import read_named_atlas
 from cuecircuit.records.atlas import Atlas
-from cuecircuit.study.acquisition import Correction
+from cuecircuit.study.accounting import split_reference
+from cuecircuit.study.acquisition import Correction, Regions
+from cuecircuit.study.questions import Rows
+from cuecircuit.study.schema import Study
 from cuecircuit.tables.study_files import StudyFiles
 
 _SIDED = {"two": "bi", "one": "1"}
 
 
-def study_space(files: StudyFiles) -> Space:
+def study_space(files: StudyFiles, regions: Regions | None = None) -> Space:
     """Read the mask and, where the study has one, the atlas.
+
+    Args:
+        files: the study.
+        regions: a set whose atlas it is, where it has its own.
 
     Raises:
         DataError: a file is missing or damaged, or the two are on different grids.
@@ -31,20 +37,26 @@ def study_space(files: StudyFiles) -> Space:
     if space is None:
         raise DataError("maps need a space: give space.mask and space.origin")
     mask, grid = files.mask
-    return named_space(mask, grid, atlas=study_atlas(files), reference=space.origin)
+    return Space(mask=mask, grid=grid, atlas=study_atlas(files, regions), reference=space.origin)
 
 
-def study_atlas(files: StudyFiles) -> Atlas | None:
-    """Read the atlas of a study; one that a package keeps is read at the voxels of the mask.
+def regions_asked(study: Study, rows: Rows) -> Regions | None:
+    """Return the set of regions that rows are of; None where they are of another table."""
+    kind, _, name = split_reference(rows.of)[0].partition(".")
+    return study.regions[name] if kind == "regions" else None
+
+
+def study_atlas(files: StudyFiles, regions: Regions | None = None) -> Atlas | None:
+    """Read the atlas of a study, or of regions with their own; that of a package is read at the voxels of the mask.
 
     Raises:
         DataError: a file is missing or damaged.
     """
-    space = files.study.space
-    if space is None or not (space.atlas and space.labels):
+    place = regions if regions and regions.atlas else files.study.space
+    if place is None or not (place.atlas and place.labels):
         return None
-    atlas, grid = read_named_atlas(files.path(space.atlas), files.path(space.labels)), files.mask[1]
-    if not is_named(space.atlas) or atlas.grid.same_as(grid):
+    atlas, grid = read_named_atlas(files.path(place.atlas), files.path(place.labels)), files.mask[1]
+    if not is_named(place.atlas) or atlas.grid.same_as(grid):
         return atlas
     labels = on_grid(atlas.labels, atlas.grid, grid, labels=True)
     names = {label: name for label, name in atlas.names.items() if (labels == label).any()}
@@ -52,12 +64,13 @@ def study_atlas(files: StudyFiles) -> Atlas | None:
     return Atlas(labels=labels, names=names, grid=grid, absent=(*atlas.absent, *absent))
 
 
-def space_files(files: StudyFiles) -> tuple[Path, ...]:
+def space_files(files: StudyFiles, regions: Regions | None = None) -> tuple[Path, ...]:
     """Return the files that `study_space` reads."""
     space = files.study.space
     if space is None:
         return ()
-    named = tuple(files.path(name) for name in (space.atlas, space.labels) if name)
+    place = regions if regions and regions.atlas else space
+    named = tuple(files.path(name) for name in (place.atlas, place.labels) if name)
     return (*named, *(files.shared_mask.files if space.is_shared else (files.path(space.mask),)))
 
 

@@ -120,10 +120,15 @@ class StudyFiles:
             named = {name: getattr(study.scans, name) for name in ("derivatives", "dataset")}
             yield from ((f"scans.{name}", Path(path)) for name, path in named.items() if path)
             yield from (("scans.table", Path(table).parent) for table in (study.scans.table,) if table)
+        named = {
+            f"regions.{name}": regions.model_dump(include={"atlas", "labels"})
+            for name, regions in study.regions.items()
+        }
         if study.space:
-            files = study.space.model_dump(exclude={"origin", "mask_share"}, exclude_none=True)
-            places = {name: self.path(file) if is_named(file) else Path(file) for name, file in files.items()}
-            yield from ((f"space.{name}", place.parent) for name, place in places.items())
+            named["space"] = study.space.model_dump(exclude={"origin", "mask_share"})
+        for section, files in named.items():
+            places = {name: self.path(file) if is_named(file) else Path(file) for name, file in files.items() if file}
+            yield from ((f"{section}.{name}", place.parent) for name, place in places.items())
         for name, maps in study.maps.items():
             if isinstance(maps, Given):
                 yield f"maps.{name}.table", Path(maps.table).parent

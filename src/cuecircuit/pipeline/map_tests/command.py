@@ -5,7 +5,6 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from cuecircuit.arrays import Array, Bool
 from cuecircuit.clusters.neighbors import border_note
 from cuecircuit.errors import DataError
 from cuecircuit.io.atomic import replacing
@@ -25,9 +24,7 @@ from cuecircuit.pipeline.map_tests.tested_maps import write_tests
 from cuecircuit.pipeline.progress import say
 from cuecircuit.pipeline.space import read_named_atlas
 from cuecircuit.pipeline.threads import one_blas_thread
-from cuecircuit.records.atlas import Atlas
 from cuecircuit.records.cells import absent_column, lacks_value
-from cuecircuit.records.grid import Grid
 
 
 @writing
@@ -123,15 +120,6 @@ def read_space(
     """
     mask, grid = read_mask(mask_path)
     named = read_named_atlas(*atlas) if atlas is not None else None
-    return named_space(mask, grid, atlas=named, reference=reference)
-
-
-def named_space(mask: Bool[Array, "x y z"], grid: Grid, *, atlas: Atlas | None, reference: str) -> Space:
-    """Return a mask with the atlas, where there is one, that names its voxels.
-
-    Raises:
-        DataError: the atlas is on another grid.
-    """
-    if atlas is not None and atlas.absent:
-        say(f"atlas: {atlas.absent_note}")
-    return Space(mask=mask, grid=grid, reference=reference, atlas=atlas)
+    if named is not None and named.absent:
+        say(f"atlas: {named.absent_note}")
+    return Space(mask=mask, grid=grid, reference=reference, atlas=named)
