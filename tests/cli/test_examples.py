@@ -22,6 +22,11 @@ def test_help_ends_with_examples(command):
         assert f"  {line}\n" in said
 
 
+@pytest.mark.parametrize("command", sorted(COMMANDS))
+def test_help_says_what_every_argument_and_option_is(command):
+    assert [word.name for word in COMMANDS[command].params if not getattr(word, "help", "")] == []
+
+
 @pytest.mark.parametrize("line", LINES)
 def test_each_example_is_a_command_line_that_is_understood(line):
     program, command, *words = shlex.split(line)

@@ -5,6 +5,7 @@ Nothing heavy is imported before a command runs, so that `--help` answers at onc
 
 import gc
 import sys
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -22,6 +23,9 @@ app = typer.Typer(
 
 # more than any machine has, or any result needs: the Monte Carlo error at p = .05 is .0002 with a million draws
 MOST_JOBS, MOST_DRAWS, MOST_VOXELS = 512, 1_000_000, 10_000_000
+StudyFile = Annotated[Path, typer.Argument(metavar="STUDY", help="The study file.")]
+Out = Annotated[Path, typer.Argument(metavar="OUT", help="Folder for the results.")]
+Table = Annotated[Path, typer.Argument(metavar="TABLE", help="Table with a header: .csv, or another with tabs.")]
 Jobs = Annotated[int, typer.Option("--n-jobs", min=1, max=MOST_JOBS, help="Processes; results do not depend on it.")]
 Dask = Annotated[
     str | None, typer.Option("--dask", metavar="ADDRESS", help="Work on a Dask cluster: local, or tcp://host:8786.")

@@ -9,13 +9,11 @@ from cuecircuit.cli.app import names
 
 if TYPE_CHECKING:
     from cuecircuit.models.evidence import EvidenceSettings
+
 DegreesOfFreedom = Literal["satterthwaite", "kenward-roger"]  # rules for the denominators of a mixed model
-
 TableMethod = Literal["ols", "robust", "huber", "bisquare", "welch"]  # how subjects are weighed, one row each
-
 # how subjects are weighed, one map each
 FitMethod = Literal["ols", "robust", "huber", "bisquare", "mixed-effects", "welch"]
-
 
 Labels = Annotated[str, typer.Option(metavar="C,..", help="Columns of numbers that are labels.")]
 Numbers = Annotated[str, typer.Option(metavar="C,..", help="Columns of whole numbers that are no labels.")]

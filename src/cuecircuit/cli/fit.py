@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from cuecircuit.cli.app import Seed, app, print_table
+from cuecircuit.cli.app import Out, Seed, app, print_table
 
 
 class FitModelName(StrEnum):
@@ -25,7 +25,7 @@ class FitModelName(StrEnum):
 @app.command()
 def fit(
     source: Annotated[Path, typer.Argument(help="Study file, or the folder that `cuecircuit sessions` wrote.")],
-    out: Path,
+    out: Out,
     drug: Annotated[str | None, typer.Option(help="heroin, cocaine, oxycodone, ...; a study file says it.")] = None,
     dose: Annotated[float | None, typer.Option(metavar="MG/KG", help="Of an infusion; a study file says it.")] = None,
     half_life: Annotated[float | None, typer.Option(metavar="MIN", help="Makes the drug a single compartment.")] = None,

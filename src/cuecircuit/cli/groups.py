@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
-from cuecircuit.cli.app import MOST_DRAWS, MOST_VOXELS, Columns, Dask, Jobs, Seed, app, names
+from cuecircuit.cli.app import MOST_DRAWS, MOST_VOXELS, Columns, Dask, Jobs, Out, Seed, app, names
 from cuecircuit.cli.designs import (
     Crossed,
     DegreesOfFreedom,
@@ -42,8 +42,10 @@ VarianceTest = Literal["knapp-hartung", "flame", "z"]  # how coefficients of mix
 @app.command("compare")
 def maps_command(
     context: typer.Context,
-    maps: Path,
-    out: Path,
+    maps: Annotated[
+        Path, typer.Argument(metavar="MAPS", help="Table with a row for each map: column `map`, columns of the model.")
+    ],
+    out: Out,
     mask: Mask,
     subject: Annotated[str, typer.Option(metavar="C", help="Column that names the subject.")] = "",
     between: Columns = "",

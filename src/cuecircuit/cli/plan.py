@@ -5,13 +5,13 @@ from typing import Annotated
 
 import typer
 
-from cuecircuit.cli.app import MOST_DRAWS, Dask, Jobs, Seed, app
+from cuecircuit.cli.app import MOST_DRAWS, Dask, Jobs, Out, Seed, StudyFile, app
 
 
 @app.command()
 def plan(
-    study: Path,
-    out: Path,
+    study: StudyFile,
+    out: Out,
     animals: Annotated[
         list[str] | None,
         typer.Option(

@@ -1,15 +1,14 @@
 """Commands for scans: preprocess, quality."""
 
-from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from cuecircuit.cli.app import Dask, Jobs, app
+from cuecircuit.cli.app import Dask, Jobs, Out, StudyFile, app
 
 
 @app.command()
-def preprocess(study: Path, out: Path, n_jobs: Jobs = 1, dask: Dask = None) -> None:
+def preprocess(study: StudyFile, out: Out, n_jobs: Jobs = 1, dask: Dask = None) -> None:
     """Bring raw rat scans to the space of a template: motion, registration, one interpolation (needs ANTs)."""
     from cuecircuit.nodes.preprocess import preprocess_study
 
@@ -18,8 +17,8 @@ def preprocess(study: Path, out: Path, n_jobs: Jobs = 1, dask: Dask = None) -> N
 
 @app.command()
 def quality(
-    study: Path,
-    out: Path,
+    study: StudyFile,
+    out: Out,
     n_jobs: Jobs = 1,
     dask: Dask = None,
     raw: Annotated[

@@ -5,7 +5,7 @@ from typing import Annotated, Literal
 
 import typer
 
-from cuecircuit.cli.app import MOST_JOBS, Dask, Jobs, Seed, app, collect_seldom, print_table
+from cuecircuit.cli.app import MOST_JOBS, Dask, Jobs, Out, Seed, StudyFile, app, collect_seldom, print_table
 
 Scale = Literal["tiny", "paper"]  # how large the simulated scans are
 
@@ -22,7 +22,7 @@ Derivatives = Annotated[
 
 
 @app.command()
-def demo(out: Annotated[Path, typer.Argument()] = Path("demo"), n_jobs: Jobs = 2, seed: Seed = 0) -> None:
+def demo(out: Out = Path("demo"), n_jobs: Jobs = 2, seed: Seed = 0) -> None:
     """Simulate the rat study into OUT/study unless it is there, run it into OUT/results, print where report.html is."""
     from cuecircuit.api import studies
     from cuecircuit.pipeline.progress import say
@@ -37,7 +37,7 @@ def demo(out: Annotated[Path, typer.Argument()] = Path("demo"), n_jobs: Jobs = 2
 @app.command()
 def simulate(
     design: Annotated[str, typer.Argument(metavar="DESIGN", help="Name of a design (see `designs`), or a study file.")],
-    out: Path,
+    out: Out,
     seed: Seed = 0,
     hypothesis: Annotated[
         str | None,
@@ -46,7 +46,7 @@ def simulate(
             "Generator carmack2019: withdrawal, antagonism, respiration, null; huang2023: reactivity, null."
         ),
     ] = None,
-    scale: Scale = "paper",
+    scale: Annotated[Scale, typer.Option(help="Size of the scans.")] = "paper",
     n_jobs: Jobs = 2,
     model: Annotated[
         Model,
@@ -73,7 +73,7 @@ def designs() -> None:
 
 @app.command()
 def check(
-    study: Path,
+    study: StudyFile,
     data: Annotated[bool, typer.Option("--data", help="Read the values of every scan too; takes longer.")] = False,
     alternatives: Annotated[
         bool, typer.Option("--alternatives", help="Check the study's `alternatives:` too.")
@@ -93,8 +93,8 @@ def check(
 
 @app.command()
 def run(
-    study: Path,
-    out: Path,
+    study: StudyFile,
+    out: Out,
     stage: Annotated[
         list[str] | None, typer.Option(help="Only these stages, such as questions.escalation (repeat); default all.")
     ] = None,
@@ -122,8 +122,8 @@ Level = Literal["participant", "group"]  # how far a BIDS App goes
 @app.command("bids-app", hidden=True)  # `cli.main` puts the name before the three words that BIDS Apps are called with
 def bids_app(
     bids: Annotated[Path, typer.Argument(help="The data set with the scans; takes the place of scans.dataset.")],
-    out: Path,
-    level: Level,
+    out: Out,
+    level: Annotated[Level, typer.Argument(help="How far to go.")],
     study: Annotated[Path, typer.Option(help="The study file.")],
     derivatives: Derivatives = None,
     n_cpus: Annotated[int, typer.Option("--n_cpus", "--n-jobs", min=1, max=MOST_JOBS, help="Processes.")] = 2,
@@ -141,7 +141,9 @@ def bids_app(
 
 
 @app.command()
-def report(out: Path) -> None:
+def report(
+    out: Annotated[Path, typer.Argument(metavar="OUT", help="Folder of a run.")],
+) -> None:
     """Write OUT/report.html again from what is there."""
     from cuecircuit.api import studies
 

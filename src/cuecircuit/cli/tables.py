@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
-from cuecircuit.cli.app import Columns, app, names, print_table
+from cuecircuit.cli.app import Columns, Table, app, names, print_table
 from cuecircuit.cli.designs import (
     Crossed,
     DegreesOfFreedom,
@@ -32,7 +32,7 @@ Adjust = Literal["none", "holm", "bonferroni", "sidak", "tukey", "dunnett"]
 
 @app.command()
 def sessions(
-    files: list[Path],
+    files: Annotated[list[Path], typer.Argument(metavar="LOG...", help="Operant logs of any kind.")],
     out: Annotated[Path | None, typer.Option(help="Folder for sessions.tsv, events.tsv, faults.tsv.")] = None,
     programs: Annotated[Path | None, typer.Option(help="Folder of own MED-PC program declarations.")] = None,
     source: Annotated[Path | None, typer.Option(help="YAML: event names and columns of other logs.")] = None,
@@ -88,7 +88,7 @@ def sessions(
 
 @app.command()
 def anova(
-    table: Path,
+    table: Table,
     dv: Annotated[str, typer.Option(help="Column that was measured.")],
     subject: Annotated[str, typer.Option(metavar="C", help="Column that names the subject.")] = "",
     between: Columns = "",
@@ -162,7 +162,7 @@ def _followup(asked: SimpleNamespace) -> "Followup":
 
 @app.command()
 def severity(
-    table: Path,
+    table: Table,
     strata: Annotated[str, typer.Option(metavar="C,..", help="Standardize inside each sex, cohort, ...")] = "",
 ) -> None:
     """Addiction index and severity score of every animal of a table; TSV on stdout.

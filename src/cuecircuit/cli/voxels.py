@@ -23,7 +23,9 @@ Connectivity = Annotated[Neighbors, typer.Option(help="Neighbours of a voxel: 6 
 
 
 @app.command()
-def smoothness(residuals: Path, mask: Mask) -> None:
+def smoothness(
+    residuals: Annotated[Path, typer.Argument(metavar="RESIDUALS", help="4D image of a fit's residuals.")], mask: Mask
+) -> None:
     """Estimate the smoothness of residual maps: mixed autocorrelation model and classic FWHM; TSV on stdout."""
     from cuecircuit.pipeline.smoothness import smoothness_table
 
@@ -33,13 +35,16 @@ def smoothness(residuals: Path, mask: Mask) -> None:
 @app.command()
 def clustsim(
     mask: Mask,
-    acf: Annotated[tuple[float, float, float] | None, typer.Option(metavar="A B C")] = None,
+    acf: Annotated[
+        tuple[float, float, float] | None,
+        typer.Option(metavar="A B C", help="Mixed model of the noise, as `smoothness` gives it."),
+    ] = None,
     fwhm: Annotated[float | None, typer.Option(help="Gaussian smoothness, mm.")] = None,
     iterations: Annotated[int, typer.Option(min=1, max=MOST_DRAWS, help="Simulated null fields.")] = 10_000,
     pthr: Annotated[list[float] | None, typer.Option(help="Voxel p (repeat).")] = None,
     athr: Annotated[list[float] | None, typer.Option(help="Corrected p (repeat).")] = None,
     connectivity: Connectivity = "6",
-    sided: Sided = "2",
+    sided: Annotated[Sided, typer.Option(help="1 only positive, 2 both signs, bi clusters of one sign.")] = "2",
     seed: Seed = 0,
     n_jobs: Jobs = 2,
 ) -> None:

@@ -29,8 +29,7 @@ def check_regions(files: StudyFiles) -> tuple[str, ...]:
     for setting, regions, names in _named(files):
         if names:
             faults += attempt(lambda at=setting, of=regions, names=names: _check_names(files, at, of, names))
-    if faults:
-        raise DataError(dict.fromkeys(faults))
+    DataError.raise_any(dict.fromkeys(faults))
     return tuple(notes)
 
 
