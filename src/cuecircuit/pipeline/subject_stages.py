@@ -9,8 +9,6 @@ from cuecircuit.pipeline.store import Stage, Store
 from cuecircuit.pipeline.threads import one_blas_thread
 from cuecircuit.pipeline.workers import ends_with_parent, tied
 
-# what the first level and the pages of quality say of a scan
-
 
 def run_subjects(store: Store, stages: Sequence[Stage], *, n_jobs: int, what: str = "first level") -> None:
     """Do every subject's stage that is missing or stale; one subject's failure does not stop the others.
