@@ -69,6 +69,15 @@ def test_the_word_of_r_for_no_label_is_no_level():
     columns = read_columns(people(group=["a", "b", "NA", "b"] * 5), ["group"], subject="id")
     assert columns.levels["group"] == ("a", "b")
     assert columns.left_out[0] == "s02: left out, no group"
+    noradrenaline = read_columns(people(group=["b", "b", "NA", "b"] * 5), ["group"], factors={"group": ("b", "NA")})
+    assert noradrenaline.levels["group"] == ("b", "NA")
+    assert noradrenaline.left_out == ()
+
+
+def test_a_subject_may_be_called_like_no_value():
+    table = people()
+    table.loc[3, "id"] = "NA"
+    assert read_columns(table, ["age"], subject="id").complete.all()
 
 
 def test_two_codes_are_asked_about_in_an_interaction_where_a_slope_is_another_test():

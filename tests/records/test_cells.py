@@ -53,6 +53,14 @@ def test_an_infinite_value_is_refused_with_its_line():
         complete_cells(table(resp=values), **ROLES)
 
 
+def test_a_word_for_no_value_is_a_name_or_a_declared_level_and_no_other_label():
+    named = table(rat=["NA"] * 2 + ["nan"] * 2 + ["1"] * 2 + ["2"] * 2, group=["a"] * 4 + ["NA"] * 4)
+    cells = complete_cells(named, **ROLES, levels={"group": ("a", "NA")})
+    assert cells.design.subjects == ["NA", "nan", "1", "2"]
+    with pytest.raises(DataError, match=r"column 'group' has no label in 4 rows \(line 6, 7, 8, 9\)"):
+        complete_cells(named, **ROLES)
+
+
 def test_one_row_per_subject_needs_no_factor_within():
     flat = table().iloc[::2].reset_index(drop=True)
     cells = complete_cells(flat, subject="rat", between=("group",), measured=("bold",))

@@ -65,7 +65,7 @@ def design(table: pd.DataFrame, model: Model, *, measured: Sequence[str] = ()) -
 def _strata_design(table: pd.DataFrame, model: Model, measured: Sequence[str]) -> Design:
     _check_measured(measured, (model.subject, *model.between, *model.within, *model.covariates))
     factors = [name for name in (*model.between, *model.within) if name in table]
-    order = {name: model.factors.get(name) or levels_of(table[name], cell_labels(table, name)) for name in factors}
+    order = {name: model.factors.get(name) or levels_of(table[name], cell_labels(table, name, ())) for name in factors}
     cells = complete_cells(
         table,
         subject=model.subject,

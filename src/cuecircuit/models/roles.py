@@ -79,7 +79,8 @@ def read_columns(
         column = table[name]
         is_number, column_faults = _number_or_label(column, name, name in declared, name in (*numbers, *centered))
         faults += column_faults
-        missing[name] = lacks_value(column)
+        names_of = name == subject or (name in groupings and name not in names)
+        missing[name] = lacks_value(column, None if names_of else factors.get(name, ()))
         if is_number:
             values[name] = pd.to_numeric(column, errors="coerce").to_numpy(np.float64)
             asked = name not in (*numbers, *centered)

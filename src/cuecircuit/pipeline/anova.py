@@ -77,7 +77,7 @@ def analyze_table(table: pd.DataFrame, *, dv: str, model: Model, average: bool =
         if model.formula is not None:
             raise DataError("average: for --between and --within; a formula takes every row")
         keys = {"subject": model.subject, "between": model.between, "within": model.within}
-        table = averaged(table, **keys, values=(dv, *model.covariates))
+        table = averaged(table, **keys, values=(dv, *model.covariates), levels=model.factors)
     check_subjects(table, model)
     fitted = fit_table(table, dv, model)
     _check_varies(fitted, dv)

@@ -5,7 +5,7 @@ matter. Conditions are all combinations of the levels within subjects, the last 
 messages count the header as line 1.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -72,7 +72,8 @@ def complete_cells(
             several rows for one cell, or no subject with every cell. All faults of a kind are listed.
     """
     _check_columns(table, [subject, *between, *within, *covariates, *measured])
-    labels = {name: cell_labels(table, name) for name in (subject, *between, *within)}
+    factors = {name: cell_labels(table, name, (levels or {}).get(name, ())) for name in (*between, *within)}
+    labels = {subject: cell_labels(table, subject), **factors}
     numbers = {name: numeric(table, name) for name in (*covariates, *measured)}
     _check_groups(labels[subject], {name: labels[name] for name in between})
     ordered = {
@@ -147,16 +148,23 @@ def _in_order(
 
 
 def averaged(
-    table: pd.DataFrame, *, subject: str, between: Sequence[str], within: Sequence[str], values: Sequence[str]
+    table: pd.DataFrame,
+    *,
+    subject: str,
+    between: Sequence[str],
+    within: Sequence[str],
+    values: Sequence[str],
+    levels: Mapping[str, Sequence[str]] | None = None,
 ) -> pd.DataFrame:
-    """Average the rows of each subject and cell; values that are missing do not count.
+    """Average the rows of each subject and cell; values that are missing do not count. `levels` are declared ones.
 
     Raises:
         DataError: as `complete_cells`, for columns, labels and numbers.
     """
     _check_columns(table, [subject, *between, *within, *values])
     keys = [subject, *between, *within]
-    labels = pd.DataFrame({name: cell_labels(table, name) for name in keys})
+    declared = {subject: None, **{name: (levels or {}).get(name, ()) for name in keys[1:]}}
+    labels = pd.DataFrame({name: cell_labels(table, name, declared[name]) for name in keys})
     numbers = pd.DataFrame({name: numeric(table, name) for name in values})
     means = pd.concat([labels, numbers], axis=1).groupby(keys, sort=False)[list(values)].mean()
     return pd.DataFrame(means).reset_index()
@@ -182,9 +190,15 @@ def numeric(table: pd.DataFrame, name: str) -> Float[Array, "row"]:
     return numbers
 
 
-def lacks_value(column: pd.Series) -> Bool[Array, "row"]:
-    """Return where a column has no value, or a word for none."""
-    words = column.astype("object").map(lambda value: isinstance(value, str) and value.strip() in _NO_VALUE)
+def lacks_value(column: pd.Series, levels: Collection[str] | None = ()) -> Bool[Array, "row"]:
+    """Return where a column has no value, or a word for none.
+
+    Args:
+        column: of numbers, labels or names.
+        levels: declared labels, of which one may be such a word (NA, noradrenaline); None: names, of which any may be.
+    """
+    none = {*_NO_VALUE[: 2 if levels is None else None]} - {*(levels or ())}
+    words = column.astype("object").map(lambda value: isinstance(value, str) and value.strip() in none)
     return np.asarray(column.isna() | words.astype(bool), bool)
 
 
@@ -214,14 +228,19 @@ def _check_columns(table: pd.DataFrame, wanted: Sequence[str]) -> None:
         raise DataError(faults or "the table has no row; expected one for each observation")
 
 
-def cell_labels(table: pd.DataFrame, name: str) -> list[str]:
+def cell_labels(table: pd.DataFrame, name: str, levels: Collection[str] | None = None) -> list[str]:
     """Return the labels of a column as text, whole numbers without a point.
+
+    Args:
+        table: rows.
+        name: of the column.
+        levels: of a factor, as declared, or none; None for names, as `lacks_value`.
 
     Raises:
         DataError: rows without a label, with their lines.
     """
     column = _column(table, name)
-    missing = np.flatnonzero(lacks_value(column))
+    missing = np.flatnonzero(lacks_value(column, levels))
     if missing.size:
         lines = ", ".join(str(row + 1) for row in row_numbers(table.index)[missing[:10]])
         raise DataError(f"column '{name}' has no label in {missing.size} rows (line {lines}); name the level")

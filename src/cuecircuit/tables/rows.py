@@ -59,7 +59,8 @@ class Tables:
         """
         subjects = self.made["subjects"]
         # a factor of subjects may be called like a column of logs, as `line`
-        if name in self.files.study.factors and name not in table.keys and name in subjects.rows:
+        is_of_subject = name in self.files.study.factors and name in subjects.rows
+        if is_of_subject and table is not subjects and name not in table.keys:
             return _looked_up(rows, subjects, ("subject",), name)
         if name in rows:
             return rows[name]
