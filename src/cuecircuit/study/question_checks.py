@@ -41,9 +41,9 @@ def not_among(word: str, names: Iterable[str], what: str) -> str:
     """State that a name is unknown, with the nearest one or all there are."""
     options = sorted(names)
     close = () if word.isdigit() else get_close_matches(word, options, n=1)
-    hint = (
-        f"did you mean {close[0]}?" if close else f"expected one of: {', '.join(options) or 'none, there are no such'}"
-    )
+    if not options:
+        return f"'{word}' is no {what}; there is none"
+    hint = f"did you mean {close[0]}?" if close else f"expected one of: {', '.join(options)}"
     return f"'{word}' is no {what}; {hint}"
 
 

@@ -53,6 +53,6 @@ def read_back(folder: Path, name: str, keys: tuple[str, ...]) -> Table:
     """
     path = folder / f"{name}.npz"
     if not path.is_file():
-        raise DataError(f"{path}: no such table; run the whole study first")
+        raise DataError(f"{folder.parent}: table {name} is not made yet; name its stage too, or run the whole study")
     notes = read_json(folder / f"{name}.json")
     return Table(name=name, keys=keys, rows=read_columns(path), notes=notes)
