@@ -2,7 +2,9 @@
 
 import json
 
-from cuecircuit.io.derivatives import bids_label, map_name, write_description
+import pytest
+
+from cuecircuit.io.derivatives import bids_label, map_name, subject_prefixes, write_description
 from cuecircuit.study.about import About
 
 
@@ -25,3 +27,17 @@ def test_what_the_study_file_leaves_open_is_left_out(tmp_path):
 def test_labels_have_letters_and_digits_only():
     assert bids_label("LgA - ShA: naloxone_odor") == "LgAMinusShAXnaloxoneodor"
     assert map_name("group:cue", "F") == "contrast-groupXcue_stat-F_statmap.nii.gz"
+
+
+@pytest.mark.parametrize(
+    ("groups", "prefixes"),
+    [
+        (["LgA", "ShA"], ["LgA", "ShA"]),
+        (["long 12 h", "short-1h"], ["long12h", "short1h"]),
+        (["+/+", "-/-"], ["g1", "g2"]),
+        (["5-HT", "5HT"], ["g1", "g2"]),
+        (["wt", "WT"], ["g1", "g2"]),
+    ],
+)
+def test_subjects_of_different_groups_have_different_labels(groups: list[str], prefixes: list[str]) -> None:
+    assert subject_prefixes(groups) == dict(zip(groups, prefixes, strict=True))

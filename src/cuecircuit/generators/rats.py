@@ -11,6 +11,7 @@ import numpy as np
 
 from cuecircuit.arrays import Array, Float, Int
 from cuecircuit.generators.rat_design import ODORS, RatDesign
+from cuecircuit.io.derivatives import subject_prefixes
 
 STRAIN = "Long-Evans"
 GAIN_G_PER_DAY = (2.0, 1.3)
@@ -41,14 +42,14 @@ class Rat:
 
 def draw_rats(design: RatDesign, rng: np.random.Generator) -> tuple[Rat, ...]:
     """Draw the animals of both groups."""
-    rats = []
+    rats, prefixes = [], subject_prefixes(design.groups)
     for level, (group, size) in enumerate(zip(design.groups, design.sizes, strict=True)):
         age = rng.uniform(12, 15, size).round(1)
         weight = (365 + 12 * (age - 13.5) + 15 * rng.standard_normal(size)).round()
         for number in range(size):
             rats.append(
                 Rat(
-                    name=f"{group}{number + 1:02d}",
+                    name=f"{prefixes[group]}{number + 1:02d}",
                     group=group,
                     level=level,
                     age_weeks=float(age[number]),

@@ -1,6 +1,7 @@
 """BIDS derivatives: names of statistical maps, and the description of the folder."""
 
 import re
+from collections.abc import Iterable
 from pathlib import Path
 
 import cuecircuit
@@ -16,6 +17,17 @@ def bids_label(text: str) -> str:
     """Make a BIDS label (letters and digits) of a name: `group:cue` becomes `groupXcue`, `a - b` aMinusb."""
     words = text.replace(":", "X").replace(" - ", "Minus").replace(" + ", "Plus")
     return re.sub(r"[^A-Za-z0-9]", "", words)
+
+
+def subject_prefixes(groups: Iterable[str]) -> dict[str, str]:
+    """Return what the BIDS labels of each group's subjects begin with: its letters and digits, or g1, g2, …
+
+    The latter for all groups where two have the same letters and digits or one has none (`+/+`, `-/-`).
+    """
+    prefixes = {group: bids_label(group) for group in groups}
+    if len({"", *map(str.casefold, prefixes.values())}) > len(prefixes):
+        return prefixes
+    return {group: f"g{place}" for place, group in enumerate(prefixes, 1)}
 
 
 def map_name(contrast: str, statistic: str, *, prefix: str = "") -> str:

@@ -1,6 +1,5 @@
 """Who takes part in a simulated study: groups, other factors in balance, visits, and who misses what."""
 
-import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from math import prod
@@ -8,6 +7,7 @@ from math import prod
 import numpy as np
 import pandas as pd
 
+from cuecircuit.io.derivatives import subject_prefixes
 from cuecircuit.simulation.columns import Columns
 from cuecircuit.study.schema import Study
 
@@ -53,9 +53,10 @@ def draw_cohort(study: Study, columns: Columns, rng: np.random.Generator) -> Coh
     assert study.simulation is not None
     others = [name for name in columns.factors if name != columns.group]
     rows = []
+    prefixes = subject_prefixes(study.simulation.n) if columns.group is not None else {}
     for group, size in study.simulation.n.items():
         for number in range(size):
-            row = {"subject": subject_name(group, number, grouped=columns.group is not None)}
+            row = {"subject": f"{prefixes.get(group, '')}{number + 1:02d}"}
             row |= {columns.group: group} if columns.group else {}
             row |= _crossed(study, others, number)
             rows.append(row | {name: f"{name}{number + 1:02d}" for name in columns.labels})
@@ -67,11 +68,6 @@ def draw_cohort(study: Study, columns: Columns, rng: np.random.Generator) -> Coh
         count = min(max(round(share * len(subjects)), 1), len(subjects) - 1) if share else 0
         missing[key, level] = frozenset(rng.choice(subjects["subject"].to_numpy(str), count, replace=False).tolist())
     return Cohort(subjects=subjects, visits=_visits(study, columns, subjects), missing=missing)
-
-
-def subject_name(group: str, number: int, *, grouped: bool) -> str:
-    """Return the BIDS label of a subject; `number` counts from 0 inside the group."""
-    return f"{re.sub('[^A-Za-z0-9]', '', group) if grouped else ''}{number + 1:02d}"
 
 
 def _crossed(study: Study, names: list[str], number: int) -> dict[str, str]:
