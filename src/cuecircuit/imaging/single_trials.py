@@ -73,8 +73,8 @@ def trial_responses(
     weights = _separate(columns, types) if method == "lss" else _together(columns, base.shape[1])
     information = np.einsum("kn,nk->k", weights, columns)
     # a weight row is the trial's own only if it gives 1 for the trial itself
-    known = (np.abs(information - 1) < _TOLD) & (np.abs(trials).max(axis=0) > _ROUNDING)
-    unknown = [str(row + 1) for row in np.flatnonzero(~known)]
+    told_by_scan = (np.abs(information - 1) < _TOLD) & (np.abs(trials).max(axis=0) > _ROUNDING)
+    unknown = [str(row + 1) for row in np.flatnonzero(~told_by_scan)]
     if unknown:
         raise DesignError(
             f"trials {', '.join(unknown[:8])}: the scan tells nothing of them ({len(unknown)} of {len(events)}); they "
